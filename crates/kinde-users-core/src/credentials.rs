@@ -1,0 +1,107 @@
+//! What a token is got with.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
+
+use crate::token::AccessToken;
+
+/// What a tenant's access tokens are got with: the client id and secret of a machine-to-machine application.
+///
+/// The secret is wiped from memory when the last copy is dropped, and is in no `Debug` form. The bytes of a request for
+/// a token are not wiped.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Credentials(pub(crate) Kind);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Client { id: Box<str>, secret: Secret, scopes: Vec<Box<str>> },
+    Token(AccessToken),
+}
+
+impl Credentials {
+    /// The client credentials of a machine-to-machine application that is authorised for the Management API.
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
+        let id = client_id.into().into();
+        Self(Kind::Client { id, secret: Secret::from(client_secret.into()), scopes: Vec::new() })
+    }
+
+    /// An access token that was got elsewhere. When it ends, calls end in an error: there is nothing to renew it with.
+    pub fn access_token(token: AccessToken) -> Self {
+        Self(Kind::Token(token))
+    }
+
+    /// Asks for tokens with these scopes only; without, a token has all that the application is authorised for.
+    /// [`scopes_for`](crate::scopes_for) computes them. On a supplied token this does nothing.
+    ///
+    /// ```
+    /// use kinde_users_core::operations::GetUsers;
+    /// use kinde_users_core::{Credentials, Operation, scopes_for};
+    ///
+    /// let credentials = Credentials::new("client", "secret").with_scopes(scopes_for(&[GetUsers::META]));
+    /// ```
+    #[must_use]
+    pub fn with_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        if let Kind::Client { scopes: kept, .. } = &mut self.0 {
+            *kept = scopes.into_iter().map(|scope| scope.as_ref().into()).collect();
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Client { .. } => "Credentials(client)",
+            Kind::Token(_) => "Credentials(access token)",
+        })
+    }
+}
+
+/// A secret at rest: wiped when dropped, never printed.
+#[derive(Clone)]
+pub(crate) struct Secret(SecretString);
+
+impl Secret {
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Into the body of a request, which is where secrets are for.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}

@@ -1,0 +1,559 @@
+//! What can go wrong, and what it means for the operation.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+
+use crate::exchange::Delivery;
+use crate::operation::Meta;
+use crate::reply::Reply;
+use crate::retry::reset_delay;
+use crate::serde_with::{Object, one_or_many};
+use crate::text::Shown;
+
+/// Whether the service carried out the operation of a call that failed, over all attempts of the call.
+///
+/// For a read, carrying it out changes nothing; the answer is given all the same.
+///
+/// They are ordered by how much happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// It did not happen: nothing arrived, or the service refused it.
+    #[default]
+    No,
+    /// It may have happened: look it up before trying again.
+    Possible,
+    /// It happened, though its result could not be had.
+    Happened,
+}
+
+/// Why a call has no result.
+///
+/// Each tells by [`effect`](Self::effect) whether the operation took place all the same.
+///
+/// `Display` is one line with operation, status, and Kinde's code and message, and never has a body, a URI, an id or a
+/// secret; words of the service's message that may be personal are masked there. `Debug` is as careful.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Error {
+    /// An argument cannot be sent. Nothing was sent, not even for a token.
+    Build(Box<BuildError>),
+    /// The service answered with something else than success.
+    Api(Box<ApiError>),
+    /// The service answered with success, in a form that cannot be read.
+    Decode {
+        /// What is wrong, and where.
+        error: Box<DecodeError>,
+        /// The reply, to read in another way.
+        reply: Box<Reply>,
+    },
+    /// There is no token to send the operation with.
+    Auth(Box<AuthError>),
+    /// The request could not be sent: no connection.
+    Unsent(&'static Meta),
+    /// The request left, and no reply came: a time-out, a reset, a reply that was cut off.
+    UnknownOutcome(&'static Meta),
+    /// The exchange was driven on after its end.
+    Finished {
+        /// The operation that had ended.
+        operation: &'static Meta,
+        /// What had come of it, at the most.
+        effect: Effect,
+    },
+}
+
+impl Error {
+    /// Whether the service carried out the operation.
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Build(_) | Self::Unsent(_) => Effect::No,
+            Self::Api(error) => error.effect,
+            Self::Decode { .. } => Effect::Happened,
+            Self::Auth(error) => error.effect,
+            Self::UnknownOutcome(_) => Effect::Possible,
+            Self::Finished { effect, .. } => *effect,
+        }
+    }
+
+    /// The name of the operation, as [`Meta::name`].
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::Build(error) => error.operation,
+            Self::Api(error) => error.reply.operation().name,
+            Self::Decode { reply, .. } => reply.operation().name,
+            Self::Auth(error) => error.operation.name,
+            Self::Unsent(meta) | Self::UnknownOutcome(meta) | Self::Finished { operation: meta, .. } => {
+                meta.name
+            }
+        }
+    }
+
+    /// The error that the service answered with.
+    pub fn as_api(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether a DELETE met 404 or 410 after an earlier attempt may have been carried out: what was to be deleted is
+    /// gone, most likely by this very call.
+    pub fn is_already_gone(&self) -> bool {
+        self.as_api().is_some_and(|error| {
+            error.effect != Effect::No
+                && error.reply.operation().method == Method::DELETE
+                && matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::GONE)
+        })
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Build(error) => error.fmt(f),
+            Self::Api(error) => error.fmt(f),
+            Self::Decode { error, reply } => {
+                write!(f, "{}: HTTP {}: {error}", reply.operation().name, reply.status().as_u16())
+            }
+            Self::Auth(error) => error.fmt(f),
+            Self::Unsent(meta) => write!(f, "{}: not sent: no connection", meta.name),
+            Self::UnknownOutcome(meta) => write!(f, "{}: sent, and no reply: outcome unknown", meta.name),
+            Self::Finished { operation, .. } => write!(f, "{}: driven on after its end", operation.name),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        // The other variants print what they hold themselves.
+        match self {
+            Self::Decode { error, .. } => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl From<BuildError> for Error {
+    fn from(error: BuildError) -> Self {
+        Self::Build(Box::new(error))
+    }
+}
+
+/// An argument that cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BuildError {
+    operation: &'static str,
+    argument: &'static str,
+    problem: Problem,
+}
+
+impl BuildError {
+    /// For operations of your own; see also [`RequestWriter::refuse`](crate::RequestWriter::refuse).
+    pub const fn new(operation: &'static str, argument: &'static str, problem: Problem) -> Self {
+        Self { operation, argument, problem }
+    }
+
+    /// The operation's name.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// The argument's name, as in Kinde's documentation.
+    pub fn argument(&self) -> &'static str {
+        self.argument
+    }
+
+    /// What is wrong with it.
+    pub fn problem(&self) -> Problem {
+        self.problem
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.operation, self.argument, self.problem)
+    }
+}
+
+impl core::error::Error for BuildError {}
+
+/// What is wrong with an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Problem {
+    /// It is empty, and would address something else or filter nothing.
+    Empty,
+    /// It is `.` or `..`, which servers and proxies fold away, percent-encoded or not.
+    DotSegment,
+    /// It holds a comma, and stands in a list that commas separate.
+    Comma,
+    /// It is a number outside of its range.
+    OutOfRange {
+        /// The least that is allowed.
+        least: u32,
+        /// The most that is allowed.
+        most: u32,
+    },
+    /// It is no date-time in the form of RFC 3339.
+    NotATimestamp,
+    /// The whole URI is longer than this many bytes.
+    TooLong {
+        /// The most that is allowed, in bytes.
+        longest: usize,
+    },
+    /// It has no JSON form.
+    NotJson,
+    /// It holds a character that a header cannot carry.
+    NotAHeader,
+    /// The whole is no URI: a domain that no HTTP stack takes.
+    NotAUri,
+    /// The operation's code wrote it out of the order of its path template, or not at all.
+    Misplaced,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("must not be empty"),
+            Self::DotSegment => f.write_str("must not be `.` or `..`"),
+            Self::Comma => f.write_str("must not hold a comma"),
+            Self::OutOfRange { least, most } => write!(f, "must be {least} to {most}"),
+            Self::NotATimestamp => f.write_str("must be a date-time as in RFC 3339"),
+            Self::TooLong { longest } => write!(f, "must not be longer than {longest} bytes"),
+            Self::NotJson => f.write_str("must have a JSON form"),
+            Self::NotAHeader => f.write_str("must hold visible ASCII characters only"),
+            Self::NotAUri => f.write_str("must form a URI"),
+            Self::Misplaced => f.write_str("is not where the path template has it"),
+        }
+    }
+}
+
+/// What the service answered with instead of success.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ApiError {
+    reply: Reply,
+    /// `None` where the body is not of Kinde's shape.
+    errors: Option<Vec<ErrorItem>>,
+    effect: Effect,
+}
+
+impl ApiError {
+    /// Reads an error reply. `effect` is what the call's attempts had come to, with this reply.
+    pub(crate) fn new(reply: Reply, effect: Effect) -> Self {
+        #[derive(Deserialize)]
+        struct Envelope {
+            // An array, and for some errors an object.
+            #[serde(deserialize_with = "one_or_many")]
+            errors: Vec<ErrorItem>,
+        }
+        let errors = serde_json::from_slice(reply.body()).ok().map(|Object(Envelope { errors })| errors);
+        Self { reply, errors, effect }
+    }
+
+    /// The operation that was answered.
+    pub fn operation(&self) -> &'static Meta {
+        self.reply.operation()
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.reply.status()
+    }
+
+    /// Every `{code, message}` of the body; Kinde sends several at once for some faults.
+    pub fn errors(&self) -> &[ErrorItem] {
+        self.errors.as_deref().unwrap_or_default()
+    }
+
+    /// Whether one of the errors has this code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.errors().iter().any(|error| error.code() == Some(code))
+    }
+
+    /// The scopes that the operation needs, where the answer was 403. Kinde answers 403 for a token without them, and
+    /// often says no more.
+    pub fn missing_scopes(&self) -> &'static [&'static str] {
+        if self.status() == StatusCode::FORBIDDEN { self.operation().scopes } else { &[] }
+    }
+
+    /// How long the service asks to wait, from `RateLimit-Reset` (Kinde's) or `Retry-After`.
+    pub fn reset(&self) -> Option<Duration> {
+        reset_delay(self.reply.headers())
+    }
+
+    /// The request's id at the service or a proxy before it, as name and value: for a support case.
+    pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        request_ids(self.reply.headers())
+    }
+
+    /// The body, as far as it was understood.
+    pub fn body(&self) -> ErrorBody<'_> {
+        let body = self.reply.body();
+        if let Some(errors) = &self.errors {
+            return ErrorBody::Kinde(errors);
+        }
+        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+        match core::str::from_utf8(body) {
+            Ok(text) if is_json => ErrorBody::Json(text),
+            _ => ErrorBody::Other(body),
+        }
+    }
+
+    /// The whole reply.
+    pub fn reply(&self) -> &Reply {
+        &self.reply
+    }
+}
+
+/// The headers in which services and the proxies before them tell a request's id.
+fn request_ids(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> {
+    const NAMES: [&str; 7] = [
+        "x-request-id",
+        "request-id",
+        "x-correlation-id",
+        "x-amzn-requestid",
+        "x-amzn-trace-id",
+        "x-amz-cf-id",
+        "cf-ray",
+    ];
+    NAMES.into_iter().filter_map(|name| Some((name, headers.get(name)?.to_str().ok()?)))
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: HTTP {}", self.operation().name, self.status().as_u16())?;
+        for (index, error) in self.errors().iter().enumerate() {
+            write!(f, "{} {error}", if index == 0 { ":" } else { ";" })?;
+        }
+        for (index, scope) in self.missing_scopes().iter().enumerate() {
+            write!(f, "{}{scope}", if index == 0 { " (needs scope " } else { ", " })?;
+        }
+        if !self.missing_scopes().is_empty() {
+            f.write_str(")")?;
+        }
+        if let Some(reset) = self.reset() {
+            write!(f, " (retry in {} s)", reset.as_secs())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiError")
+            .field("reply", &self.reply)
+            .field("errors", &self.errors())
+            .field("effect", &self.effect)
+            .finish()
+    }
+}
+
+impl core::error::Error for ApiError {}
+
+/// The body of an error reply, as far as it was understood.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ErrorBody<'a> {
+    /// Kinde's shape: `{"errors": …}`, which may hold none.
+    Kinde(&'a [ErrorItem]),
+    /// Some other JSON.
+    Json(&'a str),
+    /// Not JSON: nothing at all, text, HTML of a proxy.
+    Other(&'a [u8]),
+}
+
+impl fmt::Debug for ErrorBody<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kinde(errors) => f.debug_tuple("Kinde").field(errors).finish(),
+            Self::Json(text) => write!(f, "Json({} bytes)", text.len()),
+            Self::Other(bytes) => write!(f, "Other({} bytes)", bytes.len()),
+        }
+    }
+}
+
+/// One error of an error reply.
+#[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+pub struct ErrorItem {
+    code: Option<Box<str>>,
+    message: Option<Box<str>>,
+}
+
+impl ErrorItem {
+    /// Kinde's code, such as `USER_INVALID`.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// Kinde's message, whole: it may quote what was sent. `Display` masks what may be personal.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+}
+
+impl fmt::Display for ErrorItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code(), self.message()) {
+            (Some(code), Some(message)) => write!(f, "{}: {}", Shown(code), Shown(message)),
+            (Some(text), None) | (None, Some(text)) => Shown(text).fmt(f),
+            (None, None) => f.write_str("no code or message"),
+        }
+    }
+}
+
+impl fmt::Debug for ErrorItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Why a successful reply could not be read, and where. It quotes no value of the reply.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DecodeError {
+    pub(crate) path: Box<str>,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) category: DecodeCategory,
+}
+
+impl DecodeError {
+    /// The path of the value that could not be read, such as `users[3].is_suspended`; empty for the whole body. A key
+    /// that is not a plain field name is `?`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The column, in bytes from 1; 0 before the first byte of a line.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    /// In what way it could not be read.
+    pub fn category(&self) -> DecodeCategory {
+        self.category
+    }
+}
+
+/// In what way a reply could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DecodeCategory {
+    /// The body is not UTF-8.
+    NotUtf8,
+    /// The body is not JSON.
+    Syntax,
+    /// The body is JSON that does not fit the type: a value of a wrong type, or a required one missing.
+    Data,
+    /// The body ends too early, or is empty.
+    Eof,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.category {
+            DecodeCategory::NotUtf8 => "the reply is not UTF-8",
+            DecodeCategory::Syntax => "the reply is not JSON",
+            DecodeCategory::Data => "the reply does not fit its type",
+            DecodeCategory::Eof => "the reply ends too early",
+        })?;
+        if !self.path.is_empty() {
+            write!(f, " at {}", self.path)?;
+        }
+        write!(f, " (line {}, column {})", self.line, self.column)
+    }
+}
+
+impl core::error::Error for DecodeError {}
+
+/// Why there is no token.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct AuthError {
+    pub(crate) operation: &'static Meta,
+    pub(crate) problem: AuthProblem,
+    pub(crate) effect: Effect,
+}
+
+impl AuthError {
+    /// What went wrong.
+    pub fn problem(&self) -> &AuthProblem {
+        &self.problem
+    }
+}
+
+/// What went wrong with getting a token.
+#[derive(Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthProblem {
+    /// The token endpoint refused: wrong credentials, an audience or scope that is not allowed.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The OAuth error, such as `invalid_client`, where the reply had one.
+        error: Option<Box<str>>,
+        /// The OAuth error's description, where the reply had one.
+        description: Option<Box<str>>,
+    },
+    /// The token endpoint said success, and gave no token that could be sent.
+    Malformed,
+    /// The token endpoint could not answer: 408, 429, 5xx, a redirect.
+    Unavailable {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// No reply came from the token endpoint.
+    Unreachable(Delivery),
+    /// The token that was supplied has ended, and there are no credentials to get another.
+    Ended,
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: no access token: ", self.operation.name)?;
+        match &self.problem {
+            AuthProblem::Refused { status, error, description } => {
+                write!(f, "HTTP {status}")?;
+                for text in [error, description].into_iter().flatten() {
+                    write!(f, ": {}", Shown(text))?;
+                }
+                Ok(())
+            }
+            AuthProblem::Malformed => f.write_str("the token endpoint's reply holds none"),
+            AuthProblem::Unavailable { status } => write!(f, "the token endpoint answered HTTP {status}"),
+            AuthProblem::Unreachable(_) => f.write_str("no reply from the token endpoint"),
+            AuthProblem::Ended => f.write_str("the supplied one has ended"),
+        }
+    }
+}
+
+impl fmt::Debug for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AuthError({self}; effect {:?})", self.effect)
+    }
+}
+
+impl fmt::Debug for AuthProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { status, error, description } => f
+                .debug_struct("Refused")
+                .field("status", status)
+                .field("error", &error.as_deref().map(Shown))
+                .field("description", &description.as_deref().map(Shown))
+                .finish(),
+            Self::Malformed => f.write_str("Malformed"),
+            Self::Unavailable { status } => f.debug_struct("Unavailable").field("status", status).finish(),
+            Self::Unreachable(delivery) => f.debug_tuple("Unreachable").field(delivery).finish(),
+            Self::Ended => f.write_str("Ended"),
+        }
+    }
+}
+
+impl core::error::Error for AuthError {}

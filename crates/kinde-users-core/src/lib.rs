@@ -1,0 +1,156 @@
+//! The protocol of the Users operations of Kinde's Management API, and nothing else: no socket, no clock, no thread.
+//!
+//! A typed operation becomes an `http::Request`, an `http::Response` becomes a typed result, and an [`Exchange`] says
+//! what to do in between: get a token, send, wait, end. Who carries the messages is your choice; the crate
+//! `kinde-users` brings a transport over ureq, and `kinde-users-fake` a whole tenant in memory.
+//!
+//! ```text
+//!  your program                      kinde-users-core
+//!  ────────────                      ────────────────────────────────────────────────────────────
+//!  GetUsers::new().page_size(500) ─▶ Operation ──write──▶ method · URI · body   (BuildError before any I/O)
+//!                                        │
+//!                                        ▼
+//!             Input ───────────────▶ Exchange::advance(&mut Tenant, now, Input)
+//!   (Start│Response│Failed│Woken)        │
+//!                                        ▼
+//!             Step  ◀─────────────── Send(http::Request) │ Wait(Wait) │ Done(Result<Reply, Error>)
+//!               │                                                            └─▶ Reply::parse / parse_as::<T>
+//!    ureq · hyper · reqwest · curl · a closure · the in-memory fake
+//! ```
+//!
+//! # By hand
+//!
+//! The whole loop, over anything that turns a request into a response:
+//!
+//! ```
+//! use kinde_users_core::operations::GetUserData;
+//! use kinde_users_core::{
+//!     CallOptions, Credentials, Delivery, Domain, Exchange, Input, Instant, Step, Tenant,
+//! };
+//! # fn post(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
+//! #     Ok(http::Response::new(match request.uri().path() {
+//! #         "/oauth2/token" => br#"{"access_token":"t","expires_in":86399}"#.to_vec(),
+//! #         _ => br#"{"id":"kp_1","preferred_email":"ada@example.com"}"#.to_vec(),
+//! #     }))
+//! # }
+//!
+//! let mut tenant = Tenant::new(Domain::parse("acme")?, Credentials::new("client-id", "client-secret"));
+//! let started = std::time::Instant::now();
+//!
+//! let mut exchange = Exchange::new(&GetUserData::new("kp_1"), &tenant, CallOptions::new())?;
+//! let mut input = Input::Start;
+//! let reply = loop {
+//!     input = match exchange.advance(&mut tenant, Instant::from_start(started.elapsed()), input) {
+//!         Step::Send(request) => match post(request) {
+//!             Ok(response) => Input::Response(response),
+//!             Err(_) => Input::Failed(Delivery::Unknown),
+//!         },
+//!         Step::Wait(wait) => {
+//!             std::thread::sleep(wait.until.since_start().saturating_sub(started.elapsed()));
+//!             Input::Woken
+//!         }
+//!         Step::Done(result) => break result?,
+//!     };
+//! };
+//! let user = reply.parse::<GetUserData>()?;
+//! assert_eq!(user.email(), Some("ada@example.com"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Client`] is this loop over a [`Transport`] and a [`Clock`].
+//!
+//! # Where to look
+//!
+//! - [`operations`]: a type for each of the 19 operations; [`OPERATIONS`] lists them, [`scopes_for`] tells the scopes
+//!   that some of them need, and the trait [`Operation`] makes your own.
+//! - [`Domain`], [`Credentials`], [`Tenant`]: whom to talk to, and as whom.
+//! - [`Reply`], [`models`], [`Text`]: what came back, as owned or borrowing types.
+//! - [`Error`], and [`Effect`], which every error answers: did it happen all the same?
+//!
+//! # In scope, and not
+//!
+//! In scope is what a program that manages users needs from Kinde's Management API by a machine-to-machine token.
+//! Not in scope: signing users in, verifying their tokens, and the API's other parts; an [`Operation`] of your own
+//! reaches any endpoint.
+//!
+//! # What it promises
+//!
+//! - **No argument reaches another route.** Path arguments are one segment each, whatever they hold; empty ones and dot
+//!   segments are refused, as no encoding protects them.
+//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read; a value of a wrong type is
+//!   an error with its path, and the reply is kept.
+//! - **No error hides an effect.** [`Error::effect`] tells whether the operation may have taken place.
+//! - **No secret in a log.** Secrets, e-mail addresses and phone numbers are in no `Debug` or `Display` form of this
+//!   crate, nor are URIs and bodies in those of errors.
+//! - **No I/O.** The crate is `no_std`: a clock, socket, thread or file in it does not compile. One file names `std`, for
+//!   the lock in [`Client`].
+//!
+//! Request and reply buffers are not wiped from memory; client secret, password hash, salt and signer key are, where they
+//! are kept.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unreachable,
+    clippy::unwrap_used
+)]
+
+extern crate alloc;
+#[cfg(test)]
+#[macro_use]
+extern crate std;
+
+#[macro_use]
+mod macros;
+
+mod client;
+mod credentials;
+mod domain;
+mod error;
+mod exchange;
+mod ids;
+pub mod models;
+mod operation;
+pub mod operations;
+mod path;
+mod reply;
+mod request;
+mod retry;
+mod serde_with;
+mod tenant;
+mod text;
+mod time;
+mod timestamp;
+mod token;
+mod transport;
+mod values;
+
+pub use client::{CallError, Client};
+pub use credentials::Credentials;
+pub use domain::{Domain, DomainError};
+pub use error::{
+    ApiError, AuthError, AuthProblem, BuildError, DecodeCategory, DecodeError, Effect, Error, ErrorBody,
+    ErrorItem, Problem,
+};
+pub use exchange::{CallOptions, Delivery, Exchange, Input, Step, TimeLimit, Wait};
+pub use ids::{
+    BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
+    IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
+};
+pub use operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
+pub use path::PathTemplate;
+pub use reply::Reply;
+pub use request::{RequestWriter, build_request};
+pub use tenant::Tenant;
+pub use text::{Personal, Text};
+pub use time::Instant;
+pub use timestamp::Timestamp;
+pub use token::AccessToken;
+pub use transport::{Clock, Transport, TransportFn, transport_fn};
+pub use values::{Patch, Value};

@@ -1,0 +1,227 @@
+use alloc::vec::Vec;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::ids::{OrganizationCode, UserId};
+use crate::models::IdentityType;
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::serde_with::list;
+use crate::text::Personal;
+
+/// Creates a user, with any number of identities.
+///
+/// | | |
+/// |---|---|
+/// | Request | `POST /api/v1/user` |
+/// | Scope | `create:users` |
+/// | Replay | `OnlyIfUnsent` |
+/// | Reply | 200, [`CreatedUser`] |
+/// | Errors | 400 for what the service refuses, as an identity that another user has; 403 without the scope, 429 over the rate limit |
+///
+/// Created twice, it is two users. After an error whose effect is
+/// [`Possible`](crate::Effect::Possible), look the user up before creating it again.
+///
+/// ```
+/// use kinde_users_core::operations::{CreateUser, NewIdentity};
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let operation = CreateUser::new()
+///     .given_name("Ada")
+///     .identity(NewIdentity::email("ada@example.com").is_verified(true));
+/// let request = build_request(&operation, &domain, &token)?;
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/user");
+/// assert_eq!(
+///     request.body(),
+///     br#"{"profile":{"given_name":"Ada"},"identities":[{"type":"email","is_verified":true,"details":{"email":"ada@example.com"}}]}"#
+/// );
+///
+/// let body = br#"{"id":"kp_1","created":true,"identities":[{"type":"email","result":{"created":true}}]}"#;
+/// let created = Reply::new::<CreateUser>(http::Response::new(body.to_vec())).parse::<CreateUser>()?;
+/// assert_eq!(created.id, "kp_1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct CreateUser {
+    body: Body,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+struct Body {
+    #[serde(skip_serializing_if = "Profile::is_empty")]
+    profile: Profile,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_code: Option<OrganizationCode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provided_id: Option<Personal>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    identities: Vec<NewIdentity>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+struct Profile {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_name: Option<Personal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family_name: Option<Personal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<Personal>,
+}
+
+impl Profile {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl CreateUser {
+    /// A user with nothing but an id, which the service makes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The given name.
+    pub fn given_name(mut self, name: impl Into<Personal>) -> Self {
+        self.body.profile.given_name = Some(name.into());
+        self
+    }
+
+    /// The family name.
+    pub fn family_name(mut self, name: impl Into<Personal>) -> Self {
+        self.body.profile.family_name = Some(name.into());
+        self
+    }
+
+    /// The URL of the profile picture.
+    pub fn picture(mut self, url: impl Into<Personal>) -> Self {
+        self.body.profile.picture = Some(url.into());
+        self
+    }
+
+    /// The organisation that the user joins.
+    pub fn organization_code(mut self, code: impl Into<OrganizationCode>) -> Self {
+        self.body.organization_code = Some(code.into());
+        self
+    }
+
+    /// The id that the user has in a system outside of Kinde.
+    pub fn provided_id(mut self, id: impl Into<Personal>) -> Self {
+        self.body.provided_id = Some(id.into());
+        self
+    }
+
+    /// Adds an identity.
+    pub fn identity(mut self, identity: NewIdentity) -> Self {
+        self.body.identities.push(identity);
+        self
+    }
+}
+
+/// An identity of a user that is to be created.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[must_use]
+pub struct NewIdentity {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_verified: Option<bool>,
+    details: Details,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+struct Details {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<Personal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<Personal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_country_id: Option<Personal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<Personal>,
+}
+
+impl NewIdentity {
+    /// An e-mail address.
+    pub fn email(email: impl Into<Personal>) -> Self {
+        Self::of("email", Details { email: Some(email.into()), ..Details::default() })
+    }
+
+    /// A phone number. Give its [country](Self::phone_country_id) too, unless it is in international form (E.164).
+    pub fn phone(phone: impl Into<Personal>) -> Self {
+        Self::of("phone", Details { phone: Some(phone.into()), ..Details::default() })
+    }
+
+    /// A user name.
+    pub fn username(username: impl Into<Personal>) -> Self {
+        Self::of("username", Details { username: Some(username.into()), ..Details::default() })
+    }
+
+    /// The country of the phone number, such as `au`.
+    pub fn phone_country_id(mut self, country: impl Into<Personal>) -> Self {
+        self.details.phone_country_id = Some(country.into());
+        self
+    }
+
+    /// Whether the e-mail address or phone number counts as verified.
+    pub fn is_verified(mut self, is_verified: bool) -> Self {
+        self.is_verified = Some(is_verified);
+        self
+    }
+
+    fn of(kind: &'static str, details: Details) -> Self {
+        Self { kind, is_verified: None, details }
+    }
+}
+
+impl Operation for CreateUser {
+    const META: Meta = Meta {
+        name: "create_user",
+        method: Method::POST,
+        path: PathTemplate::new("/api/v1/user"),
+        scopes: &["create:users"],
+        success: 200,
+        replay: Replay::OnlyIfUnsent,
+    };
+    type Output = CreatedUser;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.json(&self.body)
+    }
+}
+
+/// A user that was created.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct CreatedUser {
+    /// The new user's id.
+    pub id: UserId,
+    /// Whether the user was created.
+    pub created: Option<bool>,
+    /// What became of each identity.
+    #[serde(default, deserialize_with = "list")]
+    pub identities: Vec<CreatedUserIdentity>,
+}
+
+/// What became of an identity of a user that was created.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct CreatedUserIdentity {
+    /// The identity's type.
+    #[serde(rename = "type")]
+    pub kind: Option<IdentityType>,
+    /// What became of it.
+    pub result: Option<CreatedUserIdentityResult>,
+}
+
+/// Whether an identity was created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct CreatedUserIdentityResult {
+    /// Whether it was created.
+    pub created: Option<bool>,
+}

@@ -1,0 +1,115 @@
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::ids::{BillingAgreementId, BillingCustomerId, OrganizationCode, UserId};
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::text::Personal;
+
+/// Makes a user a customer in billing.
+///
+/// | | |
+/// |---|---|
+/// | Request | `POST /api/v1/users/{user_id}/billing_customer` |
+/// | Scope | `create:user_billing_customers` |
+/// | Replay | `OnlyIfUnsent` |
+/// | Reply | 200, [`CreatedBillingCustomer`] |
+/// | Refused | a user id that is empty, `.` or `..` |
+/// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` for a user who is one, 403 without the scope, 429 over the rate limit |
+///
+/// ```
+/// use kinde_users_core::operations::CreateUserBillingCustomer;
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let operation = CreateUserBillingCustomer::new("kp_1", "org_1", "ada@example.com").billing_plan_code("pro");
+/// let request = build_request(&operation, &domain, &token)?;
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/users/kp_1/billing_customer");
+/// assert_eq!(
+///     request.body(),
+///     br#"{"org_code":"org_1","billing_email":"ada@example.com","billing_plan_code":"pro"}"#
+/// );
+///
+/// let body = br#"{"message":"Success","code":"OK","billing_customer":{"id":"customer_1","agreement_id":"agreement_1"}}"#;
+/// let reply = Reply::new::<CreateUserBillingCustomer>(http::Response::new(body.to_vec()));
+/// let created = reply.parse::<CreateUserBillingCustomer>()?;
+/// assert_eq!(created.billing_customer.unwrap().id.unwrap(), "customer_1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct CreateUserBillingCustomer {
+    user_id: UserId,
+    body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+struct Body {
+    org_code: OrganizationCode,
+    billing_email: Personal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_plan_code: Option<Personal>,
+}
+
+impl CreateUserBillingCustomer {
+    /// The user, the organisation whose plans are meant, and the e-mail address that bills go to.
+    pub fn new(
+        user_id: impl Into<UserId>,
+        org_code: impl Into<OrganizationCode>,
+        billing_email: impl Into<Personal>,
+    ) -> Self {
+        let body = Body {
+            org_code: org_code.into(),
+            billing_email: billing_email.into(),
+            billing_plan_code: None,
+        };
+        Self { user_id: user_id.into(), body }
+    }
+
+    /// The plan that the customer is put on.
+    pub fn billing_plan_code(mut self, code: impl Into<Personal>) -> Self {
+        self.body.billing_plan_code = Some(code.into());
+        self
+    }
+}
+
+impl Operation for CreateUserBillingCustomer {
+    const META: Meta = Meta {
+        name: "create_user_billing_customer",
+        method: Method::POST,
+        path: PathTemplate::new("/api/v1/users/{user_id}/billing_customer"),
+        scopes: &["create:user_billing_customers"],
+        success: 200,
+        replay: Replay::OnlyIfUnsent,
+    };
+    type Output = CreatedBillingCustomer;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.path("user_id", self.user_id.as_str())?;
+        request.json(&self.body)
+    }
+}
+
+/// The reply to a new customer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct CreatedBillingCustomer {
+    /// `OK`.
+    pub code: Option<Personal>,
+    /// `Success`.
+    pub message: Option<Personal>,
+    /// The new customer.
+    pub billing_customer: Option<BillingCustomer>,
+}
+
+/// A customer in billing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct BillingCustomer {
+    /// The customer's id.
+    pub id: Option<BillingCustomerId>,
+    /// The id of the agreement to a plan.
+    pub agreement_id: Option<BillingAgreementId>,
+}

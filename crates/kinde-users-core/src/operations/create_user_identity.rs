@@ -1,0 +1,142 @@
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::ids::{ConnectionId, IdentityId, UserId};
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::text::Personal;
+
+/// Gives a user another identity.
+///
+/// | | |
+/// |---|---|
+/// | Request | `POST /api/v1/users/{user_id}/identities` |
+/// | Scope | `create:user_identities` |
+/// | Replay | `OnlyIfUnsent` |
+/// | Reply | 201, [`CreatedIdentity`] |
+/// | Refused | a user id that is empty, `.` or `..` |
+/// | Errors | 400 for an unknown user or an identity that is taken, 403 without the scope (often with no body), 429 over the rate limit |
+///
+/// There is one constructor for each type of identity, which takes what the service requires for it.
+///
+/// ```
+/// use kinde_users_core::operations::CreateUserIdentity;
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let operation = CreateUserIdentity::phone("kp_1", "0412345678", "au");
+/// let request = build_request(&operation, &domain, &token)?;
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/users/kp_1/identities");
+/// assert_eq!(request.body(), br#"{"value":"0412345678","type":"phone","phone_country_id":"au"}"#);
+///
+/// let body = br#"{"message":"Success","code":"OK","identity":{"id":"identity_1"}}"#;
+/// let reply = Reply::new::<CreateUserIdentity>(http::Response::new(body.to_vec()));
+/// let created = reply.parse::<CreateUserIdentity>()?;
+/// assert_eq!(created.identity.and_then(|identity| identity.id).unwrap(), "identity_1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct CreateUserIdentity {
+    user_id: UserId,
+    body: Body,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+struct Body {
+    value: Personal,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_country_id: Option<Personal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connection_id: Option<ConnectionId>,
+}
+
+impl CreateUserIdentity {
+    /// An e-mail address.
+    pub fn email(user_id: impl Into<UserId>, email: impl Into<Personal>) -> Self {
+        Self::of(user_id.into(), email.into(), "email")
+    }
+
+    /// A user name.
+    pub fn username(user_id: impl Into<UserId>, username: impl Into<Personal>) -> Self {
+        Self::of(user_id.into(), username.into(), "username")
+    }
+
+    /// A phone number, and its country, such as `au`.
+    pub fn phone(
+        user_id: impl Into<UserId>,
+        phone: impl Into<Personal>,
+        phone_country_id: impl Into<Personal>,
+    ) -> Self {
+        let mut operation = Self::of(user_id.into(), phone.into(), "phone");
+        operation.body.phone_country_id = Some(phone_country_id.into());
+        operation
+    }
+
+    /// The user's id at a social connection.
+    pub fn social(
+        user_id: impl Into<UserId>,
+        identity: impl Into<Personal>,
+        connection_id: impl Into<ConnectionId>,
+    ) -> Self {
+        let mut operation = Self::of(user_id.into(), identity.into(), "social");
+        operation.body.connection_id = Some(connection_id.into());
+        operation
+    }
+
+    /// The user's id at an enterprise connection.
+    pub fn enterprise(
+        user_id: impl Into<UserId>,
+        identity: impl Into<Personal>,
+        connection_id: impl Into<ConnectionId>,
+    ) -> Self {
+        let mut operation = Self::social(user_id, identity, connection_id);
+        operation.body.kind = "enterprise";
+        operation
+    }
+
+    fn of(user_id: UserId, value: Personal, kind: &'static str) -> Self {
+        Self { user_id, body: Body { value, kind, phone_country_id: None, connection_id: None } }
+    }
+}
+
+impl Operation for CreateUserIdentity {
+    const META: Meta = Meta {
+        name: "create_user_identity",
+        method: Method::POST,
+        path: PathTemplate::new("/api/v1/users/{user_id}/identities"),
+        scopes: &["create:user_identities"],
+        success: 201,
+        replay: Replay::OnlyIfUnsent,
+    };
+    type Output = CreatedIdentity;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.path("user_id", self.user_id.as_str())?;
+        request.json(&self.body)
+    }
+}
+
+/// The reply to a new identity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct CreatedIdentity {
+    /// `OK`.
+    pub code: Option<Personal>,
+    /// `Success`.
+    pub message: Option<Personal>,
+    /// The new identity.
+    pub identity: Option<CreatedIdentityId>,
+}
+
+/// An identity that was created.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct CreatedIdentityId {
+    /// Its id.
+    pub id: Option<IdentityId>,
+}

@@ -1,0 +1,75 @@
+use alloc::vec::Vec;
+
+use http::Method;
+
+use crate::error::BuildError;
+use crate::ids::UserId;
+use crate::models::User;
+use crate::operation::{Meta, Operation, Replay};
+use crate::operations::Expand;
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+
+/// Gets one user.
+///
+/// | | |
+/// |---|---|
+/// | Request | `GET /api/v1/user` |
+/// | Scope | `read:users` |
+/// | Replay | `Safe` |
+/// | Reply | 200, [`User`] |
+/// | Refused | an empty id |
+/// | Errors | 400 with `USER_INVALID` for an unknown id (recorded from the live service, which also sends `ID_REQUIRED` along), 403 without the scope, 429 over the rate limit |
+///
+/// What the service answers for a deleted user, 400 or 404, is not documented.
+///
+/// ```
+/// use kinde_users_core::operations::{Expand, GetUserData};
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let operation = GetUserData::new("kp_1").expand(Expand::Organizations).expand(Expand::Billing);
+/// let request = build_request(&operation, &domain, &token)?;
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/user?id=kp_1&expand=organizations%2Cbilling");
+///
+/// let body = br#"{"id":"kp_1","preferred_email":"ada@example.com","organizations":["org_1"]}"#;
+/// let user = Reply::new::<GetUserData>(http::Response::new(body.to_vec())).parse::<GetUserData>()?;
+/// assert_eq!(user.email(), Some("ada@example.com"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct GetUserData {
+    id: UserId,
+    expand: Vec<Expand>,
+}
+
+impl GetUserData {
+    /// The user with this id.
+    pub fn new(id: impl Into<UserId>) -> Self {
+        Self { id: id.into(), expand: Vec::new() }
+    }
+
+    /// Tells this too, besides the user itself.
+    pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
+        self.expand.push(expand.into());
+        self
+    }
+}
+
+impl Operation for GetUserData {
+    const META: Meta = Meta {
+        name: "get_user_data",
+        method: Method::GET,
+        path: PathTemplate::new("/api/v1/user"),
+        scopes: &["read:users"],
+        success: 200,
+        replay: Replay::Safe,
+    };
+    type Output = User;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.required_query("id", self.id.as_str())?;
+        request.query_list("expand", &self.expand)
+    }
+}

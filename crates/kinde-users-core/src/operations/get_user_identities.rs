@@ -1,0 +1,134 @@
+use alloc::vec::Vec;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::ids::{ConnectionId, IdentityId, UserId};
+use crate::models::IdentityType;
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::serde_with::list;
+use crate::text::Personal;
+use crate::timestamp::Timestamp;
+
+/// Lists a user's identities, a page at a time.
+///
+/// | | |
+/// |---|---|
+/// | Request | `GET /api/v1/users/{user_id}/identities` |
+/// | Scope | `read:user_identities` |
+/// | Replay | `Safe` |
+/// | Reply | 200, [`UserIdentities`] |
+/// | Refused | a user id that is empty, `.` or `..`; an empty cursor |
+/// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
+///
+/// The size of a page is the service's own.
+///
+/// ```
+/// use kinde_users_core::models::IdentityType;
+/// use kinde_users_core::operations::GetUserIdentities;
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let operation = GetUserIdentities::new("kp_1").starting_after("identity_1");
+/// let request = build_request(&operation, &domain, &token)?;
+/// assert_eq!(
+///     request.uri(),
+///     "https://acme.kinde.com/api/v1/users/kp_1/identities?starting_after=identity_1"
+/// );
+///
+/// let body = br#"{"code":"OK","identities":[{"id":"identity_2","type":"oauth2:google"}],"has_more":false}"#;
+/// let reply = Reply::new::<GetUserIdentities>(http::Response::new(body.to_vec()));
+/// let page = reply.parse::<GetUserIdentities>()?;
+/// assert_eq!(page.identities[0].kind, Some(IdentityType::Google));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct GetUserIdentities {
+    user_id: UserId,
+    cursor: Option<(&'static str, IdentityId)>,
+}
+
+impl GetUserIdentities {
+    /// The first page of the identities of the user with this id.
+    pub fn new(user_id: impl Into<UserId>) -> Self {
+        Self { user_id: user_id.into(), cursor: None }
+    }
+
+    /// The page that begins after this identity. It takes the place of [`ending_before`](Self::ending_before).
+    pub fn starting_after(mut self, identity: impl Into<IdentityId>) -> Self {
+        self.cursor = Some(("starting_after", identity.into()));
+        self
+    }
+
+    /// The page that ends before this identity. It takes the place of [`starting_after`](Self::starting_after).
+    pub fn ending_before(mut self, identity: impl Into<IdentityId>) -> Self {
+        self.cursor = Some(("ending_before", identity.into()));
+        self
+    }
+}
+
+impl Operation for GetUserIdentities {
+    const META: Meta = Meta {
+        name: "get_user_identities",
+        method: Method::GET,
+        path: PathTemplate::new("/api/v1/users/{user_id}/identities"),
+        scopes: &["read:user_identities"],
+        success: 200,
+        replay: Replay::Safe,
+    };
+    type Output = UserIdentities;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.path("user_id", self.user_id.as_str())?;
+        match &self.cursor {
+            Some((name, identity)) => request.required_query(name, identity.as_str()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A page of a user's identities.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct UserIdentities {
+    /// `OK`.
+    pub code: Option<Personal>,
+    /// `Success`.
+    pub message: Option<Personal>,
+    /// The identities.
+    #[serde(default, deserialize_with = "list")]
+    pub identities: Vec<Identity>,
+    /// Whether there are more after these.
+    pub has_more: Option<bool>,
+}
+
+/// An identity of a user: a way of signing in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Identity {
+    /// Its id.
+    pub id: Option<IdentityId>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Option<IdentityType>,
+    /// Whether the user has shown that it is theirs.
+    pub is_confirmed: Option<bool>,
+    /// When it was created.
+    pub created_on: Option<Timestamp>,
+    /// When it was last used to sign in.
+    pub last_login_on: Option<Timestamp>,
+    /// How often it was used to sign in.
+    pub total_logins: Option<u64>,
+    /// The e-mail address, the phone number (E.164), the user name, or the id at the connection.
+    pub name: Option<Personal>,
+    /// The e-mail address that goes with it.
+    pub email: Option<Personal>,
+    /// The social or enterprise connection; newer than the rest of the description.
+    pub connection_id: Option<ConnectionId>,
+    /// Whether it is the user's primary identity.
+    pub is_primary: Option<bool>,
+}

@@ -1,0 +1,106 @@
+use alloc::vec::Vec;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::ids::{Cursor, PropertyId, PropertyKey, UserId};
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::serde_with::list;
+use crate::text::Personal;
+
+/// Lists the values of a user's properties.
+///
+/// | | |
+/// |---|---|
+/// | Request | `GET /api/v1/users/{user_id}/properties` |
+/// | Scope | `read:user_properties` |
+/// | Replay | `Safe` |
+/// | Reply | 200, [`PropertyValues`] |
+/// | Refused | a user id that is empty, `.` or `..` |
+/// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
+///
+/// ```
+/// use kinde_users_core::operations::GetUserPropertyValues;
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let request = build_request(&GetUserPropertyValues::new("kp_1"), &domain, &token)?;
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/users/kp_1/properties");
+///
+/// let body = br#"{"properties":[{"key":"paid_membership","value":"true"},{"key":"kp_town","value":null}]}"#;
+/// let reply = Reply::new::<GetUserPropertyValues>(http::Response::new(body.to_vec()));
+/// let values = reply.parse::<GetUserPropertyValues>()?;
+/// assert_eq!(values.value_of("paid_membership"), Some("true"));
+/// assert_eq!(values.value_of("kp_town"), None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct GetUserPropertyValues {
+    user_id: UserId,
+}
+
+impl GetUserPropertyValues {
+    /// The properties of the user with this id.
+    pub fn new(user_id: impl Into<UserId>) -> Self {
+        Self { user_id: user_id.into() }
+    }
+}
+
+impl Operation for GetUserPropertyValues {
+    const META: Meta = Meta {
+        name: "get_user_property_values",
+        method: Method::GET,
+        path: PathTemplate::new("/api/v1/users/{user_id}/properties"),
+        scopes: &["read:user_properties"],
+        success: 200,
+        replay: Replay::Safe,
+    };
+    type Output = PropertyValues;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.path("user_id", self.user_id.as_str())
+    }
+}
+
+/// The values of a user's properties.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct PropertyValues {
+    /// `OK`.
+    pub code: Option<Personal>,
+    /// `Success`.
+    pub message: Option<Personal>,
+    /// The properties.
+    #[serde(default, deserialize_with = "list")]
+    pub properties: Vec<PropertyValue>,
+    /// The description announces it, though the operation takes no such argument.
+    pub next_token: Option<Cursor>,
+}
+
+impl PropertyValues {
+    /// The value of the property with this key, if it has one.
+    pub fn value_of(&self, key: &str) -> Option<&str> {
+        let matches = |property: &&PropertyValue| property.key.as_ref().is_some_and(|found| found == key);
+        self.properties.iter().find(matches)?.value.as_deref()
+    }
+}
+
+/// A property and its value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct PropertyValue {
+    /// The property's id.
+    pub id: Option<PropertyId>,
+    /// The property's name, for people.
+    pub name: Option<Personal>,
+    /// The property's description, for people.
+    pub description: Option<Personal>,
+    /// The property's key.
+    pub key: Option<PropertyKey>,
+    /// The value, as text: a property that is on has `true`.
+    pub value: Option<Personal>,
+}

@@ -1,0 +1,112 @@
+use alloc::vec::Vec;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::ids::{ClientId, ConnectionId, OrganizationCode, SessionId, UserId};
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::serde_with::list;
+use crate::text::Personal;
+use crate::timestamp::Timestamp;
+
+/// Lists a user's active sessions.
+///
+/// | | |
+/// |---|---|
+/// | Request | `GET /api/v1/users/{user_id}/sessions` |
+/// | Scope | `read:user_sessions` |
+/// | Replay | `Safe` |
+/// | Reply | 200, [`UserSessions`] |
+/// | Refused | a user id that is empty, `.` or `..` |
+/// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
+///
+/// ```
+/// use kinde_users_core::operations::GetUserSessions;
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let request = build_request(&GetUserSessions::new("kp_1"), &domain, &token)?;
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/users/kp_1/sessions");
+///
+/// let body = br#"{"sessions":[{"session_id":"session_0x1","updated_on":"2025-04-01T13:04:20+11"}]}"#;
+/// let reply = Reply::new::<GetUserSessions>(http::Response::new(body.to_vec()));
+/// let sessions = reply.parse::<GetUserSessions>()?.sessions;
+/// assert_eq!(sessions[0].updated_on.as_ref().unwrap().as_str(), "2025-04-01T13:04:20+11");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct GetUserSessions {
+    user_id: UserId,
+}
+
+impl GetUserSessions {
+    /// The sessions of the user with this id.
+    pub fn new(user_id: impl Into<UserId>) -> Self {
+        Self { user_id: user_id.into() }
+    }
+}
+
+impl Operation for GetUserSessions {
+    const META: Meta = Meta {
+        name: "get_user_sessions",
+        method: Method::GET,
+        path: PathTemplate::new("/api/v1/users/{user_id}/sessions"),
+        scopes: &["read:user_sessions"],
+        success: 200,
+        replay: Replay::Safe,
+    };
+    type Output = UserSessions;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.path("user_id", self.user_id.as_str())
+    }
+}
+
+/// A user's sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct UserSessions {
+    /// `OK`.
+    pub code: Option<Personal>,
+    /// `Success`.
+    pub message: Option<Personal>,
+    /// Whether there are more than these, though the operation takes no argument to get them.
+    pub has_more: Option<bool>,
+    /// The sessions.
+    #[serde(default, deserialize_with = "list")]
+    pub sessions: Vec<Session>,
+}
+
+/// A session of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Session {
+    /// The user's id.
+    pub user_id: Option<UserId>,
+    /// The organisation that the user signed in to.
+    pub org_code: Option<OrganizationCode>,
+    /// The application that the user signed in to.
+    pub client_id: Option<ClientId>,
+    /// When the session will end.
+    pub expires_on: Option<Timestamp>,
+    /// The session's id.
+    pub session_id: Option<SessionId>,
+    /// When the session began.
+    pub started_on: Option<Timestamp>,
+    /// When the session was last used; an offset without minutes (`+11`) occurs here.
+    pub updated_on: Option<Timestamp>,
+    /// The connection that the user signed in through.
+    pub connection_id: Option<ConnectionId>,
+    /// The network address that was last seen.
+    pub last_ip_address: Option<Personal>,
+    /// The browser or application that was last seen.
+    pub last_user_agent: Option<Personal>,
+    /// The network address at the beginning.
+    pub initial_ip_address: Option<Personal>,
+    /// The browser or application at the beginning.
+    pub initial_user_agent: Option<Personal>,
+}

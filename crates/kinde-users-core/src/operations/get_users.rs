@@ -1,0 +1,181 @@
+use alloc::vec::Vec;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{BuildError, Problem};
+use crate::ids::{Cursor, UserId};
+use crate::models::User;
+use crate::operation::{Meta, Operation, Replay};
+use crate::operations::Expand;
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::serde_with::list;
+use crate::text::Personal;
+use crate::timestamp::Timestamp;
+
+/// Lists users, a page at a time, all or those that filters let through.
+///
+/// | | |
+/// |---|---|
+/// | Request | `GET /api/v1/users` |
+/// | Scope | `read:users` |
+/// | Replay | `Safe` |
+/// | Reply | 200, [`UsersPage`] |
+/// | Refused | a `page_size` outside of 1 to 500; a filter value that is empty or holds a comma; an `active_since` that is no date-time |
+/// | Errors | 400 for arguments that the service refuses, 403 without the scope, 429 over the rate limit |
+///
+/// ```
+/// use kinde_users_core::operations::{Expand, GetUsers};
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let operation = GetUsers::new().page_size(500).email("ada@example.com").expand(Expand::Identities);
+/// let request = build_request(&operation, &domain, &token)?;
+/// assert_eq!(
+///     request.uri(),
+///     "https://acme.kinde.com/api/v1/users?page_size=500&email=ada%40example.com&expand=identities"
+/// );
+///
+/// let body = br#"{"code":"OK","message":"Success","users":[{"id":"kp_1","email":"ada@example.com"}],"next_token":null}"#;
+/// let page = Reply::new::<GetUsers>(http::Response::new(body.to_vec())).parse::<GetUsers>()?;
+/// assert_eq!(page.users[0].id, "kp_1");
+/// assert!(page.next_token.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct GetUsers {
+    page_size: Option<u32>,
+    user_id: Vec<UserId>,
+    next_token: Option<Cursor>,
+    email: Vec<Personal>,
+    username: Vec<Personal>,
+    phone: Vec<Personal>,
+    expand: Vec<Expand>,
+    has_organization: Option<bool>,
+    active_since: Option<Timestamp>,
+}
+
+impl GetUsers {
+    /// All users, in pages of the service's default size, which is 10.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of users in a page: 1 to 500.
+    pub fn page_size(mut self, users: u32) -> Self {
+        self.page_size = Some(users);
+        self
+    }
+
+    /// Only users with this id, or another one that is asked for.
+    pub fn user_id(mut self, id: impl Into<UserId>) -> Self {
+        self.user_id.push(id.into());
+        self
+    }
+
+    /// The page that a [`UsersPage::next_token`] stands for. Keep the other arguments as they were.
+    pub fn next_token(mut self, token: impl Into<Cursor>) -> Self {
+        self.next_token = Some(token.into());
+        self
+    }
+
+    /// Only users with this e-mail address, or another one that is asked for.
+    pub fn email(mut self, email: impl Into<Personal>) -> Self {
+        self.email.push(email.into());
+        self
+    }
+
+    /// Only users with this user name, or another one that is asked for.
+    pub fn username(mut self, username: impl Into<Personal>) -> Self {
+        self.username.push(username.into());
+        self
+    }
+
+    /// Only users with this phone number, or another one that is asked for.
+    pub fn phone(mut self, phone: impl Into<Personal>) -> Self {
+        self.phone.push(phone.into());
+        self
+    }
+
+    /// Tells this too, besides the users themselves.
+    pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
+        self.expand.push(expand.into());
+        self
+    }
+
+    /// Only users that belong to an organisation, or only those that belong to none.
+    pub fn has_organization(mut self, has: bool) -> Self {
+        self.has_organization = Some(has);
+        self
+    }
+
+    /// Only users that were active since this date-time, in the form of RFC 3339 with an offset.
+    pub fn active_since(mut self, since: impl Into<Timestamp>) -> Self {
+        self.active_since = Some(since.into());
+        self
+    }
+}
+
+impl Operation for GetUsers {
+    const META: Meta = Meta {
+        name: "get_users",
+        method: Method::GET,
+        path: PathTemplate::new("/api/v1/users"),
+        scopes: &["read:users"],
+        success: 200,
+        replay: Replay::Safe,
+    };
+    type Output = UsersPage;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        if let Some(page_size) = self.page_size {
+            request.number_query("page_size", page_size, 1..=500)?;
+        }
+        request.query_list("user_id", &self.user_id)?;
+        if let Some(token) = &self.next_token {
+            request.required_query("next_token", token.as_str())?;
+        }
+        request.query_list("email", &self.email)?;
+        request.query_list("username", &self.username)?;
+        request.query_list("phone", &self.phone)?;
+        request.query_list("expand", &self.expand)?;
+        if let Some(has) = self.has_organization {
+            request.bool_query("has_organization", has);
+        }
+        if let Some(since) = &self.active_since {
+            if !since.is_well_formed() {
+                return Err(request.refuse("active_since", Problem::NotATimestamp));
+            }
+            request.query("active_since", since.as_str());
+        }
+        Ok(())
+    }
+}
+
+/// A page of users.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct UsersPage {
+    /// `OK`.
+    pub code: Option<Personal>,
+    /// `Success`.
+    pub message: Option<Personal>,
+    /// The users; the service writes `null` for none.
+    #[serde(default, deserialize_with = "list")]
+    pub users: Vec<User>,
+    /// Where the next page begins; `None` or empty on the last one.
+    pub next_token: Option<Cursor>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_user_at_all_is_an_empty_page() {
+        let page: UsersPage = serde_json::from_str(r#"{"users":null,"next_token":null}"#).unwrap();
+        assert!(page.users.is_empty() && page.next_token.is_none());
+    }
+}

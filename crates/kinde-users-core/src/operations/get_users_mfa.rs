@@ -1,0 +1,102 @@
+use alloc::vec::Vec;
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::ids::{FactorId, UserId};
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+use crate::serde_with::one_or_many;
+use crate::text::Personal;
+use crate::timestamp::Timestamp;
+
+/// Lists a user's factors of multi-factor authentication.
+///
+/// | | |
+/// |---|---|
+/// | Request | `GET /api/v1/users/{user_id}/mfa` |
+/// | Scope | `read:user_mfa` |
+/// | Replay | `Safe` |
+/// | Reply | 200, [`UsersMfa`] |
+/// | Refused | a user id that is empty, `.` or `..` |
+/// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
+///
+/// The description promises one factor, though a user may have several: one, a list and `null` are all read as a list.
+///
+/// ```
+/// use kinde_users_core::operations::GetUsersMfa;
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let request = build_request(&GetUsersMfa::new("kp_1"), &domain, &token)?;
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/users/kp_1/mfa");
+///
+/// let body = br#"{"code":"OK","mfa":{"id":"mfa_1","type":"email","is_verified":true}}"#;
+/// let reply = Reply::new::<GetUsersMfa>(http::Response::new(body.to_vec()));
+/// assert_eq!(reply.parse::<GetUsersMfa>()?.mfa[0].id.as_ref().unwrap(), &"mfa_1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct GetUsersMfa {
+    user_id: UserId,
+}
+
+impl GetUsersMfa {
+    /// The factors of the user with this id.
+    pub fn new(user_id: impl Into<UserId>) -> Self {
+        Self { user_id: user_id.into() }
+    }
+}
+
+impl Operation for GetUsersMfa {
+    const META: Meta = Meta {
+        name: "get_users_mfa",
+        method: Method::GET,
+        path: PathTemplate::new("/api/v1/users/{user_id}/mfa"),
+        scopes: &["read:user_mfa"],
+        success: 200,
+        replay: Replay::Safe,
+    };
+    type Output = UsersMfa;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        request.path("user_id", self.user_id.as_str())
+    }
+}
+
+/// A user's factors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct UsersMfa {
+    /// `OK`.
+    pub code: Option<Personal>,
+    /// `Success`.
+    pub message: Option<Personal>,
+    /// The factors; empty where the user has none.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub mfa: Vec<MfaFactor>,
+}
+
+/// A factor of multi-factor authentication.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct MfaFactor {
+    /// The factor's id.
+    pub id: Option<FactorId>,
+    /// The factor's type: by e-mail, SMS or an authenticator application.
+    #[serde(rename = "type")]
+    pub kind: Option<Personal>,
+    /// When it was set up.
+    pub created_on: Option<Timestamp>,
+    /// The e-mail address or phone number.
+    pub name: Option<Personal>,
+    /// Whether the user has shown that it is theirs.
+    pub is_verified: Option<bool>,
+    /// How often it was used.
+    pub usage_count: Option<u64>,
+    /// When it was last used.
+    pub last_used_on: Option<Timestamp>,
+}

@@ -1,0 +1,325 @@
+use alloc::string::String;
+use core::fmt;
+
+use http::Method;
+use serde::Serialize;
+
+use crate::credentials::Secret;
+use crate::error::{BuildError, Problem};
+use crate::ids::UserId;
+use crate::models::Success;
+use crate::operation::{Meta, Operation, Replay};
+use crate::path::PathTemplate;
+use crate::request::RequestWriter;
+
+/// Sets a user's password, by the hash that another system has of it.
+///
+/// | | |
+/// |---|---|
+/// | Request | `PUT /api/v1/users/{user_id}/password` |
+/// | Scope | `update:user_passwords` |
+/// | Replay | `Idempotent` |
+/// | Reply | 200, [`Success`] |
+/// | Refused | a user id that is empty, `.` or `..`; an empty hash, salt, key or separator; numbers outside of the ranges that [`Password`] gives |
+/// | Errors | 400 for an unknown user or a hash that the service refuses, 403 without the scope (often with no body), 429 over the rate limit |
+///
+/// ```
+/// use kinde_users_core::operations::{Password, SetUserPassword};
+/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
+///
+/// let operation = SetUserPassword::new("kp_1", Password::bcrypt("$2a$10$...")).is_temporary_password(true);
+/// let request = build_request(&operation, &domain, &token)?;
+/// assert_eq!(request.method(), "PUT");
+/// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/users/kp_1/password");
+/// assert_eq!(
+///     request.body(),
+///     br#"{"hashed_password":"$2a$10$...","hashing_method":"bcrypt","is_temporary_password":true}"#
+/// );
+///
+/// let body = br#"{"message":"Success","code":"OK"}"#;
+/// let reply = Reply::new::<SetUserPassword>(http::Response::new(body.to_vec()));
+/// assert_eq!(reply.parse::<SetUserPassword>()?.code.as_deref(), Some("OK"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "an operation does nothing until it is sent"]
+pub struct SetUserPassword {
+    user_id: UserId,
+    password: Password,
+    is_temporary_password: Option<bool>,
+}
+
+impl SetUserPassword {
+    /// The user, and the password's hash.
+    pub fn new(user_id: impl Into<UserId>, password: Password) -> Self {
+        Self { user_id: user_id.into(), password, is_temporary_password: None }
+    }
+
+    /// Whether the user has to choose another password after signing in with this one.
+    pub fn is_temporary_password(mut self, is_temporary: bool) -> Self {
+        self.is_temporary_password = Some(is_temporary);
+        self
+    }
+}
+
+impl Operation for SetUserPassword {
+    const META: Meta = Meta {
+        name: "set_user_password",
+        method: Method::PUT,
+        path: PathTemplate::new("/api/v1/users/{user_id}/password"),
+        scopes: &["update:user_passwords"],
+        success: 200,
+        replay: Replay::Idempotent,
+    };
+    type Output = Success;
+
+    fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            #[serde(flatten)]
+            password: &'a Fields,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            is_temporary_password: Option<bool>,
+        }
+        request.path("user_id", self.user_id.as_str())?;
+        let password = &self.password.0;
+        password.check().map_err(|(argument, problem)| request.refuse(argument, problem))?;
+        request.json(&Body { password, is_temporary_password: self.is_temporary_password })
+    }
+}
+
+/// The hash of a password, with all that is needed to check a password against it.
+///
+/// There is one constructor for each hashing method and way of salting it, which takes what the service requires for
+/// that method and nothing that it rejects. There is none for argon2 or for plain text, which the service does not take.
+///
+/// Hash, salt and key are wiped from memory when dropped, and are in no `Debug` form.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Password(Fields);
+
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize)]
+struct Fields {
+    hashed_password: Option<Secret>,
+    hashing_method: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salt: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salt_position: Option<SaltPosition>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iterations: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<Pbkdf2Variant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signer_key: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    salt_separator: Option<Secret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rounds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mem_cost: Option<u32>,
+}
+
+impl Fields {
+    fn check(&self) -> Result<(), (&'static str, Problem)> {
+        let secrets = [
+            ("hashed_password", &self.hashed_password),
+            ("salt", &self.salt),
+            ("signer_key", &self.signer_key),
+            ("salt_separator", &self.salt_separator),
+        ];
+        for (name, secret) in secrets {
+            if secret.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+                return Err((name, Problem::Empty));
+            }
+        }
+        let numbers = [
+            ("iterations", self.iterations, 1, u32::MAX),
+            ("rounds", self.rounds, 1, 16),
+            ("mem_cost", self.mem_cost, 1, 20),
+        ];
+        for (name, number, least, most) in numbers {
+            if number.is_some_and(|number| !(least..=most).contains(&number)) {
+                return Err((name, Problem::OutOfRange { least, most }));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Password {
+    /// bcrypt. The salt is in the hash.
+    pub fn bcrypt(hashed_password: impl Into<String>) -> Self {
+        Self::of("bcrypt", hashed_password.into())
+    }
+
+    /// Unix crypt, with its salt in the hash.
+    pub fn crypt(hashed_password: impl Into<String>) -> Self {
+        Self::of("crypt", hashed_password.into())
+    }
+
+    /// Unix crypt, with its salt apart.
+    pub fn crypt_salted(hashed_password: impl Into<String>, salt: impl Into<String>) -> Self {
+        Self::crypt(hashed_password).salt(salt.into())
+    }
+
+    /// MD5, without salt.
+    pub fn md5(hashed_password: impl Into<String>) -> Self {
+        Self::of("md5", hashed_password.into())
+    }
+
+    /// MD5 of the password and a salt before or after it.
+    pub fn md5_salted(
+        hashed_password: impl Into<String>,
+        salt: impl Into<String>,
+        position: SaltPosition,
+    ) -> Self {
+        Self::md5(hashed_password).salt(salt.into()).salt_position(position)
+    }
+
+    /// SHA-256 in hex, without salt.
+    pub fn sha256(hashed_password: impl Into<String>) -> Self {
+        Self::of("sha256", hashed_password.into())
+    }
+
+    /// SHA-256 in hex, of the password and a salt before or after it.
+    pub fn sha256_salted(
+        hashed_password: impl Into<String>,
+        salt: impl Into<String>,
+        position: SaltPosition,
+    ) -> Self {
+        Self::sha256(hashed_password).salt(salt.into()).salt_position(position)
+    }
+
+    /// `WordPress`, with its salt in the hash.
+    pub fn wordpress(hashed_password: impl Into<String>) -> Self {
+        Self::of("wordpress", hashed_password.into())
+    }
+
+    /// `WordPress`, with its salt apart.
+    pub fn wordpress_salted(hashed_password: impl Into<String>, salt: impl Into<String>) -> Self {
+        Self::wordpress(hashed_password).salt(salt.into())
+    }
+
+    /// PBKDF2 with a base64 salt. The service takes the number of iterations for 24,000.
+    pub fn pbkdf2(
+        hashed_password: impl Into<String>,
+        salt: impl Into<String>,
+        variant: impl Into<Pbkdf2Variant>,
+    ) -> Self {
+        let mut password = Self::of("pbkdf2", hashed_password.into()).salt(salt.into());
+        password.0.variant = Some(variant.into());
+        password
+    }
+
+    /// PBKDF2 with a base64 salt and a number of iterations, at least 1.
+    pub fn pbkdf2_with_iterations(
+        hashed_password: impl Into<String>,
+        salt: impl Into<String>,
+        variant: impl Into<Pbkdf2Variant>,
+        iterations: u32,
+    ) -> Self {
+        let mut password = Self::pbkdf2(hashed_password, salt, variant);
+        password.0.iterations = Some(iterations);
+        password
+    }
+
+    /// Firebase's scrypt: the user's hash and base64 salt, and the parameters of the Firebase project.
+    pub fn firebase_scrypt(
+        hashed_password: impl Into<String>,
+        salt: impl Into<String>,
+        parameters: &FirebaseParameters,
+    ) -> Self {
+        let mut password = Self::of("firebase-scrypt", hashed_password.into()).salt(salt.into());
+        password.0.signer_key = Some(parameters.signer_key.clone());
+        password.0.salt_separator = Some(parameters.salt_separator.clone());
+        password.0.rounds = Some(parameters.rounds);
+        password.0.mem_cost = Some(parameters.mem_cost);
+        password
+    }
+
+    /// ASP.NET Identity, version 2: the base64 `PasswordHash` as it is, which has salt and all in it.
+    pub fn aspnet_identity_v2(hashed_password: impl Into<String>) -> Self {
+        Self::of("aspnet-identity-v2", hashed_password.into())
+    }
+
+    /// The name of the hashing method on the wire.
+    pub fn hashing_method(&self) -> &'static str {
+        self.0.hashing_method
+    }
+
+    fn of(hashing_method: &'static str, hashed_password: String) -> Self {
+        Self(Fields {
+            hashed_password: Some(Secret::from(hashed_password)),
+            hashing_method,
+            ..Fields::default()
+        })
+    }
+
+    fn salt(mut self, salt: String) -> Self {
+        self.0.salt = Some(Secret::from(salt));
+        self
+    }
+
+    fn salt_position(mut self, position: SaltPosition) -> Self {
+        self.0.salt_position = Some(position);
+        self
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Password({})", self.0.hashing_method)
+    }
+}
+
+/// The hash parameters of a Firebase project, which all of its users share.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct FirebaseParameters {
+    signer_key: Secret,
+    salt_separator: Secret,
+    rounds: u32,
+    mem_cost: u32,
+}
+
+impl FirebaseParameters {
+    /// The base64 signer key, the base64 salt separator, the number of rounds (1 to 16) and the memory cost (1 to 20), as
+    /// the Firebase console shows them.
+    pub fn new(
+        signer_key: impl Into<String>,
+        salt_separator: impl Into<String>,
+        rounds: u32,
+        mem_cost: u32,
+    ) -> Self {
+        let (signer_key, salt_separator) = (signer_key.into().into(), salt_separator.into().into());
+        Self { signer_key, salt_separator, rounds, mem_cost }
+    }
+}
+
+impl fmt::Debug for FirebaseParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FirebaseParameters(rounds {}, mem_cost {})", self.rounds, self.mem_cost)
+    }
+}
+
+/// Where the salt stands in what was hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SaltPosition {
+    /// Before the password.
+    Prefix,
+    /// After the password.
+    Suffix,
+}
+
+open_enum! {
+    /// The variant of PBKDF2.
+    Pbkdf2Variant {
+        /// With HMAC-SHA-256.
+        HmacSha256 = "salted-pbkdf2-hmac-sha256",
+        /// With HMAC-SHA-256 and a key of 512 bits.
+        HmacSha256With512 = "salted-pbkdf2-hmac-sha256-512",
+        /// With HMAC-SHA-512 and a key of 512 bits.
+        HmacSha512With512 = "salted-pbkdf2-hmac-sha512-512",
+    }
+}

@@ -1,0 +1,319 @@
+//! Replies: the bytes, and what they are read as.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::error::{DecodeCategory, DecodeError, Error};
+use crate::operation::{Meta, MetaRef, Operation};
+
+/// A reply to an operation: status, headers and body as they came.
+///
+/// It is parsed when it is asked for, as the operation's own type or as any other:
+///
+/// ```
+/// use kinde_users_core::operations::GetUsers;
+/// use kinde_users_core::{Reply, Text};
+/// use serde::Deserialize;
+///
+/// let body = br#"{"code":"OK","users":[{"id":"kp_1","email":"ada@example.com","shoe_size":38}],"next_token":null}"#;
+/// let reply = Reply::new::<GetUsers>(http::Response::new(body.to_vec()));
+///
+/// let page = reply.parse::<GetUsers>()?;
+/// assert_eq!(page.users[0].email(), Some("ada@example.com"));
+///
+/// // A model of one's own borrows from the body, and reads just what it needs.
+/// #[derive(Deserialize)]
+/// struct Page<'a> {
+///     #[serde(borrow)]
+///     users: Option<Vec<Row<'a>>>,
+/// }
+/// #[derive(Deserialize)]
+/// struct Row<'a> {
+///     #[serde(borrow)]
+///     id: Text<'a>,
+/// }
+/// let page: Page<'_> = reply.parse_as()?;
+/// assert!(page.users.unwrap()[0].id.is_borrowed());
+///
+/// // What the service sends and the model does not know.
+/// assert_eq!(reply.unknown_fields::<GetUsers>()?, ["users[0].shoe_size"]);
+/// # Ok::<(), kinde_users_core::DecodeError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    operation: &'static Meta,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    /// The reply to operation `O` that a response is.
+    pub fn new<O: Operation>(response: Response<Vec<u8>>) -> Self {
+        Self::of(O::META_REF, response)
+    }
+
+    pub(crate) fn of(operation: &'static Meta, response: Response<Vec<u8>>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self { operation, status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The operation that was answered.
+    pub fn operation(&self) -> &'static Meta {
+        self.operation
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The HTTP headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body's bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body's bytes, owned.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    /// Reads the body as what operation `O` answers.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] says where it does not fit.
+    pub fn parse<O: Operation>(&self) -> Result<O::Output, DecodeError> {
+        self.parse_as()
+    }
+
+    /// Reads the body as any type, which may borrow from it. An empty body is read as `null`.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] says where it does not fit.
+    pub fn parse_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
+        // Once for the whole body; the parser would validate each string by itself.
+        let text = self.text()?;
+        serde_json::from_str(text).map_err(|error| locate::<T>(self.body.is_empty(), text, &error))
+    }
+
+    /// Reads the body as what operation `O` answers, and keeps the reply in the error where that fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`].
+    pub fn into_output<O: Operation>(self) -> Result<O::Output, Error> {
+        self.into_parsed()
+    }
+
+    /// Reads the body as any type that owns its data, and keeps the reply in the error where that fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`].
+    pub fn into_parsed<T: DeserializeOwned>(self) -> Result<T, Error> {
+        self.parse_as().map_err(|error| Error::Decode { error: Box::new(error), reply: Box::new(self) })
+    }
+
+    /// The paths of the fields that the body has and operation `O`'s type does not: what the service added since.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] as from [`Reply::parse`].
+    pub fn unknown_fields<O: Operation>(&self) -> Result<Vec<String>, DecodeError> {
+        let text = self.text()?;
+        let mut paths = Vec::new();
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let read: Result<O::Output, _> =
+            serde_ignored::deserialize(&mut deserializer, |path| paths.push(field_path(&path)));
+        match read.and_then(|_| deserializer.end()) {
+            Ok(()) => Ok(paths),
+            Err(error) => Err(locate::<O::Output>(self.body.is_empty(), text, &error)),
+        }
+    }
+
+    fn text(&self) -> Result<&str, DecodeError> {
+        if self.body.is_empty() {
+            return Ok("null");
+        }
+        core::str::from_utf8(&self.body).map_err(|error| {
+            let lines =
+                || self.body.get(..error.valid_up_to()).unwrap_or_default().split(|byte| *byte == b'\n');
+            DecodeError {
+                path: Box::default(),
+                line: lines().count(),
+                column: lines().next_back().map_or(0, <[u8]>::len) + 1,
+                category: DecodeCategory::NotUtf8,
+            }
+        })
+    }
+}
+
+impl Hash for Reply {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // A header map has no hash. Replies that differ in their headers alone are still not equal.
+        (self.operation, self.status, &self.body).hash(state);
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Reply({}: HTTP {}, {} headers, {} bytes)",
+            self.operation.name,
+            self.status.as_u16(),
+            self.headers.len(),
+            self.body.len()
+        )
+    }
+}
+
+/// The path of a field, in the form of [`DecodeError::path`].
+fn field_path(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", field_path(parent)),
+        Path::Map { parent, key } => match field_path(parent) {
+            parent if parent.is_empty() => key.clone(),
+            parent => format!("{parent}.{key}"),
+        },
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            field_path(parent)
+        }
+    }
+}
+
+/// Says where `text` does not fit `T`, by parsing it once more, slowly.
+fn locate<'a, T: Deserialize<'a>>(empty: bool, text: &'a str, first: &serde_json::Error) -> DecodeError {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Ok(_) => Box::default(),
+        Err(error) => shown_path(error.path()),
+    };
+    if empty {
+        return DecodeError { path: Box::default(), line: 1, column: 0, category: DecodeCategory::Eof };
+    }
+    let category = match first.classify() {
+        serde_json::error::Category::Eof => DecodeCategory::Eof,
+        serde_json::error::Category::Data => DecodeCategory::Data,
+        _ => DecodeCategory::Syntax,
+    };
+    DecodeError { path, line: first.line(), column: first.column(), category }
+}
+
+/// The path without keys that may be data: a map's keys can be anything.
+fn shown_path(path: &serde_path_to_error::Path) -> Box<str> {
+    let mut shown = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => {
+                shown.push('[');
+                shown.push_str(&index.to_string());
+                shown.push(']');
+            }
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                if !shown.is_empty() {
+                    shown.push('.');
+                }
+                let plain =
+                    key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                shown.push_str(if plain { key } else { "?" });
+            }
+            Segment::Unknown => {}
+        }
+    }
+    shown.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::{DeleteUser, GetUserData, GetUsers};
+    use alloc::vec;
+    use core::error::Error as _;
+
+    fn reply<O: Operation>(body: impl Into<Vec<u8>>) -> Reply {
+        Reply::new::<O>(Response::new(body.into()))
+    }
+
+    #[test]
+    fn a_decode_error_names_the_path_and_quotes_no_value() {
+        let body = r#"{"users":[{"id":"kp_1"},{"id":"kp_2","is_suspended":"sally@example.com"}]}"#;
+        let error = reply::<GetUsers>(body).into_output::<GetUsers>().unwrap_err();
+        assert_eq!(
+            format!("{error}"),
+            "get_users: HTTP 200: the reply does not fit its type at users[1].is_suspended (line 1, column 71)"
+        );
+        let source = error.source().unwrap();
+        assert!(!format!("{error:?} {source} {source:?}").contains("sally"));
+        let Error::Decode { reply, .. } = error else { panic!("not a decode error") };
+        assert_eq!(reply.into_body(), body.as_bytes());
+    }
+
+    #[test]
+    fn keys_that_may_be_data_are_not_shown() {
+        type Map = alloc::collections::BTreeMap<String, bool>;
+        let reply = reply::<GetUsers>(r#"{"sally@example.com": 1}"#);
+        assert_eq!(reply.parse_as::<Map>().unwrap_err().path(), "?");
+    }
+
+    #[test]
+    fn each_way_of_not_being_readable_has_its_category() {
+        for (body, category, line, column) in [
+            (&b""[..], DecodeCategory::Eof, 1, 0),
+            (b"{\"users\":[", DecodeCategory::Eof, 1, 10),
+            (b"<html>", DecodeCategory::Syntax, 1, 1),
+            (b"{\"id\":\"a\"} x", DecodeCategory::Syntax, 1, 12),
+            (b"[]", DecodeCategory::Data, 1, 0),
+            (b"{\n\"\xff\"}", DecodeCategory::NotUtf8, 2, 2),
+        ] {
+            let error = reply::<GetUserData>(body).parse::<GetUserData>().unwrap_err();
+            assert_eq!((error.category(), error.line()), (category, line), "{body:?}");
+            if category != DecodeCategory::Data {
+                assert_eq!(error.column(), column, "{body:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_success_is_a_success_where_nothing_is_awaited_from_it() {
+        assert!(reply::<DeleteUser>("").parse::<DeleteUser>().is_ok());
+        assert!(reply::<DeleteUser>("null").parse::<DeleteUser>().is_ok());
+        assert!(reply::<GetUserData>("null").parse::<GetUserData>().is_err());
+        assert_eq!(reply::<DeleteUser>("").unknown_fields::<DeleteUser>().unwrap(), vec![""; 0]);
+    }
+
+    #[test]
+    fn unknown_fields_are_listed_on_demand() {
+        let body = r#"{"a":1,"users":[{"id":"kp_1","full_name":"x","billing":{"b":1}}]}"#;
+        let unknown = reply::<GetUsers>(body).unknown_fields::<GetUsers>().unwrap();
+        assert_eq!(unknown, ["a", "users[0].full_name", "users[0].billing.b"]);
+        assert_eq!(
+            reply::<GetUsers>("{\"a\":1} x").unknown_fields::<GetUsers>().unwrap_err().category(),
+            DecodeCategory::Syntax
+        );
+    }
+
+    #[test]
+    fn debug_tells_lengths_only() {
+        let reply = reply::<GetUsers>("{\"email\":\"sally@example.com\"}");
+        assert_eq!(format!("{reply:?}"), "Reply(get_users: HTTP 200, 0 headers, 29 bytes)");
+    }
+}

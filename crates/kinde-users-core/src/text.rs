@@ -1,0 +1,322 @@
+//! Text that borrows, text that is personal, and text that may be shown.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+use core::ops::Deref;
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, Serializer};
+
+/// A string of a reply that borrows from the reply's body wherever it can: where it holds no escape.
+///
+/// For models of your own that read a large page without copying it
+/// ([`Reply::parse_as`](crate::Reply::parse_as)). Serde's own `Cow<str>` copies always, inside of an `Option`
+/// even with `#[serde(borrow)]`.
+///
+/// ```
+/// use kinde_users_core::Text;
+/// use serde::Deserialize;
+///
+/// #[derive(Deserialize)]
+/// struct Row<'a> {
+///     #[serde(borrow)]
+///     id: Text<'a>,
+///     #[serde(borrow)]
+///     email: Option<Text<'a>>,
+/// }
+///
+/// let row: Row<'_> = serde_json::from_str(r#"{"id":"kp_1","email":"ada\u0040example.com"}"#)?;
+/// assert!(row.id.is_borrowed());
+/// assert_eq!(row.email.as_deref(), Some("ada@example.com"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// Its `Debug` form tells the length only, as it may be personal.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text<'a>(Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it points into the body of the reply.
+    pub fn is_borrowed(&self) -> bool {
+        matches!(self.0, Cow::Borrowed(_))
+    }
+
+    /// The `Cow` inside.
+    pub fn into_cow(self) -> Cow<'a, str> {
+        self.0
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hidden(f, "Text", self.len())
+    }
+}
+
+/// A text about a person: an e-mail address, a phone number, a name, an address on the network.
+///
+/// It is a `str` in every way, except that it never prints itself: `Debug` tells the length only, and there is no
+/// `Display`, so that it does not get into a log by way of a struct. Print [`as_str`](Self::as_str) where you mean to.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Personal(Box<str>);
+
+impl Personal {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text, owned.
+    pub fn into_string(self) -> String {
+        self.0.into()
+    }
+}
+
+impl Deref for Personal {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Personal {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for Personal {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Personal {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl From<&str> for Personal {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Personal {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<&String> for Personal {
+    fn from(text: &String) -> Self {
+        Self(text.as_str().into())
+    }
+}
+
+impl From<&Personal> for Personal {
+    fn from(text: &Personal) -> Self {
+        text.clone()
+    }
+}
+
+impl<'de> Deserialize<'de> for Personal {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Box::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Serialize for Personal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl fmt::Debug for Personal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hidden(f, "Personal", self.len())
+    }
+}
+
+/// What `Debug` shows of a text that must not be shown.
+pub(crate) fn write_hidden(f: &mut fmt::Formatter<'_>, name: &str, bytes: usize) -> fmt::Result {
+    write!(f, "{name}({bytes} bytes)")
+}
+
+/// Whether a text that should be an id is an e-mail address or a phone number.
+pub(crate) fn looks_like_an_address(text: &str) -> bool {
+    let digits = text.chars().filter(|character| character.is_numeric()).count();
+    text.contains('@') || text.contains("%40") || (digits > 5 && !text.chars().any(char::is_alphabetic))
+}
+
+/// A text of the server's that goes into a log line: on one line, at most 200 characters, and without the words
+/// that may be personal or secret.
+///
+/// A server's message may quote what it was sent. A word is masked that holds an `@` (or `%40`) or six digits
+/// (phone numbers, most ids), or is longer than 32 characters (ids, tokens, hashes).
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl Shown<'_> {
+    const MOST: usize = 200;
+    const LONGEST_WORD: usize = 32;
+    const MOST_DIGITS: usize = 5;
+
+    fn may_be_personal(word: &str) -> bool {
+        word.contains('@')
+            || word.contains("%40")
+            || word.chars().count() > Self::LONGEST_WORD
+            || word.chars().filter(|character| character.is_numeric()).count() > Self::MOST_DIGITS
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A phone number may be written in groups, so words of digits count as one.
+        let mut room = Self::MOST;
+        let mut digits = 0;
+        let mut words =
+            self.0.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).peekable();
+        let mut first = true;
+        while let Some(word) = words.next() {
+            let numeric =
+                |word: &str| word.chars().all(|c| !c.is_alphabetic()) && word.chars().any(char::is_numeric);
+            let mut hide = Self::may_be_personal(word);
+            if numeric(word) {
+                // Look at the whole run of numeric words from here.
+                let mut run = words.clone();
+                let mut total = digits + word.chars().filter(|c| c.is_numeric()).count();
+                digits = total;
+                while let Some(next) = run.next_if(|next| numeric(next)) {
+                    total += next.chars().filter(|c| c.is_numeric()).count();
+                }
+                hide = hide || total > Self::MOST_DIGITS;
+            } else {
+                digits = 0;
+            }
+            let length = if hide { 3 } else { word.chars().count() } + 1;
+            let Some(left) = room.checked_sub(length) else {
+                return f.write_str(" …");
+            };
+            room = left;
+            if !first {
+                f.write_char(' ')?;
+            }
+            first = false;
+            f.write_str(if hide { "[…]" } else { word })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+
+    fn shown(text: &str) -> String {
+        Shown(text).to_string()
+    }
+
+    #[test]
+    fn a_plain_message_is_shown_as_it_is() {
+        assert_eq!(shown("User invalid"), "User invalid");
+        assert_eq!(shown("at most 500 of 12345"), "at most 500 of 12345");
+    }
+
+    #[test]
+    fn words_that_may_be_personal_are_masked() {
+        assert_eq!(shown("Email sally@example.com is taken"), "Email […] is taken");
+        assert_eq!(shown("sally%40example.com"), "[…]");
+        assert_eq!(shown("phone +61412345678 is taken"), "phone […] is taken");
+        assert_eq!(shown("phone +61 412 345 678 is taken"), "phone […] […] […] […] is taken");
+        assert_eq!(shown("no user kp_c3143a4b50ad43c88e541d9077681782"), "no user […]");
+        assert_eq!(shown(&format!("a {} b", "x".repeat(33))), "a […] b");
+    }
+
+    #[test]
+    fn it_is_one_line_of_bounded_length() {
+        assert_eq!(shown("a\nb\r\n\tc\u{0}d\u{1b}[31m"), "a b c d [31m");
+        let long = shown(&"word ".repeat(1000));
+        assert!(long.chars().count() <= 202, "{}", long.chars().count());
+        assert!(long.ends_with(" …"));
+        assert_eq!(shown(""), "");
+    }
+
+    #[test]
+    fn text_borrows_unless_the_string_holds_an_escape() {
+        let plain: Text<'_> = serde_json::from_str("\"plain\"").unwrap();
+        assert!(plain.is_borrowed());
+        let escaped: Text<'_> = serde_json::from_str(r#""a\nb""#).unwrap();
+        assert!(!escaped.is_borrowed());
+        assert_eq!(&*escaped, "a\nb");
+        assert_eq!(format!("{plain:?}"), "Text(5 bytes)");
+        assert_eq!(serde_json::to_string(&escaped).unwrap(), r#""a\nb""#);
+    }
+
+    #[test]
+    fn personal_text_is_a_str_that_does_not_print() {
+        let email = Personal::from("ada@example.com");
+        assert_eq!(format!("{email:?}"), "Personal(15 bytes)");
+        assert_eq!(email, "ada@example.com");
+        assert!(email.contains('@'));
+        assert_eq!(serde_json::to_string(&email).unwrap(), "\"ada@example.com\"");
+    }
+}

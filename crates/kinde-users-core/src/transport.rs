@@ -1,0 +1,156 @@
+//! What carries messages and tells the time, and the loop that uses both.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::error::Error as StdError;
+use core::task::Waker;
+
+use http::{Request, Response};
+
+use crate::exchange::Delivery;
+use crate::time::Instant;
+
+/// Carries one HTTP message and brings back the other.
+///
+/// A transport makes **no decision**. For each call of [`send`](Self::send):
+///
+/// - the server sees one attempt at most: no retry of its own;
+/// - no redirect is followed, and no status is turned into an error;
+/// - the headers go out as they are; those that say how a body is framed may be added;
+/// - the body of the response is read whole, decompressed if need be, up to a cap (16 MiB is usual), and what is longer
+///   is an error;
+/// - [`TimeLimit`](crate::TimeLimit) in the request's extensions bounds the whole, the response's body included.
+///
+/// ```
+/// use http::{Request, Response};
+/// use kinde_users_core::{Delivery, Transport};
+///
+/// struct Mine;
+///
+/// impl Transport for Mine {
+///     type Error = std::io::Error;
+///
+///     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Self::Error> {
+///         // Hand it to the HTTP stack of your choice.
+///         Ok(Response::new(Vec::new()))
+///     }
+///
+///     fn delivery(&self, error: &Self::Error) -> Delivery {
+///         match error.kind() {
+///             std::io::ErrorKind::ConnectionRefused => Delivery::NotSent,
+///             _ => Delivery::Unknown,
+///         }
+///     }
+/// }
+/// ```
+pub trait Transport {
+    /// Why no response came. Its texts should not hold the URI, whose query holds what was searched for.
+    type Error: StdError + Send + Sync + 'static;
+
+    /// Sends the request, and waits for the whole response.
+    ///
+    /// # Errors
+    ///
+    /// The transport's own error, if no whole response came.
+    fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Self::Error>;
+
+    /// Whether the request that ended in `error` may have reached the service. [`Delivery::NotSent`] allows a create to
+    /// be sent again, so where there is any doubt it is [`Delivery::Unknown`], which is the default.
+    fn delivery(&self, error: &Self::Error) -> Delivery {
+        let _ = error;
+        Delivery::Unknown
+    }
+}
+
+/// Makes a pointer to a transport one.
+macro_rules! transport_by_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            type Error = T::Error;
+
+            fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Self::Error> {
+                (**self).send(request)
+            }
+
+            fn delivery(&self, error: &Self::Error) -> Delivery {
+                (**self).delivery(error)
+            }
+        }
+    )+};
+}
+
+transport_by_pointer!(&T, Box<T>, Arc<T>);
+
+/// Makes a transport of a closure. Every error's delivery is unknown.
+///
+/// ```
+/// use http::{Request, Response};
+/// use kinde_users_core::{Transport, transport_fn};
+///
+/// let echo = transport_fn(|request: Request<Vec<u8>>| Ok::<_, std::io::Error>(Response::new(request.into_body())));
+/// assert_eq!(echo.send(Request::new(b"hello".to_vec()))?.body(), b"hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn transport_fn<F, E>(send: F) -> TransportFn<F>
+where
+    F: Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, E>,
+    E: StdError + Send + Sync + 'static,
+{
+    TransportFn(send)
+}
+
+/// A transport that is a closure; see [`transport_fn`].
+#[derive(Clone, Copy)]
+pub struct TransportFn<F>(F);
+
+impl<F, E> Transport for TransportFn<F>
+where
+    F: Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, E>,
+    E: StdError + Send + Sync + 'static,
+{
+    type Error = E;
+
+    fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, E> {
+        (self.0)(request)
+    }
+}
+
+impl<F> core::fmt::Debug for TransportFn<F> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("TransportFn")
+    }
+}
+
+/// Tells the time, and waits for it.
+pub trait Clock {
+    /// The time now, counted from some moment of the clock's choice. It never goes back.
+    fn now(&self) -> Instant;
+
+    /// What ends a wait of this thread.
+    fn waker(&self) -> Waker;
+
+    /// Returns at `until`, or once this thread's [`waker`](Self::waker) was woken. It may return early.
+    fn wait_until(&self, until: Instant);
+}
+
+/// Makes a pointer to a clock one.
+macro_rules! clock_by_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<C: Clock + ?Sized> Clock for $pointer {
+            fn now(&self) -> Instant {
+                (**self).now()
+            }
+
+            fn waker(&self) -> Waker {
+                (**self).waker()
+            }
+
+            fn wait_until(&self, until: Instant) {
+                (**self).wait_until(until);
+            }
+        }
+    )+};
+}
+
+clock_by_pointer!(&C, Box<C>, Arc<C>);
