@@ -1,0 +1,421 @@
+//! One function an operation. Each reads its arguments, refuses or changes the state, and writes its reply.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::args::{Args, Fields, Given};
+use crate::failure::{Failure, Handled, Problem, to_bytes};
+use crate::state::Tenant;
+use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
+use crate::views::{self, Expand, Page};
+use crate::{password, time};
+
+/// The fields with `code` and `message` around them, as most replies have.
+fn enveloped<const N: usize>(fields: [(&str, Value); N]) -> Vec<u8> {
+    let mut body = json!({ "code": "OK", "message": "Success" });
+    if let Some(object) = body.as_object_mut() {
+        object.extend(fields.map(|(key, value)| (key.to_owned(), value)));
+    }
+    to_bytes(&body)
+}
+
+fn success() -> Vec<u8> {
+    enveloped([])
+}
+
+// ---- Finding the user -------------------------------------------------------------------------------------
+
+/// The user that `?id=` names; 400 with the recorded items if there is none.
+fn by_query<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
+    let id = args.filled("id").ok_or_else(Failure::id_required)?;
+    tenant.users.get_mut(id).ok_or_else(Failure::user_invalid)
+}
+
+/// The user in the path, where the description lists no 404.
+fn by_path<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
+    tenant.users.get_mut(args.path(0)).ok_or_else(Failure::user_invalid)
+}
+
+/// The user in the path, where it does list one: sessions and MFA.
+fn by_path_or_404<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
+    let missing = || Failure::NotFound(Problem::new("USER_NOT_FOUND", "There is no such user"));
+    tenant.users.get_mut(args.path(0)).ok_or_else(missing)
+}
+
+// ---- Users ------------------------------------------------------------------------------------------------
+
+const MAX_PAGE: usize = 500;
+
+/// The one after which the next page begins. Ten digits and nine more characters are 19 bytes, whose base64
+/// ends in `==`: clients that forget to percent-encode it notice.
+fn page_token(position: u64) -> String {
+    STANDARD.encode(format!("{position:010}:::id_asc"))
+}
+
+fn position_in(token: &str) -> Option<u64> {
+    let bytes = STANDARD.decode(token).ok()?;
+    core::str::from_utf8(&bytes).ok()?.strip_suffix(":::id_asc")?.parse().ok()
+}
+
+fn expand(args: &Args<'_>, problems: &mut Vec<Problem>) -> Expand {
+    let mut expand = Expand::default();
+    for part in args.filled("expand").into_iter().flat_map(|parts| parts.split(',')) {
+        match part {
+            "organizations" => expand.organizations = true,
+            "identities" => expand.identities = true,
+            "billing" => expand.billing = true,
+            _ => problems.push(Problem::invalid("expand")),
+        }
+    }
+    expand
+}
+
+fn is_any_of(list: Option<&str>, user: &FakeUser, kind: &str) -> bool {
+    let held = |value: &str| {
+        let same =
+            |identity: &FakeIdentity| identity.kind == kind && identity.value.eq_ignore_ascii_case(value);
+        user.identities.iter().any(same)
+    };
+    list.is_none_or(|list| list.split(',').any(held))
+}
+
+pub(crate) fn get_users(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let mut problems = Vec::new();
+    let page_size = args.query("page_size").map_or(Some(10), |text| text.parse().ok());
+    let page_size = page_size.filter(|size| (1..=MAX_PAGE).contains(size));
+    if page_size.is_none() {
+        problems.push(Problem::invalid("page_size"));
+    }
+    let after = args.filled("next_token").map_or(Some(0), position_in);
+    if after.is_none() {
+        problems.push(Problem::invalid("next_token"));
+    }
+    let active_since = args.filled("active_since").map(time::parse);
+    if active_since == Some(None) {
+        problems.push(Problem::invalid("active_since"));
+    }
+    let has_organization = args.flag("has_organization", &mut problems);
+    let expand = expand(args, &mut problems);
+    Failure::unless_empty(problems)?;
+
+    let ids = args.filled("user_id");
+    let [emails, usernames, phones] = ["email", "username", "phone"].map(|name| args.filled(name));
+    let matches = |user: &FakeUser| {
+        ids.is_none_or(|ids| ids.split(',').any(|id| id == user.id))
+            && is_any_of(emails, user, "email")
+            && is_any_of(usernames, user, "username")
+            && is_any_of(phones, user, "phone")
+            && has_organization.is_none_or(|wanted| wanted != user.organizations.is_empty())
+            && active_since.is_none_or(|since| user.last_signed_in.map(time::timestamp) >= since)
+    };
+    let page_size = page_size.unwrap_or(MAX_PAGE);
+    let mut matching = tenant.users.after(after.unwrap_or(0)).filter(|(_, user)| matches(user));
+    let mut users = Vec::with_capacity(page_size);
+    let mut last = 0;
+    for (position, user) in matching.by_ref().take(page_size) {
+        users.push(views::User::new(user, &expand));
+        last = position;
+    }
+    let next_token = matching.next().map(|_| page_token(last));
+    let users = (!users.is_empty()).then_some(users);
+    Ok(to_bytes(&Page { code: "OK", message: "Success", users, next_token }))
+}
+
+pub(crate) fn get_user_data(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let user = by_query(tenant, args)?;
+    let mut problems = Vec::new();
+    let expand = expand(args, &mut problems);
+    Failure::unless_empty(problems)?;
+    Ok(to_bytes(&views::User::new(user, &expand).alone()))
+}
+
+pub(crate) fn create_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let mut body = args.optional_body()?;
+    let mut new = NewFakeUser::new();
+    new.user.provided_id = body.text("provided_id").option();
+    new.user.organizations.extend(body.text("organization_code").option());
+    if let Given::Value(mut profile) = body.object("profile") {
+        new.user.given_name = profile.text("given_name").option();
+        new.user.family_name = profile.text("family_name").option();
+        new.user.picture = profile.text("picture").option();
+        body.problems.append(&mut profile.problems);
+    }
+    let mut kinds = Vec::new();
+    for item in body.list("identities").option().unwrap_or_default() {
+        let Value::Object(item) = item else {
+            body.problems.push(Problem::invalid("identities"));
+            continue;
+        };
+        let mut item = Fields::from(item);
+        let (kind, value, is_verified) = described_identity(&mut item);
+        if item.problems.is_empty() {
+            let twice = |known: &FakeIdentity| known.kind == kind && known.value.eq_ignore_ascii_case(&value);
+            if tenant.users.is_held(&kind, &value) || new.user.identities.iter().any(twice) {
+                let message = format!("A user with this {kind} exists");
+                item.problems.push(Problem::new("USER_ALREADY_EXISTS", message));
+            }
+        }
+        body.problems.append(&mut item.problems);
+        kinds.push(json!({ "type": kind, "result": { "created": true } }));
+        new = new.identity(kind, value, is_verified, None);
+    }
+    body.finish()?;
+    let id = tenant.add(new);
+    Ok(to_bytes(&json!({ "id": id, "created": true, "identities": kinds })))
+}
+
+/// Kind, value and whether it is verified, from an item of `identities`.
+fn described_identity(item: &mut Fields) -> (String, String, Option<bool>) {
+    let kind = item.required("type");
+    let is_verified = item.flag("is_verified").option();
+    let mut value = String::new();
+    match (kind.as_str(), item.object("details")) {
+        ("email" | "phone" | "username", Given::Value(mut details)) => {
+            value = details.required(&kind);
+            item.problems.append(&mut details.problems);
+            check_value(&kind, &value, &mut item.problems);
+        }
+        ("email" | "phone" | "username", _) => item.problems.push(Problem::required("details")),
+        ("", _) => {}
+        _ => item.problems.push(Problem::invalid("type")),
+    }
+    (kind, value, is_verified)
+}
+
+/// An address has an `@`; a number is E.164, the form in which the live service shows it.
+fn check_value(kind: &str, value: &str, problems: &mut Vec<Problem>) {
+    let is_valid = match kind {
+        "email" => value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
+        "phone" => value.strip_prefix('+').is_some_and(|digits| {
+            (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+        }),
+        _ => true,
+    };
+    if !is_valid && problems.is_empty() {
+        problems.push(Problem::invalid(kind));
+    }
+}
+
+pub(crate) fn update_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let user = by_query(tenant, args)?;
+    let mut body = args.body()?;
+    // Nothing changes unless all of it is right.
+    let mut changed = user.clone();
+    body.text("given_name").patch(&mut changed.given_name);
+    body.text("family_name").patch(&mut changed.family_name);
+    body.text("picture").patch(&mut changed.picture);
+    body.text("provided_id").patch(&mut changed.provided_id);
+    for (key, slot) in [
+        ("is_suspended", &mut changed.is_suspended),
+        ("is_password_reset_requested", &mut changed.is_password_reset_requested),
+    ] {
+        match body.flag(key) {
+            Given::Absent => {}
+            Given::Null => *slot = false,
+            Given::Value(value) => *slot = value,
+        }
+    }
+    body.finish()?;
+    *user = changed;
+    Ok(to_bytes(&views::updated(user)))
+}
+
+pub(crate) fn delete_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let id = by_query(tenant, args)?.id.clone();
+    let mut problems = Vec::new();
+    args.flag("is_delete_profile", &mut problems);
+    Failure::unless_empty(problems)?;
+    tenant.users.remove(&id);
+    Ok(success())
+}
+
+pub(crate) fn refresh_user_claims(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    by_path(tenant, args)?.claims_refreshed += 1;
+    Ok(success())
+}
+
+pub(crate) fn set_user_password(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let user = by_path(tenant, args)?;
+    let mut body = args.body()?;
+    let password = password::read(&mut body);
+    body.finish()?;
+    user.password = Some(Box::new(password));
+    Ok(success())
+}
+
+// ---- Identities -------------------------------------------------------------------------------------------
+
+pub(crate) fn get_user_identities(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let size = tenant.settings.identities_page;
+    let user = by_path(tenant, args)?;
+    let all = user.identities.as_slice();
+    let place = |name: &str| {
+        let find =
+            |id| all.iter().position(|identity| identity.id == id).ok_or_else(|| Problem::invalid(name));
+        args.filled(name).map(find).transpose()
+    };
+    // Forwards the page begins after the cursor; backwards it ends before it.
+    let (from, to, has_more) = match (place("starting_after")?, place("ending_before")?) {
+        (Some(_), Some(_)) => return Err(Problem::not_allowed("ending_before").into()),
+        (None, Some(end)) => (end.saturating_sub(size), end, end > size),
+        (after, None) => {
+            let from = after.map_or(0, |place| place + 1);
+            let to = from.saturating_add(size).min(all.len());
+            (from, to, to < all.len())
+        }
+    };
+    let page = all.get(from..to).unwrap_or_default();
+    let identities: Vec<Value> = page.iter().map(|identity| views::identity(user, identity)).collect();
+    Ok(enveloped([("identities", identities.into()), ("has_more", has_more.into())]))
+}
+
+pub(crate) fn create_user_identity(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let user_id = by_path(tenant, args)?.id.clone();
+    let mut body = args.optional_body()?;
+    let kind = body.required("type");
+    let value = body.required("value");
+    let country = body.text("phone_country_id").option();
+    let connection_id = body.text("connection_id").option();
+    let is_connected = matches!(kind.as_str(), "enterprise" | "social");
+    if !is_connected && !matches!(kind.as_str(), "email" | "username" | "phone" | "") {
+        body.problems.push(Problem::invalid("type"));
+    }
+    if is_connected && connection_id.is_none() {
+        body.problems.push(Problem::required("connection_id"));
+    }
+    if kind == "phone" && country.is_none() {
+        body.problems.push(Problem::required("phone_country_id"));
+    }
+    check_value(&kind, &value, &mut body.problems);
+    // Replies name the provider, which only the connection would tell.
+    let kind = if kind == "social" { "oauth2:google".to_owned() } else { kind };
+    let connection_id = connection_id.filter(|_| is_connected);
+    if body.problems.is_empty() && tenant.users.is_held(&kind, &value) {
+        let message = format!("A user with this {kind} exists");
+        body.problems.push(Problem::new("IDENTITY_ALREADY_EXISTS", message));
+    }
+    body.finish()?;
+    let id = tenant.ids.make("identity_", 32);
+    let identity = FakeIdentity {
+        id: id.clone(),
+        kind,
+        value,
+        is_confirmed: None,
+        connection_id,
+        created_on: tenant.now,
+    };
+    tenant.users.add_identity(&user_id, identity);
+    Ok(enveloped([("identity", json!({ "id": id }))]))
+}
+
+// ---- Properties and feature flags -------------------------------------------------------------------------
+
+/// Lists every property that the tenant knows, with null where the user has no value.
+pub(crate) fn get_user_property_values(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let values = by_path(tenant, args)?.properties.clone();
+    let property = |(key, id): (&String, &String)| json!({ "id": id, "name": key, "description": null, "key": key, "value": values.get(key) });
+    let properties: Vec<Value> = tenant.properties.iter().map(property).collect();
+    Ok(enveloped([("properties", properties.into()), ("next_token", Value::Null)]))
+}
+
+/// The value travels in the query, and may be empty.
+fn value_of(args: &Args<'_>) -> Result<String, Failure> {
+    args.query("value").map(str::to_owned).ok_or_else(|| Problem::required("value").into())
+}
+
+pub(crate) fn update_user_property(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    by_path(tenant, args)?;
+    let value = value_of(args)?;
+    tenant.set_property(args.path(0), args.path(1).to_owned(), Some(value));
+    Ok(success())
+}
+
+pub(crate) fn update_user_properties(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    by_path(tenant, args)?;
+    let mut body = args.body()?;
+    let mut changes = Vec::new();
+    match body.object("properties") {
+        Given::Value(mut properties) => {
+            for key in properties.keys() {
+                let value = properties.text(&key).option();
+                changes.push((key, value));
+            }
+            if !properties.problems.is_empty() {
+                body.problems.push(Problem::invalid("properties"));
+            }
+        }
+        Given::Null => body.problems.push(Problem::invalid("properties")),
+        Given::Absent if body.problems.is_empty() => body.problems.push(Problem::required("properties")),
+        Given::Absent => {}
+    }
+    body.finish()?;
+    for (key, value) in changes {
+        tenant.set_property(args.path(0), key, value);
+    }
+    Ok(success())
+}
+
+pub(crate) fn update_user_feature_flag_override(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let user = by_path(tenant, args)?;
+    user.feature_flags.insert(args.path(1).to_owned(), value_of(args)?);
+    Ok(success())
+}
+
+// ---- Sessions and second factors --------------------------------------------------------------------------
+
+pub(crate) fn get_user_sessions(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let now = tenant.now;
+    let user = by_path_or_404(tenant, args)?;
+    let running = user.sessions.iter().filter(|session| session.expires_on() > now);
+    let sessions: Vec<Value> = running.map(|session| views::session(&user.id, session)).collect();
+    Ok(enveloped([("has_more", false.into()), ("sessions", sessions.into())]))
+}
+
+pub(crate) fn delete_user_sessions(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    by_path_or_404(tenant, args)?.sessions.clear();
+    Ok(success())
+}
+
+pub(crate) fn get_users_mfa(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let as_array = tenant.settings.mfa_as_array;
+    let mfa = match by_path_or_404(tenant, args)?.factors.as_slice() {
+        [] => Value::Null,
+        several @ [_, _, ..] if as_array => several.iter().map(views::factor).collect(),
+        [first, ..] => views::factor(first),
+    };
+    Ok(enveloped([("mfa", mfa)]))
+}
+
+pub(crate) fn reset_users_mfa(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let user = by_path_or_404(tenant, args)?;
+    let missing = || Failure::NotFound(Problem::new("MFA_NOT_FOUND", "The user has no such factor"));
+    let place = user.factors.iter().position(|factor| factor.id == args.path(1)).ok_or_else(missing)?;
+    user.factors.remove(place);
+    Ok(success())
+}
+
+pub(crate) fn reset_users_mfa_all(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    by_path_or_404(tenant, args)?.factors.clear();
+    Ok(success())
+}
+
+// ---- Billing ----------------------------------------------------------------------------------------------
+
+pub(crate) fn create_user_billing_customer(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let exists = by_path(tenant, args)?.billing_customer.is_some();
+    let mut body = args.body()?;
+    body.required("org_code");
+    let email = body.required("billing_email");
+    check_value("email", &email, &mut body.problems);
+    let plan = body.text("billing_plan_code").option();
+    if exists && body.problems.is_empty() {
+        let message = "The user is a billing customer already";
+        body.problems.push(Problem::new("BILLING_CUSTOMER_EXISTS", message));
+    }
+    body.finish()?;
+    let id = tenant.ids.make("customer_", 12);
+    let agreement = plan.map(|_| tenant.ids.make("agreement_", 12));
+    by_path(tenant, args)?.billing_customer = Some(id.clone());
+    Ok(enveloped([("billing_customer", json!({ "id": id, "agreement_id": agreement }))]))
+}

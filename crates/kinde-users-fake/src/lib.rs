@@ -1,0 +1,344 @@
+//! A Kinde tenant in memory: the Users operations of the Management API and the token endpoint, for tests
+//! with no account, no network and no waiting.
+//!
+//! [`FakeKinde::handle`] answers any `http::Request` with an `http::Response`. Users are created, found,
+//! paged through, changed and deleted as in life; tokens expire and lack scopes; [faults](Fault) come on
+//! demand; and everything that was asked can be [looked at](FakeKinde::requests) afterwards.
+//!
+//! ```
+//! use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
+//!
+//! let fake = FakeKinde::new();
+//! let id = fake.add_user(NewFakeUser::new().email("sally@example.com"));
+//! fake.next("get_user_data", Fault::rate_limited(3));
+//!
+//! let ask = || {
+//!     let request = http::Request::get(format!("https://acme.kinde.com/api/v1/user?id={id}"))
+//!         .header("authorization", format!("Bearer {}", fake.issue_token()));
+//!     fake.handle(request.body(Vec::new()).unwrap()).unwrap()
+//! };
+//! assert_eq!(ask().status(), 429);
+//! assert_eq!(ask().status(), 200);
+//! assert_eq!(fake.requests().of("get_user_data").len(), 2);
+//! ```
+//!
+//! # Where nothing public tells
+//!
+//! Facts come from the public description, the documentation and recorded replies. Where those are silent,
+//! the fake has chosen, and a program should not lean on it:
+//!
+//! - **Ids.** An id in the query that is unknown answers 400 `USER_INVALID`, a deleted one too; an absent or
+//!   empty one `ID_REQUIRED` as well. In a path it is 400 `USER_INVALID`, but for sessions and MFA, where the
+//!   description lists a 404: an object with `USER_NOT_FOUND` or `MFA_NOT_FOUND`. Empty and dot segments are
+//!   404 `ROUTE_NOT_FOUND`, and so is a wrong method.
+//! - **Refusals.** Authorisation comes before validation, and a user is looked for before the body is read.
+//!   401 has the code `UNAUTHORIZED`; 403 `SCOPE_REQUIRED` and names the scope. Codes for arguments are the
+//!   argument in upper case and `_REQUIRED`, `_INVALID` or `_NOT_ALLOWED`; for a body that is no JSON object
+//!   `BODY_INVALID`. All that is wrong with a body is reported at once, and then nothing changes.
+//! - **Duplicates.** An e-mail address or user name (in any case of letters) or phone number belongs to one
+//!   user: `USER_ALREADY_EXISTS` for `create_user`, `IDENTITY_ALREADY_EXISTS` for `create_user_identity`. A
+//!   deleted user's are free again, with or without `is_delete_profile`. `provided_id` may occur twice.
+//! - **Null** in the body of `update_user` clears the field, a flag becomes false; in
+//!   `update_user_properties` it clears the value. Elsewhere null is the same as absent.
+//! - **Unknown** keys and query arguments are ignored, the content type of a JSON body is not looked at, and
+//!   a body where none is due is not read. A query argument given twice counts once, the first time.
+//! - **Any** organisation code, property key and feature flag key is taken. A property that was once set is
+//!   listed for all users, with null where there is no value.
+//! - **Lists.** Users come in the order of creation. An empty filter is no filter, several filters must all
+//!   match, any identity of the kind counts, and `active_since` looks at the last sign-in. An unknown part in
+//!   `expand` is 400. A page of identities has 10 ([settable](FakeKindeBuilder::identities_page)); a cursor
+//!   that names no identity of the user is 400, and so are both cursors at once.
+//! - **MFA** shows null for no factor, and the first of several unless
+//!   [`mfa_as_array`](FakeKindeBuilder::mfa_as_array) is set. A session lasts 24 hours.
+//! - **Identities.** A phone number is E.164. The first e-mail address is the preferred one. A social identity
+//!   is listed as `oauth2:google`, whatever its connection.
+//! - **Passwords.** bcrypt refuses `salt` and `salt_position`; `iterations` and `variant` are left unread
+//!   where a method neither needs nor refuses them; SHA-256 is 64 hex digits.
+//! - **Billing.** A user is a customer once; `org_code` need not be an organisation of the user;
+//!   `agreement_id` is null without a plan.
+//! - **Tokens.** `scope` in the reply is empty unless the request named some. `invalid_request` covers content
+//!   type, grant type and a missing audience; another audience is `unauthorized_client`. A new secret leaves
+//!   issued tokens good. The signature of a token is noise.
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice
+)]
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{Request, Response, StatusCode, request::Parts};
+
+mod args;
+mod builder;
+mod failure;
+mod fault;
+mod handlers;
+mod password;
+mod record;
+mod routes;
+mod state;
+mod time;
+mod token;
+mod transport;
+mod user;
+mod views;
+
+pub use builder::FakeKindeBuilder;
+pub use fault::{FakeError, Fault};
+pub use record::{Recorded, Requests};
+pub use routes::{ROUTES, Route};
+pub use user::{FakeFactor, FakeIdentity, FakePassword, FakeSession, FakeUser, NewFakeUser};
+
+use crate::args::Args;
+use crate::fault::What;
+use crate::routes::Target;
+use crate::state::Tenant;
+
+/// A Kinde tenant in memory. A clone is the same tenant.
+#[derive(Clone)]
+pub struct FakeKinde {
+    tenant: Arc<Mutex<Tenant>>,
+}
+
+impl fmt::Debug for FakeKinde {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenant = self.lock();
+        f.debug_struct("FakeKinde")
+            .field("users", &tenant.users.len())
+            .field("requests", &tenant.requests.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for FakeKinde {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FakeKinde {
+    /// The tenant `acme.kinde.com`, with no users and one application that was granted every scope.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// For a tenant of another kind.
+    pub fn builder() -> FakeKindeBuilder {
+        FakeKindeBuilder::default()
+    }
+
+    pub(crate) fn with(tenant: Tenant) -> Self {
+        Self { tenant: Arc::new(Mutex::new(tenant)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tenant> {
+        self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ---- Asking -------------------------------------------------------------------------------------------
+
+    /// Answers any request. It fails only where a [`Fault`] makes it.
+    pub fn handle(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
+        let (head, body) = request.into_parts();
+        let target = Target::find(&head.method, head.uri.path());
+        let mut tenant = self.lock();
+        let fault = target.name().and_then(|name| tenant.script.take(name));
+        let is_carried_out = fault.as_ref().is_none_or(|fault| fault.after);
+        let real = is_carried_out.then(|| tenant.answer(&target, &head, &body));
+        let took_effect = real.as_ref().is_some_and(|response| response.status().is_success());
+
+        // An edit comes after the effect, so that there is a reply to edit.
+        let mut real = real.unwrap_or_default();
+        let reply = match fault.map(|fault| fault.what) {
+            None => Ok(real),
+            Some(What::Reply(response)) => Ok(response),
+            Some(What::NoReply(error)) => Err(error),
+            Some(What::Edit(edit)) => {
+                edit(&mut real);
+                Ok(real)
+            }
+        };
+        let answer = reply.as_ref().map(Response::status).map_err(|error| *error);
+        tenant.requests.push(Arc::new(Recorded {
+            operation: target.name(),
+            method: head.method,
+            uri: head.uri,
+            headers: head.headers,
+            body,
+            answer,
+            took_effect,
+        }));
+        reply
+    }
+
+    // ---- Tokens -------------------------------------------------------------------------------------------
+
+    /// `https://` and the host.
+    pub fn origin(&self) -> String {
+        self.lock().settings.origin()
+    }
+
+    /// The audience to ask tokens for: the origin and `/api`.
+    pub fn audience(&self) -> String {
+        self.lock().settings.audience()
+    }
+
+    /// Client id of the application.
+    pub fn client_id(&self) -> String {
+        self.lock().settings.client_id.clone()
+    }
+
+    /// The current client secret.
+    pub fn client_secret(&self) -> String {
+        self.lock().settings.client_secret.clone()
+    }
+
+    /// An access token with all granted scopes, without a request.
+    pub fn issue_token(&self) -> String {
+        let mut tenant = self.lock();
+        let scopes = tenant.settings.scopes.clone();
+        token::issue(&mut tenant, scopes)
+    }
+
+    /// From now on all tokens that were issued are refused.
+    pub fn revoke_tokens(&self) {
+        self.lock().tokens.clear();
+    }
+
+    /// From now on tokens are given for this secret only.
+    pub fn rotate_secret(&self, secret: impl Into<String>) {
+        self.lock().settings.client_secret = secret.into();
+    }
+
+    // ---- Time ---------------------------------------------------------------------------------------------
+
+    /// The tenant's clock since 1970, which moves by [`advance`](Self::advance) alone.
+    pub fn now(&self) -> Duration {
+        self.lock().now
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        let mut tenant = self.lock();
+        tenant.now = tenant.now.saturating_add(by);
+    }
+
+    // ---- Users --------------------------------------------------------------------------------------------
+
+    /// Adds a user and gives the id.
+    pub fn add_user(&self, user: NewFakeUser) -> String {
+        self.lock().add(user)
+    }
+
+    /// Adds that many users of all sorts, the same for the same seed, and gives their ids. The nth (from 0)
+    /// has the address `user<n>@example.com`.
+    pub fn seed_users(&self, count: usize) -> Vec<String> {
+        let mut tenant = self.lock();
+        let now = tenant.now;
+        (0..count).map(|n| tenant.add(NewFakeUser::sample(n, now))).collect()
+    }
+
+    /// All users in the order of their creation.
+    pub fn users(&self) -> Vec<FakeUser> {
+        self.lock().users.after(0).map(|(_, user)| user.clone()).collect()
+    }
+
+    /// The user with that id.
+    pub fn user(&self, id: &str) -> Option<FakeUser> {
+        self.lock().users.get(id).cloned()
+    }
+
+    // ---- Faults -------------------------------------------------------------------------------------------
+
+    /// Makes the next request of an operation go wrong, after the faults that it has coming already. The
+    /// operation goes by its name in [`ROUTES`]; the token endpoint by `token`. Faults come before
+    /// authorisation.
+    pub fn next(&self, operation: &str, fault: Fault) {
+        self.fail(operation).with(fault);
+    }
+
+    /// The same for several requests: `fake.fail("create_user").times(2).with(Fault::server_error())`.
+    pub fn fail<'a>(&'a self, operation: &'a str) -> Failing<'a> {
+        Failing { fake: self, operation, times: 1 }
+    }
+
+    /// How many scripted faults have not come yet: none at the end of a test that went as planned. The name
+    /// of an operation misspelt shows here too.
+    pub fn faults_left(&self) -> usize {
+        self.lock().script.left()
+    }
+
+    /// Forgets the faults that have not come yet.
+    pub fn clear_faults(&self) {
+        self.lock().script.clear();
+    }
+
+    // ---- Looking ------------------------------------------------------------------------------------------
+
+    /// Every request so far.
+    pub fn requests(&self) -> Requests {
+        Requests(self.lock().requests.clone())
+    }
+
+    /// How many token requests reached the tenant: each one is billed in life.
+    pub fn token_requests(&self) -> usize {
+        let not_sent = Err(FakeError::NotSent);
+        self.requests().of("token").iter().filter(|request| request.answer != not_sent).count()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        self.lock().requests.clear();
+    }
+}
+
+/// A fault being scripted by [`FakeKinde::fail`].
+#[derive(Debug)]
+#[must_use = "nothing fails before `with`"]
+pub struct Failing<'a> {
+    fake: &'a FakeKinde,
+    operation: &'a str,
+    times: usize,
+}
+
+impl Failing<'_> {
+    /// How many requests in a row; 1 unless said.
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Every request from now on, until [`FakeKinde::clear_faults`].
+    pub fn always(self) -> Self {
+        self.times(usize::MAX)
+    }
+
+    /// What goes wrong.
+    pub fn with(self, fault: Fault) {
+        self.fake.lock().script.push(self.operation, self.times, fault);
+    }
+}
+
+impl Tenant {
+    /// The real answer, with its effect.
+    fn answer(&mut self, target: &Target, head: &Parts, body: &[u8]) -> Response<Vec<u8>> {
+        let (route, path) = match target {
+            Target::Token => return token::answer(self, &head.headers, body),
+            Target::Unknown => return failure::Failure::route_not_found().respond(),
+            Target::Operation(route, path) => (route, path),
+        };
+        let args = Args::new(path, head.uri.query().unwrap_or(""), body);
+        let handled =
+            token::authorise(self, &head.headers, route.scope).and_then(|()| (route.handler)(self, &args));
+        match handled {
+            Ok(body) => failure::respond(StatusCode::from_u16(route.success).unwrap_or_default(), body),
+            Err(refusal) => refusal.respond(),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The table of operations, and finding the one that a request means.
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::args::Args;
+use crate::failure::Handled;
+use crate::state::Tenant;
+use crate::{handlers as h, user::shy_debug};
+
+/// An operation of the tenant.
+pub struct Route {
+    /// The documented name, as `get_users_mfa`.
+    pub name: &'static str,
+    /// Method.
+    pub method: Method,
+    /// Path with `{}` arguments, as `/api/v1/users/{user_id}/mfa`.
+    pub path: &'static str,
+    /// Status of a success.
+    pub success: u16,
+    /// The scope that the token needs.
+    pub scope: &'static str,
+    pub(crate) handler: Handler,
+}
+
+type Handler = fn(&mut Tenant, &Args<'_>) -> Handled;
+
+shy_debug!(Route: name, method, path, success, scope);
+
+const fn route(
+    name: &'static str,
+    method: Method,
+    path: &'static str,
+    success: u16,
+    scope: &'static str,
+    handler: Handler,
+) -> Route {
+    Route { name, method, path, success, scope, handler }
+}
+
+const USER: &str = "/api/v1/user";
+const USERS: &str = "/api/v1/users";
+const IDENTITIES: &str = "/api/v1/users/{user_id}/identities";
+const PROPERTIES: &str = "/api/v1/users/{user_id}/properties";
+const PROPERTY: &str = "/api/v1/users/{user_id}/properties/{property_key}";
+const SESSIONS: &str = "/api/v1/users/{user_id}/sessions";
+const MFA: &str = "/api/v1/users/{user_id}/mfa";
+const FACTOR: &str = "/api/v1/users/{user_id}/mfa/{factor_id}";
+const CLAIMS: &str = "/api/v1/users/{user_id}/refresh_claims";
+const PASSWORD: &str = "/api/v1/users/{user_id}/password";
+const FLAG: &str = "/api/v1/users/{user_id}/feature_flags/{feature_flag_key}";
+const BILLING: &str = "/api/v1/users/{user_id}/billing_customer";
+
+/// All operations that the fake answers. The token endpoint is not among them.
+#[rustfmt::skip] // a table
+pub static ROUTES: &[Route] = &[
+    route("create_user", Method::POST, USER, 200, "create:users", h::create_user),
+    route("create_user_billing_customer", Method::POST, BILLING, 200, "create:user_billing_customers", h::create_user_billing_customer),
+    route("create_user_identity", Method::POST, IDENTITIES, 201, "create:user_identities", h::create_user_identity),
+    route("delete_user", Method::DELETE, USER, 200, "delete:users", h::delete_user),
+    route("delete_user_sessions", Method::DELETE, SESSIONS, 200, "delete:user_sessions", h::delete_user_sessions),
+    route("get_user_data", Method::GET, USER, 200, "read:users", h::get_user_data),
+    route("get_user_identities", Method::GET, IDENTITIES, 200, "read:user_identities", h::get_user_identities),
+    route("get_user_property_values", Method::GET, PROPERTIES, 200, "read:user_properties", h::get_user_property_values),
+    route("get_user_sessions", Method::GET, SESSIONS, 200, "read:user_sessions", h::get_user_sessions),
+    route("get_users", Method::GET, USERS, 200, "read:users", h::get_users),
+    route("get_users_mfa", Method::GET, MFA, 200, "read:user_mfa", h::get_users_mfa),
+    route("refresh_user_claims", Method::POST, CLAIMS, 200, "update:user_refresh_claims", h::refresh_user_claims),
+    route("reset_users_mfa", Method::DELETE, FACTOR, 200, "delete:user_mfa", h::reset_users_mfa),
+    route("reset_users_mfa_all", Method::DELETE, MFA, 200, "delete:user_mfa", h::reset_users_mfa_all),
+    route("set_user_password", Method::PUT, PASSWORD, 200, "update:user_passwords", h::set_user_password),
+    route("update_user", Method::PATCH, USER, 200, "update:users", h::update_user),
+    route("update_user_feature_flag_override", Method::PATCH, FLAG, 200, "update:user_feature_flags", h::update_user_feature_flag_override),
+    route("update_user_properties", Method::PATCH, PROPERTIES, 200, "update:user_properties", h::update_user_properties),
+    route("update_user_property", Method::PUT, PROPERTY, 200, "update:user_properties", h::update_user_property),
+];
+
+/// What a request is for.
+pub(crate) enum Target {
+    Token,
+    Operation(&'static Route, Vec<String>),
+    Unknown,
+}
+
+impl Target {
+    pub(crate) fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Token => Some("token"),
+            Self::Operation(route, _) => Some(route.name),
+            Self::Unknown => None,
+        }
+    }
+
+    /// Takes the path apart as it came and decodes each segment once, so that an encoded slash stays in
+    /// its segment and nothing is folded. Dot segments, empty arguments and what is not UTF-8 lead nowhere.
+    pub(crate) fn find(method: &Method, raw_path: &str) -> Self {
+        let decoded: Result<Vec<String>, _> = raw_path
+            .split('/')
+            .map(|segment| percent_decode_str(segment).decode_utf8().map(std::borrow::Cow::into_owned))
+            .collect();
+        let Ok(segments) = decoded else { return Self::Unknown };
+        if segments.iter().any(|segment| segment == "." || segment == "..") {
+            return Self::Unknown;
+        }
+        if *method == Method::POST && segments == ["", "oauth2", "token"] {
+            return Self::Token;
+        }
+        ROUTES
+            .iter()
+            .filter(|route| route.method == *method)
+            .find_map(|route| Some(Self::Operation(route, arguments(route.path, &segments)?)))
+            .unwrap_or(Self::Unknown)
+    }
+}
+
+fn arguments(template: &str, segments: &[String]) -> Option<Vec<String>> {
+    let mut arguments = Vec::new();
+    let mut segments = segments.iter();
+    for expected in template.split('/') {
+        let segment = segments.next()?;
+        if expected.starts_with('{') {
+            if segment.is_empty() {
+                return None;
+            }
+            arguments.push(segment.clone());
+        } else if expected != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &Method, path: &str) -> Option<(&'static str, Vec<String>)> {
+        match Target::find(method, path) {
+            Target::Operation(route, arguments) => Some((route.name, arguments)),
+            Target::Token | Target::Unknown => None,
+        }
+    }
+
+    #[test]
+    fn every_route_is_found_by_its_own_path() {
+        for route in ROUTES {
+            assert_eq!(found(&route.method, route.path).map(|(name, _)| name), Some(route.name));
+        }
+        assert_eq!(ROUTES.len(), 19);
+    }
+
+    #[test]
+    fn an_argument_is_decoded_once_and_keeps_its_slashes() {
+        let (name, arguments) = found(&Method::DELETE, "/api/v1/users/a%2F..%2Fb/mfa/%2525").unwrap();
+        assert_eq!((name, arguments), ("reset_users_mfa", vec!["a/../b".to_owned(), "%25".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_no_route_is_not_guessed_at() {
+        for path in [
+            "",
+            "*",
+            "/",
+            "/api/v1/users/",
+            "/api/v1/users//mfa",
+            "/api/v1/users/a/mfa/",
+            "/api/v1/users/./mfa",
+            "/api/v1/users/../users/a/mfa",
+            "/api/v1/users/%2e%2E/mfa",
+            "/api/v1/users/%ff/mfa",
+            "/oauth2/token",
+        ] {
+            assert_eq!(found(&Method::DELETE, path), None, "{path}");
+            assert_eq!(found(&Method::GET, path), None, "{path}");
+        }
+        assert_eq!(found(&Method::PUT, "/api/v1/users"), None);
+    }
+}
