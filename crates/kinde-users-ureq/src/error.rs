@@ -1,0 +1,116 @@
+//! Why no response came, in words that hold no URI.
+
+use std::fmt;
+
+use kinde_users_core::Delivery;
+use ureq::Error;
+
+use crate::connect::BeforeSending;
+
+/// Why no whole response came.
+///
+/// ureq's own errors can print the URI with its query, so this keeps the kind, and for input/output and TLS the operating
+/// system's or rustls's words, which hold none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UreqError {
+    kind: Kind,
+    detail: Option<String>,
+    delivery: Delivery,
+}
+
+/// In what way no whole response came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The time limit was reached.
+    Timeout,
+    /// The host's name has no address.
+    HostNotFound,
+    /// There was no connection to the host or its proxy.
+    ConnectionFailed,
+    /// TLS failed: a certificate that does not hold, say.
+    Tls,
+    /// The operating system's error on the connection.
+    Io(std::io::ErrorKind),
+    /// The response was not HTTP, or could not be decompressed.
+    Protocol,
+    /// The body was longer than this many bytes.
+    BodyTooLong(u64),
+    /// Something else.
+    Other,
+}
+
+impl UreqError {
+    /// In what way no whole response came.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether the request may have reached the service.
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+}
+
+impl From<Error> for UreqError {
+    fn from(error: Error) -> Self {
+        if let Error::Other(other) = &error {
+            if let Some(BeforeSending(error)) = other.downcast_ref() {
+                return Self::of(error, Delivery::NotSent);
+            }
+        }
+        Self::of(&error, Delivery::Unknown)
+    }
+}
+
+impl UreqError {
+    fn of(error: &Error, delivery: Delivery) -> Self {
+        let (kind, detail) = match error {
+            // A resolver inside of a connector marks an error that is marked again.
+            Error::Other(other) => match other.downcast_ref() {
+                Some(BeforeSending(error)) => return Self::of(error, delivery),
+                None => (Kind::Other, None),
+            },
+            Error::Timeout(_) => (Kind::Timeout, None),
+            Error::HostNotFound => (Kind::HostNotFound, None),
+            Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
+                (Kind::ConnectionFailed, None)
+            }
+            Error::Io(error) => (Kind::Io(error.kind()), Some(error.to_string())),
+            Error::Tls(text) => (Kind::Tls, Some((*text).to_owned())),
+            Error::Rustls(error) => (Kind::Tls, Some(error.to_string())),
+            Error::BodyExceedsLimit(limit) => (Kind::BodyTooLong(*limit), None),
+            Error::Protocol(_)
+            | Error::Http(_)
+            | Error::LargeResponseHeader(..)
+            | Error::Decompress(..)
+            | Error::BodyStalled => (Kind::Protocol, None),
+            _ => (Kind::Other, None),
+        };
+        Self { kind, detail, delivery }
+    }
+}
+
+impl fmt::Display for UreqError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Timeout => f.write_str("the time limit was reached"),
+            Kind::HostNotFound => f.write_str("the host was not found"),
+            Kind::ConnectionFailed => f.write_str("no connection"),
+            Kind::Tls => f.write_str("TLS failed"),
+            Kind::Io(_) => f.write_str("input/output failed"),
+            Kind::Protocol => f.write_str("the response is not HTTP"),
+            Kind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
+            Kind::Other => f.write_str("the HTTP client failed"),
+        }?;
+        if let Some(detail) = &self.detail {
+            write!(f, ": {detail}")?;
+        }
+        f.write_str(match self.delivery {
+            Delivery::NotSent => " (not sent)",
+            Delivery::Unknown => "",
+        })
+    }
+}
+
+impl std::error::Error for UreqError {}

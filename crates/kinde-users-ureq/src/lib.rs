@@ -1,0 +1,96 @@
+//! Blocking transport over [`ureq`] 3 for the Kinde Users client: rustls, pooled connections, no decision of its own.
+//!
+//! ```no_run
+//! use kinde_users_core::Transport;
+//! use kinde_users_ureq::UreqTransport;
+//!
+//! let transport = UreqTransport::new();
+//! let request = http::Request::get("https://acme.kinde.com/api/v1/users").body(Vec::new())?;
+//! println!("HTTP {}", transport.send(request)?.status());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod connect;
+mod error;
+
+use http::{Request, Response};
+use kinde_users_core::{Delivery, TimeLimit, Transport};
+use ureq::Agent;
+use ureq::config::ConfigBuilder;
+use ureq::typestate::AgentScope;
+
+use crate::connect::{MarkedConnector, MarkedResolver};
+pub use crate::error::{Kind, UreqError};
+
+/// Carries messages over ureq. A clone shares its connections.
+///
+/// Proxies are taken from the environment (`HTTPS_PROXY` and the like), as ureq does.
+#[derive(Clone, Debug)]
+pub struct UreqTransport {
+    agent: Agent,
+    body_limit: u64,
+}
+
+impl UreqTransport {
+    /// The most bytes that a response's body may have, unless set: 16 MiB.
+    pub const BODY_LIMIT: u64 = 16 * 1024 * 1024;
+
+    /// With ureq's own settings for everything that is not part of the contract of [`Transport`].
+    pub fn new() -> Self {
+        Self::configured(|config| config)
+    }
+
+    /// With settings of your own, for a proxy, other root certificates, a client certificate or the pool:
+    ///
+    /// ```
+    /// # use kinde_users_ureq::UreqTransport;
+    /// let transport = UreqTransport::configured(|config| config.max_idle_connections_per_host(20));
+    /// ```
+    ///
+    /// Redirects are not followed and no status is an error, whatever is set.
+    pub fn configured(
+        configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+    ) -> Self {
+        let config = configure(Agent::config_builder()).http_status_as_error(false).max_redirects(0).build();
+        let agent = Agent::with_parts(config, MarkedConnector::default(), MarkedResolver::default());
+        Self { agent, body_limit: Self::BODY_LIMIT }
+    }
+
+    /// Sets the most bytes that a response's body may have, counted after decompression.
+    #[must_use]
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+}
+
+impl Default for UreqTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transport for UreqTransport {
+    type Error = UreqError;
+
+    fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, UreqError> {
+        let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
+        let response = if request.body().is_empty() {
+            // An empty `Vec` would put `content-length: 0` on GET and DELETE too.
+            let request = request.map(|_| ());
+            let config = self.agent.configure_request(request);
+            self.agent.run(config.timeout_global(limit).timeout_connect(limit).build())
+        } else {
+            let config = self.agent.configure_request(request);
+            self.agent.run(config.timeout_global(limit).timeout_connect(limit).build())
+        };
+        let (parts, mut body) = response?.into_parts();
+        let body = body.with_config().limit(self.body_limit).read_to_vec()?;
+        Ok(Response::from_parts(parts, body))
+    }
+
+    fn delivery(&self, error: &UreqError) -> Delivery {
+        error.delivery()
+    }
+}
