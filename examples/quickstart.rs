@@ -1,0 +1,114 @@
+//! The main job: create a user, page through all, get it, change it, set a property, end its sessions, delete it.
+//!
+//! `cargo run --example quickstart` runs it against a Kinde in memory. With `KINDE_DOMAIN`,
+//! `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET` set, it runs against that tenant, over ureq, and deletes
+//! what it created.
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+
+use kinde_users::fake::{FakeKinde, NewFakeUser};
+use kinde_users::operations::*;
+use kinde_users::{Client, Clock, Credentials, Domain, Transport, UserId, client, client_over};
+
+fn main() -> ExitCode {
+    let environment = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let real = environment("KINDE_DOMAIN")
+        .zip(environment("KINDE_MANAGEMENT_CLIENT_ID"))
+        .zip(environment("KINDE_MANAGEMENT_CLIENT_SECRET"));
+    let result = match real {
+        Some(((domain, id), secret)) => on_a_real_tenant(&domain, id, secret),
+        None => in_memory(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn on_a_real_tenant(domain: &str, id: String, secret: String) -> Result<(), Box<dyn Error>> {
+    let domain: Domain = domain.parse()?;
+    println!("On {}.\n", domain.origin());
+    run(&client(domain, Credentials::new(id, secret)))
+}
+
+fn in_memory() -> Result<(), Box<dyn Error>> {
+    println!(
+        "On a Kinde in memory: no account, no network. Set KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and"
+    );
+    println!("KINDE_MANAGEMENT_CLIENT_SECRET for a real one.\n");
+    let fake = FakeKinde::new();
+    for name in ["Ada", "Barbara", "Grace", "Katherine", "Margaret"] {
+        let email = format!("{}@example.com", name.to_lowercase());
+        fake.add_user(NewFakeUser::new().name(name, "Example").email(email));
+    }
+    run(&client_over(fake.clone(), fake.domain()?, fake.credentials()))?;
+    println!(
+        "\nThe tenant was asked {} times, {} of them for a token.",
+        fake.requests().len(),
+        fake.token_requests()
+    );
+    Ok(())
+}
+
+fn run<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn Error>> {
+    let email = format!("quickstart-{}@example.com", std::process::id());
+    let new = CreateUser::new()
+        .given_name("Mary")
+        .family_name("Example")
+        .identity(NewIdentity::email(&email).is_verified(true));
+    let id = client.send(&new)?.id;
+    println!("create_user            {id}");
+
+    // Whatever goes wrong from here on, the user is deleted again.
+    let result = use_it(client, &id);
+    let sessions = client.send(&DeleteUserSessions::new(&id));
+    println!("delete_user_sessions   {}", if sessions.is_ok() { "all ended" } else { "failed" });
+    client.send(&DeleteUser::new(&id).is_delete_profile(true))?;
+    println!("delete_user            {id} and its profile");
+    sessions?;
+    result
+}
+
+fn use_it<T: Transport, C: Clock>(client: &Client<T, C>, id: &UserId) -> Result<(), Box<dyn Error>> {
+    let mut operation = GetUsers::new().page_size(2);
+    for number in 1..=3 {
+        let page = client.send(&operation)?;
+        let names: Vec<&str> = page.users.iter().filter_map(|user| user.first_name.as_deref()).collect();
+        println!("get_users              page {number}: {}", names.join(", "));
+        match page.next_token {
+            Some(token) if !token.as_str().is_empty() => operation = operation.next_token(token),
+            _ => break,
+        }
+    }
+
+    let user = client.send(&GetUserData::new(id).expand(Expand::Identities))?;
+    println!(
+        "get_user_data          {} {}, {} identity, suspended: {}",
+        user.first_name.as_deref().unwrap_or("?"),
+        user.last_name.as_deref().unwrap_or("?"),
+        user.identities.len(),
+        user.is_suspended.unwrap_or_default(),
+    );
+
+    let updated = client.send(&UpdateUser::new(id).family_name("Changed").is_suspended(true))?;
+    println!(
+        "update_user            {} {}, suspended: {}",
+        updated.given_name.as_deref().unwrap_or("?"),
+        updated.family_name.as_deref().unwrap_or("?"),
+        updated.is_suspended.unwrap_or_default(),
+    );
+
+    // Properties are set up per tenant; this key is one of Kinde's own.
+    client.send(&UpdateUserProperty::new(id, "kp_usr_city", "London"))?;
+    let values = client.send(&GetUserPropertyValues::new(id))?;
+    println!(
+        "update_user_property   kp_usr_city is {:?}",
+        values.value_of("kp_usr_city").unwrap_or_default()
+    );
+    Ok(())
+}
