@@ -35,9 +35,9 @@ pub struct User {
     /// The URL of the profile picture.
     pub picture: Option<Personal>,
     /// How often the user signed in.
-    pub total_sign_ins: Option<u64>,
+    pub total_sign_ins: Option<i64>,
     /// How often in a row the user failed to sign in.
-    pub failed_sign_ins: Option<u64>,
+    pub failed_sign_ins: Option<i64>,
     /// When the user last signed in.
     pub last_signed_in: Option<Timestamp>,
     /// When the user was created.

@@ -122,7 +122,7 @@ pub struct Identity {
     /// When it was last used to sign in.
     pub last_login_on: Option<Timestamp>,
     /// How often it was used to sign in.
-    pub total_logins: Option<u64>,
+    pub total_logins: Option<i64>,
     /// The e-mail address, the phone number (E.164), the user name, or the id at the connection.
     pub name: Option<Personal>,
     /// The e-mail address that goes with it.

@@ -96,7 +96,7 @@ pub struct MfaFactor {
     /// Whether the user has shown that it is theirs.
     pub is_verified: Option<bool>,
     /// How often it was used.
-    pub usage_count: Option<u64>,
+    pub usage_count: Option<i64>,
     /// When it was last used.
     pub last_used_on: Option<Timestamp>,
 }
