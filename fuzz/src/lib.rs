@@ -3,7 +3,7 @@
 use http::Response;
 use kinde_users_core::operations::*;
 use kinde_users_core::{
-    AccessToken, CallOptions, Credentials, Domain, Effect, Error, Exchange, Input, Instant, Operation, Reply, Step, Tenant,
+    AccessToken, CallOptions, Credentials, Domain, Effect, Error, Exchange, Input, Instant, Operation, Reply, RetryPolicy, Step, Tenant,
 };
 
 /// Bytes as a reply: the first two are the status, the rest is the body. Every type of reply reads it, and what comes of it
@@ -33,7 +33,7 @@ pub fn reply(data: &[u8]) {
 fn answer<O: Operation>(operation: &O, response: Response<Vec<u8>>) {
     let credentials = Credentials::access_token(AccessToken::new("t").expect("a token"));
     let mut tenant = Tenant::new(Domain::parse("acme").expect("a domain"), credentials);
-    let mut exchange = Exchange::new(operation, &tenant, CallOptions::new()).expect("arguments that can be sent");
+    let mut exchange = Exchange::new(operation, &tenant, CallOptions::new().retry(RetryPolicy::never())).expect("arguments that can be sent");
     let _ = exchange.advance(&mut tenant, Instant::START, Input::Start);
     let success = response.status().is_success();
     let body = response.body().clone();
@@ -63,7 +63,7 @@ fn answer<O: Operation>(operation: &O, response: Response<Vec<u8>>) {
 /// The same as the token endpoint's reply.
 fn token(response: Response<Vec<u8>>) {
     let mut tenant = Tenant::new(Domain::parse("acme").expect("a domain"), Credentials::new("id", "secret"));
-    let mut exchange = Exchange::new(&GetUsers::new(), &tenant, CallOptions::new()).expect("no arguments");
+    let mut exchange = Exchange::new(&GetUsers::new(), &tenant, CallOptions::new().retry(RetryPolicy::never())).expect("no arguments");
     let _ = exchange.advance(&mut tenant, Instant::START, Input::Start);
     match exchange.advance(&mut tenant, Instant::START, Input::Response(response)) {
         Step::Send(request) => assert!(request.headers()["authorization"].is_sensitive()),

@@ -5,23 +5,30 @@
 extern crate std;
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
+use core::mem;
+use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 
-use crate::error::{Effect, Error};
+use crate::domain::Domain;
+use crate::error::{BuildError, Effect, Error};
 use crate::exchange::{CallOptions, Exchange, Input, Step};
+use crate::ids::Cursor;
 use crate::operation::Operation;
+use crate::pages::{Paginated, Walk};
 use crate::reply::Reply;
 use crate::tenant::Tenant;
+use crate::time::Instant;
 use crate::transport::{Clock, Transport};
 
 /// Calls operations of one tenant, over any transport.
 ///
-/// It is cheap to clone, and all clones share the tenant's token. It can be used by many threads at once; no lock is held
-/// while a message is under way.
+/// It is cheap to clone, and all clones share the tenant: its token, the gate that a 429 closes, the retry budget. It can be
+/// used by many threads at once; no lock is held while a message is under way.
 ///
 /// The crate `kinde-users` makes one with a transport and a clock in a line.
 ///
@@ -54,17 +61,10 @@ pub struct Client<T, C> {
     options: CallOptions,
 }
 
-struct Shared<T, C> {
-    tenant: Mutex<Tenant>,
-    transport: T,
-    clock: C,
-}
-
 impl<T: Transport, C: Clock> Client<T, C> {
     /// A client of `tenant`.
     pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
-        let shared = Shared { tenant: Mutex::new(tenant), transport, clock };
-        Self { shared: Arc::new(shared), options: CallOptions::new() }
+        Self { shared: Arc::new(Shared::new(tenant, transport, clock)), options: CallOptions::new() }
     }
 
     /// This client with other options for the calls made through it.
@@ -73,13 +73,18 @@ impl<T: Transport, C: Clock> Client<T, C> {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
+    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, to take its token out.
+    pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
+        self.shared.with_tenant(with)
+    }
+
     /// Calls an operation, and reads the reply as the operation's own type.
     ///
     /// # Errors
     ///
     /// A [`CallError`], whose [`effect`](CallError::effect) tells whether the operation took place all the same.
     pub fn send<O: Operation>(&self, operation: &O) -> Result<O::Output, CallError<T::Error>> {
-        self.reply(operation)?.into_output::<O>().map_err(CallError::from)
+        self.send_as(operation)
     }
 
     /// Calls an operation, and reads the reply as a type of your choice.
@@ -88,8 +93,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// As [`send`](Self::send).
     pub fn send_as<R: DeserializeOwned>(&self, operation: &impl Operation) -> Result<R, CallError<T::Error>> {
-        let reply = self.reply(operation)?;
-        reply.into_parsed().map_err(CallError::from)
+        self.reply(operation)?.into_parsed().map_err(CallError::from)
     }
 
     /// Calls an operation, and leaves the reply as it came: [`Reply::parse_as`] borrows from it.
@@ -97,34 +101,42 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// # Errors
     ///
     /// As [`send`](Self::send), but never [`Error::Decode`].
-    pub fn reply<O: Operation>(&self, operation: &O) -> Result<Reply, CallError<T::Error>> {
-        let exchange = Exchange::new(operation, &self.lock(), self.options).map_err(Error::from)?;
-        self.drive(exchange)
-    }
-
-    /// The loop: do what each step says, and tell what came of it.
-    fn drive(&self, mut exchange: Exchange) -> Result<Reply, CallError<T::Error>> {
+    pub fn reply(&self, operation: &impl Operation) -> Result<Reply, CallError<T::Error>> {
         let Shared { transport, clock, .. } = &*self.shared;
+        let mut call = self.shared.call(operation, self.options).map_err(Error::from)?;
         let (mut input, mut failure) = (Input::Start, None);
         loop {
-            let step = exchange.advance(&mut self.lock(), clock.now(), input);
-            input = match step {
+            input = match call.advance(clock.now(), input) {
                 Step::Send(request) => match transport.send(request) {
                     Ok(response) => Input::Response(response),
                     Err(error) => Input::Failed(transport.delivery(failure.insert(error))),
                 },
                 Step::Wait(wait) => {
-                    clock.wait_until(wait.until);
+                    if self.shared.listen(wait.epoch, || clock.waker()) {
+                        clock.wait_until(wait.until);
+                    }
                     Input::Woken
                 }
-                Step::Done(result) => return result.map_err(|error| CallError { error, transport: failure }),
+                Step::Done(result) => return result.map_err(|error| CallError::new(error, failure)),
             };
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Tenant> {
-        // The tenant is whole between any two calls on it, whatever another thread's panic was about.
-        self.shared.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Goes through a list, page by page or item by item.
+    ///
+    /// ```
+    /// # use kinde_users_core::{Client, Clock, Transport};
+    /// use kinde_users_core::operations::GetUsers;
+    ///
+    /// # fn all<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn std::error::Error>> {
+    /// for user in client.pages(GetUsers::new().page_size(500)).items() {
+    ///     println!("{}", user?.id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pages<O: Paginated>(&self, operation: O) -> ClientPages<'_, T, C, O> {
+        ClientPages { client: self, walk: Walk::new(operation) }
     }
 }
 
@@ -140,6 +152,144 @@ impl<T, C> fmt::Debug for Client<T, C> {
     }
 }
 
+/// A list that a [`Client`] goes through: an iterator over its pages.
+///
+/// After an error it ends; [`cursor`](Self::cursor) tells where to go on.
+pub struct ClientPages<'a, T, C, O: Paginated> {
+    client: &'a Client<T, C>,
+    walk: Walk<O>,
+}
+
+impl<'a, T: Transport, C: Clock, O: Paginated> ClientPages<'a, T, C, O> {
+    /// Ends after this many pages.
+    #[must_use]
+    pub fn max_pages(mut self, pages: u64) -> Self {
+        self.walk = self.walk.map_pages(|all| all.max_pages(pages));
+        self
+    }
+
+    /// Begins at a page whose cursor was kept.
+    #[must_use]
+    pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
+        self.walk = self.walk.map_pages(|all| all.resume_from(cursor));
+        self
+    }
+
+    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.walk.pages.cursor()
+    }
+
+    /// The items of all pages.
+    pub fn items(self) -> impl Iterator<Item = Result<O::Item, CallError<T::Error>>> + use<'a, T, C, O> {
+        self.flat_map(|page| {
+            let (items, error) = match page {
+                Ok(page) => (O::items(page), None),
+                Err(error) => (Vec::new(), Some(Err(error))),
+            };
+            items.into_iter().map(Ok).chain(error)
+        })
+    }
+}
+
+impl<T: Transport, C: Clock, O: Paginated> Iterator for ClientPages<'_, T, C, O> {
+    type Item = Result<O::Output, CallError<T::Error>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Client { shared, options } = self.client;
+        let (operation, options) = self.walk.next_call(*options, shared.clock.now())?;
+        let result = self.client.with_options(options).reply(&operation);
+        Some(self.walk.called(result))
+    }
+}
+
+impl<T, C, O: Paginated> fmt::Debug for ClientPages<'_, T, C, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.walk.pages.fmt(f)
+    }
+}
+
+/// What all clones of a client share.
+pub(crate) struct Shared<T, C> {
+    pub(crate) transport: T,
+    pub(crate) clock: C,
+    domain: Domain,
+    state: Mutex<State>,
+}
+
+struct State {
+    tenant: Tenant,
+    /// Who waits for the tenant's epoch to move.
+    wakers: Vec<Waker>,
+}
+
+impl<T, C> Shared<T, C> {
+    pub(crate) fn new(tenant: Tenant, transport: T, clock: C) -> Self {
+        let domain = tenant.domain().clone();
+        Self { transport, clock, domain, state: Mutex::new(State { tenant, wakers: Vec::new() }) }
+    }
+
+    /// Begins a call. Its request is written outside of the lock.
+    pub(crate) fn call(
+        &self,
+        operation: &impl Operation,
+        options: CallOptions,
+    ) -> Result<Call<'_, T, C>, BuildError> {
+        Ok(Call { shared: self, exchange: Exchange::of(operation, &self.domain, options)?, ended: false })
+    }
+
+    /// Works on the tenant, and then wakes those who wait for its epoch to move, if it has.
+    pub(crate) fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
+        let mut state = self.lock();
+        let epoch = state.tenant.epoch();
+        let result = with(&mut state.tenant);
+        let moved = state.tenant.epoch() != epoch;
+        let wakers = if moved { mem::take(&mut state.wakers) } else { Vec::new() };
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Has `waker` woken when the epoch is no longer `epoch`; `false` if it is so already, and there is nothing to wait for.
+    pub(crate) fn listen(&self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
+        let Some(epoch) = epoch else { return true };
+        let mut state = self.lock();
+        let waits = state.tenant.epoch() == epoch;
+        if waits {
+            state.wakers.push(waker());
+        }
+        waits
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The tenant is whole between any two calls on it, whatever another thread's panic was about.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An exchange under way. Dropped before its end, by a panic or with the future that it is in, it is cancelled.
+pub(crate) struct Call<'a, T, C> {
+    shared: &'a Shared<T, C>,
+    exchange: Exchange,
+    ended: bool,
+}
+
+impl<T, C> Call<'_, T, C> {
+    pub(crate) fn advance(&mut self, now: Instant, input: Input) -> Step {
+        let step = self.shared.with_tenant(|tenant| self.exchange.advance(tenant, now, input));
+        self.ended = matches!(step, Step::Done(_));
+        step
+    }
+}
+
+impl<T, C> Drop for Call<'_, T, C> {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.shared.with_tenant(|tenant| self.exchange.cancel(tenant));
+        }
+    }
+}
+
 /// Why a call over a transport has no result: the protocol's error, and the transport's if its failing came to it.
 #[derive(Clone, Debug)]
 pub struct CallError<E> {
@@ -148,6 +298,10 @@ pub struct CallError<E> {
 }
 
 impl<E> CallError<E> {
+    pub(crate) fn new(error: Error, transport: Option<E>) -> Self {
+        Self { error, transport }
+    }
+
     /// The protocol's error.
     pub fn error(&self) -> &Error {
         &self.error

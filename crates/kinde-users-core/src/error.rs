@@ -57,6 +57,25 @@ pub enum Error {
     Unsent(&'static Meta),
     /// The request left, and no reply came: a time-out, a reset, a reply that was cut off.
     UnknownOutcome(&'static Meta),
+    /// What was tried did not help: attempts, retry budget or deadline are spent.
+    Exhausted {
+        /// How many attempts there were.
+        attempts: u32,
+        /// What came of them all together.
+        effect: Effect,
+        /// What came of the last one.
+        last: Box<Error>,
+    },
+    /// The deadline passed, or would pass, before there was anything to show: the call waited for a token, for the reset of
+    /// a 429 or for its turn.
+    Deadline {
+        /// The operation.
+        operation: &'static Meta,
+        /// What had come of it.
+        effect: Effect,
+    },
+    /// The service gave a cursor of a list that it had given before: the list would never end.
+    CursorLoop(&'static Meta),
     /// The exchange was driven on after its end.
     Finished {
         /// The operation that had ended.
@@ -70,12 +89,14 @@ impl Error {
     /// Whether the service carried out the operation.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Build(_) | Self::Unsent(_) => Effect::No,
+            Self::Build(_) | Self::Unsent(_) | Self::CursorLoop(_) => Effect::No,
             Self::Api(error) => error.effect,
             Self::Decode { .. } => Effect::Happened,
             Self::Auth(error) => error.effect,
             Self::UnknownOutcome(_) => Effect::Possible,
-            Self::Finished { effect, .. } => *effect,
+            Self::Exhausted { effect, .. }
+            | Self::Deadline { effect, .. }
+            | Self::Finished { effect, .. } => *effect,
         }
     }
 
@@ -86,16 +107,20 @@ impl Error {
             Self::Api(error) => error.reply.operation().name,
             Self::Decode { reply, .. } => reply.operation().name,
             Self::Auth(error) => error.operation.name,
-            Self::Unsent(meta) | Self::UnknownOutcome(meta) | Self::Finished { operation: meta, .. } => {
-                meta.name
-            }
+            Self::Exhausted { last, .. } => last.operation(),
+            Self::Unsent(meta)
+            | Self::UnknownOutcome(meta)
+            | Self::CursorLoop(meta)
+            | Self::Deadline { operation: meta, .. }
+            | Self::Finished { operation: meta, .. } => meta.name,
         }
     }
 
-    /// The error that the service answered with.
+    /// The error that the service answered with, to the last attempt if there were several.
     pub fn as_api(&self) -> Option<&ApiError> {
         match self {
             Self::Api(error) => Some(error),
+            Self::Exhausted { last, .. } => last.as_api(),
             _ => None,
         }
     }
@@ -122,6 +147,15 @@ impl fmt::Display for Error {
             Self::Auth(error) => error.fmt(f),
             Self::Unsent(meta) => write!(f, "{}: not sent: no connection", meta.name),
             Self::UnknownOutcome(meta) => write!(f, "{}: sent, and no reply: outcome unknown", meta.name),
+            Self::Exhausted { attempts, last, .. } => {
+                write!(
+                    f,
+                    "{last} (gave up after {attempts} attempt{})",
+                    if *attempts == 1 { "" } else { "s" }
+                )
+            }
+            Self::Deadline { operation, .. } => write!(f, "{}: the deadline passed", operation.name),
+            Self::CursorLoop(meta) => write!(f, "{}: the service repeated a cursor", meta.name),
             Self::Finished { operation, .. } => write!(f, "{}: driven on after its end", operation.name),
         }
     }
@@ -498,7 +532,8 @@ pub enum AuthProblem {
         status: u16,
         /// The OAuth error, such as `invalid_client`, where the reply had one.
         error: Option<Box<str>>,
-        /// The OAuth error's description, where the reply had one.
+        /// The OAuth error's description, where the reply had one. It may quote the credentials, so `Display` and `Debug`
+        /// leave it out.
         description: Option<Box<str>>,
     },
     /// The token endpoint said success, and gave no token that could be sent.
@@ -514,16 +549,19 @@ pub enum AuthProblem {
     Ended,
 }
 
+impl AuthProblem {
+    /// Whether asking again would bring the same.
+    pub(crate) fn is_final(&self) -> bool {
+        !matches!(self, Self::Unavailable { .. } | Self::Unreachable(_))
+    }
+}
+
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: no access token: ", self.operation.name)?;
         match &self.problem {
-            AuthProblem::Refused { status, error, description } => {
-                write!(f, "HTTP {status}")?;
-                for text in [error, description].into_iter().flatten() {
-                    write!(f, ": {}", Shown(text))?;
-                }
-                Ok(())
+            AuthProblem::Refused { status, error, .. } => {
+                write!(f, "HTTP {status}: {}", known_oauth_error(error.as_deref()))
             }
             AuthProblem::Malformed => f.write_str("the token endpoint's reply holds none"),
             AuthProblem::Unavailable { status } => write!(f, "the token endpoint answered HTTP {status}"),
@@ -539,15 +577,29 @@ impl fmt::Debug for AuthError {
     }
 }
 
+/// The error if it is one that OAuth defines (RFC 6749, section 5.2; RFC 8707). What the token endpoint says beyond that may
+/// quote the credentials that it was sent, and is not shown.
+fn known_oauth_error(error: Option<&str>) -> &'static str {
+    const KNOWN: [&str; 7] = [
+        "invalid_request",
+        "invalid_client",
+        "invalid_grant",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "invalid_scope",
+        "invalid_target",
+    ];
+    KNOWN.into_iter().find(|known| error == Some(known)).unwrap_or("refused")
+}
+
 impl fmt::Debug for AuthProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { status, error, description } => f
+            Self::Refused { status, error, .. } => f
                 .debug_struct("Refused")
                 .field("status", status)
-                .field("error", &error.as_deref().map(Shown))
-                .field("description", &description.as_deref().map(Shown))
-                .finish(),
+                .field("error", &known_oauth_error(error.as_deref()))
+                .finish_non_exhaustive(),
             Self::Malformed => f.write_str("Malformed"),
             Self::Unavailable { status } => f.debug_struct("Unavailable").field("status", status).finish(),
             Self::Unreachable(delivery) => f.debug_tuple("Unreachable").field(delivery).finish(),

@@ -1,16 +1,19 @@
 //! One call, as a machine: what to do next, given what happened.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 
+use crate::domain::Domain;
 use crate::error::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error};
 use crate::operation::Operation;
 use crate::reply::Reply;
 use crate::request::Prepared;
-use crate::tenant::Tenant;
+use crate::retry::{Outcome, RetryPolicy, Verdict, reset_delay};
+use crate::tenant::{Tenant, TokenStep};
 use crate::time::Instant;
 use crate::token::read_token;
 
@@ -50,7 +53,7 @@ pub enum Step {
 pub struct Wait {
     /// Until when, at the latest.
     pub until: Instant,
-    /// If given, also end the wait when the tenant's epoch is no longer this.
+    /// If given, also end the wait when [`Tenant::epoch`] is no longer this.
     pub epoch: Option<u64>,
 }
 
@@ -65,18 +68,49 @@ pub struct TimeLimit(pub Duration);
 pub struct CallOptions {
     /// How long one attempt may take.
     pub attempt_limit: Duration,
+    /// How long the call may take in all, waits included; two minutes unless set. Where a list is paged through it is for all
+    /// pages together, and where it is not set each page has its own.
+    pub deadline: Option<Duration>,
+    /// How failed attempts are retried.
+    pub retry: RetryPolicy,
 }
 
 impl CallOptions {
-    /// The defaults: 30 seconds an attempt.
+    /// How long a call may take in all, unless set: two minutes.
+    pub const DEADLINE: Duration = Duration::from_secs(120);
+
+    /// The defaults: 30 seconds an attempt, two minutes in all, [`RetryPolicy::new`].
     pub const fn new() -> Self {
-        Self { attempt_limit: Duration::from_secs(30) }
+        Self { attempt_limit: Duration::from_secs(30), deadline: None, retry: RetryPolicy::new() }
     }
 
     /// Sets how long one attempt may take.
     #[must_use]
     pub const fn attempt_limit(mut self, limit: Duration) -> Self {
         self.attempt_limit = limit;
+        self
+    }
+
+    /// Sets how long the call may take in all, from its first step on, waits included. [`Duration::MAX`] is no limit.
+    #[must_use]
+    pub const fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Sets how failed attempts are retried.
+    #[must_use]
+    pub const fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// The options for a page of a list. `until` is when the deadline of all pages ends, set for the first one.
+    pub(crate) fn for_page(mut self, now: Instant, until: &mut Option<Instant>) -> Self {
+        self.deadline = self.deadline.map(|deadline| {
+            let until = *until.get_or_insert(now.saturating_add(deadline));
+            until.saturating_since(now)
+        });
         self
     }
 }
@@ -87,35 +121,86 @@ impl Default for CallOptions {
     }
 }
 
-/// One call of an operation: a machine that gets a token if there is none, sends the operation, and ends.
+/// One call of an operation: a machine that gets a token if there is none, sends, retries what may be retried, and ends.
 ///
 /// It does no I/O. The driver does what each [`Step`] says and tells what happened; the loop is the same for every
 /// operation, and for blocking and async code. See the [crate's front page](crate) for it.
 ///
 /// ```text
-///            ┌───────────── a token that lasts ─────────────┐
-///            │                                              ▼
-/// Start ─▶ token? ── none ──▶ Send(token request) ──▶ Send(operation) ──▶ Done(Ok(Reply))
-///                                   │                       │
-///                                   └── refused, failed ────┴──────────▶ Done(Err(Error))
+///                        ┌──────────────────── wait over ◀──────────────────────┐
+///                        ▼                                                      │
+///  Start ─▶ deadline? ─▶ gate? ─▶ token? ─▶ pace? ─▶ Send(operation)            │
+///              │           │        │         │            │                    │
+///              │           │        │         │            ├─ 2xx ─▶ Done(Ok)   │
+///              │           │        │         │            ├─ no retry ─▶ Done(Err)
+///              │           │        │         │            └─ retry ───────────▶ Wait (back-off, reset)
+///              │           │        │         └── not yet ─────────────────────▶ Wait (its slot)
+///              │           │        ├── another call gets one ─────────────────▶ Wait (epoch)
+///              │           │        └── none ─▶ Send(token request) ─▶ kept ───▶ token?
+///              │           └── closed by a 429 ────────────────────────────────▶ Wait (reset + jitter)
+///              └── passed ─▶ Done(Err)
 /// ```
 ///
-/// Every input is answered in every state: `Start` or `Woken` while a reply is owed counts as a failure with unknown
-/// delivery, a reply or failure that nobody asked for changes nothing, and after the end comes [`Error::Finished`].
+/// # What comes of an attempt
+///
+/// By the operation's [`Replay`](crate::Replay):
+///
+/// | an attempt ended in | `Safe` | `Idempotent` | `OnlyIfUnsent` |
+/// |---|---|---|---|
+/// | not sent: no connection | retry | retry | retry |
+/// | unknown: time-out, reset, cut reply | retry | retry | [`Error::UnknownOutcome`] |
+/// | 401, for the first time | a new token, and again | the same | the same |
+/// | 401, for the second time | [`Error::Api`] | the same | the same |
+/// | 403 | [`Error::Api`], or as 401 [by policy](RetryPolicy::reauthenticate_on_403) | the same | the same |
+/// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](RetryPolicy::throttled_creates) |
+/// | 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
+/// | other 4xx and 5xx | [`Error::Api`] | the same | the same |
+/// | 3xx | [`Error::Api`]; never followed | the same | the same |
+/// | 2xx that cannot be read | [`Error::Decode`], effect `Happened` | the same | the same |
+/// | attempts, budget or deadline spent | [`Error::Exhausted`] with the last error | the same | the same |
+///
+/// The first attempt never waits for a back-off. Where the next thing to do lies beyond the deadline, the call ends at once.
+///
+/// # Every input has an answer
+///
+/// [`Start`](Input::Start) or [`Woken`](Input::Woken) while a reply is owed counts as a failure with unknown delivery. A reply or
+/// failure that nobody asked for changes nothing and returns the current wait; `Woken` before its time does too. After the
+/// end comes [`Error::Finished`]. Nothing makes it send while a reply is owed.
+///
+/// A driver that drops an exchange before its end calls [`cancel`](Self::cancel), so that nobody waits for it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Exchange {
     prepared: Prepared,
     options: CallOptions,
-    state: State,
+    deadline: Instant,
+    phase: Phase,
+    /// Why the last attempt failed that is being retried.
+    last: Option<Error>,
+    /// The token generation that was used last, or that was there at the start.
+    seen: u64,
+    attempts: u32,
     effect: Effect,
+    reauthenticated: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum State {
+enum Phase {
     Ready,
-    AwaitingToken,
+    Waiting(Instant, Reason),
+    AwaitingToken { lease: u64 },
     AwaitingReply,
     Finished,
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Reason {
+    /// To try again, or for the gate to open.
+    Time,
+    /// To send at the tenant's pace.
+    Slot,
+    /// For the token that another call gets, or for the token endpoint to recover.
+    Token { epoch: u64 },
 }
 
 impl Exchange {
@@ -129,88 +214,307 @@ impl Exchange {
         tenant: &Tenant,
         options: CallOptions,
     ) -> Result<Self, BuildError> {
-        let prepared = Prepared::new(operation, tenant.domain())?;
-        Ok(Self { prepared, options, state: State::Ready, effect: Effect::No })
+        Self::of(operation, tenant.domain(), options)
+    }
+
+    pub(crate) fn of<O: Operation>(
+        operation: &O,
+        domain: &Domain,
+        options: CallOptions,
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            prepared: Prepared::new(operation, domain)?,
+            options,
+            deadline: Instant::START,
+            phase: Phase::Ready,
+            last: None,
+            seen: 0,
+            attempts: 0,
+            effect: Effect::No,
+            reauthenticated: false,
+        })
     }
 
     /// Takes in what happened by `now`, and says what to do next.
     pub fn advance(&mut self, tenant: &mut Tenant, now: Instant, input: Input) -> Step {
-        match (self.state, input) {
-            (State::Ready, Input::Start | Input::Woken) => self.begin(tenant, now),
-            (State::Ready, Input::Response(_) | Input::Failed(_)) => {
+        match (self.phase, input) {
+            (Phase::Finished, _) => {
+                Step::Done(Err(Error::Finished { operation: self.prepared.meta, effect: self.effect }))
+            }
+            (Phase::Ready, Input::Start | Input::Woken) => {
+                self.deadline = now.saturating_add(self.options.deadline.unwrap_or(CallOptions::DEADLINE));
+                self.seen = tenant.generation();
+                self.proceed(tenant, now, false)
+            }
+            (Phase::Ready, Input::Response(_) | Input::Failed(_)) => {
                 Step::Wait(Wait { until: now, epoch: None })
             }
-            (State::AwaitingToken, Input::Response(response)) => match read_token(&response) {
-                Ok(issued) => {
-                    tenant.keep(issued, now);
-                    self.begin(tenant, now)
-                }
-                Err(problem) => self.no_token(problem),
-            },
-            (State::AwaitingToken, Input::Failed(delivery)) => {
-                self.no_token(AuthProblem::Unreachable(delivery))
+            (Phase::Waiting(until, reason), Input::Start | Input::Woken) => {
+                self.woken(tenant, now, until, reason)
             }
-            (State::AwaitingToken, Input::Start | Input::Woken) => {
-                self.no_token(AuthProblem::Unreachable(Delivery::Unknown))
+            (Phase::Waiting(until, reason), Input::Response(_) | Input::Failed(_)) => {
+                Self::wait_for(until, reason)
             }
-            (State::AwaitingReply, Input::Response(response)) => self.answered(tenant, response),
-            (State::AwaitingReply, Input::Failed(Delivery::NotSent)) => {
-                self.end(Err(Error::Unsent(self.prepared.meta)))
+            (Phase::AwaitingToken { lease }, Input::Response(response)) => {
+                self.token_answered(tenant, now, lease, &response)
             }
-            (State::AwaitingReply, Input::Failed(Delivery::Unknown) | Input::Start | Input::Woken) => {
-                self.effect = Effect::Possible;
-                self.end(Err(Error::UnknownOutcome(self.prepared.meta)))
+            (Phase::AwaitingToken { lease }, Input::Failed(delivery)) => {
+                self.token_unanswered(tenant, now, lease, delivery)
             }
-            (State::Finished, _) => {
-                Step::Done(Err(Error::Finished { operation: self.prepared.meta, effect: self.effect }))
+            (Phase::AwaitingToken { lease }, Input::Start | Input::Woken) => {
+                self.token_unanswered(tenant, now, lease, Delivery::Unknown)
+            }
+            (Phase::AwaitingReply, Input::Response(response)) => self.answered(tenant, now, response),
+            (Phase::AwaitingReply, Input::Failed(delivery)) => self.unanswered(tenant, now, delivery),
+            (Phase::AwaitingReply, Input::Start | Input::Woken) => {
+                self.unanswered(tenant, now, Delivery::Unknown)
             }
         }
     }
 
-    /// Sends the operation if there is a token, and gets one otherwise.
-    fn begin(&mut self, tenant: &mut Tenant, now: Instant) -> Step {
-        let request = if let Some(token) = tenant.usable_token(now) {
-            self.state = State::AwaitingReply;
-            self.prepared.attempt(&token)
-        } else {
-            match tenant.token_request() {
-                Ok(request) => {
-                    self.state = State::AwaitingToken;
-                    request
-                }
-                Err(problem) => return self.no_token(problem),
-            }
-        };
-        self.send(request)
+    /// Ends the call: its driver goes away. If it was getting the token for others, one of them does so now.
+    ///
+    /// The drop guards of both clients call this; a loop of your own does when it gives up on an exchange.
+    pub fn cancel(&mut self, tenant: &mut Tenant) {
+        if let Phase::AwaitingToken { lease } = self.phase {
+            tenant.end_lease(lease);
+        }
+        if self.phase == Phase::AwaitingReply {
+            self.effect = self.effect.max(Effect::Possible);
+        }
+        self.phase = Phase::Finished;
     }
 
-    fn send(&self, mut request: Request<Vec<u8>>) -> Step {
-        request.extensions_mut().insert(TimeLimit(self.options.attempt_limit));
+    /// Does the next thing on the way to sending: waits for what has to be waited for, gets a token, or sends.
+    fn proceed(&mut self, tenant: &mut Tenant, now: Instant, has_slot: bool) -> Step {
+        if now >= self.deadline {
+            return self.out_of_time();
+        }
+        if let Some(opens) = tenant.gate(now) {
+            let until = self.spread(tenant, opens);
+            return self.wait(tenant, now, until, Reason::Time);
+        }
+        match tenant.token_step(now, self.seen) {
+            TokenStep::Wait(until) => {
+                let reason = Reason::Token { epoch: tenant.epoch() };
+                self.phase = Phase::Waiting(until.min(self.deadline), reason);
+                Self::wait_for(until.min(self.deadline), reason)
+            }
+            TokenStep::Fail(problem) => self.no_token(tenant, now, problem),
+            TokenStep::Fetch(request, lease) => {
+                self.phase = Phase::AwaitingToken { lease };
+                self.send(request, now, Tenant::TOKEN_LIMIT)
+            }
+            TokenStep::Use(token, generation) => {
+                let slot = if has_slot { now } else { tenant.take_slot(now, self.deadline) };
+                if now < slot {
+                    return self.wait(tenant, now, slot, Reason::Slot);
+                }
+                self.seen = generation;
+                self.attempts = self.attempts.saturating_add(1);
+                self.phase = Phase::AwaitingReply;
+                self.send(self.prepared.attempt(&token), now, Duration::MAX)
+            }
+        }
+    }
+
+    fn send(&self, mut request: Request<Vec<u8>>, now: Instant, limit: Duration) -> Step {
+        let left = self.deadline.saturating_since(now);
+        let limit = limit.min(self.options.attempt_limit).min(left);
+        request.extensions_mut().insert(TimeLimit(limit));
         Step::Send(request)
     }
 
-    fn answered(&mut self, tenant: &mut Tenant, response: Response<Vec<u8>>) -> Step {
-        let reply = Reply::of(self.prepared.meta, response);
-        self.effect = self.effect.max(effect_of(reply.status()));
-        if reply.status().is_success() {
-            return self.end(Ok(reply));
+    fn wait(&mut self, tenant: &mut Tenant, now: Instant, until: Instant, reason: Reason) -> Step {
+        if until >= self.deadline {
+            return self.out_of_time();
         }
-        if reply.status() == StatusCode::UNAUTHORIZED {
-            tenant.forget_token();
+        self.phase = Phase::Waiting(until, reason);
+        if until <= now {
+            return self.proceed(tenant, now, false);
         }
-        let effect = self.effect;
-        self.end(Err(Error::Api(ApiError::new(reply, effect).into())))
+        Self::wait_for(until, reason)
     }
 
-    fn no_token(&mut self, problem: AuthProblem) -> Step {
-        let error = AuthError { operation: self.prepared.meta, problem, effect: self.effect };
-        self.end(Err(Error::Auth(error.into())))
+    fn wait_for(until: Instant, reason: Reason) -> Step {
+        let epoch = match reason {
+            Reason::Token { epoch } => Some(epoch),
+            Reason::Time | Reason::Slot => None,
+        };
+        Step::Wait(Wait { until, epoch })
+    }
+
+    fn woken(&mut self, tenant: &mut Tenant, now: Instant, until: Instant, reason: Reason) -> Step {
+        match reason {
+            Reason::Token { epoch } if epoch != tenant.epoch() => match tenant.trouble_since(epoch) {
+                Some(problem) => self.no_token(tenant, now, problem),
+                None => self.proceed(tenant, now, false),
+            },
+            _ if now < until => Self::wait_for(until, reason),
+            _ => self.proceed(tenant, now, reason == Reason::Slot),
+        }
+    }
+
+    fn token_answered(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        response: &Response<Vec<u8>>,
+    ) -> Step {
+        match read_token(response) {
+            Ok(issued) => {
+                tenant.token_issued(lease, issued, now);
+                self.proceed(tenant, now, false)
+            }
+            Err(problem) => {
+                let reset = reset_delay(response.headers());
+                self.token_trouble(tenant, now, lease, problem, reset)
+            }
+        }
+    }
+
+    fn token_unanswered(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        delivery: Delivery,
+    ) -> Step {
+        if now >= self.deadline {
+            // It had less time than the others have: that is no news of the endpoint.
+            tenant.end_lease(lease);
+            return self.out_of_time();
+        }
+        self.token_trouble(tenant, now, lease, AuthProblem::Unreachable(delivery), None)
+    }
+
+    fn token_trouble(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        problem: AuthProblem,
+        reset: Option<Duration>,
+    ) -> Step {
+        let backoff = tenant.jitter.up_to(self.options.retry.backoff_after(tenant.failures()));
+        let delay = backoff.max(asked_for(reset));
+        tenant.token_failed(lease, problem.clone(), now, delay);
+        self.no_token(tenant, now, problem)
+    }
+
+    /// The token endpoint gave no token, to this call or to the one that it waited for.
+    fn no_token(&mut self, tenant: &mut Tenant, now: Instant, problem: AuthProblem) -> Step {
+        if tenant.token(now).is_some() {
+            // It was to be renewed before its end.
+            return self.proceed(tenant, now, false);
+        }
+        let is_final = problem.is_final();
+        let error =
+            Error::Auth(Box::new(AuthError { operation: self.prepared.meta, problem, effect: self.effect }));
+        if is_final {
+            return self.end(Err(error));
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        if self.is_spent() {
+            return self.exhausted(error);
+        }
+        self.last = Some(error);
+        self.proceed(tenant, now, false)
+    }
+
+    fn answered(&mut self, tenant: &mut Tenant, now: Instant, response: Response<Vec<u8>>) -> Step {
+        let reply = Reply::of(self.prepared.meta, response);
+        let status = reply.status();
+        self.effect = self.effect.max(effect_of(status));
+        if status.is_success() {
+            tenant.budget.succeeded();
+            return self.end(Ok(reply));
+        }
+        let reset = reset_delay(reply.headers());
+        let error = Error::Api(Box::new(ApiError::new(reply, self.effect)));
+        self.failed(tenant, now, Outcome::Refused(status), error, reset)
+    }
+
+    fn unanswered(&mut self, tenant: &mut Tenant, now: Instant, delivery: Delivery) -> Step {
+        let error = match delivery {
+            Delivery::NotSent => Error::Unsent(self.prepared.meta),
+            Delivery::Unknown => {
+                self.effect = self.effect.max(Effect::Possible);
+                Error::UnknownOutcome(self.prepared.meta)
+            }
+        };
+        self.failed(tenant, now, Outcome::Failed(delivery), error, None)
+    }
+
+    /// Does with a failed attempt what the policy says.
+    fn failed(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        outcome: Outcome,
+        error: Error,
+        reset: Option<Duration>,
+    ) -> Step {
+        let policy = self.options.retry;
+        let backoff = tenant.jitter.up_to(policy.backoff_after(self.attempts));
+        let mut again = now.saturating_add(backoff.max(asked_for(reset)));
+        let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
+        if throttled {
+            tenant.close_gate(again);
+            // Those who wait for the gate do not leave all at once.
+            again = self.spread(tenant, again);
+        }
+        match policy.verdict(self.prepared.meta.replay, outcome) {
+            Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen) => {
+                self.reauthenticated = true;
+                // The resend is part of this attempt.
+                self.attempts = self.attempts.saturating_sub(1);
+                self.last = Some(error);
+                self.proceed(tenant, now, false)
+            }
+            Verdict::Reauthenticate | Verdict::End => self.end(Err(error)),
+            Verdict::Retry if self.is_spent() => self.exhausted(error),
+            // The gate keeps everyone waiting, so that there is nothing to save.
+            Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
+            Verdict::Retry => {
+                self.last = Some(error);
+                self.wait(tenant, now, again, Reason::Time)
+            }
+        }
+    }
+
+    /// An instant at or a little after `opens`.
+    fn spread(&self, tenant: &mut Tenant, opens: Instant) -> Instant {
+        opens.saturating_add(tenant.jitter.up_to(self.options.retry.backoff_after(2)))
+    }
+
+    fn is_spent(&self) -> bool {
+        self.attempts >= self.options.retry.most_attempts()
+    }
+
+    fn exhausted(&mut self, last: Error) -> Step {
+        let (attempts, effect) = (self.attempts, self.effect);
+        self.end(Err(Error::Exhausted { attempts, effect, last: Box::new(last) }))
+    }
+
+    fn out_of_time(&mut self) -> Step {
+        match self.last.take() {
+            Some(last) => self.exhausted(last),
+            None => self.end(Err(Error::Deadline { operation: self.prepared.meta, effect: self.effect })),
+        }
     }
 
     fn end(&mut self, result: Result<Reply, Error>) -> Step {
-        self.state = State::Finished;
+        self.phase = Phase::Finished;
+        self.last = None;
         Step::Done(result)
     }
+}
+
+/// What the server asks to wait, within reason.
+fn asked_for(reset: Option<Duration>) -> Duration {
+    reset.unwrap_or_default().min(Tenant::LONGEST_RESET)
 }
 
 /// What a reply with this status says about the operation: 4xx refuses it, and all but 2xx leaves it open.
@@ -226,7 +530,11 @@ fn effect_of(status: StatusCode) -> Effect {
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Exchange({}: {:?}, effect {:?})", self.prepared.meta.name, self.state, self.effect)
+        write!(
+            f,
+            "Exchange({}: {:?}, {} attempts, effect {:?})",
+            self.prepared.meta.name, self.phase, self.attempts, self.effect
+        )
     }
 }
 

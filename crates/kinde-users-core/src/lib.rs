@@ -109,15 +109,18 @@ extern crate std;
 #[macro_use]
 mod macros;
 
+mod async_client;
 mod client;
 mod credentials;
 mod domain;
 mod error;
 mod exchange;
+mod find;
 mod ids;
 pub mod models;
 mod operation;
 pub mod operations;
+mod pages;
 mod path;
 mod reply;
 mod request;
@@ -131,7 +134,8 @@ mod token;
 mod transport;
 mod values;
 
-pub use client::{CallError, Client};
+pub use async_client::{AsyncClient, AsyncItems, AsyncPages};
+pub use client::{CallError, Client, ClientPages};
 pub use credentials::Credentials;
 pub use domain::{Domain, DomainError};
 pub use error::{
@@ -139,18 +143,23 @@ pub use error::{
     ErrorItem, Problem,
 };
 pub use exchange::{CallOptions, Delivery, Exchange, Input, Step, TimeLimit, Wait};
+pub use find::{FindUser, Found};
 pub use ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
 pub use operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
+pub use pages::{Pages, Paginated};
 pub use path::PathTemplate;
 pub use reply::Reply;
 pub use request::{RequestWriter, build_request};
+pub use retry::RetryPolicy;
 pub use tenant::Tenant;
 pub use text::{Personal, Text};
 pub use time::Instant;
 pub use timestamp::Timestamp;
 pub use token::AccessToken;
-pub use transport::{Clock, Transport, TransportFn, transport_fn};
+pub use transport::{
+    AsyncClock, AsyncTransport, Clock, Transport, TransportFn, async_transport_fn, transport_fn,
+};
 pub use values::{Patch, Value};

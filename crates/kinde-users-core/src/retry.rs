@@ -1,9 +1,180 @@
-//! How long to wait before trying again.
+//! When to try again, and how long to wait before.
 
 use core::time::Duration;
 
-use http::HeaderMap;
 use http::header::{DATE, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+
+use crate::exchange::Delivery;
+use crate::operation::Replay;
+
+/// How failed attempts are retried. The defaults suit Kinde; its documentation asks for exponential back-off with
+/// randomness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RetryPolicy {
+    attempts: u32,
+    backoff_ms: u32,
+    longest_backoff_ms: u32,
+    throttled_creates: bool,
+    reauthenticate_on_403: bool,
+}
+
+impl RetryPolicy {
+    /// Five attempts, with a back-off of up to 0.5, 1, 2 and 4 seconds between them.
+    pub const fn new() -> Self {
+        Self {
+            attempts: 5,
+            backoff_ms: 500,
+            longest_backoff_ms: 30_000,
+            throttled_creates: true,
+            reauthenticate_on_403: false,
+        }
+    }
+
+    /// One attempt, whatever comes of it. A refused token is still renewed once.
+    pub const fn never() -> Self {
+        Self::new().attempts(1)
+    }
+
+    /// The most attempts that a call makes, at least 1. A resend with a new token does not count.
+    #[must_use]
+    pub const fn attempts(mut self, attempts: u32) -> Self {
+        self.attempts = if attempts == 0 { 1 } else { attempts };
+        self
+    }
+
+    /// How long to wait before the second attempt, at the most; it doubles for each one after. The wait is anything from
+    /// nothing to this (full jitter). Counted in milliseconds, up to 49 days.
+    #[must_use]
+    pub const fn backoff(mut self, first: Duration) -> Self {
+        self.backoff_ms = as_millis(first);
+        self
+    }
+
+    /// What the back-off never exceeds.
+    #[must_use]
+    pub const fn longest_backoff(mut self, longest: Duration) -> Self {
+        self.longest_backoff_ms = as_millis(longest);
+        self
+    }
+
+    /// Whether a create that was answered 429 is sent again after the reset: the service says that it did nothing. On by
+    /// default.
+    #[must_use]
+    pub const fn throttled_creates(mut self, retry: bool) -> Self {
+        self.throttled_creates = retry;
+        self
+    }
+
+    /// Whether 403 is met with a new token, once a call, as 401 is: for scopes that were granted after the token was issued.
+    /// Off by default, as a token costs money and 403 mostly means a missing scope.
+    #[must_use]
+    pub const fn reauthenticate_on_403(mut self, reauthenticate: bool) -> Self {
+        self.reauthenticate_on_403 = reauthenticate;
+        self
+    }
+
+    pub(crate) const fn most_attempts(self) -> u32 {
+        self.attempts
+    }
+
+    /// The back-off after this many attempts, before jitter.
+    pub(crate) fn backoff_after(self, attempts: u32) -> Duration {
+        let doubled = u64::from(self.backoff_ms) << attempts.saturating_sub(1).min(31);
+        Duration::from_millis(doubled.min(self.longest_backoff_ms.into()))
+    }
+
+    /// What an attempt that ended like this means for the call.
+    pub(crate) fn verdict(self, replay: Replay, outcome: Outcome) -> Verdict {
+        let repeatable = replay != Replay::OnlyIfUnsent;
+        let retry_if = |retry| if retry { Verdict::Retry } else { Verdict::End };
+        match outcome {
+            Outcome::Failed(Delivery::NotSent) => Verdict::Retry,
+            Outcome::Failed(Delivery::Unknown) => retry_if(repeatable),
+            Outcome::Refused(status) => match status.as_u16() {
+                401 => Verdict::Reauthenticate,
+                403 if self.reauthenticate_on_403 => Verdict::Reauthenticate,
+                429 => retry_if(repeatable || self.throttled_creates),
+                500 | 502 | 503 | 504 => retry_if(repeatable),
+                _ => Verdict::End,
+            },
+        }
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const fn as_millis(duration: Duration) -> u32 {
+    let millis = duration.as_millis();
+    #[expect(clippy::cast_possible_truncation, reason = "checked")]
+    if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 }
+}
+
+/// How an attempt without success ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Failed(Delivery),
+    Refused(StatusCode),
+}
+
+/// What it means for the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// This is the result.
+    End,
+    /// Wait for the back-off or the reset, and try again.
+    Retry,
+    /// Get a new token and send again, unless that was done already.
+    Reauthenticate,
+}
+
+/// Retries that calls of one tenant may still make: a bucket that each retry takes a token from and each success puts a
+/// fraction back into, so that a service that is down does not get every call several times over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Budget {
+    tenths: u32,
+    most: u32,
+}
+
+impl Budget {
+    pub(crate) const fn new(retries: u32) -> Self {
+        let tenths = retries.saturating_mul(10);
+        Self { tenths, most: tenths }
+    }
+
+    pub(crate) fn take(&mut self) -> bool {
+        let left = self.tenths.checked_sub(10);
+        self.tenths = left.unwrap_or(self.tenths);
+        left.is_some()
+    }
+
+    pub(crate) fn succeeded(&mut self) {
+        self.tenths = self.tenths.saturating_add(1).min(self.most);
+    }
+}
+
+/// The randomness of waits. Not for secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Jitter(pub(crate) u64);
+
+impl Jitter {
+    /// Anything from nothing to `most` (splitmix64).
+    pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        let nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        // The upper half of the product is uniform in 0..=nanos.
+        let scaled = (u128::from(bits) * (u128::from(nanos) + 1)) >> 64;
+        Duration::from_nanos(u64::try_from(scaled).unwrap_or(nanos))
+    }
+}
 
 /// How long the service asks to wait: `RateLimit-Reset`, which Kinde sends with 429 in seconds from now, or
 /// `Retry-After`, in seconds or as a date. A date is measured against the reply's own `Date`: the core has no clock, and

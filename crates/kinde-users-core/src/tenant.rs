@@ -1,42 +1,162 @@
 //! What all calls to one tenant share.
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use alloc::vec::Vec;
 use http::Request;
 
 use crate::credentials::{Credentials, Kind};
 use crate::domain::Domain;
 use crate::error::AuthProblem;
+use crate::retry::{Budget, Jitter};
 use crate::time::Instant;
 use crate::token::{AccessToken, Issued, token_request};
 
-/// What all calls to one tenant share: its domain, the credentials, and the token that was got with them.
+/// What all calls to one tenant share: its domain and credentials, the token that was got with them, the gate that a 429
+/// closes, the budget of retries.
 ///
 /// It is plain state: no lock, no clock, no connection. A [`Client`](crate::Client) keeps one behind a lock; a loop of
 /// your own keeps it where it likes.
+///
+/// # Tokens
+///
+/// Every token request is billed, so there is never one more than needed. The first call without a token takes a *lease*
+/// on getting one, and the others wait until the tenant's [epoch](Self::epoch) moves: because the token is there, because it
+/// was refused (all who waited get that error), or because the call that had the lease was cancelled. A lease ends by
+/// itself after 60 seconds.
+///
+/// A token is renewed a little before its end, by a tenth of its lifetime and at most 60 seconds; meanwhile it is used on. A
+/// fresh one is used at least once by each call that waited for it, whatever its lifetime is said to be.
+///
+/// Where the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for all its calls. Where
+/// it refuses, calls that come within a second get the same error and no request is made.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     domain: Domain,
     credentials: Credentials,
     held: Option<Held>,
+    /// How many tokens there were: the generation of the latest.
+    generation: u64,
+    lease: Option<Lease>,
+    /// How many leases there were: the number of the latest.
+    leases: u64,
+    trouble: Option<Trouble>,
+    /// How often in a row the token endpoint failed.
+    failures: u32,
+    epoch: u64,
+    gate: Instant,
+    pace: Duration,
+    next_slot: Instant,
+    pub(crate) budget: Budget,
+    pub(crate) jitter: Jitter,
 }
 
-/// A token, and until when to use it.
+/// A token, and how long to use it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Held {
     token: AccessToken,
-    /// When to get another; never where its lifetime is not known.
-    renew: Option<Instant>,
-    /// A fresh token is used at least once, whatever its lifetime is said to be: another would be no better.
-    used: bool,
+    generation: u64,
+    /// When it ends and when to get another; `None` where its lifetime is not known: it is used until it is refused.
+    ends: Option<Ends>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Ends {
+    renew: Instant,
+    end: Instant,
+}
+
+impl Held {
+    fn lasts(&self, now: Instant) -> bool {
+        self.ends.is_none_or(|ends| now < ends.end)
+    }
+}
+
+/// The right to get a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Lease {
+    number: u64,
+    until: Instant,
+}
+
+/// What came of the last token request, where no token did.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Trouble {
+    /// The epoch that it began.
+    epoch: u64,
+    problem: AuthProblem,
+    /// Until when no other token is asked for.
+    until: Instant,
+}
+
+/// What a call that needs a token is to do.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+pub(crate) enum TokenStep {
+    /// Send with this one, of this generation.
+    Use(AccessToken, u64),
+    /// Get one: this is the request and the number of the lease.
+    Fetch(Request<Vec<u8>>, u64),
+    /// Wait until then, or until the epoch moves.
+    Wait(Instant),
+    /// There is none to be had.
+    Fail(AuthProblem),
 }
 
 impl Tenant {
-    /// A tenant with no token yet.
+    /// How long a call has the right to get a token. Longer than [any token request takes](Self::TOKEN_LIMIT).
+    const LEASE: Duration = Duration::from_secs(60);
+    /// How long a token request may take.
+    pub(crate) const TOKEN_LIMIT: Duration = Duration::from_secs(30);
+    /// How long a refusal of the token endpoint stands for calls that come after it.
+    const REFUSAL_STANDS: Duration = Duration::from_secs(1);
+    /// What a server can ask the tenant to wait, at the most.
+    pub(crate) const LONGEST_RESET: Duration = Duration::from_secs(3600);
+
+    /// A tenant with no token yet, no pacing, a budget of 100 retries, and a fixed seed of randomness.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
-        Self { domain, credentials, held: None }
+        let mut tenant = Self {
+            domain,
+            credentials,
+            held: None,
+            generation: 0,
+            lease: None,
+            leases: 0,
+            trouble: None,
+            failures: 0,
+            epoch: 0,
+            gate: Instant::START,
+            pace: Duration::ZERO,
+            next_slot: Instant::START,
+            budget: Budget::new(100),
+            jitter: Jitter(0),
+        };
+        tenant.hold_supplied();
+        tenant
+    }
+
+    /// Seeds the randomness of waits. Programs that run many processes against one tenant give each another seed, so that
+    /// they do not retry in step.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.jitter = Jitter(seed);
+        self
+    }
+
+    /// Sends at most this many operations a second, evenly spaced. Zero, the default, is no limit. Kinde publishes no
+    /// numbers, and advises programs to keep a pace.
+    #[must_use]
+    pub fn with_pace(mut self, requests_per_second: u32) -> Self {
+        self.pace = Duration::from_secs(1).checked_div(requests_per_second).unwrap_or_default();
+        self
+    }
+
+    /// Lets all calls together make at most this many retries more than a tenth of their successes. Waiting for the
+    /// reset of a 429 is not a retry in this sense.
+    #[must_use]
+    pub fn with_retry_budget(mut self, retries: u32) -> Self {
+        self.budget = Budget::new(retries);
+        self
     }
 
     /// Where the tenant is.
@@ -44,40 +164,165 @@ impl Tenant {
         &self.domain
     }
 
-    /// The token to send with now, if there is one that lasts.
-    pub(crate) fn usable_token(&mut self, now: Instant) -> Option<AccessToken> {
-        if let Kind::Token(token) = &self.credentials.0 {
-            return Some(token.clone());
-        }
-        let held =
-            self.held.as_mut().filter(|held| !held.used || held.renew.is_none_or(|renew| now < renew))?;
-        held.used = true;
-        Some(held.token.clone())
+    /// A number that moves when those who wait for a token should look again; see [`Wait::epoch`](crate::Wait::epoch).
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
-    /// The request that gets a token.
-    pub(crate) fn token_request(&self) -> Result<Request<Vec<u8>>, AuthProblem> {
-        match &self.credentials.0 {
-            Kind::Client { id, secret, scopes } => token_request(&self.domain, id, secret, scopes),
-            Kind::Token(_) => Err(AuthProblem::Ended),
-        }
-    }
-
-    /// Keeps a token that was just issued. It is renewed a little before its end: by a tenth of its lifetime, at most
-    /// 60 seconds.
-    pub(crate) fn keep(&mut self, issued: Issued, now: Instant) {
-        let renew = issued.lifetime.map(|lifetime| {
-            let margin = (lifetime / 10).min(Duration::from_secs(60));
-            now.saturating_add(lifetime.saturating_sub(margin))
-        });
-        self.held = Some(Held { token: issued.token, renew, used: false });
-    }
-}
-
-impl Tenant {
-    /// Drops the token, which the service refused.
-    pub(crate) fn forget_token(&mut self) {
+    /// Goes on with other credentials, as after a secret was rotated. The token that was got with the old ones is dropped;
+    /// calls that have it already go on with it, and a token that is under way is not kept.
+    pub fn replace_credentials(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
         self.held = None;
+        self.lease = None;
+        self.trouble = None;
+        self.failures = 0;
+        self.hold_supplied();
+        self.move_epoch();
+    }
+
+    /// Goes on with a token that was got elsewhere, as by another process, and how long it lasts from now on if that is known.
+    pub fn supply_token(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
+        self.hold(token, lifetime, now);
+        self.lease = None;
+        self.move_epoch();
+    }
+
+    /// The token, and how long it still lasts if that is known; `None` where there is none or it has ended. For programs that
+    /// keep it for their next run.
+    pub fn token(&self, now: Instant) -> Option<(&AccessToken, Option<Duration>)> {
+        let held = self.held.as_ref().filter(|held| held.lasts(now))?;
+        Some((&held.token, held.ends.map(|ends| ends.end.saturating_since(now))))
+    }
+
+    /// How many tokens there were.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What a call that needs a token is to do. `seen` is the generation that it has used, or that was there when it began:
+    /// a later one is fresh to it.
+    pub(crate) fn token_step(&mut self, now: Instant, seen: u64) -> TokenStep {
+        let held = self.held.as_ref();
+        let fresh = |held: &&Held| held.generation > seen || held.ends.is_none_or(|ends| now < ends.renew);
+        if let Some(held) = held.filter(fresh) {
+            return TokenStep::Use(held.token.clone(), held.generation);
+        }
+        let lease = self.lease.filter(|lease| now < lease.until);
+        let trouble = self.trouble.as_ref().filter(|trouble| now < trouble.until);
+        if let Some(held) = held.filter(|held| held.lasts(now) && (lease.is_some() || trouble.is_some())) {
+            // It is being renewed, or could not be just now.
+            return TokenStep::Use(held.token.clone(), held.generation);
+        }
+        match (lease, trouble) {
+            (Some(lease), _) => TokenStep::Wait(lease.until),
+            (None, Some(trouble)) if trouble.problem.is_final() => TokenStep::Fail(trouble.problem.clone()),
+            (None, Some(trouble)) => TokenStep::Wait(trouble.until),
+            (None, None) => self.fetch(now),
+        }
+    }
+
+    fn fetch(&mut self, now: Instant) -> TokenStep {
+        let Kind::Client { id, secret, scopes } = &self.credentials.0 else {
+            return TokenStep::Fail(AuthProblem::Ended);
+        };
+        match token_request(&self.domain, id, secret, scopes) {
+            Ok(request) => {
+                self.leases = self.leases.wrapping_add(1);
+                self.lease = Some(Lease { number: self.leases, until: now.saturating_add(Self::LEASE) });
+                TokenStep::Fetch(request, self.leases)
+            }
+            Err(problem) => TokenStep::Fail(problem),
+        }
+    }
+
+    /// Keeps a token that the call with this lease got.
+    pub(crate) fn token_issued(&mut self, lease: u64, issued: Issued, now: Instant) {
+        if self.end_lease(lease) {
+            self.hold(issued.token, issued.lifetime, now);
+        }
+    }
+
+    /// Notes that the call with this lease got no token, and that none is to be asked for until `until`.
+    pub(crate) fn token_failed(&mut self, lease: u64, problem: AuthProblem, now: Instant, delay: Duration) {
+        if self.end_lease(lease) {
+            // Never nothing: the call that has it goes on with a token that lasts, if there is one, and does not ask again.
+            let delay =
+                if problem.is_final() { Self::REFUSAL_STANDS } else { delay.max(Duration::from_millis(1)) };
+            self.failures = self.failures.saturating_add(1);
+            self.trouble = Some(Trouble { epoch: self.epoch, problem, until: now.saturating_add(delay) });
+        }
+    }
+
+    /// Gives the right to get a token back.
+    pub(crate) fn end_lease(&mut self, number: u64) -> bool {
+        let is_held = self.lease.is_some_and(|lease| lease.number == number);
+        if is_held {
+            self.lease = None;
+            self.move_epoch();
+        }
+        is_held
+    }
+
+    /// How often in a row the token endpoint failed, with the failure that is being noted.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+
+    /// What became of getting a token since `epoch`, if no token came of it.
+    pub(crate) fn trouble_since(&self, epoch: u64) -> Option<AuthProblem> {
+        let trouble = self.trouble.as_ref().filter(|trouble| trouble.epoch > epoch)?;
+        Some(trouble.problem.clone())
+    }
+
+    /// Drops the token of this generation, which the service refused. Says whether another can be got.
+    pub(crate) fn forget(&mut self, generation: u64) -> bool {
+        let renewable = matches!(self.credentials.0, Kind::Client { .. });
+        if renewable && self.held.as_ref().is_some_and(|held| held.generation == generation) {
+            self.held = None;
+        }
+        renewable || self.held.as_ref().is_some_and(|held| held.generation > generation)
+    }
+
+    /// When the gate opens that a 429 closed, if it is closed.
+    pub(crate) fn gate(&self, now: Instant) -> Option<Instant> {
+        Some(self.gate).filter(|gate| now < *gate)
+    }
+
+    pub(crate) fn close_gate(&mut self, until: Instant) {
+        self.gate = self.gate.max(until);
+    }
+
+    /// When the next operation may be sent at the tenant's pace; nothing is taken where that is not before `deadline`.
+    pub(crate) fn take_slot(&mut self, now: Instant, deadline: Instant) -> Instant {
+        let slot = self.next_slot.max(now);
+        if !self.pace.is_zero() && slot < deadline {
+            self.next_slot = slot.saturating_add(self.pace);
+        }
+        slot
+    }
+
+    fn hold(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
+        let ends = lifetime.map(|lifetime| {
+            let margin = (lifetime / 10).min(Duration::from_secs(60));
+            let end = now.saturating_add(lifetime);
+            Ends { renew: now.saturating_add(lifetime.saturating_sub(margin)), end }
+        });
+        self.generation = self.generation.wrapping_add(1);
+        self.held = Some(Held { token, generation: self.generation, ends });
+        self.trouble = None;
+        self.failures = 0;
+    }
+
+    fn hold_supplied(&mut self) {
+        if let Kind::Token(token) = &self.credentials.0 {
+            let token = token.clone();
+            self.hold(token, None, Instant::START);
+        }
+    }
+
+    fn move_epoch(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
     }
 }
 
@@ -87,6 +332,67 @@ impl fmt::Debug for Tenant {
             .field("domain", &self.domain)
             .field("credentials", &self.credentials)
             .field("has_token", &self.held.is_some())
+            .field("epoch", &self.epoch)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant() -> Tenant {
+        Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"))
+    }
+
+    fn token(text: &str) -> AccessToken {
+        AccessToken::new(text).unwrap()
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_token_can_be_supplied_and_taken_out_with_what_is_left_of_it() {
+        let mut tenant = tenant();
+        assert_eq!(tenant.token(at(0)), None);
+        tenant.supply_token(token("a"), Some(Duration::from_secs(100)), at(10));
+        assert_eq!(tenant.epoch(), 1);
+        assert_eq!(tenant.token(at(50)), Some((&token("a"), Some(Duration::from_secs(60)))));
+        assert_eq!(tenant.token(at(110)), None);
+        tenant.supply_token(token("b"), None, at(200));
+        assert_eq!(tenant.token(at(10_000)), Some((&token("b"), None)));
+    }
+
+    #[test]
+    fn a_token_is_renewed_a_tenth_of_its_life_before_its_end_and_at_most_a_minute() {
+        for (lifetime, renewed_at) in [(100, 90), (600, 540), (3600, 3540), (86_399, 86_339)] {
+            let mut tenant = tenant();
+            tenant.supply_token(token("a"), Some(Duration::from_secs(lifetime)), at(0));
+            let seen = tenant.generation();
+            assert!(matches!(tenant.token_step(at(renewed_at - 1), seen), TokenStep::Use(..)), "{lifetime}");
+            assert!(matches!(tenant.token_step(at(renewed_at), seen), TokenStep::Fetch(..)), "{lifetime}");
+        }
+    }
+
+    #[test]
+    fn a_pace_spaces_operations_evenly_and_takes_no_slot_past_the_deadline() {
+        let mut tenant = tenant().with_pace(4);
+        let slots: Vec<_> =
+            (0..4).map(|_| tenant.take_slot(at(1), at(2)).since_start().as_millis()).collect();
+        assert_eq!(slots, [1000, 1250, 1500, 1750]);
+        assert_eq!(tenant.take_slot(at(1), at(2)), at(2));
+        assert_eq!(tenant.take_slot(at(1), at(2)), at(2));
+        assert_eq!(tenant.take_slot(at(9), at(20)), at(9));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut tenant =
+            Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("the-id", "the-secret"));
+        tenant.supply_token(token("the-token"), None, at(0));
+        let shown = std::format!("{tenant:?}");
+        assert!(!shown.contains("the-"), "{shown}");
     }
 }

@@ -194,66 +194,66 @@ pub(crate) fn write_hidden(f: &mut fmt::Formatter<'_>, name: &str, bytes: usize)
     write!(f, "{name}({bytes} bytes)")
 }
 
-/// Whether a text that should be an id is an e-mail address or a phone number.
+/// Whether a text that should be an id may be an e-mail address or a phone number: unless it has the form of one of Kinde's
+/// ids, it does if it holds an `@` or six digits.
 pub(crate) fn looks_like_an_address(text: &str) -> bool {
-    let digits = text.chars().filter(|character| character.is_numeric()).count();
-    text.contains('@') || text.contains("%40") || (digits > 5 && !text.chars().any(char::is_alphabetic))
+    const PREFIXES: [&str; 10] =
+        ["kp_", "kp:", "identity_", "mfa_", "conn_", "org_", "prop_", "session_", "customer_", "agreement_"];
+    let has_form_of_id = PREFIXES.iter().any(|prefix| {
+        text.strip_prefix(prefix)
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
+    });
+    !has_form_of_id && (text.contains('@') || text.contains("%40") || count_digits(text) > Shown::MOST_DIGITS)
+}
+
+fn count_digits(text: &str) -> usize {
+    text.chars().filter(|character| character.is_numeric()).count()
 }
 
 /// A text of the server's that goes into a log line: on one line, at most 200 characters, and without the words
 /// that may be personal or secret.
 ///
-/// A server's message may quote what it was sent. A word is masked that holds an `@` (or `%40`) or six digits
-/// (phone numbers, most ids), or is longer than 32 characters (ids, tokens, hashes).
+/// A server's message may quote what it was sent. A word is masked that holds an `@` (or `%40`) or is longer than 32
+/// characters (ids, tokens, hashes), and so are neighbouring words that hold six digits together (phone numbers, most ids).
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl Shown<'_> {
     const MOST: usize = 200;
     const LONGEST_WORD: usize = 32;
     const MOST_DIGITS: usize = 5;
-
-    fn may_be_personal(word: &str) -> bool {
-        word.contains('@')
-            || word.contains("%40")
-            || word.chars().count() > Self::LONGEST_WORD
-            || word.chars().filter(|character| character.is_numeric()).count() > Self::MOST_DIGITS
-    }
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A phone number may be written in groups, so words of digits count as one.
+        let mut words = self
+            .0
+            .split(|c: char| c.is_whitespace() || c.is_control())
+            .filter(|word| !word.is_empty())
+            .peekable();
         let mut room = Self::MOST;
+        // The digits of this word and of those with digits before it.
         let mut digits = 0;
-        let mut words =
-            self.0.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).peekable();
-        let mut first = true;
         while let Some(word) = words.next() {
-            let numeric =
-                |word: &str| word.chars().all(|c| !c.is_alphabetic()) && word.chars().any(char::is_numeric);
-            let mut hide = Self::may_be_personal(word);
-            if numeric(word) {
-                // Look at the whole run of numeric words from here.
-                let mut run = words.clone();
-                let mut total = digits + word.chars().filter(|c| c.is_numeric()).count();
-                digits = total;
-                while let Some(next) = run.next_if(|next| numeric(next)) {
-                    total += next.chars().filter(|c| c.is_numeric()).count();
-                }
-                hide = hide || total > Self::MOST_DIGITS;
+            let in_word = count_digits(word);
+            digits = if in_word == 0 { 0 } else { digits + in_word };
+            let after: usize = if in_word == 0 {
+                0
             } else {
-                digits = 0;
-            }
-            let length = if hide { 3 } else { word.chars().count() } + 1;
-            let Some(left) = room.checked_sub(length) else {
-                return f.write_str(" …");
+                words.clone().map(count_digits).take_while(|digits| *digits > 0).sum()
+            };
+            let hide = word.contains('@')
+                || word.contains("%40")
+                || word.chars().count() > Self::LONGEST_WORD
+                || digits + after > Self::MOST_DIGITS;
+            let word = if hide { "[…]" } else { word };
+            let Some(left) = room.checked_sub(word.chars().count() + 1) else {
+                return f.write_char('…');
             };
             room = left;
-            if !first {
+            f.write_str(word)?;
+            if words.peek().is_some() {
                 f.write_char(' ')?;
             }
-            first = false;
-            f.write_str(if hide { "[…]" } else { word })?;
         }
         Ok(())
     }

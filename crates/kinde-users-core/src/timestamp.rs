@@ -31,8 +31,9 @@ impl Timestamp {
         let Some((fraction, offset)) = offset_at.and_then(|at| rest.split_at_checked(at)) else {
             return false;
         };
-        let in_range = |range: Range<usize>, least: u8, most: u8| {
-            let number = self.0.get(range).and_then(|digits| digits.parse().ok());
+        let in_range = |text: &[u8], range: Range<usize>, least: u8, most: u8| {
+            let digits = text.get(range).and_then(|digits| core::str::from_utf8(digits).ok());
+            let number = digits.and_then(|digits| digits.parse().ok());
             number.is_some_and(|number| (least..=most).contains(&number))
         };
         let fraction_fits = match fraction {
@@ -41,13 +42,22 @@ impl Timestamp {
             _ => false,
         };
         matches_form(clock, b"0000-00-00T00:00:00")
-            && in_range(5..7, 1, 12)
-            && in_range(8..10, 1, 31)
-            && in_range(11..13, 0, 23)
-            && in_range(14..16, 0, 59)
-            && in_range(17..19, 0, 60)
+            && in_range(clock, 5..7, 1, 12)
+            && in_range(clock, 8..10, 1, 31)
+            && in_range(clock, 11..13, 0, 23)
+            && in_range(clock, 14..16, 0, 59)
+            && in_range(clock, 17..19, 0, 60)
             && fraction_fits
-            && [&b"Z"[..], b"+00:00", b"-00:00", b"+00", b"-00"].iter().any(|form| matches_form(offset, form))
+            && match offset {
+                b"Z" => true,
+                [b'+' | b'-', hours_and_minutes @ ..] => {
+                    let with_minutes = matches_form(hours_and_minutes, b"00:00");
+                    (with_minutes || matches_form(hours_and_minutes, b"00"))
+                        && in_range(hours_and_minutes, 0..2, 0, 23)
+                        && (!with_minutes || in_range(hours_and_minutes, 3..5, 0, 59))
+                }
+                _ => false,
+            }
     }
 }
 
@@ -142,6 +152,8 @@ mod tests {
             "2025-04-01T13:04:20.Z",
             "2025-04-01T13:04:20,5Z",
             "2025-04-01T13:04:20+1",
+            "2025-04-01T13:04:20+24",
+            "2025-04-01T13:04:20-11:60",
             "2025-04-01T13:04:20ZZ",
             "2025-04-01T13:04:20.000000+0000",
             "2025\u{2010}04-01",

@@ -100,7 +100,7 @@ where
     TransportFn(send)
 }
 
-/// A transport that is a closure; see [`transport_fn`].
+/// A transport that is a closure; see [`transport_fn`] and [`async_transport_fn`].
 #[derive(Clone, Copy)]
 pub struct TransportFn<F>(F);
 
@@ -119,6 +119,84 @@ where
 impl<F> core::fmt::Debug for TransportFn<F> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("TransportFn")
+    }
+}
+
+/// Carries one HTTP message and brings back the other, for async code. The contract is that of [`Transport`].
+///
+/// A future that is dropped sends nothing more.
+pub trait AsyncTransport {
+    /// Why no response came. Its texts should not hold the URI, whose query holds what was searched for.
+    type Error: StdError + Send + Sync + 'static;
+
+    /// Sends the request, and waits for the whole response.
+    ///
+    /// # Errors
+    ///
+    /// The transport's own error, if no whole response came.
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>> + Send;
+
+    /// Whether the request that ended in `error` may have reached the service; see [`Transport::delivery`].
+    fn delivery(&self, error: &Self::Error) -> Delivery {
+        let _ = error;
+        Delivery::Unknown
+    }
+}
+
+/// Makes a pointer to an async transport one.
+macro_rules! async_transport_by_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<T: AsyncTransport> AsyncTransport for $pointer {
+            type Error = T::Error;
+
+            fn send(
+                &self,
+                request: Request<Vec<u8>>,
+            ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>> + Send {
+                (**self).send(request)
+            }
+
+            fn delivery(&self, error: &Self::Error) -> Delivery {
+                (**self).delivery(error)
+            }
+        }
+    )+};
+}
+
+async_transport_by_pointer!(&T, Box<T>, Arc<T>);
+
+/// Makes an async transport of a closure that returns a future. Every error's delivery is unknown.
+///
+/// ```
+/// use http::{Request, Response};
+/// use kinde_users_core::async_transport_fn;
+///
+/// let echo = async_transport_fn(|request: Request<Vec<u8>>| async {
+///     Ok::<_, std::io::Error>(Response::new(request.into_body()))
+/// });
+/// ```
+pub fn async_transport_fn<F, R, E>(send: F) -> TransportFn<F>
+where
+    F: Fn(Request<Vec<u8>>) -> R,
+    R: Future<Output = Result<Response<Vec<u8>>, E>> + Send,
+    E: StdError + Send + Sync + 'static,
+{
+    TransportFn(send)
+}
+
+impl<F, R, E> AsyncTransport for TransportFn<F>
+where
+    F: Fn(Request<Vec<u8>>) -> R,
+    R: Future<Output = Result<Response<Vec<u8>>, E>> + Send,
+    E: StdError + Send + Sync + 'static,
+{
+    type Error = E;
+
+    fn send(&self, request: Request<Vec<u8>>) -> impl Future<Output = Result<Response<Vec<u8>>, E>> + Send {
+        (self.0)(request)
     }
 }
 
@@ -154,3 +232,29 @@ macro_rules! clock_by_pointer {
 }
 
 clock_by_pointer!(&C, Box<C>, Arc<C>);
+
+/// Tells the time, and waits for it, in async code.
+pub trait AsyncClock {
+    /// The time now, counted from some moment of the clock's choice. It never goes back.
+    fn now(&self) -> Instant;
+
+    /// Is ready at `until`. It may be ready early.
+    fn sleep_until(&self, until: Instant) -> impl Future<Output = ()> + Send;
+}
+
+/// Makes a pointer to an async clock one.
+macro_rules! async_clock_by_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<C: AsyncClock> AsyncClock for $pointer {
+            fn now(&self) -> Instant {
+                (**self).now()
+            }
+
+            fn sleep_until(&self, until: Instant) -> impl Future<Output = ()> + Send {
+                (**self).sleep_until(until)
+            }
+        }
+    )+};
+}
+
+async_clock_by_pointer!(&C, Box<C>, Arc<C>);

@@ -4,9 +4,10 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
-use crate::ids::{ConnectionId, IdentityId, UserId};
+use crate::ids::{ConnectionId, Cursor, IdentityId, UserId};
 use crate::models::IdentityType;
 use crate::operation::{Meta, Operation, Replay};
+use crate::pages::Paginated;
 use crate::path::PathTemplate;
 use crate::request::RequestWriter;
 use crate::serde_with::list;
@@ -88,6 +89,26 @@ impl Operation for GetUserIdentities {
             Some((name, identity)) => request.required_query(name, identity.as_str()),
             None => Ok(()),
         }
+    }
+}
+
+impl Paginated for GetUserIdentities {
+    type Item = Identity;
+
+    fn at(self, cursor: Cursor) -> Self {
+        self.starting_after(cursor.as_str())
+    }
+
+    fn next(&self, page: &UserIdentities) -> Option<Cursor> {
+        page.has_more.filter(|has_more| *has_more)?;
+        let last = page.identities.last().and_then(|identity| identity.id.as_ref());
+        // More, and no identity to go on from: such a list does not advance, and its cursor is the one that was.
+        let cursor = last.or(self.cursor.as_ref().map(|(_, identity)| identity));
+        Some(cursor.map_or_else(|| "".into(), |identity| identity.as_str().into()))
+    }
+
+    fn items(page: UserIdentities) -> Vec<Identity> {
+        page.identities
     }
 }
 

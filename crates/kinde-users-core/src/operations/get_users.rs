@@ -8,6 +8,7 @@ use crate::ids::{Cursor, UserId};
 use crate::models::User;
 use crate::operation::{Meta, Operation, Replay};
 use crate::operations::Expand;
+use crate::pages::Paginated;
 use crate::path::PathTemplate;
 use crate::request::RequestWriter;
 use crate::serde_with::list;
@@ -151,6 +152,22 @@ impl Operation for GetUsers {
             request.query("active_since", since.as_str());
         }
         Ok(())
+    }
+}
+
+impl Paginated for GetUsers {
+    type Item = User;
+
+    fn at(self, cursor: Cursor) -> Self {
+        self.next_token(cursor)
+    }
+
+    fn next(&self, page: &UsersPage) -> Option<Cursor> {
+        page.next_token.clone().filter(|token| !token.as_str().is_empty())
+    }
+
+    fn items(page: UsersPage) -> Vec<User> {
+        page.users
     }
 }
 

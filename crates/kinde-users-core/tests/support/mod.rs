@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 /// What to do with an operation of whatever type.
-pub trait Visit {
+pub(crate) trait Visit {
     type Out;
 
     fn visit<O>(self, operation: &O) -> Self::Out
@@ -22,7 +22,7 @@ pub trait Visit {
 }
 
 /// Makes the operation called `name` with `arguments`, and hands it to `visit`.
-pub fn with_operation<V: Visit>(name: &str, arguments: &Json, visit: V) -> V::Out {
+pub(crate) fn with_operation<V: Visit>(name: &str, arguments: &Json, visit: V) -> V::Out {
     let arguments = &expanded(arguments);
     let text =
         |key: &str| arguments[key].as_str().unwrap_or_else(|| panic!("{name}: no text {key}")).to_owned();

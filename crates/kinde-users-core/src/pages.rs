@@ -1,0 +1,193 @@
+//! Lists that come in pages.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::client::CallError;
+use crate::error::Error;
+use crate::exchange::CallOptions;
+use crate::ids::Cursor;
+use crate::operation::{MetaRef, Operation};
+use crate::reply::Reply;
+use crate::time::Instant;
+
+/// An operation whose reply is a page of a list.
+///
+/// Implement it for an [`Operation`] of your own, and clients page through it.
+pub trait Paginated: Operation + Clone {
+    /// What the list is of.
+    type Item;
+
+    /// This operation for the page that `cursor` stands for, all other arguments as they are.
+    #[must_use]
+    fn at(self, cursor: Cursor) -> Self;
+
+    /// The cursor of the page after this one; `None` if it is the last. An empty cursor is the first page's.
+    fn next(&self, page: &Self::Output) -> Option<Cursor>;
+
+    /// The items of a page.
+    fn items(page: Self::Output) -> Vec<Self::Item>;
+}
+
+/// A walk through the pages of a list, with no I/O: which operation comes next, given what came.
+///
+/// ```
+/// use kinde_users_core::operations::{GetUsers, UsersPage};
+/// use kinde_users_core::{Cursor, Error, Pages, Reply};
+/// # fn call(operation: &GetUsers) -> UsersPage {
+/// #     let body = br#"{"users":[{"id":"kp_1"}],"next_token":null}"#.to_vec();
+/// #     Reply::new::<GetUsers>(http::Response::new(body)).parse::<GetUsers>().unwrap()
+/// # }
+///
+/// let mut pages = Pages::new(GetUsers::new().page_size(500));
+/// while let Some(operation) = pages.next_operation() {
+///     let page = call(&operation);
+///     pages.received(&page)?;
+///     // To go on another day: `pages.cursor()`, and `Pages::resume_from`.
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// It ends where there is no further page, and where `max_pages` says. A cursor that was there before, or that of the first
+/// page, is [`Error::CursorLoop`]: the list would never end.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pages<O: Paginated> {
+    operation: O,
+    next: Next,
+    seen: BTreeSet<Cursor>,
+    left: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Next {
+    First,
+    At(Cursor),
+    /// There is no more.
+    End,
+    /// There is more, and nobody goes on: the page at the cursor failed, or enough pages came.
+    Stopped(Option<Cursor>),
+}
+
+impl<O: Paginated> Pages<O> {
+    /// From the page that `operation` asks for.
+    pub fn new(operation: O) -> Self {
+        Self { operation, next: Next::First, seen: BTreeSet::new(), left: u64::MAX }
+    }
+
+    /// Ends after this many pages.
+    #[must_use]
+    pub fn max_pages(mut self, pages: u64) -> Self {
+        self.left = pages;
+        self
+    }
+
+    /// Begins at a page whose cursor was kept; an empty one is the first page's.
+    #[must_use]
+    pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
+        let cursor = cursor.into();
+        self.next = if cursor.as_str().is_empty() { Next::First } else { Next::At(cursor) };
+        self
+    }
+
+    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        match &self.next {
+            Next::At(cursor) | Next::Stopped(Some(cursor)) => Some(cursor),
+            Next::First | Next::End | Next::Stopped(None) => None,
+        }
+    }
+
+    /// Whether the list is at its end, other than by having been stopped.
+    pub fn is_complete(&self) -> bool {
+        self.next == Next::End
+    }
+
+    /// The operation that gets the next page; `None` if there is none to get. Until [`received`](Self::received) is told of
+    /// its page, it is the same one.
+    pub fn next_operation(&mut self) -> Option<O> {
+        if self.left == 0 {
+            self.stop();
+        }
+        if let Next::At(cursor) = &self.next {
+            self.seen.insert(cursor.clone());
+        }
+        self.operation()
+    }
+
+    fn operation(&self) -> Option<O> {
+        match &self.next {
+            Next::First => Some(self.operation.clone()),
+            Next::At(cursor) => Some(self.operation.clone().at(cursor.clone())),
+            Next::End | Next::Stopped(_) => None,
+        }
+    }
+
+    /// Takes in the page that came.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CursorLoop`] if the service gives a cursor that was there before. The page itself is good.
+    pub fn received(&mut self, page: &O::Output) -> Result<(), Error> {
+        self.left = self.left.saturating_sub(1);
+        match self.operation().and_then(|operation| operation.next(page)) {
+            None => self.next = Next::End,
+            Some(cursor) if cursor.as_str().is_empty() || self.seen.contains(&cursor) => {
+                self.next = Next::Stopped(None);
+                return Err(Error::CursorLoop(O::META_REF));
+            }
+            Some(cursor) => self.next = Next::At(cursor),
+        }
+        Ok(())
+    }
+
+    /// Ends here. [`cursor`](Self::cursor) still tells where to go on.
+    pub fn stop(&mut self) {
+        if self.next != Next::End {
+            self.next = Next::Stopped(self.cursor().cloned());
+        }
+    }
+}
+
+impl<O: Paginated> fmt::Debug for Pages<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pages({}, {} cursors seen)", O::META.name, self.seen.len())
+    }
+}
+
+/// Pages as a client goes through them: each page is a call, and the deadline, if one is set, is for all of them.
+#[derive(Clone)]
+pub(crate) struct Walk<O: Paginated> {
+    pub(crate) pages: Pages<O>,
+    until: Option<Instant>,
+}
+
+impl<O: Paginated> Walk<O> {
+    pub(crate) fn new(operation: O) -> Self {
+        Self { pages: Pages::new(operation), until: None }
+    }
+
+    pub(crate) fn map_pages(mut self, change: impl FnOnce(Pages<O>) -> Pages<O>) -> Self {
+        self.pages = change(self.pages);
+        self
+    }
+
+    /// The next call, if there is one.
+    pub(crate) fn next_call(&mut self, options: CallOptions, now: Instant) -> Option<(O, CallOptions)> {
+        let operation = self.pages.next_operation()?;
+        Some((operation, options.for_page(now, &mut self.until)))
+    }
+
+    /// What the call came to.
+    pub(crate) fn called<E>(
+        &mut self,
+        result: Result<Reply, CallError<E>>,
+    ) -> Result<O::Output, CallError<E>> {
+        let read = || {
+            let page = result?.into_output::<O>()?;
+            self.pages.received(&page)?;
+            Ok(page)
+        };
+        read().inspect_err(|_| self.pages.stop())
+    }
+}

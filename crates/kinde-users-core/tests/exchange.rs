@@ -1,0 +1,782 @@
+//! The exchange in virtual time: one test a cell of the table in its documentation, and the rules around it.
+
+use core::time::Duration;
+use std::mem::size_of;
+
+use http::{Request, Response};
+use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
+use kinde_users_core::{
+    AccessToken, AuthProblem, CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input,
+    Instant, Operation, Reply, RetryPolicy, Step, Tenant, TimeLimit, Wait,
+};
+
+/// A tenant, and the time.
+struct World {
+    tenant: Tenant,
+    now: Instant,
+}
+
+/// A call in that world.
+struct Call {
+    exchange: Exchange,
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Back-off of exactly nothing, so that only resets are waited for.
+fn eager() -> RetryPolicy {
+    RetryPolicy::new().backoff(Duration::ZERO)
+}
+
+impl World {
+    /// With a token that never ends.
+    fn with_token() -> Self {
+        let mut world = Self::new();
+        world.tenant.supply_token(AccessToken::new("first").unwrap(), None, world.now);
+        world
+    }
+
+    /// With no token.
+    fn new() -> Self {
+        let tenant = Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"));
+        Self { tenant, now: Instant::START }
+    }
+
+    fn call<O: Operation>(&self, operation: &O, options: CallOptions) -> Call {
+        Call { exchange: Exchange::new(operation, &self.tenant, options).unwrap() }
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.now = self.now.saturating_add(duration);
+    }
+
+    fn tell(&mut self, call: &mut Call, input: Input) -> Step {
+        call.exchange.advance(&mut self.tenant, self.now, input)
+    }
+
+    fn start(&mut self, call: &mut Call) -> Step {
+        self.tell(call, Input::Start)
+    }
+
+    fn answer(&mut self, call: &mut Call, status: u16, headers: &[(&'static str, &str)], body: &str) -> Step {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        self.tell(call, Input::Response(response.body(body.as_bytes().to_vec()).unwrap()))
+    }
+
+    fn status(&mut self, call: &mut Call, status: u16) -> Step {
+        self.answer(call, status, &[], r#"{"id":"kp_1","users":[]}"#)
+    }
+
+    fn issue(&mut self, call: &mut Call, token: &str, expires_in: &str) -> Step {
+        let body = format!(r#"{{"access_token":"{token}","token_type":"bearer","expires_in":{expires_in}}}"#);
+        self.answer(call, 200, &[], &body)
+    }
+
+    /// Waits as long as the step says, and goes on.
+    fn sit_out(&mut self, call: &mut Call, step: &Step) -> Step {
+        self.now = waits(step).until;
+        self.tell(call, Input::Woken)
+    }
+}
+
+#[track_caller]
+fn sends(step: &Step) -> &Request<Vec<u8>> {
+    match step {
+        Step::Send(request) => request,
+        other => panic!("{other:?} is no request"),
+    }
+}
+
+/// The token that an operation is sent with.
+#[track_caller]
+fn sends_with(step: &Step) -> &str {
+    sends(step).headers()["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap()
+}
+
+#[track_caller]
+fn asks_for_a_token(step: &Step) {
+    assert_eq!(sends(step).uri(), "https://acme.kinde.com/oauth2/token");
+}
+
+#[track_caller]
+fn waits(step: &Step) -> Wait {
+    match step {
+        Step::Wait(wait) => *wait,
+        other => panic!("{other:?} is no wait"),
+    }
+}
+
+#[track_caller]
+fn fails(step: Step) -> Error {
+    match step {
+        Step::Done(Err(error)) => error,
+        other => panic!("{other:?} is no error"),
+    }
+}
+
+#[track_caller]
+fn succeeds(step: Step) -> Reply {
+    match step {
+        Step::Done(Ok(reply)) => reply,
+        other => panic!("{other:?} is no reply"),
+    }
+}
+
+/// What an attempt can end in, but for what has tests of its own.
+#[derive(Clone, Copy, Debug)]
+enum Ends {
+    NotSent,
+    Unknown,
+    Status(u16),
+}
+
+/// What a call comes to whose first attempt ends like this, and whose second one, if there is one, succeeds.
+fn comes_to<O: Operation>(operation: &O, ends: Ends) -> Result<u32, Error> {
+    let mut world = World::with_token();
+    let mut call = world.call(operation, CallOptions::new().retry(eager()));
+    let first = world.start(&mut call);
+    sends(&first);
+    let mut step = match ends {
+        Ends::NotSent => world.tell(&mut call, Input::Failed(Delivery::NotSent)),
+        Ends::Unknown => world.tell(&mut call, Input::Failed(Delivery::Unknown)),
+        Ends::Status(status) => world.status(&mut call, status),
+    };
+    let mut sent = 1;
+    loop {
+        step = match step {
+            Step::Wait(_) => world.sit_out(&mut call, &step),
+            Step::Send(_) => {
+                sent += 1;
+                world.status(&mut call, 200)
+            }
+            Step::Done(result) => return result.map(|_| sent),
+        }
+    }
+}
+
+/// Checks one row of the table: whether each class of replay is retried, and the effect where it is not.
+fn row(ends: Ends, safe: Option<Effect>, idempotent: Option<Effect>, only_if_unsent: Option<Effect>) {
+    let cells = [
+        (comes_to(&GetUsers::new(), ends), safe),
+        (comes_to(&DeleteUser::new("kp_1"), ends), idempotent),
+        (comes_to(&CreateUser::new(), ends), only_if_unsent),
+    ];
+    for (column, (found, expected)) in cells.into_iter().enumerate() {
+        match (found, expected) {
+            (Ok(2), None) => {}
+            (Err(error), Some(effect)) => assert_eq!(error.effect(), effect, "{ends:?}, column {column}"),
+            other => panic!("{ends:?}, column {column}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn not_sent_is_retried_for_every_class() {
+    row(Ends::NotSent, None, None, None);
+}
+
+#[test]
+fn unknown_is_retried_unless_it_might_happen_twice() {
+    row(Ends::Unknown, None, None, Some(Effect::Possible));
+    let error = comes_to(&CreateUser::new(), Ends::Unknown).unwrap_err();
+    assert!(matches!(error, Error::UnknownOutcome(_)), "{error:?}");
+}
+
+#[test]
+fn server_errors_that_pass_are_retried_unless_it_might_happen_twice() {
+    for status in [500, 502, 503, 504] {
+        row(Ends::Status(status), None, None, Some(Effect::Possible));
+    }
+}
+
+#[test]
+fn a_429_is_retried_for_every_class() {
+    row(Ends::Status(429), None, None, None);
+}
+
+#[test]
+fn a_throttled_create_is_left_alone_where_the_policy_says_so() {
+    let mut world = World::with_token();
+    let options = CallOptions::new().retry(eager().throttled_creates(false));
+    let mut call = world.call(&CreateUser::new(), options);
+    world.start(&mut call);
+    let step = world.answer(&mut call, 429, &[("ratelimit-reset", "5")], "");
+    let error = fails(step);
+    assert_eq!(error.as_api().unwrap().reset(), Some(seconds(5)));
+    assert_eq!(error.effect(), Effect::No);
+    // The gate is closed for others all the same.
+    let mut other = world.call(&GetUsers::new(), options);
+    let step = world.start(&mut other);
+    assert!(waits(&step).until >= Instant::from_start(seconds(5)));
+}
+
+#[test]
+fn other_refusals_end_the_call() {
+    for status in [400, 402, 403, 404, 405, 408, 409, 410, 413, 422, 499] {
+        row(Ends::Status(status), Some(Effect::No), Some(Effect::No), Some(Effect::No));
+    }
+}
+
+#[test]
+fn other_server_errors_end_the_call_and_leave_it_open() {
+    for status in [501, 505, 507, 511, 599, 600, 999, 101] {
+        let open = Some(Effect::Possible);
+        row(Ends::Status(status), open, open, open);
+    }
+}
+
+#[test]
+fn a_redirect_is_an_error_and_not_followed() {
+    for status in [300, 301, 302, 303, 304, 307, 308] {
+        let open = Some(Effect::Possible);
+        row(Ends::Status(status), open, open, open);
+    }
+}
+
+#[test]
+fn any_2xx_is_a_success() {
+    for status in [200, 201, 202, 204, 206, 299] {
+        let mut world = World::with_token();
+        let mut call = world.call(&CreateUser::new(), CallOptions::new());
+        world.start(&mut call);
+        assert_eq!(succeeds(world.status(&mut call, status)).status().as_u16(), status);
+    }
+}
+
+#[test]
+fn a_2xx_that_cannot_be_read_is_not_retried_and_says_that_it_happened() {
+    fn unreadable<O: Operation>(operation: &O) -> Effect {
+        let mut world = World::with_token();
+        let mut call = world.call(operation, CallOptions::new());
+        world.start(&mut call);
+        let reply = succeeds(world.answer(&mut call, 200, &[], "<html>"));
+        reply.into_output::<O>().err().map(|error| error.effect()).unwrap()
+    }
+    assert_eq!(unreadable(&GetUsers::new()), Effect::Happened);
+    assert_eq!(unreadable(&DeleteUser::new("kp_1")), Effect::Happened);
+    assert_eq!(unreadable(&CreateUser::new()), Effect::Happened);
+}
+
+// ---- 401 and 403 ------------------------------------------------------------------------------------------
+
+#[test]
+fn a_first_401_is_met_with_a_new_token_and_a_second_one_is_an_error() {
+    fn refused_twice<O: Operation>(operation: &O) {
+        let mut world = World::with_token();
+        let mut call = world.call(operation, CallOptions::new().retry(RetryPolicy::never()));
+        let step = world.start(&mut call);
+        assert_eq!(sends_with(&step), "first");
+        let step = world.status(&mut call, 401);
+        asks_for_a_token(&step);
+        let step = world.issue(&mut call, "second", "3600");
+        assert_eq!(sends_with(&step), "second");
+        let error = fails(world.status(&mut call, 401));
+        assert!(matches!(error, Error::Api(_)), "{error:?}");
+        assert_eq!(error.effect(), Effect::No);
+    }
+    refused_twice(&GetUsers::new());
+    refused_twice(&DeleteUser::new("kp_1"));
+    refused_twice(&CreateUser::new());
+}
+
+#[test]
+fn a_401_drops_the_token_that_it_was_for_and_no_later_one() {
+    let mut world = World::with_token();
+    let (mut one, mut two) =
+        (world.call(&GetUsers::new(), CallOptions::new()), world.call(&GetUsers::new(), CallOptions::new()));
+    world.start(&mut one);
+    world.start(&mut two);
+    let step = world.status(&mut one, 401);
+    asks_for_a_token(&step);
+    world.issue(&mut one, "second", "3600");
+    // The other one's 401 is for the token that is gone already.
+    let step = world.status(&mut two, 401);
+    assert_eq!(sends_with(&step), "second");
+}
+
+#[test]
+fn a_401_for_a_token_that_cannot_be_renewed_is_an_error() {
+    let credentials = Credentials::access_token(AccessToken::new("only").unwrap());
+    let tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials);
+    let mut world = World { tenant, now: Instant::START };
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    let step = world.start(&mut call);
+    assert_eq!(sends_with(&step), "only");
+    assert!(matches!(fails(world.status(&mut call, 401)), Error::Api(_)));
+}
+
+#[test]
+fn a_403_is_an_error_that_names_the_scope_unless_the_policy_says_otherwise() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    let error = fails(world.status(&mut call, 403));
+    assert_eq!(error.as_api().unwrap().missing_scopes(), ["read:users"]);
+    assert_eq!(error.to_string(), "get_users: HTTP 403 (needs scope read:users)");
+
+    let options = CallOptions::new().retry(RetryPolicy::new().reauthenticate_on_403(true));
+    let mut call = world.call(&GetUsers::new(), options);
+    world.start(&mut call);
+    let step = world.status(&mut call, 403);
+    asks_for_a_token(&step);
+    let step = world.issue(&mut call, "second", "3600");
+    assert_eq!(sends_with(&step), "second");
+    assert!(matches!(fails(world.status(&mut call, 403)), Error::Api(_)));
+}
+
+// ---- Waiting ----------------------------------------------------------------------------------------------
+
+#[test]
+fn the_back_off_doubles_and_is_spread_from_nothing_to_its_end() {
+    let mut longest = [Duration::ZERO; 4];
+    let mut shortest = [Duration::MAX; 4];
+    for seed in 0..200 {
+        let mut world = World::with_token();
+        world.tenant = world.tenant.with_seed(seed);
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        world.start(&mut call);
+        for attempt in 0..4 {
+            let before = world.now;
+            let step = world.tell(&mut call, Input::Failed(Delivery::NotSent));
+            let wait = waits(&step).until.saturating_since(before);
+            longest[attempt] = longest[attempt].max(wait);
+            shortest[attempt] = shortest[attempt].min(wait);
+            sends(&world.sit_out(&mut call, &step));
+        }
+    }
+    for (attempt, most) in [500, 1000, 2000, 4000].into_iter().enumerate() {
+        let most = Duration::from_millis(most);
+        assert!(longest[attempt] <= most && longest[attempt] > most / 10 * 9, "{longest:?}");
+        assert!(shortest[attempt] < most / 10, "{shortest:?}");
+    }
+}
+
+#[test]
+fn a_reset_is_waited_for_by_every_call_of_the_tenant_and_left_one_by_one() {
+    let mut world = World::with_token();
+    let mut first = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut first);
+    let step = world.answer(&mut first, 429, &[("ratelimit-reset", "17")], "");
+    let opens = Instant::from_start(seconds(17));
+    let mut leaves = vec![waits(&step).until];
+    for _ in 0..50 {
+        let mut call = world.call(&CreateUser::new(), CallOptions::new());
+        let step = world.start(&mut call);
+        leaves.push(waits(&step).until);
+    }
+    assert!(leaves.iter().all(|at| *at >= opens && *at <= opens.saturating_add(seconds(1))), "{leaves:?}");
+    leaves.sort_unstable();
+    leaves.dedup();
+    assert!(leaves.len() > 45, "{leaves:?}");
+}
+
+#[test]
+fn a_server_error_with_retry_after_is_waited_for_by_that_call_alone() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    let step = world.answer(&mut call, 503, &[("retry-after", "9")], "");
+    assert_eq!(waits(&step).until, Instant::from_start(seconds(9)));
+    let mut other = world.call(&GetUsers::new(), CallOptions::new());
+    sends(&world.start(&mut other));
+}
+
+#[test]
+fn a_reset_beyond_the_deadline_ends_the_call_at_once() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(10)));
+    world.start(&mut call);
+    let error = fails(world.answer(&mut call, 429, &[("ratelimit-reset", "60")], ""));
+    assert!(matches!(&error, Error::Exhausted { attempts: 1, .. }), "{error:?}");
+    assert_eq!(error.as_api().unwrap().status(), 429);
+    // And the next call, which has nothing to show yet, too.
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(10)));
+    assert!(matches!(fails(world.start(&mut call)), Error::Deadline { effect: Effect::No, .. }));
+}
+
+#[test]
+fn a_server_cannot_close_the_tenant_for_more_than_an_hour() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(Duration::MAX));
+    world.start(&mut call);
+    let step = world.answer(&mut call, 429, &[("ratelimit-reset", "99999999999999999999999")], "");
+    assert!(waits(&step).until <= Instant::from_start(seconds(3601)));
+}
+
+#[test]
+fn attempts_are_spent_and_the_last_error_is_kept() {
+    let mut world = World::with_token();
+    let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager().attempts(3)));
+    world.start(&mut call);
+    sends(&world.tell(&mut call, Input::Failed(Delivery::Unknown)));
+    sends(&world.tell(&mut call, Input::Failed(Delivery::NotSent)));
+    let error = fails(world.status(&mut call, 503));
+    assert_eq!(error.to_string(), "delete_user: HTTP 503 (gave up after 3 attempts)");
+    assert_eq!(error.effect(), Effect::Possible);
+    let Error::Exhausted { attempts: 3, last, .. } = error else { panic!("{error:?}") };
+    assert!(matches!(*last, Error::Api(_)));
+}
+
+#[test]
+fn the_budget_is_shared_by_all_calls_and_refilled_by_success() {
+    let mut world = World::with_token();
+    world.tenant = world.tenant.with_retry_budget(1);
+    let options = CallOptions::new().retry(eager());
+    let mut one = world.call(&GetUsers::new(), options);
+    world.start(&mut one);
+    sends(&world.status(&mut one, 500));
+    let mut two = world.call(&GetUsers::new(), options);
+    world.start(&mut two);
+    let error = fails(world.status(&mut two, 500));
+    assert!(matches!(error, Error::Exhausted { attempts: 1, .. }), "{error:?}");
+    for _ in 0..10 {
+        let mut good = world.call(&GetUsers::new(), options);
+        world.start(&mut good);
+        succeeds(world.status(&mut good, 200));
+    }
+    let mut three = world.call(&GetUsers::new(), options);
+    world.start(&mut three);
+    sends(&world.status(&mut three, 500));
+}
+
+#[test]
+fn a_deadline_in_a_wait_ends_the_call_with_what_it_had() {
+    let mut world = World::with_token();
+    let policy = RetryPolicy::new().backoff(seconds(1000)).longest_backoff(seconds(1000));
+    let options = CallOptions::new().deadline(seconds(3)).retry(policy);
+    let mut call = world.call(&GetUsers::new(), options);
+    world.start(&mut call);
+    let error = fails(world.status(&mut call, 500));
+    assert!(matches!(error, Error::Exhausted { attempts: 1, effect: Effect::Possible, .. }), "{error:?}");
+}
+
+#[test]
+fn an_attempt_has_the_time_that_is_left_at_the_most() {
+    let mut world = World::with_token();
+    let options = CallOptions::new().attempt_limit(seconds(20)).deadline(seconds(30)).retry(eager());
+    let mut call = world.call(&GetUsers::new(), options);
+    let step = world.start(&mut call);
+    assert_eq!(sends(&step).extensions().get(), Some(&TimeLimit(seconds(20))));
+    world.pass(seconds(25));
+    let step = world.status(&mut call, 500);
+    assert_eq!(sends(&step).extensions().get(), Some(&TimeLimit(seconds(5))));
+    world.pass(seconds(5));
+    let error = fails(world.tell(&mut call, Input::Failed(Delivery::Unknown)));
+    assert!(matches!(error, Error::Exhausted { attempts: 2, .. }), "{error:?}");
+}
+
+#[test]
+fn a_pace_spaces_the_operations_of_all_calls() {
+    let mut world = World::with_token();
+    world.tenant = world.tenant.with_pace(2);
+    let mut calls: Vec<_> = (0..4).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
+    let steps: Vec<_> = calls.iter_mut().map(|call| world.start(call)).collect();
+    sends(&steps[0]);
+    for (index, millis) in [(1, 500), (2, 1000), (3, 1500)] {
+        assert_eq!(waits(&steps[index]).until, Instant::from_start(Duration::from_millis(millis)));
+    }
+    for (call, step) in calls.iter_mut().zip(&steps).skip(1) {
+        sends(&world.sit_out(call, step));
+    }
+}
+
+#[test]
+fn a_delete_that_finds_nothing_after_an_unknown_delivery_is_already_gone() {
+    let mut world = World::with_token();
+    let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
+    world.start(&mut call);
+    sends(&world.tell(&mut call, Input::Failed(Delivery::Unknown)));
+    let error = fails(world.status(&mut call, 404));
+    assert!(error.is_already_gone());
+    assert_eq!(error.effect(), Effect::Possible);
+
+    let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new());
+    world.start(&mut call);
+    let error = fails(world.status(&mut call, 404));
+    assert!(!error.is_already_gone());
+    assert_eq!(error.effect(), Effect::No);
+}
+
+// ---- Tokens -----------------------------------------------------------------------------------------------
+
+#[test]
+fn one_call_gets_the_token_and_the_others_wait_for_it() {
+    let mut world = World::new();
+    let mut calls: Vec<_> = (0..100).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
+    let steps: Vec<_> = calls.iter_mut().map(|call| world.start(call)).collect();
+    asks_for_a_token(&steps[0]);
+    assert_eq!(sends(&steps[0]).extensions().get(), Some(&TimeLimit(seconds(30))));
+    let epoch = world.tenant.epoch();
+    for step in &steps[1..] {
+        assert_eq!(waits(step), Wait { until: Instant::from_start(seconds(60)), epoch: Some(epoch) });
+    }
+    let (leader, others) = calls.split_first_mut().unwrap();
+    // Whatever its lifetime is said to be, each of them uses it once.
+    let step = world.issue(leader, "token", "0");
+    assert_eq!(sends_with(&step), "token");
+    assert_ne!(world.tenant.epoch(), epoch);
+    world.pass(seconds(5));
+    for call in others {
+        let step = world.tell(call, Input::Woken);
+        assert_eq!(sends_with(&step), "token");
+    }
+    let mut later = world.call(&GetUsers::new(), CallOptions::new());
+    let step = world.start(&mut later);
+    asks_for_a_token(&step);
+}
+
+#[test]
+fn a_token_is_used_whatever_lifetime_it_is_said_to_have() {
+    for (expires_in, is_kept) in
+        [("0", false), ("-1", false), ("null", true), ("1e300", true), ("86399", true)]
+    {
+        let mut world = World::new();
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        world.start(&mut call);
+        let step = world.issue(&mut call, "token", expires_in);
+        assert_eq!(sends_with(&step), "token", "{expires_in}");
+        succeeds(world.status(&mut call, 200));
+        let mut next = world.call(&GetUsers::new(), CallOptions::new());
+        let step = world.start(&mut next);
+        assert_eq!(sends(&step).method() == "GET", is_kept, "{expires_in}");
+    }
+}
+
+#[test]
+fn a_refused_token_request_is_the_error_of_all_who_waited_and_of_those_who_come_just_after() {
+    let mut world = World::new();
+    let mut calls: Vec<_> = (0..10).map(|_| world.call(&CreateUser::new(), CallOptions::new())).collect();
+    for call in &mut calls {
+        world.start(call);
+    }
+    let (leader, others) = calls.split_first_mut().unwrap();
+    let step =
+        world.answer(leader, 401, &[], r#"{"error":"invalid_client","error_description":"no such client"}"#);
+    let error = fails(step);
+    assert_eq!(error.to_string(), "create_user: no access token: HTTP 401: invalid_client");
+    assert_eq!(error.effect(), Effect::No);
+    // However late they look.
+    world.pass(seconds(30));
+    for call in others {
+        assert_eq!(fails(world.tell(call, Input::Woken)), error);
+    }
+    let mut later = world.call(&CreateUser::new(), CallOptions::new());
+    let step = world.start(&mut later);
+    asks_for_a_token(&step);
+    world.answer(&mut later, 401, &[], "");
+    let mut soon = world.call(&CreateUser::new(), CallOptions::new());
+    assert!(matches!(fails(world.start(&mut soon)), Error::Auth(_)));
+    world.pass(seconds(1));
+    let mut later = world.call(&CreateUser::new(), CallOptions::new());
+    asks_for_a_token(&world.start(&mut later));
+}
+
+#[test]
+fn a_token_endpoint_that_fails_for_a_while_is_backed_off_from_once_for_all() {
+    for trouble in [None, Some(429), Some(500), Some(503), Some(408), Some(302)] {
+        let mut world = World::new();
+        let mut calls: Vec<_> = (0..5).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
+        for call in &mut calls {
+            world.start(call);
+        }
+        let (leader, others) = calls.split_first_mut().unwrap();
+        let step = match trouble {
+            None => world.tell(leader, Input::Failed(Delivery::NotSent)),
+            Some(status) => world.answer(leader, status, &[("retry-after", "3")], "busy"),
+        };
+        let until = waits(&step).until;
+        assert!(trouble.is_none() || until == Instant::from_start(seconds(3)), "{trouble:?}");
+        for call in others.iter_mut() {
+            assert_eq!(waits(&world.tell(call, Input::Woken)).until, until, "{trouble:?}");
+        }
+        world.now = until;
+        asks_for_a_token(&world.tell(leader, Input::Woken));
+        for call in others {
+            assert_eq!(waits(&world.tell(call, Input::Woken)).epoch, Some(world.tenant.epoch()));
+        }
+    }
+}
+
+#[test]
+fn a_token_endpoint_that_stays_away_exhausts_all_calls_with_one_request_a_round() {
+    let mut world = World::new();
+    let options = CallOptions::new().retry(RetryPolicy::new().attempts(3));
+    let mut calls: Vec<_> = (0..5).map(|_| Some(world.call(&GetUsers::new(), options))).collect();
+    let mut requests = 0;
+    let mut steps: Vec<_> = calls.iter_mut().flatten().map(|call| world.start(call)).collect();
+    while calls.iter().any(Option::is_some) {
+        let next = steps.iter().filter_map(|step| match step {
+            Step::Wait(wait) => Some(wait.until),
+            _ => None,
+        });
+        let next = next.min();
+        let asking = steps.iter().position(|step| matches!(step, Step::Send(_)));
+        if let Some(index) = asking {
+            requests += 1;
+            let call = calls[index].as_mut().unwrap();
+            steps[index] = world.tell(call, Input::Failed(Delivery::Unknown));
+        } else if let Some(next) = next {
+            world.now = world.now.max(next);
+        }
+        for (call, step) in calls.iter_mut().zip(&mut steps) {
+            if let (Some(waiting), Step::Wait(_)) = (call.as_mut(), &*step) {
+                *step = world.tell(waiting, Input::Woken);
+            }
+            if let Step::Done(result) = step {
+                let error = result.as_ref().unwrap_err();
+                let Error::Exhausted { attempts: 3, last, .. } = error else { panic!("{error:?}") };
+                assert!(matches!(**last, Error::Auth(_)), "{last:?}");
+                *call = None;
+            }
+        }
+    }
+    assert_eq!(requests, 3);
+}
+
+#[test]
+fn a_leader_that_is_cancelled_hands_the_token_request_on_at_once() {
+    let mut world = World::new();
+    let mut leader = world.call(&GetUsers::new(), CallOptions::new());
+    let mut other = world.call(&GetUsers::new(), CallOptions::new());
+    asks_for_a_token(&world.start(&mut leader));
+    let wait = waits(&world.start(&mut other));
+    leader.exchange.cancel(&mut world.tenant);
+    assert_ne!(wait.epoch, Some(world.tenant.epoch()));
+    asks_for_a_token(&world.tell(&mut other, Input::Woken));
+    // What comes for the cancelled one is nobody's.
+    assert!(matches!(fails(world.issue(&mut leader, "late", "3600")), Error::Finished { .. }));
+}
+
+#[test]
+fn a_leader_that_never_comes_back_is_replaced_when_its_lease_ends() {
+    let mut world = World::new();
+    let mut leader = world.call(&GetUsers::new(), CallOptions::new());
+    let mut other = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut leader);
+    let step = world.start(&mut other);
+    asks_for_a_token(&world.sit_out(&mut other, &step));
+    // A token that comes after that is not kept, and the one who got it waits for the other.
+    assert!(waits(&world.issue(&mut leader, "late", "3600")).epoch.is_some());
+    let step = world.issue(&mut other, "token", "3600");
+    assert_eq!(sends_with(&step), "token");
+}
+
+#[test]
+fn a_leader_out_of_time_does_not_speak_for_the_others() {
+    let mut world = World::new();
+    let mut leader = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(1)));
+    let mut other = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut leader);
+    world.start(&mut other);
+    world.pass(seconds(1));
+    let error = fails(world.tell(&mut leader, Input::Failed(Delivery::Unknown)));
+    assert!(matches!(error, Error::Deadline { .. }), "{error:?}");
+    asks_for_a_token(&world.tell(&mut other, Input::Woken));
+}
+
+#[test]
+fn a_token_is_renewed_by_one_call_while_the_others_use_it_on() {
+    let mut world = World::new();
+    let mut first = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut first);
+    world.issue(&mut first, "old", "1000");
+    world.pass(seconds(945));
+    let mut renews = world.call(&GetUsers::new(), CallOptions::new());
+    asks_for_a_token(&world.start(&mut renews));
+    let mut other = world.call(&GetUsers::new(), CallOptions::new());
+    assert_eq!(sends_with(&world.start(&mut other)), "old");
+    // Where that fails, the old one is still good.
+    assert_eq!(sends_with(&world.tell(&mut renews, Input::Failed(Delivery::Unknown))), "old");
+    world.pass(seconds(55));
+    let mut last = world.call(&GetUsers::new(), CallOptions::new());
+    asks_for_a_token(&world.start(&mut last));
+}
+
+#[test]
+fn credentials_can_be_replaced_while_calls_run() {
+    let mut world = World::new();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    let mut waiting = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    world.start(&mut waiting);
+    world.tenant.replace_credentials(Credentials::new("id", "rotated"));
+    // What was asked for with the old secret is not kept, and those who waited ask with the new one.
+    let step = world.tell(&mut waiting, Input::Woken);
+    asks_for_a_token(&step);
+    let body = String::from_utf8(sends(&step).body().clone()).unwrap();
+    assert!(body.contains("client_secret=rotated"), "{body}");
+    waits(&world.issue(&mut call, "old", "3600"));
+    world.issue(&mut waiting, "new", "3600");
+    assert_eq!(sends_with(&world.tell(&mut call, Input::Woken)), "new");
+}
+
+#[test]
+fn a_supplied_token_that_has_ended_says_so() {
+    let credentials = Credentials::access_token(AccessToken::new("t").unwrap());
+    let mut tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials);
+    tenant.supply_token(AccessToken::new("t").unwrap(), Some(seconds(10)), Instant::START);
+    let mut world = World { tenant, now: Instant::from_start(seconds(10)) };
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    let Error::Auth(error) = fails(world.start(&mut call)) else { panic!() };
+    assert_eq!(*error.problem(), AuthProblem::Ended);
+}
+
+// ---- Every input has an answer -----------------------------------------------------------------------------
+
+#[test]
+fn a_start_or_wake_while_a_reply_is_owed_is_a_failure_of_unknown_delivery() {
+    for again in [|| Input::Start, || Input::Woken] {
+        let mut world = World::with_token();
+        let mut call = world.call(&CreateUser::new(), CallOptions::new());
+        world.start(&mut call);
+        assert!(matches!(fails(world.tell(&mut call, again())), Error::UnknownOutcome(_)));
+
+        let mut world = World::new();
+        let mut call = world.call(&CreateUser::new(), CallOptions::new());
+        asks_for_a_token(&world.start(&mut call));
+        waits(&world.tell(&mut call, again()));
+    }
+}
+
+#[test]
+fn what_nobody_asked_for_changes_nothing_and_returns_the_current_wait() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    let before = (call.exchange.clone(), world.tenant.clone());
+    assert_eq!(waits(&world.status(&mut call, 200)), Wait { until: world.now, epoch: None });
+    assert!((call.exchange.clone(), world.tenant.clone()) == before);
+
+    world.start(&mut call);
+    let step = world.tell(&mut call, Input::Failed(Delivery::NotSent));
+    let wait = waits(&step);
+    let before = (call.exchange.clone(), world.tenant.clone());
+    assert_eq!(waits(&world.status(&mut call, 200)), wait);
+    assert_eq!(waits(&world.tell(&mut call, Input::Failed(Delivery::Unknown))), wait);
+    assert_eq!(waits(&world.tell(&mut call, Input::Woken)), wait);
+    assert!((call.exchange.clone(), world.tenant.clone()) == before);
+}
+
+#[test]
+fn after_the_end_comes_finished_with_the_effect_that_was() {
+    let mut world = World::with_token();
+    let mut call = world.call(&CreateUser::new(), CallOptions::new());
+    world.start(&mut call);
+    world.status(&mut call, 500);
+    for input in [Input::Start, Input::Woken, Input::Failed(Delivery::NotSent)] {
+        let error = fails(world.tell(&mut call, input));
+        assert!(matches!(error, Error::Finished { effect: Effect::Possible, .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn sizes_are_what_they_are_meant_to_be() {
+    assert!(size_of::<Exchange>() <= 256, "{}", size_of::<Exchange>());
+    assert!(size_of::<Error>() <= 24, "{}", size_of::<Error>());
+    assert!(size_of::<Wait>() <= 32, "{}", size_of::<Wait>());
+    assert!(size_of::<Step>() <= size_of::<Request<Vec<u8>>>(), "{}", size_of::<Step>());
+}
