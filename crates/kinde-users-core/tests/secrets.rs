@@ -1,0 +1,807 @@
+//! No secret and no personal data is in anything that the crate prints by itself: `Debug`, `Display`, `source`.
+//!
+//! Every public type that can hold such a text is given one wherever it takes one, and what it prints is searched for
+//! pieces of it, in the encodings in which bytes and URIs get into logs. Not searched is what prints a text because
+//! that is what it is for: `Display` of ids and timestamps, and what accessors return.
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::error::Error as StdError;
+use std::fmt::{Debug, Display};
+use std::future::ready;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use http::{Request, Response};
+use kinde_users_core::models::IdentityType;
+use kinde_users_core::operations::{
+    Expand, FirebaseParameters, GetUserData, GetUsers, Password, Pbkdf2Variant,
+};
+use kinde_users_core::{
+    AccessToken, ApiError, AsyncClient, AsyncClock, AuthProblem, BillingAgreementId, BillingCustomerId,
+    CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor, Delivery, Domain,
+    Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, Found, IdentityId, Input, Instant,
+    OPERATIONS, Operation, OrganizationCode, Pages, Patch, Personal, PropertyId, PropertyKey, Reply,
+    SessionId, Step, Tenant, Text, Timestamp, UserId, Value, async_transport_fn, build_request, transport_fn,
+};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+use support::{Visit, with_operation};
+
+/// E-mail addresses and phone numbers. They are hidden even where an id is expected.
+const ADDRESSES: &[&str] = &["ada+billing@lovelace.example", "+61 412 345 678", "+61412345678"];
+
+/// Secrets in the forms in which they are issued: long, or a long number. They are hidden in a server's message, too.
+const TOKENS: &[&str] = &["Zk9!qTx-vLw~mRb4$hYc_pNd+sJf/gKa-uWe", "740193825561920847"];
+
+/// A secret and a name that look like any words.
+const WORDS: &[&str] = &["correct horse battery staple", "Ada Augusta King-Noel"];
+
+fn all() -> impl Iterator<Item = &'static str> {
+    [ADDRESSES, TOKENS, WORDS].concat().into_iter()
+}
+
+// ---- finding leaks
+
+/// In which form `printed` holds a piece of `hidden`, if it does.
+fn leaks(printed: &str, hidden: &str) -> Option<&'static str> {
+    // Of eight or nine bytes, any: a part of a secret is too much already. Wherever the secret stands in what was
+    // encoded as base64, one of its pieces of nine begins with a group of three, and is twelve characters of their own.
+    let holds = |text: &str, length: usize, form: &dyn Fn(&[u8]) -> String| {
+        hidden.as_bytes().windows(length).any(|piece| text.contains(&form(piece)))
+    };
+    let plain = |piece: &[u8]| String::from_utf8_lossy(piece).into_owned();
+    let numbers = |piece: &[u8]| piece.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+
+    // `{:#?}` prints each element of a list on a line of its own.
+    let one_line = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    let decoded = percent_decoded(printed);
+    if holds(printed, 8, &plain) {
+        Some("plain")
+    } else if holds(&decoded, 8, &plain) || holds(&decoded.replace('+', " "), 8, &plain) {
+        Some("percent-encoded")
+    } else if holds(printed, 9, &|piece| STANDARD_NO_PAD.encode(piece)) {
+        Some("base64")
+    } else if holds(printed, 9, &|piece| URL_SAFE_NO_PAD.encode(piece)) {
+        Some("base64url")
+    } else if holds(&one_line, 8, &numbers) {
+        Some("bytes")
+    } else if holds(&one_line.to_lowercase(), 8, &|piece| hex("", piece)) {
+        Some("hex")
+    } else {
+        None
+    }
+}
+
+/// Two digits for each byte, each with `mark` before it.
+fn hex(mark: &str, bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [mark.to_owned(), format!("{byte:02x}")]).collect()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut decoded = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(encoded) if byte == b'%' => {
+                decoded.push(encoded);
+                rest = &after[2..];
+            }
+            _ => {
+                decoded.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[test]
+fn a_leak_is_found_in_every_encoding() {
+    for hidden in all() {
+        for length in [1, 2, 3] {
+            // In front of it, so that base64 has it at each of its three alignments, and with and without padding.
+            let around = format!("{}{hidden}{}", &"<><"[..length], &"<><"[..length]);
+            let encoded = hex("%", around.as_bytes());
+            for (printed, form) in [
+                (around.clone(), "plain"),
+                (format!("{around:?}"), "plain"),
+                (encoded.clone(), "percent-encoded"),
+                (encoded.to_uppercase(), "percent-encoded"),
+                (STANDARD_NO_PAD.encode(&around), "base64"),
+                (base64::engine::general_purpose::STANDARD.encode(&around), "base64"),
+                (format!("{:?}", around.as_bytes()), "bytes"),
+                (format!("{:#?}", around.as_bytes()), "bytes"),
+                (hex("", around.as_bytes()).to_uppercase(), "hex"),
+            ] {
+                assert_eq!(leaks(&printed, hidden), Some(form), "{printed}");
+            }
+            assert!(leaks(&URL_SAFE_NO_PAD.encode(&around), hidden).is_some());
+        }
+        for part in [&hidden[..hidden.len() - 3], &hidden[3..]] {
+            assert_eq!(leaks(part, hidden), Some("plain"));
+        }
+    }
+    assert_eq!(leaks("a%40b", "ada@example.com"), None);
+    assert_eq!(leaks("ada%40example%2Ecom", "ada@example.com"), Some("percent-encoded"));
+    assert_eq!(leaks("q=correct+horse", WORDS[0]), Some("percent-encoded"));
+    assert_eq!(leaks("a~b", "a?b~c?d>e~f?"), None);
+    assert_eq!(leaks(&URL_SAFE_NO_PAD.encode("a?b~c?d>e~f?"), "a?b~c?d>e~f?"), Some("base64url"));
+    assert_eq!(leaks("HTTP 200, 28 bytes", "ada@example.com"), None);
+}
+
+#[track_caller]
+fn assert_silent(printed: &str, hidden: &str, what: &str) {
+    thread_local! {
+        // Most things print lengths at the most, and so the same over and over.
+        static SILENT: RefCell<HashSet<(String, String)>> = RefCell::default();
+    }
+    let is_new = SILENT.with_borrow_mut(|silent| silent.insert((printed.to_owned(), hidden.to_owned())));
+    if is_new {
+        let form = leaks(printed, hidden);
+        assert!(form.is_none(), "{what} shows {hidden:?} ({}): {printed}", form.unwrap_or_default());
+    }
+}
+
+#[track_caller]
+fn debug_hides(value: &impl Debug, hidden: &str, what: &str) {
+    assert_silent(&format!("{value:?}"), hidden, what);
+    assert_silent(&format!("{value:#?}"), hidden, what);
+}
+
+#[track_caller]
+fn display_hides(value: &impl Display, hidden: &str, what: &str) {
+    assert_silent(&format!("{value}"), hidden, what);
+    assert_silent(&format!("{value:#}"), hidden, what);
+}
+
+/// The error, and all that caused it.
+#[track_caller]
+fn error_hides(error: &dyn StdError, hidden: &str, what: &str) {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        debug_hides(&error, hidden, what);
+        display_hides(&error, hidden, what);
+        next = error.source();
+    }
+}
+
+// ---- operations and their calls
+
+/// Arguments that hold `text` wherever they hold text, and `id` for the names of things.
+fn arguments(operation: &str, id: &str, text: &str) -> Vec<Json> {
+    match operation {
+        "create_user" => vec![json!({
+            "profile": {"given_name": text, "family_name": text, "picture": text},
+            "organization_code": id, "provided_id": text,
+            "identities": [
+                {"type": "email", "is_verified": true, "details": {"email": text}},
+                {"type": "phone", "details": {"phone": text, "phone_country_id": text}},
+                {"type": "username", "details": {"username": text}},
+            ],
+        })],
+        "create_user_billing_customer" => {
+            vec![json!({"user_id": id, "org_code": id, "billing_email": text, "billing_plan_code": text})]
+        }
+        "create_user_identity" => vec![
+            json!({"user_id": id, "value": text, "type": "email"}),
+            json!({"user_id": id, "value": text, "type": "username"}),
+            json!({"user_id": id, "value": text, "type": "phone", "phone_country_id": text}),
+            json!({"user_id": id, "value": text, "type": "social", "connection_id": id}),
+            json!({"user_id": id, "value": text, "type": "enterprise", "connection_id": id}),
+        ],
+        "delete_user" => vec![json!({"id": id, "is_delete_profile": true})],
+        "get_user_data" => vec![json!({"id": id, "expand": [text]})],
+        "get_user_identities" => {
+            vec![json!({"user_id": id, "starting_after": id}), json!({"user_id": id, "ending_before": id})]
+        }
+        "get_users" => vec![
+            json!({"page_size": 1, "user_id": [id, id], "next_token": id, "email": [text, text], "username": [text],
+                "phone": [text], "expand": [text], "has_organization": true}),
+            // These are refused.
+            json!({"active_since": text}),
+            json!({"email": [format!("{text},{text}")]}),
+            json!({"user_id": [id.repeat(10_000)]}),
+        ],
+        "set_user_password" => passwords(text)
+            .into_iter()
+            .map(|mut password| {
+                password["user_id"] = id.into();
+                password
+            })
+            .collect(),
+        "update_user" => vec![json!({"id": id, "given_name": text, "family_name": text, "picture": text,
+            "provided_id": text, "is_suspended": true})],
+        "update_user_properties" => vec![json!({"user_id": id, "properties": {id: text}})],
+        "update_user_property" => vec![json!({"user_id": id, "property_key": id, "value": text})],
+        "update_user_feature_flag_override" => {
+            vec![json!({"user_id": id, "feature_flag_key": id, "value": text})]
+        }
+        "reset_users_mfa" => vec![json!({"user_id": id, "factor_id": id})],
+        _ => vec![json!({"user_id": id})],
+    }
+}
+
+fn passwords(text: &str) -> [Json; 8] {
+    [
+        json!({"hashing_method": "bcrypt", "hashed_password": text}),
+        json!({"hashing_method": "crypt", "hashed_password": text, "salt": text}),
+        json!({"hashing_method": "md5", "hashed_password": text, "salt": text, "salt_position": "prefix"}),
+        json!({"hashing_method": "sha256", "hashed_password": text, "salt": text, "salt_position": "suffix"}),
+        json!({"hashing_method": "wordpress", "hashed_password": text, "salt": text}),
+        json!({"hashing_method": "pbkdf2", "hashed_password": text, "salt": text, "variant": text, "iterations": 7}),
+        json!({"hashing_method": "firebase-scrypt", "hashed_password": text, "salt": text, "signer_key": text,
+            "salt_separator": text, "rounds": 8, "mem_cost": 14}),
+        json!({"hashing_method": "aspnet-identity-v2", "hashed_password": text}),
+    ]
+}
+
+/// What stands for an id: an address that was taken for one by mistake, and otherwise an id, as ids may be shown.
+fn id_for(hidden: &str) -> &str {
+    if ADDRESSES.contains(&hidden) { hidden } else { "kp_1" }
+}
+
+fn domain() -> Domain {
+    Domain::parse("acme").unwrap()
+}
+
+fn response(status: u16, body: impl Into<Vec<u8>>, header: &str) -> Response<Vec<u8>> {
+    let names = ["x-request-id", "location", "set-cookie", "www-authenticate", "x-own"];
+    let response = names
+        .iter()
+        .fold(Response::builder().status(status), |response, name| response.header(*name, header));
+    response.body(body.into()).unwrap()
+}
+
+/// A token that a program did not choose, and does not want to see either.
+const ISSUED: &str = "token-of-no-meaning";
+
+/// What the token endpoint says to everybody.
+fn issued() -> Input {
+    Input::Response(response(200, json!({"access_token": ISSUED}).to_string(), ISSUED))
+}
+
+/// Makes a call, with `answer` for the operation's requests or for those for a token, and looks at all that there is at
+/// each step.
+#[track_caller]
+fn call<O: Operation>(
+    operation: &O,
+    client_secret: &str,
+    hidden: &str,
+    answer: impl Fn(&str) -> Input,
+) -> Result<Reply, Error> {
+    let mut tenant = Tenant::new(domain(), Credentials::new(hidden, client_secret));
+    let mut exchange = Exchange::new(operation, &tenant, CallOptions::new())?;
+    let (mut now, mut input) = (Instant::START, Input::Start);
+    loop {
+        debug_hides(&input, hidden, "input");
+        let step = exchange.advance(&mut tenant, now, input);
+        for printing in [&exchange as &dyn Debug, &tenant, &step] {
+            debug_hides(&printing, hidden, O::META.name);
+            debug_hides(&printing, ISSUED, O::META.name);
+        }
+        input = match step {
+            Step::Send(request) => answer(request.uri().path()),
+            Step::Wait(wait) => {
+                now = wait.until;
+                Input::Woken
+            }
+            Step::Done(result) => {
+                let after = exchange.advance(&mut tenant, now, Input::Start);
+                assert!(matches!(after, Step::Done(Err(Error::Finished { .. }))));
+                debug_hides(&after, hidden, "finished");
+                return result;
+            }
+        };
+    }
+}
+
+/// Takes an operation through its life.
+struct Watch<'a>(&'a str);
+
+impl Visit for Watch<'_> {
+    type Out = ();
+
+    fn visit<O>(self, operation: &O)
+    where
+        O: Operation + Debug,
+        O::Output: Serialize + Debug,
+    {
+        let (hidden, name) = (self.0, O::META.name);
+        debug_hides(operation, hidden, name);
+        let result = call(operation, hidden, hidden, |path| match path {
+            "/oauth2/token" => issued(),
+            _ => Input::Response(response(200, json!({"id": hidden, "message": hidden}).to_string(), hidden)),
+        });
+        if let Err(error) = result {
+            assert!(matches!(error, Error::Build(_)));
+            return error_hides(&error, hidden, name);
+        }
+
+        // A program may print the request by itself; the URI is in it then, and the token is not.
+        let request = build_request(operation, &domain(), &AccessToken::new(ISSUED).unwrap()).unwrap();
+        let printed = format!("{request:?}");
+        assert!(printed.contains("\"authorization\": Sensitive"), "{printed}");
+        assert_silent(&printed, ISSUED, name);
+    }
+}
+
+#[test]
+fn operations_and_their_exchanges_hide_all_their_arguments() {
+    for hidden in all() {
+        for meta in OPERATIONS {
+            for arguments in arguments(meta.name, id_for(hidden), hidden) {
+                with_operation(meta.name, &arguments, Watch(hidden));
+            }
+        }
+    }
+}
+
+/// What never got in is easily hidden.
+#[test]
+fn all_arguments_that_operations_hide_are_in_their_requests() {
+    /// How often the request holds a text.
+    struct Count<'a>(&'a str);
+
+    impl Visit for Count<'_> {
+        /// `None` where the arguments are refused.
+        type Out = Option<usize>;
+
+        fn visit<O: Operation>(self, operation: &O) -> Option<usize> {
+            let request = build_request(operation, &domain(), &AccessToken::new("t").unwrap()).ok()?;
+            let body = std::str::from_utf8(request.body()).unwrap();
+            let uri = percent_decoded(&request.uri().to_string());
+            Some(uri.matches(self.0).count() + body.matches(self.0).count())
+        }
+    }
+
+    for hidden in ADDRESSES {
+        for meta in OPERATIONS {
+            for arguments in arguments(meta.name, hidden, hidden) {
+                let given = arguments.to_string().matches(hidden).count();
+                let found = with_operation(meta.name, &arguments, Count(hidden));
+                assert!(found.is_none_or(|found| found == given), "{found:?}: {arguments}");
+                assert!(found.is_some() || meta.name == "get_users", "{arguments}");
+            }
+        }
+    }
+}
+
+// ---- credentials, tokens, clients
+
+struct Standing;
+
+impl Clock for Standing {
+    fn now(&self) -> Instant {
+        Instant::START
+    }
+
+    fn waker(&self) -> std::task::Waker {
+        std::task::Waker::noop().clone()
+    }
+
+    fn wait_until(&self, _: Instant) {}
+}
+
+impl AsyncClock for Standing {
+    fn now(&self) -> Instant {
+        Instant::START
+    }
+
+    async fn sleep_until(&self, _: Instant) {}
+}
+
+#[test]
+fn credentials_tenants_and_clients_hide_secrets_and_tokens() {
+    for hidden in all() {
+        let credentials = Credentials::new(hidden, hidden).with_scopes([hidden]);
+        debug_hides(&credentials, hidden, "credentials");
+        let domain = domain().with_audience(hidden);
+        debug_hides(&domain, hidden, "domain");
+        let tenant = Tenant::new(domain, credentials);
+        debug_hides(&tenant, hidden, "tenant");
+        let transport = transport_fn(|request: Request<Vec<u8>>| {
+            let body = match request.uri().path() {
+                "/oauth2/token" => json!({"access_token": hidden.replace(' ', "-"), "expires_in": 60}),
+                _ => json!({"id": id_for(hidden), "first_name": hidden}),
+            };
+            Ok::<_, std::io::Error>(response(200, body.to_string(), hidden))
+        });
+        debug_hides(&transport, hidden, "transport");
+        let client = Client::new(tenant, transport, Standing);
+        let user = client.send(&GetUserData::new(id_for(hidden))).unwrap();
+        assert_eq!(user.first_name.as_deref(), Some(hidden));
+        debug_hides(&user, hidden, "user");
+        debug_hides(&client, hidden, "client");
+        debug_hides(&client, &hidden.replace(' ', "-"), "client");
+    }
+}
+
+#[test]
+fn searches_and_lists_hide_what_they_look_for_and_where_they_are() {
+    for hidden in ADDRESSES {
+        for search in [
+            FindUser::by_email(*hidden),
+            FindUser::by_phone(*hidden),
+            FindUser::by_username(*hidden),
+            FindUser::by_id(*hidden),
+        ] {
+            debug_hides(&search, hidden, "search");
+        }
+        for users in 0..3 {
+            let user = json!({"id": hidden, "email": hidden});
+            let found: Found = serde_json::from_value(json!({"users": vec![user; users]})).unwrap();
+            debug_hides(&found, hidden, "found");
+        }
+
+        let list = GetUsers::new().email(*hidden);
+        debug_hides(&Pages::new(list.clone()).resume_from(*hidden), hidden, "pages");
+        let tenant = || Tenant::new(domain(), Credentials::new(*hidden, *hidden));
+        let page = || response(200, json!({"users": [], "access_token": ISSUED}).to_string(), hidden);
+        let transport = transport_fn(move |_| Ok::<_, std::io::Error>(page()));
+        let client = Client::new(tenant(), transport, Standing);
+        debug_hides(&client.pages(list.clone()).resume_from(*hidden), hidden, "pages of a client");
+        let transport = async_transport_fn(move |_| ready(Ok::<_, std::io::Error>(page())));
+        let client = AsyncClient::new(tenant(), transport, Standing);
+        debug_hides(&client, hidden, "async client");
+        debug_hides(&client.pages(list.clone()).resume_from(*hidden), hidden, "pages of an async client");
+        debug_hides(&client.pages(list).resume_from(*hidden).items(), hidden, "items of an async client");
+    }
+}
+
+#[test]
+fn access_tokens_hide_themselves() {
+    for hidden in all() {
+        let token = match AccessToken::new(hidden) {
+            Ok(token) => token,
+            Err(error) => {
+                error_hides(&error, hidden, "refused token");
+                continue;
+            }
+        };
+        debug_hides(&token, hidden, "token");
+        debug_hides(token.authorization(), hidden, "header");
+        debug_hides(&Credentials::access_token(token.clone()), hidden, "credentials");
+        debug_hides(&Tenant::new(domain(), Credentials::access_token(token.clone())), hidden, "tenant");
+        let request = build_request(&GetUsers::new(), &domain(), &token).unwrap();
+        debug_hides(&request, hidden, "request");
+        debug_hides(&Step::Send(request), hidden, "step");
+    }
+}
+
+#[test]
+fn refused_domains_are_not_repeated() {
+    for hidden in all() {
+        for text in
+            [hidden.to_owned(), format!("https://{hidden}"), format!("https://user:{hidden}@acme.kinde.com")]
+        {
+            // A long number is a subdomain as good as any.
+            if let Err(error) = Domain::parse(&text) {
+                error_hides(&error, hidden, "domain");
+            }
+        }
+    }
+}
+
+// ---- values
+
+#[test]
+fn values_hide_their_text() {
+    for hidden in all() {
+        let json = Json::from(hidden).to_string();
+        let escaped = json.replace('a', "\\u0061");
+        debug_hides(&serde_json::from_str::<Text<'_>>(&json).unwrap(), hidden, "borrowing text");
+        debug_hides(&serde_json::from_str::<Text<'_>>(&escaped).unwrap(), hidden, "owning text");
+        debug_hides(&Personal::from(hidden), hidden, "personal");
+        debug_hides(&Value::from(hidden), hidden, "value");
+        debug_hides(&Patch::from(hidden), hidden, "patch");
+        debug_hides(&Patch::<Value>::set_or_leave(Some(hidden)), hidden, "patch of a value");
+        debug_hides(&Timestamp::from(hidden), hidden, "timestamp");
+        debug_hides(&Expand::from(hidden), hidden, "expand");
+        debug_hides(&IdentityType::from(hidden), hidden, "identity type");
+        debug_hides(&Pbkdf2Variant::from(hidden), hidden, "variant");
+        let parameters = FirebaseParameters::new(hidden, hidden, 8, 14);
+        debug_hides(&parameters, hidden, "parameters");
+        debug_hides(&Password::firebase_scrypt(hidden, hidden, &parameters), hidden, "password");
+    }
+}
+
+/// Addresses in the forms in which they are taken for an id by mistake.
+#[test]
+fn ids_hide_addresses() {
+    let encoded =
+        ["ada%2Bbilling%40lovelace.example", "ada+billing%40lovelace.example", "mailto:ada@lovelace.example"];
+    let phones = ["0412 345 678", "(04) 1234-5678", "+61-412-345-678", "+61\u{a0}412\u{a0}345\u{a0}678"];
+    for hidden in ADDRESSES.iter().copied().chain(encoded).chain(phones) {
+        ids_hide(hidden, hidden);
+    }
+}
+
+#[test]
+fn ids_hide_phone_numbers_that_are_encoded_or_marked() {
+    for (id, hidden) in [
+        ("%2B61412345678", "61412345678"),
+        ("tel:+61412345678", "+61412345678"),
+        ("%2B61%20412%20345%20678", "+61 412 345 678"),
+    ] {
+        ids_hide(id, hidden);
+    }
+}
+
+#[track_caller]
+fn ids_hide(id: &str, hidden: &str) {
+    let ids: [&dyn Debug; 13] = [
+        &UserId::from(id),
+        &FactorId::from(id),
+        &IdentityId::from(id),
+        &ConnectionId::from(id),
+        &SessionId::from(id),
+        &OrganizationCode::from(id),
+        &PropertyId::from(id),
+        &PropertyKey::from(id),
+        &FeatureFlagKey::from(id),
+        &BillingCustomerId::from(id),
+        &BillingAgreementId::from(id),
+        &ClientId::from(id),
+        &Cursor::from(id),
+    ];
+    for debug in ids {
+        debug_hides(&debug, hidden, "id");
+    }
+}
+
+// ---- replies
+
+/// A reply with all fields that there are, `text` in those of text and `id` in those of ids.
+fn full_reply(operation: &str, id: &str, text: &str) -> Json {
+    let user = json!({
+        "id": id, "provided_id": text, "email": text, "preferred_email": text, "phone": text, "username": text,
+        "last_name": text, "first_name": text, "is_suspended": true, "picture": text, "total_sign_ins": 1,
+        "failed_sign_ins": 0, "last_signed_in": text, "created_on": text,
+        "last_organization_sign_ins": [{"org_code": id, "last_signed_in": text}], "organizations": [id],
+        "identities": [{"type": text, "identity": text, "connection_id": id}], "billing": {"customer_id": id},
+    });
+    let (name, content) = match operation {
+        "create_user" => {
+            return json!({"id": id, "created": true, "identities": [{"type": text, "result": {"created": true}}]});
+        }
+        "get_user_data" => return user,
+        "update_user" => {
+            return json!({"id": id, "given_name": text, "family_name": text, "email": text, "is_suspended": true,
+                "is_password_reset_requested": true, "picture": text});
+        }
+        "get_users" => {
+            return json!({"code": text, "message": text, "users": [user], "next_token": id});
+        }
+        "create_user_billing_customer" => ("billing_customer", json!({"id": id, "agreement_id": id})),
+        "create_user_identity" => ("identity", json!({"id": id})),
+        "get_user_identities" => (
+            "identities",
+            json!([{"id": id, "type": text, "is_confirmed": true, "created_on": text, "last_login_on": text,
+                "total_logins": 1, "name": text, "email": text, "connection_id": id, "is_primary": true}]),
+        ),
+        "get_user_property_values" => {
+            ("properties", json!([{"id": id, "name": text, "description": text, "key": id, "value": text}]))
+        }
+        "get_user_sessions" => (
+            "sessions",
+            json!([{"user_id": id, "org_code": id, "client_id": id, "expires_on": text, "session_id": id,
+                "started_on": text, "updated_on": text, "connection_id": id, "last_ip_address": text,
+                "last_user_agent": text, "initial_ip_address": text, "initial_user_agent": text}]),
+        ),
+        "get_users_mfa" => (
+            "mfa",
+            json!([{"id": id, "type": text, "created_on": text, "name": text, "is_verified": true, "usage_count": 1,
+                "last_used_on": text}]),
+        ),
+        _ => ("anything", Json::Null),
+    };
+    json!({"code": text, "message": text, name: content, "has_more": false, "next_token": id})
+}
+
+/// Reads a reply in every way.
+struct Read<'a>(&'a str);
+
+impl Visit for Read<'_> {
+    type Out = ();
+
+    fn visit<O>(self, _: &O)
+    where
+        O: Operation + Debug,
+        O::Output: Serialize + Debug,
+    {
+        let (hidden, name) = (self.0, O::META.name);
+        let full = full_reply(name, id_for(hidden), hidden);
+        let reply = Reply::new::<O>(response(200, full.to_string(), hidden));
+        debug_hides(&reply, hidden, name);
+        let output = reply.parse::<O>().unwrap();
+        let fields = serde_json::to_value(&output).unwrap();
+        assert!(no_field_is_empty(&fields), "{name}: the test leaves out a field: {fields}");
+        debug_hides(&output, hidden, name);
+
+        // And with each of its texts where none belongs.
+        for body in [
+            json!(hidden).to_string(),
+            json!({hidden: hidden, "id": [hidden], "users": hidden, "code": [hidden]}).to_string(),
+            json!({"id": "kp_1", "users": [{"id": "kp_1", "is_suspended": hidden}], "message": {hidden: 1}})
+                .to_string(),
+            hidden.to_owned(),
+            format!("{{\"id\":\"{hidden}"),
+        ] {
+            let reply = Reply::new::<O>(response(200, body, hidden));
+            match reply.into_output::<O>() {
+                Ok(output) => debug_hides(&output, hidden, name),
+                Err(error) => error_hides(&error, hidden, name),
+            }
+        }
+    }
+}
+
+fn no_field_is_empty(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::Array(list) => !list.is_empty() && list.iter().all(no_field_is_empty),
+        Json::Object(object) => object.values().all(no_field_is_empty),
+        _ => true,
+    }
+}
+
+#[test]
+fn replies_hide_all_their_fields_and_the_errors_of_reading_them_too() {
+    for hidden in all() {
+        for meta in OPERATIONS {
+            let arguments = &arguments(meta.name, "kp_1", "text")[0];
+            with_operation(meta.name, arguments, Read(hidden));
+        }
+    }
+}
+
+#[test]
+fn keys_of_a_map_are_not_in_the_error_of_reading_it() {
+    for hidden in all() {
+        let body = json!({"map": {hidden: "no number"}}).to_string();
+        let reply = Reply::new::<GetUsers>(response(200, body, hidden));
+        let error = reply.into_parsed::<BTreeMap<String, BTreeMap<String, u8>>>().unwrap_err();
+        error_hides(&error, hidden, "map");
+    }
+}
+
+// ---- errors
+
+/// How a server may quote what it was sent.
+fn quotations(hidden: &str) -> Vec<String> {
+    vec![
+        hidden.to_owned(),
+        format!("{hidden} is taken"),
+        format!("The value '{hidden}' is taken."),
+        format!("value={hidden}"),
+        format!("value:\"{hidden}\", taken"),
+        format!("<b>{hidden}</b>\r\n{hidden}"),
+        format!("({hidden}),({hidden})"),
+        format!("{}{hidden}", "word ".repeat(36)),
+        hidden.replace('@', "%40").replace('+', "%2B").replace(' ', "%20"),
+    ]
+}
+
+/// What a call ends with where the operation is answered so.
+#[track_caller]
+fn answered(status: u16, body: &str, hidden: &str) -> Error {
+    let error = call(&GetUserData::new("kp_1"), "secret", hidden, |path| match path {
+        "/oauth2/token" => issued(),
+        _ => Input::Response(response(status, body, hidden)),
+    });
+    let error = error.unwrap_err();
+    error_hides(&error, hidden, "error");
+    api_error_hides(error.as_api().unwrap(), hidden);
+    error
+}
+
+#[test]
+fn what_a_server_quotes_in_an_error_is_hidden() {
+    for hidden in [ADDRESSES, TOKENS].concat() {
+        for quoted in quotations(hidden) {
+            for body in [
+                json!({"errors": [{"code": "TAKEN", "message": quoted}]}).to_string(),
+                json!({"errors": [{"code": quoted, "message": quoted}, {"message": quoted}]}).to_string(),
+                json!({"errors": {"code": quoted}}).to_string(),
+                json!({"errors": []}).to_string(),
+                json!({"message": quoted}).to_string(),
+                quoted.clone(),
+            ] {
+                let error = answered(400, &body, hidden);
+                error_hides(&CallError::<std::io::Error>::from(error), hidden, "call error");
+            }
+        }
+        for status in [302, 403, 404, 429, 500, 503] {
+            let body = json!({"errors": [{"code": "TAKEN", "message": format!("{hidden} is taken")}]});
+            answered(status, &body.to_string(), hidden);
+        }
+    }
+}
+
+#[track_caller]
+fn api_error_hides(error: &ApiError, hidden: &str) {
+    error_hides(error, hidden, "API error");
+    debug_hides(error.reply(), hidden, "reply");
+    debug_hides(&error.body(), hidden, "body");
+    for item in error.errors() {
+        debug_hides(item, hidden, "item");
+        display_hides(item, hidden, "item");
+    }
+    assert!(matches!(error.body(), ErrorBody::Kinde(_) | ErrorBody::Json(_) | ErrorBody::Other(_)));
+}
+
+#[test]
+fn a_phone_number_in_groups_is_hidden_with_a_word_attached_to_it() {
+    for (quoted, hidden) in [
+        ("phone=412 34 567 is taken", "412 34 567"),
+        ("phone:4123 4567 is taken", "4123 4567"),
+        ("phone +4123 4567, taken", "+4123 4567"),
+    ] {
+        let body = json!({"errors": [{"code": "TAKEN", "message": quoted}]});
+        answered(400, &body.to_string(), hidden);
+    }
+}
+
+#[test]
+fn what_a_token_endpoint_quotes_in_a_refusal_is_hidden() {
+    for hidden in [ADDRESSES, TOKENS].concat() {
+        for quoted in quotations(hidden) {
+            refusal_hides(hidden, &quoted);
+        }
+    }
+}
+
+/// Nothing tells such a secret by its looks, so that no word that may be it can be shown.
+#[test]
+fn a_client_secret_of_words_is_hidden_where_the_token_endpoint_quotes_it() {
+    for hidden in ["correct horse battery staple", "a-short-secret-word"] {
+        refusal_hides(hidden, &format!("unknown secret {hidden} of client"));
+    }
+}
+
+#[track_caller]
+fn refusal_hides(client_secret: &str, quoted: &str) {
+    let bodies = [
+        json!({"error": "invalid_client", "error_description": quoted}),
+        json!({"error": quoted}),
+        json!({"message": quoted}),
+        json!(quoted),
+    ];
+    for status in [200, 400, 401, 429, 500] {
+        for body in &bodies {
+            let answer = |path: &str| {
+                assert_eq!(path, "/oauth2/token");
+                Input::Response(response(status, body.to_string(), client_secret))
+            };
+            let error = call(&GetUserData::new("kp_1"), client_secret, client_secret, answer).unwrap_err();
+            error_hides(&error, client_secret, "refusal");
+            if let Error::Auth(error) = &error {
+                error_hides(&**error, client_secret, "refusal");
+                debug_hides(error.problem(), client_secret, "problem");
+                let refused = matches!(error.problem(), AuthProblem::Refused { .. });
+                assert_eq!(refused, [400, 401].contains(&status));
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_without_a_reply_hide_the_arguments() {
+    for hidden in all() {
+        let operation = GetUsers::new().user_id(id_for(hidden)).email(hidden);
+        for delivery in [Delivery::NotSent, Delivery::Unknown] {
+            // Of the request for a token, or of the one after it.
+            for failing in ["/oauth2/token", "/api/v1/users"] {
+                let result = call(&operation, hidden, hidden, |path| match path {
+                    path if path == failing => Input::Failed(delivery),
+                    _ => issued(),
+                });
+                error_hides(&result.unwrap_err(), hidden, "error");
+            }
+        }
+    }
+}
