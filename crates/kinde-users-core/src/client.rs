@@ -23,6 +23,7 @@ use crate::pages::{Paginated, Walk};
 use crate::reply::Reply;
 use crate::tenant::Tenant;
 use crate::time::Instant;
+use crate::trace::CallSpan;
 use crate::transport::{Clock, Transport};
 
 /// Calls operations of one tenant, over any transport.
@@ -235,7 +236,9 @@ impl<T, C> Shared<T, C> {
         operation: &impl Operation,
         options: CallOptions,
     ) -> Result<Call<'_, T, C>, BuildError> {
-        Ok(Call { shared: self, exchange: Exchange::of(operation, &self.domain, options)?, ended: false })
+        let exchange = Exchange::of(operation, &self.domain, options)?;
+        let span = CallSpan::new(exchange.operation());
+        Ok(Call { shared: self, exchange, span, ended: false })
     }
 
     /// Works on the tenant, and then wakes those who wait for its epoch to move, if it has.
@@ -271,12 +274,15 @@ impl<T, C> Shared<T, C> {
 pub(crate) struct Call<'a, T, C> {
     shared: &'a Shared<T, C>,
     exchange: Exchange,
+    span: CallSpan,
     ended: bool,
 }
 
 impl<T, C> Call<'_, T, C> {
     pub(crate) fn advance(&mut self, now: Instant, input: Input) -> Step {
+        self.span.input(&input);
         let step = self.shared.with_tenant(|tenant| self.exchange.advance(tenant, now, input));
+        self.span.step(self.exchange.attempts(), now, &step);
         self.ended = matches!(step, Step::Done(_));
         step
     }

@@ -9,7 +9,7 @@ use http::{Request, Response, StatusCode};
 
 use crate::domain::Domain;
 use crate::error::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error};
-use crate::operation::Operation;
+use crate::operation::{Meta, Operation};
 use crate::reply::Reply;
 use crate::request::Prepared;
 use crate::retry::{Outcome, RetryPolicy, Verdict, reset_delay};
@@ -233,6 +233,17 @@ impl Exchange {
             effect: Effect::No,
             reauthenticated: false,
         })
+    }
+
+    /// The operation that is called.
+    pub fn operation(&self) -> &'static Meta {
+        self.prepared.meta
+    }
+
+    /// How many attempts there were, the one under way included. A resend with a new token is part of its attempt; a token
+    /// request that failed is an attempt.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
     }
 
     /// Takes in what happened by `now`, and says what to do next.

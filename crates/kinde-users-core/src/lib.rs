@@ -131,6 +131,7 @@ mod text;
 mod time;
 mod timestamp;
 mod token;
+mod trace;
 mod transport;
 mod values;
 

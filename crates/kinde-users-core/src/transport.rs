@@ -17,7 +17,8 @@ use crate::time::Instant;
 ///
 /// - the server sees one attempt at most: no retry of its own;
 /// - no redirect is followed, and no status is turned into an error;
-/// - the headers go out as they are; those that say how a body is framed may be added;
+/// - the headers go out as they are; those that an HTTP stack has to add may be added (host, framing, connection, user agent,
+///   accepted encodings);
 /// - the body of the response is read whole, decompressed if need be, up to a cap (16 MiB is usual), and what is longer
 ///   is an error;
 /// - [`TimeLimit`](crate::TimeLimit) in the request's extensions bounds the whole, the response's body included.

@@ -76,6 +76,8 @@ use http::{Request, Response, StatusCode, request::Parts};
 
 mod args;
 mod builder;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod failure;
 mod fault;
 mod handlers;

@@ -1,6 +1,7 @@
 //! Why no response came, in words that hold no URI.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use kinde_users_core::Delivery;
 use ureq::Error;
@@ -31,7 +32,7 @@ pub enum Kind {
     /// TLS failed: a certificate that does not hold, say.
     Tls,
     /// The operating system's error on the connection.
-    Io(std::io::ErrorKind),
+    Io(ErrorKind),
     /// The response was not HTTP, or could not be decompressed.
     Protocol,
     /// The body was longer than this many bytes.
@@ -75,6 +76,10 @@ impl UreqError {
             Error::HostNotFound => (Kind::HostNotFound, None),
             Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
                 (Kind::ConnectionFailed, None)
+            }
+            // So rustls's own errors come out of a handshake; nothing else of ureq's has this kind.
+            Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                (Kind::Tls, Some(error.to_string()))
             }
             Error::Io(error) => (Kind::Io(error.kind()), Some(error.to_string())),
             Error::Tls(text) => (Kind::Tls, Some((*text).to_owned())),

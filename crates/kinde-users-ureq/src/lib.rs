@@ -16,9 +16,9 @@ mod error;
 
 use http::{Request, Response};
 use kinde_users_core::{Delivery, TimeLimit, Transport};
-use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
+use ureq::{Agent, AsSendBody};
 
 use crate::connect::{MarkedConnector, MarkedResolver};
 pub use crate::error::{Kind, UreqError};
@@ -65,6 +65,15 @@ impl UreqTransport {
     }
 }
 
+impl UreqTransport {
+    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
+        let Some(TimeLimit(limit)) = request.extensions().get().copied() else {
+            return self.agent.run(request);
+        };
+        self.agent.run(self.agent.configure_request(request).timeout_global(Some(limit)).build())
+    }
+}
+
 impl Default for UreqTransport {
     fn default() -> Self {
         Self::new()
@@ -75,15 +84,11 @@ impl Transport for UreqTransport {
     type Error = UreqError;
 
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, UreqError> {
-        let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
         let response = if request.body().is_empty() {
             // An empty `Vec` would put `content-length: 0` on GET and DELETE too.
-            let request = request.map(|_| ());
-            let config = self.agent.configure_request(request);
-            self.agent.run(config.timeout_global(limit).timeout_connect(limit).build())
+            self.run(request.map(|_| ()))
         } else {
-            let config = self.agent.configure_request(request);
-            self.agent.run(config.timeout_global(limit).timeout_connect(limit).build())
+            self.run(request)
         };
         let (parts, mut body) = response?.into_parts();
         let body = body.with_config().limit(self.body_limit).read_to_vec()?;

@@ -1,0 +1,98 @@
+//! What a call tells `tracing`: nothing at all without the feature of that name.
+
+#[cfg(feature = "tracing")]
+pub(crate) use on::CallSpan;
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) use off::CallSpan;
+
+#[cfg(feature = "tracing")]
+mod on {
+    use core::time::Duration;
+
+    use tracing::field::Empty;
+    use tracing::{Span, debug, info_span};
+
+    use crate::exchange::{Input, Step};
+    use crate::operation::Meta;
+    use crate::time::Instant;
+
+    /// A span of one call. It holds the path's template and never the path, and no argument.
+    pub(crate) struct CallSpan {
+        span: Span,
+        waited: Duration,
+    }
+
+    impl CallSpan {
+        pub(crate) fn new(meta: &Meta) -> Self {
+            let span = info_span!(
+                target: "kinde_users",
+                "kinde_users",
+                operation = meta.name,
+                method = meta.method.as_str(),
+                path = meta.path.as_str(),
+                status = Empty,
+                attempt = Empty,
+                wait_ms = Empty,
+                error = Empty,
+            );
+            Self { span, waited: Duration::ZERO }
+        }
+
+        pub(crate) fn input(&self, input: &Input) {
+            match input {
+                Input::Response(response) => {
+                    let status = response.status().as_u16();
+                    self.span.record("status", status);
+                    self.span.in_scope(|| debug!(target: "kinde_users", status, "answered"));
+                }
+                Input::Failed(delivery) => {
+                    self.span.in_scope(|| debug!(target: "kinde_users", ?delivery, "no answer"));
+                }
+                Input::Start | Input::Woken => {}
+            }
+        }
+
+        pub(crate) fn step(&mut self, attempts: u32, now: Instant, step: &Step) {
+            match step {
+                Step::Send(request) => {
+                    self.span.record("attempt", attempts);
+                    let token = !request.headers().contains_key(http::header::AUTHORIZATION);
+                    self.span.in_scope(|| debug!(target: "kinde_users", attempt = attempts, token, "sent"));
+                }
+                Step::Wait(wait) => {
+                    let wait = wait.until.saturating_since(now);
+                    self.waited = self.waited.saturating_add(wait);
+                    let waited = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
+                    self.span.record("wait_ms", waited);
+                    self.span.in_scope(|| debug!(target: "kinde_users", ?wait, "waits"));
+                }
+                Step::Done(Ok(_)) => {}
+                Step::Done(Err(error)) => {
+                    // One line, with nothing personal in it.
+                    self.span.record("error", tracing::field::display(error));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+mod off {
+    use crate::exchange::{Input, Step};
+    use crate::operation::Meta;
+    use crate::time::Instant;
+
+    pub(crate) struct CallSpan;
+
+    #[expect(clippy::unused_self, reason = "it has the methods of the one that does something")]
+    impl CallSpan {
+        pub(crate) fn new(_: &Meta) -> Self {
+            Self
+        }
+
+        pub(crate) fn input(&self, _: &Input) {}
+
+        pub(crate) fn step(&mut self, _: u32, _: Instant, _: &Step) {}
+    }
+}

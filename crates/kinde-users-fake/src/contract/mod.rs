@@ -1,0 +1,143 @@
+//! The contract of [`Transport`], as a test that any transport can be put to.
+//!
+//! [`check`] sends about a hundred requests through the transport to a server on the loopback interface that answers,
+//! redirects, compresses, falls silent, drips and hangs up, and compares what went in at one end with what came out
+//! at the other. What the contract does not allow is *broken*; what it allows but a good transport does better is
+//! *weak*.
+//!
+//! ```
+//! use kinde_users_core::Transport;
+//! use kinde_users_fake::contract::{self, Options};
+//!
+//! fn my_transport_keeps_the_contract(transport: &(impl Transport + Sync)) -> std::io::Result<()> {
+//!     let report = contract::check(transport, &Options::new().body_limit(64 * 1024))?;
+//!     report.assert_kept();
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The transport must speak HTTP/1.1 to `127.0.0.1` directly: take it out of the way of proxies.
+//!
+//! # Transports of another shape
+//!
+//! The clauses are data: a [`Case`] holds the requests, the server's part, and what is to come of it. [`check`] is a
+//! loop over [`cases`] that does nothing but send; one for async transports has the same lines and an `.await`:
+//!
+//! ```
+//! # use http::{Request, Response};
+//! # use kinde_users_core::Delivery;
+//! # use kinde_users_fake::contract::{Failure, Options, Report, cases};
+//! # type Answer = Result<Response<Vec<u8>>, std::io::Error>;
+//! async fn check_async(send: impl AsyncFn(Request<Vec<u8>>) -> Answer) -> std::io::Result<Report> {
+//!     let options = Options::new();
+//!     let mut report = Report::default();
+//!     for case in cases(&options)? {
+//!         let mut trial = case.start(&options)?;
+//!         while let Some(requests) = trial.next_requests() {
+//!             for request in requests {
+//!                 // Several requests are meant to be under way at once: spawn or join them.
+//!                 let result = send(request).await;
+//!                 trial.came(result.map_err(|error| Failure::new(Delivery::Unknown, &error)));
+//!             }
+//!         }
+//!         trial.judge(&mut report);
+//!     }
+//!     Ok(report)
+//! }
+//! ```
+
+mod cases;
+mod report;
+mod server;
+mod trial;
+
+use core::time::Duration;
+use std::io;
+use std::panic::resume_unwind;
+use std::thread;
+
+use http::Request;
+use kinde_users_core::Transport;
+
+pub use cases::{Case, cases};
+pub use report::{Clause, Finding, Report};
+pub use server::{Lost, Server};
+pub use trial::{Failure, Outcome, Trial};
+
+/// Puts a transport to the test. It takes about a second.
+///
+/// # Errors
+///
+/// If there can be no server on the loopback interface.
+pub fn check<T: Transport + Sync + ?Sized>(transport: &T, options: &Options) -> io::Result<Report> {
+    let send = |request: Request<Vec<u8>>| {
+        transport.send(request).map_err(|error| Failure::new(transport.delivery(&error), &error))
+    };
+    let mut report = Report::default();
+    for case in cases(options)? {
+        let mut trial = case.start(options)?;
+        while let Some(mut requests) = trial.next_requests() {
+            thread::scope(|scope| {
+                // One of them goes from this thread, because a transport may keep its connections by thread.
+                let last = requests.pop();
+                let others: Vec<_> =
+                    requests.into_iter().map(|request| scope.spawn(|| send(request))).collect();
+                let last = last.map(send);
+                for other in others {
+                    trial.came(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+                }
+                if let Some(outcome) = last {
+                    trial.came(outcome);
+                }
+            });
+        }
+        trial.judge(&mut report);
+    }
+    Ok(report)
+}
+
+/// What the check needs to know of the transport.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Options {
+    pub(crate) body_limit: usize,
+    pub(crate) time_limit: Duration,
+    pub(crate) patience: Duration,
+}
+
+impl Options {
+    /// For a transport that takes bodies of 16 MiB.
+    pub fn new() -> Self {
+        Self {
+            body_limit: 16 * 1024 * 1024,
+            time_limit: Duration::from_millis(150),
+            patience: Duration::from_secs(5),
+        }
+    }
+
+    /// The most bytes that the transport takes as the body of a response, to the byte. With a small limit the check is
+    /// quicker.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// The time limit of the requests that are to run into it; 150 ms unless set.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// After what time a request counts as hanging; 5 s unless set. It is the time limit of all other requests. The
+    /// server hangs up then, so that the check ends whatever the transport does.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,361 @@
+//! `UreqTransport` keeps the contract of transports, and transports that do not are found out, clause by clause.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::panic::catch_unwind;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use http::{HeaderValue, Method, Request, Response, Uri};
+use kinde_users_core::{Delivery, TimeLimit, Transport, transport_fn};
+use kinde_users_fake::contract::{Clause, Options, Report, check};
+use kinde_users_ureq::{UreqError, UreqTransport};
+use ureq::config::ConfigBuilder;
+
+type Result<E = UreqError> = std::result::Result<Response<Vec<u8>>, E>;
+
+const LIMIT: usize = 64 * 1024;
+
+/// A good one, out of the way of any proxy.
+fn ureq() -> UreqTransport {
+    // Buffers of ureq's own size take most of the time without optimisation.
+    let small = |config: ConfigBuilder<_>| config.input_buffer_size(8192).output_buffer_size(8192);
+    UreqTransport::configured(|config| small(config).proxy(None)).body_limit(LIMIT as u64)
+}
+
+/// Enough to find a breach; for a weakness, a connection must be under way within the time limit.
+fn quick() -> Options {
+    Options::new().body_limit(LIMIT).time_limit(Duration::from_millis(20))
+}
+
+fn report_of(transport: &(impl Transport + Sync)) -> Report {
+    check(transport, &quick()).unwrap()
+}
+
+/// Checks a transport that is a closure.
+fn report_of_fn(send: impl Fn(Request<Vec<u8>>) -> Result + Sync) -> Report {
+    report_of(&transport_fn(send))
+}
+
+fn assert_broken(report: &Report, clauses: &[Clause]) {
+    assert_eq!(report.broken_clauses(), clauses, "{report}");
+}
+
+// ---- Good ones ----------------------------------------------------------------------------------------------
+
+#[test]
+fn ureq_keeps_every_clause_and_has_no_weakness() {
+    let report = check(&ureq(), &Options::new().body_limit(LIMIT)).unwrap();
+    report.assert_kept();
+    assert_eq!((report.weak(), report.skipped()), (&[][..], &[][..]), "{report}");
+    assert!(report.cases() > 80, "{report}");
+}
+
+#[test]
+fn ureq_as_it_comes_takes_bodies_of_16_mib() {
+    let transport = UreqTransport::configured(|config| config.proxy(None));
+    let report = check(&transport, &Options::new().time_limit(Duration::from_millis(50))).unwrap();
+    report.assert_kept();
+    assert_eq!(report.skipped(), &[] as &[String], "{report}");
+}
+
+#[test]
+fn a_transport_that_asks_for_no_compression_is_not_tried_with_it() {
+    let ureq = ureq();
+    let report = report_of_fn(|mut request| {
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        ureq.send(request)
+    });
+    report.assert_kept();
+    assert_eq!(report.skipped().len(), 3, "{report}");
+}
+
+// ---- What goes out ------------------------------------------------------------------------------------------
+
+#[test]
+fn a_transport_that_normalises_targets_is_found_out() {
+    let ureq = ureq();
+    let report = report_of_fn(|mut request| {
+        let uri = request.uri().to_string().replace("%2C", ",");
+        *request.uri_mut() = Uri::try_from(uri).unwrap();
+        ureq.send(request)
+    });
+    assert_broken(&report, &[Clause::Target]);
+}
+
+#[test]
+fn a_transport_that_drops_a_header_is_found_out() {
+    let ureq = ureq();
+    let report = report_of_fn(|mut request| {
+        request.headers_mut().remove(CONTENT_TYPE);
+        ureq.send(request)
+    });
+    assert_broken(&report, &[Clause::RequestHeaders]);
+}
+
+#[test]
+fn a_transport_that_keeps_cookies_is_found_out() {
+    let (ureq, jar) = (ureq(), Mutex::new(None));
+    let report = report_of_fn(|mut request| {
+        let cookie = jar.lock().unwrap().take();
+        request.headers_mut().extend(cookie.map(|cookie| (COOKIE, cookie)));
+        let response = ureq.send(request)?;
+        *jar.lock().unwrap() = response.headers().get(SET_COOKIE).cloned();
+        Ok(response)
+    });
+    assert_broken(&report, &[Clause::RequestHeaders]);
+}
+
+#[test]
+fn a_transport_that_says_of_a_get_how_long_its_body_is_is_found_out() {
+    let ureq = ureq();
+    let report = report_of_fn(|mut request| {
+        if request.method() == Method::GET {
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        ureq.send(request)
+    });
+    assert_broken(&report, &[Clause::RequestBody]);
+}
+
+#[test]
+fn a_transport_that_tries_again_is_found_out() {
+    let ureq = ureq();
+    let report = report_of_fn(|request| ureq.send(request.clone()).or_else(|_| ureq.send(request)));
+    assert_broken(&report, &[Clause::OneAttempt]);
+}
+
+// ---- What comes back ----------------------------------------------------------------------------------------
+
+#[test]
+fn a_transport_that_follows_redirects_is_found_out() {
+    let ureq = ureq();
+    let report = report_of_fn(|mut request| {
+        let response = ureq.send(request.clone())?;
+        match response.headers().get(LOCATION) {
+            Some(location) if response.status().is_redirection() => {
+                let authority = request.uri().authority().unwrap();
+                let uri = format!("http://{authority}{}", location.to_str().unwrap());
+                *request.uri_mut() = Uri::try_from(uri).unwrap();
+                ureq.send(request)
+            }
+            _ => Ok(response),
+        }
+    });
+    assert_broken(&report, &[Clause::NoRedirect]);
+}
+
+#[test]
+fn a_transport_that_makes_an_error_of_404_is_found_out() {
+    let ureq = ureq();
+    let report = report_of_fn(|request| match ureq.send(request)? {
+        response if response.status() == 404 => Err(ureq::Error::StatusCode(404).into()),
+        response => Ok(response),
+    });
+    assert_broken(&report, &[Clause::NoStatusIsAnError]);
+}
+
+#[test]
+fn a_transport_that_keeps_one_header_of_a_name_is_found_out() {
+    let ureq = ureq();
+    let report = report_of_fn(|request| {
+        let mut response = ureq.send(request)?;
+        if let Some(first) = response.headers().get(SET_COOKIE).cloned() {
+            response.headers_mut().insert(SET_COOKIE, first);
+        }
+        Ok(response)
+    });
+    assert_broken(&report, &[Clause::ResponseHeaders]);
+}
+
+#[test]
+fn a_transport_that_cuts_long_bodies_is_found_out() {
+    let endless = ureq().body_limit(u64::MAX);
+    let report = report_of_fn(|request| {
+        let mut response = endless.send(request)?;
+        response.body_mut().truncate(LIMIT);
+        Ok(response)
+    });
+    assert_broken(&report, &[Clause::BodyLimit, Clause::Decompression]);
+}
+
+#[test]
+fn a_transport_that_mixes_up_responses_is_found_out() {
+    let (ureq, cache) = (ureq(), Mutex::new(HashMap::new()));
+    let report = report_of_fn(|request| {
+        let Some(folder) = request.uri().path().strip_suffix(char::is_numeric) else {
+            return ureq.send(request);
+        };
+        let key = (request.uri().authority().cloned(), folder.to_owned());
+        let mut cache = cache.lock().unwrap();
+        if let Some(response) = cache.get(&key) {
+            return Ok(Response::clone(response));
+        }
+        let response = ureq.send(request)?;
+        cache.insert(key, response.clone());
+        Ok(response)
+    });
+    assert_broken(&report, &[Clause::OwnResponse]);
+}
+
+// ---- Failures -----------------------------------------------------------------------------------------------
+
+#[test]
+fn a_transport_that_ignores_the_time_limit_is_found_out() {
+    let ureq = ureq();
+    let unlimited = transport_fn(|mut request: Request<Vec<u8>>| {
+        request.extensions_mut().remove::<TimeLimit>();
+        ureq.send(request)
+    });
+    let report = check(&unlimited, &quick().patience(Duration::from_millis(300))).unwrap();
+    assert_broken(&report, &[Clause::TimeLimit]);
+    assert!(report.broken().len() >= 5, "{report}");
+}
+
+/// A transport that is good but for what it says of its errors.
+struct Says(UreqTransport, Delivery);
+
+impl Transport for Says {
+    type Error = UreqError;
+
+    fn send(&self, request: Request<Vec<u8>>) -> Result {
+        self.0.send(request)
+    }
+
+    fn delivery(&self, _: &UreqError) -> Delivery {
+        self.1
+    }
+}
+
+#[test]
+fn a_transport_that_lies_about_what_was_sent_is_found_out() {
+    let report = report_of(&Says(ureq(), Delivery::NotSent));
+    assert_broken(&report, &[Clause::Delivery]);
+}
+
+#[test]
+fn a_transport_that_never_knows_what_was_sent_is_weak() {
+    let report = report_of(&Says(ureq(), Delivery::Unknown));
+    report.assert_kept();
+    assert_eq!(report.weak_clauses(), [Clause::Delivery], "{report}");
+    assert_eq!(report.weak().len(), 4, "{report}");
+}
+
+#[test]
+fn a_transport_with_a_connection_for_each_request_is_weak() {
+    let report = report_of_fn(|request| ureq().send(request));
+    report.assert_kept();
+    assert_eq!(report.weak_clauses(), [Clause::Delivery, Clause::Reuse], "{report}");
+}
+
+#[test]
+fn a_transport_whose_errors_print_the_uri_is_weak() {
+    struct Noisy(UreqTransport);
+
+    impl Transport for Noisy {
+        type Error = NoisyError;
+
+        fn send(&self, request: Request<Vec<u8>>) -> Result<NoisyError> {
+            let uri = request.uri().clone();
+            self.0.send(request).map_err(|error| NoisyError(Inner(uri), error))
+        }
+
+        fn delivery(&self, NoisyError(_, error): &NoisyError) -> Delivery {
+            error.delivery()
+        }
+    }
+
+    /// Quiet itself, but not what is under it.
+    struct NoisyError(Inner, UreqError);
+
+    impl fmt::Debug for NoisyError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("NoisyError")
+        }
+    }
+
+    impl fmt::Display for NoisyError {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.1.fmt(f)
+        }
+    }
+
+    impl std::error::Error for NoisyError {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[derive(Debug)]
+    struct Inner(Uri);
+
+    impl fmt::Display for Inner {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+
+    impl std::error::Error for Inner {}
+
+    let report = report_of(&Noisy(ureq()));
+    report.assert_kept();
+    assert!(report.weak_clauses().contains(&Clause::QuietErrors), "{report}");
+}
+
+// ---- A bare socket ------------------------------------------------------------------------------------------
+
+/// What one writes in a quarter of an hour: the time limit holds for each read, and the body ends with the connection.
+fn naive(request: &Request<Vec<u8>>) -> Result<io::Error> {
+    let TimeLimit(limit) = *request.extensions().get().unwrap();
+    let authority = request.uri().authority().unwrap();
+    let mut stream = TcpStream::connect(authority.as_str())?;
+    stream.set_read_timeout(Some(limit))?;
+    let target = request.uri().path_and_query().unwrap();
+    let mut head = Vec::new();
+    write!(head, "{} {target} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", request.method())?;
+    for (name, value) in request.headers() {
+        write!(head, "{name}: {}\r\n", value.to_str().unwrap())?;
+    }
+    if !request.body().is_empty() {
+        write!(head, "content-length: {}\r\n", request.body().len())?;
+    }
+    head.extend_from_slice(b"\r\n");
+    stream.write_all(&head)?;
+    stream.write_all(request.body())?;
+
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    let head = std::str::from_utf8(&bytes[..end]).unwrap();
+    let mut response = Response::builder().status(&head[9..12]);
+    for (name, value) in head.lines().skip(1).filter_map(|line| line.split_once(": ")) {
+        response = response.header(name, value);
+    }
+    Ok(response.body(bytes[end + 4..].to_vec()).unwrap())
+}
+
+#[test]
+fn a_naive_transport_hears_all_that_it_lacks() {
+    let naive = transport_fn(|request| naive(&request));
+    // The server drips faster than the one, and for as long as the other.
+    let limits = quick().time_limit(Duration::from_millis(200)).patience(Duration::from_millis(500));
+    let report = check(&naive, &limits).unwrap();
+    assert_broken(&report, &[Clause::WholeResponse, Clause::BodyLimit, Clause::TimeLimit]);
+    assert_eq!(report.weak_clauses(), [Clause::Delivery, Clause::Reuse], "{report}");
+
+    let text = report.to_string();
+    for line in [
+        "broken: the response comes back whole or not at all (WholeResponse)",
+        "  GET, and the server closes the connection within the body: HTTP 200 OK and 13 bytes",
+        "  a server that sends byte by byte: it took 0.5 s",
+        "weak: requests in a row share a connection (Reuse)",
+        "not applicable: a compressed body",
+    ] {
+        assert!(text.lines().any(|found| found.starts_with(line)), "{line}\n\n{text}");
+    }
+    let panic = catch_unwind(|| report.assert_kept()).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&text));
+}

@@ -1,0 +1,144 @@
+//! What the adapter says of each failure: of what kind it is, whether anything was sent, and nothing of the URI.
+
+use std::error::Error;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::thread;
+use std::time::Duration;
+
+use http::{Request, Response};
+use kinde_users_core::{Delivery, TimeLimit, Transport};
+use kinde_users_fake::contract::Server;
+use kinde_users_ureq::{Kind, UreqError, UreqTransport};
+
+fn ureq() -> UreqTransport {
+    UreqTransport::configured(|config| config.proxy(None))
+}
+
+fn get(origin: &str) -> Request<Vec<u8>> {
+    let mut request = Request::get(format!("{origin}/api/v1/users?email=sally%40example.com"))
+        .header("authorization", "Bearer s3cret")
+        .body(Vec::new())
+        .unwrap();
+    request.extensions_mut().insert(TimeLimit(Duration::from_secs(5)));
+    request
+}
+
+/// The address of a server that hears the beginning of what the first client says, says this, and is done.
+fn saying(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        stream.write_all(answer).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        // Closing before the client does would be a reset, were there anything unread.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    address
+}
+
+/// The address of a server that is no more.
+fn nobody() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// Sends, expects an error, and looks at all that it prints.
+fn fail(transport: &UreqTransport, request: Request<Vec<u8>>) -> UreqError {
+    let error = transport.send(request).unwrap_err();
+    let mut texts = format!("{error:#?}");
+    let mut next: Option<&dyn Error> = Some(&error);
+    while let Some(error) = next {
+        texts.extend([error.to_string(), format!("{error:?}")]);
+        next = error.source();
+    }
+    for part in ["sally", "example.com", "api", "127.0.0.1", "s3cret", "://"] {
+        assert!(!texts.contains(part), "{part} in {texts}");
+    }
+    assert_eq!(transport.delivery(&error), error.delivery());
+    error
+}
+
+fn check(error: &UreqError, kind: Kind, delivery: Delivery) {
+    assert_eq!((error.kind(), error.delivery()), (kind, delivery), "{error}");
+}
+
+#[test]
+fn a_time_limit_is_a_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let short = |scheme: &str| {
+        let mut request = get(&format!("{scheme}://{address}"));
+        request.extensions_mut().insert(TimeLimit(Duration::from_millis(100)));
+        request
+    };
+    // The system accepts connections by itself; nobody answers.
+    check(&fail(&ureq(), short("http")), Kind::Timeout, Delivery::Unknown);
+    check(&fail(&ureq(), short("https")), Kind::Timeout, Delivery::NotSent);
+}
+
+#[test]
+fn where_there_is_no_connection_nothing_was_sent() {
+    let refused = fail(&ureq(), get(&format!("http://{}", nobody())));
+    check(&refused, Kind::Io(ErrorKind::ConnectionRefused), Delivery::NotSent);
+    // A label has 63 characters at most, so nobody need be asked for this name.
+    let no_such_host = fail(&ureq(), get(&format!("http://{}.example.com", "a".repeat(64))));
+    assert_eq!(no_such_host.delivery(), Delivery::NotSent, "{no_such_host}");
+}
+
+#[test]
+fn where_tls_fails_nothing_was_sent() {
+    let not_tls = fail(&ureq(), get(&format!("https://{}", saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"))));
+    check(&not_tls, Kind::Tls, Delivery::NotSent);
+    let cut = fail(&ureq(), get(&format!("https://{}", saying(b""))));
+    assert_eq!(cut.delivery(), Delivery::NotSent, "{cut}");
+}
+
+#[test]
+fn a_proxy_that_is_not_there_is_no_connection_and_its_password_stays_secret() {
+    let proxy = ureq::Proxy::new(&format!("http://sally:s3cret@{}", nobody())).unwrap();
+    let through = UreqTransport::configured(|config| config.proxy(Some(proxy)));
+    let error = fail(&through, get("https://acme.example.com"));
+    assert_eq!(error.delivery(), Delivery::NotSent, "{error}");
+}
+
+#[test]
+fn a_proxy_that_refuses_is_no_connection() {
+    let address = saying(b"HTTP/1.1 407 s3cret\r\ncontent-length: 0\r\n\r\n");
+    let proxy = ureq::Proxy::new(&format!("http://sally:s3cret@{address}")).unwrap();
+    let through = UreqTransport::configured(|config| config.proxy(Some(proxy)));
+    let error = fail(&through, get("https://acme.example.com"));
+    check(&error, Kind::ConnectionFailed, Delivery::NotSent);
+}
+
+#[test]
+fn what_breaks_after_the_request_was_sent_is_unknown() {
+    let cases: [(&'static [u8], Kind); 5] = [
+        (b"", Kind::Io(ErrorKind::UnexpectedEof)),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", Kind::Io(ErrorKind::UnexpectedEof)),
+        (b"sally@example.com s3cret 127.0.0.1\r\n\r\n", Kind::Protocol),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nsally\r\n", Kind::Protocol),
+        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\n\r\nsally", Kind::Protocol),
+    ];
+    for (answer, kind) in cases {
+        let error = fail(&ureq(), get(&format!("http://{}", saying(answer))));
+        check(&error, kind, Delivery::Unknown);
+    }
+}
+
+#[test]
+fn a_long_body_is_too_long() {
+    let server = Server::answering(|_| Response::new(b"sally@example.com".to_vec())).unwrap();
+    let error = fail(&ureq().body_limit(16), get(&server.origin()));
+    check(&error, Kind::BodyTooLong(16), Delivery::Unknown);
+}
+
+#[test]
+fn what_cannot_be_sent_at_all_prints_nothing_either() {
+    for origin in ["", "ftp://acme.example.com"] {
+        fail(&ureq(), get(origin));
+    }
+    let https_only = UreqTransport::configured(|config| config.proxy(None).https_only(true));
+    check(&fail(&https_only, get("http://127.0.0.1:9")), Kind::Other, Delivery::Unknown);
+}
