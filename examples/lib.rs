@@ -12,7 +12,7 @@ mod readme {
             .iter()
             .map(|meta| {
                 let (method, path, scope) = (&meta.method, meta.path.as_str(), meta.scopes.join("`, `"));
-                format!("| `{}` | {method} `{path}` | `{scope}` | {:?} |", meta.name, meta.replay)
+                format!("| `{}` | {method} `{path}` | `{scope}` | `{:?}` |", meta.name, meta.replay)
             })
             .collect();
         let found: Vec<&str> = README.lines().filter(|line| line.contains(" `/api/v1/")).collect();

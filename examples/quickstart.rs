@@ -9,7 +9,10 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use kinde_users::fake::{FakeKinde, NewFakeUser};
-use kinde_users::operations::*;
+use kinde_users::operations::{
+    CreateUser, DeleteUser, DeleteUserSessions, Expand, GetUserData, GetUserPropertyValues, GetUsers,
+    NewIdentity, UpdateUser, UpdateUserProperty,
+};
 use kinde_users::{Client, Clock, Credentials, Domain, Transport, UserId, client, client_over};
 
 fn main() -> ExitCode {
@@ -75,15 +78,10 @@ fn run<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn Erro
 }
 
 fn use_it<T: Transport, C: Clock>(client: &Client<T, C>, id: &UserId) -> Result<(), Box<dyn Error>> {
-    let mut operation = GetUsers::new().page_size(2);
-    for number in 1..=3 {
-        let page = client.send(&operation)?;
+    for (number, page) in client.pages(GetUsers::new().page_size(2)).max_pages(3).enumerate() {
+        let page = page?;
         let names: Vec<&str> = page.users.iter().filter_map(|user| user.first_name.as_deref()).collect();
-        println!("get_users              page {number}: {}", names.join(", "));
-        match page.next_token {
-            Some(token) if !token.as_str().is_empty() => operation = operation.next_token(token),
-            _ => break,
-        }
+        println!("get_users              page {}: {}", number + 1, names.join(", "));
     }
 
     let user = client.send(&GetUserData::new(id).expand(Expand::Identities))?;

@@ -46,7 +46,7 @@ fn answer<O: Operation>(operation: &O, response: Response<Vec<u8>>) {
         Err(error) => {
             assert!(!error.to_string().contains('\n'));
             assert!(!format!("{error:?}").is_empty());
-            if let Error::Decode { error: decode, reply } = &error {
+            if let Error::Decode { error: decode, reply, .. } = &error {
                 assert_eq!(error.effect(), Effect::Happened);
                 assert_eq!(reply.body(), body);
                 assert!(decode.line() >= 1);

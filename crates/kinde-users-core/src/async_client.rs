@@ -109,12 +109,15 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         loop {
             input = match call.advance(clock.now(), input) {
                 Step::Send(request) => match transport.send(request).await {
-                    Ok(response) => Input::Response(response),
+                    Ok(response) => {
+                        failure = None;
+                        Input::Response(response)
+                    }
                     Err(error) => Input::Failed(transport.delivery(failure.insert(error))),
                 },
                 Step::Wait(wait) => {
                     let mut sleep = pin!(clock.sleep_until(wait.until));
-                    let waits = |cx: &mut Context<'_>| self.shared.listen(wait.epoch, || cx.waker().clone());
+                    let mut waits = |cx: &mut Context<'_>| call.listen(wait.epoch, || cx.waker().clone());
                     poll_fn(|cx| if waits(cx) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
                     Input::Woken
                 }
@@ -141,7 +144,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// # }
     /// ```
     pub fn pages<O: Paginated>(&self, operation: O) -> AsyncPages<T, C, O> {
-        AsyncPages { client: self.clone(), walk: Some(Walk::new(operation)), call: None }
+        AsyncPages { client: self.clone(), walk: Walk::new(operation), call: None }
     }
 }
 
@@ -159,36 +162,37 @@ impl<T, C> fmt::Debug for AsyncClient<T, C> {
 
 /// A list that an [`AsyncClient`] goes through: a [`Stream`] of its pages.
 ///
+/// A stream that is kept without being polled keeps its call under way too, and others may wait for the token that it gets.
+/// [`next_page`](Self::next_page) leaves nothing behind.
+///
 /// After an error it ends; [`cursor`](Self::cursor) tells where to go on.
 pub struct AsyncPages<T: AsyncTransport, C, O: Paginated> {
     client: AsyncClient<T, C>,
-    /// `None` while a page is under way: then the call has it.
-    walk: Option<Walk<O>>,
-    call: Option<PageCall<O, T::Error>>,
+    walk: Walk<O>,
+    /// The call of the page that is under way.
+    call: Option<PageCall<T::Error>>,
 }
 
-/// The call that gets a page.
-type PageCall<O, E> = Pin<Box<dyn Future<Output = (Walk<O>, Option<Page<O, E>>)> + Send>>;
-type Page<O, E> = Result<<O as Operation>::Output, CallError<E>>;
+type PageCall<E> = Pin<Box<dyn Future<Output = Result<Reply, CallError<E>>> + Send>>;
 
 impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
     /// Ends after this many pages.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
-        self.walk = self.walk.map(|walk| walk.map_pages(|all| all.max_pages(pages)));
+        self.walk = self.walk.map_pages(|all| all.max_pages(pages));
         self
     }
 
     /// Begins at a page whose cursor was kept.
     #[must_use]
     pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
-        self.walk = self.walk.map(|walk| walk.map_pages(|all| all.resume_from(cursor)));
+        self.walk = self.walk.map_pages(|all| all.resume_from(cursor));
         self
     }
 
-    /// The cursor of the page that comes next; `None` for the first one, after the last one, and while a page is under way.
+    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
     pub fn cursor(&self) -> Option<&Cursor> {
-        self.walk.as_ref()?.pages.cursor()
+        self.walk.pages.cursor()
     }
 }
 
@@ -199,9 +203,10 @@ where
     O: Paginated + Send + Sync + 'static,
     O::Output: Send,
 {
-    /// The next page. A future that was dropped loses none: the next one goes on with it.
+    /// The next page. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
     pub async fn next_page(&mut self) -> Option<Result<O::Output, CallError<T::Error>>> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+        let guard = CancelOnDrop(self);
+        poll_fn(|cx| Pin::new(&mut *guard.0).poll_next(cx)).await
     }
 
     /// The items of all pages.
@@ -220,22 +225,30 @@ where
     type Item = Result<O::Output, CallError<T::Error>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(mut walk) = self.walk.take() {
-            let client = self.client.clone();
-            self.call = Some(Box::pin(async move {
-                let now = client.shared.clock.now();
-                let Some((operation, options)) = walk.next_call(client.options, now) else {
-                    return (walk, None);
-                };
-                let result = client.with_options(options).reply(&operation).await;
-                let page = walk.called(result);
-                (walk, Some(page))
-            }));
+        let this = &mut *self;
+        if this.call.is_none() {
+            let now = this.client.shared.clock.now();
+            let (operation, options) = match this.walk.next_call(this.client.options, now) {
+                Ok(Some(next)) => next,
+                Ok(None) => return Poll::Ready(None),
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            };
+            let client = this.client.with_options(options);
+            this.call = Some(Box::pin(async move { client.reply(&operation).await }));
         }
-        let Some(call) = &mut self.call else { return Poll::Ready(None) };
-        let (walk, page) = ready!(call.as_mut().poll(cx));
-        (self.walk, self.call) = (Some(walk), None);
-        Poll::Ready(page)
+        let Some(call) = &mut this.call else { return Poll::Ready(None) };
+        let result = ready!(call.as_mut().poll(cx));
+        this.call = None;
+        Poll::Ready(Some(this.walk.called(result)))
+    }
+}
+
+/// Leaves no call under way that nobody polls.
+struct CancelOnDrop<'a, T: AsyncTransport, C, O: Paginated>(&'a mut AsyncPages<T, C, O>);
+
+impl<T: AsyncTransport, C, O: Paginated> Drop for CancelOnDrop<'_, T, C, O> {
+    fn drop(&mut self) {
+        self.0.call = None;
     }
 }
 
@@ -243,10 +256,7 @@ impl<T: AsyncTransport, C, O: Paginated> Unpin for AsyncPages<T, C, O> {}
 
 impl<T: AsyncTransport, C, O: Paginated> fmt::Debug for AsyncPages<T, C, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.walk {
-            Some(walk) => walk.pages.fmt(f),
-            None => write!(f, "Pages({}, one under way)", O::META.name),
-        }
+        self.walk.pages.fmt(f)
     }
 }
 
@@ -263,9 +273,15 @@ where
     O: Paginated + Send + Sync + 'static,
     O::Output: Send,
 {
-    /// The next item.
+    /// The next item. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
     pub async fn next_item(&mut self) -> Option<Result<O::Item, CallError<T::Error>>> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+        while self.items.len() == 0 {
+            match self.pages.next_page().await? {
+                Ok(page) => self.items = O::items(page).into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        self.items.next().map(Ok)
     }
 }
 

@@ -4,6 +4,7 @@
 
 extern crate std;
 
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
@@ -75,6 +76,9 @@ impl<T: Transport, C: Clock> Client<T, C> {
     }
 
     /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, to take its token out.
+    ///
+    /// All calls wait for the end of `with`, so it must not make one itself, which would wait for ever. Another tenant in its place
+    /// gets no calls: they end with [`Problem::OtherTenant`](crate::Problem::OtherTenant).
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(with)
     }
@@ -109,11 +113,14 @@ impl<T: Transport, C: Clock> Client<T, C> {
         loop {
             input = match call.advance(clock.now(), input) {
                 Step::Send(request) => match transport.send(request) {
-                    Ok(response) => Input::Response(response),
+                    Ok(response) => {
+                        failure = None;
+                        Input::Response(response)
+                    }
                     Err(error) => Input::Failed(transport.delivery(failure.insert(error))),
                 },
                 Step::Wait(wait) => {
-                    if self.shared.listen(wait.epoch, || clock.waker()) {
+                    if call.listen(wait.epoch, || clock.waker()) {
                         clock.wait_until(wait.until);
                     }
                     Input::Woken
@@ -198,9 +205,14 @@ impl<T: Transport, C: Clock, O: Paginated> Iterator for ClientPages<'_, T, C, O>
 
     fn next(&mut self) -> Option<Self::Item> {
         let Client { shared, options } = self.client;
-        let (operation, options) = self.walk.next_call(*options, shared.clock.now())?;
-        let result = self.client.with_options(options).reply(&operation);
-        Some(self.walk.called(result))
+        match self.walk.next_call(*options, shared.clock.now()) {
+            Ok(Some((operation, options))) => {
+                let result = self.client.with_options(options).reply(&operation);
+                Some(self.walk.called(result))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(error.into())),
+        }
     }
 }
 
@@ -220,14 +232,21 @@ pub(crate) struct Shared<T, C> {
 
 struct State {
     tenant: Tenant,
-    /// Who waits for the tenant's epoch to move.
-    wakers: Vec<Waker>,
+    /// Who waits for the tenant's epoch to move, by the number of the call.
+    wakers: BTreeMap<u64, Waker>,
+    /// How many calls there were.
+    calls: u64,
 }
 
 impl<T, C> Shared<T, C> {
     pub(crate) fn new(tenant: Tenant, transport: T, clock: C) -> Self {
         let domain = tenant.domain().clone();
-        Self { transport, clock, domain, state: Mutex::new(State { tenant, wakers: Vec::new() }) }
+        Self {
+            transport,
+            clock,
+            domain,
+            state: Mutex::new(State { tenant, wakers: BTreeMap::new(), calls: 0 }),
+        }
     }
 
     /// Begins a call. Its request is written outside of the lock.
@@ -238,7 +257,12 @@ impl<T, C> Shared<T, C> {
     ) -> Result<Call<'_, T, C>, BuildError> {
         let exchange = Exchange::of(operation, &self.domain, options)?;
         let span = CallSpan::new(exchange.operation());
-        Ok(Call { shared: self, exchange, span, ended: false })
+        let number = {
+            let mut state = self.lock();
+            state.calls = state.calls.wrapping_add(1);
+            state.calls
+        };
+        Ok(Call { shared: self, exchange, number, listens: false, span, ended: false })
     }
 
     /// Works on the tenant, and then wakes those who wait for its epoch to move, if it has.
@@ -247,21 +271,10 @@ impl<T, C> Shared<T, C> {
         let epoch = state.tenant.epoch();
         let result = with(&mut state.tenant);
         let moved = state.tenant.epoch() != epoch;
-        let wakers = if moved { mem::take(&mut state.wakers) } else { Vec::new() };
+        let wakers = if moved { mem::take(&mut state.wakers) } else { BTreeMap::new() };
         drop(state);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_values().for_each(Waker::wake);
         result
-    }
-
-    /// Has `waker` woken when the epoch is no longer `epoch`; `false` if it is so already, and there is nothing to wait for.
-    pub(crate) fn listen(&self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
-        let Some(epoch) = epoch else { return true };
-        let mut state = self.lock();
-        let waits = state.tenant.epoch() == epoch;
-        if waits {
-            state.wakers.push(waker());
-        }
-        waits
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -274,6 +287,9 @@ impl<T, C> Shared<T, C> {
 pub(crate) struct Call<'a, T, C> {
     shared: &'a Shared<T, C>,
     exchange: Exchange,
+    number: u64,
+    /// Whether it may have a waker.
+    listens: bool,
     span: CallSpan,
     ended: bool,
 }
@@ -281,6 +297,9 @@ pub(crate) struct Call<'a, T, C> {
 impl<T, C> Call<'_, T, C> {
     pub(crate) fn advance(&mut self, now: Instant, input: Input) -> Step {
         self.span.input(&input);
+        if mem::take(&mut self.listens) {
+            self.shared.lock().wakers.remove(&self.number);
+        }
         let step = self.shared.with_tenant(|tenant| self.exchange.advance(tenant, now, input));
         self.span.step(self.exchange.attempts(), now, &step);
         self.ended = matches!(step, Step::Done(_));
@@ -288,10 +307,28 @@ impl<T, C> Call<'_, T, C> {
     }
 }
 
+impl<T, C> Call<'_, T, C> {
+    /// Has `waker` woken when the epoch is no longer `epoch`; `false` if it is so already, and there is nothing to wait for. A call
+    /// has one waker, the last one.
+    pub(crate) fn listen(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
+        let Some(epoch) = epoch else { return true };
+        let mut state = self.shared.lock();
+        let waits = state.tenant.epoch() == epoch;
+        if waits {
+            self.listens = true;
+            state.wakers.insert(self.number, waker());
+        }
+        waits
+    }
+}
+
 impl<T, C> Drop for Call<'_, T, C> {
     fn drop(&mut self) {
         if !self.ended {
             self.shared.with_tenant(|tenant| self.exchange.cancel(tenant));
+        }
+        if self.listens {
+            self.shared.lock().wakers.remove(&self.number);
         }
     }
 }

@@ -45,6 +45,7 @@ pub enum Error {
     /// The service answered with something else than success.
     Api(Box<ApiError>),
     /// The service answered with success, in a form that cannot be read.
+    #[non_exhaustive]
     Decode {
         /// What is wrong, and where.
         error: Box<DecodeError>,
@@ -58,6 +59,7 @@ pub enum Error {
     /// The request left, and no reply came: a time-out, a reset, a reply that was cut off.
     UnknownOutcome(&'static Meta),
     /// What was tried did not help: attempts, retry budget or deadline are spent.
+    #[non_exhaustive]
     Exhausted {
         /// How many attempts there were.
         attempts: u32,
@@ -66,8 +68,9 @@ pub enum Error {
         /// What came of the last one.
         last: Box<Error>,
     },
-    /// The deadline passed, or would pass, before there was anything to show: the call waited for a token, for the reset of
-    /// a 429 or for its turn.
+    /// The call would not end before its deadline, and there is nothing to show: it waited for a token, for the reset of a 429
+    /// that another call met, or for its turn.
+    #[non_exhaustive]
     Deadline {
         /// The operation.
         operation: &'static Meta,
@@ -77,6 +80,7 @@ pub enum Error {
     /// The service gave a cursor of a list that it had given before: the list would never end.
     CursorLoop(&'static Meta),
     /// The exchange was driven on after its end.
+    #[non_exhaustive]
     Finished {
         /// The operation that had ended.
         operation: &'static Meta,
@@ -125,13 +129,17 @@ impl Error {
         }
     }
 
-    /// Whether a DELETE met 404 or 410 after an earlier attempt may have been carried out: what was to be deleted is
-    /// gone, most likely by this very call.
+    /// Whether a DELETE met 404, 410, or Kinde's 400 `USER_INVALID`, after an earlier attempt may have been carried out: what
+    /// was to be deleted is gone, most likely by this very call.
     pub fn is_already_gone(&self) -> bool {
         self.as_api().is_some_and(|error| {
             error.effect != Effect::No
                 && error.reply.operation().method == Method::DELETE
-                && matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::GONE)
+                && match error.status() {
+                    StatusCode::NOT_FOUND | StatusCode::GONE => true,
+                    StatusCode::BAD_REQUEST => error.has_code("USER_INVALID"),
+                    _ => false,
+                }
         })
     }
 }
@@ -154,7 +162,9 @@ impl fmt::Display for Error {
                     if *attempts == 1 { "" } else { "s" }
                 )
             }
-            Self::Deadline { operation, .. } => write!(f, "{}: the deadline passed", operation.name),
+            Self::Deadline { operation, .. } => {
+                write!(f, "{}: it would not end before its deadline", operation.name)
+            }
             Self::CursorLoop(meta) => write!(f, "{}: the service repeated a cursor", meta.name),
             Self::Finished { operation, .. } => write!(f, "{}: driven on after its end", operation.name),
         }
@@ -245,6 +255,8 @@ pub enum Problem {
     NotAHeader,
     /// The whole is no URI: a domain that no HTTP stack takes.
     NotAUri,
+    /// The request was written for another tenant than the one that it is to be sent with.
+    OtherTenant,
     /// The operation's code wrote it out of the order of its path template, or not at all.
     Misplaced,
 }
@@ -261,6 +273,7 @@ impl fmt::Display for Problem {
             Self::NotJson => f.write_str("must have a JSON form"),
             Self::NotAHeader => f.write_str("must hold visible ASCII characters only"),
             Self::NotAUri => f.write_str("must form a URI"),
+            Self::OtherTenant => f.write_str("is another one than the request was written for"),
             Self::Misplaced => f.write_str("is not where the path template has it"),
         }
     }
@@ -276,6 +289,9 @@ pub struct ApiError {
 }
 
 impl ApiError {
+    /// How many errors are shown of a reply that has many.
+    const MOST_SHOWN: usize = 4;
+
     /// Reads an error reply. `effect` is what the call's attempts had come to, with this reply.
     pub(crate) fn new(reply: Reply, effect: Effect) -> Self {
         #[derive(Deserialize)]
@@ -360,8 +376,11 @@ fn request_ids(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)
 impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: HTTP {}", self.operation().name, self.status().as_u16())?;
-        for (index, error) in self.errors().iter().enumerate() {
+        for (index, error) in self.errors().iter().take(Self::MOST_SHOWN).enumerate() {
             write!(f, "{} {error}", if index == 0 { ":" } else { ";" })?;
+        }
+        if let Some(more @ 1..) = self.errors().len().checked_sub(Self::MOST_SHOWN) {
+            write!(f, "; and {more} more")?;
         }
         for (index, scope) in self.missing_scopes().iter().enumerate() {
             write!(f, "{}{scope}", if index == 0 { " (needs scope " } else { ", " })?;
@@ -380,7 +399,7 @@ impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiError")
             .field("reply", &self.reply)
-            .field("errors", &self.errors())
+            .field("errors", &self.errors().iter().take(Self::MOST_SHOWN).collect::<Vec<_>>())
             .field("effect", &self.effect)
             .finish()
     }
@@ -488,6 +507,8 @@ pub enum DecodeCategory {
     Data,
     /// The body ends too early, or is empty.
     Eof,
+    /// The status is none of success, so that the body is another one.
+    NotSuccess,
 }
 
 impl fmt::Display for DecodeError {
@@ -497,6 +518,7 @@ impl fmt::Display for DecodeError {
             DecodeCategory::Syntax => "the reply is not JSON",
             DecodeCategory::Data => "the reply does not fit its type",
             DecodeCategory::Eof => "the reply ends too early",
+            DecodeCategory::NotSuccess => "the reply is no success",
         })?;
         if !self.path.is_empty() {
             write!(f, " at {}", self.path)?;
@@ -527,6 +549,7 @@ impl AuthError {
 #[non_exhaustive]
 pub enum AuthProblem {
     /// The token endpoint refused: wrong credentials, an audience or scope that is not allowed.
+    #[non_exhaustive]
     Refused {
         /// The HTTP status.
         status: u16,
@@ -539,6 +562,7 @@ pub enum AuthProblem {
     /// The token endpoint said success, and gave no token that could be sent.
     Malformed,
     /// The token endpoint could not answer: 408, 429, 5xx, a redirect.
+    #[non_exhaustive]
     Unavailable {
         /// The HTTP status.
         status: u16,

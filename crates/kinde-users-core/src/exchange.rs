@@ -8,9 +8,9 @@ use core::time::Duration;
 use http::{Request, Response, StatusCode};
 
 use crate::domain::Domain;
-use crate::error::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error};
+use crate::error::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error, Problem};
 use crate::operation::{Meta, Operation};
-use crate::reply::Reply;
+use crate::reply::{Reply, effect_of};
 use crate::request::Prepared;
 use crate::retry::{Outcome, RetryPolicy, Verdict, reset_delay};
 use crate::tenant::{Tenant, TokenStep};
@@ -58,7 +58,7 @@ pub struct Wait {
 }
 
 /// How long one attempt may take, from the first byte sent to the last byte received: in the extensions of each request
-/// that an exchange sends. Transports honour it.
+/// that an exchange sends. Transports honour it. For a token request it is 30 seconds or what is left to the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeLimit(pub Duration);
 
@@ -181,6 +181,8 @@ pub struct Exchange {
     attempts: u32,
     effect: Effect,
     reauthenticated: bool,
+    /// The next send is part of an attempt that was counted: the token was refused.
+    resends: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -232,6 +234,7 @@ impl Exchange {
             attempts: 0,
             effect: Effect::No,
             reauthenticated: false,
+            resends: false,
         })
     }
 
@@ -298,6 +301,11 @@ impl Exchange {
 
     /// Does the next thing on the way to sending: waits for what has to be waited for, gets a token, or sends.
     fn proceed(&mut self, tenant: &mut Tenant, now: Instant, has_slot: bool) -> Step {
+        if !self.prepared.is_for(tenant.domain()) {
+            // That tenant's token is not for this host.
+            let name = self.prepared.meta.name;
+            return self.end(Err(BuildError::new(name, "tenant", Problem::OtherTenant).into()));
+        }
         if now >= self.deadline {
             return self.out_of_time();
         }
@@ -311,27 +319,35 @@ impl Exchange {
                 self.phase = Phase::Waiting(until.min(self.deadline), reason);
                 Self::wait_for(until.min(self.deadline), reason)
             }
-            TokenStep::Fail(problem) => self.no_token(tenant, now, problem),
+            TokenStep::Fail(problem) => {
+                let error = self.auth_error(problem);
+                self.end(Err(error))
+            }
             TokenStep::Fetch(request, lease) => {
                 self.phase = Phase::AwaitingToken { lease };
-                self.send(request, now, Tenant::TOKEN_LIMIT)
+                // While a token lasts, this call is to have time left to go on with it.
+                let left = self.deadline.saturating_since(now);
+                let left = if tenant.token(now).is_some() { left / 2 } else { left };
+                Self::send(request, Tenant::TOKEN_LIMIT.min(left))
             }
             TokenStep::Use(token, generation) => {
-                let slot = if has_slot { now } else { tenant.take_slot(now, self.deadline) };
+                let slot =
+                    if has_slot { tenant.after_last_send(now) } else { tenant.take_slot(now, self.deadline) };
                 if now < slot {
                     return self.wait(tenant, now, slot, Reason::Slot);
                 }
+                tenant.sends(now);
                 self.seen = generation;
-                self.attempts = self.attempts.saturating_add(1);
+                self.attempts = self.attempts.saturating_add(u32::from(!self.resends));
+                self.resends = false;
                 self.phase = Phase::AwaitingReply;
-                self.send(self.prepared.attempt(&token), now, Duration::MAX)
+                let left = self.deadline.saturating_since(now);
+                Self::send(self.prepared.attempt(&token), self.options.attempt_limit.min(left))
             }
         }
     }
 
-    fn send(&self, mut request: Request<Vec<u8>>, now: Instant, limit: Duration) -> Step {
-        let left = self.deadline.saturating_since(now);
-        let limit = limit.min(self.options.attempt_limit).min(left);
+    fn send(mut request: Request<Vec<u8>>, limit: Duration) -> Step {
         request.extensions_mut().insert(TimeLimit(limit));
         Step::Send(request)
     }
@@ -392,7 +408,7 @@ impl Exchange {
         lease: u64,
         delivery: Delivery,
     ) -> Step {
-        if now >= self.deadline {
+        if now >= self.deadline && tenant.token(now).is_none() {
             // It had less time than the others have: that is no news of the endpoint.
             tenant.end_lease(lease);
             return self.out_of_time();
@@ -408,9 +424,14 @@ impl Exchange {
         problem: AuthProblem,
         reset: Option<Duration>,
     ) -> Step {
-        let backoff = tenant.jitter.up_to(self.options.retry.backoff_after(tenant.failures()));
+        // For all calls, so not by this call's own policy.
+        let backoff = tenant.jitter.up_to(RetryPolicy::new().backoff_after(tenant.failures()));
         let delay = backoff.max(asked_for(reset));
-        tenant.token_failed(lease, problem.clone(), now, delay);
+        let counts = tenant.token_failed(lease, problem.clone(), now, delay);
+        if !counts && problem.is_final() {
+            // It was refused with credentials that were replaced since, or to a lease that has passed to another call.
+            return self.proceed(tenant, now, false);
+        }
         self.no_token(tenant, now, problem)
     }
 
@@ -421,8 +442,7 @@ impl Exchange {
             return self.proceed(tenant, now, false);
         }
         let is_final = problem.is_final();
-        let error =
-            Error::Auth(Box::new(AuthError { operation: self.prepared.meta, problem, effect: self.effect }));
+        let error = self.auth_error(problem);
         if is_final {
             return self.end(Err(error));
         }
@@ -432,6 +452,10 @@ impl Exchange {
         }
         self.last = Some(error);
         self.proceed(tenant, now, false)
+    }
+
+    fn auth_error(&self, problem: AuthProblem) -> Error {
+        Error::Auth(Box::new(AuthError { operation: self.prepared.meta, problem, effect: self.effect }))
     }
 
     fn answered(&mut self, tenant: &mut Tenant, now: Instant, response: Response<Vec<u8>>) -> Step {
@@ -472,20 +496,27 @@ impl Exchange {
         let mut again = now.saturating_add(backoff.max(asked_for(reset)));
         let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
         if throttled {
-            tenant.close_gate(again);
-            // Those who wait for the gate do not leave all at once.
-            again = self.spread(tenant, again);
+            // For all calls, so by what the service asks for and not by this call's own patience.
+            let opens =
+                now.saturating_add(reset.map_or(Tenant::UNTOLD_RESET, |reset| asked_for(Some(reset))));
+            tenant.close_gate(opens);
+            again = again.max(self.spread(tenant, opens));
         }
         match policy.verdict(self.prepared.meta.replay, outcome) {
-            Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen) => {
+            Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen, now) => {
                 self.reauthenticated = true;
-                // The resend is part of this attempt.
-                self.attempts = self.attempts.saturating_sub(1);
+                self.resends = true;
                 self.last = Some(error);
                 self.proceed(tenant, now, false)
             }
-            Verdict::Reauthenticate | Verdict::End => self.end(Err(error)),
-            Verdict::Retry if self.is_spent() => self.exhausted(error),
+            Verdict::Reauthenticate => {
+                if self.reauthenticated {
+                    tenant.fresh_token_refused(now);
+                }
+                self.end(Err(error))
+            }
+            Verdict::End => self.end(Err(error)),
+            Verdict::Retry if self.is_spent() || again >= self.deadline => self.exhausted(error),
             // The gate keeps everyone waiting, so that there is nothing to save.
             Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
             Verdict::Retry => {
@@ -495,9 +526,11 @@ impl Exchange {
         }
     }
 
-    /// An instant at or a little after `opens`.
+    /// An instant at or a little after `opens`, so that those who wait for it do not leave all at once; not so late as to miss
+    /// the deadline.
     fn spread(&self, tenant: &mut Tenant, opens: Instant) -> Instant {
-        opens.saturating_add(tenant.jitter.up_to(self.options.retry.backoff_after(2)))
+        let left = self.deadline.saturating_since(opens);
+        opens.saturating_add(tenant.jitter.up_to(Tenant::SPREAD.min(left / 2)))
     }
 
     fn is_spent(&self) -> bool {
@@ -526,17 +559,6 @@ impl Exchange {
 /// What the server asks to wait, within reason.
 fn asked_for(reset: Option<Duration>) -> Duration {
     reset.unwrap_or_default().min(Tenant::LONGEST_RESET)
-}
-
-/// What a reply with this status says about the operation: 4xx refuses it, and all but 2xx leaves it open.
-fn effect_of(status: StatusCode) -> Effect {
-    if status.is_success() {
-        Effect::Happened
-    } else if status.is_client_error() {
-        Effect::No
-    } else {
-        Effect::Possible
-    }
 }
 
 impl fmt::Debug for Exchange {

@@ -49,8 +49,9 @@ string_id! {
     ClientId
 }
 string_id! {
-    /// Where a list goes on: an opaque text of the service's, to be given back as it came.
-    Cursor
+    /// Where a list goes on: an opaque text of the service's, to be given back as it came. `Debug` does not show it, as nobody
+    /// knows what is encoded in it.
+    Cursor, hidden if |_| true
 }
 
 #[cfg(test)]

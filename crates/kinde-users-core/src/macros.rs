@@ -3,6 +3,9 @@
 /// Defines a string newtype that names something of Kinde's.
 macro_rules! string_id {
     ($(#[$meta:meta])* $name:ident) => {
+        string_id!($(#[$meta])* $name, hidden if crate::text::looks_like_an_address);
+    };
+    ($(#[$meta:meta])* $name:ident, hidden if $hidden:expr) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
@@ -70,10 +73,10 @@ macro_rules! string_id {
         }
 
         impl core::fmt::Debug for $name {
-            /// The text, unless it holds an `@` or a long number without letters: an e-mail address or phone number
-            /// that was used for an id by mistake does not get into a log.
+            /// The text, unless it may be an e-mail address or phone number that was used for an id by mistake.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                if crate::text::looks_like_an_address(&self.0) {
+                let is_hidden: fn(&str) -> bool = $hidden;
+                if is_hidden(&self.0) {
                     crate::text::write_hidden(f, stringify!($name), self.0.len())
                 } else {
                     write!(f, concat!(stringify!($name), "({:?})"), self.0)

@@ -30,14 +30,13 @@ use crate::request::RequestWriter;
 /// }
 ///
 /// impl Operation for SearchUsers<'_> {
-///     const META: Meta = Meta {
-///         name: "search_users",
-///         method: Method::GET,
-///         path: PathTemplate::new("/api/v1/search/users"),
-///         scopes: &["read:users"],
-///         success: 200,
-///         replay: Replay::Safe,
-///     };
+///     const META: Meta = Meta::new(
+///         "search_users",
+///         Method::GET,
+///         PathTemplate::new("/api/v1/search/users"),
+///         &["read:users"],
+///         Replay::Safe,
+///     );
 ///     type Output = Found;
 ///
 ///     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
@@ -72,6 +71,7 @@ impl<O: Operation> MetaRef for O {
 
 /// Everything about an operation that does not depend on its arguments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Meta {
     /// The operation's name, as in Kinde's documentation (`get_users`).
     pub name: &'static str,
@@ -85,6 +85,19 @@ pub struct Meta {
     pub success: u16,
     /// What sending it twice does.
     pub replay: Replay,
+}
+
+impl Meta {
+    /// An operation that answers 200, for constants.
+    pub const fn new(
+        name: &'static str,
+        method: Method,
+        path: PathTemplate,
+        scopes: &'static [&'static str],
+        replay: Replay,
+    ) -> Self {
+        Self { name, method, path, scopes, success: 200, replay }
+    }
 }
 
 /// What sending an operation a second time does, where nobody knows whether the first one arrived.

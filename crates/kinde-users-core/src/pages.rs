@@ -28,6 +28,11 @@ pub trait Paginated: Operation + Clone {
 
     /// The items of a page.
     fn items(page: Self::Output) -> Vec<Self::Item>;
+
+    /// The cursor of the page that this operation asks for, if it is not the first one.
+    fn cursor(&self) -> Option<Cursor> {
+        None
+    }
 }
 
 /// A walk through the pages of a list, with no I/O: which operation comes next, given what came.
@@ -41,9 +46,9 @@ pub trait Paginated: Operation + Clone {
 /// # }
 ///
 /// let mut pages = Pages::new(GetUsers::new().page_size(500));
-/// while let Some(operation) = pages.next_operation() {
+/// while let Some(operation) = pages.next_operation()? {
 ///     let page = call(&operation);
-///     pages.received(&page)?;
+///     pages.received(&page);
 ///     // To go on another day: `pages.cursor()`, and `Pages::resume_from`.
 /// }
 /// # Ok::<(), Error>(())
@@ -63,6 +68,8 @@ pub struct Pages<O: Paginated> {
 enum Next {
     First,
     At(Cursor),
+    /// The service says that this page comes next, which came already.
+    Again(Cursor),
     /// There is no more.
     End,
     /// There is more, and nobody goes on: the page at the cursor failed, or enough pages came.
@@ -72,7 +79,8 @@ enum Next {
 impl<O: Paginated> Pages<O> {
     /// From the page that `operation` asks for.
     pub fn new(operation: O) -> Self {
-        Self { operation, next: Next::First, seen: BTreeSet::new(), left: u64::MAX }
+        let next = operation.cursor().map_or(Next::First, Next::At);
+        Self { operation, next, seen: BTreeSet::new(), left: u64::MAX }
     }
 
     /// Ends after this many pages.
@@ -93,7 +101,7 @@ impl<O: Paginated> Pages<O> {
     /// The cursor of the page that comes next; `None` for the first one, and after the last one.
     pub fn cursor(&self) -> Option<&Cursor> {
         match &self.next {
-            Next::At(cursor) | Next::Stopped(Some(cursor)) => Some(cursor),
+            Next::At(cursor) | Next::Again(cursor) | Next::Stopped(Some(cursor)) => Some(cursor),
             Next::First | Next::End | Next::Stopped(None) => None,
         }
     }
@@ -105,40 +113,44 @@ impl<O: Paginated> Pages<O> {
 
     /// The operation that gets the next page; `None` if there is none to get. Until [`received`](Self::received) is told of
     /// its page, it is the same one.
-    pub fn next_operation(&mut self) -> Option<O> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CursorLoop`], once, if the service says that a page comes next which came already.
+    pub fn next_operation(&mut self) -> Result<Option<O>, Error> {
         if self.left == 0 {
             self.stop();
         }
-        if let Next::At(cursor) = &self.next {
-            self.seen.insert(cursor.clone());
+        match &self.next {
+            Next::Again(_) => {
+                self.stop();
+                return Err(Error::CursorLoop(O::META_REF));
+            }
+            Next::At(cursor) => {
+                self.seen.insert(cursor.clone());
+            }
+            Next::First | Next::End | Next::Stopped(_) => {}
         }
-        self.operation()
+        Ok(self.operation())
     }
 
     fn operation(&self) -> Option<O> {
         match &self.next {
             Next::First => Some(self.operation.clone()),
             Next::At(cursor) => Some(self.operation.clone().at(cursor.clone())),
-            Next::End | Next::Stopped(_) => None,
+            Next::Again(_) | Next::End | Next::Stopped(_) => None,
         }
     }
 
     /// Takes in the page that came.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CursorLoop`] if the service gives a cursor that was there before. The page itself is good.
-    pub fn received(&mut self, page: &O::Output) -> Result<(), Error> {
+    pub fn received(&mut self, page: &O::Output) {
+        let Some(operation) = self.operation() else { return };
         self.left = self.left.saturating_sub(1);
-        match self.operation().and_then(|operation| operation.next(page)) {
-            None => self.next = Next::End,
-            Some(cursor) if cursor.as_str().is_empty() || self.seen.contains(&cursor) => {
-                self.next = Next::Stopped(None);
-                return Err(Error::CursorLoop(O::META_REF));
-            }
-            Some(cursor) => self.next = Next::At(cursor),
-        }
-        Ok(())
+        self.next = match operation.next(page) {
+            None => Next::End,
+            Some(cursor) if cursor.as_str().is_empty() || self.seen.contains(&cursor) => Next::Again(cursor),
+            Some(cursor) => Next::At(cursor),
+        };
     }
 
     /// Ends here. [`cursor`](Self::cursor) still tells where to go on.
@@ -173,9 +185,13 @@ impl<O: Paginated> Walk<O> {
     }
 
     /// The next call, if there is one.
-    pub(crate) fn next_call(&mut self, options: CallOptions, now: Instant) -> Option<(O, CallOptions)> {
+    pub(crate) fn next_call(
+        &mut self,
+        options: CallOptions,
+        now: Instant,
+    ) -> Result<Option<(O, CallOptions)>, Error> {
         let operation = self.pages.next_operation()?;
-        Some((operation, options.for_page(now, &mut self.until)))
+        Ok(operation.map(|operation| (operation, options.for_page(now, &mut self.until))))
     }
 
     /// What the call came to.
@@ -183,11 +199,11 @@ impl<O: Paginated> Walk<O> {
         &mut self,
         result: Result<Reply, CallError<E>>,
     ) -> Result<O::Output, CallError<E>> {
-        let read = || {
-            let page = result?.into_output::<O>()?;
-            self.pages.received(&page)?;
-            Ok(page)
-        };
-        read().inspect_err(|_| self.pages.stop())
+        let page = result.and_then(|reply| reply.into_output::<O>().map_err(CallError::from));
+        match &page {
+            Ok(page) => self.pages.received(page),
+            Err(_) => self.pages.stop(),
+        }
+        page
     }
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use crate::error::{DecodeCategory, DecodeError, Error};
+use crate::error::{ApiError, DecodeCategory, DecodeError, Effect, Error};
 use crate::operation::{Meta, MetaRef, Operation};
 
 /// A reply to an operation: status, headers and body as they came.
@@ -92,16 +92,35 @@ impl Reply {
         self.body
     }
 
-    /// Reads the body as what operation `O` answers.
+    /// This reply if it is a success, and otherwise the error that it is. Replies of an [`Exchange`](crate::Exchange) and of
+    /// clients are successes already.
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] says where it does not fit.
+    /// [`Error::Api`].
+    pub fn into_result(self) -> Result<Self, Error> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        let effect = effect_of(self.status);
+        Err(Error::Api(Box::new(ApiError::new(self, effect))))
+    }
+
+    /// Reads the body as what operation `O` answers on success.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] says where it does not fit, or that the status is none of success
+    /// ([`DecodeCategory::NotSuccess`]).
     pub fn parse<O: Operation>(&self) -> Result<O::Output, DecodeError> {
+        if !self.status.is_success() {
+            let category = DecodeCategory::NotSuccess;
+            return Err(DecodeError { path: Box::default(), line: 1, column: 0, category });
+        }
         self.parse_as()
     }
 
-    /// Reads the body as any type, which may borrow from it. An empty body is read as `null`.
+    /// Reads the body, whatever the status, as any type, which may borrow from it. An empty body is read as `null`.
     ///
     /// # Errors
     ///
@@ -116,7 +135,7 @@ impl Reply {
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`].
+    /// [`Error::Decode`], or [`Error::Api`] if the status is none of success.
     pub fn into_output<O: Operation>(self) -> Result<O::Output, Error> {
         self.into_parsed()
     }
@@ -125,9 +144,10 @@ impl Reply {
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`].
+    /// As [`into_output`](Self::into_output).
     pub fn into_parsed<T: DeserializeOwned>(self) -> Result<T, Error> {
-        self.parse_as().map_err(|error| Error::Decode { error: Box::new(error), reply: Box::new(self) })
+        let reply = self.into_result()?;
+        reply.parse_as().map_err(|error| Error::Decode { error: Box::new(error), reply: Box::new(reply) })
     }
 
     /// The paths of the fields that the body has and operation `O`'s type does not: what the service added since.
@@ -181,6 +201,17 @@ impl fmt::Debug for Reply {
             self.headers.len(),
             self.body.len()
         )
+    }
+}
+
+/// What a reply with this status says about the operation: 4xx refuses it, and all but 2xx leaves it open.
+pub(crate) fn effect_of(status: StatusCode) -> Effect {
+    if status.is_success() {
+        Effect::Happened
+    } else if status.is_client_error() {
+        Effect::No
+    } else {
+        Effect::Possible
     }
 }
 
@@ -298,6 +329,23 @@ mod tests {
         assert!(reply::<DeleteUser>("null").parse::<DeleteUser>().is_ok());
         assert!(reply::<GetUserData>("null").parse::<GetUserData>().is_err());
         assert_eq!(reply::<DeleteUser>("").unknown_fields::<DeleteUser>().unwrap(), vec![""; 0]);
+    }
+
+    #[test]
+    fn an_error_s_body_is_not_taken_for_a_success() {
+        let refused = || {
+            let mut response = Response::new(b"{\"users\":[]}".to_vec());
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            Reply::new::<GetUsers>(response)
+        };
+        let error = refused().parse::<GetUsers>().unwrap_err();
+        assert_eq!(error.category(), DecodeCategory::NotSuccess);
+        let error = refused().into_output::<GetUsers>().unwrap_err();
+        assert_eq!(
+            (error.effect(), error.as_api().unwrap().status()),
+            (Effect::No, StatusCode::UNAUTHORIZED)
+        );
+        assert!(refused().into_result().is_err());
     }
 
     #[test]

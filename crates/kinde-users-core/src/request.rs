@@ -57,6 +57,8 @@ pub struct RequestWriter<'a> {
     /// What of the path template is not written yet.
     template: &'static str,
     has_query: bool,
+    /// A path argument that was not written before the query.
+    missing: Option<&'static str>,
     body: Option<Vec<u8>>,
 }
 
@@ -174,6 +176,7 @@ impl RequestWriter<'_> {
     }
 
     fn finish_path(&mut self) {
+        self.missing = self.missing.or(next_place(self.template).map(|(_, name, _)| name));
         self.target.push_str(self.template);
         self.template = "";
     }
@@ -194,12 +197,13 @@ impl Prepared {
         // Room for two ids or a few short filters.
         let mut target = String::with_capacity(domain.origin().len() + template.len() + 96);
         target.push_str(domain.origin());
-        let mut writer = RequestWriter { meta, target, template, has_query: false, body: None };
+        let mut writer =
+            RequestWriter { meta, target, template, has_query: false, missing: None, body: None };
         operation.write(&mut writer)?;
-        if let Some((_, missing, _)) = next_place(writer.template) {
+        writer.finish_path();
+        if let Some(missing) = writer.missing {
             return Err(writer.refuse(missing, Problem::Misplaced));
         }
-        writer.finish_path();
         if writer.target.len() > LONGEST_URI {
             return Err(writer.refuse("request", Problem::TooLong { longest: LONGEST_URI }));
         }
@@ -207,6 +211,15 @@ impl Prepared {
         let uri =
             Uri::try_from(target).map_err(|_| BuildError::new(meta.name, "request", Problem::NotAUri))?;
         Ok(Self { meta, uri, body })
+    }
+
+    /// Whether the request goes to this domain.
+    pub(crate) fn is_for(&self, domain: &Domain) -> bool {
+        let host = self.uri.authority().map_or("", |authority| authority.as_str());
+        domain
+            .origin()
+            .split_once("://")
+            .is_some_and(|(scheme, rest)| self.uri.scheme_str() == Some(scheme) && rest == host)
     }
 
     /// The request of one attempt.
@@ -291,6 +304,21 @@ mod tests {
             }),
             ("one", Problem::Misplaced)
         );
+    }
+
+    #[test]
+    fn a_query_does_not_hide_a_place_that_was_not_filled() {
+        let query_first = problem(|request| {
+            request.query("q", "1");
+            Ok(())
+        });
+        assert_eq!(query_first, ("one", Problem::Misplaced));
+        let one_is_missing = problem(|request| {
+            request.path("one", "1")?;
+            request.query("q", "1");
+            Ok(())
+        });
+        assert_eq!(one_is_missing, ("two", Problem::Misplaced));
     }
 
     #[test]

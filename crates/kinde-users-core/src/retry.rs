@@ -182,7 +182,9 @@ impl Jitter {
 pub(crate) fn reset_delay(headers: &HeaderMap) -> Option<Duration> {
     const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
-    if let Some(seconds) = text(&RATELIMIT_RESET).and_then(whole_seconds) {
+    // A number that makes no sense as a wait is a point in time, which other services send.
+    let reset = text(&RATELIMIT_RESET).and_then(whole_seconds);
+    if let Some(seconds) = reset.filter(|seconds| *seconds <= LONGEST_RESET_TOLD) {
         return Some(seconds);
     }
     let retry_after = text(&RETRY_AFTER)?;
@@ -192,6 +194,9 @@ pub(crate) fn reset_delay(headers: &HeaderMap) -> Option<Duration> {
         Some(until.duration_since(now).unwrap_or_default())
     })
 }
+
+/// More than this is no wait: a day.
+const LONGEST_RESET_TOLD: Duration = Duration::from_secs(86_400);
 
 /// A number of seconds, rounded up; more than fit is the most that fit.
 fn whole_seconds(text: &str) -> Option<Duration> {
@@ -223,7 +228,15 @@ mod tests {
         assert_eq!(delay(&[("ratelimit-reset", " 0 ")]), Some(0));
         assert_eq!(delay(&[("ratelimit-reset", "1.2")]), Some(2));
         assert_eq!(delay(&[("ratelimit-reset", "1.0")]), Some(1));
-        assert_eq!(delay(&[("ratelimit-reset", "99999999999999999999999")]), Some(u64::MAX));
+        assert_eq!(delay(&[("ratelimit-reset", "86400")]), Some(86_400));
+    }
+
+    #[test]
+    fn a_reset_that_makes_no_sense_is_none() {
+        assert_eq!(delay(&[("ratelimit-reset", "1795449000")]), None);
+        assert_eq!(delay(&[("ratelimit-reset", "99999999999999999999999")]), None);
+        assert_eq!(delay(&[("ratelimit-reset", "1795449000"), ("retry-after", "5")]), Some(5));
+        assert_eq!(delay(&[("retry-after", "99999999999999999999999")]), Some(u64::MAX));
     }
 
     #[test]

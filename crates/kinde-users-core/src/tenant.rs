@@ -46,8 +46,12 @@ pub struct Tenant {
     failures: u32,
     epoch: u64,
     gate: Instant,
+    /// Until when a refused token is not replaced: a fresh one was refused too.
+    distrust: Instant,
     pace: Duration,
     next_slot: Instant,
+    /// When an operation was last sent, where there is a pace.
+    last_sent: Option<Instant>,
     pub(crate) budget: Budget,
     pub(crate) jitter: Jitter,
 }
@@ -110,8 +114,14 @@ impl Tenant {
     pub(crate) const TOKEN_LIMIT: Duration = Duration::from_secs(30);
     /// How long a refusal of the token endpoint stands for calls that come after it.
     const REFUSAL_STANDS: Duration = Duration::from_secs(1);
+    /// How long fresh tokens are not asked for after one was refused: each would be billed, and refused.
+    const DISTRUST: Duration = Duration::from_secs(10);
     /// What a server can ask the tenant to wait, at the most.
     pub(crate) const LONGEST_RESET: Duration = Duration::from_secs(3600);
+    /// How long a 429 that does not tell closes the gate.
+    pub(crate) const UNTOLD_RESET: Duration = Duration::from_secs(1);
+    /// Over how long those who wait for the gate leave when it opens.
+    pub(crate) const SPREAD: Duration = Duration::from_secs(1);
 
     /// A tenant with no token yet, no pacing, a budget of 100 retries, and a fixed seed of randomness.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
@@ -126,8 +136,10 @@ impl Tenant {
             failures: 0,
             epoch: 0,
             gate: Instant::START,
+            distrust: Instant::START,
             pace: Duration::ZERO,
             next_slot: Instant::START,
+            last_sent: None,
             budget: Budget::new(100),
             jitter: Jitter(0),
         };
@@ -147,7 +159,12 @@ impl Tenant {
     /// numbers, and advises programs to keep a pace.
     #[must_use]
     pub fn with_pace(mut self, requests_per_second: u32) -> Self {
-        self.pace = Duration::from_secs(1).checked_div(requests_per_second).unwrap_or_default();
+        // Rounded up, so that a second never holds one more.
+        let nanos = u64::from(requests_per_second);
+        self.pace = Duration::from_nanos(1_000_000_000_u64.div_ceil(nanos.max(1)));
+        if requests_per_second == 0 {
+            self.pace = Duration::ZERO;
+        }
         self
     }
 
@@ -177,6 +194,7 @@ impl Tenant {
         self.lease = None;
         self.trouble = None;
         self.failures = 0;
+        self.distrust = Instant::START;
         self.hold_supplied();
         self.move_epoch();
     }
@@ -186,6 +204,12 @@ impl Tenant {
         self.hold(token, lifetime, now);
         self.lease = None;
         self.move_epoch();
+    }
+
+    /// Lets calls go on that wait for the reset of a 429, and those that come: for a program that knows better. Calls that
+    /// wait already do so to the end.
+    pub fn open_gate(&mut self) {
+        self.gate = Instant::START;
     }
 
     /// The token, and how long it still lasts if that is known; `None` where there is none or it has ended. For programs that
@@ -210,8 +234,9 @@ impl Tenant {
         }
         let lease = self.lease.filter(|lease| now < lease.until);
         let trouble = self.trouble.as_ref().filter(|trouble| now < trouble.until);
-        if let Some(held) = held.filter(|held| held.lasts(now) && (lease.is_some() || trouble.is_some())) {
-            // It is being renewed, or could not be just now.
+        let stuck = lease.is_some() || trouble.is_some() || !self.is_renewable();
+        if let Some(held) = held.filter(|held| stuck && held.lasts(now)) {
+            // It is being renewed, or could not be just now, or cannot be at all.
             return TokenStep::Use(held.token.clone(), held.generation);
         }
         match (lease, trouble) {
@@ -244,14 +269,23 @@ impl Tenant {
     }
 
     /// Notes that the call with this lease got no token, and that none is to be asked for until `until`.
-    pub(crate) fn token_failed(&mut self, lease: u64, problem: AuthProblem, now: Instant, delay: Duration) {
-        if self.end_lease(lease) {
+    /// Says whether that lease still counted.
+    pub(crate) fn token_failed(
+        &mut self,
+        lease: u64,
+        problem: AuthProblem,
+        now: Instant,
+        delay: Duration,
+    ) -> bool {
+        let counts = self.end_lease(lease);
+        if counts {
             // Never nothing: the call that has it goes on with a token that lasts, if there is one, and does not ask again.
             let delay =
                 if problem.is_final() { Self::REFUSAL_STANDS } else { delay.max(Duration::from_millis(1)) };
             self.failures = self.failures.saturating_add(1);
             self.trouble = Some(Trouble { epoch: self.epoch, problem, until: now.saturating_add(delay) });
         }
+        counts
     }
 
     /// Gives the right to get a token back.
@@ -275,13 +309,25 @@ impl Tenant {
         Some(trouble.problem.clone())
     }
 
-    /// Drops the token of this generation, which the service refused. Says whether another can be got.
-    pub(crate) fn forget(&mut self, generation: u64) -> bool {
-        let renewable = matches!(self.credentials.0, Kind::Client { .. });
-        if renewable && self.held.as_ref().is_some_and(|held| held.generation == generation) {
+    /// Drops the token of this generation, which the service refused. Says whether there is another, or one can be got.
+    pub(crate) fn forget(&mut self, generation: u64, now: Instant) -> bool {
+        if self.held.as_ref().is_some_and(|held| held.generation > generation) {
+            return true;
+        }
+        let replaced = self.is_renewable() && now >= self.distrust;
+        if replaced && self.held.as_ref().is_some_and(|held| held.generation == generation) {
             self.held = None;
         }
-        renewable || self.held.as_ref().is_some_and(|held| held.generation > generation)
+        replaced
+    }
+
+    fn is_renewable(&self) -> bool {
+        matches!(self.credentials.0, Kind::Client { .. })
+    }
+
+    /// Notes that a token was refused which had just replaced a refused one.
+    pub(crate) fn fresh_token_refused(&mut self, now: Instant) {
+        self.distrust = now.saturating_add(Self::DISTRUST);
     }
 
     /// When the gate opens that a 429 closed, if it is closed.
@@ -295,11 +341,20 @@ impl Tenant {
 
     /// When the next operation may be sent at the tenant's pace; nothing is taken where that is not before `deadline`.
     pub(crate) fn take_slot(&mut self, now: Instant, deadline: Instant) -> Instant {
-        let slot = self.next_slot.max(now);
+        let slot = self.next_slot.max(self.after_last_send(now));
         if !self.pace.is_zero() && slot < deadline {
             self.next_slot = slot.saturating_add(self.pace);
         }
         slot
+    }
+
+    /// When an operation may be sent whose slot has come: not before the pace allows, as several may come late at once.
+    pub(crate) fn after_last_send(&self, now: Instant) -> Instant {
+        self.last_sent.map_or(now, |last| now.max(last.saturating_add(self.pace)))
+    }
+
+    pub(crate) fn sends(&mut self, now: Instant) {
+        self.last_sent = Some(now).filter(|_| !self.pace.is_zero());
     }
 
     fn hold(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {

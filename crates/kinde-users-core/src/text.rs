@@ -195,7 +195,7 @@ pub(crate) fn write_hidden(f: &mut fmt::Formatter<'_>, name: &str, bytes: usize)
 }
 
 /// Whether a text that should be an id may be an e-mail address or a phone number: unless it has the form of one of Kinde's
-/// ids, it does if it holds an `@` or six digits.
+/// ids, it does if it holds an `@`, a `%` or six digits.
 pub(crate) fn looks_like_an_address(text: &str) -> bool {
     const PREFIXES: [&str; 10] =
         ["kp_", "kp:", "identity_", "mfa_", "conn_", "org_", "prop_", "session_", "customer_", "agreement_"];
@@ -203,7 +203,7 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
         text.strip_prefix(prefix)
             .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
     });
-    !has_form_of_id && (text.contains('@') || text.contains("%40") || count_digits(text) > Shown::MOST_DIGITS)
+    !has_form_of_id && (text.contains(['@', '%']) || count_digits(text) > Shown::MOST_DIGITS)
 }
 
 fn count_digits(text: &str) -> usize {
@@ -236,11 +236,9 @@ impl fmt::Display for Shown<'_> {
         while let Some(word) = words.next() {
             let in_word = count_digits(word);
             digits = if in_word == 0 { 0 } else { digits + in_word };
-            let after: usize = if in_word == 0 {
-                0
-            } else {
-                words.clone().map(count_digits).take_while(|digits| *digits > 0).sum()
-            };
+            // No further than it takes to tell: each of them has a digit.
+            let neighbours = words.clone().map(count_digits).take_while(|digits| *digits > 0 && in_word > 0);
+            let after: usize = neighbours.take(Self::MOST_DIGITS).sum();
             let hide = word.contains('@')
                 || word.contains("%40")
                 || word.chars().count() > Self::LONGEST_WORD

@@ -17,9 +17,11 @@ mod on {
     use crate::operation::Meta;
     use crate::time::Instant;
 
-    /// A span of one call. It holds the path's template and never the path, and no argument.
+    /// A span of one call. It holds the path's template and never the path, and no argument. What came of the call is recorded
+    /// at its end, and each step on the way is an event.
     pub(crate) struct CallSpan {
         span: Span,
+        status: Option<u16>,
         waited: Duration,
     }
 
@@ -32,21 +34,22 @@ mod on {
                 method = meta.method.as_str(),
                 path = meta.path.as_str(),
                 status = Empty,
-                attempt = Empty,
+                attempts = Empty,
                 wait_ms = Empty,
                 error = Empty,
             );
-            Self { span, waited: Duration::ZERO }
+            Self { span, status: None, waited: Duration::ZERO }
         }
 
-        pub(crate) fn input(&self, input: &Input) {
+        pub(crate) fn input(&mut self, input: &Input) {
             match input {
                 Input::Response(response) => {
                     let status = response.status().as_u16();
-                    self.span.record("status", status);
+                    self.status = Some(status);
                     self.span.in_scope(|| debug!(target: "kinde_users", status, "answered"));
                 }
                 Input::Failed(delivery) => {
+                    self.status = None;
                     self.span.in_scope(|| debug!(target: "kinde_users", ?delivery, "no answer"));
                 }
                 Input::Start | Input::Woken => {}
@@ -56,21 +59,22 @@ mod on {
         pub(crate) fn step(&mut self, attempts: u32, now: Instant, step: &Step) {
             match step {
                 Step::Send(request) => {
-                    self.span.record("attempt", attempts);
                     let token = !request.headers().contains_key(http::header::AUTHORIZATION);
-                    self.span.in_scope(|| debug!(target: "kinde_users", attempt = attempts, token, "sent"));
+                    self.span.in_scope(|| debug!(target: "kinde_users", attempts, token, "sent"));
                 }
                 Step::Wait(wait) => {
                     let wait = wait.until.saturating_since(now);
                     self.waited = self.waited.saturating_add(wait);
-                    let waited = u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX);
-                    self.span.record("wait_ms", waited);
                     self.span.in_scope(|| debug!(target: "kinde_users", ?wait, "waits"));
                 }
-                Step::Done(Ok(_)) => {}
-                Step::Done(Err(error)) => {
-                    // One line, with nothing personal in it.
-                    self.span.record("error", tracing::field::display(error));
+                Step::Done(result) => {
+                    self.span.record("status", self.status);
+                    self.span.record("attempts", attempts);
+                    self.span.record("wait_ms", u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX));
+                    if let Err(error) = result {
+                        // One line, with nothing personal in it.
+                        self.span.record("error", tracing::field::display(error));
+                    }
                 }
             }
         }
@@ -91,7 +95,7 @@ mod off {
             Self
         }
 
-        pub(crate) fn input(&self, _: &Input) {}
+        pub(crate) fn input(&mut self, _: &Input) {}
 
         pub(crate) fn step(&mut self, _: u32, _: Instant, _: &Step) {}
     }

@@ -404,7 +404,7 @@ fn a_server_cannot_close_the_tenant_for_more_than_an_hour() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(Duration::MAX));
     world.start(&mut call);
-    let step = world.answer(&mut call, 429, &[("ratelimit-reset", "99999999999999999999999")], "");
+    let step = world.answer(&mut call, 429, &[("ratelimit-reset", "86400")], "");
     assert!(waits(&step).until <= Instant::from_start(seconds(3601)));
 }
 
@@ -724,6 +724,119 @@ fn a_supplied_token_that_has_ended_says_so() {
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     let Error::Auth(error) = fails(world.start(&mut call)) else { panic!() };
     assert_eq!(*error.problem(), AuthProblem::Ended);
+}
+
+#[test]
+fn a_token_endpoint_that_hangs_does_not_cost_calls_that_have_a_token() {
+    let mut world = World::new();
+    let mut first = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut first);
+    world.issue(&mut first, "old", "3600");
+    world.pass(seconds(3541));
+    for _ in 0..5 {
+        let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(5)));
+        let mut step = world.start(&mut call);
+        if sends(&step).method() == "POST" {
+            // It leaves time to go on with the token that lasts.
+            let TimeLimit(limit) = *sends(&step).extensions().get().unwrap();
+            assert_eq!(limit, Duration::from_millis(2500));
+            world.pass(limit);
+            step = world.tell(&mut call, Input::Failed(Delivery::Unknown));
+        }
+        assert_eq!(sends_with(&step), "old");
+        succeeds(world.status(&mut call, 200));
+    }
+}
+
+#[test]
+fn fresh_tokens_that_are_refused_are_not_asked_for_again_and_again() {
+    let mut world = World::new();
+    let mut requests = 0;
+    for _ in 0..20 {
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        let mut step = world.start(&mut call);
+        loop {
+            step = match &step {
+                Step::Send(request) if request.method() == "POST" => {
+                    requests += 1;
+                    world.issue(&mut call, "token", "3600")
+                }
+                Step::Send(_) => world.status(&mut call, 401),
+                _ => break,
+            };
+        }
+        assert!(matches!(fails(step), Error::Api(_)));
+    }
+    assert_eq!(requests, 2);
+    world.pass(seconds(10));
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    asks_for_a_token(&world.status(&mut call, 401));
+}
+
+#[test]
+fn a_call_s_own_patience_does_not_close_the_gate_for_others() {
+    let mut world = World::with_token();
+    let patient = RetryPolicy::new().backoff(seconds(40_000)).longest_backoff(seconds(40_000));
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(Duration::MAX).retry(patient));
+    world.start(&mut call);
+    world.answer(&mut call, 429, &[("ratelimit-reset", "1")], "");
+    let mut other = world.call(&GetUsers::new(), CallOptions::new());
+    let step = world.start(&mut other);
+    assert!(waits(&step).until <= Instant::from_start(seconds(2)));
+    world.tenant.open_gate();
+    let mut third = world.call(&GetUsers::new(), CallOptions::new());
+    sends(&world.start(&mut third));
+}
+
+#[test]
+fn a_gate_that_opens_in_time_is_waited_for_in_time() {
+    for seed in 0..200 {
+        let mut world = World::with_token();
+        world.tenant = world.tenant.with_seed(seed);
+        let mut first = world.call(&GetUsers::new(), CallOptions::new());
+        world.start(&mut first);
+        world.answer(&mut first, 429, &[("ratelimit-reset", "10")], "");
+        let options = CallOptions::new().deadline(Duration::from_millis(10_500));
+        let mut call = world.call(&GetUsers::new(), options);
+        let step = world.start(&mut call);
+        sends(&world.sit_out(&mut call, &step));
+    }
+}
+
+#[test]
+fn a_request_is_not_sent_with_the_token_of_another_tenant() {
+    let world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    let mut other = World::new();
+    other.tenant = Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "secret"));
+    other.tenant.supply_token(AccessToken::new("theirs").unwrap(), None, Instant::START);
+    assert!(matches!(fails(other.start(&mut call)), Error::Build(_)));
+}
+
+#[test]
+fn a_user_that_is_unknown_after_an_unknown_delivery_is_already_gone() {
+    let mut world = World::with_token();
+    let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
+    world.start(&mut call);
+    world.tell(&mut call, Input::Failed(Delivery::Unknown));
+    let body = r#"{"errors":[{"code":"USER_INVALID","message":"User invalid"}]}"#;
+    assert!(fails(world.answer(&mut call, 400, &[], body)).is_already_gone());
+}
+
+#[test]
+fn a_line_of_log_is_short_whatever_the_service_says() {
+    let mut world = World::with_token();
+    for body in [
+        format!(r#"{{"errors":[{{"code":"C","message":"{}"}}]}}"#, "1 ".repeat(1_000_000)),
+        format!(r#"{{"errors":[{}{{}}]}}"#, "{},".repeat(500_000)),
+    ] {
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        world.start(&mut call);
+        let error = fails(world.answer(&mut call, 400, &[], &body));
+        assert!(error.to_string().len() < 1000);
+        assert!(format!("{error:?}").len() < 2000);
+    }
 }
 
 // ---- Every input has an answer -----------------------------------------------------------------------------

@@ -154,7 +154,7 @@ impl Visit for Answer<'_> {
             "decode" => {
                 let error = result.err().unwrap_or_else(|| panic!("{name}: no error"));
                 assert_eq!(error.effect(), Effect::Happened, "{name}");
-                let Error::Decode { error, reply } = error else { panic!("{name}: {error}") };
+                let Error::Decode { error, reply, .. } = error else { panic!("{name}: {error}") };
                 assert_eq!(reply.body(), response(vector).body(), "{name}");
                 if let Some(path) = vector.get("path") {
                     assert_eq!(error.path(), path, "{name}");

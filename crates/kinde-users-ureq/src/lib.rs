@@ -14,7 +14,10 @@
 mod connect;
 mod error;
 
-use http::{Request, Response};
+use std::net::IpAddr;
+use std::time::Instant;
+
+use http::{Request, Response, Uri};
 use kinde_users_core::{Delivery, TimeLimit, Transport};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
@@ -22,10 +25,12 @@ use ureq::{Agent, AsSendBody};
 
 use crate::connect::{MarkedConnector, MarkedResolver};
 pub use crate::error::{Kind, UreqError};
+/// The version of ureq that [`UreqTransport::configured`] configures.
+pub use ureq;
 
 /// Carries messages over ureq. A clone shares its connections.
 ///
-/// Proxies are taken from the environment (`HTTPS_PROXY` and the like), as ureq does.
+/// Proxies are taken from the environment (`HTTPS_PROXY` and the like), as ureq does, but not for loopback addresses.
 #[derive(Clone, Debug)]
 pub struct UreqTransport {
     agent: Agent,
@@ -67,11 +72,25 @@ impl UreqTransport {
 
 impl UreqTransport {
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
-        let Some(TimeLimit(limit)) = request.extensions().get().copied() else {
-            return self.agent.run(request);
-        };
-        self.agent.run(self.agent.configure_request(request).timeout_global(Some(limit)).build())
+        let limit = request.extensions().get().map(|TimeLimit(limit)| *limit);
+        // One that the machine's clock cannot count is none.
+        let limit = limit.filter(|limit| Instant::now().checked_add(*limit).is_some());
+        let is_local = is_loopback(request.uri());
+        let mut config = self.agent.configure_request(request);
+        if limit.is_some() {
+            config = config.timeout_global(limit);
+        }
+        if is_local {
+            // A proxy of the environment's would carry off what is not to leave the machine, in the clear.
+            config = config.proxy(None);
+        }
+        self.agent.run(config.build())
     }
+}
+
+fn is_loopback(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 impl Default for UreqTransport {

@@ -142,3 +142,28 @@ fn what_cannot_be_sent_at_all_prints_nothing_either() {
     let https_only = UreqTransport::configured(|config| config.proxy(None).https_only(true));
     check(&fail(&https_only, get("http://127.0.0.1:9")), Kind::Other, Delivery::Unknown);
 }
+
+#[test]
+fn a_time_limit_that_no_clock_can_count_is_none() {
+    let server = Server::answering(|_| Response::new(b"here".to_vec())).unwrap();
+    let mut request = Request::new(Vec::new());
+    *request.uri_mut() = server.origin().parse().unwrap();
+    request.extensions_mut().insert(TimeLimit(Duration::MAX));
+    assert_eq!(UreqTransport::new().send(request).unwrap().body(), b"here");
+}
+
+#[test]
+fn what_is_for_this_machine_does_not_go_through_a_proxy() {
+    let server = Server::answering(|_| Response::new(b"here".to_vec())).unwrap();
+    // A proxy as the environment would name it: nobody listens there.
+    let proxy = ureq::Proxy::new("http://127.0.0.1:9").unwrap();
+    let transport = UreqTransport::configured(|config| config.proxy(Some(proxy)));
+    for host in ["127.0.0.1", "localhost"] {
+        let mut request = Request::new(Vec::new());
+        *request.uri_mut() = server.origin().replace("127.0.0.1", host).parse().unwrap();
+        assert_eq!(transport.send(request).unwrap().body(), b"here", "{host}");
+    }
+    let mut request = Request::new(Vec::new());
+    *request.uri_mut() = "https://acme.kinde.com/".parse().unwrap();
+    assert!(transport.send(request).is_err());
+}

@@ -95,20 +95,28 @@ impl Operation for GetUserIdentities {
 impl Paginated for GetUserIdentities {
     type Item = Identity;
 
-    fn at(self, cursor: Cursor) -> Self {
-        self.starting_after(cursor.as_str())
+    /// Forwards, or backwards where the operation asks for a page that ends before an identity.
+    fn at(mut self, cursor: Cursor) -> Self {
+        let direction = self.cursor.map_or("starting_after", |(direction, _)| direction);
+        self.cursor = Some((direction, cursor.as_str().into()));
+        self
     }
 
     fn next(&self, page: &UserIdentities) -> Option<Cursor> {
         page.has_more.filter(|has_more| *has_more)?;
-        let last = page.identities.last().and_then(|identity| identity.id.as_ref());
+        let is_backwards = self.cursor.as_ref().is_some_and(|(direction, _)| *direction == "ending_before");
+        let outermost = if is_backwards { page.identities.first() } else { page.identities.last() };
         // More, and no identity to go on from: such a list does not advance, and its cursor is the one that was.
-        let cursor = last.or(self.cursor.as_ref().map(|(_, identity)| identity));
-        Some(cursor.map_or_else(|| "".into(), |identity| identity.as_str().into()))
+        let id = outermost.and_then(|identity| identity.id.as_ref().map(IdentityId::as_str));
+        id.map(Cursor::from).or_else(|| Paginated::cursor(self)).or_else(|| Some("".into()))
     }
 
     fn items(page: UserIdentities) -> Vec<Identity> {
         page.identities
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        self.cursor.as_ref().map(|(_, identity)| identity.as_str().into())
     }
 }
 

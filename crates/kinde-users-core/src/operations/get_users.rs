@@ -169,6 +169,10 @@ impl Paginated for GetUsers {
     fn items(page: UsersPage) -> Vec<User> {
         page.users
     }
+
+    fn cursor(&self) -> Option<Cursor> {
+        self.next_token.clone()
+    }
 }
 
 /// A page of users.

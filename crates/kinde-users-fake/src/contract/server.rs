@@ -126,7 +126,7 @@ pub enum Lost {
     /// After the request was read, before a byte of a reply.
     WithoutReply,
     /// After this much of a reply that was announced as longer.
-    InTheBody(Response<Vec<u8>>),
+    InTheBody(Box<Response<Vec<u8>>>),
 }
 
 /// What a server does on its connections.
