@@ -1,7 +1,7 @@
 //! The fake as a transport of the client. This is the only file that knows the core.
 
 use http::{Request, Response};
-use kinde_users_core::{Credentials, Delivery, Domain, DomainError, Transport};
+use kinde_users_core::{AsyncTransport, Credentials, Delivery, Domain, DomainError, Transport};
 
 use crate::{FakeError, FakeKinde};
 
@@ -30,9 +30,26 @@ impl Transport for FakeKinde {
     }
 
     fn delivery(&self, error: &FakeError) -> Delivery {
-        match error {
-            FakeError::NotSent => Delivery::NotSent,
-            FakeError::ConnectionLost => Delivery::Unknown,
-        }
+        delivery(*error)
+    }
+}
+
+/// Its futures are ready at once.
+impl AsyncTransport for FakeKinde {
+    type Error = FakeError;
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
+        self.handle(request)
+    }
+
+    fn delivery(&self, error: &FakeError) -> Delivery {
+        delivery(*error)
+    }
+}
+
+fn delivery(error: FakeError) -> Delivery {
+    match error {
+        FakeError::NotSent => Delivery::NotSent,
+        FakeError::ConnectionLost => Delivery::Unknown,
     }
 }

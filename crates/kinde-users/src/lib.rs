@@ -26,12 +26,16 @@
 //!
 //! - [`operations`]: a type for each of the 19 operations, with the names of Kinde's documentation.
 //! - [`client`]: a blocking client over ureq (feature `ureq`, on by default); [`client_over`]: over any [`Transport`].
-//! - [`Client`]: what a client does; [`Error`] and [`CallError`]: what can go wrong, and whether the operation
-//!   took place all the same.
+//! - `async_client`: an async client over hyper and tokio (feature `hyper`); [`async_client_over`]: over any
+//!   [`AsyncTransport`].
+//! - [`Client`] and [`AsyncClient`]: what a client does; [`Error`] and [`CallError`]: what can go wrong,
+//!   and whether the operation took place all the same.
 //! - [`fake`](https://docs.rs/kinde-users-fake): a tenant in memory to test against (feature `fake`).
 //! - `TimestampExt`: timestamps as `jiff` instants (feature `jiff`).
 //!
 //! Everything else is the protocol core, `kinde-users-core`, re-exported.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 mod clock;
 #[cfg(feature = "jiff")]
@@ -41,6 +45,8 @@ pub use clock::SystemClock;
 pub use kinde_users_core::*;
 #[cfg(feature = "fake")]
 pub use kinde_users_fake as fake;
+#[cfg(feature = "hyper")]
+pub use kinde_users_hyper::{self as hyper, HyperTransport, TokioClock};
 #[cfg(feature = "ureq")]
 pub use kinde_users_ureq::{self as ureq, UreqTransport};
 #[cfg(feature = "jiff")]
@@ -80,5 +86,65 @@ pub fn client_over<T: Transport>(
     domain: Domain,
     credentials: Credentials,
 ) -> Client<T, SystemClock> {
-    Client::new(Tenant::new(domain, credentials), transport, SystemClock::new())
+    Client::new(tenant(domain, credentials), transport, SystemClock::new())
+}
+
+/// An async client over hyper, on tokio's clock.
+#[cfg(feature = "hyper")]
+pub type HyperClient = AsyncClient<HyperTransport, TokioClock>;
+
+/// An async client of the tenant at `domain`, over hyper. It is used within a tokio runtime.
+///
+/// ```
+/// use kinde_users::operations::GetUsers;
+/// use kinde_users::{Credentials, async_client};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = async_client("acme".parse()?, Credentials::new("client-id", "client-secret"));
+/// let mut users = client.pages(GetUsers::new().page_size(500)).items();
+/// while let Some(user) = users.next_item().await {
+///     println!("{}", user?.id);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "hyper")]
+pub fn async_client(domain: Domain, credentials: Credentials) -> HyperClient {
+    async_client_over(HyperTransport::new(), TokioClock::new(), domain, credentials)
+}
+
+/// An async client of the tenant at `domain`, over any transport, on any clock.
+///
+/// ```
+/// use kinde_users::{AsyncClient, AsyncClock, AsyncTransport, Credentials, DomainError, async_client_over};
+///
+/// fn acme<T: AsyncTransport, C: AsyncClock>(transport: T, clock: C) -> Result<AsyncClient<T, C>, DomainError> {
+///     let credentials = Credentials::new("client-id", "client-secret");
+///     Ok(async_client_over(transport, clock, "acme".parse()?, credentials))
+/// }
+/// ```
+pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
+    transport: T,
+    clock: C,
+    domain: Domain,
+    credentials: Credentials,
+) -> AsyncClient<T, C> {
+    AsyncClient::new(tenant(domain, credentials), transport, clock)
+}
+
+/// A tenant that waits otherwise than those of other processes do. The standard library's hashing keys are the
+/// randomness that needs no dependency.
+fn tenant(domain: Domain, credentials: Credentials) -> Tenant {
+    Tenant::new(domain, credentials).with_seed(RandomState::new().build_hasher().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_tenants_wait_alike() {
+        let acme = || tenant(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"));
+        assert_ne!(acme(), acme());
+    }
 }

@@ -1,4 +1,4 @@
-//! The contract of [`Transport`], as a test that any transport can be put to.
+//! The contract of [`Transport`], as a test that any transport can be put to; [`check_async`] is for async ones.
 //!
 //! [`check`] sends about a hundred requests through the transport to a server on the loopback interface that answers,
 //! redirects, compresses, falls silent, drips and hangs up, and compares what went in at one end with what came out
@@ -20,15 +20,15 @@
 //!
 //! # Transports of another shape
 //!
-//! The clauses are data: a [`Case`] holds the requests, the server's part, and what is to come of it. [`check`] is a
-//! loop over [`cases`] that does nothing but send; one for async transports has the same lines and an `.await`:
+//! The clauses are data: a [`Case`] holds the requests, the server's part, and what is to come of it. [`check`] and
+//! [`check_async`] are loops over [`cases`] that do nothing but send; so is one of your own:
 //!
 //! ```
 //! # use http::{Request, Response};
 //! # use kinde_users_core::Delivery;
 //! # use kinde_users_fake::contract::{Failure, Options, Report, cases};
 //! # type Answer = Result<Response<Vec<u8>>, std::io::Error>;
-//! async fn check_async(send: impl AsyncFn(Request<Vec<u8>>) -> Answer) -> std::io::Result<Report> {
+//! fn check(send: impl Fn(Request<Vec<u8>>) -> Answer) -> std::io::Result<Report> {
 //!     let options = Options::new();
 //!     let mut report = Report::default();
 //!     for case in cases(&options)? {
@@ -36,7 +36,7 @@
 //!         while let Some(requests) = trial.next_requests() {
 //!             for request in requests {
 //!                 // Several requests are meant to be under way at once: spawn or join them.
-//!                 let result = send(request).await;
+//!                 let result = send(request);
 //!                 trial.came(result.map_err(|error| Failure::new(Delivery::Unknown, &error)));
 //!             }
 //!         }
@@ -47,6 +47,7 @@
 //! ```
 
 mod cases;
+mod check_async;
 mod report;
 mod server;
 mod trial;
@@ -60,6 +61,7 @@ use http::Request;
 use kinde_users_core::Transport;
 
 pub use cases::{Case, cases};
+pub use check_async::check_async;
 pub use report::{Clause, Finding, Report};
 pub use server::{Lost, Server};
 pub use trial::{Failure, Outcome, Trial};

@@ -188,7 +188,7 @@ impl Future for Sleep {
         let mut state = clock.lock();
         if state.now < *until {
             match wait.and_then(|wait| state.waits.get_mut(&wait)) {
-                Some(waiting) => waiting.waker = cx.waker().clone(),
+                Some(waiting) => waiting.waker.clone_from(cx.waker()),
                 None => *wait = Some(state.begin_wait(*until, cx.waker().clone())),
             }
         }

@@ -1,0 +1,76 @@
+//! The same loop for async transports, on any runtime.
+
+use core::future::poll_fn;
+use core::task::Poll;
+use std::io;
+
+use http::Request;
+use kinde_users_core::AsyncTransport;
+
+use super::{Failure, Options, Outcome, Report, cases};
+
+/// Puts an async transport to the test, as [`check`](super::check) does a blocking one.
+///
+/// It runs in the task that awaits it, and blocks that for a moment where it waits for the server: give it a runtime of
+/// its own, which has one thread. On several threads it is a matter of luck whether the transport has learnt in time that
+/// the server closed a connection, and [`Clause::Reuse`](super::Clause::Reuse) may be weak.
+///
+/// ```
+/// use kinde_users_core::AsyncTransport;
+/// use kinde_users_fake::contract::{self, Options};
+///
+/// async fn my_transport_keeps_the_contract(transport: &impl AsyncTransport) -> std::io::Result<()> {
+///     let report = contract::check_async(transport, &Options::new().body_limit(64 * 1024)).await?;
+///     report.assert_kept();
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// If there can be no server on the loopback interface.
+pub async fn check_async<T: AsyncTransport>(transport: &T, options: &Options) -> io::Result<Report> {
+    let send = async |request: Request<Vec<u8>>| {
+        let result = transport.send(request).await;
+        result.map_err(|error| Failure::new(transport.delivery(&error), &error))
+    };
+    let mut report = Report::default();
+    for case in cases(options)? {
+        let mut trial = case.start(options)?;
+        while let Some(requests) = trial.next_requests() {
+            take_turns().await;
+            join(requests.into_iter().map(&send), |outcome| trial.came(outcome)).await;
+        }
+        trial.judge(&mut report);
+    }
+    Ok(report)
+}
+
+/// Lets the runtime see what the server did while this task was blocked, and the transport's own tasks act on it: a
+/// connection that was closed is to be known as that.
+async fn take_turns() {
+    let mut turns = 0..16;
+    poll_fn(|cx| match turns.next() {
+        Some(_) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        None => Poll::Ready(()),
+    })
+    .await;
+}
+
+/// Waits for all of them at once, and tells what came of each in their order.
+async fn join(sends: impl Iterator<Item = impl Future<Output = Outcome>>, came: impl FnMut(Outcome)) {
+    let mut sends: Vec<_> = sends.map(|send| (Box::pin(send), None)).collect();
+    poll_fn(|cx| {
+        for (send, outcome) in sends.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
+            if let Poll::Ready(came) = send.as_mut().poll(cx) {
+                *outcome = Some(came);
+            }
+        }
+        if sends.iter().all(|(_, outcome)| outcome.is_some()) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    sends.into_iter().filter_map(|(_, outcome)| outcome).for_each(came);
+}

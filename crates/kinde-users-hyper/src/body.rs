@@ -1,0 +1,126 @@
+//! Reading the body of a response: whole, decompressed, and no longer than allowed.
+
+use std::io::{self, Write};
+
+use flate2::write::MultiGzDecoder;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Response};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use crate::error::{HyperError, Kind};
+
+pub(crate) async fn read(response: Response<Incoming>, limit: u64) -> Result<Response<Vec<u8>>, HyperError> {
+    let (mut head, mut incoming) = response.into_parts();
+    let told = incoming.size_hint().lower();
+    let mut body = match encoding(&head.headers) {
+        Some(Encoding::Plain) if told > limit => {
+            return Err(HyperError::of_response(Kind::BodyTooLong(limit)));
+        }
+        Some(Encoding::Plain) => Sink::Plain(Capped::new(told, limit)),
+        Some(Encoding::Gzip) => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
+        None => Sink::Unreadable,
+    };
+    let mut is_empty = true;
+    while let Some(frame) = incoming.frame().await {
+        // What is not data is trailers, which nobody reads.
+        let Ok(data) = frame?.into_data() else { continue };
+        if !data.is_empty() {
+            is_empty = false;
+            body.write(&data)?;
+        }
+    }
+    let bytes = match body {
+        Sink::Plain(body) => body.bytes,
+        Sink::Gzip(decoder) if !is_empty => {
+            // They were about the body as it came.
+            head.headers.remove(CONTENT_ENCODING);
+            head.headers.remove(CONTENT_LENGTH);
+            decoder.finish().map_err(|error| failed(&error))?.bytes
+        }
+        // No byte at all is no body: of a 204, say.
+        Sink::Gzip(_) | Sink::Unreadable => Vec::new(),
+    };
+    Ok(Response::from_parts(head, bytes))
+}
+
+enum Encoding {
+    Plain,
+    Gzip,
+}
+
+/// How the body is encoded; `None` for what was not asked for.
+fn encoding(headers: &HeaderMap) -> Option<Encoding> {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    match (encodings.next(), encodings.next()) {
+        (None, _) => Some(Encoding::Plain),
+        (Some(encoding), None) if encoding.eq_ignore_ascii_case(b"identity") => Some(Encoding::Plain),
+        (Some(encoding), None) if encoding.eq_ignore_ascii_case(b"gzip") => Some(Encoding::Gzip),
+        _ => None,
+    }
+}
+
+enum Sink {
+    Plain(Capped),
+    Gzip(Box<MultiGzDecoder<Capped>>),
+    Unreadable,
+}
+
+impl Sink {
+    fn write(&mut self, data: &[u8]) -> Result<(), HyperError> {
+        match self {
+            Self::Plain(body) => body.write_all(data).map_err(|error| failed(&error)),
+            Self::Gzip(decoder) => decoder.write_all(data).map_err(|error| failed(&error)),
+            // To hand it on as it is would be to call it plain.
+            Self::Unreadable => Err(HyperError::of_response(Kind::Protocol)),
+        }
+    }
+}
+
+/// What went wrong between one buffer and another: the limit, or else the decompression.
+fn failed(error: &io::Error) -> HyperError {
+    let too_long = error.get_ref().and_then(|error| error.downcast_ref());
+    HyperError::of_response(match too_long {
+        Some(TooLong(limit)) => Kind::BodyTooLong(*limit),
+        None => Kind::Protocol,
+    })
+}
+
+/// Bytes, up to a limit.
+struct Capped {
+    bytes: Vec<u8>,
+    limit: u64,
+}
+
+impl Capped {
+    /// With room for a body that is said to be that long, which is not above the limit.
+    fn new(told: u64, limit: u64) -> Self {
+        Self { bytes: Vec::with_capacity(usize::try_from(told).unwrap_or_default()), limit }
+    }
+}
+
+impl Write for Capped {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let length = self.bytes.len().saturating_add(data.len());
+        if u64::try_from(length).map_or(true, |length| length > self.limit) {
+            return Err(io::Error::other(TooLong(self.limit)));
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct TooLong(u64);
+
+impl std::fmt::Display for TooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "more than {} bytes", self.0)
+    }
+}
+
+impl std::error::Error for TooLong {}

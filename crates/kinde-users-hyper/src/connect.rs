@@ -1,0 +1,58 @@
+//! A time limit for connecting.
+//!
+//! `HttpConnector::set_connect_timeout` ends before the TLS handshake does, and hyper finishes a connection that it no longer
+//! needs in the background: where the server says nothing in the handshake, that would stay for ever.
+//!
+//! All that fails in here hyper calls a connect error, and so it was certainly not sent.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use rustls::ClientConfig;
+use tower_service::Service;
+
+type Https = HttpsConnector<HttpConnector>;
+
+/// TCP and TLS, in the time given.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector {
+    https: Https,
+    pub(crate) limit: Duration,
+}
+
+impl Connector {
+    pub(crate) fn new(mut config: ClientConfig, limit: Duration) -> Self {
+        // The builder sets the protocols by itself, and panics where there are some.
+        config.alpn_protocols.clear();
+        let mut http = HttpConnector::new();
+        // It is the TLS layer that sees to the scheme; plain HTTP is for the loopback interface, and the core for that.
+        http.enforce_http(false);
+        // Or the last bytes of a request wait for the server's acknowledgement of the first ones.
+        http.set_nodelay(true);
+        let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
+        Self { https: https.enable_all_versions().wrap_connector(http), limit }
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = <Https as Service<Uri>>::Response;
+    type Error = <Https as Service<Uri>>::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.https.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (connecting, limit) = (self.https.call(uri), self.limit);
+        Box::pin(async move {
+            let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            tokio::time::timeout(limit, connecting).await.unwrap_or_else(timed_out)
+        })
+    }
+}

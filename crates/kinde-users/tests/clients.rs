@@ -1,0 +1,466 @@
+//! What the clients add to the machine: locks, wakers, drop guards, iterators and streams.
+
+mod sim;
+
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::Wake;
+
+use http::{Request, Response};
+use kinde_users::operations::{CreateUserIdentity, GetUserIdentities, GetUsers, UsersPage};
+use kinde_users::{
+    AsyncClient, AsyncTransport, CallError, CallOptions, Client, Error, FindUser, Found, RetryPolicy, Tenant,
+    Text, transport_fn,
+};
+use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
+use serde::Deserialize;
+use sim::SimClock;
+
+fn tenant(fake: &FakeKinde) -> Tenant {
+    Tenant::new(fake.domain().unwrap(), fake.credentials())
+}
+
+fn blocking(fake: &FakeKinde) -> Client<FakeKinde, SimClock> {
+    Client::new(tenant(fake), fake.clone(), SimClock::default())
+}
+
+/// Polls to the end something that does not wait for anybody else.
+fn finish<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    for _ in 0..1000 {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+    }
+    panic!("it never ends");
+}
+
+/// A tenant that takes a few polls to answer.
+#[derive(Clone)]
+struct Slow(FakeKinde);
+
+impl AsyncTransport for Slow {
+    type Error = FakeError;
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
+        let pause = || {
+            let mut polls = 0;
+            poll_fn(move |_| {
+                polls += 1;
+                if polls > 2 { Poll::Ready(()) } else { Poll::Pending }
+            })
+        };
+        pause().await;
+        let response = self.0.handle(request);
+        pause().await;
+        response
+    }
+}
+
+fn is_sync<T: Sync>(_: &T) {}
+
+fn is_send<T: Send>(value: T) -> T {
+    value
+}
+
+// ---- Dropping ---------------------------------------------------------------------------------------------
+
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+impl Wake for Counting {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_call_can_be_dropped_at_any_poll_and_the_others_go_on() {
+    let operation = GetUsers::new();
+    let mut ended = false;
+    for polls in 0.. {
+        let fake = FakeKinde::new();
+        // With a failure on the way, so that there is a back-off to be dropped in too.
+        fake.next("get_users", Fault::server_error());
+        let clock = SimClock::default();
+        let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
+        // Both are under way, so that no time passes but by their own waiting.
+        let guards = (clock.under_way(), clock.under_way());
+        let woken = Arc::new(Counting::default());
+
+        let mut other = Box::pin(client.reply(&operation));
+        let mut waits = false;
+        {
+            let mut dropped = Box::pin(client.reply(&operation));
+            for poll in 0..polls {
+                ended |= dropped.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+                if ended {
+                    break;
+                }
+                if poll == 0 {
+                    // It finds the token being got.
+                    let waker = Waker::from(Arc::clone(&woken));
+                    assert!(other.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+                    waits = true;
+                }
+            }
+        }
+        if ended {
+            break;
+        }
+        if waits {
+            assert!(woken.0.load(Ordering::Relaxed) > 0, "dropped after {polls} polls, and nobody was told");
+        }
+        // It hears of it before time passes.
+        let heard = other.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(guards.0);
+        match heard {
+            Poll::Ready(result) => result,
+            Poll::Pending => finish(other),
+        }
+        .unwrap();
+        assert!(fake.token_requests() <= 2, "dropped after {polls} polls");
+        assert!(clock.time().since_start() < Duration::from_secs(10), "dropped after {polls} polls");
+    }
+    assert!(ended);
+}
+
+#[test]
+fn a_panic_in_a_transport_leaves_the_tenant_to_the_others() {
+    let fake = FakeKinde::new();
+    let panics = AtomicUsize::new(1);
+    let transport = {
+        let fake = fake.clone();
+        transport_fn(move |request| {
+            let panicking = panics.fetch_sub(1, Ordering::Relaxed) == 1;
+            assert!(!panicking, "a bug of the transport's");
+            fake.handle(request)
+        })
+    };
+    let clock = SimClock::default();
+    let client = Client::new(tenant(&fake), transport, clock.clone());
+    let call = AssertUnwindSafe(|| client.send(&GetUsers::new()));
+    assert!(catch_unwind(call).is_err());
+    client.send(&GetUsers::new()).unwrap();
+    // It did not have to wait for the lease to end.
+    assert_eq!(clock.time().since_start(), Duration::ZERO);
+}
+
+#[test]
+fn futures_are_small_and_can_be_sent() {
+    let fake = FakeKinde::new();
+    let client = AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default());
+    let operation = GetUsers::new();
+    let reply = is_send(client.reply(&operation));
+    assert!(size_of_val(&reply) <= 2048, "{}", size_of_val(&reply));
+    let send = is_send(client.send(&operation));
+    assert!(size_of_val(&send) <= 2048, "{}", size_of_val(&send));
+    drop(is_send(client.pages(GetUsers::new()).next_page()));
+    is_send(client.clone());
+    is_sync(&client);
+    is_sync(&blocking(&fake));
+}
+
+// ---- Pages ------------------------------------------------------------------------------------------------
+
+fn with_users(count: usize) -> (FakeKinde, Vec<String>) {
+    let fake = FakeKinde::new();
+    let ids = fake.seed_users(count);
+    (fake, ids)
+}
+
+#[test]
+fn a_list_is_gone_through_page_by_page_and_item_by_item() {
+    let (fake, ids) = with_users(23);
+    let client = blocking(&fake);
+    let pages: Vec<usize> =
+        client.pages(GetUsers::new().page_size(10)).map(|page| page.unwrap().users.len()).collect();
+    assert_eq!(pages, [10, 10, 3]);
+    let items: Vec<String> =
+        client.pages(GetUsers::new()).items().map(|user| user.unwrap().id.into_string()).collect();
+    assert_eq!(items, ids);
+}
+
+#[test]
+fn an_empty_list_is_one_empty_page() {
+    let (fake, _) = with_users(0);
+    let client = blocking(&fake);
+    let pages: Vec<_> = client.pages(GetUsers::new()).collect::<Result<_, _>>().unwrap();
+    assert_eq!(pages.iter().map(|page: &UsersPage| page.users.len()).collect::<Vec<_>>(), [0]);
+}
+
+#[test]
+fn a_walk_can_end_early_and_be_resumed() {
+    let (fake, ids) = with_users(10);
+    let client = blocking(&fake);
+    let mut walk = client.pages(GetUsers::new().page_size(3)).max_pages(2);
+    assert!(walk.cursor().is_none());
+    let first: Vec<_> = walk.by_ref().flat_map(|page| page.unwrap().users).collect();
+    assert_eq!(first.len(), 6);
+    let cursor = walk.cursor().unwrap().clone();
+    let rest = client.pages(GetUsers::new().page_size(3)).resume_from(cursor).items();
+    let rest: Vec<String> = rest.map(|user| user.unwrap().id.into_string()).collect();
+    assert_eq!(rest, ids[6..]);
+}
+
+#[test]
+fn an_error_ends_the_walk_and_the_cursor_tells_where_to_go_on() {
+    let (fake, ids) = with_users(6);
+    let client = blocking(&fake);
+    let mut walk = client.pages(GetUsers::new().page_size(2));
+    walk.next().unwrap().unwrap();
+    fake.next("get_users", Fault::status(400));
+    assert!(walk.next().unwrap().is_err());
+    assert!(walk.next().is_none());
+    let rest = client.pages(GetUsers::new().page_size(2)).resume_from(walk.cursor().unwrap()).items();
+    let rest: Vec<String> = rest.map(|user| user.unwrap().id.into_string()).collect();
+    assert_eq!(rest, ids[2..]);
+}
+
+#[test]
+fn an_error_among_items_comes_once_and_last() {
+    let (fake, _) = with_users(6);
+    let client = blocking(&fake);
+    fake.next("get_users", Fault::edit(|_| {}));
+    fake.next("get_users", Fault::status(403));
+    let items: Vec<bool> =
+        client.pages(GetUsers::new().page_size(2)).items().map(|item| item.is_ok()).collect();
+    assert_eq!(items, [true, true, false]);
+}
+
+#[test]
+fn each_page_has_its_own_attempts_and_all_have_one_deadline() {
+    let (fake, _) = with_users(8);
+    let clock = SimClock::default();
+    let client = Client::new(tenant(&fake), fake.clone(), clock.clone());
+    // Three failures for each of four pages are more than one call makes attempts.
+    for _ in 0..4 {
+        fake.fail("get_users").times(3).with(Fault::server_error());
+        fake.next("get_users", Fault::edit(|_| {}));
+    }
+    assert_eq!(client.pages(GetUsers::new().page_size(2)).flatten().count(), 4);
+
+    let slow = CallOptions::new().deadline(Duration::from_secs(10));
+    let client = client.with_options(slow);
+    let mut walk = client.pages(GetUsers::new().page_size(2));
+    walk.next().unwrap().unwrap();
+    clock.pass_to(clock.time().saturating_add(Duration::from_secs(10)));
+    let error = walk.next().unwrap().unwrap_err();
+    assert!(matches!(error.error(), Error::Deadline { .. }), "{error:?}");
+    // Without one, each page has its own.
+    let client = client.with_options(CallOptions::new());
+    for page in client.pages(GetUsers::new().page_size(2)) {
+        page.unwrap();
+        clock.pass_to(clock.time().saturating_add(Duration::from_secs(600)));
+    }
+}
+
+#[test]
+fn identities_are_paged_by_the_last_one() {
+    let fake = FakeKinde::builder().identities_page(2).build();
+    let ada = fake.add_user(NewFakeUser::new().email("a0@example.com"));
+    let client = blocking(&fake);
+    for number in 1..5 {
+        client.send(&CreateUserIdentity::email(&ada, format!("a{number}@example.com"))).unwrap();
+    }
+    let walk = client.pages(GetUserIdentities::new(&ada));
+    let sizes: Vec<usize> = walk.map(|page| page.unwrap().identities.len()).collect();
+    assert_eq!(sizes, [2, 2, 1]);
+}
+
+#[test]
+fn a_list_that_has_more_and_does_not_advance_is_an_error() {
+    let fake = FakeKinde::new();
+    let client = blocking(&fake);
+    for body in [
+        r#"{"identities":[],"has_more":true}"#,
+        r#"{"identities":[{"id":null}],"has_more":true}"#,
+        r#"{"identities":[{"id":"identity_1"}],"has_more":true}"#,
+    ] {
+        let reply = Fault::reply(Response::new(body.as_bytes().to_vec()));
+        fake.fail("get_user_identities").times(5).with(reply);
+        let last = client.pages(GetUserIdentities::new("kp_1")).last().unwrap();
+        assert!(matches!(last.unwrap_err().error(), Error::CursorLoop(_)), "{body}");
+        fake.clear_faults();
+    }
+}
+
+#[test]
+fn async_pages_are_a_stream_and_a_dropped_wait_loses_none() {
+    let (fake, ids) = with_users(7);
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), SimClock::default());
+    let mut pages = client.pages(GetUsers::new().page_size(3));
+    let mut found = Vec::new();
+    loop {
+        // Dropped after its first poll, and asked for again.
+        assert!(pin!(pages.next_page()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let Some(page) = finish(pages.next_page()) else { break };
+        found.extend(page.unwrap().users.into_iter().map(|user| user.id.into_string()));
+        if pages.cursor().is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, ids);
+
+    let mut items = client.pages(GetUsers::new().page_size(3)).max_pages(2).items();
+    let mut count = 0;
+    while let Some(item) = finish(poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut items), cx))) {
+        item.unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 6);
+    assert!(finish(items.next_item()).is_none());
+}
+
+#[test]
+fn a_page_that_was_dropped_does_not_keep_the_token_from_others() {
+    let (fake, ids) = with_users(3);
+    let clock = SimClock::default();
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
+    let mut pages = client.pages(GetUsers::new());
+    let mut items = client.pages(GetUsers::new()).items();
+    let mut context = Context::from_waker(Waker::noop());
+    // Each is getting the token when it is dropped.
+    assert!(pin!(pages.next_page()).poll(&mut context).is_pending());
+    assert!(pin!(items.next_item()).poll(&mut context).is_pending());
+    finish(client.send(&GetUsers::new())).unwrap();
+    assert_eq!(clock.time().since_start(), Duration::ZERO);
+    assert_eq!(finish(pages.next_page()).unwrap().unwrap().users.len(), 3);
+    assert_eq!(finish(items.next_item()).unwrap().unwrap().id, ids[0].as_str());
+}
+
+#[test]
+fn a_waiting_call_keeps_one_waker_however_often_it_is_polled() {
+    let fake = FakeKinde::new();
+    let clock = SimClock::default();
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
+    let _under_way = (clock.under_way(), clock.under_way());
+    let operation = GetUsers::new();
+    let mut leader = Box::pin(client.reply(&operation));
+    let mut waits = Box::pin(client.reply(&operation));
+    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let woken = Arc::new(Counting::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    for _ in 0..100 {
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    drop(leader);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    drop(waits);
+    // Those of calls that are gone are not kept.
+    assert_eq!(Arc::strong_count(&woken), 2);
+}
+
+#[test]
+fn async_walks_resume_and_stop_at_errors_too() {
+    let (fake, ids) = with_users(6);
+    let client = AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default());
+    let mut pages = client.pages(GetUsers::new().page_size(2));
+    finish(pages.next_page()).unwrap().unwrap();
+    fake.next("get_users", Fault::status(400));
+    assert!(finish(pages.next_page()).unwrap().is_err());
+    assert!(finish(pages.next_page()).is_none());
+    let cursor = pages.cursor().unwrap().clone();
+    let mut rest = client.pages(GetUsers::new().page_size(4)).resume_from(cursor);
+    assert_eq!(finish(rest.next_page()).unwrap().unwrap().users[0].id, ids[2].as_str());
+}
+
+// ---- Calls ------------------------------------------------------------------------------------------------
+
+#[test]
+fn one_user_is_found_by_what_is_known_of_it() {
+    let fake = FakeKinde::new();
+    let ada =
+        fake.add_user(NewFakeUser::new().email("ada@example.com").username("ada").phone("+61412345678"));
+    fake.add_user(NewFakeUser::new().email("grace@example.com"));
+    let client = blocking(&fake);
+    for find in [
+        FindUser::by_email("ada@example.com"),
+        FindUser::by_username("ada"),
+        FindUser::by_phone("+61412345678"),
+        FindUser::by_id(&ada),
+    ] {
+        assert_eq!(client.send(&find).unwrap().one().unwrap().id, ada.as_str());
+    }
+    assert_eq!(client.send(&FindUser::by_email("nobody@example.com")).unwrap(), Found::None);
+}
+
+#[test]
+fn a_reply_is_read_as_one_likes() {
+    #[derive(Deserialize)]
+    struct Slim {
+        users: Vec<SlimUser>,
+    }
+    #[derive(Deserialize)]
+    struct SlimUser {
+        id: String,
+    }
+    #[derive(Deserialize)]
+    struct Borrowed<'a> {
+        #[serde(borrow)]
+        users: Vec<BorrowedUser<'a>>,
+    }
+    #[derive(Deserialize)]
+    struct BorrowedUser<'a> {
+        #[serde(borrow)]
+        id: Text<'a>,
+    }
+
+    let (fake, ids) = with_users(3);
+    let client = blocking(&fake);
+    let slim: Slim = client.send_as(&GetUsers::new()).unwrap();
+    assert!(slim.users.into_iter().map(|user| user.id).eq(ids.iter().cloned()));
+    let reply = client.reply(&GetUsers::new()).unwrap();
+    let borrowed: Borrowed<'_> = reply.parse_as().unwrap();
+    assert!(borrowed.users.iter().all(|user| user.id.is_borrowed()));
+}
+
+#[test]
+fn a_token_is_handed_from_one_client_to_the_next() {
+    let fake = FakeKinde::new();
+    let first = blocking(&fake);
+    first.send(&GetUsers::new()).unwrap();
+    let (token, left) = first.with_tenant(|tenant| {
+        let (token, left) = tenant.token(kinde_users::Instant::START).unwrap();
+        (token.clone(), left)
+    });
+    assert!(left.unwrap() > Duration::from_secs(60));
+    let second = blocking(&fake);
+    second.with_tenant(|tenant| tenant.supply_token(token, left, kinde_users::Instant::START));
+    second.send(&GetUsers::new()).unwrap();
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn a_transport_s_failure_is_the_source_of_the_error() {
+    let fake = FakeKinde::new();
+    let client = blocking(&fake).with_options(CallOptions::new().retry(RetryPolicy::never()));
+    fake.next("get_users", Fault::not_sent());
+    let error: CallError<FakeError> = client.send(&GetUsers::new()).unwrap_err();
+    assert_eq!(error.transport(), Some(&FakeError::NotSent));
+    assert_eq!(error.to_string(), "get_users: not sent: no connection (gave up after 1 attempt)");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), FakeError::NotSent.to_string());
+    let core: Error = error.into();
+    assert!(matches!(core, Error::Exhausted { .. }));
+
+    // A failure that was got over is not the source of what came after it.
+    let client = blocking(&fake);
+    fake.next("get_users", Fault::not_sent());
+    fake.next("get_users", Fault::status(400));
+    assert!(client.send(&GetUsers::new()).unwrap_err().transport().is_none());
+}
+
+#[test]
+fn a_tenant_put_in_the_place_of_another_gets_no_calls() {
+    let (fake, other) = (FakeKinde::new(), FakeKinde::builder().host("other").build());
+    let client = blocking(&fake);
+    client.with_tenant(|tenant| *tenant = Tenant::new(other.domain().unwrap(), fake.credentials()));
+    let error = client.send(&GetUsers::new()).unwrap_err();
+    assert!(matches!(error.error(), Error::Build(error) if error.argument() == "tenant"), "{error:?}");
+    assert_eq!(fake.requests().of("get_users").len(), 0);
+}

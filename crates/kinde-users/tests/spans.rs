@@ -1,0 +1,82 @@
+//! What a call tells `tracing`: enough to see what went on, and nothing personal.
+
+mod sim;
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use kinde_users::operations::{CreateUser, GetUserData, GetUsers, NewIdentity};
+use kinde_users::{Client, Tenant};
+use kinde_users_fake::{FakeKinde, Fault};
+use sim::SimClock;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is logged, down to the last detail, while `calls` are made.
+fn logged(fake: &FakeKinde, calls: impl FnOnce(&Client<FakeKinde, SimClock>)) -> String {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_span_events(FmtSpan::NEW | FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
+    let client = Client::new(tenant, fake.clone(), SimClock::default());
+    tracing::subscriber::with_default(subscriber, || calls(&client));
+    let bytes = log.0.lock().unwrap().clone();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_span_tells_operation_path_template_status_attempts_and_wait() {
+    let fake = FakeKinde::new();
+    fake.next("get_user_data", Fault::rate_limited(7));
+    let log = logged(&fake, |client| {
+        client.send(&GetUserData::new("kp_unknown")).unwrap_err();
+    });
+    let end = log.lines().rfind(|line| line.contains("close")).unwrap();
+    for part in [
+        "operation=\"get_user_data\"",
+        "method=\"GET\"",
+        "path=\"/api/v1/user\"",
+        "status=400",
+        "attempts=2",
+        "wait_ms=7",
+        "error=get_user_data: HTTP 400",
+    ] {
+        assert!(end.contains(part), "{part} is not in {end}");
+    }
+}
+
+#[test]
+fn nothing_personal_and_no_secret_is_told() {
+    let fake = FakeKinde::new();
+    let log = logged(&fake, |client| {
+        let ada = CreateUser::new().given_name("Augusta").identity(NewIdentity::email("ada@example.com"));
+        let id = client.send(&ada).unwrap().id;
+        client.send(&ada).unwrap_err();
+        client.send(&GetUsers::new().email("ada@example.com")).unwrap();
+        client.send(&GetUserData::new(&id)).unwrap();
+    });
+    assert!(log.lines().count() > 15, "{log}");
+    let id = fake.users()[0].id.clone();
+    for hidden in
+        ["ada", "example.com", "Augusta", &fake.client_secret(), &fake.client_id(), "eyJ", "Bearer", &id]
+    {
+        assert!(!log.contains(hidden), "{hidden} is in {log}");
+    }
+}
