@@ -71,7 +71,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
-    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, to take its token out.
+    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, to take its token out. What is said
+    /// of [`Client::with_tenant`](crate::Client::with_tenant) holds here too.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(with)
     }

@@ -267,19 +267,33 @@ impl<T, C> Shared<T, C> {
 
     /// Works on the tenant, and then wakes those who wait for its epoch to move, if it has.
     pub(crate) fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
+        // Dropped after the lock: nobody is woken under it. Where `with` panics, they are woken to be sure.
+        let mut wakes = Wakes { shared: self, needed: true };
         let mut state = self.lock();
         let epoch = state.tenant.epoch();
         let result = with(&mut state.tenant);
-        let moved = state.tenant.epoch() != epoch;
-        let wakers = if moved { mem::take(&mut state.wakers) } else { BTreeMap::new() };
-        drop(state);
-        wakers.into_values().for_each(Waker::wake);
+        wakes.needed = state.tenant.epoch() != epoch;
         result
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // The tenant is whole between any two calls on it, whatever another thread's panic was about.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakes those who wait for the tenant's epoch to move.
+struct Wakes<'a, T, C> {
+    shared: &'a Shared<T, C>,
+    needed: bool,
+}
+
+impl<T, C> Drop for Wakes<'_, T, C> {
+    fn drop(&mut self) {
+        if self.needed {
+            let wakers = mem::take(&mut self.shared.lock().wakers);
+            wakers.into_values().for_each(Waker::wake);
+        }
     }
 }
 
@@ -296,10 +310,8 @@ pub(crate) struct Call<'a, T, C> {
 
 impl<T, C> Call<'_, T, C> {
     pub(crate) fn advance(&mut self, now: Instant, input: Input) -> Step {
-        self.span.input(&input);
-        if mem::take(&mut self.listens) {
-            self.shared.lock().wakers.remove(&self.number);
-        }
+        self.span.input(now, &input);
+        self.unlisten();
         let step = self.shared.with_tenant(|tenant| self.exchange.advance(tenant, now, input));
         self.span.step(self.exchange.attempts(), now, &step);
         self.ended = matches!(step, Step::Done(_));
@@ -312,13 +324,24 @@ impl<T, C> Call<'_, T, C> {
     /// has one waker, the last one.
     pub(crate) fn listen(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
         let Some(epoch) = epoch else { return true };
+        // Making and dropping a waker can run anybody's code, so neither is done under the lock.
+        let waker = waker();
         let mut state = self.shared.lock();
-        let waits = state.tenant.epoch() == epoch;
-        if waits {
-            self.listens = true;
-            state.wakers.insert(self.number, waker());
+        if state.tenant.epoch() != epoch {
+            return false;
         }
-        waits
+        self.listens = true;
+        let before = state.wakers.insert(self.number, waker);
+        drop(state);
+        drop(before);
+        true
+    }
+
+    fn unlisten(&mut self) {
+        if mem::take(&mut self.listens) {
+            let waker = self.shared.lock().wakers.remove(&self.number);
+            drop(waker);
+        }
     }
 }
 
@@ -326,10 +349,9 @@ impl<T, C> Drop for Call<'_, T, C> {
     fn drop(&mut self) {
         if !self.ended {
             self.shared.with_tenant(|tenant| self.exchange.cancel(tenant));
+            self.span.cancelled(self.exchange.attempts());
         }
-        if self.listens {
-            self.shared.lock().wakers.remove(&self.number);
-        }
+        self.unlisten();
     }
 }
 

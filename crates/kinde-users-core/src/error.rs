@@ -324,9 +324,9 @@ impl ApiError {
         self.errors().iter().any(|error| error.code() == Some(code))
     }
 
-    /// The scopes that the operation needs, where the answer was 403. Kinde answers 403 for a token without them, and
-    /// often says no more.
-    pub fn missing_scopes(&self) -> &'static [&'static str] {
+    /// The scopes that the operation needs, where the answer was 403: Kinde answers so for a token without them, and often
+    /// says no more. Elsewhere there are none.
+    pub fn needed_scopes(&self) -> &'static [&'static str] {
         if self.status() == StatusCode::FORBIDDEN { self.operation().scopes } else { &[] }
     }
 
@@ -382,10 +382,10 @@ impl fmt::Display for ApiError {
         if let Some(more @ 1..) = self.errors().len().checked_sub(Self::MOST_SHOWN) {
             write!(f, "; and {more} more")?;
         }
-        for (index, scope) in self.missing_scopes().iter().enumerate() {
+        for (index, scope) in self.needed_scopes().iter().enumerate() {
             write!(f, "{}{scope}", if index == 0 { " (needs scope " } else { ", " })?;
         }
-        if !self.missing_scopes().is_empty() {
+        if !self.needed_scopes().is_empty() {
             f.write_str(")")?;
         }
         if let Some(reset) = self.reset() {

@@ -92,6 +92,10 @@ impl CallOptions {
     }
 
     /// Sets how long the call may take in all, from its first step on, waits included. [`Duration::MAX`] is no limit.
+    ///
+    /// It bounds the token request too, if the call is the one that gets the token. Where deadlines are shorter than that
+    /// takes, get the token first, by a call that has time or with [`Tenant::supply_token`]: otherwise each call asks for one,
+    /// each is billed, and none arrives in time.
     #[must_use]
     pub const fn deadline(mut self, limit: Duration) -> Self {
         self.deadline = Some(limit);
@@ -292,6 +296,9 @@ impl Exchange {
     pub fn cancel(&mut self, tenant: &mut Tenant) {
         if let Phase::AwaitingToken { lease } = self.phase {
             tenant.end_lease(lease);
+        }
+        if matches!(self.phase, Phase::Waiting(_, Reason::Slot)) {
+            tenant.return_slot();
         }
         if self.phase == Phase::AwaitingReply {
             self.effect = self.effect.max(Effect::Possible);

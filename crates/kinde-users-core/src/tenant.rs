@@ -159,13 +159,18 @@ impl Tenant {
     /// numbers, and advises programs to keep a pace.
     #[must_use]
     pub fn with_pace(mut self, requests_per_second: u32) -> Self {
+        self.set_pace(requests_per_second);
+        self
+    }
+
+    /// Sets the pace of [`with_pace`](Self::with_pace), while calls may run.
+    pub fn set_pace(&mut self, requests_per_second: u32) {
         // Rounded up, so that a second never holds one more.
         let nanos = u64::from(requests_per_second);
         self.pace = Duration::from_nanos(1_000_000_000_u64.div_ceil(nanos.max(1)));
         if requests_per_second == 0 {
             self.pace = Duration::ZERO;
         }
-        self
     }
 
     /// Lets all calls together make at most this many retries more than a tenth of their successes. Waiting for the
@@ -346,6 +351,12 @@ impl Tenant {
             self.next_slot = slot.saturating_add(self.pace);
         }
         slot
+    }
+
+    /// Gives a slot back that was not used. Which one does not matter: those who wait keep theirs, and what is sent keeps its
+    /// distance to what was sent last.
+    pub(crate) fn return_slot(&mut self) {
+        self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.pace));
     }
 
     /// When an operation may be sent whose slot has come: not before the pace allows, as several may come late at once.

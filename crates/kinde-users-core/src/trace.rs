@@ -23,6 +23,7 @@ mod on {
         span: Span,
         status: Option<u16>,
         waited: Duration,
+        wait_began: Option<Instant>,
     }
 
     impl CallSpan {
@@ -38,10 +39,13 @@ mod on {
                 wait_ms = Empty,
                 error = Empty,
             );
-            Self { span, status: None, waited: Duration::ZERO }
+            Self { span, status: None, waited: Duration::ZERO, wait_began: None }
         }
 
-        pub(crate) fn input(&mut self, input: &Input) {
+        pub(crate) fn input(&mut self, now: Instant, input: &Input) {
+            if let Some(began) = self.wait_began.take() {
+                self.waited = self.waited.saturating_add(now.saturating_since(began));
+            }
             match input {
                 Input::Response(response) => {
                     let status = response.status().as_u16();
@@ -63,20 +67,30 @@ mod on {
                     self.span.in_scope(|| debug!(target: "kinde_users", attempts, token, "sent"));
                 }
                 Step::Wait(wait) => {
-                    let wait = wait.until.saturating_since(now);
-                    self.waited = self.waited.saturating_add(wait);
-                    self.span.in_scope(|| debug!(target: "kinde_users", ?wait, "waits"));
+                    self.wait_began = Some(now);
+                    let at_most = wait.until.saturating_since(now);
+                    self.span.in_scope(|| debug!(target: "kinde_users", ?at_most, "waits"));
                 }
                 Step::Done(result) => {
-                    self.span.record("status", self.status);
-                    self.span.record("attempts", attempts);
-                    self.span.record("wait_ms", u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX));
+                    self.end(attempts);
                     if let Err(error) = result {
                         // One line, with nothing personal in it.
                         self.span.record("error", tracing::field::display(error));
                     }
                 }
             }
+        }
+
+        /// The call was dropped before its end.
+        pub(crate) fn cancelled(&self, attempts: u32) {
+            self.end(attempts);
+            self.span.record("error", "cancelled");
+        }
+
+        fn end(&self, attempts: u32) {
+            self.span.record("status", self.status);
+            self.span.record("attempts", attempts);
+            self.span.record("wait_ms", u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX));
         }
     }
 }
@@ -95,7 +109,9 @@ mod off {
             Self
         }
 
-        pub(crate) fn input(&mut self, _: &Input) {}
+        pub(crate) fn input(&mut self, _: Instant, _: &Input) {}
+
+        pub(crate) fn cancelled(&self, _: u32) {}
 
         pub(crate) fn step(&mut self, _: u32, _: Instant, _: &Step) {}
     }

@@ -316,7 +316,7 @@ fn a_403_is_an_error_that_names_the_scope_unless_the_policy_says_otherwise() {
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut call);
     let error = fails(world.status(&mut call, 403));
-    assert_eq!(error.as_api().unwrap().missing_scopes(), ["read:users"]);
+    assert_eq!(error.as_api().unwrap().needed_scopes(), ["read:users"]);
     assert_eq!(error.to_string(), "get_users: HTTP 403 (needs scope read:users)");
 
     let options = CallOptions::new().retry(RetryPolicy::new().reauthenticate_on_403(true));
@@ -500,6 +500,22 @@ fn a_delete_that_finds_nothing_after_an_unknown_delivery_is_already_gone() {
     let error = fails(world.status(&mut call, 404));
     assert!(!error.is_already_gone());
     assert_eq!(error.effect(), Effect::No);
+}
+
+#[test]
+fn calls_that_are_cancelled_give_their_slots_back() {
+    let mut world = World::with_token();
+    world.tenant = world.tenant.with_pace(2);
+    let mut first = world.call(&GetUsers::new(), CallOptions::new());
+    sends(&world.start(&mut first));
+    for _ in 0..300 {
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        waits(&world.start(&mut call));
+        call.exchange.cancel(&mut world.tenant);
+    }
+    let mut next = world.call(&GetUsers::new(), CallOptions::new());
+    let step = world.start(&mut next);
+    assert_eq!(waits(&step).until, Instant::from_start(Duration::from_millis(500)));
 }
 
 // ---- Tokens -----------------------------------------------------------------------------------------------

@@ -1,22 +1,24 @@
 //! Client for the Users operations of Kinde's Management API.
 //!
 //! ```
+//! use kinde_users::Credentials;
 //! use kinde_users::operations::{CreateUser, GetUsers, NewIdentity};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # #[cfg(feature = "fake")] {
 //! # let fake = kinde_users::fake::FakeKinde::new();
 //! # let client = kinde_users::client_over(fake.clone(), fake.domain()?, fake.credentials());
 //! # #[cfg(any())]
-//! let client = kinde_users::client("acme".parse()?, Credentials::new(client_id, client_secret));
+//! let client = kinde_users::client("acme".parse()?, Credentials::new("client-id", "client-secret"));
 //!
 //! let ada = client.send(
 //!     &CreateUser::new().given_name("Ada").identity(NewIdentity::email("ada@example.com").is_verified(true)),
 //! )?;
 //! println!("created {}", ada.id);
 //!
-//! for user in client.send(&GetUsers::new().page_size(500))?.users {
-//!     println!("{} {:?}", user.id, user.created_on);
+//! for user in client.pages(GetUsers::new().page_size(500)).items() {
+//!     println!("{}", user?.id);
 //! }
+//! # drop(Credentials::new("", ""));
 //! # }
 //! # Ok(())
 //! # }
@@ -33,7 +35,7 @@
 //! - [`fake`](https://docs.rs/kinde-users-fake): a tenant in memory to test against (feature `fake`).
 //! - `TimestampExt`: timestamps as `jiff` instants (feature `jiff`).
 //!
-//! Everything else is the protocol core, `kinde-users-core`, re-exported.
+//! Everything else is the protocol core, `kinde-users-core`, re-exported, and so is `http`, whose messages transports carry.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -42,6 +44,7 @@ mod clock;
 mod timestamp;
 
 pub use clock::SystemClock;
+pub use http;
 pub use kinde_users_core::*;
 #[cfg(feature = "fake")]
 pub use kinde_users_fake as fake;

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::Wake;
 
 use http::{Request, Response};
@@ -149,6 +149,55 @@ fn a_panic_in_a_transport_leaves_the_tenant_to_the_others() {
     client.send(&GetUsers::new()).unwrap();
     // It did not have to wait for the lease to end.
     assert_eq!(clock.time().since_start(), Duration::ZERO);
+}
+
+#[test]
+fn a_panic_of_whoever_changes_the_tenant_strands_nobody() {
+    let fake = FakeKinde::new();
+    let clock = SimClock::default();
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
+    let _under_way = (clock.under_way(), clock.under_way());
+    let operation = GetUsers::new();
+    let (mut leader, mut waits) = (Box::pin(client.reply(&operation)), Box::pin(client.reply(&operation)));
+    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let woken = Arc::new(Counting::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let change = AssertUnwindSafe(|| {
+        client.with_tenant(|tenant| {
+            tenant.replace_credentials(fake.credentials());
+            panic!("a bug of the caller's");
+        });
+    });
+    assert!(catch_unwind(change).is_err());
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+}
+
+/// A waker that owns a call, as those of some executors do.
+struct Owning(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+
+impl Wake for Owning {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn a_waker_that_owns_a_call_can_be_dropped() {
+    let fake = FakeKinde::new();
+    let clock = SimClock::default();
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
+    let _under_way = (clock.under_way(), clock.under_way(), clock.under_way());
+    let operation = GetUsers::new();
+    let mut leader = Box::pin(client.reply(&operation));
+    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let owned = client.clone();
+    let mut owned = Box::pin(async move { drop(owned.reply(&GetUsers::new()).await) });
+    assert!(owned.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    let waker = Waker::from(Arc::new(Owning(Mutex::new(Some(owned)))));
+    let mut waits = Box::pin(client.reply(&operation));
+    assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    // The last of it goes when another waker takes its place.
+    assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
 #[test]

@@ -2,14 +2,21 @@
 
 mod sim;
 
+use core::future::pending;
+use core::pin::pin;
+use core::task::{Context, Waker};
+use core::time::Duration;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use http::Response;
 use kinde_users::operations::{CreateUser, GetUserData, GetUsers, NewIdentity};
-use kinde_users::{Client, Tenant};
+use kinde_users::{AsyncClient, Client, Instant, Tenant, async_transport_fn};
 use kinde_users_fake::{FakeKinde, Fault};
 use sim::SimClock;
 use tracing_subscriber::fmt::format::FmtSpan;
+
+type Never = Result<Response<Vec<u8>>, std::io::Error>;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -26,6 +33,13 @@ impl Write for Log {
 
 /// What is logged, down to the last detail, while `calls` are made.
 fn logged(fake: &FakeKinde, calls: impl FnOnce(&Client<FakeKinde, SimClock>)) -> String {
+    let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
+    let client = Client::new(tenant, fake.clone(), SimClock::default());
+    told(|| calls(&client))
+}
+
+/// What is logged, down to the last detail, meanwhile.
+fn told(what: impl FnOnce()) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -34,9 +48,7 @@ fn logged(fake: &FakeKinde, calls: impl FnOnce(&Client<FakeKinde, SimClock>)) ->
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
-    let client = Client::new(tenant, fake.clone(), SimClock::default());
-    tracing::subscriber::with_default(subscriber, || calls(&client));
+    tracing::subscriber::with_default(subscriber, what);
     let bytes = log.0.lock().unwrap().clone();
     String::from_utf8(bytes).unwrap()
 }
@@ -58,6 +70,28 @@ fn a_span_tells_operation_path_template_status_attempts_and_wait() {
         "wait_ms=7",
         "error=get_user_data: HTTP 400",
     ] {
+        assert!(end.contains(part), "{part} is not in {end}");
+    }
+}
+
+#[test]
+fn a_dropped_call_says_so_and_a_wait_counts_as_long_as_it_was() {
+    let fake = FakeKinde::new();
+    let clock = SimClock::default();
+    let operation = GetUsers::new();
+    let log = told(|| {
+        let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
+        let client = AsyncClient::new(tenant, async_transport_fn(|_| pending::<Never>()), clock.clone());
+        let _under_way = (clock.under_way(), clock.under_way());
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut gets, mut waits) = (pin!(client.reply(&operation)), Box::pin(client.reply(&operation)));
+        assert!(gets.as_mut().poll(&mut context).is_pending());
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        clock.pass_to(Instant::from_start(Duration::from_secs(2)));
+        drop(waits);
+    });
+    let end = log.lines().find(|line| line.contains("close")).unwrap();
+    for part in ["error=\"cancelled\"", "wait_ms=0", "attempts=0"] {
         assert!(end.contains(part), "{part} is not in {end}");
     }
 }

@@ -2,6 +2,7 @@
 //! that the first of them waits for. Nothing sleeps.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -185,22 +186,27 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { clock, until, wait } = &mut *self;
+        // Dropping a waker can run anybody's code, so it is not done under the lock.
+        let mut waker = cx.waker().clone();
         let mut state = clock.lock();
         if state.now < *until {
             match wait.and_then(|wait| state.waits.get_mut(&wait)) {
-                Some(waiting) => waiting.waker.clone_from(cx.waker()),
-                None => *wait = Some(state.begin_wait(*until, cx.waker().clone())),
+                Some(waiting) => mem::swap(&mut waiting.waker, &mut waker),
+                None => *wait = Some(state.begin_wait(*until, waker.clone())),
             }
         }
         // Beginning to wait may have been what time waited for.
-        if state.now < *until { Poll::Pending } else { Poll::Ready(()) }
+        let is_over = state.now >= *until;
+        drop(state);
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(wait) = self.wait {
-            self.clock.lock().waits.remove(&wait);
+            let waiting = self.clock.lock().waits.remove(&wait);
+            drop(waiting);
         }
     }
 }
