@@ -174,7 +174,9 @@ fn a_panic_of_whoever_changes_the_tenant_strands_nobody() {
 }
 
 /// A waker that owns a call, as those of some executors do.
-struct Owning(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
+struct Owning(#[expect(dead_code, reason = "it is dropped with the waker")] Mutex<OwnedCall>);
+
+type OwnedCall = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Wake for Owning {
     fn wake(self: Arc<Self>) {}
@@ -192,7 +194,7 @@ fn a_waker_that_owns_a_call_can_be_dropped() {
     let owned = client.clone();
     let mut owned = Box::pin(async move { drop(owned.reply(&GetUsers::new()).await) });
     assert!(owned.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let waker = Waker::from(Arc::new(Owning(Mutex::new(Some(owned)))));
+    let waker = Waker::from(Arc::new(Owning(Mutex::new(owned))));
     let mut waits = Box::pin(client.reply(&operation));
     assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     drop(waker);
