@@ -10,7 +10,8 @@ use crate::user::shy_debug;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
-    pub(crate) host: String,
+    pub(crate) origin: String,
+    pub(crate) audience: Option<String>,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
     pub(crate) token_lifetime: Duration,
@@ -19,15 +20,14 @@ pub(crate) struct Settings {
     pub(crate) mfa_as_array: bool,
     pub(crate) start: Duration,
     pub(crate) seed: u64,
+    pub(crate) keeps_requests: bool,
+    pub(crate) rate_limit: Option<u32>,
+    pub(crate) chaos: f64,
 }
 
 impl Settings {
-    pub(crate) fn origin(&self) -> String {
-        format!("https://{}", self.host)
-    }
-
     pub(crate) fn audience(&self) -> String {
-        format!("https://{}/api", self.host)
+        self.audience.clone().unwrap_or_else(|| format!("{}/api", self.origin))
     }
 }
 
@@ -47,7 +47,8 @@ impl Default for FakeKindeBuilder {
         scopes.dedup();
         Self {
             settings: Settings {
-                host: "acme.kinde.com".to_owned(),
+                origin: "https://acme.kinde.com".to_owned(),
+                audience: None,
                 client_id: "3b0b5c6c8fcc464fab397f4969b5f482".to_owned(),
                 client_secret: "fake-client-secret".to_owned(),
                 token_lifetime: Duration::from_secs(86_399),
@@ -56,6 +57,9 @@ impl Default for FakeKindeBuilder {
                 mfa_as_array: false,
                 start: START,
                 seed: 0,
+                keeps_requests: true,
+                rate_limit: None,
+                chaos: 0.0,
             },
         }
     }
@@ -65,14 +69,27 @@ impl FakeKindeBuilder {
     /// The subdomain, as in `https://<subdomain>.kinde.com`; `acme` unless set. With a dot, a colon or the
     /// name `localhost` it is taken as the whole host. It names issuer and audience of the tokens; requests
     /// are answered whatever host they name.
-    pub fn host(mut self, host: impl Into<String>) -> Self {
+    pub fn host(self, host: impl Into<String>) -> Self {
         let host = host.into();
         let whole = host.contains(['.', ':']) || host == "localhost";
-        self.settings.host = if whole { host } else { format!("{host}.kinde.com") };
+        let host = if whole { host } else { format!("{host}.kinde.com") };
+        self.origin(format!("https://{host}"))
+    }
+
+    /// Scheme, host and port instead of `https://` and the host: for a server of one's own in front of the
+    /// tenant. `server::Server` sets it by itself.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.settings.origin = origin.into();
         self
     }
 
-    /// Seed of all ids and tokens.
+    /// The audience to ask tokens for; the origin and `/api` unless set.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.settings.audience = Some(audience.into());
+        self
+    }
+
+    /// Seed of all ids and tokens, and of [`chaos`](Self::chaos).
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self
@@ -112,6 +129,29 @@ impl FakeKindeBuilder {
     /// Where the clock stands at first, in seconds since 1970; 2026-01-01T00:00:00Z unless set.
     pub fn start(mut self, unix_seconds: u64) -> Self {
         self.settings.start = Duration::from_secs(unix_seconds);
+        self
+    }
+
+    /// Answers so many requests a second, at least 1, and the others with 429 and `RateLimit-Reset: 1`. The
+    /// second is one of the tenant's clock, and begins with its first request. Requests that meet a scripted
+    /// [`Fault`](crate::Fault) do not count.
+    pub fn rate_limit(mut self, per_second: u32) -> Self {
+        self.settings.rate_limit = Some(per_second.max(1));
+        self
+    }
+
+    /// Makes this share of the requests go wrong, from 0 to 1, with faults at random that a second try may
+    /// survive: 429, 500, 502 and 503, a cut body, a connection lost before or after the effect. The same for
+    /// the same seed and the same requests.
+    pub fn chaos(mut self, share: f64) -> Self {
+        self.settings.chaos = share;
+        self
+    }
+
+    /// Leaves [`requests`](FakeKinde::requests) empty: for a tenant that is asked so much that they would not
+    /// fit into memory.
+    pub fn forgetting_requests(mut self) -> Self {
+        self.settings.keeps_requests = false;
         self
     }
 

@@ -22,6 +22,20 @@
 //! assert_eq!(fake.requests().of("get_user_data").len(), 2);
 //! ```
 //!
+//! # As a program
+//!
+//! With the feature `server` the same tenant listens on the loopback interface, for programs in any language:
+//! from a test in Rust by `server::Server`, or by itself. Once it listens it prints a line that tells where it
+//! is and how to get a token, and then serves until Ctrl-C or SIGTERM; `--help` shows the other arguments.
+//!
+//! ```text
+//! $ cargo run -p kinde-users-fake --features server -- --users 10000 --seed 7
+//! {"origin":"http://127.0.0.1:40123","audience":"http://127.0.0.1:40123/api","client_id":"…","client_secret":"…","ca":null}
+//! ```
+//!
+//! Requests are many there and nobody looks at them, so that the program forgets them. Its clock is the
+//! machine's; for the same seed the users have the same ids, and dates at the same distance from the start.
+//!
 //! # Where nothing public tells
 //!
 //! Facts come from the public description, the documentation and recorded replies. Where those are silent,
@@ -81,9 +95,12 @@ pub mod contract;
 mod failure;
 mod fault;
 mod handlers;
+mod luck;
 mod password;
 mod record;
 mod routes;
+#[cfg(feature = "server")]
+pub mod server;
 mod state;
 mod time;
 mod token;
@@ -140,17 +157,32 @@ impl FakeKinde {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tenant> {
-        self.tenant.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut tenant = self.tenant.lock().unwrap_or_else(PoisonError::into_inner);
+        tenant.tick();
+        tenant
+    }
+
+    /// A server listens there. The clock goes by itself, from now if it is behind.
+    #[cfg(feature = "server")]
+    pub(crate) fn go_live(&self, origin: String) {
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let mut tenant = self.lock();
+        tenant.settings.origin = origin;
+        tenant.now = tenant.now.max(since_1970.unwrap_or_default());
+        tenant.running = Some(std::time::Instant::now());
     }
 
     // ---- Asking -------------------------------------------------------------------------------------------
 
-    /// Answers any request. It fails only where a [`Fault`] makes it.
+    /// Answers any request. It fails only where a [`Fault`] makes it, scripted or by
+    /// [chaos](FakeKindeBuilder::chaos).
     pub fn handle(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
         let (head, body) = request.into_parts();
         let target = Target::find(&head.method, head.uri.path());
-        let mut tenant = self.lock();
-        let fault = target.name().and_then(|name| tenant.script.take(name));
+        let mut guard = self.lock();
+        let tenant = &mut *guard;
+        let scripted = target.name().and_then(|name| tenant.script.take(name));
+        let fault = scripted.or_else(|| tenant.luck.fault(tenant.now));
         let is_carried_out = fault.as_ref().is_none_or(|fault| fault.after);
         let real = is_carried_out.then(|| tenant.answer(&target, &head, &body));
         let took_effect = real.as_ref().is_some_and(|response| response.status().is_success());
@@ -166,27 +198,28 @@ impl FakeKinde {
                 Ok(real)
             }
         };
-        let answer = reply.as_ref().map(Response::status).map_err(|error| *error);
-        tenant.requests.push(Arc::new(Recorded {
-            operation: target.name(),
-            method: head.method,
-            uri: head.uri,
-            headers: head.headers,
-            body,
-            answer,
-            took_effect,
-        }));
+        if tenant.settings.keeps_requests {
+            tenant.requests.push(Arc::new(Recorded {
+                operation: target.name(),
+                method: head.method,
+                uri: head.uri,
+                headers: head.headers,
+                body,
+                answer: reply.as_ref().map(Response::status).map_err(|error| *error),
+                took_effect,
+            }));
+        }
         reply
     }
 
     // ---- Tokens -------------------------------------------------------------------------------------------
 
-    /// `https://` and the host.
+    /// Scheme, host and perhaps port: `https://acme.kinde.com`, unless it was set or a server stands in front.
     pub fn origin(&self) -> String {
-        self.lock().settings.origin()
+        self.lock().settings.origin.clone()
     }
 
-    /// The audience to ask tokens for: the origin and `/api`.
+    /// The audience to ask tokens for: the origin and `/api`, unless it was set.
     pub fn audience(&self) -> String {
         self.lock().settings.audience()
     }
@@ -220,7 +253,7 @@ impl FakeKinde {
 
     // ---- Time ---------------------------------------------------------------------------------------------
 
-    /// The tenant's clock since 1970, which moves by [`advance`](Self::advance) alone.
+    /// The tenant's clock since 1970, which moves by [`advance`](Self::advance) alone unless a server listens.
     pub fn now(&self) -> Duration {
         self.lock().now
     }

@@ -4,9 +4,11 @@ use core::ops::Bound;
 use core::time::Duration;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::builder::Settings;
 use crate::fault::Script;
+use crate::luck::Luck;
 use crate::record::Recorded;
 use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
 
@@ -14,12 +16,15 @@ pub(crate) struct Tenant {
     pub(crate) settings: Settings,
     /// The clock, since 1970.
     pub(crate) now: Duration,
+    /// When the machine's clock was last looked at, if the tenant's goes by itself.
+    pub(crate) running: Option<Instant>,
     pub(crate) ids: Ids,
     pub(crate) users: Users,
     /// The properties that the tenant knows: key to id.
     pub(crate) properties: BTreeMap<String, String>,
     pub(crate) tokens: HashMap<String, Grant>,
     pub(crate) script: Script,
+    pub(crate) luck: Luck,
     pub(crate) requests: Vec<Arc<Recorded>>,
 }
 
@@ -33,13 +38,24 @@ impl Tenant {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             now: settings.start,
-            ids: Ids(settings.seed),
+            running: None,
+            ids: Ids::new(settings.seed),
+            luck: Luck::new(&settings),
             settings,
             users: Users::default(),
             properties: BTreeMap::new(),
             tokens: HashMap::new(),
             script: Script::default(),
             requests: Vec::new(),
+        }
+    }
+
+    /// Catches up with the machine's clock.
+    pub(crate) fn tick(&mut self) {
+        if let Some(seen) = &mut self.running {
+            let elapsed = seen.elapsed();
+            *seen += elapsed;
+            self.now = self.now.saturating_add(elapsed);
         }
     }
 
@@ -168,7 +184,11 @@ impl Users {
 pub(crate) struct Ids(u64);
 
 impl Ids {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

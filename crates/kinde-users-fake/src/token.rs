@@ -81,7 +81,7 @@ pub(crate) fn issue(tenant: &mut Tenant, scopes: Vec<String>) -> String {
         "exp": expires.as_secs(),
         "gty": ["client_credentials"],
         "iat": now.as_secs(),
-        "iss": settings.origin(),
+        "iss": settings.origin,
         "jti": tenant.ids.make("", 32),
         "scope": scopes.join(" "),
         "scp": scopes,

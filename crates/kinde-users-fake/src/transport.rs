@@ -12,7 +12,7 @@ impl FakeKinde {
     ///
     /// A [`DomainError`], where the fake was built with a host that is none.
     pub fn domain(&self) -> Result<Domain, DomainError> {
-        Domain::parse(&self.origin())
+        Domain::parse(&self.origin()).map(|domain| domain.with_audience(&self.audience()))
     }
 
     /// The credentials of the application, for a client.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod life;
+mod luck;
 mod operations;
 mod paging;
 mod passwords;

@@ -1,0 +1,227 @@
+//! The program `kinde-users-fake`: a Kinde tenant on the loopback interface.
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice
+)]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use kinde_users_fake::FakeKinde;
+use kinde_users_fake::server::{Options, Server};
+use serde::Serialize;
+
+const EXAMPLES: &str = "\
+Examples:
+  A tenant with 10,000 users on a free port:
+    kinde-users-fake --users 10000 --seed 7
+
+  One that limits its callers, and lets 5 of 100 requests fail:
+    kinde-users-fake --users 100 --rate 50 --chaos 0.05
+
+  HTTPS on a fixed port, for clients that speak nothing else:
+    kinde-users-fake --listen 127.0.0.1:8443 --tls
+    curl --cacert <ca> https://localhost:8443/api/v1/users
+
+  For a client whose audience is fixed:
+    kinde-users-fake --audience https://acme.kinde.com/api
+
+Once it listens it prints one line of JSON:
+  {\"origin\":\"http://127.0.0.1:40123\",\"audience\":\"http://127.0.0.1:40123/api\",
+   \"client_id\":\"...\",\"client_secret\":\"...\",\"ca\":null}
+where ca is the path of the certificate to trust, with --tls. It runs until Ctrl-C or SIGTERM.";
+
+/// A Kinde tenant in memory, on the loopback interface: the Users operations and the token endpoint.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Arguments {
+    /// Loopback address to listen at; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+
+    /// How many users there are at first; the nth (from 0) has the address user<n>@example.com
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    users: usize,
+
+    /// Seed of ids, tokens and chaos: the same for the same seed
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+
+    /// Audience to ask tokens for [default: the origin and /api]
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Option<String>,
+
+    /// Answer this many requests a second, and the others with 429
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+
+    /// Share of requests that go wrong at random, from 0 to 1: 429, 5xx, a cut body, a lost connection
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
+    chaos: f64,
+
+    /// Speak HTTPS, with a certificate for localhost and 127.0.0.1
+    #[arg(long)]
+    tls: bool,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "it has to be a number from 0 to 1".to_owned())
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With stderr closed, the exit code is all there is to say it with.
+            writeln!(io::stderr(), "kinde-users-fake: {error}").unwrap_or_default();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anyone can know that the program is there: a signal that comes at once ends it cleanly too.
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::listen()?
+    };
+    let fake = tenant(arguments);
+    let mut options = Options::new().listen(arguments.listen);
+    if arguments.tls {
+        options = options.tls();
+    }
+    let server = Server::start(&fake, &options)?;
+    let ca = server.ca_pem().map(CaFile::write).transpose()?;
+    announce(&fake, ca.as_ref().map(CaFile::path).transpose()?)?;
+    runtime.block_on(signals.any());
+    server.shutdown();
+    Ok(())
+}
+
+fn tenant(arguments: &Arguments) -> FakeKinde {
+    // The users did what they did before now, and not before the day on which a test's clock begins.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now: Duration| now.as_secs());
+    let mut builder =
+        FakeKinde::builder().start(now).seed(arguments.seed).chaos(arguments.chaos).forgetting_requests();
+    if let Some(audience) = &arguments.audience {
+        builder = builder.audience(audience);
+    }
+    if let Some(rate) = arguments.rate {
+        builder = builder.rate_limit(rate);
+    }
+    let fake = builder.build();
+    fake.seed_users(arguments.users);
+    fake
+}
+
+/// What a program that started this one needs to know.
+#[derive(Serialize)]
+struct Announcement<'a> {
+    origin: String,
+    audience: String,
+    client_id: String,
+    client_secret: String,
+    ca: Option<&'a str>,
+}
+
+fn announce(fake: &FakeKinde, ca: Option<&str>) -> io::Result<()> {
+    let announcement = Announcement {
+        origin: fake.origin(),
+        audience: fake.audience(),
+        client_id: fake.client_id(),
+        client_secret: fake.client_secret(),
+        ca,
+    };
+    let line = serde_json::to_string(&announcement).map_err(io::Error::other)?;
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    stdout.flush()
+}
+
+/// The certificate of the authority, for as long as the program runs.
+struct CaFile {
+    path: PathBuf,
+}
+
+impl CaFile {
+    fn write(pem: &str) -> io::Result<Self> {
+        let (mut file, path) = Self::create()?;
+        let written = Self { path };
+        file.write_all(pem.as_bytes())?;
+        Ok(written)
+    }
+
+    fn path(&self) -> io::Result<&str> {
+        let unprintable =
+            || io::Error::other("the folder for temporary files has a name that is not Unicode");
+        self.path.to_str().ok_or_else(unprintable)
+    }
+
+    /// A new file: never one that is there, whoever put it or a link there.
+    fn create() -> io::Result<(File, PathBuf)> {
+        let folder = std::env::temp_dir();
+        let process = std::process::id();
+        let mut n = 0_u32;
+        loop {
+            let path = folder.join(format!("kinde-users-fake-{process}-{n}.pem"));
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && n < u32::MAX => n += 1,
+                opened => return opened.map(|file| (file, path)),
+            }
+        }
+    }
+}
+
+impl Drop for CaFile {
+    fn drop(&mut self) {
+        // Somebody else may have tidied up.
+        fs::remove_file(&self.path).unwrap_or_default();
+    }
+}
+
+/// Ctrl-C, and on Unix SIGTERM.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(windows)]
+    fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    #[cfg(unix)]
+    async fn any(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(windows)]
+    async fn any(mut self) {
+        self.interrupt.recv().await;
+    }
+}

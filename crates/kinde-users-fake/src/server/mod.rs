@@ -1,0 +1,273 @@
+//! The tenant as an HTTP server on the loopback interface, for programs in any language.
+//!
+//! ```
+//! use std::io::{Read as _, Write as _};
+//!
+//! use kinde_users_fake::FakeKinde;
+//! use kinde_users_fake::server::{Options, Server};
+//!
+//! let fake = FakeKinde::new();
+//! let server = Server::start(&fake, &Options::new())?;
+//! assert_eq!(fake.audience(), format!("{}/api", server.origin()));
+//!
+//! let mut socket = std::net::TcpStream::connect(server.address())?;
+//! socket.write_all(b"GET /api/v1/users HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+//! let mut reply = String::new();
+//! socket.read_to_string(&mut reply)?;
+//! assert!(reply.starts_with("HTTP/1.1 401 "));
+//! assert_eq!(fake.requests().of("get_users").len(), 1);
+//!
+//! server.shutdown();
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+use core::convert::Infallible;
+use core::fmt;
+use core::net::{Ipv4Addr, SocketAddr};
+use core::pin::pin;
+use core::time::Duration;
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+use crate::FakeKinde;
+use crate::failure::reply;
+
+mod tls;
+
+/// A larger body of a request is not held in memory; the answer is 413.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long requests that are under way may take once the server is to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// After a connection could not be accepted, which happens when file descriptors run out.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Where and how a [`Server`] listens.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Options {
+    listen: SocketAddr,
+    tls: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Options {
+    /// Any free port of 127.0.0.1, and plain HTTP.
+    pub fn new() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false }
+    }
+
+    /// Listens at this address, which has to be a loopback one. Port 0 is any free port.
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Speaks HTTPS, with a certificate for `localhost` and the loopback addresses. It is signed by an
+    /// authority that was made for this server: [`Server::ca_pem`].
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+}
+
+/// A tenant that listens. It stops when it is dropped, too.
+///
+/// It speaks HTTP/1.1 on a thread of its own. Where a [`Fault`](crate::Fault) leaves a request without a reply,
+/// the connection is closed: a client cannot tell one that was not sent from one that was lost.
+pub struct Server {
+    address: SocketAddr,
+    origin: String,
+    ca_pem: Option<String>,
+    stop: Option<oneshot::Sender<Infallible>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Lets the tenant listen.
+    ///
+    /// The tenant's origin is the server's from then on, and its audience with it unless that was
+    /// [set](crate::FakeKindeBuilder::audience). Its clock is moved to the machine's if it is behind, and goes on
+    /// by itself; [`FakeKinde::advance`] still moves it further.
+    ///
+    /// # Errors
+    ///
+    /// An address that is not a loopback one, or one that cannot be listened at.
+    pub fn start(fake: &FakeKinde, options: &Options) -> io::Result<Self> {
+        let &Options { listen, tls } = options;
+        if !listen.ip().is_loopback() {
+            let message =
+                format!("{} is no loopback address: the fake is for programs on this machine", listen.ip());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let listener = std::net::TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let (scheme, tls, ca_pem) = if tls {
+            let (acceptor, ca_pem) = tls::acceptor()?;
+            ("https", Some(acceptor), Some(ca_pem))
+        } else {
+            ("http", None, None)
+        };
+        let origin = format!("{scheme}://{address}");
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let (stop, stopped) = oneshot::channel();
+        let tenant = fake.clone();
+        let serve = move || {
+            runtime.block_on(serve(listener, tls, tenant, stopped));
+            // Connections that are still open break off here.
+            drop(runtime);
+        };
+        // Before the first request, which may wait at the port already.
+        fake.go_live(origin.clone());
+        let thread = thread::Builder::new().name("kinde-users-fake".to_owned()).spawn(serve)?;
+        Ok(Self { address, origin, ca_pem, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Scheme, address and port.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The certificate of the authority that clients have to trust, in PEM; `None` without TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
+    }
+
+    /// Stops listening, lets requests that are under way finish (for 2 seconds at most), and closes all
+    /// connections. Blocks until then.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The other end sees that this one is gone.
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap_or_default();
+        }
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    tenant: FakeKinde,
+    stopped: oneshot::Receiver<Infallible>,
+) {
+    let connections = GracefulShutdown::new();
+    let mut stopped = pin!(stopped);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut stopped => break,
+        };
+        let Ok((socket, _)) = accepted else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        tokio::spawn(greet(socket, tls.clone(), tenant.clone(), connections.watcher()));
+    }
+    drop(listener);
+    // Too late for those who are not done by then.
+    tokio::time::timeout(GRACE, connections.shutdown()).await.unwrap_or_default();
+}
+
+async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, tenant: FakeKinde, watcher: Watcher) {
+    // Replies are written whole; waiting for more only delays them. If it fails, they are delayed.
+    socket.set_nodelay(true).unwrap_or_default();
+    match tls {
+        None => converse(socket, tenant, watcher).await,
+        Some(tls) => {
+            // A client that speaks no TLS, or does not trust the certificate, is its own report.
+            if let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, tls.accept(socket)).await {
+                converse(socket, tenant, watcher).await;
+            }
+        }
+    }
+}
+
+async fn converse(
+    socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    tenant: FakeKinde,
+    watcher: Watcher,
+) {
+    let service = service_fn(move |request| answer(tenant.clone(), request));
+    let connection =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
+    // It ends badly where the client breaks off, or a fault has this side do it.
+    watcher.watch(connection).await.unwrap_or_default();
+}
+
+/// An error closes the connection with no reply.
+async fn answer(
+    tenant: FakeKinde,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Box<dyn core::error::Error + Send + Sync>> {
+    let (head, body) = request.into_parts();
+    let response = if let Some(body) = read(body).await? {
+        tenant.handle(Request::from_parts(head, body))?
+    } else {
+        let message = format!("The body is larger than {MAX_BODY} bytes");
+        reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message.into_bytes())
+    };
+    let (mut head, body) = response.into_parts();
+    // How long the body is, is for hyper to say: a fault may have changed it.
+    head.headers.remove(header::CONTENT_LENGTH);
+    head.headers.remove(header::TRANSFER_ENCODING);
+    Ok(Response::from_parts(head, Full::new(Bytes::from(body))))
+}
+
+/// The body, or `None` if it is too large. That one is read to its end as well, since many a client looks for
+/// an answer only after its last byte, and would find a broken connection.
+async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
+    let mut bytes = Some(Vec::new());
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            bytes = bytes.filter(|held| held.len() + data.len() <= MAX_BODY);
+            if let Some(held) = &mut bytes {
+                held.extend_from_slice(&data);
+            }
+        }
+    }
+    Ok(bytes)
+}

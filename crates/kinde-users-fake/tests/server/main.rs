@@ -1,0 +1,295 @@
+//! The tenant behind a real socket.
+
+#[cfg(unix)]
+mod program;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Response};
+use kinde_users::operations::{CreateUser, GetUsers, NewIdentity};
+use kinde_users::ureq::UreqTransport;
+use kinde_users::{Client, Domain, SystemClock, client_over};
+use kinde_users_fake::server::{Options, Server};
+use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
+use serde_json::Value;
+
+/// A connection that tests write to and read from by hand. Reading gives up, rather than hang, after a time
+/// that no test comes near.
+struct Raw(BufReader<TcpStream>);
+
+impl Raw {
+    fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Self(BufReader::new(socket))
+    }
+
+    fn write(&mut self, text: &str) {
+        self.0.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn get(&mut self, target: &str, token: &str) -> Option<(u16, HeaderMap, Vec<u8>)> {
+        self.write(&format!("GET {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n"));
+        self.read()
+    }
+
+    /// Status, headers and body; `None` where the connection ends instead.
+    fn read(&mut self) -> Option<(u16, HeaderMap, Vec<u8>)> {
+        let mut line = String::new();
+        // A connection that is reset has ended too.
+        if self.0.read_line(&mut line).unwrap_or_default() == 0 {
+            return None;
+        }
+        let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut headers = HeaderMap::new();
+        loop {
+            line.clear();
+            self.0.read_line(&mut line).unwrap();
+            let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+            let name: http::HeaderName = name.parse().unwrap();
+            headers.append(name, value.parse().unwrap());
+        }
+        let length = headers["content-length"].to_str().unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        Some((status, headers, body))
+    }
+}
+
+fn started() -> (FakeKinde, Server) {
+    let fake = FakeKinde::new();
+    let server = Server::start(&fake, &Options::new()).unwrap();
+    (fake, server)
+}
+
+fn client(fake: &FakeKinde) -> Client<UreqTransport, SystemClock> {
+    let transport = UreqTransport::configured(|config| config.proxy(None));
+    client_over(transport, fake.domain().unwrap(), fake.credentials())
+}
+
+#[test]
+fn a_client_gets_a_token_and_works_over_the_socket() {
+    let (fake, server) = started();
+    assert_eq!(server.origin(), format!("http://{}", server.address()));
+    assert_eq!(fake.origin(), server.origin());
+    // What a client takes for the audience without being told is the right one.
+    assert_eq!(Domain::parse(server.origin()).unwrap().audience(), fake.audience());
+
+    let client = client(&fake);
+    let created = client.send(&CreateUser::new().identity(NewIdentity::email("ada@example.com"))).unwrap();
+    let page = client.send(&GetUsers::new()).unwrap();
+    assert_eq!(page.users[0].id, created.id);
+    assert_eq!(
+        fake.requests().course(),
+        [("token", Some(200)), ("create_user", Some(200)), ("get_users", Some(200))]
+    );
+}
+
+#[test]
+fn an_audience_of_ones_own_stays() {
+    let audience = "https://acme.kinde.com/api";
+    let fake = FakeKinde::builder().audience(audience).build();
+    let server = Server::start(&fake, &Options::new()).unwrap();
+    assert_eq!((fake.audience().as_str(), fake.origin().as_str()), (audience, server.origin()));
+    client(&fake).send(&GetUsers::new()).unwrap();
+}
+
+#[test]
+fn the_clock_is_the_machines_and_can_be_moved_further() {
+    let seconds = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let before = seconds();
+    let (fake, server) = started();
+    let first = fake.now();
+    assert!(first >= before);
+    // It goes by itself.
+    while fake.now() == first {}
+
+    let token = fake.issue_token();
+    let mut connection = Raw::connect(server.address());
+    assert_eq!(connection.get("/api/v1/users", &token).unwrap().0, 200);
+    fake.advance(Duration::from_secs(86_400));
+    assert_eq!(connection.get("/api/v1/users", &token).unwrap().0, 401);
+
+    // A second server does not make it go twice as fast; one that is ahead is not put back.
+    let ahead = fake.now();
+    let _second = Server::start(&fake, &Options::new()).unwrap();
+    assert!(fake.now() >= ahead);
+}
+
+#[test]
+fn a_connection_serves_many_requests_and_none_waits_for_another_connection() {
+    let (fake, server) = started();
+    let token = fake.issue_token();
+    let mut stuck = Raw::connect(server.address());
+    stuck.write("POST /api/v1/user HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{");
+
+    let mut connections: Vec<Raw> = (0..50).map(|_| Raw::connect(server.address())).collect();
+    for _ in 0..3 {
+        for connection in &mut connections {
+            let (status, headers, body) = connection.get("/api/v1/users?page_size=2", &token).unwrap();
+            assert_eq!(
+                (status, &headers["content-type"]),
+                (200, &"application/json; charset=utf-8".parse().unwrap())
+            );
+            assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["users"], Value::Null);
+        }
+    }
+    stuck.write("}");
+    assert_eq!(stuck.read().unwrap().0, 401);
+    assert_eq!(fake.requests().len(), 151);
+}
+
+#[test]
+fn other_than_loopback_addresses_are_refused() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80", "[::ffff:127.0.0.1]:0"] {
+        let error =
+            Server::start(&FakeKinde::new(), &Options::new().listen(address.parse().unwrap())).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("is no loopback address"), "{error}");
+    }
+    // The tenant stays where it was.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let fake = FakeKinde::new();
+    Server::start(&fake, &Options::new().listen(taken.local_addr().unwrap())).unwrap_err();
+    assert_eq!(fake.origin(), "https://acme.kinde.com");
+}
+
+#[test]
+fn a_fault_without_a_reply_closes_the_connection() {
+    let (fake, server) = started();
+    let token = fake.issue_token();
+    let id = fake.add_user(NewFakeUser::new());
+    let target = format!("/api/v1/user?id={id}");
+    for fault in [Fault::connection_lost(), Fault::not_sent(), Fault::connection_lost().after_the_effect()] {
+        fake.next("get_user_data", fault);
+        assert!(Raw::connect(server.address()).get(&target, &token).is_none());
+    }
+    let lost = Err(FakeError::ConnectionLost);
+    let answers: Vec<_> =
+        fake.requests().iter().map(|request| (request.answer, request.took_effect)).collect();
+    assert_eq!(answers, [(lost, false), (Err(FakeError::NotSent), false), (lost, true)]);
+    assert_eq!(Raw::connect(server.address()).get(&target, &token).unwrap().0, 200);
+}
+
+#[test]
+fn a_fault_that_changes_the_reply_leaves_the_message_whole() {
+    let (fake, server) = started();
+    let token = fake.issue_token();
+    let mut connection = Raw::connect(server.address());
+    fake.next("get_users", Fault::cut_body());
+    fake.next(
+        "get_users",
+        Fault::reply(Response::builder().header("content-length", "7").body(b"other".to_vec()).unwrap()),
+    );
+    fake.next("get_users", Fault::rate_limited(3));
+    let cut = connection.get("/api/v1/users", &token).unwrap();
+    assert!(serde_json::from_slice::<Value>(&cut.2).is_err());
+    assert_eq!(connection.get("/api/v1/users", &token).unwrap().2, b"other");
+    let limited = connection.get("/api/v1/users", &token).unwrap();
+    assert_eq!((limited.0, &limited.1["ratelimit-reset"]), (429, &"3".parse().unwrap()));
+    assert_eq!(connection.get("/api/v1/users", &token).unwrap().0, 200);
+}
+
+#[test]
+fn a_body_beyond_the_cap_is_refused_and_the_connection_lives() {
+    const CAP: usize = 16 * 1024 * 1024;
+    let (fake, server) = started();
+    let token = fake.issue_token();
+    for (size, expected) in [(CAP, 400), (CAP + 1, 413)] {
+        let mut connection = Raw::connect(server.address());
+        connection.write(&format!(
+            "POST /api/v1/user HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-length: {size}\r\n\r\n"
+        ));
+        connection.write(&" ".repeat(size));
+        assert_eq!(connection.read().unwrap().0, expected);
+        assert_eq!(connection.get("/api/v1/users", &token).unwrap().0, 200);
+    }
+    // The tenant did not see the one that was refused.
+    assert_eq!(fake.requests().of("create_user").len(), 1);
+
+    let mut chunked = Raw::connect(server.address());
+    chunked.write("POST /api/v1/user HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+    let megabyte = format!("100000\r\n{}\r\n", " ".repeat(0x10_0000));
+    for _ in 0..17 {
+        chunked.write(&megabyte);
+    }
+    chunked.write("0\r\n\r\n");
+    assert_eq!(chunked.read().unwrap().0, 413);
+}
+
+#[test]
+fn bytes_that_are_no_request_harm_only_their_own_connection() {
+    let (fake, server) = started();
+    for bytes in [
+        "\r\n\r\n\r\nhello\r\n\r\n",
+        "GET  HTTP/1.1\r\n\r\n",
+        "\u{16}\u{3}\u{1}\u{0}\u{0}",
+        "POST /api/v1/user HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        "GET * HTTP/1.1\r\n\r\n",
+        "CONNECT kinde.com:443 HTTP/1.1\r\n\r\n",
+        "OPTIONS * HTTP/1.0\r\n\r\n",
+        "GET http://example.com/api/v1/users HTTP/1.1\r\nhost: example.com\r\n\r\n",
+    ] {
+        let mut connection = Raw::connect(server.address());
+        connection.write(bytes);
+        connection.0.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
+        let mut reply = Vec::new();
+        // A connection may be reset where bytes are left unread.
+        let is_closed = connection.0.read_to_end(&mut reply).map_err(|error| error.kind());
+        assert!(matches!(is_closed, Ok(_) | Err(std::io::ErrorKind::ConnectionReset)), "{bytes:?}");
+    }
+    assert_eq!(Raw::connect(server.address()).get("/api/v1/users", &fake.issue_token()).unwrap().0, 200);
+}
+
+#[test]
+fn shutting_down_closes_connections_and_frees_the_port() {
+    let (fake, server) = started();
+    let address = server.address();
+    let mut idle = Raw::connect(address);
+    assert_eq!(idle.get("/api/v1/users", &fake.issue_token()).unwrap().0, 200);
+    let mut untouched = Raw::connect(address);
+    server.shutdown();
+    assert!(idle.read().is_none());
+    assert!(untouched.read().is_none());
+    TcpStream::connect(address).unwrap_err();
+    // Another one can take its place.
+    let again = Server::start(&fake, &Options::new().listen(address)).unwrap();
+    assert_eq!(Raw::connect(again.address()).get("/api/v1/users", &fake.issue_token()).unwrap().0, 200);
+}
+
+/// An agent that trusts only this authority, or, without one, those that everybody trusts.
+fn https(ca_pem: Option<&str>) -> ureq::Agent {
+    use ureq::tls::{Certificate, RootCerts, TlsConfig};
+    let roots = match ca_pem {
+        Some(pem) => RootCerts::new_with_certs(&[Certificate::from_pem(pem.as_bytes()).unwrap()]),
+        None => RootCerts::WebPki,
+    };
+    let tls = TlsConfig::builder().root_certs(roots).build();
+    ureq::Agent::config_builder().tls_config(tls).proxy(None).build().new_agent()
+}
+
+#[test]
+fn those_who_trust_its_authority_can_speak_tls_to_it() {
+    let fake = FakeKinde::new();
+    let server = Server::start(&fake, &Options::new().tls()).unwrap();
+    let (origin, port) = (server.origin(), server.address().port());
+    assert_eq!(origin, format!("https://127.0.0.1:{port}"));
+    let agent = https(server.ca_pem());
+    for origin in [origin, &format!("https://localhost:{port}")] {
+        let token = fake.issue_token();
+        let reply = agent
+            .get(format!("{origin}/api/v1/users"))
+            .header("authorization", format!("Bearer {token}"))
+            .call()
+            .unwrap();
+        assert_eq!(reply.status(), 200);
+    }
+    https(None).get(format!("{origin}/api/v1/users")).call().unwrap_err();
+    // Plain HTTP is answered with a TLS alert, and others are served on.
+    let mut plain = Raw::connect(server.address());
+    plain.write("GET / HTTP/1.1\r\n\r\n");
+    plain.0.read_to_end(&mut Vec::new()).unwrap_or_default();
+    assert_eq!(fake.requests().len(), 2);
+}

@@ -1,0 +1,170 @@
+//! The program, started as anyone would start it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use serde_json::Value;
+
+use super::https;
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kinde-users-fake"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A run to its end.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A program that runs, and ends with the test.
+struct Running {
+    child: Child,
+    announced: Value,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).spawn().unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        child.stdout = Some(stdout.into_inner());
+        let announced = serde_json::from_str(&line).unwrap();
+        Self { child, announced }
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.announced[key].as_str().unwrap()
+    }
+
+    fn token(&self, agent: &ureq::Agent) -> String {
+        let form = ["client_id", "client_secret", "audience"].map(|key| (key, self.text(key)));
+        let mut reply = agent
+            .post(format!("{}/oauth2/token", self.text("origin")))
+            .send_form(form.into_iter().chain([("grant_type", "client_credentials")]))
+            .unwrap();
+        let reply: Value = serde_json::from_str(&reply.body_mut().read_to_string().unwrap()).unwrap();
+        reply["access_token"].as_str().unwrap().to_owned()
+    }
+
+    fn users(&self, agent: &ureq::Agent, token: &str) -> Result<Value, ureq::Error> {
+        let mut reply = agent
+            .get(format!("{}/api/v1/users?page_size=500", self.text("origin")))
+            .header("authorization", format!("Bearer {token}"))
+            .call()?;
+        Ok(serde_json::from_str::<Value>(&reply.body_mut().read_to_string()?).unwrap()["users"].clone())
+    }
+
+    /// Sends the signal, and gives the exit status and what was printed since the announcement.
+    fn end(mut self, signal: &str) -> (ExitStatus, String) {
+        // The shell's own `kill`: not every machine has the program.
+        let kill = format!("kill -{signal} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        let mut printed = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut printed).unwrap();
+        (status, printed)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Of a test that failed; after a good one it has ended already.
+        self.child.kill().unwrap_or_default();
+        self.child.wait().ok();
+    }
+}
+
+trait Ending {
+    fn is_clean(&self) -> bool;
+}
+
+impl Ending for (ExitStatus, String) {
+    fn is_clean(&self) -> bool {
+        self.0.success() && self.1.is_empty()
+    }
+}
+
+#[test]
+fn it_says_where_it_is_serves_and_ends_cleanly() {
+    let program = Running::start(&["--users", "700", "--seed", "7"]);
+    let origin = program.text("origin");
+    assert!(origin.starts_with("http://127.0.0.1:"), "{origin}");
+    assert_eq!(program.text("audience"), format!("{origin}/api"));
+    assert_eq!(program.announced["ca"], Value::Null);
+
+    let agent = https(None);
+    let token = program.token(&agent);
+    let users = program.users(&agent, &token).unwrap();
+    assert_eq!(users.as_array().unwrap().len(), 500);
+
+    // The same seed gives the same users.
+    let again = Running::start(&["--users", "1", "--seed", "7", "--listen", "127.0.0.1:0"]);
+    let first = again.users(&agent, &again.token(&agent)).unwrap();
+    assert_eq!(first[0]["id"], users[0]["id"]);
+
+    // `agent` holds connections open: nobody waits for them.
+    assert!(program.end("TERM").is_clean());
+    assert!(again.end("INT").is_clean());
+}
+
+#[test]
+fn over_tls_it_leaves_a_certificate_to_trust_and_takes_it_along() {
+    let program = Running::start(&["--users", "3", "--tls"]);
+    let ca = program.text("ca").to_owned();
+    let agent = https(Some(&std::fs::read_to_string(&ca).unwrap()));
+    let users = program.users(&agent, &program.token(&agent)).unwrap();
+    assert_eq!(users.as_array().unwrap().len(), 3);
+    assert!(program.end("TERM").is_clean());
+    assert!(!Path::new(&ca).exists());
+}
+
+#[test]
+fn it_goes_wrong_as_much_as_it_is_told() {
+    let agent = https(None);
+    let audience = "https://acme.kinde.com/api";
+    let program = Running::start(&["--rate", "1", "--audience", audience]);
+    assert_eq!(program.text("audience"), audience);
+    let mut outcomes = (0..20).map(|_| program.users(&agent, "none"));
+    let is = |status| move |outcome| matches!(outcome, Err(ureq::Error::StatusCode(code)) if code == status);
+    assert!(outcomes.next().is_some_and(is(401)));
+    assert!(outcomes.any(is(429)));
+    drop(outcomes);
+    assert!(program.end("TERM").is_clean());
+
+    let program = Running::start(&["--chaos", "1"]);
+    for _ in 0..50 {
+        let outcome = program.users(&agent, "none");
+        assert!(outcome.is_err(), "{outcome:?}");
+    }
+    assert!(program.end("TERM").is_clean());
+}
+
+#[test]
+fn help_shows_examples() {
+    let (code, help, _) = run(&["--help"]);
+    assert_eq!(code, Some(0));
+    for part in ["--listen", "--users", "--tls", "Examples:", "kinde-users-fake --users 10000 --seed 7"] {
+        assert!(help.contains(part), "{help}");
+    }
+}
+
+#[test]
+fn what_it_cannot_do_it_says_and_does_not_start() {
+    for (arguments, code, told) in [
+        (["--listen", "0.0.0.0:0"], 1, "0.0.0.0 is no loopback address"),
+        (["--listen", "acme"], 2, "--listen"),
+        (["--chaos", "1.5"], 2, "from 0 to 1"),
+        (["--chaos", "NaN"], 2, "from 0 to 1"),
+        (["--rate", "0"], 2, "--rate"),
+    ] {
+        let (exit, stdout, stderr) = run(&arguments);
+        assert_eq!((exit, stdout.as_str()), (Some(code), ""), "{stderr}");
+        assert!(stderr.contains(told), "{stderr}");
+    }
+}
