@@ -10,12 +10,10 @@ use std::thread;
 use http::{Request, Response};
 use kinde_users::operations::GetUsers;
 use kinde_users::{
-    CallError, CallOptions, Client, Delivery, Domain, Error, Instant, RetryPolicy, Tenant, Transport,
-    UreqTransport,
+    CallError, CallOptions, Client, Delivery, Error, Instant, RetryPolicy, Tenant, Transport, UreqTransport,
 };
-use kinde_users_fake::contract::Server;
-use kinde_users_fake::{FakeKinde, Fault};
-use sim::SimClock;
+use kinde_users_fake::Fault;
+use sim::{SimClock, Way};
 
 const CALLS: usize = 1000;
 
@@ -45,27 +43,8 @@ impl<T: Transport> Transport for Noting<T> {
 
 type Outcome<E> = Result<(), CallError<E>>;
 
-/// A tenant and a way to it.
-struct Way<T> {
-    fake: FakeKinde,
-    domain: Domain,
-    transport: T,
-    _server: Option<Server>,
-}
-
-fn in_memory() -> Way<FakeKinde> {
-    let fake = FakeKinde::new();
-    Way { domain: fake.domain().unwrap(), transport: fake.clone(), fake, _server: None }
-}
-
-/// Real sockets; the time is virtual all the same.
 fn over_loopback() -> Way<UreqTransport> {
-    let fake = FakeKinde::new();
-    let tenant = fake.clone();
-    let server = Server::answering(move |request| tenant.handle(request).unwrap()).unwrap();
-    let domain = Domain::parse(&server.origin()).unwrap().with_audience(&fake.audience());
-    let transport = UreqTransport::configured(|config| config.proxy(None));
-    Way { fake, domain, transport, _server: Some(server) }
+    Way::over_loopback(UreqTransport::new())
 }
 
 /// Makes a thousand calls at once from as many threads, and tells what came of them and when each was sent. `first` is done
@@ -154,7 +133,7 @@ fn while_a_429_stands_they_send_nothing<T: Transport + Send + Sync + 'static>(wa
 
 #[test]
 fn a_thousand_threads_in_memory_without_a_token_ask_for_one() {
-    without_a_token_they_ask_for_one(in_memory());
+    without_a_token_they_ask_for_one(Way::in_memory());
 }
 
 #[test]
@@ -164,7 +143,7 @@ fn a_thousand_threads_over_loopback_without_a_token_ask_for_one() {
 
 #[test]
 fn a_thousand_threads_in_memory_whose_credentials_are_refused_ask_once() {
-    whose_credentials_are_refused_they_ask_once(in_memory());
+    whose_credentials_are_refused_they_ask_once(Way::in_memory());
 }
 
 #[test]
@@ -174,7 +153,7 @@ fn a_thousand_threads_over_loopback_whose_credentials_are_refused_ask_once() {
 
 #[test]
 fn a_thousand_threads_in_memory_send_nothing_while_a_429_stands() {
-    while_a_429_stands_they_send_nothing(in_memory());
+    while_a_429_stands_they_send_nothing(Way::in_memory());
 }
 
 #[test]

@@ -9,12 +9,11 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response};
 use kinde_users::operations::GetUsers;
 use kinde_users::{
-    AsyncClient, AsyncTransport, CallError, CallOptions, Delivery, Domain, Error, HyperTransport, Instant,
+    AsyncClient, AsyncTransport, CallError, CallOptions, Delivery, Error, HyperTransport, Instant,
     RetryPolicy, Tenant,
 };
-use kinde_users_fake::contract::Server;
-use kinde_users_fake::{FakeKinde, Fault};
-use sim::SimClock;
+use kinde_users_fake::Fault;
+use sim::{SimClock, Way};
 use tokio::sync::Semaphore;
 
 const CALLS: u32 = 1000;
@@ -46,24 +45,8 @@ impl<T: AsyncTransport + Sync> AsyncTransport for Noting<T> {
 
 type Outcome<E> = Result<(), CallError<E>>;
 
-struct Way<T> {
-    fake: FakeKinde,
-    domain: Domain,
-    transport: T,
-    _server: Option<Server>,
-}
-
-fn in_memory() -> Way<FakeKinde> {
-    let fake = FakeKinde::new();
-    Way { domain: fake.domain().unwrap(), transport: fake.clone(), fake, _server: None }
-}
-
 fn over_loopback() -> Way<HyperTransport> {
-    let fake = FakeKinde::new();
-    let tenant = fake.clone();
-    let server = Server::answering(move |request| tenant.handle(request).unwrap()).unwrap();
-    let domain = Domain::parse(&server.origin()).unwrap().with_audience(&fake.audience());
-    Way { fake, domain, transport: HyperTransport::new(), _server: Some(server) }
+    Way::over_loopback(HyperTransport::new())
 }
 
 /// Makes a thousand calls at once from as many tasks, and tells what came of them and when each was sent. `has_token` gets a
@@ -146,7 +129,7 @@ async fn while_a_429_stands_they_send_nothing<T: AsyncTransport + Send + Sync + 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tasks_in_memory_without_a_token_ask_for_one() {
-    without_a_token_they_ask_for_one(in_memory()).await;
+    without_a_token_they_ask_for_one(Way::in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +139,7 @@ async fn a_thousand_tasks_over_loopback_without_a_token_ask_for_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tasks_in_memory_whose_credentials_are_refused_ask_once() {
-    whose_credentials_are_refused_they_ask_once(in_memory()).await;
+    whose_credentials_are_refused_they_ask_once(Way::in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,7 +149,7 @@ async fn a_thousand_tasks_over_loopback_whose_credentials_are_refused_ask_once()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_tasks_in_memory_send_nothing_while_a_429_stands() {
-    while_a_429_stands_they_send_nothing(in_memory()).await;
+    while_a_429_stands_they_send_nothing(Way::in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,35 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
-use kinde_users::{AsyncClock, Clock, Instant};
+use kinde_users::{AsyncClock, Clock, Domain, Instant};
+use kinde_users_fake::FakeKinde;
+use kinde_users_fake::contract::Server;
+
+/// A tenant and a way to it.
+pub(crate) struct Way<T> {
+    pub(crate) fake: FakeKinde,
+    pub(crate) domain: Domain,
+    pub(crate) transport: T,
+    _server: Option<Server>,
+}
+
+impl Way<FakeKinde> {
+    pub(crate) fn in_memory() -> Self {
+        let fake = FakeKinde::new();
+        Self { domain: fake.domain().unwrap(), transport: fake.clone(), fake, _server: None }
+    }
+}
+
+impl<T> Way<T> {
+    /// Real sockets; the time is virtual all the same.
+    pub(crate) fn over_loopback(transport: T) -> Self {
+        let fake = FakeKinde::new();
+        let tenant = fake.clone();
+        let server = Server::answering(move |request| tenant.handle(request).unwrap()).unwrap();
+        let domain = Domain::parse(&server.origin()).unwrap().with_audience(&fake.audience());
+        Self { fake, domain, transport, _server: Some(server) }
+    }
+}
 
 /// A clock that its calls move on by waiting. A clone is the same clock.
 #[derive(Clone, Default)]
