@@ -232,10 +232,10 @@ pub(crate) struct Shared<T, C> {
 
 struct State {
     tenant: Tenant,
-    /// Who waits for the tenant's epoch to move, by the number of the call.
+    /// Who waits for the tenant's epoch to move, by the number of the wait.
     wakers: BTreeMap<u64, Waker>,
-    /// How many calls there were.
-    calls: u64,
+    /// How many waits there were.
+    waits: u64,
 }
 
 impl<T, C> Shared<T, C> {
@@ -245,7 +245,7 @@ impl<T, C> Shared<T, C> {
             transport,
             clock,
             domain,
-            state: Mutex::new(State { tenant, wakers: BTreeMap::new(), calls: 0 }),
+            state: Mutex::new(State { tenant, wakers: BTreeMap::new(), waits: 0 }),
         }
     }
 
@@ -257,12 +257,7 @@ impl<T, C> Shared<T, C> {
     ) -> Result<Call<'_, T, C>, BuildError> {
         let exchange = Exchange::of(operation, &self.domain, options)?;
         let span = CallSpan::new(exchange.operation());
-        let number = {
-            let mut state = self.lock();
-            state.calls = state.calls.wrapping_add(1);
-            state.calls
-        };
-        Ok(Call { shared: self, exchange, number, listens: false, span, ended: false })
+        Ok(Call { shared: self, exchange, wait: None, span, ended: false })
     }
 
     /// Works on the tenant, and then wakes those who wait for its epoch to move, if it has.
@@ -301,9 +296,8 @@ impl<T, C> Drop for Wakes<'_, T, C> {
 pub(crate) struct Call<'a, T, C> {
     shared: &'a Shared<T, C>,
     exchange: Exchange,
-    number: u64,
-    /// Whether it may have a waker.
-    listens: bool,
+    /// The number of the wait that it may have a waker for.
+    wait: Option<u64>,
     span: CallSpan,
     ended: bool,
 }
@@ -317,9 +311,7 @@ impl<T, C> Call<'_, T, C> {
         self.ended = matches!(step, Step::Done(_));
         step
     }
-}
 
-impl<T, C> Call<'_, T, C> {
     /// Has `waker` woken when the epoch is no longer `epoch`; `false` if it is so already, and there is nothing to wait for. A call
     /// has one waker, the last one.
     pub(crate) fn listen(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
@@ -330,16 +322,19 @@ impl<T, C> Call<'_, T, C> {
         if state.tenant.epoch() != epoch {
             return false;
         }
-        self.listens = true;
-        let before = state.wakers.insert(self.number, waker);
+        let wait = *self.wait.get_or_insert_with(|| {
+            state.waits = state.waits.wrapping_add(1);
+            state.waits
+        });
+        let before = state.wakers.insert(wait, waker);
         drop(state);
         drop(before);
         true
     }
 
     fn unlisten(&mut self) {
-        if mem::take(&mut self.listens) {
-            let waker = self.shared.lock().wakers.remove(&self.number);
+        if let Some(wait) = self.wait.take() {
+            let waker = self.shared.lock().wakers.remove(&wait);
             drop(waker);
         }
     }

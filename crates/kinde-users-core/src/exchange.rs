@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 
 use crate::domain::Domain;
 use crate::error::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error, Problem};
@@ -402,7 +402,7 @@ impl Exchange {
                 self.proceed(tenant, now, false)
             }
             Err(problem) => {
-                let reset = reset_delay(response.headers());
+                let reset = asked_for(response.headers());
                 self.token_trouble(tenant, now, lease, problem, reset)
             }
         }
@@ -433,7 +433,7 @@ impl Exchange {
     ) -> Step {
         // For all calls, so not by this call's own policy.
         let backoff = tenant.jitter.up_to(RetryPolicy::new().backoff_after(tenant.failures()));
-        let delay = backoff.max(asked_for(reset));
+        let delay = backoff.max(reset.unwrap_or_default());
         let counts = tenant.token_failed(lease, problem.clone(), now, delay);
         if !counts && problem.is_final() {
             // It was refused with credentials that were replaced since, or to a lease that has passed to another call.
@@ -473,7 +473,7 @@ impl Exchange {
             tenant.budget.succeeded();
             return self.end(Ok(reply));
         }
-        let reset = reset_delay(reply.headers());
+        let reset = asked_for(reply.headers());
         let error = Error::Api(Box::new(ApiError::new(reply, self.effect)));
         self.failed(tenant, now, Outcome::Refused(status), error, reset)
     }
@@ -500,12 +500,11 @@ impl Exchange {
     ) -> Step {
         let policy = self.options.retry;
         let backoff = tenant.jitter.up_to(policy.backoff_after(self.attempts));
-        let mut again = now.saturating_add(backoff.max(asked_for(reset)));
+        let mut again = now.saturating_add(backoff.max(reset.unwrap_or_default()));
         let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
         if throttled {
             // For all calls, so by what the service asks for and not by this call's own patience.
-            let opens =
-                now.saturating_add(reset.map_or(Tenant::UNTOLD_RESET, |reset| asked_for(Some(reset))));
+            let opens = now.saturating_add(reset.unwrap_or(Tenant::UNTOLD_RESET));
             tenant.close_gate(opens);
             again = again.max(self.spread(tenant, opens));
         }
@@ -564,8 +563,8 @@ impl Exchange {
 }
 
 /// What the server asks to wait, within reason.
-fn asked_for(reset: Option<Duration>) -> Duration {
-    reset.unwrap_or_default().min(Tenant::LONGEST_RESET)
+fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+    reset_delay(headers).map(|reset| reset.min(Tenant::LONGEST_RESET))
 }
 
 impl fmt::Debug for Exchange {

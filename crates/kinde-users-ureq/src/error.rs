@@ -55,21 +55,18 @@ impl UreqError {
 
 impl From<Error> for UreqError {
     fn from(error: Error) -> Self {
-        if let Error::Other(other) = &error {
-            if let Some(BeforeSending(error)) = other.downcast_ref() {
-                return Self::of(error, Delivery::NotSent);
-            }
-        }
-        Self::of(&error, Delivery::Unknown)
+        Self::of(&error)
     }
 }
 
 impl UreqError {
-    fn of(error: &Error, delivery: Delivery) -> Self {
+    fn of(error: &Error) -> Self {
         let (kind, detail) = match error {
-            // A resolver inside of a connector marks an error that is marked again.
             Error::Other(other) => match other.downcast_ref() {
-                Some(BeforeSending(error)) => return Self::of(error, delivery),
+                // It may be marked twice: by a resolver, and by the connector that used it.
+                Some(BeforeSending(error)) => {
+                    return Self { delivery: Delivery::NotSent, ..Self::of(error) };
+                }
                 None => (Kind::Other, None),
             },
             Error::Timeout(_) => (Kind::Timeout, None),
@@ -92,7 +89,7 @@ impl UreqError {
             | Error::BodyStalled => (Kind::Protocol, None),
             _ => (Kind::Other, None),
         };
-        Self { kind, detail, delivery }
+        Self { kind, detail, delivery: Delivery::Unknown }
     }
 }
 
