@@ -2,18 +2,35 @@
 
 use serde_json::{Map, Value};
 
+use crate::choice::Null;
 use crate::failure::{Failure, Problem};
+use crate::routes::Takes;
 
 pub(crate) struct Args<'r> {
     path: &'r [String],
     query: Vec<(String, String)>,
     body: &'r [u8],
+    strict: bool,
 }
 
 impl<'r> Args<'r> {
-    pub(crate) fn new(path: &'r [String], query: &str, body: &'r [u8]) -> Self {
+    pub(crate) fn new(path: &'r [String], query: &str, body: &'r [u8], strict: bool) -> Self {
         let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        Self { path, query, body }
+        Self { path, query, body, strict }
+    }
+
+    /// In a strict tenant, what the operation does not take is refused. Keys of the body are looked at where it is
+    /// read.
+    pub(crate) fn check(&self, takes: &Takes) -> Result<(), Failure> {
+        if !self.strict {
+            return Ok(());
+        }
+        let unknown = self.query.iter().filter(|(name, _)| !takes.query.contains(&name.as_str()));
+        let mut problems: Vec<_> = unknown.map(|(name, _)| Problem::unknown(name)).collect();
+        if !takes.body && !self.body.is_empty() {
+            problems.push(Problem::not_allowed("body"));
+        }
+        Failure::unless_empty(problems)
     }
 
     /// The nth `{}` of the path.
@@ -43,10 +60,9 @@ impl<'r> Args<'r> {
 
     /// A body that must be there.
     pub(crate) fn body(&self) -> Result<Fields, Failure> {
-        match serde_json::from_slice(self.body) {
-            Ok(Value::Object(object)) => Ok(Fields { object, problems: Vec::new() }),
-            Ok(_) | Err(_) => Err(Problem::new("BODY_INVALID", "The body is not a JSON object").into()),
-        }
+        let mut fields = Fields::parse(self.body).ok_or_else(|| Failure::from(Problem::invalid("body")))?;
+        fields.strict = self.strict;
+        Ok(fields)
     }
 
     /// A body that may be left out.
@@ -56,24 +72,61 @@ impl<'r> Args<'r> {
 }
 
 /// The fields of a JSON object, taken out one by one; what has a wrong type is noted. Unknown fields stay
-/// unread, as the live service leaves them.
+/// unread, as the live service leaves them; only a strict tenant notes them too.
 #[derive(Default)]
 pub(crate) struct Fields {
     object: Map<String, Value>,
     pub(crate) problems: Vec<Problem>,
-}
-
-impl From<Map<String, Value>> for Fields {
-    fn from(object: Map<String, Value>) -> Self {
-        Self { object, problems: Vec::new() }
-    }
+    /// What null means for the fields that are taken next.
+    pub(crate) null: Null,
+    strict: bool,
 }
 
 impl Fields {
-    fn take<T>(&mut self, key: &str, convert: impl FnOnce(Value) -> Option<T>) -> Given<T> {
+    /// `None` for what is no JSON object.
+    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
+        Some(Self { object: serde_json::from_slice(json).ok()?, ..Self::default() })
+    }
+
+    /// An object within this one.
+    fn within(&self, object: Map<String, Value>) -> Self {
+        Self { object, problems: Vec::new(), null: self.null, strict: self.strict }
+    }
+
+    /// Notes here what was wrong with an object within this one, of which nothing more will be taken.
+    pub(crate) fn absorb(&mut self, mut inner: Self) {
+        inner.note_unknown();
+        self.problems.append(&mut inner.problems);
+    }
+
+    fn note_unknown(&mut self) {
+        if self.strict {
+            self.problems.extend(self.object.keys().map(|key| Problem::unknown(key)));
+        }
+    }
+
+    /// Leaves a field unread that is known.
+    pub(crate) fn skip(&mut self, key: &str) {
+        self.object.remove(key);
+    }
+
+    /// Takes the fields of that one for its own.
+    pub(crate) fn merge(&mut self, mut other: Self) {
+        self.object.append(&mut other.object);
+        self.problems.append(&mut other.problems);
+    }
+
+    pub(crate) fn take<T>(&mut self, key: &str, convert: impl FnOnce(Value) -> Option<T>) -> Given<T> {
         match self.object.remove(key) {
             None => Given::Absent,
-            Some(Value::Null) => Given::Null,
+            Some(Value::Null) => match self.null {
+                Null::Clears => Given::Null,
+                Null::Ignored => Given::Absent,
+                Null::Refused => {
+                    self.problems.push(Problem::invalid(key));
+                    Given::Absent
+                }
+            },
             Some(value) => convert(value).map_or_else(
                 || {
                     self.problems.push(Problem::invalid(key));
@@ -96,12 +149,33 @@ impl Fields {
         self.take(key, |value| value.as_u64())
     }
 
-    pub(crate) fn list(&mut self, key: &str) -> Given<Vec<Value>> {
+    fn list(&mut self, key: &str) -> Given<Vec<Value>> {
         self.take(key, |value| if let Value::Array(items) = value { Some(items) } else { None })
     }
 
+    /// What `read` makes of each object of a list.
+    pub(crate) fn each<T>(&mut self, key: &str, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
+        let mut all = Vec::new();
+        for item in self.list(key).option().unwrap_or_default() {
+            let Value::Object(object) = item else {
+                self.problems.push(Problem::invalid(key));
+                continue;
+            };
+            let mut inner = self.within(object);
+            all.push(read(&mut inner));
+            self.absorb(inner);
+        }
+        all
+    }
+
     pub(crate) fn object(&mut self, key: &str) -> Given<Self> {
-        self.take(key, |value| if let Value::Object(object) = value { Some(object.into()) } else { None })
+        let object =
+            self.take(key, |value| if let Value::Object(object) = value { Some(object) } else { None });
+        match object {
+            Given::Absent => Given::Absent,
+            Given::Null => Given::Null,
+            Given::Value(object) => Given::Value(self.within(object)),
+        }
     }
 
     /// A text that must be there and not be empty.
@@ -118,7 +192,8 @@ impl Fields {
         self.object.keys().cloned().collect()
     }
 
-    pub(crate) fn finish(self) -> Result<(), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        self.note_unknown();
         Failure::unless_empty(self.problems)
     }
 }

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::FakeKinde;
+use crate::choice::{Choice, Choices};
 use crate::routes::ROUTES;
 use crate::state::Tenant;
 use crate::time::START;
@@ -17,11 +18,13 @@ pub(crate) struct Settings {
     pub(crate) token_lifetime: Duration,
     pub(crate) scopes: Vec<String>,
     pub(crate) identities_page: usize,
-    pub(crate) mfa_as_array: bool,
+    pub(crate) choices: Choices,
+    pub(crate) strict: bool,
     pub(crate) start: Duration,
     pub(crate) seed: u64,
     pub(crate) keeps_requests: bool,
     pub(crate) rate_limit: Option<u32>,
+    pub(crate) in_flight_limit: Option<usize>,
     pub(crate) chaos: f64,
 }
 
@@ -54,11 +57,13 @@ impl Default for FakeKindeBuilder {
                 token_lifetime: Duration::from_secs(86_399),
                 scopes,
                 identities_page: 10,
-                mfa_as_array: false,
+                choices: Choices::default(),
+                strict: false,
                 start: START,
                 seed: 0,
                 keeps_requests: true,
                 rate_limit: None,
+                in_flight_limit: None,
                 chaos: 0.0,
             },
         }
@@ -120,9 +125,16 @@ impl FakeKindeBuilder {
         self
     }
 
-    /// Answers `get_users_mfa` with an array if a user has several factors. Unless set, it shows the first one.
-    pub fn mfa_as_array(mut self) -> Self {
-        self.settings.mfa_as_array = true;
+    /// What the tenant does where nothing public settles what Kinde does.
+    pub fn choose(mut self, choice: Choice) -> Self {
+        self.settings.choices.make(choice);
+        self
+    }
+
+    /// Refuses what the live service ignores in silence, so that a misspelt argument shows: query arguments and keys
+    /// of a body that the operation does not take (400 with `<NAME>_UNKNOWN`), and a body where none is due.
+    pub fn strict(mut self) -> Self {
+        self.settings.strict = true;
         self
     }
 
@@ -140,9 +152,20 @@ impl FakeKindeBuilder {
         self
     }
 
-    /// Makes this share of the requests go wrong, from 0 to 1, with faults at random that a second try may
-    /// survive: 429, 500, 502 and 503, a cut body, a connection lost before or after the effect. The same for
-    /// the same seed and the same requests.
+    /// Answers so many requests at a time, at least 1, and those that come meanwhile with 429 and `RateLimit-Reset:
+    /// 1`. A request is in flight until its reply has left, so that this is for a server, and for slow replies.
+    pub fn in_flight_limit(mut self, requests: usize) -> Self {
+        self.settings.in_flight_limit = Some(requests.max(1));
+        self
+    }
+
+    /// Makes this share of the requests go wrong at random, from 0 to 1. The same for the same seed and the same
+    /// requests.
+    ///
+    /// It is one of these, each as likely: 429, 500 before or after the effect, 502, 503 in HTML, an empty 403, a
+    /// connection lost before or after the effect, a body that is cut or breaks off, a head or body that is late by
+    /// up to 5 seconds, and a real reply that is compressed, chunked, the last of its connection, said to be HTML, or
+    /// a megabyte larger.
     pub fn chaos(mut self, share: f64) -> Self {
         self.settings.chaos = share;
         self

@@ -3,23 +3,32 @@
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
+use crate::choice::Refusal;
+
 /// The body of a success, or the refusal.
 pub(crate) type Handled = Result<Vec<u8>, Failure>;
 
-/// One `{code, message}` of an error body.
+/// One `{code, message}` of an error body, and the status it asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
+    status: StatusCode,
     code: String,
     message: String,
 }
 
 impl Problem {
-    pub(crate) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
+    pub(crate) fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status, code: code.into(), message: message.into() }
+    }
+
+    /// As somebody has [chosen](crate::Choice).
+    pub(crate) fn chosen(refusal: &Refusal, message: impl Into<String>) -> Self {
+        Self::new(refusal.status, refusal.code.as_deref().unwrap_or_default(), message)
     }
 
     fn about(field: &str, suffix: &str, words: &str) -> Self {
-        Self::new(format!("{}_{suffix}", field.to_ascii_uppercase()), format!("{field} {words}"))
+        let code = format!("{}_{suffix}", field.to_ascii_uppercase());
+        Self::new(StatusCode::BAD_REQUEST, code, format!("{field} {words}"))
     }
 
     pub(crate) fn required(field: &str) -> Self {
@@ -34,62 +43,82 @@ impl Problem {
         Self::about(field, "NOT_ALLOWED", "is not allowed here")
     }
 
+    /// Only a strict tenant says so.
+    pub(crate) fn unknown(field: &str) -> Self {
+        Self::about(field, "UNKNOWN", "is not an argument of this operation")
+    }
+
+    /// Recorded for an id that names no user.
+    pub(crate) fn user_invalid() -> Self {
+        Self::about("user", "INVALID", "invalid").with_message("User invalid")
+    }
+
+    pub(crate) fn not_found(code: &str, message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, code, message)
+    }
+
+    fn with_message(mut self, message: &str) -> Self {
+        message.clone_into(&mut self.message);
+        self
+    }
+
+    pub(crate) fn into_code(self) -> String {
+        self.code
+    }
+
     fn json(&self) -> Value {
         json!({ "code": self.code, "message": self.message })
     }
 }
 
-/// A refusal. `errors` is an array everywhere but on 404, where it is a single object.
+/// A refusal: all that is wrong with a request. `errors` is an array everywhere but on 404, where it is a single
+/// object; and the body is empty where no problem has a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    List(StatusCode, Vec<Problem>),
-    NotFound(Problem),
-}
+pub(crate) struct Failure(Vec<Problem>);
 
 impl Failure {
-    /// Fails with 400 unless there is nothing to complain about.
+    /// Fails unless there is nothing to complain about.
     pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self::List(StatusCode::BAD_REQUEST, problems)) }
+        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 
     /// Recorded for an id that is absent or empty.
     pub(crate) fn id_required() -> Self {
-        Self::List(
-            StatusCode::BAD_REQUEST,
-            vec![Problem::new("ID_REQUIRED", "ID is required"), user_invalid()],
-        )
-    }
-
-    /// Recorded for an id that names no user.
-    pub(crate) fn user_invalid() -> Self {
-        user_invalid().into()
+        let required = Problem::required("id").with_message("ID is required");
+        Self(vec![required, Problem::user_invalid()])
     }
 
     pub(crate) fn route_not_found() -> Self {
-        Self::NotFound(Problem::new("ROUTE_NOT_FOUND", "There is no such API route"))
+        Problem::not_found("ROUTE_NOT_FOUND", "There is no such API route").into()
+    }
+
+    /// That of the problems if they agree, as a list of several kinds is a bad request.
+    fn status(&self) -> StatusCode {
+        match self.0.as_slice() {
+            [first, others @ ..] if others.iter().all(|other| other.status == first.status) => first.status,
+            _ => StatusCode::BAD_REQUEST,
+        }
     }
 
     pub(crate) fn respond(&self) -> Response<Vec<u8>> {
-        match self {
-            Self::List(status, problems) => {
-                let items: Vec<Value> = problems.iter().map(Problem::json).collect();
-                respond(*status, to_bytes(&json!({ "errors": items })))
-            }
-            Self::NotFound(problem) => {
-                respond(StatusCode::NOT_FOUND, to_bytes(&json!({ "errors": problem.json() })))
-            }
+        let status = self.status();
+        if self.0.iter().all(|problem| problem.code.is_empty()) {
+            let mut response = Response::default();
+            *response.status_mut() = status;
+            return response;
         }
+        let mut errors: Value = self.0.iter().map(Problem::json).collect();
+        if status == StatusCode::NOT_FOUND {
+            errors = errors.get_mut(0).map(Value::take).unwrap_or_default();
+        }
+        respond(status, to_bytes(&json!({ "errors": errors })))
     }
 }
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self::List(StatusCode::BAD_REQUEST, vec![problem])
+        Self(vec![problem])
     }
-}
-
-fn user_invalid() -> Problem {
-    Problem::new("USER_INVALID", "User invalid")
 }
 
 /// The content type has the parameter that the live service sends, and that naive comparisons trip over.

@@ -1,12 +1,14 @@
 //! Scripted misbehaviour.
 
 use core::fmt;
+use core::time::Duration;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::failure::reply;
+use crate::choice::Refusal;
+use crate::failure::{Failure, Problem, reply};
 
 /// Why a request got no reply. Only a [`Fault`] makes these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +18,8 @@ pub enum FakeError {
     NotSent,
     /// The connection broke after the request had left; whether it took effect cannot be told from here.
     ConnectionLost,
+    /// The reply took longer than the caller would wait.
+    TimedOut,
 }
 
 impl fmt::Display for FakeError {
@@ -23,6 +27,7 @@ impl fmt::Display for FakeError {
         f.write_str(match self {
             Self::NotSent => "the request was not sent",
             Self::ConnectionLost => "the connection was lost before a reply came",
+            Self::TimedOut => "no reply came in time",
         })
     }
 }
@@ -31,11 +36,36 @@ impl core::error::Error for FakeError {}
 
 /// Something that goes wrong with one request. Before the request takes effect, unless made with
 /// [`after_the_effect`](Self::after_the_effect).
+///
+/// What goes wrong can also be how the reply travels, be it the real one or that of another fault:
+/// `Fault::real_reply().head_after(seconds)`, `Fault::server_error().gzipped()`. Over a socket it travels so; in
+/// process, where nothing sleeps and there is no wire, delays move the clock and the form makes no difference.
 #[derive(Clone)]
 #[must_use]
 pub struct Fault {
     pub(crate) what: What,
     pub(crate) after: bool,
+    pub(crate) wire: Wire,
+}
+
+/// How a reply travels.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wire {
+    pub(crate) head_after: Duration,
+    pub(crate) body_after: Duration,
+    pub(crate) chunked: bool,
+    pub(crate) gzipped: bool,
+    pub(crate) ending: Ending,
+}
+
+/// What becomes of the connection in the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Ending {
+    #[default]
+    KeptAlive,
+    Closed,
+    /// In the middle of the body.
+    BrokenOff,
 }
 
 type Edit = dyn Fn(&mut Response<Vec<u8>>) + Send + Sync;
@@ -53,20 +83,30 @@ impl fmt::Debug for Fault {
             What::Reply(response) => ("reply", Some(response.status())),
             What::Edit(_) => ("edit", None),
             What::NoReply(FakeError::NotSent) => ("not sent", None),
-            What::NoReply(FakeError::ConnectionLost) => ("connection lost", None),
+            What::NoReply(FakeError::ConnectionLost | FakeError::TimedOut) => ("connection lost", None),
         };
         f.debug_struct("Fault")
             .field("what", &name)
             .field("status", &status)
             .field("after", &self.after)
+            .field("wire", &self.wire)
             .finish()
     }
 }
 
 impl Fault {
+    fn new(what: What, after: bool) -> Self {
+        Self { what, after, wire: Wire::default() }
+    }
+
+    /// Nothing goes wrong but how the real reply travels.
+    pub fn real_reply() -> Self {
+        Self::edit(|_| ())
+    }
+
     /// This response instead of the real one.
     pub fn reply(response: Response<Vec<u8>>) -> Self {
-        Self { what: What::Reply(response), after: false }
+        Self::new(What::Reply(response), false)
     }
 
     /// An empty body with this status; 500 for a number that is no status.
@@ -78,8 +118,11 @@ impl Fault {
 
     /// 429 with `RateLimit-Reset`: seconds to wait, as Kinde counts them. The body is empty.
     pub fn rate_limited(reset_seconds: u64) -> Self {
-        let mut response = Response::new(Vec::new());
-        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        Self::limited(Failure::from(Problem::chosen(&Refusal::empty(429), "")).respond(), reset_seconds)
+    }
+
+    /// What the limits answer, whatever a test chose that they answer.
+    pub(crate) fn limited(mut response: Response<Vec<u8>>, reset_seconds: u64) -> Self {
         response.headers_mut().insert("ratelimit-reset", HeaderValue::from(reset_seconds));
         Self::reply(response)
     }
@@ -109,25 +152,89 @@ impl Fault {
         })
     }
 
+    /// The real reply, after the effect, and at least so many bytes larger by a field that nobody described.
+    pub fn larger_by(bytes: usize) -> Self {
+        Self::edit(move |response| {
+            let body = response.body_mut();
+            let rest = body.strip_prefix(b"{").map(<[u8]>::trim_ascii_start).unwrap_or_default();
+            if let [first, ..] = rest {
+                let comma = if *first == b'}' { "" } else { "," };
+                let field = format!("{{\"padding\":\"{}\"{comma}", "x".repeat(bytes));
+                *body = [field.as_bytes(), rest].concat();
+            }
+        })
+    }
+
+    /// The real reply, after the effect, that says it is something else than JSON, as `text/html`. What is no value
+    /// of a header is left out, and the content type with it.
+    pub fn content_type(media_type: &str) -> Self {
+        let value = HeaderValue::from_str(media_type).ok();
+        Self::edit(move |response| {
+            response.headers_mut().remove(header::CONTENT_TYPE);
+            if let Some(value) = &value {
+                response.headers_mut().insert(header::CONTENT_TYPE, value.clone());
+            }
+        })
+    }
+
     /// The real reply, after the effect, changed by `edit`: which runs inside the tenant and must not ask it.
     pub fn edit(edit: impl Fn(&mut Response<Vec<u8>>) + Send + Sync + 'static) -> Self {
-        Self { what: What::Edit(Arc::new(edit)), after: true }
+        Self::new(What::Edit(Arc::new(edit)), true)
     }
 
     /// The request does not leave.
     pub fn not_sent() -> Self {
-        Self { what: What::NoReply(FakeError::NotSent), after: false }
+        Self::new(What::NoReply(FakeError::NotSent), false)
     }
 
     /// The connection breaks once the request has left.
     pub fn connection_lost() -> Self {
-        Self { what: What::NoReply(FakeError::ConnectionLost), after: false }
+        Self::new(What::NoReply(FakeError::ConnectionLost), false)
     }
 
     /// The same once the request has taken effect. A request that was not sent has none, so that
     /// [`not_sent`](Self::not_sent) stays as it is.
     pub fn after_the_effect(mut self) -> Self {
         self.after = !matches!(self.what, What::NoReply(FakeError::NotSent));
+        self
+    }
+}
+
+/// How the reply travels.
+impl Fault {
+    /// Nothing comes for so long. Longer than the caller waits, it is a time-out.
+    pub fn head_after(mut self, delay: Duration) -> Self {
+        self.wire.head_after = delay;
+        self
+    }
+
+    /// The head comes, and then nothing for so long.
+    pub fn body_after(mut self, delay: Duration) -> Self {
+        self.wire.body_after = delay;
+        self
+    }
+
+    /// In chunks, with no `Content-Length`.
+    pub fn chunked(mut self) -> Self {
+        self.wire.chunked = true;
+        self
+    }
+
+    /// Compressed, if the request accepts gzip.
+    pub fn gzipped(mut self) -> Self {
+        self.wire.gzipped = true;
+        self
+    }
+
+    /// On the last journey of its connection, which is not kept alive.
+    pub fn then_closed(mut self) -> Self {
+        self.wire.ending = Ending::Closed;
+        self
+    }
+
+    /// Not all the way: the connection breaks off in the middle of the body.
+    pub fn broken_off(mut self) -> Self {
+        self.wire.ending = Ending::BrokenOff;
         self
     }
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Fields, Given};
@@ -26,21 +27,27 @@ fn success() -> Vec<u8> {
 
 // ---- Finding the user -------------------------------------------------------------------------------------
 
+/// The user with that id, and what is wrong with the id if there is none.
+fn find<'t>(tenant: &'t mut Tenant, id: &str, unknown: fn() -> Problem) -> Result<&'t mut FakeUser, Failure> {
+    let chosen = tenant.settings.choices.deleted_user.as_ref().filter(|_| tenant.users.is_gone(id));
+    let problem = chosen.map(|refusal| Problem::chosen(refusal, "The user was deleted"));
+    tenant.users.get_mut(id).ok_or_else(|| problem.unwrap_or_else(unknown).into())
+}
+
 /// The user that `?id=` names; 400 with the recorded items if there is none.
 fn by_query<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
     let id = args.filled("id").ok_or_else(Failure::id_required)?;
-    tenant.users.get_mut(id).ok_or_else(Failure::user_invalid)
+    find(tenant, id, Problem::user_invalid)
 }
 
 /// The user in the path, where the description lists no 404.
 fn by_path<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
-    tenant.users.get_mut(args.path(0)).ok_or_else(Failure::user_invalid)
+    find(tenant, args.path(0), Problem::user_invalid)
 }
 
 /// The user in the path, where it does list one: sessions and MFA.
 fn by_path_or_404<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
-    let missing = || Failure::NotFound(Problem::new("USER_NOT_FOUND", "There is no such user"));
-    tenant.users.get_mut(args.path(0)).ok_or_else(missing)
+    find(tenant, args.path(0), || Problem::not_found("USER_NOT_FOUND", "There is no such user"))
 }
 
 // ---- Users ------------------------------------------------------------------------------------------------
@@ -71,13 +78,9 @@ fn expand(args: &Args<'_>, problems: &mut Vec<Problem>) -> Expand {
     expand
 }
 
-fn is_any_of(list: Option<&str>, user: &FakeUser, kind: &str) -> bool {
-    let held = |value: &str| {
-        let same =
-            |identity: &FakeIdentity| identity.kind == kind && identity.value.eq_ignore_ascii_case(value);
-        user.identities.iter().any(same)
-    };
-    list.is_none_or(|list| list.split(',').any(held))
+/// In any case of letters.
+fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
 }
 
 pub(crate) fn get_users(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
@@ -99,18 +102,15 @@ pub(crate) fn get_users(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let expand = expand(args, &mut problems);
     Failure::unless_empty(problems)?;
 
-    let ids = args.filled("user_id");
-    let [emails, usernames, phones] = ["email", "username", "phone"].map(|name| args.filled(name));
+    let filters = ["user_id", "email", "username", "phone"]
+        .map(|name| args.filled(name).map(|values| (name, values.split(',').collect::<Vec<_>>())));
     let matches = |user: &FakeUser| {
-        ids.is_none_or(|ids| ids.split(',').any(|id| id == user.id))
-            && is_any_of(emails, user, "email")
-            && is_any_of(usernames, user, "username")
-            && is_any_of(phones, user, "phone")
-            && has_organization.is_none_or(|wanted| wanted != user.organizations.is_empty())
+        has_organization.is_none_or(|wanted| wanted != user.organizations.is_empty())
             && active_since.is_none_or(|since| user.last_signed_in.map(time::timestamp) >= since)
     };
     let page_size = page_size.unwrap_or(MAX_PAGE);
-    let mut matching = tenant.users.after(after.unwrap_or(0)).filter(|(_, user)| matches(user));
+    let mut matching =
+        tenant.users.found(after.unwrap_or(0), filters.iter().flatten()).filter(|(_, user)| matches(user));
     let mut users = Vec::with_capacity(page_size);
     let mut last = 0;
     for (position, user) in matching.by_ref().take(page_size) {
@@ -139,27 +139,22 @@ pub(crate) fn create_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
         new.user.given_name = profile.text("given_name").option();
         new.user.family_name = profile.text("family_name").option();
         new.user.picture = profile.text("picture").option();
-        body.problems.append(&mut profile.problems);
+        body.absorb(profile);
     }
-    let mut kinds = Vec::new();
-    for item in body.list("identities").option().unwrap_or_default() {
-        let Value::Object(item) = item else {
-            body.problems.push(Problem::invalid("identities"));
-            continue;
-        };
-        let mut item = Fields::from(item);
-        let (kind, value, is_verified) = described_identity(&mut item);
+    let identities = &mut new.user.identities;
+    let kinds = body.each("identities", |item| {
+        let (kind, value, is_confirmed) = described_identity(item);
         if item.problems.is_empty() {
-            let twice = |known: &FakeIdentity| known.kind == kind && known.value.eq_ignore_ascii_case(&value);
-            if tenant.users.is_held(&kind, &value) || new.user.identities.iter().any(twice) {
+            let twice = |known: &FakeIdentity| known.kind == kind && is_same(&known.value, &value);
+            if tenant.users.is_held(&kind, &value) || identities.iter().any(twice) {
                 let message = format!("A user with this {kind} exists");
-                item.problems.push(Problem::new("USER_ALREADY_EXISTS", message));
+                item.problems.push(Problem::chosen(&tenant.settings.choices.duplicate_user, message));
             }
         }
-        body.problems.append(&mut item.problems);
-        kinds.push(json!({ "type": kind, "result": { "created": true } }));
-        new = new.identity(kind, value, is_verified, None);
-    }
+        let reported = json!({ "type": kind, "result": { "created": true } });
+        identities.push(FakeIdentity { kind, value, is_confirmed, ..FakeIdentity::default() });
+        reported
+    });
     body.finish()?;
     let id = tenant.add(new);
     Ok(to_bytes(&json!({ "id": id, "created": true, "identities": kinds })))
@@ -170,36 +165,48 @@ fn described_identity(item: &mut Fields) -> (String, String, Option<bool>) {
     let kind = item.required("type");
     let is_verified = item.flag("is_verified").option();
     let mut value = String::new();
+    let before = item.problems.len();
     match (kind.as_str(), item.object("details")) {
         ("email" | "phone" | "username", Given::Value(mut details)) => {
             value = details.required(&kind);
-            item.problems.append(&mut details.problems);
-            check_value(&kind, &value, &mut item.problems);
+            check_value(&kind, &value, &kind, &mut details.problems);
+            if kind == "phone" {
+                // A number in E.164 needs none.
+                details.skip("phone_country_id");
+            }
+            item.absorb(details);
         }
-        ("email" | "phone" | "username", _) => item.problems.push(Problem::required("details")),
-        ("", _) => {}
+        ("email" | "phone" | "username", _) if item.problems.len() == before => {
+            item.problems.push(Problem::required("details"));
+        }
+        ("email" | "phone" | "username" | "", _) => {}
         _ => item.problems.push(Problem::invalid("type")),
     }
     (kind, value, is_verified)
 }
 
-/// An address has an `@`; a number is E.164, the form in which the live service shows it.
-fn check_value(kind: &str, value: &str, problems: &mut Vec<Problem>) {
+/// An address has an `@`; a number is E.164, the form in which the live service shows it. An empty value was
+/// complained about already.
+fn check_value(kind: &str, value: &str, argument: &str, problems: &mut Vec<Problem>) {
     let is_valid = match kind {
         "email" => value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
         "phone" => value.strip_prefix('+').is_some_and(|digits| {
-            (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+            (7..=15).contains(&digits.len())
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+                && !digits.starts_with('0')
         }),
         _ => true,
     };
-    if !is_valid && problems.is_empty() {
-        problems.push(Problem::invalid(kind));
+    if !is_valid && !value.is_empty() {
+        problems.push(Problem::invalid(argument));
     }
 }
 
 pub(crate) fn update_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
+    let null = tenant.settings.choices.null_in_user;
     let user = by_query(tenant, args)?;
     let mut body = args.body()?;
+    body.null = null;
     // Nothing changes unless all of it is right.
     let mut changed = user.clone();
     body.text("given_name").patch(&mut changed.given_name);
@@ -275,25 +282,26 @@ pub(crate) fn create_user_identity(tenant: &mut Tenant, args: &Args<'_>) -> Hand
     let mut body = args.optional_body()?;
     let kind = body.required("type");
     let value = body.required("value");
-    let country = body.text("phone_country_id").option();
-    let connection_id = body.text("connection_id").option();
     let is_connected = matches!(kind.as_str(), "enterprise" | "social");
+    let connection_id = if is_connected {
+        Some(body.required("connection_id"))
+    } else {
+        body.text("connection_id").option().and(None)
+    };
+    if kind == "phone" {
+        body.required("phone_country_id");
+    } else {
+        body.text("phone_country_id");
+    }
     if !is_connected && !matches!(kind.as_str(), "email" | "username" | "phone" | "") {
         body.problems.push(Problem::invalid("type"));
     }
-    if is_connected && connection_id.is_none() {
-        body.problems.push(Problem::required("connection_id"));
-    }
-    if kind == "phone" && country.is_none() {
-        body.problems.push(Problem::required("phone_country_id"));
-    }
-    check_value(&kind, &value, &mut body.problems);
+    check_value(&kind, &value, "value", &mut body.problems);
     // Replies name the provider, which only the connection would tell.
     let kind = if kind == "social" { "oauth2:google".to_owned() } else { kind };
-    let connection_id = connection_id.filter(|_| is_connected);
     if body.problems.is_empty() && tenant.users.is_held(&kind, &value) {
         let message = format!("A user with this {kind} exists");
-        body.problems.push(Problem::new("IDENTITY_ALREADY_EXISTS", message));
+        body.problems.push(Problem::chosen(&tenant.settings.choices.duplicate_identity, message));
     }
     body.finish()?;
     let id = tenant.ids.make("identity_", 32);
@@ -337,17 +345,22 @@ pub(crate) fn update_user_properties(tenant: &mut Tenant, args: &Args<'_>) -> Ha
     let mut changes = Vec::new();
     match body.object("properties") {
         Given::Value(mut properties) => {
+            properties.null = tenant.settings.choices.null_in_properties;
             for key in properties.keys() {
-                let value = properties.text(&key).option();
-                changes.push((key, value));
+                match properties.text(&key) {
+                    Given::Absent => {}
+                    Given::Null => changes.push((key, None)),
+                    Given::Value(value) => changes.push((key, Some(value))),
+                }
             }
             if !properties.problems.is_empty() {
                 body.problems.push(Problem::invalid("properties"));
             }
         }
-        Given::Null => body.problems.push(Problem::invalid("properties")),
-        Given::Absent if body.problems.is_empty() => body.problems.push(Problem::required("properties")),
-        Given::Absent => {}
+        Given::Null | Given::Absent if body.problems.is_empty() => {
+            body.problems.push(Problem::required("properties"));
+        }
+        Given::Null | Given::Absent => {}
     }
     body.finish()?;
     for (key, value) in changes {
@@ -365,10 +378,11 @@ pub(crate) fn update_user_feature_flag_override(tenant: &mut Tenant, args: &Args
 // ---- Sessions and second factors --------------------------------------------------------------------------
 
 pub(crate) fn get_user_sessions(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
-    let now = tenant.now;
+    let (now, short_offsets) = (tenant.now, tenant.settings.choices.short_offsets);
     let user = by_path_or_404(tenant, args)?;
     let running = user.sessions.iter().filter(|session| session.expires_on() > now);
-    let sessions: Vec<Value> = running.map(|session| views::session(&user.id, session)).collect();
+    let sessions: Vec<Value> =
+        running.map(|session| views::session(&user.id, session, short_offsets)).collect();
     Ok(enveloped([("has_more", false.into()), ("sessions", sessions.into())]))
 }
 
@@ -378,7 +392,7 @@ pub(crate) fn delete_user_sessions(tenant: &mut Tenant, args: &Args<'_>) -> Hand
 }
 
 pub(crate) fn get_users_mfa(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
-    let as_array = tenant.settings.mfa_as_array;
+    let as_array = tenant.settings.choices.mfa_as_array;
     let mfa = match by_path_or_404(tenant, args)?.factors.as_slice() {
         [] => Value::Null,
         several @ [_, _, ..] if as_array => several.iter().map(views::factor).collect(),
@@ -389,7 +403,7 @@ pub(crate) fn get_users_mfa(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
 
 pub(crate) fn reset_users_mfa(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let user = by_path_or_404(tenant, args)?;
-    let missing = || Failure::NotFound(Problem::new("MFA_NOT_FOUND", "The user has no such factor"));
+    let missing = || Failure::from(Problem::not_found("MFA_NOT_FOUND", "The user has no such factor"));
     let place = user.factors.iter().position(|factor| factor.id == args.path(1)).ok_or_else(missing)?;
     user.factors.remove(place);
     Ok(success())
@@ -407,11 +421,11 @@ pub(crate) fn create_user_billing_customer(tenant: &mut Tenant, args: &Args<'_>)
     let mut body = args.body()?;
     body.required("org_code");
     let email = body.required("billing_email");
-    check_value("email", &email, &mut body.problems);
+    check_value("email", &email, "billing_email", &mut body.problems);
     let plan = body.text("billing_plan_code").option();
     if exists && body.problems.is_empty() {
         let message = "The user is a billing customer already";
-        body.problems.push(Problem::new("BILLING_CUSTOMER_EXISTS", message));
+        body.problems.push(Problem::new(StatusCode::BAD_REQUEST, "BILLING_CUSTOMER_EXISTS", message));
     }
     body.finish()?;
     let id = tenant.ids.make("customer_", 12);

@@ -34,12 +34,15 @@
 //! ```
 //!
 //! Requests are many there and nobody looks at them, so that the program forgets them. Its clock is the
-//! machine's; for the same seed the users have the same ids, and dates at the same distance from the start.
+//! machine's, or so many times as fast; for the same seed the users have the same ids, and dates at the same distance
+//! from the start. Users can come from a file and be left in one, in the form of Kinde's own
+//! [export](FakeKinde::export).
 //!
 //! # Where nothing public tells
 //!
 //! Facts come from the public description, the documentation and recorded replies. Where those are silent,
-//! the fake has chosen, and a program should not lean on it:
+//! the fake has chosen, and a program should not lean on it. What a program is likely to meet the other way can be
+//! [chosen](Choice); and a [strict](FakeKindeBuilder::strict) tenant refuses what the live one ignores.
 //!
 //! - **Ids.** An id in the query that is unknown answers 400 `USER_INVALID`, a deleted one too; an absent or
 //!   empty one `ID_REQUIRED` as well. In a path it is 400 `USER_INVALID`, but for sessions and MFA, where the
@@ -48,26 +51,29 @@
 //! - **Refusals.** Authorisation comes before validation, and a user is looked for before the body is read.
 //!   401 has the code `UNAUTHORIZED`; 403 `SCOPE_REQUIRED` and names the scope. Codes for arguments are the
 //!   argument in upper case and `_REQUIRED`, `_INVALID` or `_NOT_ALLOWED`; for a body that is no JSON object
-//!   `BODY_INVALID`. All that is wrong with a body is reported at once, and then nothing changes.
+//!   `BODY_INVALID`. All that is wrong with a query or a body is reported at once, and then nothing changes. An
+//!   empty text is none where one is needed or refused.
 //! - **Duplicates.** An e-mail address or user name (in any case of letters) or phone number belongs to one
-//!   user: `USER_ALREADY_EXISTS` for `create_user`, `IDENTITY_ALREADY_EXISTS` for `create_user_identity`. A
-//!   deleted user's are free again, with or without `is_delete_profile`. `provided_id` may occur twice.
+//!   user: `USER_ALREADY_EXISTS` for `create_user`, `IDENTITY_ALREADY_EXISTS` for `create_user_identity`, where
+//!   nothing else is wrong. A deleted user's are free again, with or without `is_delete_profile`. `provided_id`
+//!   may occur twice.
 //! - **Null** in the body of `update_user` clears the field, a flag becomes false; in
 //!   `update_user_properties` it clears the value. Elsewhere null is the same as absent.
 //! - **Unknown** keys and query arguments are ignored, the content type of a JSON body is not looked at, and
 //!   a body where none is due is not read. A query argument given twice counts once, the first time.
 //! - **Any** organisation code, property key and feature flag key is taken. A property that was once set is
-//!   listed for all users, with null where there is no value.
-//! - **Lists.** Users come in the order of creation. An empty filter is no filter, several filters must all
-//!   match, any identity of the kind counts, and `active_since` looks at the last sign-in. An unknown part in
-//!   `expand` is 400. A page of identities has 10 ([settable](FakeKindeBuilder::identities_page)); a cursor
-//!   that names no identity of the user is 400, and so are both cursors at once.
-//! - **MFA** shows null for no factor, and the first of several unless
-//!   [`mfa_as_array`](FakeKindeBuilder::mfa_as_array) is set. A session lasts 24 hours.
-//! - **Identities.** A phone number is E.164. The first e-mail address is the preferred one. A social identity
-//!   is listed as `oauth2:google`, whatever its connection.
-//! - **Passwords.** bcrypt refuses `salt` and `salt_position`; `iterations` and `variant` are left unread
-//!   where a method neither needs nor refuses them; SHA-256 is 64 hex digits.
+//!   listed for all users in the order of the keys, with null where there is no value.
+//! - **Lists.** Users come in the order in which they were added. An empty list, `expand`, token, cursor or
+//!   `active_since` is none; several filters must all match, any identity of the kind counts, and `active_since`
+//!   looks at the last sign-in. An unknown part in `expand` is 400. A page token marks a place among all users. A
+//!   page of identities has 10 ([settable](FakeKindeBuilder::identities_page)); a cursor that names no identity
+//!   of the user is 400, and so are both cursors at once.
+//! - **MFA** shows null for no factor, and the first of several. A session lasts 24 hours.
+//! - **Identities.** An address is something, an `@` and something; a phone number is E.164 with 7 to 15 digits.
+//!   The first e-mail address is the preferred one. A social identity is listed as `oauth2:google`, whatever its
+//!   connection.
+//! - **Passwords.** bcrypt refuses `salt` and `salt_position`. `iterations`, `variant` and `salt_position` are
+//!   kept where a method neither needs nor refuses them. SHA-256 is 64 hex digits.
 //! - **Billing.** A user is a customer once; `org_code` need not be an organisation of the user;
 //!   `agreement_id` is null without a plan.
 //! - **Tokens.** `scope` in the reply is empty unless the request named some. `invalid_request` covers content
@@ -90,6 +96,7 @@ use http::{Request, Response, StatusCode, request::Parts};
 
 mod args;
 mod builder;
+mod choice;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod failure;
@@ -101,6 +108,7 @@ mod record;
 mod routes;
 #[cfg(feature = "server")]
 pub mod server;
+mod snapshot;
 mod state;
 mod time;
 mod token;
@@ -109,13 +117,15 @@ mod user;
 mod views;
 
 pub use builder::FakeKindeBuilder;
+pub use choice::{Choice, ChoiceError, Null, Refusal};
 pub use fault::{FakeError, Fault};
 pub use record::{Recorded, Requests};
 pub use routes::{ROUTES, Route};
+pub use snapshot::ImportError;
 pub use user::{FakeFactor, FakeIdentity, FakePassword, FakeSession, FakeUser, NewFakeUser};
 
 use crate::args::Args;
-use crate::fault::What;
+use crate::fault::{Ending, What, Wire};
 use crate::routes::Target;
 use crate::state::Tenant;
 
@@ -164,12 +174,12 @@ impl FakeKinde {
 
     /// A server listens there. The clock goes by itself, from now if it is behind.
     #[cfg(feature = "server")]
-    pub(crate) fn go_live(&self, origin: String) {
+    pub(crate) fn go_live(&self, origin: String, speed: u32) {
         let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let mut tenant = self.lock();
         tenant.settings.origin = origin;
         tenant.now = tenant.now.max(since_1970.unwrap_or_default());
-        tenant.running = Some(std::time::Instant::now());
+        tenant.running = Some((std::time::Instant::now(), speed));
     }
 
     // ---- Asking -------------------------------------------------------------------------------------------
@@ -177,10 +187,16 @@ impl FakeKinde {
     /// Answers any request. It fails only where a [`Fault`] makes it, scripted or by
     /// [chaos](FakeKindeBuilder::chaos).
     pub fn handle(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
+        self.serve(request, None).in_process()
+    }
+
+    /// Answers a request, and tells how the reply is to travel. `patience` is how long the caller waits for it.
+    pub(crate) fn serve(&self, request: Request<Vec<u8>>, patience: Option<Duration>) -> Served {
         let (head, body) = request.into_parts();
         let target = Target::find(&head.method, head.uri.path());
         let mut guard = self.lock();
         let tenant = &mut *guard;
+        tenant.luck.in_flight += 1;
         let scripted = target.name().and_then(|name| tenant.script.take(name));
         let fault = scripted.or_else(|| tenant.luck.fault(tenant.now));
         let is_carried_out = fault.as_ref().is_none_or(|fault| fault.after);
@@ -189,7 +205,8 @@ impl FakeKinde {
 
         // An edit comes after the effect, so that there is a reply to edit.
         let mut real = real.unwrap_or_default();
-        let reply = match fault.map(|fault| fault.what) {
+        let wire = fault.as_ref().map(|fault| fault.wire).unwrap_or_default();
+        let mut reply = match fault.map(|fault| fault.what) {
             None => Ok(real),
             Some(What::Reply(response)) => Ok(response),
             Some(What::NoReply(error)) => Err(error),
@@ -198,18 +215,32 @@ impl FakeKinde {
                 Ok(real)
             }
         };
+        // Where a server listens, time passes by itself, and it is for the server to wait.
+        if tenant.running.is_none() && reply.is_ok() {
+            let delay = wire.head_after.saturating_add(wire.body_after);
+            let waited = patience.map_or(delay, |patience| patience.min(delay));
+            tenant.now = tenant.now.saturating_add(waited);
+            if waited < delay {
+                reply = Err(FakeError::TimedOut);
+            }
+        }
         if tenant.settings.keeps_requests {
+            let arrived = reply.as_ref().map(Response::status).map_err(|error| *error);
             tenant.requests.push(Arc::new(Recorded {
                 operation: target.name(),
                 method: head.method,
                 uri: head.uri,
                 headers: head.headers,
                 body,
-                answer: reply.as_ref().map(Response::status).map_err(|error| *error),
+                answer: if wire.ending == Ending::BrokenOff {
+                    arrived.and(Err(FakeError::ConnectionLost))
+                } else {
+                    arrived
+                },
                 took_effect,
             }));
         }
-        reply
+        Served { reply, wire, flight: Flight(self.clone()) }
     }
 
     // ---- Tokens -------------------------------------------------------------------------------------------
@@ -333,6 +364,34 @@ impl FakeKinde {
     }
 }
 
+/// The reply to a request, on its way.
+pub(crate) struct Served {
+    pub(crate) reply: Result<Response<Vec<u8>>, FakeError>,
+    pub(crate) wire: Wire,
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "it counts until it is dropped"))]
+    pub(crate) flight: Flight,
+}
+
+impl Served {
+    /// Where there is no wire.
+    fn in_process(self) -> Result<Response<Vec<u8>>, FakeError> {
+        if self.wire.ending == Ending::BrokenOff {
+            self.reply.and(Err(FakeError::ConnectionLost))
+        } else {
+            self.reply
+        }
+    }
+}
+
+/// A request counts until this is dropped.
+pub(crate) struct Flight(FakeKinde);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.lock().luck.in_flight -= 1;
+    }
+}
+
 /// A fault being scripted by [`FakeKinde::fail`].
 #[derive(Debug)]
 #[must_use = "nothing fails before `with`"]
@@ -368,9 +427,10 @@ impl Tenant {
             Target::Unknown => return failure::Failure::route_not_found().respond(),
             Target::Operation(route, path) => (route, path),
         };
-        let args = Args::new(path, head.uri.query().unwrap_or(""), body);
-        let handled =
-            token::authorise(self, &head.headers, route.scope).and_then(|()| (route.handler)(self, &args));
+        let args = Args::new(path, head.uri.query().unwrap_or(""), body, self.settings.strict);
+        let handled = token::authorise(self, &head.headers, route.scope)
+            .and_then(|()| args.check(&route.takes))
+            .and_then(|()| (route.handler)(self, &args));
         match handled {
             Ok(body) => failure::respond(StatusCode::from_u16(route.success).unwrap_or_default(), body),
             Err(refusal) => refusal.respond(),

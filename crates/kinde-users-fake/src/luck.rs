@@ -2,7 +2,10 @@
 
 use core::time::Duration;
 
+use http::Response;
+
 use crate::builder::Settings;
+use crate::failure::{Failure, Problem};
 use crate::fault::Fault;
 use crate::state::Ids;
 
@@ -10,6 +13,9 @@ pub(crate) struct Luck {
     rate_limit: Option<u32>,
     second_began: Duration,
     taken: u32,
+    in_flight_limit: Option<usize>,
+    pub(crate) in_flight: usize,
+    too_many: Response<Vec<u8>>,
     chaos: f64,
     /// Numbers of its own, so that the ids do not depend on how much goes wrong.
     dice: Ids,
@@ -17,44 +23,62 @@ pub(crate) struct Luck {
 
 impl Luck {
     pub(crate) fn new(settings: &Settings) -> Self {
+        let too_many = Problem::chosen(&settings.choices.too_many_requests, "Too many requests");
         Self {
             rate_limit: settings.rate_limit,
             second_began: Duration::ZERO,
             taken: 0,
+            in_flight_limit: settings.in_flight_limit,
+            in_flight: 0,
+            too_many: Failure::from(too_many).respond(),
             chaos: settings.chaos,
             dice: Ids::new(!settings.seed),
         }
     }
 
-    /// What goes wrong with the next request.
+    /// What goes wrong with the next request, which is in flight already.
     pub(crate) fn fault(&mut self, now: Duration) -> Option<Fault> {
-        self.too_many(now).or_else(|| self.chaos())
+        if self.is_too_many(now) {
+            return Some(Fault::limited(self.too_many.clone(), 1));
+        }
+        self.chaos()
     }
 
-    fn too_many(&mut self, now: Duration) -> Option<Fault> {
-        let limit = self.rate_limit?;
+    fn is_too_many(&mut self, now: Duration) -> bool {
+        if self.in_flight_limit.is_some_and(|limit| self.in_flight > limit) {
+            return true;
+        }
+        let Some(limit) = self.rate_limit else { return false };
         if now.saturating_sub(self.second_began) >= Duration::from_secs(1) {
             (self.second_began, self.taken) = (now, 0);
         }
-        if self.taken >= limit {
-            return Some(Fault::rate_limited(1));
-        }
-        self.taken += 1;
-        None
+        let is_too_many = self.taken >= limit;
+        self.taken = self.taken.saturating_add(u32::from(!is_too_many));
+        is_too_many
     }
 
     fn chaos(&mut self) -> Option<Fault> {
-        // Two throws each time, whatever the first one gives.
+        // Three throws each time, whatever the first one gives.
         let (is_struck, sort) = (fraction(self.dice.next()) < self.chaos, self.dice.next());
-        is_struck.then(|| match sort % 8 {
+        let delay = Duration::from_secs(5).mul_f64(fraction(self.dice.next()));
+        is_struck.then(|| match sort % 17 {
             0 => Fault::rate_limited(1),
             1 => Fault::server_error(),
             2 => Fault::server_error().after_the_effect(),
             3 => Fault::status(502),
             4 => Fault::unavailable(),
-            5 => Fault::cut_body(),
-            6 => Fault::connection_lost(),
-            _ => Fault::connection_lost().after_the_effect(),
+            5 => Fault::forbidden(),
+            6 => Fault::cut_body(),
+            7 => Fault::connection_lost(),
+            8 => Fault::connection_lost().after_the_effect(),
+            9 => Fault::real_reply().broken_off(),
+            10 => Fault::real_reply().head_after(delay),
+            11 => Fault::real_reply().body_after(delay),
+            12 => Fault::real_reply().gzipped(),
+            13 => Fault::real_reply().chunked(),
+            14 => Fault::real_reply().then_closed(),
+            15 => Fault::content_type("text/html"),
+            _ => Fault::larger_by(1024 * 1024),
         })
     }
 }

@@ -11,13 +11,13 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use kinde_users_fake::FakeKinde;
 use kinde_users_fake::server::{Options, Server};
+use kinde_users_fake::{Choice, FakeKinde, FakeKindeBuilder};
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
@@ -34,6 +34,12 @@ Examples:
 
   For a client whose audience is fixed:
     kinde-users-fake --audience https://acme.kinde.com/api
+
+  With users of one's own, kept for the next time:
+    kinde-users-fake --import users.ndjson --export users.ndjson
+
+  One that finds misspelt arguments, and answers a duplicate in another way:
+    kinde-users-fake --strict --choose duplicate-user=409:USER_EXISTS
 
 Once it listens it prints one line of JSON:
   {\"origin\":\"http://127.0.0.1:40123\",\"audience\":\"http://127.0.0.1:40123/api\",
@@ -52,6 +58,14 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     users: usize,
 
+    /// Add the users of this file, in the form of Kinde's own export, before the others
+    #[arg(long, value_name = "FILE")]
+    import: Option<PathBuf>,
+
+    /// Write all users to this file in the end, in the form that --import reads
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+
     /// Seed of ids, tokens and chaos: the same for the same seed
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
@@ -64,9 +78,32 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 
-    /// Share of requests that go wrong at random, from 0 to 1: 429, 5xx, a cut body, a lost connection
+    /// Answer this many requests at a time, and those that come meanwhile with 429
+    #[arg(long, value_name = "N", value_parser = in_flight)]
+    in_flight: Option<usize>,
+
+    /// Share of requests that go wrong at random, from 0 to 1: 429, 403, 5xx, a reply that is late, cut, in chunks,
+    /// compressed, huge or of a wrong type, a lost connection
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
     chaos: f64,
+
+    /// Refuse arguments that the operation does not take; the live service ignores them
+    #[arg(long)]
+    strict: bool,
+
+    /// What the tenant does where nothing public tells: duplicate-user, duplicate-identity, missing-scope,
+    /// deleted-user, too-many-requests (each STATUS or STATUS:CODE), null-in-user, null-in-properties (clears, ignored,
+    /// refused), mfa-as-array, short-offsets (true, false)
+    #[arg(long, value_name = "NAME=VALUE")]
+    choose: Vec<Choice>,
+
+    /// How many seconds a token is good for
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_399)]
+    token_lifetime: u64,
+
+    /// Let the tenant's clock go this many times as fast: tokens expire, limits open and late replies come sooner
+    #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    speed: u32,
 
     /// Speak HTTPS, with a certificate for localhost and 127.0.0.1
     #[arg(long)]
@@ -76,6 +113,10 @@ struct Arguments {
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "it has to be a number from 0 to 1".to_owned())
+}
+
+fn in_flight(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "it has to be a number from 1 on".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -96,8 +137,8 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         let _inside = runtime.enter();
         Signals::listen()?
     };
-    let fake = tenant(arguments);
-    let mut options = Options::new().listen(arguments.listen);
+    let fake = tenant(arguments)?;
+    let mut options = Options::new().listen(arguments.listen).speed(arguments.speed);
     if arguments.tls {
         options = options.tls();
     }
@@ -106,23 +147,42 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     announce(&fake, ca.as_ref().map(CaFile::path).transpose()?)?;
     runtime.block_on(signals.any());
     server.shutdown();
-    Ok(())
+    arguments.export.as_deref().map_or(Ok(()), |file| about(file, fs::write(file, fake.export())))
 }
 
-fn tenant(arguments: &Arguments) -> FakeKinde {
+/// Names the file in an error.
+fn about<T>(file: &Path, result: io::Result<T>) -> io::Result<T> {
+    result.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
+}
+
+fn tenant(arguments: &Arguments) -> io::Result<FakeKinde> {
     // The users did what they did before now, and not before the day on which a test's clock begins.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now: Duration| now.as_secs());
-    let mut builder =
-        FakeKinde::builder().start(now).seed(arguments.seed).chaos(arguments.chaos).forgetting_requests();
+    let mut builder = FakeKinde::builder()
+        .start(now)
+        .seed(arguments.seed)
+        .chaos(arguments.chaos)
+        .token_lifetime(Duration::from_secs(arguments.token_lifetime))
+        .forgetting_requests();
     if let Some(audience) = &arguments.audience {
         builder = builder.audience(audience);
     }
     if let Some(rate) = arguments.rate {
         builder = builder.rate_limit(rate);
     }
-    let fake = builder.build();
+    if let Some(limit) = arguments.in_flight {
+        builder = builder.in_flight_limit(limit);
+    }
+    if arguments.strict {
+        builder = builder.strict();
+    }
+    let fake = arguments.choose.iter().cloned().fold(builder, FakeKindeBuilder::choose).build();
+    if let Some(file) = &arguments.import {
+        let text = about(file, fs::read_to_string(file))?;
+        about(file, fake.import(&text).map_err(io::Error::other))?;
+    }
     fake.seed_users(arguments.users);
-    fake
+    Ok(fake)
 }
 
 /// What a program that started this one needs to know.

@@ -74,23 +74,29 @@ pub(crate) fn read(fields: &mut Fields) -> FakePassword {
         mem_cost: fields.number("mem_cost").option(),
         is_temporary_password: fields.flag("is_temporary_password").option().unwrap_or_default(),
     };
-    // A field of a wrong type is not to be reported as missing too.
-    if fields.problems.is_empty() {
-        fields.problems = problems(&password);
-    }
+    let more = problems(&password, &fields.problems);
+    fields.problems.extend(more);
     if password.hashing_method == "pbkdf2" {
         password.iterations.get_or_insert(24_000);
     }
     password
 }
 
-fn problems(p: &FakePassword) -> Vec<Problem> {
-    let has_salt = p.salt.as_deref().is_some_and(|salt| !salt.is_empty());
+/// What is wrong by the rules of the method. An empty text is none.
+fn problems(p: &FakePassword, told: &[Problem]) -> Vec<Problem> {
+    // A field of a wrong type is not to be reported as missing too.
+    let is_told = |field: &str| told.contains(&Problem::invalid(field));
+    if is_told("hashing_method") {
+        return Vec::new();
+    }
+    let is_given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    let has_salt = is_given(&p.salt);
     let Some(rules) = rules(&p.hashing_method, has_salt) else {
         return vec![Problem::invalid("hashing_method")];
     };
     let mut problems = Vec::new();
     let mut check = |field: &str, need: Need, given: bool, valid: bool| match need {
+        _ if is_told(field) => {}
         Need::Required if !given => problems.push(Problem::required(field)),
         Need::Refused if given => problems.push(Problem::not_allowed(field)),
         Need::Required | Need::Optional if given && !valid => problems.push(Problem::invalid(field)),
@@ -107,16 +113,16 @@ fn problems(p: &FakePassword) -> Vec<Problem> {
         "aspnet-identity-v2" => BASE64.decode(hash).is_ok(),
         _ => true,
     };
-    check("hashed_password", Need::Required, true, hash_is_valid);
+    check("hashed_password", Need::Optional, !hash.is_empty(), hash_is_valid);
     let salt_is_base64 = matches!(method, "pbkdf2" | "firebase-scrypt");
     check("salt", rules.salt, has_salt, !salt_is_base64 || is_base64(&p.salt));
     let position_is_valid = is_one_of(&p.salt_position, &["prefix", "suffix"]);
-    check("salt_position", rules.salt_position, p.salt_position.is_some(), position_is_valid);
+    check("salt_position", rules.salt_position, is_given(&p.salt_position), position_is_valid);
     check("iterations", rules.iterations, p.iterations.is_some(), p.iterations != Some(0));
     let variant_is_valid = method != "pbkdf2" || is_one_of(&p.variant, &VARIANTS);
-    check("variant", rules.variant, p.variant.is_some(), variant_is_valid);
-    check("signer_key", rules.firebase, p.signer_key.is_some(), is_base64(&p.signer_key));
-    check("salt_separator", rules.firebase, p.salt_separator.is_some(), is_base64(&p.salt_separator));
+    check("variant", rules.variant, is_given(&p.variant), variant_is_valid);
+    check("signer_key", rules.firebase, is_given(&p.signer_key), is_base64(&p.signer_key));
+    check("salt_separator", rules.firebase, is_given(&p.salt_separator), is_base64(&p.salt_separator));
     check("rounds", rules.firebase, p.rounds.is_some(), p.rounds.is_some_and(|n| (1..=16).contains(&n)));
     check(
         "mem_cost",

@@ -20,7 +20,14 @@ pub struct Route {
     pub success: u16,
     /// The scope that the token needs.
     pub scope: &'static str,
+    pub(crate) takes: Takes,
     pub(crate) handler: Handler,
+}
+
+/// What an operation takes besides its path; a strict tenant refuses the rest.
+pub(crate) struct Takes {
+    pub(crate) query: &'static [&'static str],
+    pub(crate) body: bool,
 }
 
 type Handler = fn(&mut Tenant, &Args<'_>) -> Handled;
@@ -33,10 +40,31 @@ const fn route(
     path: &'static str,
     success: u16,
     scope: &'static str,
+    takes: Takes,
     handler: Handler,
 ) -> Route {
-    Route { name, method, path, success, scope, handler }
+    Route { name, method, path, success, scope, takes, handler }
 }
+
+const NOTHING: Takes = Takes { query: &[], body: false };
+const BODY: Takes = Takes { query: &[], body: true };
+
+const fn query(query: &'static [&'static str]) -> Takes {
+    Takes { query, body: false }
+}
+
+/// The arguments of `get_users`.
+const LIST: &[&str] = &[
+    "page_size",
+    "user_id",
+    "next_token",
+    "email",
+    "username",
+    "phone",
+    "expand",
+    "has_organization",
+    "active_since",
+];
 
 const USER: &str = "/api/v1/user";
 const USERS: &str = "/api/v1/users";
@@ -54,25 +82,25 @@ const BILLING: &str = "/api/v1/users/{user_id}/billing_customer";
 /// All operations that the fake answers. The token endpoint is not among them.
 #[rustfmt::skip] // a table
 pub static ROUTES: &[Route] = &[
-    route("create_user", Method::POST, USER, 200, "create:users", h::create_user),
-    route("create_user_billing_customer", Method::POST, BILLING, 200, "create:user_billing_customers", h::create_user_billing_customer),
-    route("create_user_identity", Method::POST, IDENTITIES, 201, "create:user_identities", h::create_user_identity),
-    route("delete_user", Method::DELETE, USER, 200, "delete:users", h::delete_user),
-    route("delete_user_sessions", Method::DELETE, SESSIONS, 200, "delete:user_sessions", h::delete_user_sessions),
-    route("get_user_data", Method::GET, USER, 200, "read:users", h::get_user_data),
-    route("get_user_identities", Method::GET, IDENTITIES, 200, "read:user_identities", h::get_user_identities),
-    route("get_user_property_values", Method::GET, PROPERTIES, 200, "read:user_properties", h::get_user_property_values),
-    route("get_user_sessions", Method::GET, SESSIONS, 200, "read:user_sessions", h::get_user_sessions),
-    route("get_users", Method::GET, USERS, 200, "read:users", h::get_users),
-    route("get_users_mfa", Method::GET, MFA, 200, "read:user_mfa", h::get_users_mfa),
-    route("refresh_user_claims", Method::POST, CLAIMS, 200, "update:user_refresh_claims", h::refresh_user_claims),
-    route("reset_users_mfa", Method::DELETE, FACTOR, 200, "delete:user_mfa", h::reset_users_mfa),
-    route("reset_users_mfa_all", Method::DELETE, MFA, 200, "delete:user_mfa", h::reset_users_mfa_all),
-    route("set_user_password", Method::PUT, PASSWORD, 200, "update:user_passwords", h::set_user_password),
-    route("update_user", Method::PATCH, USER, 200, "update:users", h::update_user),
-    route("update_user_feature_flag_override", Method::PATCH, FLAG, 200, "update:user_feature_flags", h::update_user_feature_flag_override),
-    route("update_user_properties", Method::PATCH, PROPERTIES, 200, "update:user_properties", h::update_user_properties),
-    route("update_user_property", Method::PUT, PROPERTY, 200, "update:user_properties", h::update_user_property),
+    route("create_user", Method::POST, USER, 200, "create:users", BODY, h::create_user),
+    route("create_user_billing_customer", Method::POST, BILLING, 200, "create:user_billing_customers", BODY, h::create_user_billing_customer),
+    route("create_user_identity", Method::POST, IDENTITIES, 201, "create:user_identities", BODY, h::create_user_identity),
+    route("delete_user", Method::DELETE, USER, 200, "delete:users", query(&["id", "is_delete_profile"]), h::delete_user),
+    route("delete_user_sessions", Method::DELETE, SESSIONS, 200, "delete:user_sessions", NOTHING, h::delete_user_sessions),
+    route("get_user_data", Method::GET, USER, 200, "read:users", query(&["id", "expand"]), h::get_user_data),
+    route("get_user_identities", Method::GET, IDENTITIES, 200, "read:user_identities", query(&["starting_after", "ending_before"]), h::get_user_identities),
+    route("get_user_property_values", Method::GET, PROPERTIES, 200, "read:user_properties", NOTHING, h::get_user_property_values),
+    route("get_user_sessions", Method::GET, SESSIONS, 200, "read:user_sessions", NOTHING, h::get_user_sessions),
+    route("get_users", Method::GET, USERS, 200, "read:users", query(LIST), h::get_users),
+    route("get_users_mfa", Method::GET, MFA, 200, "read:user_mfa", NOTHING, h::get_users_mfa),
+    route("refresh_user_claims", Method::POST, CLAIMS, 200, "update:user_refresh_claims", NOTHING, h::refresh_user_claims),
+    route("reset_users_mfa", Method::DELETE, FACTOR, 200, "delete:user_mfa", NOTHING, h::reset_users_mfa),
+    route("reset_users_mfa_all", Method::DELETE, MFA, 200, "delete:user_mfa", NOTHING, h::reset_users_mfa_all),
+    route("set_user_password", Method::PUT, PASSWORD, 200, "update:user_passwords", BODY, h::set_user_password),
+    route("update_user", Method::PATCH, USER, 200, "update:users", Takes { query: &["id"], body: true }, h::update_user),
+    route("update_user_feature_flag_override", Method::PATCH, FLAG, 200, "update:user_feature_flags", query(&["value"]), h::update_user_feature_flag_override),
+    route("update_user_properties", Method::PATCH, PROPERTIES, 200, "update:user_properties", BODY, h::update_user_properties),
+    route("update_user_property", Method::PUT, PROPERTY, 200, "update:user_properties", query(&["value"]), h::update_user_property),
 ];
 
 /// What a request is for.

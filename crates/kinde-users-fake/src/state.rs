@@ -2,7 +2,7 @@
 
 use core::ops::Bound;
 use core::time::Duration;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,8 +16,9 @@ pub(crate) struct Tenant {
     pub(crate) settings: Settings,
     /// The clock, since 1970.
     pub(crate) now: Duration,
-    /// When the machine's clock was last looked at, if the tenant's goes by itself.
-    pub(crate) running: Option<Instant>,
+    /// When the machine's clock was last looked at, and how many times as fast the tenant's goes, if it goes by
+    /// itself.
+    pub(crate) running: Option<(Instant, u32)>,
     pub(crate) ids: Ids,
     pub(crate) users: Users,
     /// The properties that the tenant knows: key to id.
@@ -52,10 +53,10 @@ impl Tenant {
 
     /// Catches up with the machine's clock.
     pub(crate) fn tick(&mut self) {
-        if let Some(seen) = &mut self.running {
+        if let Some((seen, speed)) = &mut self.running {
             let elapsed = seen.elapsed();
             *seen += elapsed;
-            self.now = self.now.saturating_add(elapsed);
+            self.now = self.now.saturating_add(elapsed.saturating_mul(*speed));
         }
     }
 
@@ -64,22 +65,22 @@ impl Tenant {
         let (mut user, now, ids) = (new.user, self.now, &mut self.ids);
         let client = self.settings.client_id.as_str();
         ids.fill(&mut user.id, "kp_", 32);
-        if user.created_on.is_zero() {
-            user.created_on = now;
-        }
+        fill_in(&mut user.created_on, now);
         for identity in &mut user.identities {
             ids.fill(&mut identity.id, "identity_", 32);
-            identity.created_on = user.created_on;
+            fill_in(&mut identity.created_on, user.created_on);
         }
         for session in &mut user.sessions {
             ids.fill(&mut session.id, "session_0x", 32);
             ids.fill(&mut session.connection_id, "conn_", 32);
-            client.clone_into(&mut session.client_id);
-            session.started_on = now;
+            if session.client_id.is_empty() {
+                client.clone_into(&mut session.client_id);
+            }
+            fill_in(&mut session.started_on, now);
         }
         for factor in &mut user.factors {
             ids.fill(&mut factor.id, "mfa_", 32);
-            factor.created_on = user.created_on;
+            fill_in(&mut factor.created_on, user.created_on);
         }
         for key in user.properties.keys() {
             self.properties.entry(key.clone()).or_insert_with(|| ids.make("prop_", 32));
@@ -91,7 +92,9 @@ impl Tenant {
 
     pub(crate) fn set_property(&mut self, user_id: &str, key: String, value: Option<String>) {
         let ids = &mut self.ids;
-        self.properties.entry(key.clone()).or_insert_with(|| ids.make("prop_", 32));
+        if value.is_some() {
+            self.properties.entry(key.clone()).or_insert_with(|| ids.make("prop_", 32));
+        }
         if let Some(user) = self.users.get_mut(user_id) {
             match value {
                 Some(value) => user.properties.insert(key, value),
@@ -101,25 +104,35 @@ impl Tenant {
     }
 }
 
+fn fill_in(instant: &mut Duration, with: Duration) {
+    if instant.is_zero() {
+        *instant = with;
+    }
+}
+
 /// The users in the order of their creation. A position is never used twice, so that it can mark a place
 /// among users who come and go.
 #[derive(Default)]
 pub(crate) struct Users {
     by_position: BTreeMap<u64, Box<FakeUser>>,
     by_id: HashMap<String, u64>,
-    /// Who holds an e-mail address, phone number or user name.
-    holders: HashMap<String, u64>,
+    /// Who holds an e-mail address, phone number or user name. Seeds may give one to several.
+    holders: BTreeSet<(Box<str>, u64)>,
+    /// The ids of those who were deleted.
+    gone: HashSet<String>,
     last_position: u64,
 }
 
 /// E-mail addresses and user names are the same in upper and lower case.
-fn holding(kind: &str, value: &str) -> Option<String> {
-    matches!(kind, "email" | "phone" | "username").then(|| format!("{kind} {}", value.to_ascii_lowercase()))
+fn holding(kind: &str, value: &str) -> Option<Box<str>> {
+    let is_held = matches!(kind, "email" | "phone" | "username");
+    is_held.then(|| format!("{kind} {}", value.to_lowercase()).into_boxed_str())
 }
 
 impl Users {
     pub(crate) fn insert(&mut self, user: FakeUser) {
         self.remove(&user.id);
+        self.gone.remove(&user.id);
         self.last_position += 1;
         let position = self.last_position;
         for identity in &user.identities {
@@ -131,12 +144,17 @@ impl Users {
 
     fn hold(&mut self, position: u64, identity: &FakeIdentity) {
         if let Some(key) = holding(&identity.kind, &identity.value) {
-            self.holders.entry(key).or_insert(position);
+            self.holders.insert((key, position));
         }
     }
 
+    fn holders(&self, kind: &str, value: &str) -> impl Iterator<Item = u64> {
+        let range = holding(kind, value).map(|key| (key.clone(), 0)..=(key, u64::MAX));
+        range.into_iter().flat_map(|range| self.holders.range(range)).map(|(_, position)| *position)
+    }
+
     pub(crate) fn is_held(&self, kind: &str, value: &str) -> bool {
-        holding(kind, value).is_some_and(|key| self.holders.contains_key(&key))
+        self.holders(kind, value).next().is_some()
     }
 
     pub(crate) fn add_identity(&mut self, user_id: &str, identity: FakeIdentity) {
@@ -161,11 +179,15 @@ impl Users {
         let position = self.by_id.remove(id)?;
         let user = self.by_position.remove(&position)?;
         for key in user.identities.iter().filter_map(|identity| holding(&identity.kind, &identity.value)) {
-            if self.holders.get(&key) == Some(&position) {
-                self.holders.remove(&key);
-            }
+            self.holders.remove(&(key, position));
         }
+        self.gone.insert(id.to_owned());
         Some(user)
+    }
+
+    /// Whether there was a user with that id, who was deleted.
+    pub(crate) fn is_gone(&self, id: &str) -> bool {
+        self.gone.contains(id)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -177,6 +199,24 @@ impl Users {
         self.by_position
             .range((Bound::Excluded(position), Bound::Unbounded))
             .map(|(&position, user)| (position, user.as_ref()))
+    }
+
+    /// Those of them who have, for each filter (`user_id` or a kind of identity), one of its values.
+    pub(crate) fn found<'f>(
+        &self,
+        position: u64,
+        filters: impl Iterator<Item = &'f (&'f str, Vec<&'f str>)>,
+    ) -> Box<dyn Iterator<Item = (u64, &FakeUser)> + '_> {
+        let holders = |(name, values): &(&str, Vec<&str>)| -> BTreeSet<u64> {
+            let ids =
+                values.iter().filter(|_| *name == "user_id").filter_map(|id| self.by_id.get(*id)).copied();
+            ids.chain(values.iter().flat_map(|value| self.holders(name, value))).collect()
+        };
+        let Some(found) = filters.map(holders).reduce(|one, other| &one & &other) else {
+            return Box::new(self.after(position));
+        };
+        let found = found.into_iter().filter(move |found| *found > position);
+        Box::new(found.filter_map(|position| Some((position, self.by_position.get(&position)?.as_ref()))))
     }
 }
 

@@ -96,10 +96,7 @@ pub(crate) fn issue(tenant: &mut Tenant, scopes: Vec<String>) -> String {
 
 /// 401 without a token that is good now, 403 if it lacks the scope.
 pub(crate) fn authorise(tenant: &Tenant, headers: &HeaderMap, scope: &str) -> Result<(), Failure> {
-    let refuse = |message: &str| {
-        let problem = Problem::new("UNAUTHORIZED", message);
-        Err(Failure::List(StatusCode::UNAUTHORIZED, vec![problem]))
-    };
+    let refuse = |message: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).into());
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
     let token = match value.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -111,6 +108,6 @@ pub(crate) fn authorise(tenant: &Tenant, headers: &HeaderMap, scope: &str) -> Re
     if grant.scopes.iter().any(|granted| granted == scope) {
         return Ok(());
     }
-    let problem = Problem::new("SCOPE_REQUIRED", format!("The access token lacks the scope {scope}"));
-    Err(Failure::List(StatusCode::FORBIDDEN, vec![problem]))
+    let message = format!("The access token lacks the scope {scope}");
+    Err(Problem::chosen(&tenant.settings.choices.missing_scope, message).into())
 }

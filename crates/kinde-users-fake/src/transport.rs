@@ -1,7 +1,12 @@
-//! The fake as a transport of the client. This is the only file that knows the core.
+//! The fake as a transport and a clock of the client. This is the only file that knows the core.
+
+use core::task::Waker;
 
 use http::{Request, Response};
-use kinde_users_core::{AsyncTransport, Credentials, Delivery, Domain, DomainError, Transport};
+use kinde_users_core::{
+    AsyncClock, AsyncTransport, Clock, Credentials, Delivery, Domain, DomainError, Instant, TimeLimit,
+    Transport,
+};
 
 use crate::{FakeError, FakeKinde};
 
@@ -26,7 +31,7 @@ impl Transport for FakeKinde {
     type Error = FakeError;
 
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
-        self.handle(request)
+        within_limit(self, request)
     }
 
     fn delivery(&self, error: &FakeError) -> Delivery {
@@ -39,7 +44,7 @@ impl AsyncTransport for FakeKinde {
     type Error = FakeError;
 
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
-        self.handle(request)
+        within_limit(self, request)
     }
 
     fn delivery(&self, error: &FakeError) -> Delivery {
@@ -47,9 +52,59 @@ impl AsyncTransport for FakeKinde {
     }
 }
 
+/// The limit that the request carries is one of the tenant's clock, which a late reply moves.
+fn within_limit(fake: &FakeKinde, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
+    let limit = request.extensions().get().map(|TimeLimit(limit)| *limit);
+    fake.serve(request, limit).in_process()
+}
+
 fn delivery(error: FakeError) -> Delivery {
     match error {
         FakeError::NotSent => Delivery::NotSent,
-        FakeError::ConnectionLost => Delivery::Unknown,
+        FakeError::ConnectionLost | FakeError::TimedOut => Delivery::Unknown,
+    }
+}
+
+/// The tenant's own clock: a wait moves it, and is over at once.
+///
+/// With it a client that backs off, waits for a reset or for its pace does so in no time, and the tenant sees the time
+/// pass. It is for tests that make their calls on one thread, or as tasks of one: on several, a call that waits would
+/// move the clock while another is under way. Where a [server](crate::FakeKindeBuilder) listens, time passes by itself
+/// too.
+///
+/// ```
+/// use kinde_users_core::{Client, Tenant, operations::GetUsers};
+/// use kinde_users_fake::{FakeKinde, Fault};
+///
+/// let fake = FakeKinde::new();
+/// fake.next("get_users", Fault::rate_limited(60));
+/// let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
+/// let client = Client::new(tenant, fake.clone(), fake.clone());
+/// let before = fake.now();
+/// client.send(&GetUsers::new()).unwrap();
+/// assert!((fake.now() - before).as_secs() >= 60);
+/// ```
+impl Clock for FakeKinde {
+    fn now(&self) -> Instant {
+        Instant::from_start(FakeKinde::now(self))
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+
+    fn wait_until(&self, until: Instant) {
+        self.advance(until.since_start().saturating_sub(FakeKinde::now(self)));
+    }
+}
+
+/// The same for async code.
+impl AsyncClock for FakeKinde {
+    fn now(&self) -> Instant {
+        Clock::now(self)
+    }
+
+    async fn sleep_until(&self, until: Instant) {
+        self.wait_until(until);
     }
 }

@@ -132,6 +132,7 @@ pub(crate) fn updated(user: &FakeUser) -> Value {
 pub(crate) fn identity(user: &FakeUser, identity: &FakeIdentity) -> Value {
     let is_email = identity.kind == "email";
     let logged_in = user.last_signed_in.filter(|_| is_email);
+    let preferred = user.identities.iter().find(|identity| identity.kind == "email");
     json!({
         "id": identity.id,
         "type": identity.kind,
@@ -142,11 +143,12 @@ pub(crate) fn identity(user: &FakeUser, identity: &FakeIdentity) -> Value {
         "name": identity.value,
         "email": identity.value.contains('@').then_some(&identity.value),
         "connection_id": identity.connection_id,
-        "is_primary": is_email.then(|| user.email() == Some(&identity.value)),
+        "is_primary": is_email.then(|| preferred.is_some_and(|preferred| preferred.id == identity.id)),
     })
 }
 
-pub(crate) fn session(user_id: &str, session: &FakeSession) -> Value {
+pub(crate) fn session(user_id: &str, session: &FakeSession, short_offsets: bool) -> Value {
+    let updated_on = if short_offsets { time::sydney_short } else { time::sydney };
     let (address, agent) = ("192.0.2.1", "Mozilla/5.0");
     json!({
         "user_id": user_id,
@@ -155,7 +157,7 @@ pub(crate) fn session(user_id: &str, session: &FakeSession) -> Value {
         "expires_on": time::sydney(session.expires_on()),
         "session_id": session.id,
         "started_on": time::sydney(session.started_on),
-        "updated_on": time::sydney_short(session.started_on),
+        "updated_on": updated_on(session.started_on),
         "connection_id": session.connection_id,
         "last_ip_address": address,
         "last_user_agent": agent,

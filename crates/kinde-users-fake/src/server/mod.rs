@@ -29,9 +29,9 @@ use core::time::Duration;
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -41,10 +41,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use crate::FakeKinde;
 use crate::failure::reply;
+use crate::fault::Ending;
+use crate::{FakeKinde, Served};
 
 mod tls;
+mod wire;
+
+use wire::{ReplyBody, Reset, Socket, gzip};
 
 /// A larger body of a request is not held in memory; the answer is 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
@@ -64,6 +68,7 @@ const BREATH: Duration = Duration::from_millis(50);
 pub struct Options {
     listen: SocketAddr,
     tls: bool,
+    speed: u32,
 }
 
 impl Default for Options {
@@ -75,7 +80,7 @@ impl Default for Options {
 impl Options {
     /// Any free port of 127.0.0.1, and plain HTTP.
     pub fn new() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false, speed: 1 }
     }
 
     /// Listens at this address, which has to be a loopback one. Port 0 is any free port.
@@ -88,6 +93,13 @@ impl Options {
     /// authority that was made for this server: [`Server::ca_pem`].
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Lets the tenant's clock go so many times as fast as the machine's, at least once as fast: tokens expire, limits
+    /// open and late replies come so much sooner. A client that is to see the same needs a clock as fast.
+    pub fn speed(mut self, times: u32) -> Self {
+        self.speed = times.max(1);
         self
     }
 }
@@ -121,7 +133,7 @@ impl Server {
     ///
     /// An address that is not a loopback one, or one that cannot be listened at.
     pub fn start(fake: &FakeKinde, options: &Options) -> io::Result<Self> {
-        let &Options { listen, tls } = options;
+        let &Options { listen, tls, speed } = options;
         if !listen.ip().is_loopback() {
             let message =
                 format!("{} is no loopback address: the fake is for programs on this machine", listen.ip());
@@ -144,14 +156,14 @@ impl Server {
             TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
-        let tenant = fake.clone();
+        let desk = Desk { tenant: fake.clone(), speed };
         let serve = move || {
-            runtime.block_on(serve(listener, tls, tenant, stopped));
+            runtime.block_on(serve(listener, tls, desk, stopped));
             // Connections that are still open break off here.
             drop(runtime);
         };
         // Before the first request, which may wait at the port already.
-        fake.go_live(origin.clone());
+        fake.go_live(origin.clone(), speed);
         let thread = thread::Builder::new().name("kinde-users-fake".to_owned()).spawn(serve)?;
         Ok(Self { address, origin, ca_pem, stop: Some(stop), thread: Some(thread) })
     }
@@ -188,10 +200,17 @@ impl Drop for Server {
     }
 }
 
+/// Who answers.
+#[derive(Clone)]
+struct Desk {
+    tenant: FakeKinde,
+    speed: u32,
+}
+
 async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    tenant: FakeKinde,
+    desk: Desk,
     stopped: oneshot::Receiver<Infallible>,
 ) {
     let connections = GracefulShutdown::new();
@@ -205,22 +224,23 @@ async fn serve(
             tokio::time::sleep(BREATH).await;
             continue;
         };
-        tokio::spawn(greet(socket, tls.clone(), tenant.clone(), connections.watcher()));
+        tokio::spawn(greet(socket, tls.clone(), desk.clone(), connections.watcher()));
     }
     drop(listener);
     // Too late for those who are not done by then.
     tokio::time::timeout(GRACE, connections.shutdown()).await.unwrap_or_default();
 }
 
-async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, tenant: FakeKinde, watcher: Watcher) {
+async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, desk: Desk, watcher: Watcher) {
     // Replies are written whole; waiting for more only delays them. If it fails, they are delayed.
     socket.set_nodelay(true).unwrap_or_default();
+    let (socket, reset) = Socket::new(socket);
     match tls {
-        None => converse(socket, tenant, watcher).await,
+        None => converse(socket, reset, desk, watcher).await,
         Some(tls) => {
             // A client that speaks no TLS, or does not trust the certificate, is its own report.
             if let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, tls.accept(socket)).await {
-                converse(socket, tenant, watcher).await;
+                converse(socket, reset, desk, watcher).await;
             }
         }
     }
@@ -228,10 +248,11 @@ async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, tenant: FakeKinde, w
 
 async fn converse(
     socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    tenant: FakeKinde,
+    reset: Reset,
+    desk: Desk,
     watcher: Watcher,
 ) {
-    let service = service_fn(move |request| answer(tenant.clone(), request));
+    let service = service_fn(move |request| answer(desk.clone(), reset.clone(), request));
     let connection =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
     // It ends badly where the client breaks off, or a fault has this side do it.
@@ -240,21 +261,49 @@ async fn converse(
 
 /// An error closes the connection with no reply.
 async fn answer(
-    tenant: FakeKinde,
+    desk: Desk,
+    reset: Reset,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Box<dyn core::error::Error + Send + Sync>> {
+) -> Result<Response<ReplyBody>, Box<dyn core::error::Error + Send + Sync>> {
     let (head, body) = request.into_parts();
-    let response = if let Some(body) = read(body).await? {
-        tenant.handle(Request::from_parts(head, body))?
-    } else {
+    let Some(body) = read(body).await? else {
         let message = format!("The body is larger than {MAX_BODY} bytes");
-        reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message.into_bytes())
+        let response = reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message.into_bytes());
+        return Ok(response.map(|body| ReplyBody::new(body, None)));
     };
-    let (mut head, body) = response.into_parts();
+    let takes_gzip = takes_gzip(&head.headers);
+    let Served { reply, wire, flight } = desk.tenant.serve(Request::from_parts(head, body), None);
+    let response = reply.inspect_err(|_| reset.when_closed())?;
+    tokio::time::sleep(wire.head_after / desk.speed).await;
+
+    let (mut head, mut body) = response.into_parts();
     // How long the body is, is for hyper to say: a fault may have changed it.
     head.headers.remove(header::CONTENT_LENGTH);
     head.headers.remove(header::TRANSFER_ENCODING);
-    Ok(Response::from_parts(head, Full::new(Bytes::from(body))))
+    if wire.gzipped && takes_gzip {
+        body = gzip(&body)?;
+        head.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    if wire.ending == Ending::Closed {
+        head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let mut body = ReplyBody::new(body, Some(flight)).after(wire.body_after / desk.speed);
+    if wire.chunked {
+        body = body.chunked();
+    }
+    if wire.ending == Ending::BrokenOff {
+        body = body.broken_off();
+    }
+    Ok(Response::from_parts(head, body))
+}
+
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT_ENCODING).iter();
+    accepted.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).any(|item| {
+        let (coding, weight) = item.split_once(';').unwrap_or((item, ""));
+        coding.trim().eq_ignore_ascii_case("gzip")
+            && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+    })
 }
 
 /// The body, or `None` if it is too large. That one is read to its end as well, since many a client looks for

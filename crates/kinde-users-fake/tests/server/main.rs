@@ -293,3 +293,116 @@ fn those_who_trust_its_authority_can_speak_tls_to_it() {
     plain.0.read_to_end(&mut Vec::new()).unwrap_or_default();
     assert_eq!(fake.requests().len(), 2);
 }
+
+// ---- How replies travel -----------------------------------------------------------------------------------
+
+/// A request that ends its connection, and all that comes back; an error where the connection breaks.
+fn whole(address: SocketAddr, token: &str, headers: &str) -> std::io::Result<Vec<u8>> {
+    let mut connection = Raw::connect(address);
+    connection.write(&format!(
+        "GET /api/v1/users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{headers}\r\n"
+    ));
+    let mut bytes = Vec::new();
+    connection.0.read_to_end(&mut bytes).map(|_| bytes)
+}
+
+fn split(reply: &[u8]) -> (String, &[u8]) {
+    let end = reply.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    (String::from_utf8(reply[..end].to_vec()).unwrap(), &reply[end + 4..])
+}
+
+const LAST: &str = "connection: close\r\n";
+
+#[test]
+fn a_reply_is_chunked_compressed_or_the_last_of_its_connection() {
+    let (fake, server) = started();
+    fake.seed_users(10);
+    let token = fake.issue_token();
+    let plain = whole(server.address(), &token, LAST).unwrap();
+    let (head, body) = split(&plain);
+    assert!(head.contains("content-length"), "{head}");
+
+    fake.next("get_users", Fault::real_reply().chunked());
+    let chunked = whole(server.address(), &token, LAST).unwrap();
+    let (head, chunks) = split(&chunked);
+    assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-length"), "{head}");
+    assert!(chunks.ends_with(b"\r\n0\r\n\r\n"));
+
+    let gzip = format!("accept-encoding: br;q=0.5, GZIP\r\n{LAST}");
+    fake.fail("get_users").times(2).with(Fault::real_reply().gzipped());
+    let compressed = whole(server.address(), &token, &gzip).unwrap();
+    let (head, compressed) = split(&compressed);
+    assert!(head.contains("content-encoding: gzip") && compressed.len() < body.len() / 2, "{head}");
+    // Who does not accept it is not given it.
+    let refused = whole(server.address(), &token, &format!("accept-encoding: gzip;q=0\r\n{LAST}")).unwrap();
+    assert_eq!(split(&refused).1, body);
+
+    // The connection ends though it was not asked to.
+    fake.next("get_users", Fault::real_reply().then_closed());
+    assert_eq!(split(&whole(server.address(), &token, "").unwrap()).1, body);
+
+    // Every one of them is the same to a client.
+    let client = client(&fake);
+    for fault in
+        [Fault::real_reply().chunked(), Fault::real_reply().gzipped(), Fault::real_reply().then_closed()]
+    {
+        fake.next("get_users", fault);
+        assert_eq!(client.send(&GetUsers::new()).unwrap().users.len(), 10);
+    }
+    assert_eq!(fake.faults_left(), 0);
+}
+
+#[test]
+fn a_reply_breaks_off_in_its_body_or_the_connection_is_reset_before_it() {
+    let (fake, server) = started();
+    let token = fake.issue_token();
+    fake.next("get_users", Fault::real_reply().broken_off());
+    let half = whole(server.address(), &token, LAST).unwrap();
+    let (head, body) = split(&half);
+    let promised: usize =
+        head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
+    assert_eq!(body.len(), promised / 2);
+    assert_eq!(fake.requests()[0].answer, Err(FakeError::ConnectionLost));
+
+    fake.next("get_users", Fault::connection_lost());
+    let reset = whole(server.address(), &token, LAST).unwrap_err();
+    assert_eq!(reset.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_late_head_or_body_is_waited_for_on_a_clock_that_may_be_fast() {
+    let fake = FakeKinde::new();
+    let server = Server::start(&fake, &Options::new().speed(1_000)).unwrap();
+    let token = fake.issue_token();
+    // A minute is 60 milliseconds.
+    let minute = Duration::from_secs(60);
+    for fault in [Fault::real_reply().head_after(minute), Fault::real_reply().body_after(minute)] {
+        fake.next("get_users", fault);
+        let before = fake.now();
+        assert_eq!(Raw::connect(server.address()).get("/api/v1/users", &token).unwrap().0, 200);
+        let passed = fake.now().saturating_sub(before);
+        assert!(passed >= minute, "{passed:?}");
+    }
+}
+
+#[test]
+fn so_many_requests_are_in_flight_and_no_more() {
+    let fake = FakeKinde::builder().in_flight_limit(2).build();
+    let server = Server::start(&fake, &Options::new()).unwrap();
+    let token = fake.issue_token();
+    // Two whose bodies do not come: their heads tell that they are in flight.
+    fake.fail("get_users").times(2).with(Fault::real_reply().body_after(Duration::from_secs(3600)));
+    let request = format!("GET /api/v1/users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    let mut slow: Vec<Raw> = (0..2).map(|_| Raw::connect(server.address())).collect();
+    for connection in &mut slow {
+        connection.write(&request);
+        connection.0.read_line(&mut String::new()).unwrap();
+    }
+    let limited = Raw::connect(server.address()).get("/api/v1/users", &token).unwrap();
+    assert_eq!((limited.0, &limited.1["ratelimit-reset"]), (429, &"1".parse().unwrap()));
+    // One gives up, and its place is free as soon as the server sees it.
+    drop(slow.pop());
+    let mut tries =
+        (0..100_000).map(|_| Raw::connect(server.address()).get("/api/v1/users", &token).unwrap().0);
+    assert!(tries.any(|status| status == 200));
+}

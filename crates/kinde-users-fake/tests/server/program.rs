@@ -137,12 +137,74 @@ fn it_goes_wrong_as_much_as_it_is_told() {
     drop(outcomes);
     assert!(program.end("TERM").is_clean());
 
-    let program = Running::start(&["--chaos", "1"]);
+    // Late replies come as soon as the clock is fast.
+    let program = Running::start(&["--chaos", "1", "--speed", "1000"]);
     for _ in 0..50 {
         let outcome = program.users(&agent, "none");
         assert!(outcome.is_err(), "{outcome:?}");
     }
     assert!(program.end("TERM").is_clean());
+}
+
+#[test]
+fn it_takes_users_from_a_file_and_leaves_them_in_one() {
+    let folder = Folder::new();
+    let (first, second) = (folder.file("first.ndjson"), folder.file("second.ndjson"));
+    std::fs::write(&first, "{\"id\":\"kp_ada\",\"email\":\"ada@example.com\"}\n").unwrap();
+    let program = Running::start(&["--import", &first, "--users", "2", "--export", &second]);
+    let agent = https(None);
+    let users = program.users(&agent, &program.token(&agent)).unwrap();
+    let ids: Vec<_> = users.as_array().unwrap().iter().map(|user| user["id"].clone()).collect();
+    assert_eq!((ids.len(), &ids[0]), (3, &"kp_ada".into()));
+    assert!(program.end("TERM").is_clean());
+
+    let written = std::fs::read_to_string(&second).unwrap();
+    let again: Vec<_> =
+        written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect();
+    assert_eq!(again, ids);
+
+    std::fs::write(&first, "{}\n{\"id\":7}\n").unwrap();
+    let (code, _, stderr) = run(&["--import", &first]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("first.ndjson: line 2: ID_INVALID"), "{stderr}");
+}
+
+#[test]
+fn it_can_be_strict_and_choose() {
+    let program = Running::start(&[
+        "--strict",
+        "--choose",
+        "missing-scope=418:TEAPOT",
+        "--choose",
+        "mfa-as-array=true",
+    ]);
+    let agent = https(None);
+    let token = program.token(&agent);
+    let target = format!("{}/api/v1/users?pagesize=1", program.text("origin"));
+    let refused = agent.get(target).header("authorization", format!("Bearer {token}")).call();
+    assert!(matches!(refused, Err(ureq::Error::StatusCode(400))));
+    assert!(program.end("TERM").is_clean());
+}
+
+/// A folder for temporary files, and gone with the test.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("kinde-users-fake-test-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).into_os_string().into_string().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }
 
 #[test]
@@ -162,6 +224,10 @@ fn what_it_cannot_do_it_says_and_does_not_start() {
         (["--chaos", "1.5"], 2, "from 0 to 1"),
         (["--chaos", "NaN"], 2, "from 0 to 1"),
         (["--rate", "0"], 2, "--rate"),
+        (["--in-flight", "0"], 2, "from 1 on"),
+        (["--choose", "missing-scope"], 2, "a choice is name=value"),
+        (["--choose", "scope=403"], 2, "no choice of that name"),
+        (["--import", "no/such/file"], 1, "no/such/file: "),
     ] {
         let (exit, stdout, stderr) = run(&arguments);
         assert_eq!((exit, stdout.as_str()), (Some(code), ""), "{stderr}");

@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use kinde_users_core::operations::{CreateUser, GetUsers};
+use kinde_users_core::{AsyncClock, CallOptions, Client, Clock, Delivery, Error, Tenant, Transport};
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 use serde_json::Value;
 
@@ -106,4 +110,78 @@ fn a_misspelt_operation_stays_in_the_script() {
     fake.next("get_user", Fault::status(500));
     get(&fake, "/api/v1/users");
     assert_eq!(fake.faults_left(), 1);
+}
+
+#[test]
+fn a_reply_can_be_larger_or_of_another_type() {
+    let fake = FakeKinde::new();
+    fake.add_user(NewFakeUser::new().id("kp_1"));
+    fake.next("get_users", Fault::larger_by(100_000));
+    let (status, large) = get(&fake, "/api/v1/users");
+    assert_eq!((status, &large["users"][0]["id"]), (200, &"kp_1".into()));
+    assert_eq!(large["padding"].as_str().unwrap().len(), 100_000);
+    for (given, seen) in [("text/html", Some("text/html")), ("\n", None)] {
+        fake.next("get_users", Fault::content_type(given));
+        let reply = send(&fake, "GET", "/api/v1/users", "");
+        assert_eq!(reply.headers().get("content-type").map(|value| value.to_str().unwrap()), seen);
+    }
+}
+
+// ---- How a reply travels, where there is no wire ----------------------------------------------------------
+
+fn client(fake: &FakeKinde) -> Client<FakeKinde, FakeKinde> {
+    Client::new(Tenant::new(fake.domain().unwrap(), fake.credentials()), fake.clone(), fake.clone())
+}
+
+#[test]
+fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
+    let fake = FakeKinde::new();
+    let client = client(&fake);
+    let late = || Fault::real_reply().head_after(Duration::from_secs(20)).body_after(Duration::from_secs(20));
+    let before = fake.now();
+    fake.next("create_user", late());
+    assert_eq!(create(&fake), Ok(200));
+    assert_eq!(fake.now().saturating_sub(before), Duration::from_secs(40));
+
+    // An attempt has 30 seconds.
+    fake.next("create_user", late());
+    let before = fake.now();
+    let error = client.send(&CreateUser::new()).unwrap_err();
+    assert!(matches!(error.error(), Error::UnknownOutcome(_)));
+    assert_eq!(
+        (error.transport(), fake.now().saturating_sub(before)),
+        (Some(&FakeError::TimedOut), Duration::from_secs(30))
+    );
+    assert_eq!(Transport::delivery(&fake, &FakeError::TimedOut), Delivery::Unknown);
+    // It took effect all the same.
+    assert_eq!(fake.users().len(), 2);
+}
+
+#[test]
+fn a_reply_that_breaks_off_is_none() {
+    let fake = FakeKinde::new();
+    fake.next("create_user", Fault::real_reply().broken_off());
+    assert_eq!(create(&fake), Err(FakeError::ConnectionLost));
+    assert_eq!(fake.users().len(), 1);
+    fake.next("create_user", Fault::not_sent().broken_off());
+    assert_eq!(create(&fake), Err(FakeError::NotSent));
+    assert_eq!(fake.requests().course(), [("create_user", None), ("create_user", None)]);
+    // The form of a real one makes no difference.
+    fake.next("create_user", Fault::real_reply().gzipped().chunked().then_closed());
+    assert_eq!(create(&fake), Ok(200));
+}
+
+#[test]
+fn a_client_on_the_tenants_clock_waits_in_no_time() {
+    let fake = FakeKinde::new();
+    let client = client(&fake).with_options(CallOptions::new().deadline(Duration::from_secs(7200)));
+    fake.fail("get_users").times(3).with(Fault::rate_limited(900));
+    let before = Clock::now(&fake);
+    assert!(client.send(&GetUsers::new()).is_ok());
+    let waited = Clock::now(&fake).saturating_since(before);
+    assert!(waited >= Duration::from_secs(2700), "{waited:?}");
+    assert_eq!(AsyncClock::now(&fake), Clock::now(&fake));
+    // A wait for what has passed does not put it back.
+    fake.wait_until(before);
+    assert!(Clock::now(&fake) > before);
 }

@@ -39,7 +39,7 @@ fn chaos_is_as_large_as_asked_and_the_same_for_the_same_seed() {
     assert_eq!(failed(&course(f64::NAN, 1)), 0);
     let all = course(1.0, 1);
     // A cut body has the status of the whole one.
-    for status in [0, 200, 429, 500, 502, 503] {
+    for status in [0, 200, 403, 429, 500, 502, 503] {
         assert!(all.contains(&status), "{status}");
     }
     let some = course(0.1, 1);

@@ -1,11 +1,14 @@
 //! The tenant over plain HTTP messages, each built by hand.
 
+mod choices;
 mod faults;
 mod life;
 mod luck;
+mod model;
 mod operations;
 mod paging;
 mod passwords;
+mod snapshot;
 mod tokens;
 mod total;
 

@@ -1,6 +1,6 @@
 use core::time::Duration;
 
-use kinde_users_fake::{FakeKinde, NewFakeUser, ROUTES};
+use kinde_users_fake::{Choice, FakeKinde, NewFakeUser, ROUTES};
 use serde_json::{Value, json};
 
 use crate::{ask, codes, get, send, success};
@@ -374,7 +374,7 @@ fn properties_and_flags_need_text_values() {
     let many = format!("/api/v1/users/{id}/properties");
     for (body, code) in [
         (json!({}), "PROPERTIES_REQUIRED"),
-        (json!({ "properties": null }), "PROPERTIES_INVALID"),
+        (json!({ "properties": null }), "PROPERTIES_REQUIRED"),
         (json!({ "properties": [] }), "PROPERTIES_INVALID"),
         (json!({ "properties": { "ok": "x", "paid": true } }), "PROPERTIES_INVALID"),
     ] {
@@ -453,7 +453,7 @@ fn factors_are_shown_and_reset_one_by_one_or_together() {
 
 #[test]
 fn several_factors_come_as_an_array_where_that_was_asked_for() {
-    let fake = FakeKinde::builder().mfa_as_array().build();
+    let fake = FakeKinde::builder().choose(Choice::MfaAsArray(true)).build();
     let two = fake.add_user(NewFakeUser::new().mfa("email", "a").mfa("sms", "b"));
     let one = fake.add_user(NewFakeUser::new().mfa("email", "a"));
     assert_eq!(get(&fake, &format!("/api/v1/users/{two}/mfa")).1["mfa"].as_array().unwrap().len(), 2);

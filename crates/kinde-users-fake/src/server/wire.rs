@@ -1,0 +1,174 @@
+//! How a reply travels: late, in chunks, compressed, or not all the way.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Sleep;
+
+use crate::{FakeError, Flight};
+
+/// A part of a body that comes in chunks.
+const CHUNK: usize = 4096;
+
+/// The body of a reply, on its way.
+pub(super) struct ReplyBody {
+    left: Bytes,
+    /// What is promised, unless it comes in chunks.
+    size: Option<u64>,
+    pause: Option<Pin<Box<Sleep>>>,
+    breaks_off: bool,
+    /// The half of a body that breaks off is to leave before that.
+    has_left: bool,
+    /// The request is in flight until the last byte has left.
+    _flight: Option<Flight>,
+}
+
+impl ReplyBody {
+    pub(super) fn new(body: Vec<u8>, flight: Option<Flight>) -> Self {
+        let left = Bytes::from(body);
+        Self {
+            size: Some(left.len() as u64),
+            left,
+            pause: None,
+            breaks_off: false,
+            has_left: false,
+            _flight: flight,
+        }
+    }
+
+    pub(super) fn after(mut self, delay: Duration) -> Self {
+        self.pause = (!delay.is_zero()).then(|| Box::pin(tokio::time::sleep(delay)));
+        self
+    }
+
+    pub(super) fn chunked(mut self) -> Self {
+        self.size = None;
+        self
+    }
+
+    /// Half of what was promised, and then the end of the connection.
+    pub(super) fn broken_off(mut self) -> Self {
+        self.breaks_off = true;
+        self.left.truncate(self.left.len() / 2);
+        self
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = FakeError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, FakeError>>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        if self.left.is_empty() {
+            if self.breaks_off && !core::mem::replace(&mut self.has_left, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let breaks_off = core::mem::take(&mut self.breaks_off);
+            return Poll::Ready(breaks_off.then_some(Err(FakeError::ConnectionLost)));
+        }
+        let part = if self.size.is_some() { self.left.len() } else { self.left.len().min(CHUNK) };
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(part)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty() && self.pause.is_none() && !self.breaks_off
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.size.map(SizeHint::with_exact).unwrap_or_default()
+    }
+}
+
+pub(super) fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body)?;
+    encoder.finish()
+}
+
+/// A socket that can be reset: the other end is then told that the connection broke, and not that it ended.
+pub(super) struct Socket {
+    inner: TcpStream,
+    reset: Reset,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Reset(Arc<AtomicBool>);
+
+impl Reset {
+    pub(super) fn when_closed(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Socket {
+    pub(super) fn new(inner: TcpStream) -> (Self, Reset) {
+        let reset = Reset::default();
+        (Self { inner, reset: reset.clone() }, reset)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.reset.0.load(Ordering::Relaxed) {
+            // Where that cannot be set, the connection ends all the same.
+            self.inner.set_zero_linger().unwrap_or_default();
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.reset.0.load(Ordering::Relaxed) {
+            // An orderly end would go out first.
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

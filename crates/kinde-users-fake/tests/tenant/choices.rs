@@ -1,0 +1,148 @@
+//! What can be chosen, and the strict tenant.
+
+use kinde_users_fake::{Choice, FakeKinde, NewFakeUser, Null, Refusal};
+use serde_json::{Value, json};
+
+use crate::{ask, codes, get, send};
+
+fn choosing(choice: Choice) -> FakeKinde {
+    FakeKinde::builder().choose(choice).build()
+}
+
+fn create(fake: &FakeKinde, email: &str) -> (u16, Value) {
+    let identity = json!({ "type": "email", "details": { "email": email } });
+    ask(fake, "POST", "/api/v1/user", &json!({ "identities": [identity] }))
+}
+
+#[test]
+fn a_duplicate_can_be_a_conflict() {
+    let fake = choosing(Choice::DuplicateUser(Refusal::new(409, "USER_EXISTS")));
+    assert_eq!(create(&fake, "ada@example.com").0, 200);
+    let (status, body) = create(&fake, "ADA@example.com");
+    assert_eq!((status, codes(&body)), (409, vec!["USER_EXISTS"]));
+    // With another problem beside it, it is a bad request.
+    let identities = ["ada@example.com", "no address"]
+        .map(|email| json!({ "type": "email", "details": { "email": email } }));
+    let (status, body) = ask(&fake, "POST", "/api/v1/user", &json!({ "identities": identities }));
+    assert_eq!((status, codes(&body)), (400, vec!["USER_EXISTS", "EMAIL_INVALID"]));
+}
+
+#[test]
+fn a_duplicate_identity_can_be_refused_in_another_way() {
+    let fake = choosing(Choice::DuplicateIdentity(Refusal::new(422, "TAKEN")));
+    let id = fake.add_user(NewFakeUser::new().username("ada"));
+    let body = json!({ "type": "username", "value": "Ada" });
+    let (status, body) = ask(&fake, "POST", &format!("/api/v1/users/{id}/identities"), &body);
+    assert_eq!((status, codes(&body)), (422, vec!["TAKEN"]));
+}
+
+#[test]
+fn a_missing_scope_can_have_an_empty_body() {
+    let fake =
+        FakeKinde::builder().scopes(["read:users"]).choose(Choice::MissingScope(Refusal::empty(403))).build();
+    let refused = send(&fake, "POST", "/api/v1/user", "");
+    assert_eq!((refused.status().as_u16(), refused.body().len()), (403, 0));
+}
+
+#[test]
+fn a_deleted_user_can_be_told_from_one_who_never_was() {
+    let fake = choosing(Choice::DeletedUser(Refusal::new(404, "USER_NOT_FOUND")));
+    let id = fake.add_user(NewFakeUser::new());
+    ask(&fake, "DELETE", &format!("/api/v1/user?id={id}"), &Value::Null);
+    let (status, body) = get(&fake, &format!("/api/v1/user?id={id}"));
+    assert_eq!((status, &body["errors"]["code"]), (404, &json!("USER_NOT_FOUND")));
+    assert_eq!(get(&fake, &format!("/api/v1/users/{id}/properties")).0, 404);
+    assert_eq!(get(&fake, "/api/v1/user?id=kp_0").0, 400);
+    // Who comes back is there.
+    fake.add_user(NewFakeUser::new().id(&id));
+    assert_eq!(get(&fake, &format!("/api/v1/user?id={id}")).0, 200);
+}
+
+#[test]
+fn a_limit_can_answer_with_a_body() {
+    let fake =
+        FakeKinde::builder().rate_limit(1).choose(Choice::TooManyRequests(Refusal::new(429, "SLOW"))).build();
+    get(&fake, "/api/v1/users");
+    let limited = send(&fake, "GET", "/api/v1/users", "");
+    assert_eq!(
+        (limited.status().as_u16(), &limited.headers()["ratelimit-reset"]),
+        (429, &"1".parse().unwrap())
+    );
+    assert_eq!(codes(&serde_json::from_slice(limited.body()).unwrap()), ["SLOW"]);
+}
+
+#[test]
+fn null_clears_or_is_ignored_or_is_refused() {
+    let body = json!({ "given_name": null, "is_suspended": null });
+    for (null, status, name, suspended) in [
+        (Null::Clears, 200, None, false),
+        (Null::Ignored, 200, Some("Ada"), true),
+        (Null::Refused, 400, Some("Ada"), true),
+    ] {
+        let fake = choosing(Choice::NullInUser(null));
+        let id = fake.add_user(NewFakeUser::new().name("Ada", "L").suspended());
+        assert_eq!(ask(&fake, "PATCH", &format!("/api/v1/user?id={id}"), &body).0, status, "{null:?}");
+        let user = fake.user(&id).unwrap();
+        assert_eq!((user.given_name.as_deref(), user.is_suspended), (name, suspended), "{null:?}");
+    }
+    for (null, status, left) in
+        [(Null::Clears, 200, None), (Null::Ignored, 200, Some("1")), (Null::Refused, 400, Some("1"))]
+    {
+        let fake = choosing(Choice::NullInProperties(null));
+        let id = fake.add_user(NewFakeUser::new().property("a", "1"));
+        let body = json!({ "properties": { "a": null } });
+        assert_eq!(
+            ask(&fake, "PATCH", &format!("/api/v1/users/{id}/properties"), &body).0,
+            status,
+            "{null:?}"
+        );
+        assert_eq!(fake.user(&id).unwrap().properties.get("a").map(String::as_str), left, "{null:?}");
+    }
+}
+
+#[test]
+fn a_session_can_have_offsets_that_everyone_reads() {
+    let updated_on = |fake: FakeKinde| {
+        let id = fake.add_user(NewFakeUser::new().session());
+        get(&fake, &format!("/api/v1/users/{id}/sessions")).1["sessions"][0]["updated_on"].clone()
+    };
+    assert_eq!(updated_on(FakeKinde::new()), "2026-01-01T11:00:00+11");
+    assert_eq!(updated_on(choosing(Choice::ShortOffsets(false))), "2026-01-01T11:00:00.000000+11:00");
+}
+
+// ---- Strict -----------------------------------------------------------------------------------------------
+
+#[test]
+fn a_strict_tenant_refuses_what_the_live_one_ignores() {
+    let strict = FakeKinde::builder().strict().build();
+    let lax = FakeKinde::new();
+    let id = "kp_1";
+    for fake in [&strict, &lax] {
+        fake.add_user(NewFakeUser::new().id(id));
+    }
+    let path = |rest: &str| format!("/api/v1/users/{id}/{rest}");
+    let misspelt = json!({ "properties": {}, "property": {} });
+    for (method, target, body, code) in [
+        ("GET", "/api/v1/users?pagesize=3".to_owned(), json!(null), "PAGESIZE_UNKNOWN"),
+        ("GET", path("mfa?expand=billing"), json!(null), "EXPAND_UNKNOWN"),
+        ("POST", "/api/v1/user".to_owned(), json!({ "org_code": "org_1" }), "ORG_CODE_UNKNOWN"),
+        ("POST", "/api/v1/user".to_owned(), json!({ "profile": { "name": "Ada" } }), "NAME_UNKNOWN"),
+        (
+            "POST",
+            "/api/v1/user".to_owned(),
+            json!({ "identities": [{ "type": "username", "details": { "username": "a", "email": "b" } }] }),
+            "EMAIL_UNKNOWN",
+        ),
+        ("PATCH", format!("/api/v1/user?id={id}"), json!({ "first_name": "Ada" }), "FIRST_NAME_UNKNOWN"),
+        ("PATCH", path("properties"), misspelt, "PROPERTY_UNKNOWN"),
+        ("PUT", path("password"), json!({ "hashed_password": "x", "hash": "y" }), "HASH_UNKNOWN"),
+        ("POST", path("refresh_claims"), json!({}), "BODY_NOT_ALLOWED"),
+    ] {
+        let (status, reply) = ask(&strict, method, &target, &body);
+        assert_eq!((status, codes(&reply)), (400, vec![code]), "{method} {target}");
+        assert_eq!(ask(&lax, method, &target, &body).0, 200, "{method} {target}");
+    }
+    // Nothing took effect.
+    assert_eq!(strict.users().len(), 1);
+    assert_eq!(strict.user(id).unwrap().claims_refreshed, 0);
+}
