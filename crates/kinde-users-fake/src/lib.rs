@@ -22,6 +22,10 @@
 //! assert_eq!(fake.requests().of("get_user_data").len(), 2);
 //! ```
 //!
+//! A [client](FakeKinde::client) of the tenant waits on its clock, so that back-offs and resets take no time. The
+//! example `test_your_code` is a function with its tests, to copy; the folder `sdks` has the same in Python and
+//! JavaScript, against the program.
+//!
 //! # As a program
 //!
 //! With the feature `server` the same tenant listens on the loopback interface, for programs in any language:
@@ -37,6 +41,12 @@
 //! machine's, or so many times as fast; for the same seed the users have the same ids, and dates at the same distance
 //! from the start. Users can come from a file and be left in one, in the form of Kinde's own
 //! [export](FakeKinde::export).
+//!
+//! # What it costs
+//!
+//! On one core of a common server, by `cargo bench -p kinde-users-fake`: 100,000 users are seeded in 0.25 s and take 1.7 kB
+//! each, a page of 500 of them takes 0.27 ms, and a user found by an e-mail address 3 µs. Over loopback the program
+//! answers about 26,000 pages of 10 users a second (`.ci/load`).
 //!
 //! # Where nothing public tells
 //!

@@ -4,8 +4,8 @@ use core::task::Waker;
 
 use http::{Request, Response};
 use kinde_users_core::{
-    AsyncClock, AsyncTransport, Clock, Credentials, Delivery, Domain, DomainError, Instant, TimeLimit,
-    Transport,
+    AsyncClient, AsyncClock, AsyncTransport, Client, Clock, Credentials, Delivery, Domain, DomainError,
+    Instant, Tenant, TimeLimit, Transport,
 };
 
 use crate::{FakeError, FakeKinde};
@@ -23,6 +23,26 @@ impl FakeKinde {
     /// The credentials of the application, for a client.
     pub fn credentials(&self) -> Credentials {
         Credentials::new(self.client_id(), self.client_secret())
+    }
+}
+
+impl FakeKinde {
+    /// A client of the tenant, in process and on its [clock](#impl-Clock-for-FakeKinde): nothing is waited for.
+    ///
+    /// # Errors
+    ///
+    /// A [`DomainError`], where the fake was built with a host that is none.
+    pub fn client(&self) -> Result<Client<Self, Self>, DomainError> {
+        Ok(Client::new(Tenant::new(self.domain()?, self.credentials()), self.clone(), self.clone()))
+    }
+
+    /// The same for async code.
+    ///
+    /// # Errors
+    ///
+    /// As [`client`](Self::client).
+    pub fn async_client(&self) -> Result<AsyncClient<Self, Self>, DomainError> {
+        Ok(AsyncClient::new(Tenant::new(self.domain()?, self.credentials()), self.clone(), self.clone()))
     }
 }
 
@@ -73,13 +93,12 @@ fn delivery(error: FakeError) -> Delivery {
 /// too.
 ///
 /// ```
-/// use kinde_users_core::{Client, Tenant, operations::GetUsers};
+/// use kinde_users_core::operations::GetUsers;
 /// use kinde_users_fake::{FakeKinde, Fault};
 ///
 /// let fake = FakeKinde::new();
 /// fake.next("get_users", Fault::rate_limited(60));
-/// let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
-/// let client = Client::new(tenant, fake.clone(), fake.clone());
+/// let client = fake.client().unwrap();
 /// let before = fake.now();
 /// client.send(&GetUsers::new()).unwrap();
 /// assert!((fake.now() - before).as_secs() >= 60);

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use kinde_users_core::operations::{CreateUser, GetUsers};
-use kinde_users_core::{AsyncClock, CallOptions, Client, Clock, Delivery, Error, Tenant, Transport};
+use kinde_users_core::{AsyncClock, CallOptions, Clock, Delivery, Error, Transport};
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 use serde_json::Value;
 
@@ -129,14 +129,10 @@ fn a_reply_can_be_larger_or_of_another_type() {
 
 // ---- How a reply travels, where there is no wire ----------------------------------------------------------
 
-fn client(fake: &FakeKinde) -> Client<FakeKinde, FakeKinde> {
-    Client::new(Tenant::new(fake.domain().unwrap(), fake.credentials()), fake.clone(), fake.clone())
-}
-
 #[test]
 fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
     let fake = FakeKinde::new();
-    let client = client(&fake);
+    let client = fake.client().unwrap();
     let late = || Fault::real_reply().head_after(Duration::from_secs(20)).body_after(Duration::from_secs(20));
     let before = fake.now();
     fake.next("create_user", late());
@@ -174,7 +170,7 @@ fn a_reply_that_breaks_off_is_none() {
 #[test]
 fn a_client_on_the_tenants_clock_waits_in_no_time() {
     let fake = FakeKinde::new();
-    let client = client(&fake).with_options(CallOptions::new().deadline(Duration::from_secs(7200)));
+    let client = fake.client().unwrap().with_options(CallOptions::new().deadline(Duration::from_secs(7200)));
     fake.fail("get_users").times(3).with(Fault::rate_limited(900));
     let before = Clock::now(&fake);
     assert!(client.send(&GetUsers::new()).is_ok());
