@@ -47,7 +47,9 @@ fn main() {
         ("one user by e-mail address", "/api/v1/users?email=user77777@example.com"),
         ("a page of 10", "/api/v1/users"),
     ] {
-        let (least, middle) = times(500, || drop(black_box(get(target))));
+        let (least, middle) = times(500, || {
+            black_box(get(target));
+        });
         println!("{name}: {middle:.1?} (least {least:.1?}), {} bytes", get(target));
     }
 
