@@ -298,9 +298,11 @@ impl ApiError {
         struct Envelope {
             // An array, and for some errors an object.
             #[serde(deserialize_with = "one_or_many")]
-            errors: Vec<ErrorItem>,
+            errors: Vec<Object<ErrorItem>>,
         }
-        let errors = serde_json::from_slice(reply.body()).ok().map(|Object(Envelope { errors })| errors);
+        let errors = serde_json::from_slice(reply.body()).ok();
+        let errors =
+            errors.map(|Object(Envelope { errors })| errors.into_iter().map(|Object(item)| item).collect());
         Self { reply, errors, effect }
     }
 

@@ -117,13 +117,6 @@ pub(crate) fn one_or_many<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     OneOrMany::deserialize(deserializer).map(OneOrMany::into_vec)
 }
 
-/// Reads `null` as the default. With `#[serde(default)]`, the field may be absent too.
-pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,6 +16,7 @@ use url::form_urlencoded;
 use crate::credentials::Secret;
 use crate::domain::Domain;
 use crate::error::{AuthProblem, BuildError, Problem};
+use crate::serde_with::Object;
 use crate::text::Text;
 
 /// An access token, in the form in which requests carry it.
@@ -118,12 +119,9 @@ pub(crate) fn read_token(response: &Response<Vec<u8>>) -> Result<Issued, AuthPro
     if !status.is_client_error() || for_a_while {
         return Err(AuthProblem::Unavailable { status: status_code });
     }
-    let refusal: Refusal = serde_json::from_slice(response.body()).unwrap_or_default();
-    Err(AuthProblem::Refused {
-        status: status_code,
-        error: refusal.error,
-        description: refusal.error_description,
-    })
+    let refusal = serde_json::from_slice(response.body());
+    let Refusal { error, error_description } = refusal.map(|Object(refusal)| refusal).unwrap_or_default();
+    Err(AuthProblem::Refused { status: status_code, error, description: error_description })
 }
 
 fn read_issued(body: &[u8]) -> Option<Issued> {
@@ -136,7 +134,7 @@ fn read_issued(body: &[u8]) -> Option<Issued> {
         #[serde(default, deserialize_with = "lifetime")]
         expires_in: Option<Duration>,
     }
-    let reply: Reply<'_> = serde_json::from_slice(body).ok()?;
+    let Object(reply): Object<Reply<'_>> = serde_json::from_slice(body).ok()?;
     // `bearer` and `Bearer` both occur.
     let bearer = reply.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     let token = AccessToken::new(&reply.access_token).ok().filter(|_| bearer)?;

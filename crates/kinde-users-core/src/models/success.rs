@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::serde_with::or_default;
+use crate::serde_with::Object;
 use crate::text::Personal;
 
 /// The reply of operations that have nothing to tell but that they succeeded.
@@ -18,11 +18,12 @@ pub struct Success {
 impl<'de> Deserialize<'de> for Success {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Default, Deserialize)]
-        struct Object {
+        struct Fields {
             code: Option<Personal>,
             message: Option<Personal>,
         }
-        let Object { code, message } = or_default(deserializer)?;
+        let fields: Option<Object<Fields>> = Option::deserialize(deserializer)?;
+        let Fields { code, message } = fields.map(|Object(fields)| fields).unwrap_or_default();
         Ok(Self { code, message })
     }
 }
