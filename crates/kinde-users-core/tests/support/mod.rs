@@ -4,9 +4,17 @@
 //! the fake and other programs share it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod documented;
+pub(crate) mod domain;
+
 use std::fmt::Debug;
 
-use kinde_users_core::operations::*;
+use kinde_users_core::operations::{
+    CreateUser, CreateUserBillingCustomer, CreateUserIdentity, DeleteUser, DeleteUserSessions,
+    FirebaseParameters, GetUserData, GetUserIdentities, GetUserPropertyValues, GetUserSessions, GetUsers,
+    GetUsersMfa, NewIdentity, Password, RefreshUserClaims, ResetUsersMfa, ResetUsersMfaAll, SaltPosition,
+    SetUserPassword, UpdateUser, UpdateUserFeatureFlagOverride, UpdateUserProperties, UpdateUserProperty,
+};
 use kinde_users_core::{Operation, Patch, Personal};
 use serde::Serialize;
 use serde_json::Value as Json;

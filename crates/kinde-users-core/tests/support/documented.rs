@@ -1,0 +1,383 @@
+//! What Kinde documents of the operations, written down by hand, and what is asked of the requests that they become.
+//!
+//! Nothing of the crate is checked against itself: percent-encoding is decoded by a decoder of this file's own.
+
+use std::ops::RangeInclusive;
+
+use http::Request;
+use http::header::{AUTHORIZATION, HeaderMap};
+use kinde_users_core::{
+    AccessToken, BuildError, CallOptions, Credentials, Domain, Exchange, Input, Instant, Operation, Problem,
+    Step, Tenant, build_request,
+};
+use serde_json::Value as Json;
+use url::Url;
+
+use super::{Visit, with_operation};
+
+pub(crate) const ORIGIN: &str = "https://acme.kinde.example:8443";
+
+/// The longest URI that HTTP stacks in Rust take.
+const LONGEST_URI: usize = 65_534;
+
+/// An operation, as Kinde documents it.
+pub(crate) struct Documented {
+    pub(crate) name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    pub(crate) query: &'static [Pair],
+}
+
+/// A pair of a query.
+pub(crate) enum Pair {
+    /// Always there, and not empty.
+    Id(&'static str),
+    /// Always there, any text.
+    Value(&'static str),
+    /// One of these or none, and not empty.
+    Cursor(&'static [&'static str]),
+    /// Texts between commas, none of them empty.
+    List(&'static str),
+    Flag(&'static str),
+    Number(&'static str, RangeInclusive<u32>),
+    Time(&'static str),
+}
+
+use Pair::{Cursor, Flag, Id, List, Number, Time, Value};
+
+/// The arguments of one call.
+#[derive(Clone, Debug)]
+pub(crate) struct Arguments {
+    /// In the order of the path template.
+    pub(crate) path: Vec<String>,
+    /// One for each documented pair, `None` where it is left out.
+    pub(crate) query: Vec<Option<(&'static str, Json)>>,
+    pub(crate) body: Option<Json>,
+}
+
+macro_rules! operations {
+    ($($name:ident: $method:ident $path:literal [$($pair:expr),*];)+) => {
+        /// All operations, in the order of their names.
+        pub(crate) const DOCUMENTED: &[Documented] = &[$(Documented {
+            name: stringify!($name),
+            method: stringify!($method),
+            path: $path,
+            query: &[$($pair),*],
+        }),+];
+    };
+}
+
+operations! {
+    create_user: POST "/api/v1/user" [];
+    create_user_billing_customer: POST "/api/v1/users/{user_id}/billing_customer" [];
+    create_user_identity: POST "/api/v1/users/{user_id}/identities" [];
+    delete_user: DELETE "/api/v1/user" [Id("id"), Flag("is_delete_profile")];
+    delete_user_sessions: DELETE "/api/v1/users/{user_id}/sessions" [];
+    get_user_data: GET "/api/v1/user" [Id("id"), List("expand")];
+    get_user_identities: GET "/api/v1/users/{user_id}/identities" [Cursor(&["starting_after", "ending_before"])];
+    get_user_property_values: GET "/api/v1/users/{user_id}/properties" [];
+    get_user_sessions: GET "/api/v1/users/{user_id}/sessions" [];
+    get_users: GET "/api/v1/users" [
+        Number("page_size", 1..=500), List("user_id"), Cursor(&["next_token"]), List("email"), List("username"),
+        List("phone"), List("expand"), Flag("has_organization"), Time("active_since")
+    ];
+    get_users_mfa: GET "/api/v1/users/{user_id}/mfa" [];
+    refresh_user_claims: POST "/api/v1/users/{user_id}/refresh_claims" [];
+    reset_users_mfa: DELETE "/api/v1/users/{user_id}/mfa/{factor_id}" [];
+    reset_users_mfa_all: DELETE "/api/v1/users/{user_id}/mfa" [];
+    set_user_password: PUT "/api/v1/users/{user_id}/password" [];
+    update_user: PATCH "/api/v1/user" [Id("id")];
+    update_user_feature_flag_override: PATCH "/api/v1/users/{user_id}/feature_flags/{feature_flag_key}" [
+        Value("value")
+    ];
+    update_user_properties: PATCH "/api/v1/users/{user_id}/properties" [];
+    update_user_property: PUT "/api/v1/users/{user_id}/properties/{property_key}" [Value("value")];
+}
+
+/// The operation with this name.
+pub(crate) fn documented(name: &str) -> &'static Documented {
+    DOCUMENTED.iter().find(|operation| operation.name == name).unwrap()
+}
+
+impl Documented {
+    /// The names of the arguments in the path.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
+    }
+
+    /// All arguments by name.
+    fn by_name(&self, arguments: &Arguments) -> Json {
+        let path = self.places().map(str::to_owned).zip(arguments.path.iter().cloned().map(Json::from));
+        let query = arguments.query.iter().flatten().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let body = arguments.body.iter().filter_map(Json::as_object).flatten();
+        let body = body.map(|(name, value)| (name.clone(), value.clone()));
+        path.chain(query).chain(body).collect()
+    }
+
+    /// The length of the URI, everything but `A-Z a-z 0-9 - . _ ~` being encoded.
+    fn uri_length(&self, arguments: &Arguments) -> usize {
+        let literal: usize = self
+            .path
+            .split('/')
+            .skip(1)
+            .map(|segment| if segment.starts_with('{') { 1 } else { 1 + segment.len() })
+            .sum();
+        let places: usize = arguments.path.iter().map(|value| encoded_length(value)).sum();
+        // With a `?` or `&` before it, and a `=` in it.
+        let pairs: usize =
+            arguments.pairs().map(|(name, value)| name.len() + 2 + encoded_length(&value)).sum();
+        ORIGIN.len() + literal + places + pairs
+    }
+
+    /// Everything about the arguments that no request can carry.
+    fn faults(&self, arguments: &Arguments) -> Vec<(&'static str, Problem)> {
+        let mut faults = Vec::new();
+        for (name, value) in self.places().zip(&arguments.path) {
+            match value.as_str() {
+                "" => faults.push((name, Problem::Empty)),
+                "." | ".." => faults.push((name, Problem::DotSegment)),
+                _ => {}
+            }
+        }
+        for (pair, (name, value)) in
+            self.query.iter().zip(&arguments.query).filter_map(|(pair, given)| Some((pair, given.as_ref()?)))
+        {
+            faults.extend(pair.faults(value).into_iter().map(|problem| (*name, problem)));
+        }
+        if let Some(body) = &arguments.body {
+            faults.extend(body_faults(body));
+        }
+        if self.uri_length(arguments) > LONGEST_URI {
+            // No argument by itself is to blame.
+            faults.push(("request", Problem::TooLong { longest: LONGEST_URI }));
+        }
+        faults
+    }
+}
+
+impl Pair {
+    fn faults(&self, value: &Json) -> Vec<Problem> {
+        match (self, value) {
+            (Id(_) | Cursor(_), Json::String(text)) if text.is_empty() => vec![Problem::Empty],
+            (List(_), Json::Array(values)) => values
+                .iter()
+                .filter_map(Json::as_str)
+                .filter_map(|text| match text {
+                    "" => Some(Problem::Empty),
+                    text => text.contains(',').then_some(Problem::Comma),
+                })
+                .collect(),
+            (Number(_, range), Json::Number(number)) => {
+                out_of_range(number.as_u64(), range.clone()).into_iter().collect()
+            }
+            (Time(_), Json::String(text)) if !is_date_time(text) => vec![Problem::NotATimestamp],
+            _ => vec![],
+        }
+    }
+}
+
+fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
+    let secrets = ["hashed_password", "salt", "signer_key", "salt_separator"].into_iter();
+    let empty = secrets.filter(|name| body[name] == "").map(|name| (name, Problem::Empty));
+    let numbers = [("iterations", 1..=u32::MAX), ("rounds", 1..=16), ("mem_cost", 1..=20)].into_iter();
+    let numbers = numbers.filter_map(|(name, range)| Some((name, out_of_range(body[name].as_u64(), range)?)));
+    let nameless = body["properties"].get("").map(|_| ("properties", Problem::Empty));
+    empty.chain(numbers).chain(nameless).collect()
+}
+
+fn out_of_range(number: Option<u64>, range: RangeInclusive<u32>) -> Option<Problem> {
+    let (least, most) = range.into_inner();
+    let fits = (u64::from(least)..=u64::from(most)).contains(&number?);
+    (!fits).then_some(Problem::OutOfRange { least, most })
+}
+
+/// Whether this is a date-time of RFC 3339, or one whose offset has no minutes, as Kinde writes them.
+fn is_date_time(text: &str) -> bool {
+    /// Whether these are numbers of two digits (a year: of four), in their ranges.
+    fn numbers(text: &str, between: char, ranges: &[RangeInclusive<u32>]) -> bool {
+        let numbers: Vec<&str> = text.split(between).collect();
+        numbers.len() == ranges.len()
+            && numbers.iter().zip(ranges).all(|(number, range)| {
+                number.len() == if *range.end() > 99 { 4 } else { 2 }
+                    && number.bytes().all(|byte| byte.is_ascii_digit())
+                    && range.contains(&number.parse().unwrap())
+            })
+    }
+
+    let parts = text.split_once('T').and_then(|(date, rest)| {
+        let (clock, offset) = rest.split_at(rest.find(['Z', '+', '-'])?);
+        Some((date, clock, offset))
+    });
+    let Some((date, clock, offset)) = parts else { return false };
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    numbers(date, '-', &[0..=9999, 1..=12, 1..=31])
+        && numbers(clock, ':', &[0..=23, 0..=59, 0..=60])
+        && !fraction.is_empty()
+        && fraction.bytes().all(|byte| byte.is_ascii_digit())
+        && (offset == "Z"
+            || offset.strip_prefix(['+', '-']).is_some_and(|offset| {
+                numbers(offset, ':', &[0..=23]) || numbers(offset, ':', &[0..=23, 0..=59])
+            }))
+}
+
+impl Arguments {
+    /// The query as it is to arrive.
+    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.query.iter().flatten().filter_map(|(name, value)| {
+            let value = match value {
+                Json::String(text) => text.clone(),
+                Json::Array(list) if list.is_empty() => return None,
+                Json::Array(list) => list.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(","),
+                other => other.to_string(),
+            };
+            Some((*name, value))
+        })
+    }
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+pub(crate) fn encoded_length(text: &str) -> usize {
+    text.bytes().map(|byte| if is_unreserved(byte) { 1 } else { 3 }).sum()
+}
+
+/// Decodes percent-encoding; `None` where anything is encoded that need not be, or is not that must be.
+fn decode(text: &str) -> Option<String> {
+    let mut decoded = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let mut digit = || {
+                let digit = bytes.next().filter(|digit| !digit.is_ascii_lowercase())?;
+                char::from(digit).to_digit(16)
+            };
+            let encoded = u8::try_from(digit()? * 16 + digit()?).ok()?;
+            decoded.push(Some(encoded).filter(|encoded| !is_unreserved(*encoded))?);
+        } else {
+            decoded.push(Some(byte).filter(|byte| is_unreserved(*byte))?);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+type Built = Result<Request<Vec<u8>>, BuildError>;
+
+/// Builds an operation's request by itself, and by way of an exchange.
+struct Build<'a>(&'a str);
+
+impl Visit for Build<'_> {
+    type Out = (Built, Built);
+
+    fn visit<O: Operation>(self, operation: &O) -> Self::Out {
+        let domain = Domain::parse(ORIGIN).unwrap();
+        let token = AccessToken::new(self.0).unwrap();
+        let built = build_request(operation, &domain, &token);
+        let mut tenant = Tenant::new(domain, Credentials::access_token(token));
+        let exchange = Exchange::new(operation, &tenant, CallOptions::new());
+        let sent =
+            exchange.map(|mut exchange| match exchange.advance(&mut tenant, Instant::START, Input::Start) {
+                Step::Send(request) => request,
+                step => panic!("{step:?}"),
+            });
+        (built, sent)
+    }
+}
+
+/// Builds the operation, and checks that it becomes the documented request, which comes back, or that it is refused for a
+/// reason.
+pub(crate) fn check(operation: &Documented, arguments: &Arguments, token: &str) -> Option<Request<Vec<u8>>> {
+    let (built, sent) = with_operation(operation.name, &operation.by_name(arguments), Build(token));
+    let faults = operation.faults(arguments);
+    let request = match built {
+        Ok(request) => request,
+        Err(error) => {
+            assert_eq!(error.operation(), operation.name);
+            assert!(faults.contains(&(error.argument(), error.problem())), "{error}, not {faults:?}");
+            assert_eq!(sent.unwrap_err(), error);
+            return None;
+        }
+    };
+    assert!(faults.is_empty(), "built in spite of {faults:?}");
+    assert_eq!(request.method(), operation.method);
+    check_uri(operation, arguments, request.uri());
+    check_headers(operation, arguments, token, request.headers());
+    check_body(arguments, request.body());
+
+    let sent = sent.unwrap();
+    assert_eq!(sent.method(), request.method());
+    assert_eq!(sent.uri(), request.uri());
+    assert_eq!(sent.headers(), request.headers());
+    assert!(sent.headers()[AUTHORIZATION].is_sensitive());
+    assert_eq!(sent.body(), request.body());
+    Some(request)
+}
+
+fn check_uri(operation: &Documented, arguments: &Arguments, uri: &http::Uri) {
+    let text = uri.to_string();
+    let target = text.strip_prefix(ORIGIN);
+    assert!(target.is_some(), "{text}");
+    let (path, query) = match target.unwrap().split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target.unwrap(), None),
+    };
+
+    // A segment for each one of the template: the literal ones as they are, and the arguments.
+    let mut values = arguments.path.iter();
+    let mut expected = Vec::new();
+    let mut found = Vec::new();
+    let mut segments = path.split('/');
+    for documented in operation.path.split('/') {
+        let segment = segments.next();
+        if documented.starts_with('{') {
+            expected.push(values.next().cloned());
+            found.push(segment.and_then(decode));
+        } else {
+            expected.push(Some(documented.to_owned()));
+            found.push(segment.map(str::to_owned));
+        }
+    }
+    assert_eq!(found, expected);
+    assert_eq!(segments.next(), None);
+
+    let pairs: Option<Vec<_>> = query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            Some((decode(name)?, decode(value)?))
+        })
+        .collect();
+    let expected: Vec<_> = arguments.pairs().map(|(name, value)| (name.to_owned(), value)).collect();
+    assert_eq!(query.is_some(), !expected.is_empty());
+    assert_eq!(pairs, Some(expected));
+
+    // Two parsers read it in this way too, and find nothing to fold.
+    assert_eq!((uri.path(), uri.query()), (path, query));
+    let parsed = Url::parse(&text).unwrap();
+    assert_eq!(parsed.as_str(), &text);
+    assert_eq!(text.len(), operation.uri_length(arguments));
+}
+
+fn check_headers(operation: &Documented, arguments: &Arguments, token: &str, headers: &HeaderMap) {
+    let authorization = format!("Bearer {token}");
+    let mut expected = vec![("accept", "application/json"), ("authorization", &authorization)];
+    if arguments.body.is_some() {
+        expected.push(("content-type", "application/json"));
+    } else if ["POST", "PUT", "PATCH"].contains(&operation.method) {
+        expected.push(("content-length", "0"));
+    }
+    let mut found: Vec<_> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(headers[AUTHORIZATION].is_sensitive());
+}
+
+fn check_body(arguments: &Arguments, body: &[u8]) {
+    let Some(expected) = &arguments.body else { return assert!(body.is_empty()) };
+    assert_eq!(&serde_json::from_slice::<Json>(body).unwrap(), expected);
+    // No space in between, and no key twice.
+    assert_eq!(body.len(), expected.to_string().len());
+}
