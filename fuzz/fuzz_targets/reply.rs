@@ -1,4 +1,4 @@
-//! Any bytes as a reply.
+//! Any reply to any operation.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| kinde_users_fuzz::reply(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| kinde_users_fuzz_bodies::reply(data));

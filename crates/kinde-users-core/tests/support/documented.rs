@@ -23,8 +23,8 @@ const LONGEST_URI: usize = 65_534;
 /// An operation, as Kinde documents it.
 pub(crate) struct Documented {
     pub(crate) name: &'static str,
-    method: &'static str,
-    path: &'static str,
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
     pub(crate) query: &'static [Pair],
 }
 

@@ -1,0 +1,202 @@
+//! Any reply to any operation is read or refused, says the truth about its effect, and never gets into a log.
+
+use std::fmt::Debug;
+
+use http::{Response, StatusCode};
+use kinde_users_core::operations::GetUsers;
+use kinde_users_core::{
+    AccessToken, ApiError, CallOptions, Credentials, Domain, Effect, Error, ErrorBody, Exchange, Input,
+    Instant, OPERATIONS, Operation, Reply, RetryPolicy, Step, Tenant,
+};
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::any_arguments;
+use crate::message::Message;
+use crate::support::{Visit, with_operation};
+
+/// The bytes are a message, whose first line is the status. It answers each operation, and a token request.
+pub fn reply(data: &[u8]) {
+    let Some(message) = Message::read(data) else { return };
+    let Ok(status) = message.first_line.parse::<StatusCode>() else { return };
+    let mut response = Response::new(message.body.to_vec());
+    *response.status_mut() = status;
+    *response.headers_mut() = message.headers;
+    // Another reader of the same bytes, which does not go as deep, and looks into each text.
+    let json = serde_json::from_slice(message.body).ok();
+    let arguments = any_arguments();
+    for meta in OPERATIONS {
+        with_operation(meta.name, &arguments, Answer(&response, json.as_ref()));
+    }
+    answer_token_request(&response, json.as_ref());
+}
+
+/// The step that comes of a reply to the first request of a call, which makes one attempt.
+fn step_after(operation: &impl Operation, credentials: Credentials, response: Response<Vec<u8>>) -> Step {
+    let mut tenant = Tenant::new(Domain::parse("acme").expect("a domain"), credentials);
+    let once = CallOptions::new().retry(RetryPolicy::never());
+    let mut exchange = Exchange::new(operation, &tenant, once).expect("arguments that can be sent");
+    let step = exchange.advance(&mut tenant, Instant::START, Input::Start);
+    assert!(matches!(step, Step::Send(_)), "{step:?}");
+    exchange.advance(&mut tenant, Instant::START, Input::Response(response))
+}
+
+/// The reply, and its body if that is JSON.
+struct Answer<'a>(&'a Response<Vec<u8>>, Option<&'a Json>);
+
+impl Visit for Answer<'_> {
+    type Out = ();
+
+    fn visit<O>(self, operation: &O)
+    where
+        O: Operation + Debug,
+        O::Output: Serialize + Debug,
+    {
+        let token = AccessToken::new("t").expect("a token");
+        let step = step_after(operation, Credentials::access_token(token), self.0.clone());
+        let Step::Done(result) = step else { panic!("one attempt is to end it: {step:?}") };
+        let status = self.0.status();
+        assert_eq!(result.is_ok(), status.is_success());
+        match result {
+            Ok(reply) => check_success::<O>(&reply, self.1),
+            Err(error) => {
+                let refused = (400..500).contains(&status.as_u16());
+                assert_eq!(error.effect(), if refused { Effect::No } else { Effect::Possible });
+                assert_eq!(error.operation(), O::META.name);
+                check_api_error(self.0, self.1, error.as_api().expect("an error of the service's"));
+                check_line(&error.to_string());
+            }
+        }
+    }
+}
+
+fn check_success<O>(reply: &Reply, json: Option<&Json>)
+where
+    O: Operation,
+    O::Output: Serialize + Debug,
+{
+    let parsed = reply.parse::<O>();
+    assert_eq!(parsed.as_ref().err(), reply.parse_as::<O::Output>().err().as_ref());
+    assert_eq!(parsed.as_ref().err(), reply.unknown_fields::<O>().err().as_ref());
+    match (parsed, reply.clone().into_output::<O>()) {
+        (Ok(output), Ok(_)) => check_output::<O>(json, &output),
+        (Err(decode), Err(error)) => {
+            assert_eq!(error.effect(), Effect::Happened);
+            assert!(decode.line() >= 1);
+            // No word of it comes from the body, but for the names of fields.
+            let path = decode.path();
+            assert!(
+                path.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.?[]".contains(&b))
+            );
+            let shown = error.to_string().replace(path, "");
+            assert!(shown.is_ascii() && shown.lines().count() == 1, "{shown}");
+            let Error::Decode { error, reply: kept, .. } = error else { panic!("{error}") };
+            assert_eq!((*error, *kept), (decode, reply.clone()));
+        }
+        (parsed, output) => panic!("{parsed:?} is not {output:?}"),
+    }
+}
+
+/// It says what the body says, and written out again it is read as the same.
+fn check_output<O>(json: Option<&Json>, output: &O::Output)
+where
+    O: Operation,
+    O::Output: Serialize + Debug,
+{
+    let value = serde_json::to_value(output).expect("a JSON form");
+    assert!(json.is_none_or(|json| is_said(&value, json)), "{}: {value} was read of {json:?}", O::META.name);
+    let written = serde_json::to_vec(output).expect("a JSON form");
+    let again = Reply::new::<O>(Response::new(written.clone())).parse::<O>();
+    let again = again.unwrap_or_else(|error| panic!("{}: not read again: {error}", O::META.name));
+    assert_eq!(serde_json::to_vec(&again).expect("a JSON form"), written);
+}
+
+/// Whether each value that was read is one of the reply, in its place.
+fn is_said(read: &Json, reply: &Json) -> bool {
+    match (read, reply) {
+        // With serde, a list of all its fields passes for an object.
+        (Json::Object(_), Json::Array(_)) => true,
+        (Json::Object(fields), _) => fields.iter().all(|(name, value)| is_said(value, &reply[name])),
+        (Json::Array(items), Json::Array(all)) => {
+            let all: Vec<_> = all.iter().filter(|item| !item.is_null()).collect();
+            items.len() == all.len() && items.iter().zip(all).all(|(item, in_reply)| is_said(item, in_reply))
+        }
+        (Json::Array(items), Json::Null) => items.is_empty(),
+        (Json::Array(items), one) => items.len() == 1 && is_said(&items[0], one),
+        _ => read == reply,
+    }
+}
+
+fn check_api_error(response: &Response<Vec<u8>>, json: Option<&Json>, error: &ApiError) {
+    assert_eq!(error.status(), response.status());
+    assert_eq!(error.reply().headers(), response.headers());
+    assert_eq!(error.reply().body(), response.body());
+    let is_forbidden = response.status() == StatusCode::FORBIDDEN;
+    assert_eq!(error.needed_scopes(), if is_forbidden { error.operation().scopes } else { &[] });
+    for (name, value) in error.request_ids() {
+        assert_eq!(Some(value), response.headers().get(name).and_then(|value| value.to_str().ok()));
+    }
+
+    let texts = |item: &Json| ["code", "message"].map(|key| item[key].as_str().map(str::to_owned));
+    match (error.body(), json) {
+        (ErrorBody::Kinde(items), Some(json)) => {
+            let expected: Vec<_> = match &json["errors"] {
+                Json::Array(items) => items.iter().filter(|item| !item.is_null()).map(texts).collect(),
+                Json::Null => vec![],
+                item => vec![texts(item)],
+            };
+            let found: Vec<_> = items
+                .iter()
+                .map(|item| [item.code(), item.message()].map(|text| text.map(str::to_owned)))
+                .collect();
+            assert_eq!(found, expected);
+        }
+        (ErrorBody::Json(text), _) => assert_eq!(text.as_bytes(), response.body()),
+        (ErrorBody::Other(body), None) => assert_eq!(body, response.body()),
+        // What lies too deep for the other reader.
+        (ErrorBody::Kinde(_), None) => {}
+        (ErrorBody::Other(_), Some(json)) => panic!("{json} is JSON"),
+    }
+    if error.errors().is_empty() {
+        let bare = format!("{}: HTTP {}", error.operation().name, error.status().as_u16());
+        let shown = error.to_string();
+        let rest = shown.strip_prefix(&bare).expect("operation and status");
+        assert!(
+            rest.is_empty() || rest.starts_with(" (needs scope ") || rest.starts_with(" (retry in "),
+            "{shown}"
+        );
+    }
+}
+
+/// One line, in which no word can be an address, a number of a person, an id or a secret.
+fn check_line(line: &str) {
+    assert!(!line.contains(char::is_control), "{line:?}");
+    assert!(line.chars().count() < 2_000, "{line}");
+    // How long to wait, and how often it was tried, are numbers of our own.
+    let shown = line.split(" (retry in ").next().unwrap_or_default();
+    for word in shown.split_whitespace() {
+        let digits = word.chars().filter(|character| character.is_numeric()).count();
+        assert!(!word.contains('@') && !word.contains("%40") && digits <= 5, "{line}");
+        // With the colon or semicolon that follows it.
+        assert!(word.chars().count() <= 34, "{line}");
+    }
+}
+
+fn answer_token_request(response: &Response<Vec<u8>>, json: Option<&Json>) {
+    match step_after(&GetUsers::new(), Credentials::new("id", "the-secret"), response.clone()) {
+        Step::Send(request) => {
+            assert!(response.status().is_success());
+            assert!(request.headers()["authorization"].is_sensitive());
+            let token = json.map(|json| json["access_token"].as_str().expect("a token"));
+            let sent = &request.headers()["authorization"];
+            assert!(token.is_none_or(|token| *sent == format!("Bearer {token}")));
+        }
+        Step::Done(Err(error)) => {
+            assert_eq!(error.effect(), Effect::No);
+            let shown = error.to_string();
+            // Its words are all our own.
+            assert!(shown.is_ascii() && shown.lines().count() == 1 && shown.len() < 200, "{shown}");
+        }
+        step => panic!("nothing was sent but for a token, and yet there is {step:?}"),
+    }
+}

@@ -1,0 +1,177 @@
+//! Any headers that ask to wait: what they are read as, and what the machine then does, against a reading of this file's
+//! own.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, Response};
+use jiff::{Timestamp, civil, tz::TimeZone};
+use kinde_users_core::operations::GetUsers;
+use kinde_users_core::{
+    AccessToken, CallOptions, Credentials, Domain, Exchange, Input, Instant, RetryPolicy, Step, Tenant,
+};
+
+use crate::message;
+
+const NOW: Instant = Instant::from_start(Duration::from_secs(1_000));
+
+/// The bytes are lines of headers. A value of `@` and a number is written as the date so many seconds after 1970, in one of
+/// the three forms of HTTP.
+pub fn retry_after(data: &[u8]) {
+    let mut headers = message::headers(data);
+    let mut written = [false; 2];
+    for (name, is_written) in ["retry-after", "date"].into_iter().zip(&mut written) {
+        if let Some(date) = headers.get(name).and_then(date_to_write) {
+            headers.insert(name, date);
+            *is_written = true;
+        }
+    }
+    let read = read_by(429, &headers);
+    match expected(&headers) {
+        Expected::Exactly(seconds) => assert_eq!(read, seconds),
+        // It may be stricter than the reader here, but not with what is well written.
+        Expected::AtMost(seconds) => {
+            assert!(
+                read == Some(seconds) || (read.is_none() && written != [true; 2]),
+                "{headers:?}: {read:?}"
+            );
+        }
+    }
+    let asked = Duration::from_secs(read.unwrap_or(0).min(3600));
+    check_retry(&headers, asked);
+    check_gate(&headers, if read.is_some() { asked } else { Duration::from_secs(1) });
+}
+
+/// The date that a value of `@`, a form and a number stands for.
+fn date_to_write(value: &HeaderValue) -> Option<HeaderValue> {
+    let text = value.to_str().ok()?.strip_prefix('@')?;
+    let (form, seconds) = match text.as_bytes().first()? {
+        b'a' => ("%a %b %e %H:%M:%S %Y", &text[1..]),
+        // Its years have two digits.
+        b'o' => ("%A, %d-%b-%y %H:%M:%S GMT", &text[1..]),
+        _ => ("%a, %d %b %Y %H:%M:%S GMT", text),
+    };
+    let latest = if form.contains("%y") { 3_155_760_000 } else { 253_402_300_799 };
+    let seconds = seconds.parse().ok().filter(|seconds| (0..latest).contains(seconds))?;
+    let date = Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC);
+    HeaderValue::try_from(date.strftime(form).to_string()).ok()
+}
+
+// ---- another reading of the headers
+
+enum Expected {
+    Exactly(Option<u64>),
+    /// This, if it is taken for dates at all.
+    AtMost(u64),
+}
+
+fn expected(headers: &HeaderMap) -> Expected {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    // Kinde's own, where it is a wait: more than a day is a point in time.
+    if let Some(seconds) = text("ratelimit-reset").and_then(number).filter(|seconds| *seconds <= 86_400) {
+        return Expected::Exactly(Some(seconds));
+    }
+    if let Some(seconds) = text("retry-after").and_then(number) {
+        return Expected::Exactly(Some(seconds));
+    }
+    match (text("retry-after").and_then(date), text("date").and_then(date)) {
+        (Some(until), Some(now)) => Expected::AtMost(u64::try_from(until - now).unwrap_or(0)),
+        _ => Expected::Exactly(None),
+    }
+}
+
+/// Digits, perhaps with a point and more digits, rounded up.
+fn number(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let more = fraction.contains(|digit| digit != '0');
+    Some(whole.parse::<u64>().unwrap_or(u64::MAX).saturating_add(more.into()))
+}
+
+/// The seconds since 1970 of all that can be taken for a date of HTTP.
+fn date(text: &str) -> Option<i64> {
+    let words: Vec<&str> = text.split([' ', ',', '-', ':']).filter(|word| !word.is_empty()).collect();
+    let ([_, day, month, year, hour, minute, second, "GMT"] | [_, month, day, hour, minute, second, year]) =
+        words[..]
+    else {
+        return None;
+    };
+    let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let month = i8::try_from(1 + names.iter().position(|name| *name == month)?).ok()?;
+    let number = |text: &str| text.parse::<i64>().ok();
+    let year = match number(year)? {
+        short @ 0..70 if year.len() == 2 => 2000 + short,
+        short if year.len() == 2 => 1900 + short,
+        whole => whole,
+    };
+    let first = civil::Date::new(year.try_into().ok()?, month, 1).ok()?;
+    let days = civil::date(1970, 1, 1).until(first).ok()?.get_days();
+    let hours = 24 * (i64::from(days) + number(day)? - 1) + number(hour)?;
+    Some(60 * (60 * hours + number(minute)?) + number(second)?)
+}
+
+// ---- what the machine makes of them
+
+fn tenant() -> Tenant {
+    let token = AccessToken::new("t").expect("a token");
+    Tenant::new(Domain::parse("acme").expect("a domain"), Credentials::access_token(token))
+}
+
+/// A call whose first attempt is answered so, and the step that comes of it.
+fn answered(tenant: &mut Tenant, status: u16, headers: &HeaderMap, policy: RetryPolicy) -> (Exchange, Step) {
+    let mut call = begun(tenant, policy);
+    assert!(matches!(call.advance(tenant, NOW, Input::Start), Step::Send(_)));
+    let mut response = Response::new(Vec::new());
+    *response.status_mut() = status.try_into().expect("a status");
+    *response.headers_mut() = headers.clone();
+    let step = call.advance(tenant, NOW, Input::Response(response));
+    (call, step)
+}
+
+fn begun(tenant: &Tenant, policy: RetryPolicy) -> Exchange {
+    let options = CallOptions::new().deadline(Duration::MAX).retry(policy.backoff(Duration::ZERO));
+    Exchange::new(&GetUsers::new(), tenant, options).expect("no arguments")
+}
+
+fn read_by(status: u16, headers: &HeaderMap) -> Option<u64> {
+    let (_, step) = answered(&mut tenant(), status, headers, RetryPolicy::never());
+    let Step::Done(Err(error)) = step else { panic!("one attempt is to end it: {step:?}") };
+    let reset = error.as_api().expect("an error of the service's").reset();
+    let shown = error.to_string();
+    match reset {
+        Some(reset) => assert!(shown.contains(&format!(" (retry in {} s)", reset.as_secs())), "{shown}"),
+        None => assert!(!shown.contains("retry in"), "{shown}"),
+    }
+    assert!(reset.is_none_or(|reset| reset.subsec_nanos() == 0));
+    reset.map(|reset| reset.as_secs())
+}
+
+/// After 503 this call waits for what was asked, and no longer, as its own back-off is nothing.
+fn check_retry(headers: &HeaderMap, asked: Duration) {
+    match answered(&mut tenant(), 503, headers, RetryPolicy::new()).1 {
+        Step::Send(_) => assert!(asked.is_zero()),
+        Step::Wait(wait) => assert_eq!(wait.until, NOW.saturating_add(asked)),
+        step @ Step::Done(_) => panic!("{step:?}"),
+    }
+}
+
+/// After 429 no call is sent before then, and every call soon after.
+fn check_gate(headers: &HeaderMap, closed: Duration) {
+    let mut tenant = tenant();
+    let (_, step) = answered(&mut tenant, 429, headers, RetryPolicy::new());
+    let opens = NOW.saturating_add(closed);
+    let spread = opens..=opens.saturating_add(Duration::from_secs(1));
+    match step {
+        Step::Wait(wait) => assert!(spread.contains(&wait.until), "{wait:?}"),
+        step => assert!(matches!(step, Step::Send(_)) && closed.is_zero(), "{step:?}"),
+    }
+    let mut another = |at| begun(&tenant, RetryPolicy::new()).advance(&mut tenant, at, Input::Start);
+    assert!(matches!(another(opens), Step::Send(_)));
+    if !closed.is_zero() {
+        let before = NOW.saturating_add(closed.saturating_sub(Duration::from_nanos(1)));
+        let step = another(before);
+        assert!(matches!(&step, Step::Wait(wait) if spread.contains(&wait.until)), "{step:?}");
+    }
+}
