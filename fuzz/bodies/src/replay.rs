@@ -9,8 +9,12 @@ use crate::TARGETS;
 /// So that replaying stays a matter of moments.
 const MOST_FILES: usize = 200;
 
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 fn files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let folder = fuzz().join(folder);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries.map(|entry| entry.unwrap().path()).collect()
 }
@@ -36,4 +40,10 @@ fn every_program_and_every_corpus_is_of_a_target() {
             files(folder).iter().map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
         assert_eq!(names, targets, "{folder}");
     }
+    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    let programs = manifest.lines().filter_map(|line| line.strip_prefix("path = \"fuzz_targets/"));
+    assert_eq!(
+        programs.map(|path| path.trim_end_matches(".rs\"").to_owned()).collect::<BTreeSet<_>>(),
+        targets
+    );
 }

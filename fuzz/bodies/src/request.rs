@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::support::documented::{Arguments, DOCUMENTED, Pair, check};
 
-/// The first byte is the operation, `a` for the first; the rest are its arguments as [`Texts`].
+/// The first byte is the operation, `a` for the first; the rest are its arguments, with `0xff` between them.
 pub fn request(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
     let operation = &DOCUMENTED[usize::from(first.wrapping_sub(b'a')) % DOCUMENTED.len()];
