@@ -106,6 +106,11 @@ extern crate alloc;
 #[macro_use]
 extern crate std;
 
+// The example in the README is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[macro_use]
 mod macros;
 

@@ -104,6 +104,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response, StatusCode, request::Parts};
 
+// The example in the README is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod args;
 mod builder;
 mod choice;

@@ -39,6 +39,11 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+// The example in the README is a test too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod clock;
 #[cfg(feature = "jiff")]
 mod timestamp;
