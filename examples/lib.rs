@@ -24,3 +24,72 @@ mod readme {
         assert!(README.lines().count() <= 150);
     }
 }
+
+#[cfg(test)]
+mod docs {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    const HOW_WE_KNOW: &str = include_str!("../crates/kinde-users/docs/how-we-know.md");
+    const SECURITY: &str = include_str!("../crates/kinde-users/docs/security.md");
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    /// What stands between backticks.
+    fn code(page: &str) -> impl Iterator<Item = &str> {
+        page.split('`').skip(1).step_by(2)
+    }
+
+    /// All Rust below a folder.
+    fn sources(folder: &Path, into: &mut String) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("target") {
+                sources(&path, into);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                into.push_str(&fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_test_that_is_named_is_there() {
+        let mut all = String::new();
+        sources(&root().join("crates"), &mut all);
+        let is_test = |name: &&str| name.matches('_').count() > 2 && !name.contains([' ', ':', '.']);
+        let named: Vec<_> = code(SECURITY).filter(is_test).collect();
+        assert!(named.len() > 15, "{named:?}");
+        for name in named {
+            assert!(all.contains(&format!("fn {name}")), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_command_that_is_named_is_there() {
+        let mut count = 0;
+        for command in code(HOW_WE_KNOW).chain(code(SECURITY)) {
+            let words: Vec<_> = command.split(' ').collect();
+            let file = match words.as_slice() {
+                [script, ..] if script.starts_with(".ci/") => root().join(script),
+                ["cargo", "test", "-p", package, rest @ ..] => {
+                    let folder = root().join("crates").join(package);
+                    let folder = if folder.is_dir() { folder } else { root().join("fuzz/bodies") };
+                    for pair in rest.windows(2).filter(|pair| pair[0] == "--test") {
+                        let test = folder.join("tests").join(pair[1]);
+                        assert!(
+                            test.with_extension("rs").exists() || test.join("main.rs").exists(),
+                            "{command}"
+                        );
+                    }
+                    folder
+                }
+                _ => continue,
+            };
+            assert!(file.exists(), "{command}");
+            count += 1;
+        }
+        assert!(count > 20, "{count}");
+    }
+}

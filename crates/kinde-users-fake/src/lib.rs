@@ -335,6 +335,11 @@ impl FakeKinde {
         self.lock().users.get(id).cloned()
     }
 
+    /// From now on there are no users, and never were any.
+    pub fn forget_users(&self) {
+        self.lock().users.forget();
+    }
+
     // ---- Faults -------------------------------------------------------------------------------------------
 
     /// Makes the next request of an operation go wrong, after the faults that it has coming already. The

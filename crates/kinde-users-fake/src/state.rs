@@ -185,6 +185,11 @@ impl Users {
         Some(user)
     }
 
+    /// Positions go on: a mark among those who were there is none among those who come.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { last_position: self.last_position, ..Self::default() };
+    }
+
     /// Whether there was a user with that id, who was deleted.
     pub(crate) fn is_gone(&self, id: &str) -> bool {
         self.gone.contains(id)

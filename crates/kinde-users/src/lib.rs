@@ -35,6 +35,8 @@
 //! - [`fake`](https://docs.rs/kinde-users-fake): a tenant in memory to test against (feature `fake`).
 //! - `TimestampExt`: timestamps as `jiff` instants (feature `jiff`).
 //!
+//! - `guide`: what threatens a program and what defends it; each claim and the command that shows it.
+//!
 //! Everything else is the protocol core, `kinde-users-core`, re-exported, and so is `http`, whose messages transports carry.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -45,6 +47,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 mod readme {}
 
 mod clock;
+#[cfg(doc)]
+pub mod guide;
 #[cfg(feature = "jiff")]
 mod timestamp;
 

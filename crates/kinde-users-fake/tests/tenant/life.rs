@@ -1,4 +1,4 @@
-use kinde_users_fake::FakeKinde;
+use kinde_users_fake::{Choice, FakeKinde, Refusal};
 use serde_json::{Value, json};
 
 use crate::{ask, get};
@@ -77,4 +77,18 @@ fn a_clone_is_the_same_tenant_on_any_thread() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 200);
+}
+
+#[test]
+fn users_can_be_forgotten_as_if_they_had_never_been() {
+    let fake = FakeKinde::builder().choose(Choice::DeletedUser(Refusal::new(410, "GONE"))).build();
+    let ids = fake.seed_users(3);
+    let page = get(&fake, "/api/v1/users?page_size=2").1;
+    fake.forget_users();
+    assert_eq!(get(&fake, &format!("/api/v1/user?id={}", ids[0])).0, 400);
+    // An address is free again, and the mark of the page is before those who come.
+    fake.seed_users(1);
+    let next = page["next_token"].as_str().unwrap().replace('=', "%3D");
+    let rest = get(&fake, &format!("/api/v1/users?next_token={next}")).1;
+    assert_eq!(rest["users"][0]["email"], "user0@example.com");
 }

@@ -1,0 +1,7 @@
+//! Pages to read.
+
+#[doc = include_str!("../docs/how-we-know.md")]
+pub mod how_we_know {}
+
+#[doc = include_str!("../docs/security.md")]
+pub mod security {}
