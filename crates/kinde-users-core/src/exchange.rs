@@ -17,6 +17,9 @@ use crate::tenant::{Tenant, TokenStep};
 use crate::time::Instant;
 use crate::token::read_token;
 
+#[cfg(test)]
+mod explore;
+
 /// What happened, as the driver tells the exchange.
 pub enum Input {
     /// Begin.

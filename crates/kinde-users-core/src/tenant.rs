@@ -13,6 +13,9 @@ use crate::retry::{Budget, Jitter};
 use crate::time::Instant;
 use crate::token::{AccessToken, Issued, token_request};
 
+#[cfg(test)]
+mod normal;
+
 /// What all calls to one tenant share: its domain and credentials, the token that was got with them, the gate that a 429
 /// closes, the budget of retries.
 ///
@@ -460,5 +463,6 @@ mod tests {
         tenant.supply_token(token("the-token"), None, at(0));
         let shown = std::format!("{tenant:?}");
         assert!(!shown.contains("the-"), "{shown}");
+        assert!(shown.starts_with("Tenant { domain: ") && shown.contains("has_token: true"), "{shown}");
     }
 }
