@@ -209,12 +209,12 @@ fn texts(list: &Json) -> impl Iterator<Item = &str> {
 /// Writes out `{"$repeat": ["a", 3]}` as `"aaa"`.
 fn expanded(arguments: &Json) -> Json {
     match arguments {
-        Json::Object(object) => match object.get("$repeat") {
-            Some(repeat) => {
-                let times = usize::try_from(repeat[1].as_u64().unwrap()).unwrap();
-                Json::String(repeat[0].as_str().unwrap().repeat(times))
+        // A property may have that name too, but no list for a value.
+        Json::Object(object) => match object.get("$repeat").and_then(Json::as_array).map(Vec::as_slice) {
+            Some([Json::String(text), times]) => {
+                Json::String(text.repeat(usize::try_from(times.as_u64().unwrap()).unwrap()))
             }
-            None => object.iter().map(|(key, value)| (key.clone(), expanded(value))).collect(),
+            _ => object.iter().map(|(key, value)| (key.clone(), expanded(value))).collect(),
         },
         Json::Array(list) => list.iter().map(expanded).collect(),
         other => other.clone(),
