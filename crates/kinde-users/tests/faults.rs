@@ -216,7 +216,7 @@ fn judge(n: usize, ended: &Ended, requests: &[&Recorded]) {
                 "get_users" => assert_eq!(reply["users"][0]["id"], tag(n), "{reply}"),
                 "get_user_data" | "update_user" => assert_eq!(reply["id"], tag(n), "{reply}"),
                 "create_user" => {
-                    assert!(reply["id"].as_str().is_some_and(|id| id.starts_with("kp_")), "{reply}")
+                    assert!(reply["id"].as_str().is_some_and(|id| id.starts_with("kp_")), "{reply}");
                 }
                 _ => {}
             }
@@ -282,8 +282,8 @@ fn every_call_ends_in_a_right_result_or_a_true_error() {
     for first in (0..calls).step_by(BATCH) {
         let last = (first + BATCH).min(calls);
         let user = |n| json!({ "id": tag(n), "sessions": [{}], "mfa": [{ "id": "mfa_1", "type": "sms" }] });
-        let lines: String = (first..last).map(|n| format!("{}\n", user(n))).collect();
-        fake.import(&lines).unwrap();
+        let lines: Vec<String> = (first..last).map(|n| user(n).to_string()).collect();
+        fake.import(&lines.join("\n")).unwrap();
         let next = AtomicUsize::new(first);
         let results: HashMap<usize, Ended> = thread::scope(|scope| {
             let work = || {
