@@ -103,9 +103,7 @@ impl Failure {
     pub(crate) fn respond(&self) -> Response<Vec<u8>> {
         let status = self.status();
         if self.0.iter().all(|problem| problem.code.is_empty()) {
-            let mut response = Response::default();
-            *response.status_mut() = status;
-            return response;
+            return empty(status);
         }
         let mut errors: Value = self.0.iter().map(Problem::json).collect();
         if status == StatusCode::NOT_FOUND {
@@ -124,6 +122,12 @@ impl From<Problem> for Failure {
 /// The content type has the parameter that the live service sends, and that naive comparisons trip over.
 pub(crate) fn respond(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
     reply(status, "application/json; charset=utf-8", body)
+}
+
+pub(crate) fn empty(status: StatusCode) -> Response<Vec<u8>> {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
 }
 
 pub(crate) fn reply(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {

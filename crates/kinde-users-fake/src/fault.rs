@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Response, StatusCode, header};
 
-use crate::choice::Refusal;
-use crate::failure::{Failure, Problem, reply};
+use crate::failure::{empty, reply};
 
 /// Why a request got no reply. Only a [`Fault`] makes these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,14 +110,12 @@ impl Fault {
 
     /// An empty body with this status; 500 for a number that is no status.
     pub fn status(status: u16) -> Self {
-        let mut response = Response::new(Vec::new());
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::reply(response)
+        Self::reply(empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
     }
 
     /// 429 with `RateLimit-Reset`: seconds to wait, as Kinde counts them. The body is empty.
     pub fn rate_limited(reset_seconds: u64) -> Self {
-        Self::limited(Failure::from(Problem::chosen(&Refusal::empty(429), "")).respond(), reset_seconds)
+        Self::limited(empty(StatusCode::TOO_MANY_REQUESTS), reset_seconds)
     }
 
     /// What the limits answer, whatever a test chose that they answer.

@@ -286,7 +286,8 @@ pub(crate) fn create_user_identity(tenant: &mut Tenant, args: &Args<'_>) -> Hand
     let connection_id = if is_connected {
         Some(body.required("connection_id"))
     } else {
-        body.text("connection_id").option().and(None)
+        body.text("connection_id");
+        None
     };
     if kind == "phone" {
         body.required("phone_country_id");

@@ -147,7 +147,15 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     announce(&fake, ca.as_ref().map(CaFile::path).transpose()?)?;
     runtime.block_on(signals.any());
     server.shutdown();
-    arguments.export.as_deref().map_or(Ok(()), |file| about(file, fs::write(file, fake.export())))
+    arguments.export.as_deref().map_or(Ok(()), |file| about(file, replace(file, &fake.export())))
+}
+
+/// Writes beside the file first: what was in it, perhaps the users that were imported, is lost only to what replaces it.
+fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let mut beside = file.to_path_buf().into_os_string();
+    beside.push(".new");
+    fs::write(&beside, text)?;
+    fs::rename(&beside, file)
 }
 
 /// Names the file in an error.
