@@ -90,7 +90,6 @@ const fn is_template(template: &[u8]) -> bool {
             return false;
         }
         at += 1;
-        let start = at;
         let place = at < template.len() && template[at] == b'{';
         if place {
             at += 1;
@@ -115,9 +114,6 @@ const fn is_template(template: &[u8]) -> bool {
                 return false;
             }
             at += 1;
-        }
-        if at == start || (at < template.len() && template[at] != b'/') {
-            return false;
         }
     }
     true
