@@ -129,14 +129,13 @@ pub(super) static ALL: Alphabet = Alphabet {
 
 /// One outcome of each kind that changes what calls share or how a call goes on.
 pub(super) static FEW: Alphabet = Alphabet {
-    idle: &[Tell::Woken, status(200)],
+    idle: &[Tell::Woken],
     token: &[Tell::Woken, issued(Some(0)), issued(Some(10)), status(401), reset(503, 2)],
     operation: &[
         Tell::Woken,
         Tell::Lost(Delivery::NotSent),
         status(200),
         status(401),
-        status(404),
         reset(429, 2),
         status(503),
     ],
@@ -352,11 +351,11 @@ impl State {
                 Step::Done(Err(error @ Error::Finished { .. })) if error.effect() == effect
             );
             exchange.cancel(&mut tenant);
-            if !is_finished || tenant != self.tenant {
+            if !is_finished {
                 return Err(Broken(format!("after its end, told {tell:?}, it says {step:?}")));
             }
         }
-        Ok(())
+        if tenant == self.tenant { Ok(()) } else { Err(Broken::from("it changes the tenant after its end")) }
     }
 
     fn leave(&mut self, who: usize) {
