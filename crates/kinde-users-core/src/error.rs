@@ -635,3 +635,111 @@ impl fmt::Debug for AuthProblem {
 }
 
 impl core::error::Error for AuthError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::MetaRef;
+    use crate::operations::GetUsers;
+    use alloc::string::ToString;
+    use http::Response;
+
+    fn api_error(status: u16, body: &str) -> ApiError {
+        let response = Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap();
+        ApiError::new(Reply::new::<GetUsers>(response), Effect::No)
+    }
+
+    #[test]
+    fn a_build_error_says_of_which_argument_what_is_wrong() {
+        for (problem, says) in [
+            (Problem::Empty, "must not be empty"),
+            (Problem::DotSegment, "must not be `.` or `..`"),
+            (Problem::Comma, "must not hold a comma"),
+            (Problem::OutOfRange { least: 1, most: 500 }, "must be 1 to 500"),
+            (Problem::NotATimestamp, "must be a date-time as in RFC 3339"),
+            (Problem::TooLong { longest: 9 }, "must not be longer than 9 bytes"),
+            (Problem::NotJson, "must have a JSON form"),
+            (Problem::NotAHeader, "must hold visible ASCII characters only"),
+            (Problem::NotAUri, "must form a URI"),
+            (Problem::OtherTenant, "is another one than the request was written for"),
+            (Problem::Misplaced, "is not where the path template has it"),
+        ] {
+            let error = BuildError::new("get_users", "page_size", problem);
+            assert_eq!(error.to_string(), format!("get_users: page_size {says}"));
+            assert_eq!(Error::from(error).to_string(), error.to_string());
+        }
+    }
+
+    #[test]
+    fn an_api_error_has_the_codes_of_its_body_and_no_others() {
+        let error = api_error(400, r#"{"errors":[{"code":"A"},{"message":"m"},{"code":"B","message":"m"}]}"#);
+        assert!(error.has_code("A") && error.has_code("B"));
+        assert!(!error.has_code("C") && !error.has_code("m"));
+        assert!(!api_error(400, "").has_code(""));
+    }
+
+    #[test]
+    fn an_error_item_shows_what_it_has_and_masks_what_may_be_personal() {
+        for (body, says) in [
+            (r#"{"code":"A","message":"is sally@example.com"}"#, "A: is […]"),
+            (r#"{"code":"A"}"#, "A"),
+            (r#"{"message":"m"}"#, "m"),
+            ("{}", "no code or message"),
+        ] {
+            let error = api_error(400, &format!(r#"{{"errors":[{body}]}}"#));
+            assert_eq!(error.errors()[0].to_string(), says);
+            assert_eq!(error.to_string(), format!("get_users: HTTP 400: {says}"));
+            assert_eq!(
+                format!("{error:?}"),
+                format!(
+                    "ApiError {{ reply: Reply(get_users: HTTP 400, 0 headers, {} bytes), errors: [{says}], effect: No }}",
+                    error.reply().body().len()
+                )
+            );
+            assert_eq!(format!("{:?}", error.body()), format!("Kinde([{says}])"));
+        }
+    }
+
+    #[test]
+    fn other_bodies_are_shown_by_their_length() {
+        assert_eq!(format!("{:?}", api_error(500, r#"{"a":1}"#).body()), "Json(7 bytes)");
+        assert_eq!(format!("{:?}", api_error(500, "<html>").body()), "Other(6 bytes)");
+    }
+
+    #[test]
+    fn an_auth_error_quotes_nothing_that_the_endpoint_made_up() {
+        let refused = |error: &str| AuthProblem::Refused {
+            status: 401,
+            error: Some(error.into()),
+            description: Some("the secret was s3cret".into()),
+        };
+        for (problem, says, shows) in [
+            (
+                refused("invalid_client"),
+                "HTTP 401: invalid_client",
+                r#"Refused { status: 401, error: "invalid_client", .. }"#,
+            ),
+            (refused("s3cret"), "HTTP 401: refused", r#"Refused { status: 401, error: "refused", .. }"#),
+            (AuthProblem::Malformed, "the token endpoint's reply holds none", "Malformed"),
+            (
+                AuthProblem::Unavailable { status: 503 },
+                "the token endpoint answered HTTP 503",
+                "Unavailable { status: 503 }",
+            ),
+            (
+                AuthProblem::Unreachable(Delivery::NotSent),
+                "no reply from the token endpoint",
+                "Unreachable(NotSent)",
+            ),
+            (AuthProblem::Ended, "the supplied one has ended", "Ended"),
+        ] {
+            assert_eq!(format!("{problem:?}"), shows);
+            let error = AuthError { operation: GetUsers::META_REF, problem, effect: Effect::Possible };
+            assert_eq!(error.to_string(), format!("get_users: no access token: {says}"));
+            assert_eq!(
+                format!("{error:?}"),
+                format!("AuthError(get_users: no access token: {says}; effect Possible)")
+            );
+        }
+    }
+}

@@ -207,3 +207,51 @@ impl<O: Paginated> Walk<O> {
         page
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::{GetUsers, UsersPage};
+    use core::time::Duration;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    fn received(walk: &mut Walk<GetUsers>, body: &str) {
+        let reply = Reply::new::<GetUsers>(http::Response::new(body.as_bytes().to_vec()));
+        let page: Result<UsersPage, CallError<Error>> = walk.called(Ok(reply));
+        page.unwrap();
+    }
+
+    #[test]
+    fn a_deadline_is_for_all_pages_and_begins_with_the_first() {
+        let mut walk = Walk::new(GetUsers::new());
+        let options =
+            CallOptions::new().deadline(Duration::from_secs(10)).attempt_limit(Duration::from_secs(7));
+        let (_, first) = walk.next_call(options, at(5)).unwrap().unwrap();
+        assert_eq!(first, options);
+        received(&mut walk, r#"{"users":[],"next_token":"more"}"#);
+        let (operation, second) = walk.next_call(options, at(9)).unwrap().unwrap();
+        assert_eq!(operation, GetUsers::new().next_token("more"));
+        assert_eq!(second, options.deadline(Duration::from_secs(6)));
+        received(&mut walk, r#"{"users":[],"next_token":null}"#);
+        assert!(walk.next_call(options, at(9)).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_page_whose_deadline_is_not_set_has_its_own() {
+        let mut walk = Walk::new(GetUsers::new());
+        for now in [5, 500] {
+            let (_, options) = walk.next_call(CallOptions::new(), at(now)).unwrap().unwrap();
+            assert_eq!(options, CallOptions::new());
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_cursor() {
+        let mut pages = Pages::new(GetUsers::new()).resume_from("secret");
+        pages.next_operation().unwrap();
+        assert_eq!(format!("{pages:?}"), "Pages(get_users, 1 cursors seen)");
+    }
+}

@@ -360,6 +360,20 @@ mod tests {
     }
 
     #[test]
+    fn replies_that_differ_in_status_or_body_have_other_hashes() {
+        let hash = |reply: &Reply| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            reply.hash(&mut hasher);
+            hasher.finish()
+        };
+        let (one, other) = (reply::<GetUsers>("{}"), reply::<GetUsers>("[]"));
+        assert_ne!(hash(&one), hash(&other));
+        let accepted = Response::builder().status(202).body(b"{}".to_vec()).unwrap();
+        assert_ne!(hash(&one), hash(&Reply::new::<GetUsers>(accepted)));
+        assert_eq!(hash(&one), hash(&one.clone()));
+    }
+
+    #[test]
     fn debug_tells_lengths_only() {
         let reply = reply::<GetUsers>("{\"email\":\"sally@example.com\"}");
         assert_eq!(format!("{reply:?}"), "Reply(get_users: HTTP 200, 0 headers, 29 bytes)");

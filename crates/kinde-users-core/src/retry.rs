@@ -223,6 +223,37 @@ mod tests {
     }
 
     #[test]
+    fn back_off_doubles_to_its_longest_and_is_counted_in_milliseconds_that_fit_32_bits() {
+        let days = |days: u64| Duration::from_secs(days * 86_400);
+        let most = Duration::from_millis(u32::MAX.into());
+        let policy = RetryPolicy::new().backoff(days(50)).longest_backoff(days(60));
+        assert_eq!((policy.backoff_after(1), policy.backoff_after(9)), (most, most));
+        let policy = policy.backoff(days(1));
+        assert_eq!(policy.backoff_after(0), days(1));
+        assert_eq!(policy.backoff_after(1), days(1));
+        assert_eq!(policy.backoff_after(2), days(2));
+        assert_eq!(policy.backoff_after(u32::MAX), most);
+        let policy = policy.longest_backoff(days(3));
+        assert_eq!(policy.backoff_after(3), days(3));
+    }
+
+    #[test]
+    fn jitter_is_splitmix64() {
+        // The first numbers of the reference implementation for these seeds.
+        for (seed, numbers) in [
+            (0, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]),
+            (1_234_567, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]),
+        ] {
+            let mut jitter = Jitter(seed);
+            for number in numbers {
+                assert_eq!(jitter.up_to(Duration::from_nanos(u64::MAX)), Duration::from_nanos(number));
+            }
+        }
+        assert_eq!(Jitter(0).up_to(Duration::ZERO), Duration::ZERO);
+        assert!(Jitter(0).up_to(Duration::MAX) > Duration::from_nanos(u64::MAX / 2));
+    }
+
+    #[test]
     fn the_reset_is_in_seconds_from_now() {
         assert_eq!(delay(&[("ratelimit-reset", "17")]), Some(17));
         assert_eq!(delay(&[("ratelimit-reset", " 0 ")]), Some(0));

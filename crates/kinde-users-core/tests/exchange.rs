@@ -19,6 +19,7 @@ struct World {
 /// A call in that world.
 struct Call {
     exchange: Exchange,
+    told: u32,
 }
 
 fn seconds(seconds: u64) -> Duration {
@@ -45,7 +46,7 @@ impl World {
     }
 
     fn call<O: Operation>(&self, operation: &O, options: CallOptions) -> Call {
-        Call { exchange: Exchange::new(operation, &self.tenant, options).unwrap() }
+        Call { exchange: Exchange::new(operation, &self.tenant, options).unwrap(), told: 0 }
     }
 
     fn pass(&mut self, duration: Duration) {
@@ -53,6 +54,8 @@ impl World {
     }
 
     fn tell(&mut self, call: &mut Call, input: Input) -> Step {
+        call.told += 1;
+        assert!(call.told < 100, "it never ends");
         call.exchange.advance(&mut self.tenant, self.now, input)
     }
 
@@ -333,10 +336,20 @@ fn a_403_is_an_error_that_names_the_scope_unless_the_policy_says_otherwise() {
 
 #[test]
 fn the_back_off_doubles_and_is_spread_from_nothing_to_its_end() {
+    check_back_off(World::with_token);
+}
+
+#[test]
+fn so_is_that_of_the_token_endpoint() {
+    check_back_off(World::new);
+}
+
+/// Checks how long a call waits whose requests are not sent.
+fn check_back_off(world: fn() -> World) {
     let mut longest = [Duration::ZERO; 4];
     let mut shortest = [Duration::MAX; 4];
     for seed in 0..200 {
-        let mut world = World::with_token();
+        let mut world = world();
         world.tenant = world.tenant.with_seed(seed);
         let mut call = world.call(&GetUsers::new(), CallOptions::new());
         world.start(&mut call);
@@ -908,4 +921,28 @@ fn sizes_are_what_they_are_meant_to_be() {
     assert!(size_of::<Error>() <= 24, "{}", size_of::<Error>());
     assert!(size_of::<Wait>() <= 32, "{}", size_of::<Wait>());
     assert!(size_of::<Step>() <= size_of::<Request<Vec<u8>>>(), "{}", size_of::<Step>());
+}
+
+#[test]
+fn debug_tells_what_happens_and_nothing_of_the_contents() {
+    let mut world = World::new();
+    let mut call = world.call(&CreateUser::new().given_name("Sally"), CallOptions::new());
+    assert_eq!(format!("{:?}", call.exchange), "Exchange(create_user: Ready, 0 attempts, effect No)");
+    let step = world.start(&mut call);
+    let body = sends(&step).body().len();
+    assert_eq!(format!("{step:?}"), format!("Send(POST, {body} bytes)"));
+    world.issue(&mut call, "secret", "3600");
+    let shown = format!("{:?}", call.exchange);
+    assert_eq!(shown, "Exchange(create_user: AwaitingReply, 1 attempts, effect No)");
+    let step = world.tell(&mut call, Input::Failed(Delivery::NotSent));
+    assert_eq!(format!("{step:?}"), format!("{:?}", waits(&step)));
+    call.exchange.cancel(&mut world.tenant);
+    let step = world.tell(&mut call, Input::Woken);
+    let shown = format!("{step:?}");
+    assert!(shown.starts_with("Done(Err(Finished {"), "{shown}");
+
+    let response = Response::builder().status(201).body(b"Sally".to_vec()).unwrap();
+    assert_eq!(format!("{:?}", Input::Response(response)), "Response(HTTP 201, 5 bytes)");
+    assert_eq!(format!("{:?}", Input::Failed(Delivery::Unknown)), "Failed(Unknown)");
+    assert_eq!(format!("{:?} {:?}", Input::Start, Input::Woken), "Start Woken");
 }
