@@ -1,0 +1,305 @@
+//! Many calls of all operations over real sockets, by threads and by tasks, against a tenant that is busy and where one
+//! request in twenty goes wrong in one of many ways.
+//!
+//! Every call ends with a right result or with an error that is true: true to what the tenant recorded and holds, and to
+//! what the client saw of each attempt. Nothing hangs, nothing is created twice, tokens are few, and in the end no socket is
+//! left open and memory has not grown.
+//!
+//! `.ci/faults` makes more calls; `KINDE_FAULTS_CALLS` and `KINDE_FAULTS_SEED` set how many and which. The same seed plans
+//! the same calls and throws the same faults; which call meets which fault is up to the threads.
+
+mod call;
+mod clock;
+mod dice;
+mod judge;
+mod machine;
+mod wire;
+
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::env;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Instant;
+
+use kinde_users::{
+    AsyncClient, CallOptions, Client, HyperTransport, OPERATIONS, SystemClock, Tenant, TokioClock,
+    UreqTransport,
+};
+use kinde_users_fake::server::{Options, Server};
+use kinde_users_fake::{FakeKinde, Fault};
+use tokio::runtime::{self, Runtime};
+
+use call::{Caller, Ended, Outcome, Plan, make, user};
+use clock::{Fast, SPEED};
+use dice::Dice;
+use judge::Judge;
+use wire::{Tokens, Wire};
+
+/// How many calls are made before all that came of them is looked at.
+const BATCH: usize = 1000;
+const THREADS: usize = 8;
+const TASKS: usize = 32;
+
+/// In the time of the run, as all that a client or the tenant is told.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(1000);
+/// A client renews its token a minute before its end.
+const TOKEN_RENEWED: Duration = Duration::from_secs(1000 - 60);
+/// Longer than a busy machine lets an answer lie.
+const ATTEMPT: Duration = Duration::from_secs(100);
+/// How long the server says nothing, now and then.
+const SILENCE: Duration = Duration::from_secs(3600);
+
+/// How long all may take that a batch does, in the machine's time, before it counts as hanging.
+const BATCH_LIMIT: Duration = Duration::from_secs(60);
+/// How long the last sockets may take to be closed, in the machine's time.
+const CLOSING: Duration = Duration::from_secs(10);
+/// By how much memory may grow after the first tenth of the calls, in KiB.
+const GROWTH: u64 = 32 * 1024;
+/// How many files may be open beyond those at the start: two a connection, its socket and the server's. hyper connects while
+/// it waits for a connection to come free, and then keeps both.
+const MOST_FILES: usize = 2 * (THREADS + 2 * TASKS) + 20;
+/// How many violations are shown.
+const SHOWN: usize = 20;
+
+fn setting(name: &str, default: u64) -> u64 {
+    let Ok(text) = env::var(name) else { return default };
+    text.parse().unwrap_or_else(|_| panic!("{name} is to be a number, and is {text:?}"))
+}
+
+type Blocking = Client<Wire<UreqTransport>, Fast<SystemClock>>;
+type Async = AsyncClient<Wire<HyperTransport>, Fast<TokioClock>>;
+
+/// Both clients, each with a tenant of its own, as in two programs.
+struct Clients {
+    blocking: Blocking,
+    asynchronous: Async,
+    ureq: Wire<UreqTransport>,
+    hyper: Wire<HyperTransport>,
+}
+
+impl Clients {
+    fn new(fake: &FakeKinde, seed: u64) -> Self {
+        let tenant = |seed| Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
+        let ureq = Wire::new(UreqTransport::new(), Dice::new(seed ^ 1));
+        let hyper = Wire::new(HyperTransport::new(), Dice::new(seed ^ 2));
+        Self {
+            blocking: Client::new(tenant(seed ^ 3), ureq.clone(), Fast::default()),
+            asynchronous: AsyncClient::new(tenant(seed ^ 4), hyper.clone(), Fast::default()),
+            ureq,
+            hyper,
+        }
+    }
+}
+
+/// Plans the calls of a batch and adds the users that they are about.
+fn plan(
+    fake: &FakeKinde,
+    dice: &mut Dice,
+    batch: usize,
+    count: usize,
+    created: &mut Vec<String>,
+) -> Vec<Plan> {
+    let plan = |slot: usize| {
+        let operation = dice.pick(OPERATIONS).name;
+        // Two batches later the id is free again: the calls were judged, and the user is replaced.
+        let own = format!("kp_{:032x}", batch % 2 * BATCH + slot);
+        let mut factor = String::new();
+        let id = match operation {
+            "create_user" => own,
+            "delete_user" if !created.is_empty() => created.pop().unwrap(),
+            _ => {
+                fake.add_user(user(&own));
+                factor.clone_from(&fake.user(&own).unwrap().factors[0].id);
+                own
+            }
+        };
+        let options = CallOptions::new().attempt_limit(ATTEMPT);
+        let deadline = Duration::from_secs(if dice.one_in(20) { 5 } else { 400 });
+        let dropped_after = dice.one_in(50).then(|| Duration::from_micros(dice.below(5000)));
+        Plan { operation, id, factor, options: options.deadline(deadline), dropped_after }
+    };
+    (0..count).map(plan).collect()
+}
+
+/// The plans of a batch, handed out to those who make the calls.
+#[derive(Clone)]
+struct Queue {
+    plans: Arc<[Plan]>,
+    next: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    fn new(plans: Vec<Plan>) -> Self {
+        Self { plans: plans.into(), next: Arc::default() }
+    }
+
+    fn next(&self) -> Option<Plan> {
+        self.plans.get(self.next.fetch_add(1, Ordering::Relaxed)).cloned()
+    }
+}
+
+/// Makes the calls that the queue gives out.
+async fn work(caller: impl Caller, queue: Queue, done: mpsc::Sender<Outcome>) {
+    while let Some(plan) = queue.next() {
+        let began = Instant::now();
+        let call = async { make(&caller, &plan).await.map_or_else(Ended::Failed, Ended::Ok) };
+        let result = match plan.dropped_after {
+            Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or(Ended::Dropped),
+            None => call.await,
+        };
+        done.send(Outcome { plan, result, took: began.elapsed() }).unwrap();
+    }
+}
+
+/// Runs to the end what never waits for anybody: a blocking client's futures are ready at once.
+fn finish(future: impl Future<Output = ()>) {
+    assert_eq!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
+}
+
+/// Makes the calls of a batch, half of them by threads and half by tasks.
+fn run(runtime: &Runtime, clients: &Clients, mut for_threads: Vec<Plan>) -> Vec<Outcome> {
+    let count = for_threads.len();
+    let for_tasks = Queue::new(for_threads.split_off(count / 2));
+    // A thread cannot be dropped.
+    for plan in &mut for_threads {
+        plan.dropped_after = None;
+    }
+    let for_threads = Queue::new(for_threads);
+    let (done, outcomes) = mpsc::channel();
+    for _ in 0..THREADS {
+        let (client, queue, done) = (clients.blocking.clone(), for_threads.clone(), done.clone());
+        thread::spawn(|| finish(work(client, queue, done)));
+    }
+    for _ in 0..TASKS {
+        runtime.spawn(work(clients.asynchronous.clone(), for_tasks.clone(), done.clone()));
+    }
+    drop(done);
+    let until = Instant::now() + BATCH_LIMIT;
+    let next = |ended| {
+        let left = until.saturating_duration_since(Instant::now());
+        let outcome = outcomes.recv_timeout(left);
+        outcome.unwrap_or_else(|error| panic!("{ended} of {count} calls ended, and then: {error}"))
+    };
+    (0..count).map(next).collect()
+}
+
+/// What the run took of the machine.
+#[derive(Default)]
+struct Taken {
+    time: Duration,
+    files_before: Option<usize>,
+    files_at_most: Option<usize>,
+    files_after: Option<usize>,
+    memory_before: Option<u64>,
+    memory_after: Option<u64>,
+}
+
+#[test]
+fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
+    let calls = usize::try_from(setting("KINDE_FAULTS_CALLS", 2000)).unwrap();
+    let seed = setting("KINDE_FAULTS_SEED", 1);
+    println!("{calls} calls, seed {seed}");
+    let mut dice = Dice::new(seed);
+    let fake = FakeKinde::builder()
+        .seed(seed)
+        .chaos(0.05)
+        .rate_limit(40)
+        .in_flight_limit(THREADS + TASKS - 4)
+        .token_lifetime(TOKEN_LIFETIME)
+        .build();
+    let server = Server::start(&fake, &Options::new().speed(SPEED)).unwrap();
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let files_before = machine::open_files();
+    let mut taken = Taken { files_before, ..Taken::default() };
+    let clients = Clients::new(&fake, seed);
+    let mut judge = Judge::default();
+    let mut revoked = 0;
+    let began = Instant::now();
+
+    let batches = calls.div_ceil(BATCH);
+    for batch in 0..batches {
+        let count = BATCH.min(calls - batch * BATCH);
+        let plans = plan(&fake, &mut dice, batch, count, &mut judge.created);
+        for late in [Fault::head_after, Fault::body_after] {
+            fake.next(dice.pick(OPERATIONS).name, late(Fault::real_reply(), SILENCE));
+        }
+        if batch % 4 == 1 {
+            fake.revoke_tokens();
+            revoked += 1;
+        }
+        let ended = run(&runtime, &clients, plans);
+        let sent = clients.ureq.take_attempts().into_iter().chain(clients.hyper.take_attempts());
+        let requests = fake.requests();
+        fake.forget_requests();
+        judge.take_in(&fake, ended, sent, requests);
+        taken.files_at_most = taken.files_at_most.max(machine::open_files());
+        if batch == batches / 10 {
+            taken.memory_before = machine::memory();
+        }
+    }
+    taken.memory_after = machine::memory();
+    taken.time = began.elapsed();
+    judge.end(&fake, fake.requests());
+    let tokens = [("ureq", clients.ureq.tokens()), ("hyper", clients.hyper.tokens())];
+
+    drop(clients);
+    let until = Instant::now() + CLOSING;
+    while machine::open_files() > files_before && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
+    taken.files_after = machine::open_files();
+    drop(server);
+
+    println!("tokens: {tokens:?}, {} requests; revoked {revoked} times", judge.token_requests);
+    tell(&judge, &taken);
+    let renewed = (taken.time * SPEED).as_secs() / TOKEN_RENEWED.as_secs();
+    judge_tokens(&mut judge, tokens, revoked + renewed);
+    judge_run(&mut judge, calls, &taken);
+    let violations = judge.violations();
+    for violation in violations.iter().take(SHOWN) {
+        println!("{violation}");
+    }
+    assert!(violations.is_empty(), "seed {seed}: {} times something did not hold", violations.len());
+}
+
+fn tell(judge: &Judge, taken: &Taken) {
+    let Taken { time, files_before, files_at_most, files_after, memory_before, memory_after } = taken;
+    println!("{} calls in {time:.1?}, of which {} ok", judge.calls, judge.ok);
+    println!("how they ended: {:#?}", judge.ends);
+    println!("attempts as the clients saw them: {:#?}", judge.seen);
+    println!("{} requests as the tenant answered them: {:#?}", judge.requests, judge.answers);
+    println!("latest call: {:?} after its deadline", judge.latest);
+    println!("open files: {files_before:?} before, {files_at_most:?} at most, {files_after:?} after");
+    println!("memory: {memory_before:?} KiB after a tenth of the calls, {memory_after:?} KiB at the end");
+}
+
+/// Each client gets a token at the start, and another one where that was revoked or ends.
+fn judge_tokens(judge: &mut Judge, tokens: [(&str, Tokens); 2], replaced: u64) {
+    for (client, Tokens { got, failed, at_once, .. }) in tokens {
+        judge.rule(got <= 1 + replaced, || format!("{client}: {got} tokens, replaced {replaced} times"));
+        // One in twenty goes wrong, and some more where the tenant is busy.
+        judge.rule(failed <= 10 + got, || format!("{client}: {failed} failed token requests"));
+        judge.rule(at_once == 0, || format!("{client}: {at_once} token requests at once"));
+    }
+    let sent = tokens.iter().map(|(_, tokens)| tokens.got + tokens.failed).sum();
+    let served = judge.token_requests;
+    judge.rule(served <= sent, || format!("{served} token requests were served of {sent}"));
+}
+
+fn judge_run(judge: &mut Judge, calls: usize, taken: &Taken) {
+    let (judged, ok) = (judge.calls, judge.ok);
+    judge.rule(usize::try_from(judged) == Ok(calls), || format!("{judged} calls were judged"));
+    judge.rule(ok * 2 >= judged, || format!("only {ok} calls were ok"));
+    let attempts: u64 = judge.seen.values().sum();
+    let fine: u64 = ["200", "201"].iter().filter_map(|status| judge.seen.get(*status)).sum();
+    judge.rule((attempts - fine) * 100 >= attempts, || "hardly anything went wrong".to_owned());
+    let Taken { files_before, files_at_most, files_after, memory_before, memory_after, .. } = *taken;
+    let files = files_before.map(|before| before + MOST_FILES);
+    judge.rule(files_at_most <= files, || format!("{files_at_most:?} files were open at once"));
+    judge.rule(files_after == files_before, || format!("{files_after:?} files are left open"));
+    let memory = memory_before.map(|before| before + GROWTH);
+    judge.rule(memory_after <= memory, || format!("memory grew to {memory_after:?} KiB"));
+}

@@ -1,0 +1,193 @@
+//! The real transports with time limits as fast as the clocks, now and then a way that leads nowhere, and a log of what
+//! the client saw.
+
+use core::fmt;
+use core::mem;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use kinde_users::{AsyncTransport, Delivery, Effect, TimeLimit, Transport};
+
+use crate::clock::SPEED;
+use crate::dice::Dice;
+
+/// One request in so many finds nobody who listens.
+const LOST_WAYS: u64 = 100;
+
+/// For how long no other token request may be sent while one is under way: as long as the client's lease lasts.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// What the client saw of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Status(u16),
+    NotSent,
+    Unknown,
+    /// The call was dropped before anything came.
+    Nothing,
+}
+
+impl Seen {
+    /// What it tells about the operation, as the client's documentation has it.
+    pub(crate) fn effect(self) -> Effect {
+        match self {
+            Self::Status(200..=299) => Effect::Happened,
+            Self::Status(400..=499) | Self::NotSent => Effect::No,
+            Self::Status(_) | Self::Unknown | Self::Nothing => Effect::Possible,
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(f),
+            Self::NotSent => f.write_str("not sent"),
+            Self::Unknown => f.write_str("no reply"),
+            Self::Nothing => f.write_str("dropped"),
+        }
+    }
+}
+
+/// The id that a request is about, by which it is found again: the first one in its URI, and for a create in its body.
+pub(crate) fn tag(uri: &Uri, body: &[u8]) -> Option<String> {
+    let id = |text: &str| text.get(text.find("kp_")?..)?.get(..35).map(str::to_owned);
+    id(uri.path_and_query().map_or("", PathAndQuery::as_str)).or_else(|| id(core::str::from_utf8(body).ok()?))
+}
+
+#[derive(Default)]
+struct Log {
+    attempts: HashMap<String, Vec<Seen>>,
+    tokens: Tokens,
+}
+
+/// What a client asked of the token endpoint.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tokens {
+    /// Requests that brought a token.
+    pub(crate) got: u64,
+    /// Requests that brought none.
+    pub(crate) failed: u64,
+    /// Requests that were sent while another one was under way.
+    pub(crate) at_once: u64,
+    /// When the one was sent that is under way.
+    since: Option<Instant>,
+}
+
+/// What carries messages, with its log.
+#[derive(Clone)]
+pub(crate) struct Wire<T> {
+    inner: T,
+    log: Arc<Mutex<Log>>,
+    dice: Arc<Mutex<Dice>>,
+}
+
+/// Notes in the log what becomes of a request, at the latest when it is dropped.
+struct UnderWay<'a> {
+    log: &'a Mutex<Log>,
+    /// `None` for a token request.
+    tag: Option<String>,
+    seen: Seen,
+    has_token: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut log = self.log.lock().unwrap();
+        if let Some(tag) = self.tag.take() {
+            log.attempts.entry(tag).or_default().push(self.seen);
+        } else {
+            let tokens = &mut log.tokens;
+            tokens.since = None;
+            *if self.has_token { &mut tokens.got } else { &mut tokens.failed } += 1;
+        }
+    }
+}
+
+impl UnderWay<'_> {
+    fn ended<E>(mut self, result: &Result<Response<Vec<u8>>, E>, delivery: impl FnOnce(&E) -> Delivery) {
+        self.seen = match result {
+            Ok(response) => Seen::Status(response.status().as_u16()),
+            Err(error) => match delivery(error) {
+                Delivery::NotSent => Seen::NotSent,
+                Delivery::Unknown => Seen::Unknown,
+            },
+        };
+        // A reply that was cut off in the middle has no last brace.
+        self.has_token = result
+            .as_ref()
+            .is_ok_and(|reply| reply.status() == 200 && reply.body().trim_ascii_end().ends_with(b"}"));
+    }
+}
+
+impl<T> Wire<T> {
+    pub(crate) fn new(inner: T, dice: Dice) -> Self {
+        Self { inner, log: Arc::default(), dice: Arc::new(Mutex::new(dice)) }
+    }
+
+    /// The attempts of each call since this was last asked.
+    pub(crate) fn take_attempts(&self) -> HashMap<String, Vec<Seen>> {
+        mem::take(&mut self.log.lock().unwrap().attempts)
+    }
+
+    pub(crate) fn tokens(&self) -> Tokens {
+        self.log.lock().unwrap().tokens
+    }
+
+    fn begin(&self, request: &mut Request<Vec<u8>>) -> UnderWay<'_> {
+        if let Some(TimeLimit(limit)) = request.extensions_mut().get_mut() {
+            *limit /= SPEED;
+        }
+        let is_token = request.uri().path() == "/oauth2/token";
+        let tag = if is_token { None } else { tag(request.uri(), request.body()) };
+        assert!(is_token || tag.is_some(), "no id in {} {}", request.method(), request.uri().path());
+        if is_token {
+            let now = Instant::now();
+            let tokens = &mut self.log.lock().unwrap().tokens;
+            let before = tokens.since.replace(now);
+            tokens.at_once += u64::from(before.is_some_and(|since| now - since < LEASE / SPEED));
+        }
+        if self.dice.lock().unwrap().one_in(LOST_WAYS) {
+            // Nobody listens at port 1.
+            let mut parts = http::uri::Parts::default();
+            parts.scheme = Some(Scheme::HTTP);
+            parts.authority = Some(Authority::from_static("127.0.0.1:1"));
+            parts.path_and_query = request.uri().path_and_query().cloned();
+            *request.uri_mut() = Uri::from_parts(parts).unwrap();
+        }
+        UnderWay { log: &self.log, tag, seen: Seen::Nothing, has_token: false }
+    }
+}
+
+impl<T: Transport> Transport for Wire<T> {
+    type Error = T::Error;
+
+    fn send(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, T::Error> {
+        let under_way = self.begin(&mut request);
+        let result = self.inner.send(request);
+        under_way.ended(&result, |error| self.inner.delivery(error));
+        result
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        self.inner.delivery(error)
+    }
+}
+
+impl<T: AsyncTransport + Sync> AsyncTransport for Wire<T> {
+    type Error = T::Error;
+
+    async fn send(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, T::Error> {
+        let under_way = self.begin(&mut request);
+        let result = self.inner.send(request).await;
+        under_way.ended(&result, |error| self.inner.delivery(error));
+        result
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        self.inner.delivery(error)
+    }
+}
