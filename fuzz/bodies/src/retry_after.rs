@@ -100,7 +100,8 @@ fn date(text: &str) -> Option<i64> {
     };
     let names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = i8::try_from(1 + names.iter().position(|name| *name == month)?).ok()?;
-    let number = |text: &str| text.parse::<i64>().ok();
+    // No part of a date has more than four digits.
+    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number < 10_000);
     let year = match number(year)? {
         short @ 0..70 if year.len() == 2 => 2000 + short,
         short if year.len() == 2 => 1900 + short,
