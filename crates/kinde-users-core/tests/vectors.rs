@@ -7,40 +7,14 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
-use http::{HeaderName, Method, Response};
+use http::Method;
 use kinde_users_core::{
     AccessToken, BuildError, CallOptions, Credentials, Delivery, Domain, Effect, Error, ErrorBody, Exchange,
-    Input, Instant, OPERATIONS, Operation, Problem, Reply, RetryPolicy, Step, Tenant, build_request,
+    Input, Instant, OPERATIONS, Operation, Problem, Reply, RetryPolicy, Step, Tenant,
 };
 use serde::Serialize;
 use serde_json::Value as Json;
-use support::{Visit, with_operation};
-
-fn vectors(file: &str) -> Json {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(file).with_extension("json");
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
-}
-
-fn each<'a>(vectors: &'a Json, part: &str) -> impl Iterator<Item = &'a Json> {
-    let list = vectors[part].as_array().unwrap();
-    assert!(!list.is_empty());
-    list.iter()
-}
-
-fn response(vector: &Json) -> Response<Vec<u8>> {
-    let body = match (&vector["text"], &vector["body"]) {
-        (Json::String(text), _) => text.clone().into_bytes(),
-        (_, Json::Null) => Vec::new(),
-        (_, body) => serde_json::to_vec(body).unwrap(),
-    };
-    let status = u16::try_from(vector["status"].as_u64().unwrap()).unwrap();
-    let mut response = Response::builder().status(status).body(body).unwrap();
-    for (name, value) in vector["headers"].as_object().into_iter().flatten() {
-        let name = HeaderName::try_from(name).unwrap();
-        response.headers_mut().insert(name, value.as_str().unwrap().parse().unwrap());
-    }
-    response
-}
+use support::{Build, Visit, each, minimal, response, vectors, with_operation};
 
 #[test]
 fn every_operation_has_vectors_and_every_file_of_vectors_an_operation() {
@@ -52,17 +26,6 @@ fn every_operation_has_vectors_and_every_file_of_vectors_an_operation() {
         .collect();
     let operations: BTreeSet<String> = OPERATIONS.iter().map(|meta| meta.name.to_owned()).collect();
     assert_eq!(files, operations);
-}
-
-struct Build;
-
-impl Visit for Build {
-    type Out = Result<http::Request<Vec<u8>>, BuildError>;
-
-    fn visit<O: Operation>(self, operation: &O) -> Self::Out {
-        let token = AccessToken::new("token").unwrap();
-        build_request(operation, &Domain::parse("acme").unwrap(), &token)
-    }
 }
 
 #[test]
@@ -195,13 +158,6 @@ fn check_api_error(name: &str, error: &Error, vector: &Json) {
         assert_eq!(found, tier, "{name}");
     }
     assert_eq!(error.to_string().lines().count(), 1, "{name}");
-}
-
-/// Arguments with which each operation can be built.
-fn minimal(operation: &str) -> Json {
-    let vectors = vectors(operation);
-    let minimal = each(&vectors, "requests").find(|vector| vector.get("refused").is_none());
-    minimal.unwrap()["arguments"].clone()
 }
 
 #[test]

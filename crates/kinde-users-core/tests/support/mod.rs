@@ -9,15 +9,19 @@ pub(crate) mod domain;
 
 use std::fmt::Debug;
 
+use http::{HeaderName, Response};
 use kinde_users_core::operations::{
     CreateUser, CreateUserBillingCustomer, CreateUserIdentity, DeleteUser, DeleteUserSessions,
     FirebaseParameters, GetUserData, GetUserIdentities, GetUserPropertyValues, GetUserSessions, GetUsers,
     GetUsersMfa, NewIdentity, Password, RefreshUserClaims, ResetUsersMfa, ResetUsersMfaAll, SaltPosition,
     SetUserPassword, UpdateUser, UpdateUserFeatureFlagOverride, UpdateUserProperties, UpdateUserProperty,
 };
-use kinde_users_core::{Operation, Patch, Personal};
+use kinde_users_core::{AccessToken, BuildError, Domain, Operation, Patch, Personal, build_request};
 use serde::Serialize;
 use serde_json::Value as Json;
+
+/// Vectors of requests beyond `openapi.json`, whose lists of values may grow.
+pub(crate) const BEYOND: &[&str] = &["expand_not_in_the_description"];
 
 /// What to do with an operation of whatever type.
 pub(crate) trait Visit {
@@ -207,7 +211,7 @@ fn texts(list: &Json) -> impl Iterator<Item = &str> {
 }
 
 /// Writes out `{"$repeat": ["a", 3]}` as `"aaa"`.
-fn expanded(arguments: &Json) -> Json {
+pub(crate) fn expanded(arguments: &Json) -> Json {
     match arguments {
         // A property may have that name too, but no list for a value.
         Json::Object(object) => match object.get("$repeat").and_then(Json::as_array).map(Vec::as_slice) {
@@ -218,5 +222,84 @@ fn expanded(arguments: &Json) -> Json {
         },
         Json::Array(list) => list.iter().map(expanded).collect(),
         other => other.clone(),
+    }
+}
+
+/// The vectors of an operation, or of `errors` or `token`.
+pub(crate) fn vectors(file: &str) -> Json {
+    // By their place beside this file, whichever package it is a module of.
+    macro_rules! text_of {
+        ($($name:literal)*) => {
+            match file {
+                $($name => include_str!(concat!("../vectors/", $name, ".json")),)*
+                other => panic!("no vectors for {other}"),
+            }
+        };
+    }
+    serde_json::from_str(text_of! {
+        "create_user"
+        "create_user_billing_customer"
+        "create_user_identity"
+        "delete_user"
+        "delete_user_sessions"
+        "errors"
+        "get_user_data"
+        "get_user_identities"
+        "get_user_property_values"
+        "get_user_sessions"
+        "get_users"
+        "get_users_mfa"
+        "refresh_user_claims"
+        "reset_users_mfa"
+        "reset_users_mfa_all"
+        "set_user_password"
+        "token"
+        "update_user"
+        "update_user_feature_flag_override"
+        "update_user_properties"
+        "update_user_property"
+    })
+    .unwrap()
+}
+
+/// The vectors of a part, `requests` or `replies`, of which there is one at least.
+pub(crate) fn each<'a>(vectors: &'a Json, part: &str) -> impl Iterator<Item = &'a Json> {
+    let list = vectors[part].as_array().unwrap();
+    assert!(!list.is_empty());
+    list.iter()
+}
+
+/// The response that a vector of a reply describes.
+pub(crate) fn response(vector: &Json) -> Response<Vec<u8>> {
+    let body = match (&vector["text"], &vector["body"]) {
+        (Json::String(text), _) => text.clone().into_bytes(),
+        (_, Json::Null) => Vec::new(),
+        (_, body) => serde_json::to_vec(body).unwrap(),
+    };
+    let status = u16::try_from(vector["status"].as_u64().unwrap()).unwrap();
+    let mut response = Response::builder().status(status).body(body).unwrap();
+    for (name, value) in vector["headers"].as_object().into_iter().flatten() {
+        let name = HeaderName::try_from(name).unwrap();
+        response.headers_mut().insert(name, value.as_str().unwrap().parse().unwrap());
+    }
+    response
+}
+
+/// Arguments with which each operation can be built.
+pub(crate) fn minimal(operation: &str) -> Json {
+    let vectors = vectors(operation);
+    let minimal = each(&vectors, "requests").find(|vector| vector.get("refused").is_none());
+    minimal.unwrap()["arguments"].clone()
+}
+
+/// Builds the request, as any loop would send it.
+pub(crate) struct Build;
+
+impl Visit for Build {
+    type Out = Result<http::Request<Vec<u8>>, BuildError>;
+
+    fn visit<O: Operation>(self, operation: &O) -> Self::Out {
+        let token = AccessToken::new("token").unwrap();
+        build_request(operation, &Domain::parse("acme").unwrap(), &token)
     }
 }
