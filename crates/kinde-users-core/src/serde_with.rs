@@ -6,7 +6,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Reads a list that may be `null`, and skips elements that are. With `#[serde(default)]`, it may be absent too.
 pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
@@ -43,6 +43,35 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     }
 
     deserializer.deserialize_option(List(PhantomData))
+}
+
+/// Reads a field that an operation's description does not name, and the type does because another's names it. What does not
+/// fit is a new field of that name: as good as absent.
+pub(crate) fn if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Field<T> {
+        Fits(T),
+        Other(IgnoredAny),
+    }
+
+    Ok(match Field::deserialize(deserializer)? {
+        Field::Fits(value) => value,
+        Field::Other(_) => T::default(),
+    })
+}
+
+/// Reads such a field that is a [`list`].
+pub(crate) fn list_if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(bound = "T: Deserialize<'de>")]
+    struct List<T>(#[serde(deserialize_with = "list")] Vec<T>);
+
+    Ok(if_it_fits::<_, Option<List<T>>>(deserializer)?.map(|List(items)| items).unwrap_or_default())
 }
 
 /// One object, or a list of them: what `errors` and `mfa` are.
@@ -132,6 +161,29 @@ mod tests {
     #[derive(serde::Deserialize, Debug, PartialEq)]
     struct Item {
         a: u8,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Undescribed {
+        #[serde(default, deserialize_with = "if_it_fits")]
+        one: Option<Item>,
+        #[serde(default, deserialize_with = "list_if_it_fits")]
+        list: Vec<Item>,
+    }
+
+    #[test]
+    fn an_undescribed_field_is_read_where_it_fits() {
+        for (text, one, list) in [
+            ("{}", None, vec![]),
+            (r#"{"one":null,"list":null}"#, None, vec![]),
+            (r#"{"one":{"a":1},"list":[{"a":1},null]}"#, Some(Item { a: 1 }), vec![Item { a: 1 }]),
+            (r#"{"one":{"a":[]},"list":[{"a":1},{"a":[]}]}"#, None, vec![]),
+            (r#"{"one":1,"list":{"a":1}}"#, None, vec![]),
+            (r#"{"one":"1","list":true}"#, None, vec![]),
+        ] {
+            let read: Undescribed = serde_json::from_str(text).unwrap();
+            assert_eq!((read.one, read.list), (one, list), "{text}");
+        }
     }
 
     #[test]

@@ -9,4 +9,5 @@ mod user;
 
 pub use identity_type::IdentityType;
 pub use success::Success;
+pub(crate) use user::listed_users;
 pub use user::{Billing, OrganizationSignIn, User, UserIdentity};

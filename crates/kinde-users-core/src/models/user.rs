@@ -1,14 +1,17 @@
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{BillingCustomerId, ConnectionId, OrganizationCode, UserId};
 use crate::models::IdentityType;
-use crate::serde_with::list;
+use crate::serde_with::{if_it_fits, list, list_if_it_fits};
 use crate::text::Personal;
 use crate::timestamp::Timestamp;
 
 /// A user, as `get_users` and `get_user_data` tell.
+///
+/// What only one of the two tells is read from the other too, and is `None` or empty there if it is of another type. By
+/// itself it is read as what `get_user_data` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct User {
@@ -18,7 +21,7 @@ pub struct User {
     pub provided_id: Option<Personal>,
     // `get_users` says `email`, `get_user_data` says `preferred_email`, and nothing promises that they never come
     // together, which `serde(alias)` would refuse as a duplicate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "if_it_fits", skip_serializing_if = "Option::is_none")]
     email: Option<Personal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     preferred_email: Option<Personal>,
@@ -43,7 +46,7 @@ pub struct User {
     /// When the user was created.
     pub created_on: Option<Timestamp>,
     /// When the user last signed in to each organisation. In `get_users` only.
-    #[serde(default, deserialize_with = "list")]
+    #[serde(default, deserialize_with = "list_if_it_fits")]
     pub last_organization_sign_ins: Vec<OrganizationSignIn>,
     /// The codes of the organisations that the user belongs to. With `expand` only.
     #[serde(default, deserialize_with = "list")]
@@ -53,6 +56,42 @@ pub struct User {
     pub identities: Vec<UserIdentity>,
     /// The user in billing. With `expand` only.
     pub billing: Option<Billing>,
+}
+
+/// Reads a [`User`] as `get_users` lists it, which has other fields than a user alone.
+#[derive(Deserialize)]
+#[serde(remote = "User")]
+struct ListedFields {
+    id: UserId,
+    provided_id: Option<Personal>,
+    email: Option<Personal>,
+    #[serde(default, deserialize_with = "if_it_fits")]
+    preferred_email: Option<Personal>,
+    phone: Option<Personal>,
+    username: Option<Personal>,
+    last_name: Option<Personal>,
+    first_name: Option<Personal>,
+    is_suspended: Option<bool>,
+    picture: Option<Personal>,
+    total_sign_ins: Option<i64>,
+    failed_sign_ins: Option<i64>,
+    last_signed_in: Option<Timestamp>,
+    created_on: Option<Timestamp>,
+    #[serde(default, deserialize_with = "list")]
+    last_organization_sign_ins: Vec<OrganizationSignIn>,
+    #[serde(default, deserialize_with = "list")]
+    organizations: Vec<OrganizationCode>,
+    #[serde(default, deserialize_with = "list")]
+    identities: Vec<UserIdentity>,
+    billing: Option<Billing>,
+}
+
+#[derive(Deserialize)]
+struct ListedUser(#[serde(with = "ListedFields")] User);
+
+/// Reads a [`list`] of users as `get_users` has it.
+pub(crate) fn listed_users<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<User>, D::Error> {
+    Ok(list(deserializer)?.into_iter().map(|ListedUser(user)| user).collect())
 }
 
 impl User {

@@ -5,13 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{BuildError, Problem};
 use crate::ids::{Cursor, UserId};
-use crate::models::User;
+use crate::models::{User, listed_users};
 use crate::operation::{Meta, Operation, Replay};
 use crate::operations::Expand;
 use crate::pages::Paginated;
 use crate::path::PathTemplate;
 use crate::request::RequestWriter;
-use crate::serde_with::list;
 use crate::text::Personal;
 use crate::timestamp::Timestamp;
 
@@ -184,7 +183,7 @@ pub struct UsersPage {
     /// `Success`.
     pub message: Option<Personal>,
     /// The users; the service writes `null` for none.
-    #[serde(default, deserialize_with = "list")]
+    #[serde(default, deserialize_with = "listed_users")]
     pub users: Vec<User>,
     /// Where the next page begins; `None` or empty on the last one.
     pub next_token: Option<Cursor>,
