@@ -347,14 +347,17 @@ pub(crate) fn update_user_properties(tenant: &mut Tenant, args: &Args<'_>) -> Ha
     match body.object("properties") {
         Given::Value(mut properties) => {
             properties.null = tenant.settings.choices.null_in_properties;
-            for key in properties.keys() {
+            let keys = properties.keys();
+            // Nor does any path lead to a property without a name.
+            let is_nameless = keys.iter().any(String::is_empty);
+            for key in keys {
                 match properties.text(&key) {
                     Given::Absent => {}
                     Given::Null => changes.push((key, None)),
                     Given::Value(value) => changes.push((key, Some(value))),
                 }
             }
-            if !properties.problems.is_empty() {
+            if is_nameless || !properties.problems.is_empty() {
                 body.problems.push(Problem::invalid("properties"));
             }
         }

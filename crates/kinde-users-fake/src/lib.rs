@@ -71,8 +71,9 @@
 //!   `update_user_properties` it clears the value. Elsewhere null is the same as absent.
 //! - **Unknown** keys and query arguments are ignored, the content type of a JSON body is not looked at, and
 //!   a body where none is due is not read. A query argument given twice counts once, the first time.
-//! - **Any** organisation code, property key and feature flag key is taken. A property that was once set is
-//!   listed for all users in the order of the keys, with null where there is no value.
+//! - **Any** organisation code, property key and feature flag key is taken, but for an empty key: among the
+//!   properties of a body it is 400 `PROPERTIES_INVALID`. A property that was once set is listed for all users
+//!   in the order of the keys, with null where there is no value.
 //! - **Lists.** Users come in the order in which they were added. An empty list, `expand`, token, cursor or
 //!   `active_since` is none; several filters must all match, any identity of the kind counts, and `active_since`
 //!   looks at the last sign-in. An unknown part in `expand` is 400. A page token marks a place among all users. A

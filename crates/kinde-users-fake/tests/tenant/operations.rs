@@ -368,7 +368,7 @@ fn properties_are_set_one_by_one_or_together_and_cleared_with_null() {
 }
 
 #[test]
-fn properties_and_flags_need_text_values() {
+fn properties_and_flags_need_text_values_and_properties_a_key() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let many = format!("/api/v1/users/{id}/properties");
@@ -377,6 +377,8 @@ fn properties_and_flags_need_text_values() {
         (json!({ "properties": null }), "PROPERTIES_REQUIRED"),
         (json!({ "properties": [] }), "PROPERTIES_INVALID"),
         (json!({ "properties": { "ok": "x", "paid": true } }), "PROPERTIES_INVALID"),
+        (json!({ "properties": { "ok": "x", "": "y" } }), "PROPERTIES_INVALID"),
+        (json!({ "properties": { "": null } }), "PROPERTIES_INVALID"),
     ] {
         let (status, reply) = ask(&fake, "PATCH", &many, &body);
         assert_eq!((status, codes(&reply)), (400, vec![code]), "{body}");

@@ -652,7 +652,8 @@ impl Model {
             Some(Value::Object(properties)) => properties,
             Some(_) => return Err(invalid("properties")),
         };
-        if properties.values().any(|value| !value.is_string() && !value.is_null()) {
+        let is_good = |key: &str, value: &Value| !key.is_empty() && (value.is_string() || value.is_null());
+        if !properties.iter().all(|(key, value)| is_good(key, value)) {
             return Err(invalid("properties"));
         }
         for (key, value) in properties {
