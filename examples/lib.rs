@@ -21,7 +21,25 @@ mod readme {
 
     #[test]
     fn it_is_short_enough_to_be_read() {
-        assert!(README.lines().count() <= 150);
+        assert!(README.lines().count() <= 180);
+    }
+
+    #[test]
+    fn its_diagram_is_that_of_the_core_which_is_walked() {
+        let diagram = |page: &'static str| page.split("```").find(|block| block.starts_with("mermaid"));
+        let core = include_str!("../crates/kinde-users-core/README.md");
+        assert!(diagram(README).is_some() && diagram(README) == diagram(core));
+    }
+
+    #[test]
+    fn all_that_it_links_to_is_there() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let links: Vec<_> = README.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
+        let files = links.iter().filter(|link| !link.contains("://"));
+        assert!(files.clone().count() > 10);
+        for file in files {
+            assert!(root.join(file).exists(), "{file}");
+        }
     }
 }
 
@@ -32,6 +50,7 @@ mod docs {
 
     const HOW_WE_KNOW: &str = include_str!("../crates/kinde-users/docs/how-we-know.md");
     const SECURITY: &str = include_str!("../crates/kinde-users/docs/security.md");
+    const FROM_THE_SDKS: &str = include_str!("../crates/kinde-users/docs/from-the-sdks.md");
 
     fn root() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -91,5 +110,29 @@ mod docs {
             count += 1;
         }
         assert!(count > 20, "{count}");
+    }
+
+    /// As `get_users` is written in other languages.
+    fn camel(name: &str) -> String {
+        let mut words = name.split('_');
+        let first = words.next().unwrap().to_owned();
+        words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+    }
+
+    #[test]
+    fn every_operation_stands_beside_those_of_the_sdks() {
+        let sdks = root().join("crates/kinde-users-fake/sdks");
+        let calls = |file: &str| fs::read_to_string(sdks.join(file)).unwrap();
+        let (python, javascript) = (calls("python/operations.py"), calls("javascript/operations.mjs"));
+        for meta in kinde_users::OPERATIONS {
+            let (snake, camel) = (meta.name, camel(meta.name));
+            let row = FROM_THE_SDKS.lines().find(|line| line.contains(&format!("users.{snake}("))).unwrap();
+            assert!(python.contains(&format!("users.{snake}(")), "{snake}");
+            let has_javascript = javascript.contains(&format!("users.{camel}("));
+            assert_eq!(row.contains(&format!("Users.{camel}(")), has_javascript, "{camel}");
+            let ours = camel[..1].to_uppercase() + &camel[1..] + "::";
+            // In the table, and at work in the example.
+            assert!(row.contains(&ours) && FROM_THE_SDKS.matches(&ours).count() > 1, "{ours}");
+        }
     }
 }

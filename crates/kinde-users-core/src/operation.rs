@@ -120,7 +120,7 @@ pub enum Replay {
 ///     println!("{:6} {} needs {:?}", meta.method, meta.path.as_str(), meta.scopes);
 /// }
 /// ```
-pub static OPERATIONS: &[Meta] = &operations::ALL;
+pub static OPERATIONS: &[Meta] = operations::ALL;
 
 /// The scopes that a program needs which uses just these operations: sorted, each once.
 ///

@@ -1,5 +1,8 @@
 //! Pages to read.
 
+#[doc = include_str!("../docs/from-the-sdks.md")]
+pub mod from_the_sdks {}
+
 #[doc = include_str!("../docs/how-we-know.md")]
 pub mod how_we_know {}
 

@@ -1,43 +1,4 @@
-//! Client for the Users operations of Kinde's Management API.
-//!
-//! ```
-//! use kinde_users::Credentials;
-//! use kinde_users::operations::{CreateUser, GetUsers, NewIdentity};
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # #[cfg(feature = "fake")] {
-//! # let fake = kinde_users::fake::FakeKinde::new();
-//! # let client = kinde_users::client_over(fake.clone(), fake.domain()?, fake.credentials());
-//! # #[cfg(any())]
-//! let client = kinde_users::client("acme".parse()?, Credentials::new("client-id", "client-secret"));
-//!
-//! let ada = client.send(
-//!     &CreateUser::new().given_name("Ada").identity(NewIdentity::email("ada@example.com").is_verified(true)),
-//! )?;
-//! println!("created {}", ada.id);
-//!
-//! for user in client.pages(GetUsers::new().page_size(500)).items() {
-//!     println!("{}", user?.id);
-//! }
-//! # drop(Credentials::new("", ""));
-//! # }
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # What is where
-//!
-//! - [`operations`]: a type for each of the 19 operations, with the names of Kinde's documentation.
-//! - [`client`]: a blocking client over ureq (feature `ureq`, on by default); [`client_over`]: over any [`Transport`].
-//! - `async_client`: an async client over hyper and tokio (feature `hyper`); [`async_client_over`]: over any
-//!   [`AsyncTransport`].
-//! - [`Client`] and [`AsyncClient`]: what a client does; [`Error`] and [`CallError`]: what can go wrong,
-//!   and whether the operation took place all the same.
-//! - [`fake`](https://docs.rs/kinde-users-fake): a tenant in memory to test against (feature `fake`).
-//! - `TimestampExt`: timestamps as `jiff` instants (feature `jiff`).
-//!
-//! - `guide`: what threatens a program and what defends it; each claim and the command that shows it.
-//!
-//! Everything else is the protocol core, `kinde-users-core`, re-exported, and so is `http`, whose messages transports carry.
+#![doc = include_str!("../docs/guide.md")]
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

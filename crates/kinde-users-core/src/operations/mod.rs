@@ -13,7 +13,7 @@ macro_rules! operations {
         $(pub use $module::{$operation $(, $($other),+)?};)+
 
         /// The table behind [`OPERATIONS`](crate::OPERATIONS).
-        pub(crate) static ALL: [Meta; 19] = [$($operation::META),+];
+        pub(crate) static ALL: &[Meta] = &[$($operation::META),+];
     };
 }
 

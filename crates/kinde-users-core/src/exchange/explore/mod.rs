@@ -131,8 +131,8 @@ fn jitter_is_about_a_half() {
 
 const CLASSES: [Replay; 3] = [Replay::Safe, Replay::Idempotent, Replay::OnlyIfUnsent];
 
-/// Walks them all, and says what was there.
-fn explore(setups: &[(String, Setup)]) -> BTreeSet<&'static str> {
+/// Walks them all, and says what was there: in words, and from which phase calls came to which.
+fn explore(setups: &[(String, Setup)]) -> Seen {
     let walks: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> = setups.iter().map(|(_, setup)| scope.spawn(|| walk(setup))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -141,7 +141,23 @@ fn explore(setups: &[(String, Setup)]) -> BTreeSet<&'static str> {
     for ((name, _), walk) in setups.iter().zip(&walks) {
         println!("{name:50} {:9} {:11} {:5}", walk.states, walk.transitions, walk.depth);
     }
-    walks.iter().flat_map(|walk| walk.words.keys().copied()).collect()
+    Seen {
+        words: walks.iter().flat_map(|walk| walk.words.keys().copied()).collect(),
+        moves: walks.iter().flat_map(|walk| walk.moves.iter().copied()).collect(),
+    }
+}
+
+struct Seen {
+    words: BTreeSet<&'static str>,
+    moves: BTreeSet<(&'static str, &'static str)>,
+}
+
+/// The arrows between phases in the README's diagram.
+fn drawn() -> BTreeSet<(&'static str, &'static str)> {
+    let readme = include_str!("../../../README.md");
+    let diagram = readme.split("```mermaid").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let arrows = diagram.lines().filter_map(|line| line.split(':').next()?.split_once("-->"));
+    arrows.map(|(from, to)| (from.trim(), to.trim())).collect()
 }
 
 #[test]
@@ -156,7 +172,8 @@ fn one_call_keeps_all_rules_in_all_states() {
     }
     let more = Call { attempts: 3, ..call(Replay::Safe) };
     setups.push(("Safe, three attempts, at a pace".into(), Setup { pace: 1, interventions: 0, ..one(more) }));
-    explore(&setups);
+    let seen = explore(&setups);
+    assert!(seen.moves.is_subset(&drawn()), "{:?}", seen.moves);
 }
 
 /// Each pair of classes.
@@ -174,9 +191,10 @@ fn two_calls_keep_all_rules_in_all_states() {
     setups.push(("Safe twice, beyond a lease".into(), Setup { alphabet: &FEWEST, ..two(long, long) }));
     let paced = two(call(Replay::Safe), call(Replay::Safe));
     setups.push(("Safe twice, at a pace".into(), Setup { pace: 1, alphabet: &FEWEST, ..paced }));
-    let words = explore(&setups);
+    let seen = explore(&setups);
+    assert_eq!(seen.moves, drawn());
     for word in rules::WORDS {
-        assert!(words.contains(word), "{word}: never");
+        assert!(seen.words.contains(word), "{word}: never");
     }
 }
 

@@ -237,6 +237,17 @@ impl State {
         self.exchanges.iter().all(Option::is_none)
     }
 
+    /// In what phase each call is, as the diagram in the README names them.
+    pub(super) fn phases(&self) -> impl Iterator<Item = &'static str> {
+        self.exchanges.iter().map(|exchange| match exchange.as_ref().map(|exchange| exchange.phase) {
+            Some(Phase::Ready) => "[*]",
+            Some(Phase::Waiting(..)) => "Waiting",
+            Some(Phase::AwaitingToken { .. }) => "AwaitingToken",
+            Some(Phase::AwaitingReply) => "AwaitingReply",
+            Some(Phase::Finished) | None => "Done",
+        })
+    }
+
     /// All that can happen.
     pub(super) fn events(&self, setup: &Setup) -> Vec<Event> {
         if self.is_over() {

@@ -1,8 +1,8 @@
 //! The walk through all states, breadth first.
 
-use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::string::String;
 use std::vec::Vec;
 
@@ -18,6 +18,8 @@ pub(super) struct Walk {
     pub(super) depth: usize,
     /// What happened, and how often.
     pub(super) words: BTreeMap<&'static str, usize>,
+    /// From which phase a call that was told something came to which other one.
+    pub(super) moves: BTreeSet<(&'static str, &'static str)>,
 }
 
 /// How a state was reached first: from which one, and by what. The first state was not.
@@ -31,6 +33,7 @@ pub(super) fn walk(setup: &Setup) -> Walk {
     let mut edges = Vec::new();
     let mut ends = Vec::new();
     let mut words = BTreeMap::new();
+    let mut moves = BTreeSet::new();
     let mut depth = 0;
     let mut layer = vec![(0, first)];
     loop {
@@ -44,6 +47,9 @@ pub(super) fn walk(setup: &Setup) -> Walk {
                     .after(setup, event)
                     .unwrap_or_else(|Broken(rule)| panic!("{rule}\n{}", tell(setup, &ways, *number, event)));
                 *words.entry(word).or_default() += 1;
+                if let Event::Tell(..) = event {
+                    moves.extend(state.phases().zip(next.phases()).filter(|(from, to)| from != to));
+                }
                 let next_number = match seen.entry(next.fingerprint()) {
                     Entry::Occupied(known) => *known.get(),
                     Entry::Vacant(new) => {
@@ -65,7 +71,7 @@ pub(super) fn walk(setup: &Setup) -> Walk {
     if let Some((from, event)) = never_ending(ways.len(), &ends, &edges).and_then(|state| ways[state]) {
         panic!("a way on from here never ends\n{}", tell(setup, &ways, from, event));
     }
-    Walk { states: ways.len(), transitions: edges.len(), depth, words }
+    Walk { states: ways.len(), transitions: edges.len(), depth, words, moves }
 }
 
 /// A state that calls come back to, or in which they are stuck, if there is one. Events that change nothing lead nowhere;
