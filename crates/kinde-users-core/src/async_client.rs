@@ -11,10 +11,12 @@ use core::task::{Context, Poll, ready};
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
+use crate::any_operation::AnyOperation;
 use crate::client::{CallError, Shared};
 use crate::error::Error;
-use crate::exchange::{CallOptions, Input, Step};
+use crate::exchange::{CallOptions, Exchange, Input, Step};
 use crate::ids::Cursor;
+use crate::job::{Job, take_in};
 use crate::operation::Operation;
 use crate::pages::{Paginated, Walk};
 use crate::reply::Reply;
@@ -104,8 +106,56 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     ///
     /// As [`send`](Self::send), but never [`Error::Decode`].
     pub async fn reply(&self, operation: &impl Operation) -> Result<Reply, CallError<T::Error>> {
+        let exchange = Exchange::of(operation, &self.shared.domain, self.options).map_err(Error::from)?;
+        self.drive(exchange).await
+    }
+
+    /// Calls an operation whose type is not known here, and leaves the reply as it came.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply).
+    pub async fn call(&self, operation: &AnyOperation) -> Result<Reply, CallError<T::Error>> {
+        let exchange = operation.exchange_at(&self.shared.domain, self.options).map_err(Error::from)?;
+        self.drive(exchange).await
+    }
+
+    /// Makes the calls of a job, one after another, to its end or to the first error that ends it.
+    ///
+    /// ```
+    /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport, CallError};
+    /// use kinde_users_core::Suspend;
+    ///
+    /// # async fn all<T: AsyncTransport, C: AsyncClock>(client: &AsyncClient<T, C>) -> Result<(), CallError<T::Error>> {
+    /// let suspended = client.run(&mut Suspend::new("kp_1")).await?;
+    /// assert!(suspended.is_suspended && suspended.is_signed_out);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply), from the call that failed. The job then tells how far it came, and goes on from there where
+    /// it is run again.
+    pub async fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
+        while self.step(job).await? {}
+        Ok(job.output())
+    }
+
+    /// Makes the next call of a job, and tells whether there was one: for a program that does something in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn step<J: Job>(&self, job: &mut J) -> Result<bool, CallError<T::Error>> {
+        let Some(operation) = job.next_call() else { return Ok(false) };
+        take_in(job, self.call(&operation).await)?;
+        Ok(true)
+    }
+
+    async fn drive(&self, exchange: Exchange) -> Result<Reply, CallError<T::Error>> {
         let Shared { transport, clock, .. } = &*self.shared;
-        let mut call = self.shared.call(operation, self.options).map_err(Error::from)?;
+        let mut call = self.shared.call(exchange);
         let (mut input, mut failure) = (Input::Start, None);
         loop {
             input = match call.advance(clock.now(), input) {

@@ -15,10 +15,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 
+use crate::any_operation::AnyOperation;
 use crate::domain::Domain;
-use crate::error::{BuildError, Effect, Error};
+use crate::error::{Effect, Error};
 use crate::exchange::{CallOptions, Exchange, Input, Step};
 use crate::ids::Cursor;
+use crate::job::{Job, take_in};
 use crate::operation::Operation;
 use crate::pages::{Paginated, Walk};
 use crate::reply::Reply;
@@ -107,8 +109,56 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// As [`send`](Self::send), but never [`Error::Decode`].
     pub fn reply(&self, operation: &impl Operation) -> Result<Reply, CallError<T::Error>> {
+        let exchange = Exchange::of(operation, &self.shared.domain, self.options).map_err(Error::from)?;
+        self.drive(exchange)
+    }
+
+    /// Calls an operation whose type is not known here, and leaves the reply as it came.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply).
+    pub fn call(&self, operation: &AnyOperation) -> Result<Reply, CallError<T::Error>> {
+        let exchange = operation.exchange_at(&self.shared.domain, self.options).map_err(Error::from)?;
+        self.drive(exchange)
+    }
+
+    /// Makes the calls of a job, one after another, to its end or to the first error that ends it.
+    ///
+    /// ```
+    /// # use kinde_users_core::{CallError, Client, Clock, Transport};
+    /// use kinde_users_core::Erase;
+    ///
+    /// # fn all<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), CallError<T::Error>> {
+    /// let erased = client.run(&mut Erase::new("kp_1"))?;
+    /// println!("the user is gone: {:?}", erased.user);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply), from the call that failed. The job then tells how far it came, and goes on from there where
+    /// it is run again.
+    pub fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
+        while self.step(job)? {}
+        Ok(job.output())
+    }
+
+    /// Makes the next call of a job, and tells whether there was one: for a program that does something in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn step<J: Job>(&self, job: &mut J) -> Result<bool, CallError<T::Error>> {
+        let Some(operation) = job.next_call() else { return Ok(false) };
+        take_in(job, self.call(&operation))?;
+        Ok(true)
+    }
+
+    fn drive(&self, exchange: Exchange) -> Result<Reply, CallError<T::Error>> {
         let Shared { transport, clock, .. } = &*self.shared;
-        let mut call = self.shared.call(operation, self.options).map_err(Error::from)?;
+        let mut call = self.shared.call(exchange);
         let (mut input, mut failure) = (Input::Start, None);
         loop {
             input = match call.advance(clock.now(), input) {
@@ -226,7 +276,7 @@ impl<T, C, O: Paginated> fmt::Debug for ClientPages<'_, T, C, O> {
 pub(crate) struct Shared<T, C> {
     pub(crate) transport: T,
     pub(crate) clock: C,
-    domain: Domain,
+    pub(crate) domain: Domain,
     state: Mutex<State>,
 }
 
@@ -249,15 +299,10 @@ impl<T, C> Shared<T, C> {
         }
     }
 
-    /// Begins a call. Its request is written outside of the lock.
-    pub(crate) fn call(
-        &self,
-        operation: &impl Operation,
-        options: CallOptions,
-    ) -> Result<Call<'_, T, C>, BuildError> {
-        let exchange = Exchange::of(operation, &self.domain, options)?;
+    /// Begins a call, whose request was written outside of the lock.
+    pub(crate) fn call(&self, exchange: Exchange) -> Call<'_, T, C> {
         let span = CallSpan::new(exchange.operation());
-        Ok(Call { shared: self, exchange, wait: None, span, ended: false })
+        Call { shared: self, exchange, wait: None, span, ended: false }
     }
 
     /// Works on the tenant, and then wakes those who wait for its epoch to move, if it has.
@@ -375,6 +420,10 @@ impl<E> CallError<E> {
     /// The last error of the transport in this call, if there was one.
     pub fn transport(&self) -> Option<&E> {
         self.transport.as_ref()
+    }
+
+    pub(crate) fn into_parts(self) -> (Error, Option<E>) {
+        (self.error, self.transport)
     }
 
     /// Whether the service carried out the operation; see [`Error::effect`].

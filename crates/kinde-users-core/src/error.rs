@@ -135,11 +135,7 @@ impl Error {
         self.as_api().is_some_and(|error| {
             error.effect != Effect::No
                 && error.reply.operation().method == Method::DELETE
-                && match error.status() {
-                    StatusCode::NOT_FOUND | StatusCode::GONE => true,
-                    StatusCode::BAD_REQUEST => error.has_code("USER_INVALID"),
-                    _ => false,
-                }
+                && error.is_not_there()
         })
     }
 }
@@ -244,6 +240,14 @@ pub enum Problem {
     },
     /// It is no date-time in the form of RFC 3339.
     NotATimestamp,
+    /// It is needed, and not there.
+    Missing,
+    /// It does not go with the others, as a salt with a hash that holds its own.
+    NotAllowed,
+    /// It is none of the values that there are.
+    Unknown,
+    /// It is of another type, or in another form, than it has to be.
+    WrongType,
     /// The whole URI is longer than this many bytes.
     TooLong {
         /// The most that is allowed, in bytes.
@@ -269,6 +273,10 @@ impl fmt::Display for Problem {
             Self::Comma => f.write_str("must not hold a comma"),
             Self::OutOfRange { least, most } => write!(f, "must be {least} to {most}"),
             Self::NotATimestamp => f.write_str("must be a date-time as in RFC 3339"),
+            Self::Missing => f.write_str("is missing"),
+            Self::NotAllowed => f.write_str("does not go with the rest"),
+            Self::Unknown => f.write_str("is none of the values that there are"),
+            Self::WrongType => f.write_str("has the wrong type or form"),
             Self::TooLong { longest } => write!(f, "must not be longer than {longest} bytes"),
             Self::NotJson => f.write_str("must have a JSON form"),
             Self::NotAHeader => f.write_str("must hold visible ASCII characters only"),
@@ -324,6 +332,16 @@ impl ApiError {
     /// Whether one of the errors has this code.
     pub fn has_code(&self, code: &str) -> bool {
         self.errors().iter().any(|error| error.code() == Some(code))
+    }
+
+    /// Whether the answer says that there is no such user, or nothing of what was asked for: 404, 410, or Kinde's 400
+    /// `USER_INVALID`, which it gives for a malformed id too.
+    pub fn is_not_there(&self) -> bool {
+        match self.status() {
+            StatusCode::NOT_FOUND | StatusCode::GONE => true,
+            StatusCode::BAD_REQUEST => self.has_code("USER_INVALID"),
+            _ => false,
+        }
     }
 
     /// The scopes that the operation needs, where the answer was 403: Kinde answers so for a token without them, and often

@@ -231,8 +231,12 @@ impl Exchange {
         domain: &Domain,
         options: CallOptions,
     ) -> Result<Self, BuildError> {
-        Ok(Self {
-            prepared: Prepared::new(operation, domain)?,
+        Ok(Self::prepared(Prepared::new(operation, domain)?, options))
+    }
+
+    pub(crate) fn prepared(prepared: Prepared, options: CallOptions) -> Self {
+        Self {
+            prepared,
             options,
             deadline: Instant::START,
             phase: Phase::Ready,
@@ -242,7 +246,7 @@ impl Exchange {
             effect: Effect::No,
             reauthenticated: false,
             resends: false,
-        })
+        }
     }
 
     /// The operation that is called.

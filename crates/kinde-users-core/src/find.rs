@@ -56,6 +56,30 @@ impl FindUser {
         Self(GetUsers::new().user_id(id))
     }
 
+    /// The user whom a text means that a person gave: with an `@` it is an e-mail address, with a `+` before digits a phone number,
+    /// after `kp_` or `kp:` an id, and else a user name.
+    ///
+    /// ```
+    /// use kinde_users_core::FindUser;
+    ///
+    /// assert_eq!(FindUser::by("ada@example.com"), FindUser::by_email("ada@example.com"));
+    /// assert_eq!(FindUser::by("+61555111555"), FindUser::by_phone("+61555111555"));
+    /// assert_eq!(FindUser::by("kp:0123"), FindUser::by_id("kp:0123"));
+    /// assert_eq!(FindUser::by("ada"), FindUser::by_username("ada"));
+    /// ```
+    pub fn by(text: &str) -> Self {
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if text.contains('@') {
+            Self::by_email(text)
+        } else if text.strip_prefix('+').is_some_and(is_number) {
+            Self::by_phone(text)
+        } else if text.starts_with("kp_") || text.starts_with("kp:") {
+            Self::by_id(text)
+        } else {
+            Self::by_username(text)
+        }
+    }
+
     /// Tells this too, besides the user itself.
     pub fn expand(self, expand: impl Into<Expand>) -> Self {
         Self(self.0.expand(expand))

@@ -65,6 +65,8 @@
 //!   that some of them need, and the trait [`Operation`] makes your own.
 //! - [`Domain`], [`Credentials`], [`Tenant`]: whom to talk to, and as whom.
 //! - [`Reply`], [`models`], [`Text`]: what came back, as owned or borrowing types.
+//! - [`Job`]: what takes several calls, as [`Erase`], [`Suspend`] and [`Import`], as a machine that any client
+//!   [runs](Client::run); [`FindUser`], [`Pages`], and [`at_once`] for many async calls.
 //! - [`Error`], and [`Effect`], which every error answers: did it happen all the same?
 //!
 //! # In scope, and not
@@ -114,7 +116,9 @@ mod readme {}
 #[macro_use]
 mod macros;
 
+mod any_operation;
 mod async_client;
+mod at_once;
 mod client;
 mod credentials;
 mod domain;
@@ -122,6 +126,8 @@ mod error;
 mod exchange;
 mod find;
 mod ids;
+mod import;
+mod job;
 pub mod models;
 mod operation;
 pub mod operations;
@@ -140,7 +146,9 @@ mod trace;
 mod transport;
 mod values;
 
+pub use any_operation::AnyOperation;
 pub use async_client::{AsyncClient, AsyncItems, AsyncPages};
+pub use at_once::{AtOnce, at_once};
 pub use client::{CallError, Client, ClientPages};
 pub use credentials::Credentials;
 pub use domain::{Domain, DomainError};
@@ -154,6 +162,8 @@ pub use ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
+pub use import::{Import, ImportError, ImportForm, ImportUser, Imported, PasswordParts};
+pub use job::{Erase, Erased, Gone, Job, Suspend, Suspended};
 pub use operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
 pub use pages::{Pages, Paginated};
 pub use path::PathTemplate;

@@ -192,14 +192,21 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn new<O: Operation>(operation: &O, domain: &Domain) -> Result<Self, BuildError> {
-        let meta = O::META_REF;
+        Self::written(O::META_REF, domain.origin(), |writer| operation.write(writer))
+    }
+
+    pub(crate) fn written(
+        meta: &'static Meta,
+        origin: &str,
+        write: impl FnOnce(&mut RequestWriter<'_>) -> Result<(), BuildError>,
+    ) -> Result<Self, BuildError> {
         let template = meta.path.as_str();
         // Room for two ids or a few short filters.
-        let mut target = String::with_capacity(domain.origin().len() + template.len() + 96);
-        target.push_str(domain.origin());
+        let mut target = String::with_capacity(origin.len() + template.len() + 96);
+        target.push_str(origin);
         let mut writer =
             RequestWriter { meta, target, template, has_query: false, missing: None, body: None };
-        operation.write(&mut writer)?;
+        write(&mut writer)?;
         writer.finish_path();
         if let Some(missing) = writer.missing {
             return Err(writer.refuse(missing, Problem::Misplaced));

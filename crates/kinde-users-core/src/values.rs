@@ -2,7 +2,8 @@
 
 use alloc::string::{String, ToString};
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text::Personal;
 
@@ -92,6 +93,38 @@ impl Value {
     /// The text on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The value of a flag that is on or off.
+    pub fn as_bool(&self) -> Option<bool> {
+        self.as_str().parse().ok()
+    }
+
+    /// The value as a whole number.
+    pub fn as_integer(&self) -> Option<i64> {
+        self.as_str().parse().ok()
+    }
+}
+
+/// From the JSON that a file or a program has: a string as it is, `true`, `false` and numbers as their text, and an object or
+/// a list, which a flag of type JSON has, as the JSON that it is. There is no value for `null`.
+///
+/// ```
+/// use kinde_users_core::Value;
+///
+/// let values: Vec<Value> = serde_json::from_str(r#"["Construction", true, 42, 0.5, {"theme": "dark"}]"#)?;
+/// let texts: Vec<&str> = values.iter().map(Value::as_str).collect();
+/// assert_eq!(texts, ["Construction", "true", "42", "0.5", r#"{"theme":"dark"}"#]);
+/// assert_eq!((values[1].as_bool(), values[2].as_integer()), (Some(true), Some(42)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(text.into()),
+            serde_json::Value::Null => Err(D::Error::custom("null is no value")),
+            other => Ok(other.to_string().into()),
+        }
     }
 }
 

@@ -22,9 +22,10 @@ use kinde_users_core::operations::{
 use kinde_users_core::{
     AccessToken, ApiError, AsyncClient, AsyncClock, AuthProblem, BillingAgreementId, BillingCustomerId,
     CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor, Delivery, Domain,
-    Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, Found, IdentityId, Input, Instant,
-    OPERATIONS, Operation, OrganizationCode, Pages, Patch, Personal, PropertyId, PropertyKey, Reply,
-    SessionId, Step, Tenant, Text, Timestamp, UserId, Value, async_transport_fn, build_request, transport_fn,
+    Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, Found, IdentityId, Import,
+    ImportForm, Imported, Input, Instant, Job, OPERATIONS, Operation, OrganizationCode, Pages, PasswordParts,
+    Patch, Personal, PropertyId, PropertyKey, Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp,
+    UserId, Value, async_transport_fn, build_request, transport_fn,
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -429,6 +430,7 @@ fn searches_and_lists_hide_what_they_look_for_and_where_they_are() {
             FindUser::by_phone(*hidden),
             FindUser::by_username(*hidden),
             FindUser::by_id(*hidden),
+            FindUser::by(hidden),
         ] {
             debug_hides(&search, hidden, "search");
         }
@@ -507,6 +509,43 @@ fn values_hide_their_text() {
         let parameters = FirebaseParameters::new(hidden, hidden, 8, 14);
         debug_hides(&parameters, hidden, "parameters");
         debug_hides(&Password::firebase_scrypt(hidden, hidden, &parameters), hidden, "password");
+        let parts = PasswordParts::new(hidden).hashing_method(hidden).salt(hidden).variant(hidden);
+        debug_hides(&parts.clone().firebase(parameters.clone()), hidden, "parts of a password");
+        error_hides(&parts.password().unwrap_err(), hidden, "the error of a password");
+        debug_hides(&ImportForm::new().pbkdf2(hidden, None).firebase(parameters), hidden, "form");
+    }
+}
+
+// ---- jobs
+
+#[test]
+fn jobs_and_lines_of_a_file_hide_whom_they_are_about() {
+    let form = ImportForm::new();
+    for hidden in all() {
+        let name = hidden.replace([',', ' '], "-");
+        let columns = [("username", name.as_str()), ("first_name", hidden), ("hashed_password", hidden)];
+        let user = form.row(columns).unwrap();
+        debug_hides(&user, hidden, "user of a file");
+        debug_hides(&user, &name, "user of a file");
+        let import = Import::new(user);
+        debug_hides(&import.next_call().unwrap(), &name, "operation");
+        debug_hides(&import, hidden, "import");
+        for columns in [
+            [("username", "a"), ("is_suspended", hidden)],
+            [("username", "a"), ("iterations", hidden)],
+            [("email", name.split('@').next().unwrap()), ("phone", hidden)],
+        ] {
+            error_hides(&form.row(columns).unwrap_err(), hidden, "the error of a row");
+        }
+        for line in [json!({"id": [hidden]}), json!([hidden]), json!({"identities": [hidden]})] {
+            error_hides(&form.line(&line.to_string()).unwrap_err(), hidden, "the error of a line");
+        }
+    }
+    for hidden in ADDRESSES {
+        debug_hides(&Erase::new(*hidden), hidden, "erase");
+        debug_hides(&Erase::new(*hidden).output(), hidden, "erased");
+        debug_hides(&Suspend::new(*hidden), hidden, "suspend");
+        debug_hides(&Imported::LeftAlone(UserId::from(*hidden)), hidden, "imported");
     }
 }
 

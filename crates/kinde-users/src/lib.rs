@@ -10,6 +10,7 @@ mod readme {}
 mod clock;
 #[cfg(doc)]
 pub mod guide;
+mod parallel;
 #[cfg(feature = "jiff")]
 mod timestamp;
 
@@ -22,6 +23,7 @@ pub use kinde_users_fake as fake;
 pub use kinde_users_hyper::{self as hyper, HyperTransport, TokioClock};
 #[cfg(feature = "ureq")]
 pub use kinde_users_ureq::{self as ureq, UreqTransport};
+pub use parallel::in_parallel;
 #[cfg(feature = "jiff")]
 pub use timestamp::TimestampExt;
 

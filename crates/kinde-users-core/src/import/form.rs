@@ -1,0 +1,709 @@
+//! Kinde's import forms: what a line of a file says of a user.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde_json::{Map, Value as Json};
+
+use super::password::PasswordParts;
+use crate::any_operation::AnyOperation;
+use crate::error::{BuildError, Problem};
+use crate::find::FindUser;
+use crate::ids::{FeatureFlagKey, PropertyKey, UserId};
+use crate::operations::{
+    CreateUser, FirebaseParameters, NewIdentity, Password, SetUserPassword, UpdateUser,
+    UpdateUserFeatureFlagOverride, UpdateUserProperties,
+};
+use crate::text::Personal;
+use crate::values::{Patch, Value};
+
+/// Reads users in the two forms that Kinde's own importer takes: rows of CSV and lines of NDJSON.
+///
+/// ```
+/// use kinde_users_core::ImportForm;
+///
+/// let form = ImportForm::new();
+/// let ada = form.row([("email", "ada@example.com"), ("email_verified", "TRUE"), ("role_key", "admin")])?;
+/// assert_eq!(ada.left_out(), ["role_key"]);
+///
+/// let line = r#"{"id":"42","identities":[{"type":"phone","identity":"+61555111555"}],
+///     "feature_flags":[{"key":"theme","value":"dark"}],"organizations":[{"external_id":"7","roles":["admin"]}]}"#;
+/// assert_eq!(form.line(line)?.left_out(), ["organizations"]);
+///
+/// let error = form.row([("email", "ada")]).unwrap_err();
+/// assert_eq!(error.to_string(), "email has the wrong type or form");
+/// # Ok::<(), kinde_users_core::ImportError>(())
+/// ```
+///
+/// # Columns of CSV
+///
+/// `email`, `id` (an id of another system: the `provided_id`), `first_name`, `last_name`, `username`, `phone`, `email_verified`,
+/// `phone_verified`, `hashed_password`, `hashing_method`, `salt`, `salt_position`, `salt_format`. Of ours, beside those:
+/// `is_suspended`, and `variant` and `iterations` of PBKDF2.
+///
+/// # Keys of NDJSON
+///
+/// `id`, `first_name`, `last_name`, `identities` of `{type, identity, is_verified}`, `properties` and `feature_flags` of
+/// `{key, value}`, `password` of `{hashed_password, hashing_algorithm, salt, salt_position, salt_format}`. Of ours, beside those:
+/// `email`, `phone`, `username` and their flags as in CSV, `is_suspended`, and `variant` and `iterations` in `password`.
+///
+/// # What no operation can carry out
+///
+/// Roles, permissions and memberships of organisations, social and enterprise identities (which need the id of a connection)
+/// and any other column or key that has a value: [`ImportUser::left_out`] names them. Nothing is dropped in silence.
+#[derive(Clone, Default)]
+#[must_use]
+pub struct ImportForm {
+    variant: String,
+    iterations: Option<u32>,
+    firebase: Option<FirebaseParameters>,
+    is_suspended: Option<bool>,
+}
+
+impl ImportForm {
+    /// The forms as they are.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What all hashes of PBKDF2 have in common that do not say it themselves: Kinde's forms have no place for it.
+    pub fn pbkdf2(mut self, variant: impl Into<String>, iterations: Option<u32>) -> Self {
+        self.variant = variant.into();
+        self.iterations = iterations;
+        self
+    }
+
+    /// The parameters of the Firebase project, for hashes of its scrypt.
+    pub fn firebase(mut self, parameters: FirebaseParameters) -> Self {
+        self.firebase = Some(parameters);
+        self
+    }
+
+    /// Suspends the users of whom the file does not say whether they are: it is then for you to let them in.
+    pub fn suspended(mut self) -> Self {
+        self.is_suspended = Some(true);
+        self
+    }
+
+    /// Reads a row of CSV, given as its columns' names and values.
+    ///
+    /// # Errors
+    ///
+    /// An [`ImportError`] names the first column that is wrong. A user that is read can be sent.
+    pub fn row<'a>(
+        &self,
+        columns: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<ImportUser, ImportError> {
+        let text = |(name, value): (&str, &str)| (name.trim().to_owned(), Json::String(value.to_owned()));
+        let mut row = Fields::new(columns.into_iter().map(text).collect());
+        let password = self.password(&mut row, "hashing_method")?;
+        self.read(row, password)
+    }
+
+    /// Reads a line of NDJSON.
+    ///
+    /// # Errors
+    ///
+    /// An [`ImportError`] names the first field that is wrong. A user that is read can be sent.
+    pub fn line(&self, json: &str) -> Result<ImportUser, ImportError> {
+        let object = serde_json::from_str(json).map_err(|_| ImportError::new("line", Problem::WrongType))?;
+        let mut line = Fields::new(object);
+        let password = match line.object("password")? {
+            Some(mut parts) => {
+                let password = self.password(&mut parts, "hashing_algorithm")?;
+                line.left_out.append(&mut parts.rest());
+                password
+            }
+            None => None,
+        };
+        self.read(line, password)
+    }
+
+    fn password(&self, fields: &mut Fields, method_name: &str) -> Result<Option<Password>, ImportError> {
+        let text = |fields: &mut Fields, name| Ok::<_, ImportError>(fields.text(name)?.unwrap_or_default());
+        let (hash, method) = (text(fields, "hashed_password")?, text(fields, method_name)?);
+        let salt = fields.salt()?;
+        let (position, format) = (text(fields, "salt_position")?, text(fields, "salt_format")?);
+        let (variant, iterations) = (text(fields, "variant")?, fields.number("iterations")?);
+        let texts = [&hash, &method, &salt, &position, &format, &variant];
+        if texts.iter().all(|text| text.is_empty()) && iterations.is_none() {
+            return Ok(None);
+        }
+        let common = method == "pbkdf2";
+        let variant = if common && variant.is_empty() { self.variant.clone() } else { variant };
+        let mut parts = PasswordParts::new(hash)
+            .hashing_method(method)
+            .salt(salt)
+            .salt_position(position)
+            .salt_format(format)
+            .variant(variant);
+        if let Some(iterations) = iterations.or(self.iterations.filter(|_| common)) {
+            parts = parts.iterations(iterations);
+        }
+        if let Some(firebase) = &self.firebase {
+            parts = parts.firebase(firebase.clone());
+        }
+        let name_of = |part| if part == "hashing_method" { method_name } else { part };
+        let refused = |error: BuildError| fields.error(name_of(error.argument()), error.problem());
+        parts.password().map(Some).map_err(refused)
+    }
+
+    fn read(&self, mut fields: Fields, password: Option<Password>) -> Result<ImportUser, ImportError> {
+        let mut identities = Vec::new();
+        for mut item in fields.objects("identities")? {
+            let kind = item.text("type")?.ok_or_else(|| item.error("type", Problem::Missing))?;
+            match Kind::of(&kind) {
+                Some(kind) => {
+                    let is_verified = item.flag("is_verified")?;
+                    identities.extend(item.identity("identity", kind, is_verified)?);
+                    fields.left_out.append(&mut item.rest());
+                }
+                // A connection is known by an id of Kinde's, which a provider's name does not tell.
+                None => fields.left_out.push(format!("identities of type {kind}")),
+            }
+        }
+        for (name, kind, verified) in [
+            ("email", Kind::Email, Some("email_verified")),
+            ("username", Kind::Username, None),
+            ("phone", Kind::Phone, Some("phone_verified")),
+        ] {
+            let is_verified = verified.map_or(Ok(None), |verified| fields.flag(verified))?;
+            let named = fields.identity(name, kind, is_verified)?;
+            let is_there = |identity: &Identity| identities.iter().any(|known| identity.is_same(known));
+            identities.extend(named.filter(|identity| !is_there(identity)));
+        }
+        let mut user = ImportUser {
+            provided_id: fields.text("id")?.map(Personal::from),
+            given_name: fields.text("first_name")?.map(Personal::from),
+            family_name: fields.text("last_name")?.map(Personal::from),
+            identities,
+            password,
+            properties: fields.values("properties")?,
+            feature_flags: fields.values("feature_flags")?,
+            is_suspended: fields.flag("is_suspended")?.or(self.is_suspended),
+            left_out: Vec::new(),
+        };
+        user.left_out = fields.rest();
+        if user.identities.is_empty() && user.provided_id.is_none() {
+            return Err(ImportError::new("email, phone, username or id", Problem::Missing));
+        }
+        user.check().map_err(|error| ImportError::new(error.argument(), error.problem()))?;
+        Ok(user)
+    }
+}
+
+impl fmt::Debug for ImportForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImportForm").field("firebase", &self.firebase).finish_non_exhaustive()
+    }
+}
+
+/// A user of a file; see [`ImportForm`].
+#[derive(Clone, PartialEq, Eq)]
+pub struct ImportUser {
+    provided_id: Option<Personal>,
+    given_name: Option<Personal>,
+    family_name: Option<Personal>,
+    identities: Vec<Identity>,
+    password: Option<Password>,
+    properties: Vec<(PropertyKey, Value)>,
+    feature_flags: Vec<(FeatureFlagKey, Value)>,
+    is_suspended: Option<bool>,
+    left_out: Vec<String>,
+}
+
+impl ImportUser {
+    /// The columns and keys that have a value and that no operation can carry out.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    /// Whose it is alone: kind (`email`, `username`, `phone`, `id`) and value, in lower case. Two users of a file that share one
+    /// are a mistake.
+    pub fn keys(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let identities =
+            self.identities.iter().map(|identity| (identity.kind.name(), identity.value.to_lowercase()));
+        identities.chain(self.provided_id.as_ref().map(|id| ("id", id.as_str().to_owned())))
+    }
+
+    /// The id that the user has in another system.
+    pub fn provided_id(&self) -> Option<&str> {
+        self.provided_id.as_deref()
+    }
+
+    /// How to look for the user. `None` for one who has nothing but a `provided_id`, which no operation looks for: go through
+    /// all users for those.
+    pub fn lookup(&self) -> Option<FindUser> {
+        let of = |kind| self.identities.iter().find(move |identity| identity.kind == kind);
+        let identity = of(Kind::Email).or_else(|| of(Kind::Username)).or_else(|| of(Kind::Phone))?;
+        let value = &identity.value;
+        Some(match identity.kind {
+            Kind::Email => FindUser::by_email(value),
+            Kind::Username => FindUser::by_username(value),
+            Kind::Phone => FindUser::by_phone(value),
+        })
+    }
+
+    pub(super) fn create(&self) -> CreateUser {
+        let mut create = CreateUser::new();
+        if let Some(name) = &self.given_name {
+            create = create.given_name(name);
+        }
+        if let Some(name) = &self.family_name {
+            create = create.family_name(name);
+        }
+        if let Some(id) = &self.provided_id {
+            create = create.provided_id(id);
+        }
+        self.identities.iter().fold(create, |create, identity| create.identity(identity.to_create()))
+    }
+
+    /// What comes after there is a user, in its order; with `all`, for one who was there, what create says too.
+    pub(super) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = AnyOperation> {
+        let password = self.password.clone().map(|password| SetUserPassword::new(id, password));
+        let flag = move |(key, value): &(FeatureFlagKey, Value)| {
+            AnyOperation::new(UpdateUserFeatureFlagOverride::new(id, key, value.clone()))
+        };
+        let before = [password.map(AnyOperation::new), self.set_properties(id).map(AnyOperation::new)];
+        // Last, as a user who is suspended may not be one whose password can be set.
+        let update = self.update(id, all).map(AnyOperation::new);
+        before.into_iter().flatten().chain(self.feature_flags.iter().map(flag)).chain(update)
+    }
+
+    fn set_properties(&self, id: &UserId) -> Option<UpdateUserProperties> {
+        let set = |operation: UpdateUserProperties, (key, value): &(PropertyKey, Value)| {
+            operation.property(key, value.clone())
+        };
+        (!self.properties.is_empty()).then(|| self.properties.iter().fold(UpdateUserProperties::new(id), set))
+    }
+
+    /// What create does not say; with `all`, for a user who was there, what it does too.
+    fn update(&self, id: &UserId, all: bool) -> Option<UpdateUser> {
+        let mut update = UpdateUser::new(id);
+        if all {
+            update = update
+                .given_name(Patch::set_or_leave(self.given_name.clone()))
+                .family_name(Patch::set_or_leave(self.family_name.clone()))
+                .provided_id(Patch::set_or_leave(self.provided_id.clone()));
+        }
+        if let Some(is_suspended) = self.is_suspended.filter(|is_suspended| *is_suspended || all) {
+            update = update.is_suspended(is_suspended);
+        }
+        (update != UpdateUser::new(id)).then_some(update)
+    }
+
+    /// Whether all of it can be sent.
+    fn check(&self) -> Result<(), BuildError> {
+        let id = UserId::from("kp_0123456789abcdef0123456789abcdef");
+        let first = [self.lookup().map(AnyOperation::new), Some(AnyOperation::new(self.create()))];
+        let mut all = first.into_iter().flatten().chain(self.rest(&id, true));
+        all.try_for_each(|operation| operation.check())
+    }
+}
+
+impl fmt::Debug for ImportUser {
+    /// How much there is of it, as all of it is personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImportUser")
+            .field("identities", &self.identities.len())
+            .field("password", &self.password)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Identity {
+    kind: Kind,
+    value: Personal,
+    is_verified: Option<bool>,
+}
+
+impl Identity {
+    fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.value.to_lowercase() == other.value.to_lowercase()
+    }
+
+    fn to_create(&self) -> NewIdentity {
+        let identity = match self.kind {
+            Kind::Email => NewIdentity::email(&self.value),
+            Kind::Phone => NewIdentity::phone(&self.value),
+            Kind::Username => NewIdentity::username(&self.value),
+        };
+        match self.is_verified {
+            Some(is_verified) => identity.is_verified(is_verified),
+            None => identity,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Email,
+    Phone,
+    Username,
+}
+
+impl Kind {
+    fn of(name: &str) -> Option<Self> {
+        [Self::Email, Self::Phone, Self::Username].into_iter().find(|kind| kind.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Username => "username",
+        }
+    }
+
+    /// As far as it can be told without asking.
+    fn is_well_formed(self, value: &str) -> bool {
+        match self {
+            Self::Email => {
+                value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+            }
+            Self::Phone => value.strip_prefix('+').is_some_and(|digits| {
+                (7..=15).contains(&digits.len())
+                    && digits.bytes().all(|byte| byte.is_ascii_digit())
+                    && !digits.starts_with('0')
+            }),
+            Self::Username => true,
+        }
+    }
+}
+
+/// What is wrong with a line of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImportError {
+    field: String,
+    problem: Problem,
+}
+
+impl ImportError {
+    fn new(field: impl Into<String>, problem: Problem) -> Self {
+        Self { field: field.into(), problem }
+    }
+
+    /// The column or key, as `identities[0].type`; `line` for all of a line that is no JSON object.
+    pub fn field(&self) -> &str {
+        &self.field
+    }
+
+    /// What is wrong with it.
+    pub fn problem(&self) -> Problem {
+        self.problem
+    }
+}
+
+impl fmt::Display for ImportError {
+    /// The field and the problem, and never the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.problem)
+    }
+}
+
+impl core::error::Error for ImportError {}
+
+/// The fields of a row or of an object, each to be taken once: those that are left are those that nobody knows.
+struct Fields {
+    path: String,
+    entries: Map<String, Json>,
+    left_out: Vec<String>,
+}
+
+impl Fields {
+    fn new(entries: Map<String, Json>) -> Self {
+        Self { path: String::new(), entries, left_out: Vec::new() }
+    }
+
+    fn error(&self, name: &str, problem: Problem) -> ImportError {
+        ImportError::new(format!("{}{name}", self.path), problem)
+    }
+
+    /// The value, if there is one: `null` and an empty text are none.
+    fn take<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Json) -> Option<T>,
+    ) -> Result<Option<T>, ImportError> {
+        match self.entries.remove(name).filter(is_value) {
+            Some(value) => read(value).map(Some).ok_or_else(|| self.error(name, Problem::WrongType)),
+            None => Ok(None),
+        }
+    }
+
+    fn text(&mut self, name: &str) -> Result<Option<String>, ImportError> {
+        let text = |value: Json| Some(value.as_str()?.trim().to_owned());
+        Ok(self.take(name, text)?.filter(|text| !text.is_empty()))
+    }
+
+    /// Blanks are part of it.
+    fn salt(&mut self) -> Result<String, ImportError> {
+        match self.entries.remove("salt") {
+            None | Some(Json::Null) => Ok(String::new()),
+            Some(Json::String(salt)) => Ok(salt),
+            Some(_) => Err(self.error("salt", Problem::WrongType)),
+        }
+    }
+
+    /// `true` or `false`, in CSV as text in any case of letters.
+    fn flag(&mut self, name: &str) -> Result<Option<bool>, ImportError> {
+        self.take(name, |value| {
+            value.as_bool().or_else(|| value.as_str()?.trim().to_lowercase().parse().ok())
+        })
+    }
+
+    fn number(&mut self, name: &str) -> Result<Option<u32>, ImportError> {
+        let number = |value: Json| match value.as_str() {
+            Some(text) => text.trim().parse().ok(),
+            None => value.as_u64()?.try_into().ok(),
+        };
+        self.take(name, number)
+    }
+
+    fn identity(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        is_verified: Option<bool>,
+    ) -> Result<Option<Identity>, ImportError> {
+        let Some(value) = self.text(name)? else { return Ok(None) };
+        if !kind.is_well_formed(&value) {
+            return Err(self.error(name, Problem::WrongType));
+        }
+        Ok(Some(Identity { kind, value: value.into(), is_verified }))
+    }
+
+    fn object(&mut self, name: &str) -> Result<Option<Fields>, ImportError> {
+        let path = format!("{}{name}.", self.path);
+        let fields = |value| match value {
+            Json::Object(entries) => Some(Fields { path, entries, left_out: Vec::new() }),
+            _ => None,
+        };
+        self.take(name, fields)
+    }
+
+    fn objects(&mut self, name: &str) -> Result<Vec<Fields>, ImportError> {
+        let list = |value| match value {
+            Json::Array(items) => Some(items),
+            _ => None,
+        };
+        let items = self.take(name, list)?.unwrap_or_default();
+        let object = |(index, item)| {
+            let path = format!("{name}[{index}]");
+            match item {
+                Json::Object(entries) => Ok(Fields { path: path + ".", entries, left_out: Vec::new() }),
+                _ => Err(ImportError::new(path, Problem::WrongType)),
+            }
+        };
+        items.into_iter().enumerate().map(object).collect()
+    }
+
+    /// A list of `{key, value}`. A key without a value sets nothing.
+    fn values<K: From<String>>(&mut self, name: &str) -> Result<Vec<(K, Value)>, ImportError> {
+        let mut values = Vec::new();
+        for mut item in self.objects(name)? {
+            let key = item.text("key")?.ok_or_else(|| item.error("key", Problem::Missing))?;
+            let value = item.take("value", |value| serde_json::from_value(value).ok())?;
+            values.extend(value.map(|value| (key.into(), value)));
+            self.left_out.append(&mut item.rest());
+        }
+        Ok(values)
+    }
+
+    /// Where there are values that nobody took. Those of a list are named without their place in it.
+    fn rest(self) -> Vec<String> {
+        let path = match self.path.split_once('[') {
+            Some((list, _)) => format!("{list}[]."),
+            None => self.path,
+        };
+        let fields = self.entries.into_iter().filter(|(_, value)| is_value(value));
+        let mut rest: Vec<String> =
+            self.left_out.into_iter().chain(fields.map(|(name, _)| format!("{path}{name}"))).collect();
+        rest.sort_unstable();
+        rest.dedup();
+        rest
+    }
+}
+
+/// Whether there is anything to it.
+fn is_value(value: &Json) -> bool {
+    match value {
+        Json::Null => false,
+        Json::String(text) => !text.trim().is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(fields) => !fields.is_empty(),
+        Json::Bool(_) | Json::Number(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(columns: &[(&str, &str)]) -> Result<ImportUser, String> {
+        ImportForm::new().row(columns.iter().copied()).map_err(|error| std::format!("{error}"))
+    }
+
+    fn line(json: &str) -> Result<ImportUser, String> {
+        ImportForm::new().line(json).map_err(|error| std::format!("{error}"))
+    }
+
+    fn keys(user: &ImportUser) -> Vec<String> {
+        user.keys().map(|(kind, value)| std::format!("{kind}={value}")).collect()
+    }
+
+    #[test]
+    fn a_row_and_a_line_say_the_same_in_their_own_ways() {
+        let of_row = row(&[
+            ("email", "Ada@example.com"),
+            ("id", "42"),
+            ("first_name", "Ada"),
+            ("last_name", "Lovelace"),
+            ("username", "ada"),
+            ("phone", "+61555111555"),
+            ("phone_verified", "false"),
+            ("email_verified", " TRUE "),
+            ("hashed_password", "h"),
+            ("hashing_method", "md5"),
+            ("salt", "s"),
+            ("salt_position", "suffix"),
+            ("salt_format", ""),
+        ]);
+        let of_line = line(
+            r#"{"id":"42","first_name":"Ada","last_name":"Lovelace","properties":[],"feature_flags":null,
+                "password":{"hashed_password":"h","hashing_algorithm":"md5","salt":"s","salt_position":"suffix"},
+                "identities":[{"type":"email","identity":"Ada@example.com","is_verified":true},
+                    {"type":"username","identity":"ada"},
+                    {"type":"phone","identity":"+61555111555","is_verified":false}]}"#,
+        );
+        assert!(of_row.is_ok());
+        assert_eq!(of_row, of_line);
+        let user = of_row.unwrap();
+        assert_eq!(keys(&user), ["email=ada@example.com", "username=ada", "phone=+61555111555", "id=42"]);
+        assert!(user.left_out().is_empty());
+    }
+
+    #[test]
+    fn what_no_operation_can_carry_out_is_named() {
+        let user = row(&[
+            ("email", "a@b"),
+            ("role_key", "admin"),
+            ("permission_key", ""),
+            ("external_organization_id", "7"),
+            ("shoe_size", "42"),
+        ]);
+        assert_eq!(user.unwrap().left_out(), ["external_organization_id", "role_key", "shoe_size"]);
+        let user = line(
+            r#"{"email":"a@b","organizations":[{"external_id":"7"}],"properties":[{"key":"k","value":1,"x":1}],
+                "identities":[{"type":"oauth2:google","identity":"7"},
+                    {"type":"username","identity":"n","profile":{"a":1},"provider":null}],
+                "password":{"hashed_password":"h","hint":"pet"}}"#,
+        );
+        assert_eq!(
+            user.unwrap().left_out(),
+            [
+                "identities of type oauth2:google",
+                "identities[].profile",
+                "organizations",
+                "password.hint",
+                "properties[].x"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_identity_that_is_told_twice_is_one() {
+        let user = line(r#"{"email":"A@b","identities":[{"type":"email","identity":"a@b"}]}"#).unwrap();
+        assert_eq!(keys(&user), ["email=a@b"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_by_its_field_and_without_its_value() {
+        for (columns, expected) in [
+            (&[("first_name", "Ada")] as &[_], "email, phone, username or id is missing"),
+            (&[("email", "ada")], "email has the wrong type or form"),
+            (&[("phone", "0412345678")], "phone has the wrong type or form"),
+            (&[("email", "a@b"), ("email_verified", "yes")], "email_verified has the wrong type or form"),
+            (&[("email", "a,b@c")], "email must not hold a comma"),
+            (&[("email", "a@b"), ("salt", " ")], "hashed_password is missing"),
+            (&[("email", "a@b"), ("hashing_method", "bcrypt")], "hashed_password is missing"),
+            (
+                &[("email", "a@b"), ("hashed_password", "h"), ("hashing_method", "argon2")],
+                "hashing_method is none of the values that there are",
+            ),
+        ] {
+            assert_eq!(row(columns).unwrap_err(), expected);
+        }
+        for (json, expected) in [
+            ("[]", "line has the wrong type or form"),
+            ("{", "line has the wrong type or form"),
+            (r#"{"id":7}"#, "id has the wrong type or form"),
+            (r#"{"identities":[7]}"#, "identities[0] has the wrong type or form"),
+            (r#"{"identities":[{"identity":"a@b"}]}"#, "identities[0].type is missing"),
+            (r#"{"id":"1","properties":[{"value":1}]}"#, "properties[0].key is missing"),
+            (
+                r#"{"id":"1","feature_flags":[{"key":"..","value":1}]}"#,
+                "feature_flag_key must not be `.` or `..`",
+            ),
+            (
+                r#"{"id":"1","password":{"hashed_password":"h","hashing_algorithm":"pbkdf2"}}"#,
+                "password.salt is missing",
+            ),
+        ] {
+            assert_eq!(line(json).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_file_has_in_common_is_told_once() {
+        let form = ImportForm::new()
+            .pbkdf2("salted-pbkdf2-hmac-sha256", Some(1000))
+            .firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
+        for method in ["pbkdf2", "firebase-scrypt", "bcrypt"] {
+            let salt = if method == "bcrypt" { "" } else { "c2FsdA==" };
+            let columns = [("id", "1"), ("hashed_password", "h"), ("hashing_method", method), ("salt", salt)];
+            let user = form.row(columns).unwrap();
+            assert_eq!(user.password.unwrap().hashing_method(), method);
+        }
+        assert_eq!(
+            std::format!("{form:?}"),
+            "ImportForm { firebase: Some(FirebaseParameters(rounds 8, mem_cost 14)), .. }"
+        );
+    }
+
+    #[test]
+    fn who_was_there_is_told_all_and_who_is_new_only_what_create_does_not_say() {
+        let id = UserId::from("kp_1");
+        let user = row(&[("id", "1"), ("first_name", "Ada"), ("is_suspended", "false")]).unwrap();
+        assert!(user.update(&id, false).is_none());
+        let all = UpdateUser::new(&id).given_name("Ada").provided_id("1").is_suspended(false);
+        assert_eq!(user.update(&id, true), Some(all));
+        let suspended = row(&[("id", "1"), ("is_suspended", "true")]).unwrap();
+        assert_eq!(ImportForm::new().suspended().row([("id", "1")]), Ok(suspended.clone()));
+        assert_eq!(suspended.update(&id, false), Some(UpdateUser::new(&id).is_suspended(true)));
+        assert!(row(&[("email", "a@b")]).unwrap().update(&id, true).is_none());
+    }
+
+    #[test]
+    fn values_of_all_types_become_text() {
+        let user = line(
+            r#"{"id":"1","properties":[{"key":"a","value":true},{"key":"b","value":""},{"key":"c","value":4.5}]}"#,
+        );
+        let id = UserId::from("kp_1");
+        let expected = UpdateUserProperties::new(&id).property("a", true).property("c", "4.5");
+        assert_eq!(user.unwrap().set_properties(&id), Some(expected));
+    }
+
+    #[test]
+    fn nothing_of_a_user_is_in_debug() {
+        let user = row(&[("email", "ada@example.com"), ("hashed_password", "h")]).unwrap();
+        assert_eq!(
+            std::format!("{user:?}"),
+            "ImportUser { identities: 1, password: Some(Password(bcrypt)), .. }"
+        );
+    }
+}

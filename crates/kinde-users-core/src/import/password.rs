@@ -1,0 +1,344 @@
+//! A password's hash, from the columns of a file.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::credentials::Secret;
+use crate::error::{BuildError, Problem};
+use crate::operation::Operation as _;
+use crate::operations::{FirebaseParameters, Password, Pbkdf2Variant, SaltPosition, SetUserPassword};
+
+/// The hash of a password in the parts in which files have it: all of them texts, of which some method needs some.
+///
+/// [`password`](Self::password) makes a [`Password`] of them, by the rules of the method.
+///
+/// ```
+/// use kinde_users_core::{PasswordParts, Problem};
+///
+/// let parts = PasswordParts::new("5f4dcc3b5aa765d61d8327deb882cf99").hashing_method("md5").salt("pepper");
+/// // With a salt it has to be told where it stands.
+/// let error = parts.clone().password().unwrap_err();
+/// assert_eq!((error.argument(), error.problem()), ("salt_position", Problem::Missing));
+/// assert_eq!(parts.salt_position("suffix").password()?.hashing_method(), "md5");
+/// # Ok::<(), kinde_users_core::BuildError>(())
+/// ```
+///
+/// An empty text is none. Hash and salt are wiped from memory when dropped, and are in no `Debug` form.
+#[derive(Clone)]
+#[must_use]
+pub struct PasswordParts {
+    hashed_password: Secret,
+    hashing_method: String,
+    salt: Option<Secret>,
+    salt_position: String,
+    salt_format: String,
+    variant: String,
+    iterations: Option<u32>,
+    firebase: Option<FirebaseParameters>,
+}
+
+impl PasswordParts {
+    /// A hash, of bcrypt unless another method is named.
+    pub fn new(hashed_password: impl Into<String>) -> Self {
+        Self {
+            hashed_password: Secret::from(hashed_password.into()),
+            hashing_method: String::new(),
+            salt: None,
+            salt_position: String::new(),
+            salt_format: String::new(),
+            variant: String::new(),
+            iterations: None,
+            firebase: None,
+        }
+    }
+
+    /// `bcrypt`, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` or `aspnet-identity-v2`.
+    pub fn hashing_method(mut self, method: impl Into<String>) -> Self {
+        self.hashing_method = method.into();
+        self
+    }
+
+    /// The salt.
+    pub fn salt(mut self, salt: impl Into<String>) -> Self {
+        self.salt = Some(salt.into()).filter(|salt| !salt.is_empty()).map(Secret::from);
+        self
+    }
+
+    /// `prefix` or `suffix`: where the salt stands in what was hashed.
+    pub fn salt_position(mut self, position: impl Into<String>) -> Self {
+        self.salt_position = position.into();
+        self
+    }
+
+    /// `string`, `hex` or `base64`: how the salt is written here. It is sent as the method has it: as base64 for PBKDF2 and
+    /// Firebase's scrypt, as text for the others. Where no format is named, it is that one already.
+    pub fn salt_format(mut self, format: impl Into<String>) -> Self {
+        self.salt_format = format.into();
+        self
+    }
+
+    /// The variant of PBKDF2, as `salted-pbkdf2-hmac-sha256`.
+    pub fn variant(mut self, variant: impl Into<String>) -> Self {
+        self.variant = variant.into();
+        self
+    }
+
+    /// The iterations of PBKDF2; the service takes them for 24,000 unless told.
+    pub fn iterations(mut self, iterations: u32) -> Self {
+        self.iterations = Some(iterations);
+        self
+    }
+
+    /// The parameters of the Firebase project.
+    pub fn firebase(mut self, parameters: FirebaseParameters) -> Self {
+        self.firebase = Some(parameters);
+        self
+    }
+
+    /// The password.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`] names the part that is missing, wrong, or nothing that the method takes.
+    pub fn password(self) -> Result<Password, BuildError> {
+        let hash = self.hashed_password.expose();
+        let method = if self.hashing_method.is_empty() { "bcrypt" } else { self.hashing_method.as_str() };
+        let is_well_formed = match method {
+            "sha256" => hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "aspnet-identity-v2" => STANDARD.decode(hash).is_ok(),
+            _ => !hash.is_empty(),
+        };
+        if !is_well_formed {
+            let problem = if hash.is_empty() { Problem::Missing } else { Problem::WrongType };
+            return Err(refuse("hashed_password", problem));
+        }
+        self.refuse_what_is_not_for(method)?;
+        Ok(match method {
+            "bcrypt" => Password::bcrypt(hash),
+            "aspnet-identity-v2" => Password::aspnet_identity_v2(hash),
+            "crypt" => match self.text_salt()? {
+                Some(salt) => Password::crypt_salted(hash, salt),
+                None => Password::crypt(hash),
+            },
+            "wordpress" => match self.text_salt()? {
+                Some(salt) => Password::wordpress_salted(hash, salt),
+                None => Password::wordpress(hash),
+            },
+            "md5" => match self.placed_salt()? {
+                Some((salt, position)) => Password::md5_salted(hash, salt, position),
+                None => Password::md5(hash),
+            },
+            "sha256" => match self.placed_salt()? {
+                Some((salt, position)) => Password::sha256_salted(hash, salt, position),
+                None => Password::sha256(hash),
+            },
+            "pbkdf2" => {
+                let (salt, variant) = (self.base64_salt()?, self.known_variant()?);
+                match self.iterations {
+                    Some(iterations) => Password::pbkdf2_with_iterations(hash, salt, variant, iterations),
+                    None => Password::pbkdf2(hash, salt, variant),
+                }
+            }
+            "firebase-scrypt" => {
+                let parameters = self.firebase.as_ref().ok_or(refuse("signer_key", Problem::Missing))?;
+                Password::firebase_scrypt(hash, self.base64_salt()?, parameters)
+            }
+            _ => return Err(refuse("hashing_method", Problem::Unknown)),
+        })
+    }
+
+    /// Refuses what the method has no use for, as one of the two is a mistake then. Parameters of Firebase are of all
+    /// users of a file, and not of this one.
+    fn refuse_what_is_not_for(&self, method: &str) -> Result<(), BuildError> {
+        let takes_salt = !matches!(method, "bcrypt" | "aspnet-identity-v2");
+        let takes_position = matches!(method, "md5" | "sha256");
+        let parts = [
+            ("salt", takes_salt, self.salt.is_some()),
+            ("salt_position", takes_position, !self.salt_position.is_empty()),
+            ("salt_format", takes_salt, !self.salt_format.is_empty()),
+            ("variant", method == "pbkdf2", !self.variant.is_empty()),
+            ("iterations", method == "pbkdf2", self.iterations.is_some()),
+        ];
+        match parts.into_iter().find(|(_, is_taken, is_given)| *is_given && !is_taken) {
+            Some((part, ..)) => Err(refuse(part, Problem::NotAllowed)),
+            None => Ok(()),
+        }
+    }
+
+    fn known_variant(&self) -> Result<Pbkdf2Variant, BuildError> {
+        match Pbkdf2Variant::from(self.variant.as_str()) {
+            Pbkdf2Variant::Other(text) if text.is_empty() => Err(refuse("variant", Problem::Missing)),
+            Pbkdf2Variant::Other(_) => Err(refuse("variant", Problem::Unknown)),
+            known => Ok(known),
+        }
+    }
+
+    fn placed_salt(&self) -> Result<Option<(String, SaltPosition)>, BuildError> {
+        let position = match self.salt_position.to_ascii_lowercase().as_str() {
+            "prefix" => Ok(SaltPosition::Prefix),
+            "suffix" => Ok(SaltPosition::Suffix),
+            "" => Err(refuse("salt_position", Problem::Missing)),
+            _ => Err(refuse("salt_position", Problem::Unknown)),
+        };
+        match self.text_salt()? {
+            Some(salt) => Ok(Some((salt, position?))),
+            None if self.salt_position.is_empty() => Ok(None),
+            None => Err(refuse("salt", Problem::Missing)),
+        }
+    }
+
+    fn text_salt(&self) -> Result<Option<String>, BuildError> {
+        let Some(salt) = &self.salt else { return Ok(None) };
+        let bytes = match self.salt_bytes(salt.expose())? {
+            None => salt.expose().into(),
+            // The operation has no way to say that a salt is hex, nor one to send bytes that are no text.
+            Some(bytes) => String::from_utf8(bytes).map_err(|_| refuse("salt", Problem::WrongType))?,
+        };
+        Ok(Some(bytes))
+    }
+
+    fn base64_salt(&self) -> Result<String, BuildError> {
+        let salt = self.salt.as_ref().ok_or(refuse("salt", Problem::Missing))?.expose();
+        match self.salt_bytes(salt)? {
+            Some(bytes) => Ok(STANDARD.encode(bytes)),
+            None if STANDARD.decode(salt).is_ok() => Ok(salt.into()),
+            None => Err(refuse("salt", Problem::WrongType)),
+        }
+    }
+
+    /// The bytes that the salt stands for; `None` if that is for the method to say.
+    fn salt_bytes(&self, salt: &str) -> Result<Option<Vec<u8>>, BuildError> {
+        let bytes = match self.salt_format.to_ascii_lowercase().as_str() {
+            "" => return Ok(None),
+            "string" => Some(salt.as_bytes().to_vec()),
+            "hex" => from_hex(salt),
+            "base64" => STANDARD.decode(salt).ok(),
+            _ => return Err(refuse("salt_format", Problem::Unknown)),
+        };
+        bytes.map(Some).ok_or(refuse("salt", Problem::WrongType))
+    }
+}
+
+fn refuse(part: &'static str, problem: Problem) -> BuildError {
+    BuildError::new(SetUserPassword::META.name, part, problem)
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
+    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
+    let pair = |pair: &[u8]| match pair {
+        [high, low] => Some(high << 4 | low),
+        _ => None,
+    };
+    digits.chunks(2).map(pair).collect()
+}
+
+impl fmt::Debug for PasswordParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordParts").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AnyOperation, Domain, build_request};
+
+    const SHA256: &str = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
+
+    fn parts(method: &str) -> PasswordParts {
+        let hash = if method == "sha256" { SHA256 } else { "aGFzaA==" };
+        PasswordParts::new(hash).hashing_method(method)
+    }
+
+    /// What is sent of it, but the hash and the method.
+    fn sent(parts: PasswordParts) -> serde_json::Value {
+        let operation = SetUserPassword::new("kp_1", parts.password().unwrap());
+        let (domain, token) = (Domain::parse("acme").unwrap(), crate::AccessToken::new("t").unwrap());
+        let request = build_request(&operation, &domain, &token).unwrap();
+        let mut body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
+        let body_of = body.as_object_mut().unwrap();
+        body_of.remove("hashed_password").unwrap();
+        body_of.remove("hashing_method").unwrap();
+        assert!(AnyOperation::new(operation).check().is_ok());
+        body
+    }
+
+    fn refused(parts: PasswordParts) -> (&'static str, Problem) {
+        let error = parts.password().unwrap_err();
+        (error.argument(), error.problem())
+    }
+
+    #[test]
+    fn each_method_takes_what_it_needs() {
+        let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        for method in ["", "bcrypt", "crypt", "md5", "sha256", "wordpress", "aspnet-identity-v2"] {
+            assert_eq!(sent(parts(method)), json("{}"), "{method}");
+        }
+        for method in ["crypt", "wordpress"] {
+            assert_eq!(sent(parts(method).salt("s")), json(r#"{"salt":"s"}"#), "{method}");
+        }
+        for method in ["md5", "sha256"] {
+            let salted = parts(method).salt("s").salt_position("Prefix");
+            assert_eq!(sent(salted), json(r#"{"salt":"s","salt_position":"prefix"}"#), "{method}");
+        }
+        let pbkdf2 = parts("pbkdf2").salt("c2FsdA==").variant("salted-pbkdf2-hmac-sha256");
+        let expected = r#"{"salt":"c2FsdA==","variant":"salted-pbkdf2-hmac-sha256"}"#;
+        assert_eq!(sent(pbkdf2.clone()), json(expected));
+        assert_eq!(sent(pbkdf2.iterations(7))["iterations"], 7);
+        let firebase = parts("firebase-scrypt").salt("c2FsdA==");
+        assert_eq!(refused(firebase.clone()), ("signer_key", Problem::Missing));
+        let firebase = firebase.firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
+        assert_eq!(sent(firebase)["signer_key"], "a2V5");
+    }
+
+    #[test]
+    fn what_a_method_lacks_or_has_no_use_for_is_named() {
+        for (refused_parts, expected) in [
+            (parts("argon2"), ("hashing_method", Problem::Unknown)),
+            (PasswordParts::new(""), ("hashed_password", Problem::Missing)),
+            (PasswordParts::new("short").hashing_method("sha256"), ("hashed_password", Problem::WrongType)),
+            (parts("bcrypt").salt("s"), ("salt", Problem::NotAllowed)),
+            (parts("bcrypt").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
+            (parts("crypt").salt("s").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
+            (parts("md5").salt("s").salt_position("middle"), ("salt_position", Problem::Unknown)),
+            (parts("md5").salt_position("prefix"), ("salt", Problem::Missing)),
+            (parts("md5").iterations(1), ("iterations", Problem::NotAllowed)),
+            (parts("pbkdf2").variant("salted-pbkdf2-hmac-sha256"), ("salt", Problem::Missing)),
+            (parts("pbkdf2").salt("c2FsdA=="), ("variant", Problem::Missing)),
+            (parts("pbkdf2").salt("c2FsdA==").variant("sha1"), ("variant", Problem::Unknown)),
+            (
+                parts("pbkdf2").salt("no base64").variant("salted-pbkdf2-hmac-sha256"),
+                ("salt", Problem::WrongType),
+            ),
+            (parts("aspnet-identity-v2").salt("s"), ("salt", Problem::NotAllowed)),
+        ] {
+            assert_eq!(refused(refused_parts), expected);
+        }
+    }
+
+    #[test]
+    fn a_salt_is_sent_in_the_form_that_the_method_has() {
+        let md5 =
+            |salt: &str, format: &str| parts("md5").salt(salt).salt_position("suffix").salt_format(format);
+        for (salt, format) in [("salt", "string"), ("73616c74", "hex"), ("c2FsdA==", "base64"), ("salt", "")]
+        {
+            assert_eq!(sent(md5(salt, format))["salt"], "salt", "{format}");
+        }
+        let pbkdf2 = |salt: &str, format: &str| {
+            parts("pbkdf2").salt(salt).variant("salted-pbkdf2-hmac-sha256").salt_format(format)
+        };
+        for (salt, format) in
+            [("salt", "string"), ("73616C74", "HEX"), ("c2FsdA==", "base64"), ("c2FsdA==", "")]
+        {
+            assert_eq!(sent(pbkdf2(salt, format))["salt"], "c2FsdA==", "{format}");
+        }
+        assert_eq!(refused(md5("7361f", "hex")), ("salt", Problem::WrongType));
+        assert_eq!(refused(md5("ff", "hex")), ("salt", Problem::WrongType));
+        assert_eq!(refused(md5("s", "octal")), ("salt_format", Problem::Unknown));
+    }
+}

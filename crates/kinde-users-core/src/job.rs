@@ -1,0 +1,333 @@
+//! What takes several calls, as machines: which call comes next, given what came of the last one.
+
+use core::fmt;
+
+use serde::Serialize;
+
+use crate::any_operation::AnyOperation;
+use crate::client::CallError;
+use crate::error::{Effect, Error};
+use crate::ids::UserId;
+use crate::operations::{DeleteUser, DeleteUserSessions, UpdateUser};
+use crate::reply::Reply;
+
+/// Several calls that are one thing to do, with no I/O: [`Erase`], [`Suspend`], [`Import`](crate::Import), or one of
+/// your own.
+///
+/// [`Client::run`](crate::Client::run) and [`AsyncClient::run`](crate::AsyncClient::run) make the calls. By hand it is three
+/// lines, which can write a journal in between:
+///
+/// ```
+/// # use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
+/// use kinde_users_core::{AnyOperation, Erase, Error, Gone, Job, Reply};
+/// # fn call(_: &AnyOperation) -> Result<Reply, Error> {
+/// #     Ok(Reply::new::<DeleteUser>(http::Response::new(br#"{"code":"OK"}"#.to_vec())))
+/// # }
+///
+/// let mut erase = Erase::new("kp_1");
+/// while let Some(operation) = erase.next_call() {
+///     erase.called(call(&operation))?;
+/// }
+/// assert_eq!(erase.output().user, Some(Gone::Now));
+/// # Ok::<(), Error>(())
+/// ```
+pub trait Job {
+    /// What there is to tell.
+    type Output;
+
+    /// The call to make next; `None` at the end. It is the same one until [`called`](Self::called) is told of it.
+    fn next_call(&self) -> Option<AnyOperation>;
+
+    /// Takes in what came of the call.
+    ///
+    /// # Errors
+    ///
+    /// The error of the call, if the job cannot go on. The same call is next then, for another try.
+    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
+
+    /// What came of it so far: all of it, if there is no next call.
+    fn output(&self) -> Self::Output;
+}
+
+/// Tells the job of a call over a transport, whose own error goes with that of the protocol.
+pub(crate) fn take_in<J: Job, E>(
+    job: &mut J,
+    result: Result<Reply, CallError<E>>,
+) -> Result<(), CallError<E>> {
+    let (result, transport) = match result {
+        Ok(reply) => (Ok(reply), None),
+        Err(error) => {
+            let (error, transport) = error.into_parts();
+            (Err(error), transport)
+        }
+    };
+    job.called(result).map_err(|error| CallError::new(error, transport))
+}
+
+/// What became of something that was to be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gone {
+    /// It was there, and is gone by this.
+    Now,
+    /// It was not there: it was gone before, or never was.
+    Before,
+}
+
+/// The success of a DELETE, or the failure that means as much.
+fn gone(result: Result<Reply, Error>) -> Result<Gone, Error> {
+    match result {
+        Ok(_) => Ok(Gone::Now),
+        Err(error) if error.as_api().is_some_and(crate::ApiError::is_not_there) => {
+            // An attempt before this one may have done it, and then most likely has.
+            Ok(if error.effect() == Effect::No { Gone::Before } else { Gone::Now })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Erases a user: ends the sessions, then deletes the user with the profile, from all of Kinde. Done twice it is done once.
+///
+/// ```
+/// use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
+/// use kinde_users_core::{Erase, Job};
+///
+/// let erase = Erase::new("kp_1");
+/// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
+/// ```
+///
+/// A user that is not there is [`Gone::Before`] and no error, which a mistyped id is too.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Erase(Erased);
+
+/// What became of an [`Erase`]; `None` for what was not reached.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Erased {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's sessions.
+    pub sessions: Option<Gone>,
+    /// The user, and the profile.
+    pub user: Option<Gone>,
+}
+
+impl Erase {
+    /// Of the user with this id.
+    pub fn new(user_id: impl Into<UserId>) -> Self {
+        Self(Erased { user_id: user_id.into(), sessions: None, user: None })
+    }
+}
+
+impl Job for Erase {
+    type Output = Erased;
+
+    fn next_call(&self) -> Option<AnyOperation> {
+        let Erased { user_id, sessions, user } = &self.0;
+        match (sessions, user) {
+            // First, so that nobody is signed in as a user who is no more.
+            (None, _) => Some(AnyOperation::new(DeleteUserSessions::new(user_id))),
+            (Some(_), None) => Some(AnyOperation::new(DeleteUser::new(user_id).is_delete_profile(true))),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+        let Erased { sessions, user, .. } = &mut self.0;
+        let gone = Some(gone(result)?);
+        *(if sessions.is_none() { sessions } else { user }) = gone;
+        Ok(())
+    }
+
+    fn output(&self) -> Erased {
+        self.0.clone()
+    }
+}
+
+/// Suspends a user, and signs them out of everything. Done twice it is done once.
+///
+/// ```
+/// use kinde_users_core::operations::UpdateUser;
+/// use kinde_users_core::{Job, Suspend};
+///
+/// let suspend = Suspend::new("kp_1");
+/// assert!(suspend.next_call().is_some_and(|operation| operation.is::<UpdateUser>()));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Suspend(Suspended);
+
+/// What became of a [`Suspend`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Suspended {
+    /// The user.
+    pub user_id: UserId,
+    /// Whether the user is suspended by this.
+    pub is_suspended: bool,
+    /// Whether there is no session left that was there before.
+    pub is_signed_out: bool,
+}
+
+impl Suspend {
+    /// Of the user with this id.
+    pub fn new(user_id: impl Into<UserId>) -> Self {
+        Self(Suspended { user_id: user_id.into(), is_suspended: false, is_signed_out: false })
+    }
+}
+
+impl Job for Suspend {
+    type Output = Suspended;
+
+    fn next_call(&self) -> Option<AnyOperation> {
+        let Suspended { user_id, is_suspended, is_signed_out } = &self.0;
+        match (is_suspended, is_signed_out) {
+            // First, so that nobody signs in again between the two.
+            (false, _) => Some(AnyOperation::new(UpdateUser::new(user_id).is_suspended(true))),
+            (true, false) => Some(AnyOperation::new(DeleteUserSessions::new(user_id))),
+            (true, true) => None,
+        }
+    }
+
+    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+        if self.0.is_suspended {
+            // A user who was there a moment ago and has no sessions is signed out.
+            gone(result)?;
+            self.0.is_signed_out = true;
+        } else {
+            result?;
+            self.0.is_suspended = true;
+        }
+        Ok(())
+    }
+
+    fn output(&self) -> Suspended {
+        self.0.clone()
+    }
+}
+
+/// `Debug` by what there is to tell.
+macro_rules! debug_by_output {
+    ($($job:ty),+) => {$(
+        impl fmt::Debug for $job {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )+};
+}
+
+debug_by_output!(Erase, Suspend);
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::error::ApiError;
+    use crate::operation::Operation;
+    use http::Response;
+    use std::boxed::Box;
+    use std::string::String;
+    use std::vec::Vec;
+
+    pub(crate) fn answer<O: Operation>(status: u16, body: &str) -> Reply {
+        let mut response = Response::new(body.as_bytes().to_vec());
+        *response.status_mut() = status.try_into().unwrap();
+        Reply::new::<O>(response)
+    }
+
+    pub(crate) fn refusal<O: Operation>(status: u16, body: &str, effect: Effect) -> Result<Reply, Error> {
+        Err(Error::Api(Box::new(ApiError::new(answer::<O>(status, body), effect))))
+    }
+
+    pub(crate) fn names<J: Job>(
+        job: &mut J,
+        mut call: impl FnMut(&AnyOperation) -> Result<Reply, Error>,
+    ) -> Vec<String> {
+        let mut names = Vec::new();
+        while let Some(operation) = job.next_call() {
+            names.push(operation.meta().name.into());
+            if let Err(error) = job.called(call(&operation)) {
+                names.push(std::format!("{error}"));
+                break;
+            }
+        }
+        names
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as a call answers")]
+    fn ok(_: &AnyOperation) -> Result<Reply, Error> {
+        Ok(answer::<DeleteUser>(200, "{}"))
+    }
+
+    #[test]
+    fn a_user_is_erased_after_the_sessions_are_ended() {
+        let mut erase = Erase::new("kp_1");
+        assert_eq!(names(&mut erase, ok), ["delete_user_sessions", "delete_user"]);
+        let erased = erase.output();
+        assert_eq!((erased.sessions, erased.user), (Some(Gone::Now), Some(Gone::Now)));
+        assert_eq!(
+            serde_json::to_string(&erased).unwrap(),
+            r#"{"user_id":"kp_1","sessions":"now","user":"now"}"#
+        );
+    }
+
+    #[test]
+    fn who_is_not_there_was_gone_before_unless_an_attempt_of_this_call_may_have_done_it() {
+        let unknown = r#"{"errors":[{"code":"USER_INVALID"}]}"#;
+        for (effect, told) in [(Effect::No, Gone::Before), (Effect::Possible, Gone::Now)] {
+            let mut erase = Erase::new("kp_1");
+            names(&mut erase, |operation| {
+                if operation.is::<DeleteUser>() {
+                    refusal::<DeleteUser>(400, unknown, effect)
+                } else {
+                    refusal::<DeleteUserSessions>(404, "", Effect::No)
+                }
+            });
+            assert_eq!((erase.output().sessions, erase.output().user), (Some(Gone::Before), Some(told)));
+        }
+    }
+
+    #[test]
+    fn sessions_that_cannot_be_ended_keep_the_user_and_the_job_goes_on_where_it_was() {
+        let mut erase = Erase::new("kp_1");
+        let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(403, "", Effect::No);
+        let told = "delete_user_sessions: HTTP 403 (needs scope delete:user_sessions)";
+        assert_eq!(names(&mut erase, refused), ["delete_user_sessions", told]);
+        assert_eq!((erase.output().sessions, erase.output().user), (None, None));
+        assert_eq!(names(&mut erase, ok), ["delete_user_sessions", "delete_user"]);
+    }
+
+    #[test]
+    fn another_refusal_of_a_400_is_an_error() {
+        let mut erase = Erase::new("kp_1");
+        let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(400, "{}", Effect::No);
+        assert_eq!(names(&mut erase, refused), ["delete_user_sessions", "delete_user_sessions: HTTP 400"]);
+    }
+
+    #[test]
+    fn a_user_is_suspended_and_then_signed_out_and_both_are_told() {
+        let mut suspend = Suspend::new("kp_1");
+        let names_of = names(&mut suspend, |operation| {
+            if operation.is::<UpdateUser>() {
+                ok(operation)
+            } else {
+                refusal::<DeleteUserSessions>(403, "", Effect::No)
+            }
+        });
+        assert_eq!(names_of.len(), 3);
+        let told = suspend.output();
+        assert_eq!((told.is_suspended, told.is_signed_out), (true, false));
+        assert_eq!(names(&mut suspend, ok), ["delete_user_sessions"]);
+        assert!(suspend.output().is_signed_out);
+    }
+
+    #[test]
+    fn who_has_no_sessions_is_signed_out_and_who_is_not_there_cannot_be_suspended() {
+        let not_there = |_: &AnyOperation| refusal::<DeleteUserSessions>(404, "", Effect::No);
+        let mut suspend = Suspend::new("kp_1");
+        assert_eq!(names(&mut suspend, not_there).len(), 2);
+        assert!(!suspend.output().is_suspended);
+        suspend.called(ok(&suspend.next_call().unwrap())).unwrap();
+        assert_eq!(names(&mut suspend, not_there), ["delete_user_sessions"]);
+        assert!(suspend.output().is_signed_out);
+    }
+}

@@ -1,0 +1,107 @@
+//! Many calls at once, from threads.
+
+use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+
+/// Works on items from `threads` threads, which share a client, and gives each result to `each`, on this thread, as it comes.
+///
+/// The iterator is asked for the next item when a thread is free, so that a list of any length takes no more memory than what
+/// is under way. Results come in the order in which they are ready, so let each tell what it is of. Where `each` breaks, no
+/// item is taken any more, what is under way is waited for and dropped, and the break is returned.
+///
+/// How fast the calls leave is the tenant's business ([`Tenant::with_pace`](crate::Tenant::with_pace)), and a 429 stops them
+/// all. For async code there is [`at_once`](crate::at_once).
+///
+/// ```
+/// use core::ops::ControlFlow;
+/// use kinde_users::operations::RefreshUserClaims;
+/// # use kinde_users::{CallError, Client, Clock, Transport, in_parallel};
+///
+/// # fn refresh<T: Transport + Send + Sync, C: Clock + Send + Sync>(client: &Client<T, C>, ids: Vec<String>) {
+/// let refresh = |id: String| (client.send(&RefreshUserClaims::new(&id)), id);
+/// let mut failed = 0;
+/// let ended = in_parallel(8, ids, refresh, |(result, id)| {
+///     if let Err(error) = result {
+///         eprintln!("{id}: {error}");
+///         failed += 1;
+///     }
+///     if failed < 10 { ControlFlow::Continue(()) } else { ControlFlow::Break("too many failed") }
+/// });
+/// # drop(ended);
+/// # }
+/// ```
+pub fn in_parallel<I, R, B>(
+    threads: usize,
+    items: I,
+    work: impl Fn(I::Item) -> R + Sync,
+    mut each: impl FnMut(R) -> ControlFlow<B>,
+) -> ControlFlow<B>
+where
+    I: IntoIterator<IntoIter: Send>,
+    R: Send,
+{
+    let items = Mutex::new(items.into_iter().fuse());
+    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    thread::scope(|scope| {
+        let (sender, results) = mpsc::sync_channel(0);
+        for _ in 0..threads.max(1) {
+            let (sender, next, work) = (sender.clone(), &next, &work);
+            // Nobody receives any more after a break.
+            scope.spawn(move || while next().is_some_and(|item| sender.send(work(item)).is_ok()) {});
+        }
+        drop(sender);
+        results.into_iter().try_for_each(&mut each)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::panic::catch_unwind;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    #[test]
+    fn each_item_is_worked_on_once_by_no_more_threads_than_said() {
+        let (busy, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = |n: usize| {
+            most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(1));
+            busy.fetch_sub(1, Ordering::SeqCst);
+            n
+        };
+        let mut seen = BTreeSet::new();
+        let ended = in_parallel(4, 0..100, work, |n| {
+            assert!(seen.insert(n));
+            ControlFlow::<()>::Continue(())
+        });
+        assert!(ended.is_continue() && seen.len() == 100 && seen.last() == Some(&99));
+        assert!((2..=4).contains(&most.into_inner()));
+    }
+
+    #[test]
+    fn an_endless_list_can_be_broken_off_and_no_thread_counts_as_one() {
+        let taken = AtomicUsize::new(0);
+        let items = (0..).inspect(|_| {
+            taken.fetch_add(1, Ordering::SeqCst);
+        });
+        let ended = in_parallel(
+            0,
+            items,
+            |n| n,
+            |n| if n < 9 { ControlFlow::Continue(()) } else { ControlFlow::Break(n) },
+        );
+        assert_eq!(ended, ControlFlow::Break(9));
+        // The last one was taken while the break was under way.
+        assert!((10..=11).contains(&taken.into_inner()));
+    }
+
+    #[test]
+    fn a_panic_at_work_is_one_here() {
+        let work = |n: usize| assert_ne!(n, 3);
+        let result = catch_unwind(|| in_parallel(2, 0..10, work, ControlFlow::<()>::Continue));
+        assert!(result.is_err());
+    }
+}
