@@ -2,7 +2,7 @@ use alloc::string::String;
 use core::fmt;
 
 use http::Method;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::credentials::Secret;
 use crate::error::{BuildError, Problem};
@@ -274,6 +274,17 @@ impl fmt::Debug for Password {
 }
 
 /// The hash parameters of a Firebase project, which all of its users share.
+///
+/// They can be read from JSON, under the names that the Firebase console shows or under those of the operation:
+///
+/// ```
+/// use kinde_users_core::operations::FirebaseParameters;
+///
+/// let shown = r#"{"base64_signer_key":"jxspr8Ki","base64_salt_separator":"Bw==","rounds":8,"mem_cost":14}"#;
+/// let parameters: FirebaseParameters = serde_json::from_str(shown)?;
+/// assert_eq!(parameters, FirebaseParameters::new("jxspr8Ki", "Bw==", 8, 14));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct FirebaseParameters {
     signer_key: Secret,
@@ -293,6 +304,22 @@ impl FirebaseParameters {
     ) -> Self {
         let (signer_key, salt_separator) = (signer_key.into().into(), salt_separator.into().into());
         Self { signer_key, salt_separator, rounds, mem_cost }
+    }
+}
+
+impl<'de> Deserialize<'de> for FirebaseParameters {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Parameters {
+            #[serde(alias = "base64_signer_key")]
+            signer_key: String,
+            #[serde(alias = "base64_salt_separator")]
+            salt_separator: String,
+            rounds: u32,
+            mem_cost: u32,
+        }
+        let Parameters { signer_key, salt_separator, rounds, mem_cost } = Parameters::deserialize(deserializer)?;
+        Ok(Self::new(signer_key, salt_separator, rounds, mem_cost))
     }
 }
 
