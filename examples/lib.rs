@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+pub mod support;
+
 #[cfg(test)]
 mod readme {
     use kinde_users::OPERATIONS;

@@ -4,27 +4,19 @@
 //! `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET` set, it runs against that tenant, over ureq, and deletes
 //! what it created.
 
-use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 
-use kinde_users::fake::{FakeKinde, NewFakeUser};
+use kinde_users::fake::NewFakeUser;
 use kinde_users::operations::{
     CreateUser, DeleteUser, DeleteUserSessions, Expand, GetUserData, GetUserPropertyValues, GetUsers,
     NewIdentity, UpdateUser, UpdateUserProperty,
 };
-use kinde_users::{Client, Clock, Credentials, Domain, Transport, UserId, client, client_over};
+use kinde_users::{Client, Clock, Transport, UserId};
+use kinde_users_examples::support::connect;
 
 fn main() -> ExitCode {
-    let environment = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let real = environment("KINDE_DOMAIN")
-        .zip(environment("KINDE_MANAGEMENT_CLIENT_ID"))
-        .zip(environment("KINDE_MANAGEMENT_CLIENT_SECRET"));
-    let result = match real {
-        Some(((domain, id), secret)) => on_a_real_tenant(&domain, id, secret),
-        None => in_memory(),
-    };
-    match result {
+    match on_the_tenant() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -33,23 +25,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn on_a_real_tenant(domain: &str, id: String, secret: String) -> Result<(), Box<dyn Error>> {
-    let domain: Domain = domain.parse()?;
-    println!("On {}.\n", domain.origin());
-    run(&client(domain, Credentials::new(id, secret)))
-}
-
-fn in_memory() -> Result<(), Box<dyn Error>> {
-    println!(
-        "On a Kinde in memory: no account, no network. Set KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and"
-    );
-    println!("KINDE_MANAGEMENT_CLIENT_SECRET for a real one.\n");
-    let fake = FakeKinde::new();
+/// On the one that the environment names, or on one in memory.
+fn on_the_tenant() -> Result<(), Box<dyn Error>> {
+    let tenant = connect(0)?;
+    let Some(fake) = tenant.fake else { return run(&tenant.client) };
     for name in ["Ada", "Barbara", "Grace", "Katherine", "Margaret"] {
         let email = format!("{}@example.com", name.to_lowercase());
         fake.add_user(NewFakeUser::new().name(name, "Example").email(email));
     }
-    run(&client_over(fake.clone(), fake.domain()?, fake.credentials()))?;
+    run(&tenant.client)?;
     println!(
         "\nThe tenant was asked {} times, {} of them for a token.",
         fake.requests().len(),

@@ -1,0 +1,203 @@
+//! What the programs share: how they end, how they fail, and how they go through a list.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{error, fmt};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
+
+/// For the end of each program's help.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 all is done; 1 something failed, as stderr says; 2 what was asked for is wrong, and nothing was called.
+
+The tenant is that of KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET, and without them one in
+memory with made-up users.";
+
+/// Why a program ends otherwise than well: one line for stderr, and an exit code.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    /// Something failed.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { code: 1, text: text.into() }
+    }
+
+    /// What was asked for is wrong, and nothing was called.
+    pub fn input(text: impl Into<String>) -> Self {
+        Self { code: 2, text: text.into() }
+    }
+
+    /// Something about a file, which is the input.
+    pub fn file(path: &Path, error: &dyn error::Error) -> Self {
+        Self::input(format!("{}: {error}", path.display()))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The operation, the status, Kinde's code and message, and on 403 the scope that is missing; after them what the transport says,
+/// if it is at fault.
+impl<E: error::Error> From<CallError<E>> for Failure {
+    fn from(error: CallError<E>) -> Self {
+        let transport = error.transport().map(|transport| format!(": {transport}")).unwrap_or_default();
+        let text = format!("{error}{transport}");
+        // Nothing leaves for what cannot be sent.
+        if matches!(error.error(), Error::Build(_)) { Self::input(text) } else { Self::new(text) }
+    }
+}
+
+impl From<kinde_users::DomainError> for Failure {
+    fn from(error: kinde_users::DomainError) -> Self {
+        Self::input(format!("KINDE_DOMAIN: {error}"))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Ends the program.
+pub fn end(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, text }) => {
+            eprintln!("error: {text}");
+            code.into()
+        }
+    }
+}
+
+/// The id of the user that a text means: an e-mail address, a phone number, an id or a user name.
+///
+/// # Errors
+///
+/// Where there is no such user, or more than one.
+pub fn find<T: Transport, C: Clock>(client: &Client<T, C>, text: &str) -> Result<UserId, Failure> {
+    if text.starts_with("kp_") || text.starts_with("kp:") {
+        return Ok(text.into());
+    }
+    match client.send(&FindUser::by(text))? {
+        Found::One(user) => Ok(user.id),
+        Found::None => Err(Failure::new("there is no such user")),
+        Found::Several(users) => Err(Failure::new(format!("{} users share it: give an id", users.len()))),
+    }
+}
+
+/// A bar with rate and remaining time, which shows on a terminal only. Without a total it counts.
+pub fn progress(total: Option<u64>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (ProgressBar::new(total), "{wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {human_pos}  {per_sec}  {elapsed}"),
+    };
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// How programs go through a list.
+#[derive(Debug, Args)]
+pub struct Many {
+    /// How many calls to make at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    at_once: u16,
+
+    /// How many calls to make a second, at the most [default: as many as the tenant allows]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pace: u32,
+}
+
+/// Gives up after so many failures in a row: what is wrong is wrong with all of them.
+const IN_A_ROW: usize = 25;
+
+impl Many {
+    /// Works on each item, several at once, with a progress bar. `work` gives what to tell if it failed, and nothing if it went
+    /// well; each failure is a line on stderr. Tells how many failed.
+    ///
+    /// # Errors
+    ///
+    /// Where so many failed in a row that it gave up.
+    pub fn each<T, C, I>(
+        &self,
+        client: &Client<T, C>,
+        bar: &ProgressBar,
+        items: I,
+        work: impl Fn(I::Item) -> Result<(), Failure> + Sync,
+    ) -> Result<usize, Failure>
+    where
+        T: Transport,
+        C: Clock,
+        I: IntoIterator<IntoIter: Send>,
+    {
+        client.with_tenant(|tenant| tenant.set_pace(self.pace));
+        let (mut failed, mut in_a_row) = (0, 0);
+        let ended = in_parallel(self.at_once.into(), items, work, |result| {
+            bar.inc(1);
+            match result {
+                Ok(()) => in_a_row = 0,
+                Err(failure) => {
+                    bar.suspend(|| eprintln!("{failure}"));
+                    (failed, in_a_row) = (failed + 1, in_a_row + 1);
+                }
+            }
+            if in_a_row < IN_A_ROW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        bar.finish_and_clear();
+        match ended {
+            ControlFlow::Continue(()) => Ok(failed),
+            ControlFlow::Break(()) => {
+                Err(Failure::new(format!("gave up after {IN_A_ROW} failures in a row, of {failed} in all")))
+            }
+        }
+    }
+
+    /// Does something to each user of a list: a file of one id, e-mail address, phone number or user name a line, or `-` for
+    /// stdin.
+    ///
+    /// # Errors
+    ///
+    /// Where the list cannot be read, or some of it failed.
+    pub fn each_user<T: Transport + Send + Sync, C: Clock + Send + Sync>(
+        &self,
+        client: &Client<T, C>,
+        list: &Path,
+        work: impl Fn(&UserId) -> Result<(), CallError<T::Error>> + Sync,
+    ) -> Result<(), Failure> {
+        let lines: Box<dyn BufRead> = if list == Path::new("-") {
+            Box::new(io::stdin().lock())
+        } else {
+            Box::new(BufReader::new(File::open(list).map_err(|error| Failure::file(list, &error))?))
+        };
+        let lines: Vec<String> =
+            lines.lines().collect::<Result<_, _>>().map_err(|error| Failure::file(list, &error))?;
+        let users: Vec<(usize, &str)> =
+            (1..).zip(lines.iter().map(|line| line.trim())).filter(|(_, user)| !user.is_empty()).collect();
+        let (total, done) = (users.len(), AtomicUsize::new(0));
+        let bar = progress(Some(total as u64));
+        let failed = self.each(client, &bar, users, |(number, user)| {
+            let result = find(client, user).and_then(|id| work(&id).map_err(Failure::from));
+            done.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
+            result.map_err(|failure| Failure::new(format!("line {number}: {failure}")))
+        });
+        println!("done for {} of {total} users", done.into_inner());
+        match failed? {
+            0 => Ok(()),
+            failed => Err(Failure::new(format!("{failed} of {total} users failed"))),
+        }
+    }
+}

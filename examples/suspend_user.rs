@@ -1,0 +1,34 @@
+//! Suspends a user and signs them out, and tells of both.
+//!
+//! `cargo run --example suspend_user -- user3@example.com`
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use kinde_users::{Job, Suspend};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find};
+use kinde_users_examples::support::connect;
+use serde_json::json;
+
+/// Suspend a user, and then end all sessions.
+///
+/// A line of JSON on stdout tells whether each of the two is done. It can be run again.
+#[derive(Parser)]
+#[command(after_help = EXIT_CODES)]
+struct Arguments {
+    /// An id, or the e-mail address, phone number or user name of one user
+    user: String,
+}
+
+fn main() -> ExitCode {
+    end(run(&Arguments::parse()))
+}
+
+fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let client = connect(10)?.client;
+    let mut suspend = Suspend::new(find(&client, &arguments.user)?);
+    let result = client.run(&mut suspend);
+    println!("{}", json!(suspend.output()));
+    result?;
+    Ok(())
+}

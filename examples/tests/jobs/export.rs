@@ -1,0 +1,156 @@
+//! `export_users`, killed again and again over a tenant that fails: in the end everybody is in the file once.
+
+use std::fs;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use kinde_users_fake::{FakeKinde, FakeUser};
+use serde_json::Value;
+
+use super::common::{Listening, folder, program, run, text_of};
+
+fn of_ndjson(text: &str) -> Vec<(String, Value)> {
+    let read = |line: &str| {
+        let user: Value = serde_json::from_str(line).unwrap();
+        (user["id"].as_str().unwrap().to_owned(), user)
+    };
+    text.lines().map(read).collect()
+}
+
+fn assert_all_once(exported: &[(String, Value)], users: &[FakeUser]) {
+    let ids: Vec<_> = exported.iter().map(|(id, _)| id.as_str()).collect();
+    let expected: Vec<_> = users.iter().map(|user| user.id.as_str()).collect();
+    assert!(ids == expected, "{} of {} users", ids.len(), expected.len());
+    for ((_, told), user) in exported.iter().zip(users) {
+        assert_eq!(told["email"].as_str(), user.email());
+        assert_eq!(told["first_name"].as_str(), user.given_name.as_deref());
+        assert_eq!(told["provided_id"].as_str(), user.provided_id.as_deref());
+    }
+}
+
+#[test]
+fn everybody_is_in_the_file_once_through_faults_and_kills() {
+    let tenant = Listening::start(FakeKinde::builder().seed(3).chaos(0.05), "export");
+    tenant.fake.seed_users(4000);
+    for (name, kill_after) in [("users.ndjson", 23), ("users.csv", 31)] {
+        let file = text_of(&tenant.file(name));
+        let arguments = [file.as_str(), "--page-size=10", "--expand=identities,organizations"];
+        let (mut kills, mut failed) = (0, 0);
+        for run in 1.. {
+            assert!(run < 100, "it does not come to its end");
+            let until = tenant.fake.requests().len() + kill_after + run % 13;
+            let mut child = tenant.program("export_users", &arguments);
+            let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            let code = loop {
+                if let Some(status) = child.try_wait().unwrap() {
+                    break status.code();
+                }
+                if tenant.fake.requests().len() >= until {
+                    child.kill().unwrap();
+                    break child.wait().unwrap().code();
+                }
+                thread::sleep(Duration::from_millis(2));
+            };
+            match code {
+                Some(0) => break,
+                Some(1) => failed += 1,
+                Some(code) => panic!("exit code {code}"),
+                None => kills += 1,
+            }
+        }
+        println!("{name}: {kills} kills, {failed} runs that failed");
+        assert!(kills >= 5, "{kills}");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!tenant.file(&format!("{name}.cursor")).exists());
+        let users = tenant.fake.users();
+        if name.ends_with(".ndjson") {
+            let exported = of_ndjson(&text);
+            assert_all_once(&exported, &users);
+            let identities: usize = users.iter().map(|user| user.identities.len()).sum();
+            let told =
+                exported.iter().map(|(_, user)| user["identities"].as_array().unwrap().len()).sum::<usize>();
+            assert_eq!(told, identities);
+        } else {
+            let ids: Vec<_> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+            assert!(ids == users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), "{}", ids.len());
+            assert!(text.starts_with("id,email,phone,"), "{}", text.lines().next().unwrap());
+        }
+    }
+}
+
+#[test]
+fn only_those_who_were_active_are_exported_where_that_is_asked_for() {
+    // 2030-01-01T00:00:00Z, and every second user signed in in the forty days before.
+    const START: u64 = 1_893_456_000;
+    let tenant = Listening::start(FakeKinde::builder().start(START), "active");
+    tenant.fake.seed_users(200);
+    let file = text_of(&tenant.file("users.ndjson"));
+    let arguments = [file.as_str(), "--active-since", "2029-12-12T00:00:00Z"];
+    let (code, told, errors) = run(&mut tenant.program("export_users", &arguments));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let since = START - 20 * 86_400;
+    let mut users = tenant.fake.users();
+    users.retain(|user| user.last_signed_in.is_some_and(|at| at.as_secs() >= since));
+    assert!((20..100).contains(&users.len()), "{}", users.len());
+    assert_eq!(told, format!("{} users\n", users.len()));
+    assert_all_once(&of_ndjson(&fs::read_to_string(&file).unwrap()), &users);
+
+    let arguments = [file.as_str(), "--active-since", "yesterday", "--overwrite"];
+    let (code, _, errors) = run(&mut tenant.program("export_users", &arguments));
+    assert_eq!(
+        (code, errors.as_str()),
+        (2, "error: get_users: active_since must be a date-time as in RFC 3339")
+    );
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
+    let folder = folder("there");
+    let file = text_of(&folder.join("users.csv"));
+    let (code, told, _) = run(&mut program("export_users", &[&file]));
+    assert_eq!((code, told.as_str()), (0, "1200 users\n"));
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1201);
+    let (code, _, errors) = run(&mut program("export_users", &[&file]));
+    assert_eq!((code, errors), (2, format!("error: {file} is there; --overwrite replaces it")));
+    assert_eq!(run(&mut program("export_users", &[&file, "--overwrite"])).0, 0);
+    // What stands beside it belongs to another export.
+    fs::write(folder.join("users.csv.cursor"), r#"{"asked":"other","cursor":null,"bytes":0,"users":0}"#)
+        .unwrap();
+    let (code, _, errors) = run(&mut program("export_users", &[&file]));
+    assert!(
+        code == 2 && errors.ends_with("users.csv.cursor is of another export; --overwrite begins anew"),
+        "{errors}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1201);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// The most memory that a program had so far, in KiB; nothing where the system does not tell.
+fn most_memory(child: &Child) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[test]
+fn many_users_take_no_more_memory_than_few() {
+    let most = |users: usize| {
+        let tenant = Listening::start(FakeKinde::builder().forgetting_requests(), "memory-of");
+        tenant.fake.seed_users(users);
+        let file = text_of(&tenant.file("users.ndjson"));
+        let mut child = tenant.program("export_users", &[&file, "--expand=identities"]);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut most = 0;
+        while child.try_wait().unwrap().is_none() {
+            most = most.max(most_memory(&child).unwrap_or_default());
+            thread::sleep(Duration::from_millis(1));
+        }
+        assert!(child.wait().unwrap().success());
+        (most, fs::metadata(&file).unwrap().len() / 1024)
+    };
+    let (few, _) = most(2000);
+    let (many, file) = most(40_000);
+    println!("2,000 users: {few} KiB; 40,000 users: {many} KiB, in a file of {file} KiB");
+    assert!(many < few + 4096 && file > 10 * 1024, "{few} {many} {file}");
+}

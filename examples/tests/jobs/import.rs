@@ -1,0 +1,385 @@
+//! `import_users`, killed again and again over a tenant that fails: in the end exactly the right users are there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::common::{Listening, folder, program, run, text_of};
+use kinde_users_fake::{FakeKinde, FakePassword, FakeUser, Fault, NewFakeUser};
+use serde_json::{Value, json};
+
+/// The nth user of the big file. Every kind of line is there: with each hashing method and each way to be told apart.
+struct Made(usize);
+
+impl Made {
+    fn email(&self) -> Option<String> {
+        (self.0 % 10 < 7).then(|| format!("user{}@example.com", self.0))
+    }
+
+    fn username(&self) -> Option<String> {
+        (self.0 % 10 == 7 || self.0 % 5 == 2).then(|| format!("user{}", self.0))
+    }
+
+    fn phone(&self) -> Option<String> {
+        (self.0 % 10 == 8 || self.0 % 6 == 1).then(|| format!("+61{:08}", 10_000_000 + self.0))
+    }
+
+    /// Of a tenth it is all that there is: a tenant takes two with the same.
+    fn id(&self) -> Option<String> {
+        (self.0 % 10 == 9 || self.0 % 4 == 1).then(|| format!("id-{}", self.0))
+    }
+
+    fn is_suspended(&self) -> bool {
+        self.0 % 20 == 3
+    }
+
+    /// What the file says of it, and what the tenant is to hold.
+    fn password(&self) -> Option<(Value, FakePassword)> {
+        let sha256 = format!("{:064x}", self.0);
+        let (method, hash, rest) = match self.0 % 16 {
+            0 => ("bcrypt", "$2a$10$hash", json!({})),
+            1 => ("crypt", "hash", json!({})),
+            2 => ("crypt", "hash", json!({ "salt": "s" })),
+            3 => ("md5", "hash", json!({})),
+            4 => (
+                "md5",
+                "hash",
+                json!({ "salt": "73616c74", "salt_format": "hex", "salt_position": "prefix" }),
+            ),
+            5 => ("sha256", sha256.as_str(), json!({})),
+            6 => ("sha256", sha256.as_str(), json!({ "salt": "s", "salt_position": "suffix" })),
+            7 => ("wordpress", "$P$hash", json!({})),
+            8 => ("pbkdf2", "hash", json!({ "salt": "salt", "salt_format": "string" })),
+            9 => ("firebase-scrypt", "hash", json!({ "salt": "c2FsdA==" })),
+            10 => ("aspnet-identity-v2", "aGFzaA==", json!({})),
+            _ => return None,
+        };
+        let mut line = json!({ "hashed_password": hash, "hashing_algorithm": method });
+        line.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let mut held = FakePassword::default();
+        held.hashed_password = hash.into();
+        held.hashing_method = method.into();
+        held.salt = match method {
+            "pbkdf2" => Some("c2FsdA==".into()),
+            "md5" if rest["salt"].is_string() => Some("salt".into()),
+            _ => rest["salt"].as_str().map(Into::into),
+        };
+        held.salt_position = rest["salt_position"].as_str().map(Into::into);
+        if method == "pbkdf2" {
+            held.variant = Some("salted-pbkdf2-hmac-sha256".into());
+            held.iterations = Some(1000);
+        }
+        if method == "firebase-scrypt" {
+            (held.signer_key, held.salt_separator) = (Some("a2V5".into()), Some("Bw==".into()));
+            (held.rounds, held.mem_cost) = (Some(8), Some(14));
+        }
+        Some((line, held))
+    }
+
+    fn properties(&self) -> BTreeMap<String, String> {
+        let all = [("plan", format!("plan {}", self.0)), ("newsletter", (self.0 % 2 == 0).to_string())];
+        let has_some = self.0 % 4 == 2;
+        all.into_iter().filter(|_| has_some).map(|(key, value)| (key.into(), value)).collect()
+    }
+
+    fn flags(&self) -> BTreeMap<String, String> {
+        let all = [("beta", "true".to_owned()), ("theme", format!("{}", self.0))];
+        let has_some = self.0 % 10 == 4;
+        all.into_iter().filter(|_| has_some).map(|(key, value)| (key.into(), value)).collect()
+    }
+
+    fn line(&self) -> Value {
+        let identity = |kind: &str, value: Option<String>| {
+            value.map(|value| json!({ "type": kind, "identity": value, "is_verified": self.0 % 3 == 0 }))
+        };
+        let pairs = |pairs: BTreeMap<String, String>| -> Value {
+            pairs.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+        };
+        let identities = [("email", self.email()), ("username", self.username()), ("phone", self.phone())];
+        json!({
+            "id": self.id(),
+            "first_name": format!("First {}", self.0),
+            "last_name": "Last",
+            "identities": identities.into_iter().filter_map(|(kind, value)| identity(kind, value)).collect::<Value>(),
+            "password": self.password().map(|(line, _)| line),
+            "properties": pairs(self.properties()),
+            "feature_flags": pairs(self.flags()),
+            "is_suspended": self.is_suspended(),
+        })
+    }
+
+    fn assert_is(&self, user: &FakeUser) {
+        let n = self.0;
+        let of = |kind: &str| {
+            let found: Vec<_> = user.identities.iter().filter(|identity| identity.kind == kind).collect();
+            assert!(
+                found.len() <= 1 && found.iter().all(|found| found.is_confirmed == Some(n % 3 == 0)),
+                "{n}"
+            );
+            found.first().map(|found| found.value.clone())
+        };
+        assert_eq!(
+            [of("email"), of("username"), of("phone")],
+            [self.email(), self.username(), self.phone()],
+            "{n}"
+        );
+        assert_eq!(user.provided_id, self.id(), "{n}");
+        assert_eq!(user.given_name, Some(format!("First {n}")));
+        assert_eq!(user.family_name.as_deref(), Some("Last"), "{n}");
+        assert_eq!(user.is_suspended, self.is_suspended(), "{n}");
+        assert!(
+            user.password.as_deref() == self.password().map(|(_, held)| held).as_ref(),
+            "the password of {n}"
+        );
+        assert_eq!((&user.properties, &user.feature_flags), (&self.properties(), &self.flags()), "{n}");
+    }
+}
+
+fn number_of(user: &FakeUser) -> usize {
+    user.given_name.as_deref().unwrap().strip_prefix("First ").unwrap().parse().unwrap()
+}
+
+/// How the run ended, if it did before it had made so many requests; otherwise it is killed in the midst of its work.
+fn within(mut command: Command, tenant: &FakeKinde, requests: usize) -> Option<i32> {
+    let until = tenant.requests().len() + requests;
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let began = Instant::now();
+    while tenant.requests().len() < until {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(began.elapsed() < Duration::from_secs(300), "it hangs");
+        thread::sleep(Duration::from_millis(20));
+    }
+    // SIGKILL: no destructor runs and no buffer is written.
+    child.kill().unwrap();
+    child.wait().unwrap().code()
+}
+
+/// How many users were about to be created, or not complete, by what the journal says.
+fn under_way(journal: &Path) -> usize {
+    let mut states = HashMap::new();
+    for line in std::fs::read_to_string(journal).unwrap_or_default().lines().skip(1) {
+        // The last one may be torn.
+        let Ok(entry) = serde_json::from_str::<Value>(line) else { continue };
+        states.insert(entry["key"].to_string(), entry["state"] == "begun");
+    }
+    states.into_values().filter(|is_begun| *is_begun).count()
+}
+
+#[test]
+fn ten_thousand_users_come_over_whole_and_once_through_faults_and_kills() {
+    let users: usize = std::env::var("IMPORT_USERS").map_or(10_000, |text| text.parse().unwrap());
+    let began = Instant::now();
+    let tenant = Listening::start(FakeKinde::builder().seed(7).chaos(0.05), "big");
+    // Who was there before: some strangers, and some of the file, who are to be left as they are.
+    tenant.fake.seed_users(0);
+    let stranger = tenant.fake.add_user(NewFakeUser::new().email("stranger@example.com"));
+    let there: HashMap<String, FakeUser> = (0..users)
+        .step_by(500)
+        .map(|n| tenant.fake.add_user(NewFakeUser::new().email(Made(n).email().unwrap())))
+        .map(|id| (id.clone(), tenant.fake.user(&id).unwrap()))
+        .collect();
+    let lines: Vec<String> = (0..users).map(|n| Made(n).line().to_string()).collect();
+    let file = tenant.write("users.ndjson", &lines.join("\n"));
+    let firebase = r#"{"base64_signer_key":"a2V5","base64_salt_separator":"Bw==","rounds":8,"mem_cost":14}"#;
+    let firebase = tenant.write("firebase.json", firebase);
+    let arguments = [
+        file.as_str(),
+        "--firebase",
+        &firebase,
+        "--pbkdf2-variant=salted-pbkdf2-hmac-sha256",
+        "--pbkdf2-iterations=1000",
+        "--at-once=16",
+    ];
+    let import = || tenant.program("import_users", &arguments);
+
+    let (mut kills, mut midway, mut failed_runs) = (0, 0, 0);
+    for run in 1.. {
+        assert!(run < 100, "it does not come to its end: {}", tenant.fake.users().len());
+        // Another number each time, so that it is killed at all kinds of points.
+        match within(import(), &tenant.fake, 40 + 701 * (run % 6)) {
+            Some(0) => break,
+            Some(1) => failed_runs += 1,
+            Some(code) => panic!("exit code {code}"),
+            None => kills += 1,
+        }
+        midway += under_way(&tenant.file("users.ndjson.journal"));
+    }
+
+    let all = tenant.fake.users();
+    assert_eq!(all.len(), users + 1);
+    let mut seen = vec![false; users];
+    for user in &all {
+        if let Some(before) = there.get(&user.id) {
+            assert!(user == before, "{} was to be left alone", user.id);
+        } else if user.id != stranger {
+            let n = number_of(user);
+            assert!(!std::mem::replace(&mut seen[n], true), "{n} is there twice");
+            Made(n).assert_is(user);
+        }
+    }
+    let requests = tenant.fake.requests();
+    let creates = requests.of("create_user");
+    let made = creates.iter().filter(|request| request.took_effect).count();
+    assert_eq!(made, users - there.len());
+    // Nobody was to be created who was there: the tenant would have refused it, where it can tell.
+    let refused = creates.iter().filter(|request| request.status() == Some(400)).count();
+    assert_eq!(refused, 0);
+    println!(
+        "{users} users in {:.1?}: {kills} kills, which {midway} users were under way at, {failed_runs} runs to the end with \
+         failed lines, {} requests",
+        began.elapsed(),
+        requests.len()
+    );
+    assert!(users < 10_000 || kills >= 10 && midway > kills, "{kills} {midway}");
+}
+
+#[test]
+fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
+    let tenant = Listening::start(FakeKinde::builder(), "journal");
+    let file = tenant.write("users.csv", "email,first_name\nada@example.com,Ada\nbob@example.com,Bob\n");
+    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
+    let journal = std::fs::read_to_string(tenant.file("users.csv.journal")).unwrap();
+    assert!(journal.lines().count() >= 5 && !journal.contains("example.com"), "{journal}");
+    assert!(!journal.contains("Ada"), "{journal}");
+    // A torn last line is no harm.
+    std::fs::write(tenant.file("users.csv.journal"), &journal[..journal.len() - 9]).unwrap();
+    let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!(
+        (code, told.lines().last().unwrap()),
+        (0, "2 users: 1 created, 0 updated, 0 left alone, 1 done before")
+    );
+    assert_eq!(tenant.fake.users().len(), 2);
+
+    let other = Listening::start(FakeKinde::builder(), "other");
+    let journal = text_of(&tenant.file("users.csv.journal"));
+    let (code, _, told) = run(&mut other.program("import_users", &[&file, "--journal", &journal]));
+    assert_eq!(code, 2, "{told}");
+    assert!(told.ends_with("users.csv.journal is no journal of this tenant"), "{told}");
+    assert!(other.fake.users().is_empty());
+}
+
+#[test]
+fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again() {
+    let tenant = Listening::start(FakeKinde::builder(), "failed");
+    let lines: Vec<_> = (0..5).map(|n| format!("user{n}@example.com,hash")).collect();
+    let file = tenant.write("users.csv", &format!("email,hashed_password\n{}\n", lines.join("\n")));
+    tenant.fake.next("set_user_password", Fault::forbidden());
+    tenant.fake.next("create_user", Fault::status(400));
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    assert_eq!(code, 1);
+    assert_eq!(told.lines().last().unwrap(), "5 users: 3 created, 0 updated, 0 left alone, 0 done before");
+    assert_eq!(
+        errors,
+        "line 2: create_user: HTTP 400\n\
+         line 3: set_user_password: HTTP 403 (needs scope update:user_passwords)\n\
+         error: 2 lines failed; run it again to try them again"
+    );
+    // The one who has no password yet is this import's, and not one who was there.
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert_eq!(told.lines().last().unwrap(), "5 users: 2 created, 0 updated, 0 left alone, 3 done before");
+    assert_eq!(tenant.fake.users().iter().filter(|user| user.password.is_some()).count(), 5);
+}
+
+#[test]
+fn every_line_is_checked_before_the_first_call() {
+    let tenant = Listening::start(FakeKinde::builder(), "checked");
+    let csv = "email,id,phone,hashed_password,hashing_method,role_key\n\
+        ada@example.com,1,,,,\n\
+        no address,2,,,,\n\
+        ADA@example.com,3,,,,\n\
+        bob@example.com,4,0412345678,,,\n\
+        eve@example.com,5,,hash,argon2,\n\
+        few,columns\n\
+        last@example.com,6,,,,admin\n";
+    let file = tenant.write("users.csv", csv);
+    for dry in [&[file.as_str()] as &[_], &[&file, "--dry-run"]] {
+        let (code, told, errors) = run(&mut tenant.program("import_users", dry));
+        assert_eq!(code, 2);
+        assert_eq!(told, "7 lines, 5 wrong, 1 kinds of values that cannot be imported\n");
+        assert_eq!(
+            errors,
+            "line 3: email has the wrong type or form\n\
+             line 4: the email is that of line 2 too\n\
+             line 5: phone has the wrong type or form\n\
+             line 6: hashing_method is none of the values that there are\n\
+             line 7: 2 columns where there are 6 names\n\
+             role_key: no Users operation can carry it out (lines 8)\n\
+             error: 5 lines are wrong; nothing was imported"
+        );
+    }
+    assert!(tenant.fake.requests().is_empty());
+}
+
+#[test]
+fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
+    let tenant = Listening::start(FakeKinde::builder().strict(), "left-out");
+    let ndjson = r#"{"email":"ada@example.com","organizations":[{"external_id":"7","roles":["admin"]}]}"#;
+    let file = tenant.write("users.ndjson", ndjson);
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!(code, 2);
+    assert_eq!(
+        errors,
+        "organizations: no Users operation can carry it out (lines 1)\n\
+         error: nothing was imported; --leave-out imports without those values"
+    );
+    assert!(tenant.fake.requests().is_empty());
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--leave-out", "--suspend"]));
+    assert_eq!(code, 0);
+    assert!(told.ends_with("1 users: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+    assert_eq!(errors, "organizations: no Users operation can carry it out (lines 1)");
+    assert!(tenant.fake.users()[0].is_suspended);
+}
+
+#[test]
+fn who_is_there_is_left_alone_or_told_what_the_file_says() {
+    let tenant = Listening::start(FakeKinde::builder(), "there");
+    tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com").name("Augusta", "King"));
+    tenant.fake.add_user(NewFakeUser::new().id("kp_2").provided_id("42"));
+    tenant.fake.add_user(NewFakeUser::new().id("kp_3").email("eve@example.com").provided_id("1"));
+    let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n";
+    let file = tenant.write("users.csv", csv);
+    let taken = "line 4: kp_3 has the same address and another id\n\
+        error: 1 lines failed; run it again to try them again";
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!((code, errors.as_str()), (1, taken));
+    assert_eq!(told.lines().last().unwrap(), "3 users: 0 created, 0 updated, 2 left alone, 0 done before");
+    assert!(tenant.fake.requests().of("update_user").is_empty());
+
+    let journal = text_of(&tenant.file("other.journal"));
+    let (code, told, errors) =
+        run(&mut tenant.program("import_users", &[&file, "--update", "--journal", &journal]));
+    assert_eq!((code, errors.as_str()), (1, taken));
+    assert_eq!(told.lines().last().unwrap(), "3 users: 0 created, 2 updated, 0 left alone, 0 done before");
+    let name = |id: &str| tenant.fake.user(id).unwrap().given_name;
+    assert_eq!([name("kp_1"), name("kp_2"), name("kp_3")], [Some("Ada".into()), Some("Bob".into()), None]);
+    assert_eq!(tenant.fake.users().len(), 3);
+}
+
+#[test]
+fn with_no_set_up_it_imports_into_a_tenant_in_memory_and_leaves_no_journal() {
+    let folder = folder("memory");
+    let file = folder.join("users.csv");
+    std::fs::write(&file, "\u{feff}email,email_verified\nada@example.com,TRUE\n").unwrap();
+    let (code, told, errors) = run(&mut program("import_users", &[&text_of(&file)]));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(told.ends_with("1 users: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_fails_for_all_ends_it_early() {
+    let tenant = Listening::start(FakeKinde::builder().scopes(["read:users"]), "scope");
+    let lines: Vec<_> = (0..500).map(|n| format!("user{n}@example.com")).collect();
+    let file = tenant.write("users.csv", &format!("email\n{}\n", lines.join("\n")));
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!(code, 1);
+    assert!(errors.lines().next().unwrap().contains("create_user: HTTP 403"), "{errors}");
+    assert!(errors.lines().next().unwrap().ends_with("(needs scope create:users)"), "{errors}");
+    assert!(errors.ends_with("error: gave up after 25 failures in a row, of 25 in all"), "{errors}");
+}

@@ -1,0 +1,6 @@
+//! The programs for jobs, run as anybody runs them, against a tenant behind a socket.
+
+mod common;
+mod export;
+mod import;
+mod programs;

@@ -1,0 +1,167 @@
+//! The programs for one user and for lists of users.
+
+use std::fs;
+
+use kinde_users_fake::{Choice, FakeKinde, Fault, NewFakeUser, Refusal};
+use serde_json::Value;
+
+use super::common::{Listening, folder, program, run, text_of};
+
+fn with_ada(name: &str) -> Listening {
+    let tenant = Listening::start(FakeKinde::builder().strict(), name);
+    let ada = NewFakeUser::new().id("kp_ada").email("ada@example.com").session().mfa("sms", "+61555111555");
+    tenant.fake.add_user(ada);
+    tenant
+}
+
+#[test]
+fn a_user_is_erased_once_with_a_receipt_however_often_it_is_run() {
+    let tenant = with_ada("erase");
+    let (code, receipt, errors) = run(&mut tenant.program("erase_user", &["ada@example.com"]));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!([&receipt["user_id"], &receipt["sessions"], &receipt["user"]], ["kp_ada", "now", "now"]);
+    assert!(receipt["erased"] == true && receipt["unix_time"].as_u64() > Some(1_700_000_000));
+    assert!(tenant.fake.users().is_empty());
+    assert!(tenant.fake.requests().of("delete_user")[0].path_and_query().contains("is_delete_profile=true"));
+
+    let (code, receipt, _) = run(&mut tenant.program("erase_user", &["kp_ada"]));
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!((code, &receipt["user"], &receipt["erased"]), (0, &"before".into(), &true.into()));
+    let (code, told, errors) = run(&mut tenant.program("erase_user", &["ada@example.com"]));
+    assert_eq!((code, told.as_str(), errors.as_str()), (1, "", "error: there is no such user"));
+}
+
+#[test]
+fn an_erasure_that_stops_midway_tells_how_far_it_came() {
+    let tenant = with_ada("midway");
+    tenant.fake.fail("delete_user").always().with(Fault::forbidden());
+    let (code, receipt, errors) = run(&mut tenant.program("erase_user", &["kp_ada"]));
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!((code, &receipt["sessions"], &receipt["erased"]), (1, &"now".into(), &false.into()));
+    assert_eq!(errors, "error: delete_user: HTTP 403 (needs scope delete:users)");
+}
+
+#[test]
+fn a_user_is_suspended_and_signed_out_and_both_are_told() {
+    let tenant = with_ada("suspend");
+    tenant.fake.next("delete_user_sessions", Fault::forbidden());
+    let (code, told, errors) = run(&mut tenant.program("suspend_user", &["ada@example.com"]));
+    assert_eq!(errors, "error: delete_user_sessions: HTTP 403 (needs scope delete:user_sessions)");
+    assert_eq!(
+        (code, told.as_str()),
+        (1, "{\"is_signed_out\":false,\"is_suspended\":true,\"user_id\":\"kp_ada\"}\n")
+    );
+    let (code, told, _) = run(&mut tenant.program("suspend_user", &["kp_ada"]));
+    assert_eq!((code, told.contains("\"is_signed_out\":true")), (0, true));
+    let ada = tenant.fake.user("kp_ada").unwrap();
+    assert!(ada.is_suspended && ada.sessions.is_empty());
+}
+
+#[test]
+fn a_second_factor_is_listed_and_reset() {
+    let tenant = with_ada("mfa");
+    let (code, told, _) = run(&mut tenant.program("reset_mfa", &["kp_ada", "--list"]));
+    let factor = tenant.fake.user("kp_ada").unwrap().factors[0].id.clone();
+    assert_eq!((code, told), (0, format!("{factor} sms\n")));
+    let (code, _, errors) = run(&mut tenant.program("reset_mfa", &["kp_ada", "--factor", "mfa_0"]));
+    assert_eq!(code, 1);
+    assert!(errors.starts_with("error: reset_users_mfa: HTTP 404: MFA_NOT_FOUND"), "{errors}");
+    assert_eq!(run(&mut tenant.program("reset_mfa", &["kp_ada"])), (0, "reset\n".into(), String::new()));
+    assert!(tenant.fake.user("kp_ada").unwrap().factors.is_empty());
+}
+
+#[test]
+fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
+    let tenant = Listening::start(FakeKinde::builder().chaos(0.02), "properties");
+    tenant.fake.seed_users(300);
+    let list: Vec<_> = (0..300).map(|n| format!("user{n}@example.com")).collect();
+    let list = tenant.write("users.txt", &(list.join("\n") + "\n\nnobody@example.com\n"));
+    // Until all is well but the one: it can be run again.
+    let mut errors = String::new();
+    for _ in 0..20 {
+        let (code, _, told) =
+            run(&mut tenant.program("set_properties", &[&list, "plan=gold", "newsletter=true"]));
+        assert_eq!(code, 1);
+        errors = told;
+        if errors.lines().count() == 2 {
+            break;
+        }
+    }
+    assert_eq!(errors, "line 302: there is no such user\nerror: 1 of 301 users failed");
+    assert!(
+        tenant
+            .fake
+            .users()
+            .iter()
+            .all(|user| user.properties["plan"] == "gold" && user.properties["newsletter"] == "true")
+    );
+    assert_eq!(run(&mut tenant.program("set_properties", &[&list, "plan"])).0, 2);
+}
+
+#[test]
+fn claims_of_a_list_of_users_are_refreshed_at_a_pace() {
+    let tenant = Listening::start(FakeKinde::builder().rate_limit(50), "claims");
+    let ids = tenant.fake.seed_users(200);
+    let list = tenant.write("members.txt", &ids.join("\n"));
+    let (code, told, errors) =
+        run(&mut tenant.program("refresh_claims", &[&list, "--pace=40", "--at-once=4"]));
+    assert_eq!((code, told.as_str(), errors.as_str()), (0, "done for 200 of 200 users\n", ""));
+    assert!(tenant.fake.users().iter().all(|user| user.claims_refreshed == 1));
+}
+
+#[test]
+fn with_no_set_up_they_run_in_memory() {
+    let folder = folder("set-up");
+    let list = text_of(&folder.join("users.txt"));
+    fs::write(&list, "user1@example.com\nuser2@example.com\n").unwrap();
+    for (name, arguments) in [
+        ("erase_user", &["user3@example.com"] as &[&str]),
+        ("suspend_user", &["user3@example.com"]),
+        ("reset_mfa", &["user3@example.com"]),
+        ("set_properties", &[&list, "plan=gold"]),
+        ("refresh_claims", &[&list]),
+    ] {
+        let (code, told, errors) = run(&mut program(name, arguments));
+        assert!(code == 0 && !told.is_empty() && errors.is_empty(), "{name}: {told} {errors}");
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn every_program_has_help_and_refuses_what_it_does_not_know() {
+    let all = [
+        "import_users",
+        "export_users",
+        "erase_user",
+        "suspend_user",
+        "reset_mfa",
+        "set_properties",
+        "refresh_claims",
+    ];
+    for name in all {
+        let (code, told, _) = run(&mut program(name, &["--help"]));
+        assert!(code == 0 && told.contains("Exit codes: 0") && told.contains("Usage: "), "{name}: {told}");
+        let (code, _, errors) = run(&mut program(name, &["--no-such-thing"]));
+        assert!(code == 2 && errors.starts_with("error: "), "{name}: {errors}");
+    }
+}
+
+#[test]
+fn an_error_is_one_line_with_the_code_and_message_of_kinde_and_the_scope() {
+    let refusal = Choice::MissingScope(Refusal::new(403, "SCOPE_REQUIRED"));
+    let tenant = Listening::start(FakeKinde::builder().scopes(["read:users"]).choose(refusal), "error");
+    tenant.fake.add_user(NewFakeUser::new().id("kp_ada").email("ada@example.com"));
+    let (code, _, errors) = run(&mut tenant.program("suspend_user", &["ada@example.com"]));
+    assert_eq!((code, errors.lines().count()), (1, 1));
+    assert!(errors.starts_with("error: update_user: HTTP 403: SCOPE_REQUIRED"), "{errors}");
+    assert!(errors.ends_with("(needs scope update:users)"), "{errors}");
+
+    let mut nowhere = tenant.program("suspend_user", &["kp_ada"]);
+    nowhere.env("KINDE_DOMAIN", "http://127.0.0.1:1").env("KINDE_CLOCK_SPEED", "1000");
+    let (code, _, errors) = run(&mut nowhere);
+    assert_eq!((code, errors.lines().count()), (1, 1));
+    assert!(errors.starts_with("error: ") && errors.contains("no reply from the token endpoint"), "{errors}");
+    let (code, _, errors) = run(tenant.program("suspend_user", &["kp_ada"]).env("KINDE_DOMAIN", "no domain"));
+    assert!(code == 2 && errors.starts_with("error: KINDE_DOMAIN: "), "{errors}");
+}
