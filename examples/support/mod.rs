@@ -30,6 +30,24 @@ pub struct Connected {
     pub domain: Domain,
 }
 
+const NAMES: [&str; 3] = ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"];
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The tenant that the environment names, if it names one.
+///
+/// # Errors
+///
+/// Where the domain is none.
+pub fn environment() -> Result<Option<(Domain, Credentials)>, DomainError> {
+    match NAMES.map(variable) {
+        [Some(domain), Some(id), Some(secret)] => Ok(Some((domain.parse()?, Credentials::new(id, secret)))),
+        _ => Ok(None),
+    }
+}
+
 /// Connects to the tenant that the environment names, or to one in memory that has this many users, the nth of them (from 0)
 /// with the address `user<n>@example.com`.
 ///
@@ -37,11 +55,8 @@ pub struct Connected {
 ///
 /// Where the domain is none.
 pub fn connect(users: usize) -> Result<Connected, DomainError> {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let names = ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"];
-    let (domain, credentials, way, fake) = if let [Some(domain), Some(id), Some(secret)] = names.map(variable)
-    {
-        (domain.parse::<Domain>()?, Credentials::new(id, secret), Way::Real(UreqTransport::new()), None)
+    let (domain, credentials, way, fake) = if let Some((domain, credentials)) = environment()? {
+        (domain, credentials, Way::Real(UreqTransport::new()), None)
     } else {
         let fake = FakeKinde::new();
         fake.seed_users(users);
@@ -49,7 +64,7 @@ pub fn connect(users: usize) -> Result<Connected, DomainError> {
     };
     match &fake {
         None => eprintln!("On {}.", domain.origin()),
-        Some(_) => eprintln!("On a Kinde in memory. Set {} for a real one.", names.join(", ")),
+        Some(_) => eprintln!("On a Kinde in memory. Set {} for a real one.", NAMES.join(", ")),
     }
     // A tenant whose clock goes faster, as that of `kinde-users-fake --speed`, is best met by one that does too.
     let speed = variable("KINDE_CLOCK_SPEED").and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);

@@ -252,6 +252,9 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
         (code, told.lines().last().unwrap()),
         (0, "2 users: 1 created, 0 updated, 0 left alone, 1 done before")
     );
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let nothing_left = "2 users: 0 created, 0 updated, 0 left alone, 2 done before";
+    assert_eq!((code, told.lines().last().unwrap(), errors.as_str()), (0, nothing_left, ""));
     assert_eq!(tenant.fake.users().len(), 2);
 
     let other = Listening::start(FakeKinde::builder(), "other");

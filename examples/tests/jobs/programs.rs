@@ -3,7 +3,7 @@
 use std::fs;
 
 use kinde_users_fake::{Choice, FakeKinde, Fault, NewFakeUser, Refusal};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::common::{Listening, folder, program, run, text_of};
 
@@ -48,10 +48,8 @@ fn a_user_is_suspended_and_signed_out_and_both_are_told() {
     tenant.fake.next("delete_user_sessions", Fault::forbidden());
     let (code, told, errors) = run(&mut tenant.program("suspend_user", &["ada@example.com"]));
     assert_eq!(errors, "error: delete_user_sessions: HTTP 403 (needs scope delete:user_sessions)");
-    assert_eq!(
-        (code, told.as_str()),
-        (1, "{\"is_signed_out\":false,\"is_suspended\":true,\"user_id\":\"kp_ada\"}\n")
-    );
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, told), (1, json!({"is_signed_out": false, "is_suspended": true, "user_id": "kp_ada"})));
     let (code, told, _) = run(&mut tenant.program("suspend_user", &["kp_ada"]));
     assert_eq!((code, told.contains("\"is_signed_out\":true")), (0, true));
     let ada = tenant.fake.user("kp_ada").unwrap();
@@ -164,4 +162,16 @@ fn an_error_is_one_line_with_the_code_and_message_of_kinde_and_the_scope() {
     assert!(errors.starts_with("error: ") && errors.contains("no reply from the token endpoint"), "{errors}");
     let (code, _, errors) = run(tenant.program("suspend_user", &["kp_ada"]).env("KINDE_DOMAIN", "no domain"));
     assert!(code == 2 && errors.starts_with("error: KINDE_DOMAIN: "), "{errors}");
+}
+
+#[test]
+fn the_examples_run_on_a_tenant_of_the_environment() {
+    let tenant = Listening::start(FakeKinde::builder(), "examples");
+    tenant.fake.seed_users(3);
+    let (code, told, _) = run(&mut tenant.program("quickstart", &[]));
+    assert!(code == 0 && told.contains("delete_user            kp_"), "{told}");
+    assert_eq!(tenant.fake.users().len(), 3);
+    // It puts itself to the contract, and fails where it is broken.
+    let (code, told, _) = run(&mut tenant.program("custom_transport", &[]));
+    assert!(code == 0 && told.ends_with("the first page has 3 users\n"), "{told}");
 }

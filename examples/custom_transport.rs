@@ -1,0 +1,43 @@
+//! Your own HTTP stack as a transport: a closure, here over ureq by itself. It is put to the contract of transports, and calls
+//! the tenant that the environment names, if it names one.
+//!
+//! `cargo run --example custom_transport`
+
+use std::error::Error;
+
+use http::{Request, Response};
+use kinde_users::operations::GetUsers;
+use kinde_users::{TimeLimit, Transport, client_over, transport_fn};
+use kinde_users_examples::support::environment;
+use kinde_users_fake::contract::{Options, check};
+use ureq::Agent;
+
+const BODY_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// One attempt a call, no redirects, every status as it is, a capped body, and the time limit heeded: that is all of it.
+fn transport() -> impl Transport {
+    let agent = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).build();
+    let agent = Agent::from(agent);
+    transport_fn(move |request: Request<Vec<u8>>| {
+        let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
+        let response = if request.body().is_empty() {
+            // An empty `Vec` would be said to have no bytes, which is not for a GET.
+            agent.run(agent.configure_request(request.map(|_| ())).timeout_global(limit).build())
+        } else {
+            agent.run(agent.configure_request(request).timeout_global(limit).build())
+        };
+        let (head, mut body) = response?.into_parts();
+        let body = body.with_config().limit(BODY_LIMIT).read_to_vec()?;
+        Ok::<_, ureq::Error>(Response::from_parts(head, body))
+    })
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let report = check(&transport(), &Options::new())?;
+    println!("{report}");
+    if let Some((domain, credentials)) = environment()? {
+        let client = client_over(transport(), domain, credentials);
+        println!("the first page has {} users", client.send(&GetUsers::new())?.users.len());
+    }
+    if report.is_kept() { Ok(()) } else { Err("the contract is broken".into()) }
+}
