@@ -11,7 +11,7 @@ use clap::Parser;
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
 use kinde_users::{OrganizationCode, Timestamp};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, progress};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, progress};
 use kinde_users_examples::support::connect;
 use kinde_users_examples::support::lines::Format;
 use serde::{Deserialize, Serialize};
@@ -65,9 +65,7 @@ struct Reached {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = &arguments.file;
-    let format = arguments.format.or_else(|| Format::of(path));
-    let format = format
-        .ok_or_else(|| Failure::input("--format csv or --format ndjson: the file's name does not tell"))?;
+    let format = Format::of(path, arguments.format)?;
     let tenant = connect(1200)?;
     let mut ask =
         arguments.expand.iter().fold(GetUsers::new().page_size(arguments.page_size), |ask, what| {
@@ -107,15 +105,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     file.sync_all()?;
-    fs::remove_file(beside(path)).or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })?;
+    fs::remove_file(beside(path, "cursor"))
+        .or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })?;
     println!("{} users", reached.users);
     Ok(())
-}
-
-fn beside(file: &Path) -> PathBuf {
-    let mut name = file.to_path_buf().into_os_string();
-    name.push(".cursor");
-    name.into()
 }
 
 fn is_missing(error: &std::io::Error) -> bool {
@@ -124,7 +117,7 @@ fn is_missing(error: &std::io::Error) -> bool {
 
 /// The file, and how far an earlier run came with it.
 fn open(arguments: &Arguments, asked: &str) -> Result<(File, Reached), Failure> {
-    let (path, beside) = (&arguments.file, beside(&arguments.file));
+    let (path, beside) = (&arguments.file, beside(&arguments.file, "cursor"));
     let failed = |error: std::io::Error| Failure::file(path, &error);
     let begins = Reached { asked: asked.to_owned(), ..Reached::default() };
     let reached: Reached = match fs::read_to_string(&beside) {
@@ -160,7 +153,7 @@ fn open(arguments: &Arguments, asked: &str) -> Result<(File, Reached), Failure> 
 
 /// Writes how far it came: as a whole or not at all.
 fn keep(path: &Path, reached: &Reached) -> Result<(), Failure> {
-    let (beside, new) = (beside(path), beside(path).with_extension("cursor.new"));
+    let (beside, new) = (beside(path, "cursor"), beside(path, "cursor.new"));
     fs::write(&new, serde_json::json!(reached).to_string())?;
     Ok(fs::rename(new, beside)?)
 }

@@ -3,14 +3,15 @@
 //! `cargo run --example import_users -- --dry-run users.csv`
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Parser;
+use kinde_users::models::IdentityType;
 use kinde_users::operations::{CreateUser, GetUsers};
 use kinde_users::{Client, Clock, Import, ImportForm, ImportUser, Imported, Job, Transport, UserId};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, end, progress};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress};
 use kinde_users_examples::support::connect;
 use kinde_users_examples::support::journal::{Before, Journal, key};
 use kinde_users_examples::support::lines::{Checked, Format, Line, lines};
@@ -21,7 +22,7 @@ use kinde_users_examples::support::lines::{Checked, Format, Line, lines};
 /// id alone), created, and given password, properties and feature flags; and suspended where the column `is_suspended` or
 /// --suspend says so. All lines are checked before the first call. A journal beside the file tells what is done: interrupted
 /// at any point and run again it goes on, creates nobody twice, and tries again what failed. Another file, or a line that was done
-/// and then changed, wants another journal.
+/// and then changed, wants another journal; and one run at a time is enough for a journal.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -42,7 +43,7 @@ struct Arguments {
     #[arg(long)]
     leave_out: bool,
 
-    /// Give users who are there already what the file says; they are left alone otherwise
+    /// Give users who are there already what the file says, but for identities; they are left alone otherwise
     #[arg(long)]
     update: bool,
 
@@ -76,9 +77,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = &arguments.file;
-    let format = arguments.format.or_else(|| Format::of(file));
-    let format = format
-        .ok_or_else(|| Failure::input("--format csv or --format ndjson: the file's name does not tell"))?;
+    let format = Format::of(file, arguments.format)?;
     let form = form(arguments)?;
     let total = check(arguments, lines(file, format, &form)?)?;
     if arguments.dry_run {
@@ -88,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let tenant = connect(0)?;
     let journal = match (&arguments.journal, &tenant.fake) {
         (Some(path), _) => Journal::open(path, tenant.domain.origin())?,
-        (None, None) => Journal::open(&beside(file), tenant.domain.origin())?,
+        (None, None) => Journal::open(&beside(file, "journal"), tenant.domain.origin())?,
         (None, Some(_)) => Journal::none(),
     };
     let work = Work {
@@ -97,16 +96,16 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         updates: arguments.update,
         counts: Counts::default(),
     };
-    let users = || {
-        lines(file, format, &form).map(|lines| lines.filter_map(|(number, user)| Some((number, user.ok()?))))
-    };
-    let found = work.walk(users()?)?;
+    let found = work.walk(lines(file, format, &form)?)?;
     let bar = progress(Some(total));
     bar.set_position(journal.done() as u64);
     bar.reset_eta();
-    let todo = users()?.filter(|(_, user)| journal.before(&key(user)) != Some(Before::Done));
-    let failed =
-        arguments.many.each(&tenant.client, &bar, todo, |(line, user)| work.import(line, user, &found));
+    let is_done = |user: &ImportUser| journal.before(&key(user)) == Some(Before::Done);
+    let todo = lines(file, format, &form)?.filter(|(_, user)| !user.as_ref().is_ok_and(is_done));
+    let failed = arguments.many.each(&tenant.client, &bar, todo, |(line, user)| {
+        // All lines were right a moment ago; one that is not any more is told as any failure is.
+        work.import(line, user.map_err(Failure::new)?, &found)
+    });
     let [created, updated, left_alone] = work.counts.told();
     let before = journal.done();
     println!(
@@ -116,12 +115,6 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         0 => Ok(()),
         failed => Err(Failure::new(format!("{failed} lines failed; run it again to try them again"))),
     }
-}
-
-fn beside(file: &Path) -> PathBuf {
-    let mut name = file.to_path_buf().into_os_string();
-    name.push(".journal");
-    name.into()
 }
 
 fn form(arguments: &Arguments) -> Result<ImportForm, Failure> {
@@ -172,28 +165,30 @@ struct Work<'a, T, C> {
 
 impl<T: Transport, C: Clock> Work<'_, T, C> {
     /// Finds those users who have an id alone, if the file has some: no operation looks for that, so it takes a walk.
-    fn walk(
-        &self,
-        users: impl Iterator<Item = (u64, ImportUser)>,
-    ) -> Result<HashMap<String, UserId>, Failure> {
-        let sought = users.filter(|(_, user)| user.lookup().is_none()).map(|(_, user)| user);
+    fn walk(&self, lines: impl Iterator<Item = Line>) -> Result<HashMap<String, Vec<UserId>>, Failure> {
+        let sought = lines.filter_map(|(_, user)| user.ok()).filter(|user| user.lookup().is_none());
         let sought = sought.filter(|user| self.journal.before(&key(user)) != Some(Before::Done));
-        let mut sought: HashMap<String, Option<UserId>> =
-            sought.filter_map(|user| Some((user.provided_id()?.to_owned(), None))).collect();
+        let mut sought: HashMap<String, Vec<UserId>> =
+            sought.filter_map(|user| Some((user.provided_id()?.to_owned(), Vec::new()))).collect();
         if !sought.is_empty() {
             for user in self.client.pages(GetUsers::new().page_size(500)).items() {
                 let user = user?;
-                if let Some(id) = user.provided_id.as_ref().and_then(|id| sought.get_mut(id.as_str())) {
-                    *id = Some(user.id);
+                if let Some(ids) = user.provided_id.as_ref().and_then(|id| sought.get_mut(id.as_str())) {
+                    ids.push(user.id);
                 }
             }
         }
-        Ok(sought.into_iter().filter_map(|(provided, id)| Some((provided, id?))).collect())
+        Ok(sought)
     }
 
-    fn import(&self, line: u64, user: ImportUser, found: &HashMap<String, UserId>) -> Result<(), Failure> {
+    fn import(
+        &self,
+        line: u64,
+        user: ImportUser,
+        found: &HashMap<String, Vec<UserId>>,
+    ) -> Result<(), Failure> {
         let key = key(&user);
-        let id = user.provided_id().filter(|_| user.lookup().is_none()).and_then(|id| found.get(id));
+        let ids = user.provided_id().filter(|_| user.lookup().is_none()).and_then(|id| found.get(id));
         let mut import = Import::new(user);
         if self.updates {
             import = import.update();
@@ -201,37 +196,51 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
         if self.journal.before(&key) == Some(Before::Begun) {
             import = import.interrupted();
         }
-        if let Some(id) = id {
-            import = import.found(id);
-        }
-        match self.calls(line, &key, &mut import) {
-            Ok(id) => self.journal.done_with(line, &key, id.as_str()),
-            Err(failure) => {
-                self.journal.failed(line, &key, import.may_have_created(), &failure.to_string())?;
-                Err(Failure::new(format!("line {line}: {failure}")))
+        import = import.found(ids.into_iter().flatten());
+        let (done, failure) = match self.calls(line, &key, &mut import) {
+            Ok(()) => self.ended(import.output()),
+            Err(failure) => (None, Some(failure.to_string())),
+        };
+        match (done, &failure) {
+            (Some(id), _) => self.journal.done_with(line, &key, id.as_str())?,
+            (None, reason) => {
+                let reason = reason.as_deref().unwrap_or_default();
+                self.journal.failed(line, &key, import.may_have_created(), reason)?;
             }
         }
+        failure.map_or(Ok(()), |reason| Err(Failure::new(format!("line {line}: {reason}"))))
     }
 
-    fn calls(&self, line: u64, key: &str, import: &mut Import) -> Result<UserId, Failure> {
+    fn calls(&self, line: u64, key: &str, import: &mut Import) -> Result<(), Failure> {
         while let Some(operation) = import.next_call() {
             if operation.is::<CreateUser>() {
                 self.journal.begun(line, key)?;
             }
             self.client.step(import)?;
         }
+        Ok(())
+    }
+
+    /// Who needs no more, and what is wrong.
+    fn ended(&self, imported: Imported) -> (Option<UserId>, Option<String>) {
         let Counts([created, updated, left_alone]) = &self.counts;
-        let (count, id) = match import.output() {
-            Imported::Created(id) => (created, id),
-            Imported::Updated(id) => (updated, id),
-            Imported::LeftAlone(id) => (left_alone, id),
-            Imported::Taken(id) => {
-                return Err(Failure::new(format!("{id} has the same address and another id")));
+        let (count, id, wrong) = match imported {
+            Imported::Created(id) => (created, id, None),
+            // Not to be tried again, as that would make another user.
+            Imported::WithoutIdentities(id, kinds) => {
+                let kinds: Vec<_> = kinds.iter().map(IdentityType::as_str).collect();
+                let wrong = format!("{id} was created, but not these identities: {}", kinds.join(", "));
+                (created, id, Some(wrong))
             }
-            Imported::Several(users) => return Err(Failure::new(format!("{users} users share the address"))),
-            other => return Err(Failure::new(format!("it ended with {other:?}"))),
+            Imported::Updated(id) => (updated, id, None),
+            Imported::LeftAlone(id) => (left_alone, id, None),
+            Imported::Taken(id) => return (None, Some(format!("{id} has the same address and another id"))),
+            Imported::Several(users) => {
+                return (None, Some(format!("{users} users share the address or id")));
+            }
+            other => return (None, Some(format!("it ended with {other:?}"))),
         };
         count.fetch_add(1, Ordering::Relaxed);
-        Ok(id)
+        (Some(id), wrong)
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -73,6 +73,14 @@ impl From<io::Error> for Failure {
     }
 }
 
+/// The file that stands beside another one, with its name and this ending.
+pub fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.to_path_buf().into_os_string();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
 /// Ends the program.
 pub fn end(result: Result<(), Failure>) -> ExitCode {
     match result {
@@ -113,11 +121,11 @@ pub fn progress(total: Option<u64>) -> ProgressBar {
 /// How programs go through a list.
 #[derive(Debug, Args)]
 pub struct Many {
-    /// How many calls to make at once
+    /// How many users to work on at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
 
-    /// How many calls to make a second, at the most [default: as many as the tenant allows]
+    /// How many calls to make a second, at the most, all together [default: as many as the tenant allows]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pace: u32,
 }

@@ -1,6 +1,7 @@
 //! The lines of an import file, in either of Kinde's two forms.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -20,12 +21,18 @@ pub enum Format {
 }
 
 impl Format {
-    /// By the ending of the file's name.
-    pub fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_str()? {
-            "csv" => Some(Self::Csv),
-            "ndjson" | "jsonl" => Some(Self::Ndjson),
-            _ => None,
+    /// The one that was named, or that of the ending of the file's name.
+    ///
+    /// # Errors
+    ///
+    /// Where neither tells.
+    pub fn of(path: &Path, named: Option<Self>) -> Result<Self, Failure> {
+        let ending = path.extension().and_then(OsStr::to_str);
+        match (named, ending) {
+            (Some(format), _) => Ok(format),
+            (None, Some("csv")) => Ok(Self::Csv),
+            (None, Some("ndjson" | "jsonl")) => Ok(Self::Ndjson),
+            _ => Err(Failure::input("--format csv or --format ndjson: the file's name does not tell")),
         }
     }
 }

@@ -344,23 +344,44 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com").name("Augusta", "King"));
     tenant.fake.add_user(NewFakeUser::new().id("kp_2").provided_id("42"));
     tenant.fake.add_user(NewFakeUser::new().id("kp_3").email("eve@example.com").provided_id("1"));
-    let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n";
+    for _ in 0..2 {
+        tenant.fake.add_user(NewFakeUser::new().provided_id("7"));
+    }
+    let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n,7,Kim\n";
     let file = tenant.write("users.csv", csv);
     let taken = "line 4: kp_3 has the same address and another id\n\
-        error: 1 lines failed; run it again to try them again";
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+        line 5: 2 users share the address or id\n\
+        error: 2 lines failed; run it again to try them again";
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
     assert_eq!((code, errors.as_str()), (1, taken));
-    assert_eq!(told.lines().last().unwrap(), "3 users: 0 created, 0 updated, 2 left alone, 0 done before");
+    assert_eq!(told.lines().last().unwrap(), "4 users: 0 created, 0 updated, 2 left alone, 0 done before");
     assert!(tenant.fake.requests().of("update_user").is_empty());
 
     let journal = text_of(&tenant.file("other.journal"));
-    let (code, told, errors) =
-        run(&mut tenant.program("import_users", &[&file, "--update", "--journal", &journal]));
+    let arguments = [file.as_str(), "--update", "--at-once=1", "--journal", &journal];
+    let (code, told, errors) = run(&mut tenant.program("import_users", &arguments));
     assert_eq!((code, errors.as_str()), (1, taken));
-    assert_eq!(told.lines().last().unwrap(), "3 users: 0 created, 2 updated, 0 left alone, 0 done before");
+    assert_eq!(told.lines().last().unwrap(), "4 users: 0 created, 2 updated, 0 left alone, 0 done before");
     let name = |id: &str| tenant.fake.user(id).unwrap().given_name;
     assert_eq!([name("kp_1"), name("kp_2"), name("kp_3")], [Some("Ada".into()), Some("Bob".into()), None]);
-    assert_eq!(tenant.fake.users().len(), 3);
+    assert_eq!(tenant.fake.users().len(), 5);
+}
+
+#[test]
+fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
+    let tenant = Listening::start(FakeKinde::builder(), "without");
+    let without = |response: &mut http::Response<Vec<u8>>| {
+        let text = String::from_utf8(response.body().clone()).unwrap();
+        *response.body_mut() =
+            text.replace(r#""result":{"created":true}"#, r#""result":{"created":false}"#).into();
+    };
+    tenant.fake.next("create_user", Fault::edit(without));
+    let file = tenant.write("users.csv", "email\nada@example.com\n");
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!(code, 1);
+    assert!(errors.contains(" was created, but not these identities: email\n"), "{errors}");
+    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
+    assert_eq!(tenant.fake.requests().of("create_user").len(), 1);
 }
 
 #[test]

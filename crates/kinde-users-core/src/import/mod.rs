@@ -3,6 +3,7 @@
 mod form;
 mod password;
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::any_operation::AnyOperation;
@@ -10,7 +11,8 @@ use crate::error::{Effect, Error};
 use crate::find::{FindUser, Found};
 use crate::ids::UserId;
 use crate::job::Job;
-use crate::operations::CreateUser;
+use crate::models::IdentityType;
+use crate::operations::{CreateUser, CreatedUserIdentity};
 use crate::reply::Reply;
 
 pub use form::{ImportError, ImportForm, ImportUser};
@@ -47,6 +49,8 @@ pub struct Import {
     updates: bool,
     stage: Stage,
     lookups: u8,
+    /// The identities that the service did not create with the user.
+    missing: Vec<IdentityType>,
 }
 
 /// What became of an [`Import`].
@@ -55,6 +59,9 @@ pub struct Import {
 pub enum Imported {
     /// The user was created, by this or by an interrupted import before, and is complete.
     Created(UserId),
+    /// The user was created, and the service says that it did not create identities of these types: such a user cannot be found
+    /// or sign in by them. All the rest is done, and to begin again might make another user.
+    WithoutIdentities(UserId, Vec<IdentityType>),
     /// The user was there already, and is as the line says.
     Updated(UserId),
     /// The user was there already, and nothing was done.
@@ -89,10 +96,11 @@ impl Import {
     /// Of this user.
     pub fn new(user: ImportUser) -> Self {
         let stage = if user.lookup().is_some() { Stage::Find } else { Stage::Create };
-        Self { user, is_ours: false, updates: false, stage, lookups: 0 }
+        Self { user, is_ours: false, updates: false, stage, lookups: 0, missing: Vec::new() }
     }
 
-    /// Whoever is there already gets the names, the password and all that the line says.
+    /// Whoever is there already gets the names, the `provided_id`, the password, and the rest that the line says. Identities are
+    /// not added: who is found by one of them may not be who has the others.
     #[must_use]
     pub fn update(mut self) -> Self {
         self.updates = true;
@@ -107,10 +115,16 @@ impl Import {
         self
     }
 
-    /// The user is there, and has this id: for one who has nothing but a `provided_id`, found by a walk through all users.
+    /// The user is whoever has one of these ids, if there are any: for one who has nothing but a `provided_id`, with those that a
+    /// walk through all users found.
     #[must_use]
-    pub fn found(mut self, id: impl Into<UserId>) -> Self {
-        self.go_on_with(id.into());
+    pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
+        let mut ids = ids.into_iter().map(Into::into);
+        match (ids.next(), ids.count()) {
+            (None, _) => {}
+            (Some(id), 0) => self.go_on_with(id),
+            (Some(_), more) => self.stage = Stage::End(Imported::Several(more.saturating_add(1))),
+        }
         self
     }
 
@@ -178,7 +192,14 @@ impl Job for Import {
                 self.looked_up(found);
             }
             Stage::Create => match result.and_then(Reply::into_output::<CreateUser>) {
-                Ok(created) => self.stage = Stage::With(created.id, Who::Created, 0),
+                Ok(created) => {
+                    let is_missing = |identity: &CreatedUserIdentity| {
+                        identity.result.is_some_and(|result| result.created == Some(false))
+                    };
+                    let missing = created.identities.into_iter().filter(is_missing);
+                    self.missing = missing.filter_map(|identity| identity.kind).collect();
+                    self.stage = Stage::With(created.id, Who::Created, 0);
+                }
                 Err(error) => return self.not_created(error),
             },
             Stage::With(_, _, done) => {
@@ -194,7 +215,8 @@ impl Job for Import {
         match &self.stage {
             Stage::End(imported) => imported.clone(),
             Stage::With(id, who, _) if self.next_call().is_none() => match who {
-                Who::Created => Imported::Created(id.clone()),
+                Who::Created if self.missing.is_empty() => Imported::Created(id.clone()),
+                Who::Created => Imported::WithoutIdentities(id.clone(), self.missing.clone()),
                 Who::Found => Imported::Updated(id.clone()),
             },
             Stage::Find | Stage::Create | Stage::With(..) => Imported::Unfinished,
@@ -214,7 +236,6 @@ mod tests {
     use crate::job::tests::{answer, names, refusal};
     use crate::operations::{GetUsers, SetUserPassword};
     use std::string::String;
-    use std::vec::Vec;
 
     const NOBODY: &str = r#"{"users":null}"#;
 
@@ -329,6 +350,20 @@ mod tests {
     }
 
     #[test]
+    fn identities_that_were_not_created_are_told() {
+        let created = r#"{"id":"kp_1","identities":[{"type":"email","result":{"created":false}},
+            {"type":"phone","result":{"created":true}},{"type":"username","result":null}]}"#;
+        let mut import = Import::new(ada());
+        let called = names(&mut import, |operation| match operation.meta().name {
+            "create_user" => Ok(answer::<CreateUser>(200, created)),
+            _ => tenant(NOBODY)(operation),
+        });
+        assert_eq!(called, after(&["get_users", "create_user"]));
+        let missing = [IdentityType::Email].into();
+        assert_eq!(import.output(), Imported::WithoutIdentities("kp_1".into(), missing));
+    }
+
+    #[test]
     fn it_does_not_look_for_ever() {
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| {
@@ -372,8 +407,10 @@ mod tests {
         let mut import = Import::new(user());
         let unknown = |_: &AnyOperation| refusal::<CreateUser>(500, "", Effect::Possible);
         assert_eq!(names(&mut import, unknown), ["create_user", "create_user: HTTP 500"]);
-        assert_eq!(Import::new(user()).found("kp_7").output(), Imported::LeftAlone("kp_7".into()));
-        let mut import = Import::new(user()).interrupted().found("kp_7");
+        assert_eq!(Import::new(user()).found(["kp_7"]).output(), Imported::LeftAlone("kp_7".into()));
+        assert_eq!(Import::new(user()).update().found(["a", "b"]).output(), Imported::Several(2));
+        assert_eq!(Import::new(user()).found([""; 0]).output(), Imported::Unfinished);
+        let mut import = Import::new(user()).interrupted().found(["kp_7"]);
         assert_eq!(names(&mut import, tenant(NOBODY)), ["set_user_password"]);
         assert_eq!(import.output(), Imported::Created("kp_7".into()));
     }

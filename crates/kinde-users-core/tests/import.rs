@@ -1,0 +1,150 @@
+//! Whatever a file holds, a user that is read of it can be sent, and its import comes to an end.
+
+use http::Response;
+use kinde_users_core::operations::{CreateUser, GetUsers};
+use kinde_users_core::{AnyOperation, Import, ImportForm, ImportUser, Imported, Job, Reply};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn names() -> impl Strategy<Value = String> {
+    let known = prop::sample::select(
+        &[
+            "email",
+            "id",
+            "first_name",
+            "last_name",
+            "username",
+            "phone",
+            "phone_verified",
+            "email_verified",
+            "role_key",
+            "hashed_password",
+            "hashing_method",
+            "salt",
+            "salt_position",
+            "salt_format",
+            "is_suspended",
+            "variant",
+            "iterations",
+            "identities",
+            "properties",
+            "feature_flags",
+            "password",
+            "type",
+            "identity",
+            "key",
+            "value",
+            "is_verified",
+            "hashing_algorithm",
+        ][..],
+    );
+    prop_oneof![9 => known.prop_map(str::to_owned), 1 => ".{0,8}"]
+}
+
+fn texts() -> impl Strategy<Value = String> {
+    let likely = prop::sample::select(
+        &[
+            "ada@example.com",
+            "+61555111555",
+            "ada",
+            "true",
+            "FALSE",
+            "md5",
+            "sha256",
+            "pbkdf2",
+            "bcrypt",
+            "prefix",
+            "suffix",
+            "hex",
+            "base64",
+            "string",
+            "73616c74",
+            "c2FsdA==",
+            "salted-pbkdf2-hmac-sha256",
+            "email",
+            "phone",
+            "username",
+            "oauth2:google",
+            "7",
+            "",
+            " ",
+            "..",
+            ",",
+        ][..],
+    );
+    prop_oneof![4 => likely.prop_map(str::to_owned), 1 => ".{0,12}"]
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        6 => texts().prop_map(Value::String),
+        1 => any::<bool>().prop_map(Value::Bool),
+        1 => any::<i64>().prop_map(|number| json!(number)),
+        1 => Just(Value::Null),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::vec((names(), inner), 0..6)
+                .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
+fn comes_to_its_end(user: &ImportUser) {
+    assert!(user.keys().next().is_some());
+    let there = r#"{"users":[{"id":"kp_7"}]}"#;
+    for (import, users) in [
+        (Import::new(user.clone()), "{}"),
+        (Import::new(user.clone()).update(), there),
+        (Import::new(user.clone()).interrupted(), there),
+    ] {
+        let mut import = import;
+        let mut calls = 0;
+        while let Some(operation) = import.next_call() {
+            calls += 1;
+            assert!(calls < 100, "it does not come to its end");
+            operation.check().unwrap();
+            import.called(Ok(answer(&operation, users))).unwrap();
+        }
+        assert!(
+            matches!(import.output(), Imported::Created(_) | Imported::Updated(_)),
+            "{:?}",
+            import.output()
+        );
+    }
+}
+
+fn answer(operation: &AnyOperation, users: &str) -> Reply {
+    let body = if operation.is::<GetUsers>() { users } else { r#"{"id":"kp_1"}"# };
+    Reply::new::<CreateUser>(Response::new(body.as_bytes().to_vec()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn any_row_is_read_or_refused(columns in prop::collection::vec((names(), texts()), 0..8)) {
+        let columns = columns.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        if let Ok(user) = ImportForm::new().row(columns) {
+            comes_to_its_end(&user);
+        }
+    }
+
+    #[test]
+    fn any_line_is_read_or_refused(mut line in values(), email in any::<bool>()) {
+        if let (true, Some(fields)) = (email, line.as_object_mut()) {
+            fields.insert("email".to_owned(), json!("ada@example.com"));
+        }
+        if let Ok(user) = ImportForm::new().line(&line.to_string()) {
+            comes_to_its_end(&user);
+        }
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused(text in ".{0,60}") {
+        if let Ok(user) = ImportForm::new().line(&text) {
+            comes_to_its_end(&user);
+        }
+    }
+}
