@@ -10,7 +10,7 @@ use std::time::Duration;
 use std::{error, fmt};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
 
 /// For the end of each program's help.
@@ -111,11 +111,16 @@ pub fn find<T: Transport, C: Clock>(client: &Client<T, C>, text: &str) -> Result
 /// A bar with rate and remaining time, which shows on a terminal only. Without a total it counts.
 pub fn progress(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
-        Some(total) => (ProgressBar::new(total), "{wide_bar} {human_pos}/{human_len}  {per_sec}  {eta} left"),
-        None => (ProgressBar::no_length(), "{spinner} {human_pos}  {per_sec}  {elapsed}"),
+        Some(total) => (ProgressBar::new(total), "{wide_bar} {human_pos}/{human_len}  {rate}  {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {human_pos}  {rate}  {elapsed}"),
+    };
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // What a bar cannot show is no failure of what it shows.
+        write!(text, "{:.0}/s", state.per_sec()).unwrap_or_default();
     };
     bar.enable_steady_tick(Duration::from_millis(200));
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar.with_style(style.with_key("rate", rate))
 }
 
 /// How programs go through a list.
