@@ -23,6 +23,11 @@ use kinde_users_examples::support::lines::{Checked, Format, Line, lines};
 /// --suspend says so. All lines are checked before the first call. A journal beside the file tells what is done: interrupted
 /// at any point and run again it goes on, creates nobody twice, and tries again what failed. Another file, or a line that was done
 /// and then changed, wants another journal; and one run at a time is enough for a journal.
+///
+/// A CSV file begins with its columns, in any order: `email`, `phone`, `username` or `id` (of another system), one at least;
+/// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`; `hashed_password`, `hashing_method`, `salt`,
+/// `salt_position`, `salt_format`, `variant`, `iterations`. NDJSON has these, or Kinde's `identities`, `password`, `properties`,
+/// `feature_flags`.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
