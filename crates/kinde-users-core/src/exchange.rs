@@ -356,7 +356,7 @@ impl Exchange {
                 self.resends = false;
                 self.phase = Phase::AwaitingReply;
                 let left = self.deadline.saturating_since(now);
-                Self::send(self.prepared.attempt(&token), self.options.attempt_limit.min(left))
+                Self::send(self.prepared.clone().into_request(&token), self.options.attempt_limit.min(left))
             }
         }
     }

@@ -11,7 +11,27 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// Appends `value`, percent-encoded, so that it is one path segment, or one query name or value.
 pub(crate) fn percent_encode(value: &str, into: &mut String) {
-    into.extend(utf8_percent_encode(value, RESERVED));
+    // It goes in as it is up to the first character that has to be encoded; most ids and names have none.
+    let plain = value.bytes().take_while(|byte| is_unreserved(*byte)).count();
+    let (plain, rest) = value.split_at(plain);
+    into.push_str(plain);
+    into.extend(utf8_percent_encode(rest, RESERVED));
+}
+
+#[expect(clippy::indexing_slicing, reason = "a place for each byte")]
+const fn is_unreserved(byte: u8) -> bool {
+    // Looked up: each byte of each request is asked about.
+    static UNRESERVED: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0_u8;
+        // The others are none of ASCII.
+        while byte < 128 {
+            table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+            byte += 1;
+        }
+        table
+    };
+    UNRESERVED[byte as usize]
 }
 
 /// What is wrong with `value` as a whole path segment, if anything.
@@ -74,9 +94,15 @@ impl PathTemplate {
 
 /// Splits `template` at its first place: what stands before it, its name, what comes after it.
 pub(crate) fn next_place(template: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
-    let (before, place) = template.split_once('{')?;
-    let (name, after) = place.split_once('}')?;
+    let (before, place) = split_at(template, b'{')?;
+    let (name, after) = split_at(place, b'}')?;
     Some((before, name, after))
+}
+
+/// `split_once`, with no search for the long texts that templates are not.
+fn split_at(text: &'static str, ascii: u8) -> Option<(&'static str, &'static str)> {
+    let at = text.bytes().position(|byte| byte == ascii)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 #[expect(clippy::indexing_slicing, reason = "runs at compile time, on indices below the length")]
@@ -98,8 +124,7 @@ const fn is_template(template: &[u8]) -> bool {
         let name = at;
         while at < template.len() && template[at] != b'/' && template[at] != b'}' {
             let byte = template[at];
-            let unreserved = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-            if !unreserved {
+            if !is_unreserved(byte) {
                 return false;
             }
             dots = dots && byte == b'.';

@@ -1,7 +1,8 @@
 //! From arguments to method, URI and body.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 use core::ops::RangeInclusive;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
@@ -42,7 +43,7 @@ pub fn build_request<O: Operation>(
     domain: &Domain,
     token: &AccessToken,
 ) -> Result<Request<Vec<u8>>, BuildError> {
-    Ok(Prepared::new(operation, domain)?.attempt(token))
+    Ok(Prepared::new(operation, domain)?.into_request(token))
 }
 
 /// Where an operation writes its arguments: path arguments first, then query pairs, then the body.
@@ -120,7 +121,9 @@ impl RequestWriter<'_> {
             let (least, most) = range.into_inner();
             return Err(self.refuse(name, Problem::OutOfRange { least, most }));
         }
-        self.query(name, &value.to_string());
+        self.query_name(name);
+        // Digits stand for themselves, and a `String` takes all that is written.
+        let _ = write!(self.target, "{value}");
         Ok(())
     }
 
@@ -134,13 +137,13 @@ impl RequestWriter<'_> {
             if value.is_empty() {
                 return Err(self.refuse(name, Problem::Empty));
             }
-            if value.contains(',') {
+            if value.bytes().any(|byte| byte == b',') {
                 return Err(self.refuse(name, Problem::Comma));
             }
             if index == 0 {
                 self.query_name(name);
             } else {
-                percent_encode(",", &mut self.target);
+                self.target.push_str("%2C");
             }
             percent_encode(value, &mut self.target);
         }
@@ -222,15 +225,13 @@ impl Prepared {
 
     /// Whether the request goes to this domain.
     pub(crate) fn is_for(&self, domain: &Domain) -> bool {
+        let scheme = self.uri.scheme_str().unwrap_or_default();
         let host = self.uri.authority().map_or("", |authority| authority.as_str());
-        domain
-            .origin()
-            .split_once("://")
-            .is_some_and(|(scheme, rest)| self.uri.scheme_str() == Some(scheme) && rest == host)
+        domain.origin().strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) == Some(host)
     }
 
-    /// The request of one attempt.
-    pub(crate) fn attempt(&self, token: &AccessToken) -> Request<Vec<u8>> {
+    /// The request of an attempt.
+    pub(crate) fn into_request(self, token: &AccessToken) -> Request<Vec<u8>> {
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, token.authorization().clone());
@@ -240,9 +241,9 @@ impl Prepared {
             // Otherwise some stacks send `transfer-encoding: chunked`, some nothing, which some servers refuse.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
-        let mut request = Request::new(self.body.clone().unwrap_or_default());
+        let mut request = Request::new(self.body.unwrap_or_default());
         *request.method_mut() = self.meta.method.clone();
-        *request.uri_mut() = self.uri.clone();
+        *request.uri_mut() = self.uri;
         *request.headers_mut() = headers;
         request
     }
@@ -253,6 +254,7 @@ mod tests {
     use super::*;
     use crate::operation::Replay;
     use crate::path::PathTemplate;
+    use alloc::string::ToString;
     use alloc::vec;
 
     /// An operation whose arguments a test writes as it likes.
