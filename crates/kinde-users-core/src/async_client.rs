@@ -153,27 +153,33 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         Ok(true)
     }
 
-    async fn drive(&self, exchange: Exchange) -> Result<Reply, CallError<T::Error>> {
+    // No `async fn`, whose future would hold the exchange twice: as it came, and in the call.
+    fn drive(&self, exchange: Exchange) -> impl Future<Output = Result<Reply, CallError<T::Error>>> {
         let Shared { transport, clock, .. } = &*self.shared;
         let mut call = self.shared.call(exchange);
-        let (mut input, mut failure) = (Input::Start, None);
-        loop {
-            input = match call.advance(clock.now(), input) {
-                Step::Send(request) => match transport.send(request).await {
+        async move {
+            let (mut input, mut failure) = (Input::Start, None);
+            loop {
+                // Out of the match, or a call under way would hold the whole step too, which is as large as all else.
+                let request = match call.advance(clock.now(), input) {
+                    Step::Send(request) => request,
+                    Step::Wait(wait) => {
+                        let mut sleep = pin!(clock.sleep_until(wait.until));
+                        let mut waits = |cx: &mut Context<'_>| call.listen(wait.epoch, || cx.waker().clone());
+                        poll_fn(|cx| if waits(cx) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
+                        input = Input::Woken;
+                        continue;
+                    }
+                    Step::Done(result) => return result.map_err(|error| CallError::new(error, failure)),
+                };
+                input = match transport.send(request).await {
                     Ok(response) => {
                         failure = None;
                         Input::Response(response)
                     }
                     Err(error) => Input::Failed(transport.delivery(failure.insert(error))),
-                },
-                Step::Wait(wait) => {
-                    let mut sleep = pin!(clock.sleep_until(wait.until));
-                    let mut waits = |cx: &mut Context<'_>| call.listen(wait.epoch, || cx.waker().clone());
-                    poll_fn(|cx| if waits(cx) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
-                    Input::Woken
-                }
-                Step::Done(result) => return result.map_err(|error| CallError::new(error, failure)),
-            };
+                };
+            }
         }
     }
 
