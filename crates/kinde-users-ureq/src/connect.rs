@@ -1,16 +1,19 @@
 //! Telling "not sent" from "unknown": what fails while a connection is made was certainly not sent.
 //!
 //! ureq's errors do not tell. A TLS handshake that is cut off is the same `Io(UnexpectedEof)` as a reply that is, and a
-//! name that does not resolve is `Io` too. So name lookup and connector are wrapped, and their errors marked.
+//! name that does not resolve is `Io` too. So the connector is wrapped, which looks names up too, and its errors marked.
 //!
 //! This is the only use of `ureq::unversioned`, which may change in a minor version of ureq: hence the bound on its
 //! version in the manifest.
 
+use std::time::Instant;
+
 use http::Uri;
-use ureq::Error;
 use ureq::config::Config;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
+use ureq::{Error, Timeout};
 
 /// An error that came before there was a connection.
 #[derive(Debug)]
@@ -28,24 +31,60 @@ fn mark(error: Error) -> Error {
     Error::Other(Box::new(BeforeSending(error)))
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct MarkedResolver(DefaultResolver);
+/// Looks nothing up: ureq asks before it looks for a kept connection, which needs no address, and where there is a time
+/// limit it starts a thread to do so. Most of the processor time of a call went there. The connector looks names up.
+#[derive(Debug)]
+pub(crate) struct LaterResolver;
 
-impl Resolver for MarkedResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, Error> {
-        self.0.resolve(uri, config, timeout).map_err(mark)
+impl Resolver for LaterResolver {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct MarkedConnector(DefaultConnector);
+/// Makes connections as ureq does, and looks up the names that they need.
+#[derive(Debug)]
+pub(crate) struct MarkedConnector<R> {
+    connector: DefaultConnector,
+    resolver: R,
+}
 
-impl Connector for MarkedConnector {
+impl<R: Resolver> MarkedConnector<R> {
+    pub(crate) fn new(resolver: R) -> Self {
+        Self { connector: DefaultConnector::default(), resolver }
+    }
+
+    /// The addresses to connect to, and what is left of the time to do so.
+    fn look_up(&self, details: &ConnectionDetails<'_>) -> Result<(ResolvedSocketAddrs, NextTimeout), Error> {
+        let proxy = details.config.proxy();
+        let by_proxy = proxy.is_some_and(|proxy| !proxy.is_no_proxy(details.uri) && !proxy.resolve_target());
+        // A connection to a proxy comes with the proxy's addresses.
+        if by_proxy || !details.addrs.is_empty() {
+            return Ok((details.addrs.clone(), details.timeout));
+        }
+        let start = Instant::now();
+        let addrs = self.resolver.resolve(details.uri, details.config, for_lookup(details))?;
+        let mut timeout = details.timeout;
+        if let Duration::Exact(limit) = timeout.after {
+            // ureq takes none at all for one second.
+            let left = limit.checked_sub(start.elapsed()).filter(|left| !left.is_zero());
+            timeout.after = left.ok_or(Error::Timeout(timeout.reason))?.into();
+        }
+        Ok((addrs, timeout))
+    }
+}
+
+/// The time for connecting, or less where the lookup has a limit of its own.
+fn for_lookup(details: &ConnectionDetails<'_>) -> NextTimeout {
+    match details.config.timeouts().resolve.map(Duration::from) {
+        Some(after) if after < details.timeout.after => {
+            NextTimeout { after, reason: Timeout::Resolve, ..details.timeout }
+        }
+        _ => details.timeout,
+    }
+}
+
+impl<R: Resolver> Connector for MarkedConnector<R> {
     type Out = Box<dyn Transport>;
 
     fn connect(
@@ -53,20 +92,25 @@ impl Connector for MarkedConnector {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
+        let (addrs, timeout) = self.look_up(details).map_err(mark)?;
         // Each request has its own time limits, and ureq would set up TLS anew (root certificates, sessions) for each
         // connection of a request that has settings of its own. Its TLS settings are always those of the agent.
         let details = ConnectionDetails {
             uri: details.uri,
-            addrs: details.addrs.clone(),
+            addrs,
             config: details.config,
             request_level: false,
-            resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
+            // For the name of a proxy.
+            resolver: &self.resolver,
+            now: (details.current_time)(),
+            timeout,
             current_time: details.current_time.clone(),
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        self.0.connect(&details, chained).map_err(mark)
+        self.connector.connect(&details, chained).map_err(mark)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ impl UreqError {
     fn of(error: &Error) -> Self {
         let (kind, detail) = match error {
             Error::Other(other) => match other.downcast_ref() {
-                // It may be marked twice: by a resolver, and by the connector that used it.
+                // It may be marked twice: on the way to a proxy, and on the way through it.
                 Some(BeforeSending(error)) => {
                     return Self { delivery: Delivery::NotSent, ..Self::of(error) };
                 }

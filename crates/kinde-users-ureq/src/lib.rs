@@ -19,6 +19,7 @@ mod readme {}
 mod connect;
 mod error;
 
+use std::io::Read;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -26,9 +27,10 @@ use http::{Request, Response, Uri};
 use kinde_users_core::{Delivery, TimeLimit, Transport};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::{Agent, AsSendBody};
 
-use crate::connect::{MarkedConnector, MarkedResolver};
+use crate::connect::{LaterResolver, MarkedConnector};
 pub use crate::error::{Kind, UreqError};
 /// The version of ureq that [`UreqTransport::configured`] configures.
 pub use ureq;
@@ -62,8 +64,15 @@ impl UreqTransport {
     pub fn configured(
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
+        Self::looking_up(DefaultResolver::default(), configure)
+    }
+
+    fn looking_up(
+        resolver: impl Resolver,
+        configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+    ) -> Self {
         let config = configure(Agent::config_builder()).http_status_as_error(false).max_redirects(0).build();
-        let agent = Agent::with_parts(config, MarkedConnector::default(), MarkedResolver::default());
+        let agent = Agent::with_parts(config, MarkedConnector::new(resolver), LaterResolver);
         Self { agent, body_limit: Self::BODY_LIMIT }
     }
 
@@ -114,9 +123,13 @@ impl Transport for UreqTransport {
         } else {
             self.run(request)
         };
-        let (parts, mut body) = response?.into_parts();
-        let body = body.with_config().limit(self.body_limit).read_to_vec()?;
-        Ok(Response::from_parts(parts, body))
+        let (parts, body) = response?.into_parts();
+        // With room for what is said to come, or else it is copied over and over as it grows.
+        let told = body.content_length().unwrap_or_default().min(self.body_limit);
+        let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or_default());
+        let mut reader = body.into_with_config().limit(self.body_limit).reader();
+        reader.read_to_end(&mut bytes).map_err(ureq::Error::from)?;
+        Ok(Response::from_parts(parts, bytes))
     }
 
     fn delivery(&self, error: &UreqError) -> Delivery {
