@@ -1,14 +1,72 @@
-//! Reading the body of a response: whole, decompressed, and no longer than allowed.
+//! The body of a request, which notes when it is wanted; and reading the body of a response: whole, decompressed, and no
+//! longer than allowed.
 
+use std::convert::Infallible;
 use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use flate2::write::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Response};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::error::{HyperError, Kind};
+
+/// Whether anybody has looked at the body of a request. Nobody can write the first line of one before: which headers it
+/// has depends on whether a body follows. While it waits for a connection nobody needs to look.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct IsWanted(Arc<AtomicBool>);
+
+impl IsWanted {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub(crate) struct RequestBody {
+    bytes: Full<Bytes>,
+    is_wanted: IsWanted,
+}
+
+impl RequestBody {
+    /// An empty one counts as none, so that GET and DELETE go without `Content-Length`.
+    pub(crate) fn new(bytes: Vec<u8>, is_wanted: IsWanted) -> Self {
+        Self { bytes: Full::from(bytes), is_wanted }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.is_wanted.set();
+        Pin::new(&mut self.bytes).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_wanted.set();
+        self.bytes.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.is_wanted.set();
+        self.bytes.size_hint()
+    }
+}
 
 pub(crate) async fn read(response: Response<Incoming>, limit: u64) -> Result<Response<Vec<u8>>, HyperError> {
     let (mut head, mut incoming) = response.into_parts();

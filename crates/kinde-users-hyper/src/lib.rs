@@ -33,15 +33,13 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, HeaderValue};
 use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Bytes;
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kinde_users_core::{AsyncTransport, Delivery, TimeLimit};
 use rustls::ClientConfig;
 
+use crate::body::{IsWanted, RequestBody};
 pub use crate::clock::TokioClock;
 use crate::connect::Connector;
 pub use crate::error::{HyperError, Kind};
@@ -60,7 +58,7 @@ pub use rustls;
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
     connector: Connector,
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<Connector, RequestBody>,
     body_limit: u64,
 }
 
@@ -128,7 +126,7 @@ fn tls() -> ClientConfig {
 /// How long an HTTP/2 connection may be silent before it is asked whether it is alive, and how long it may take to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-fn client(connector: Connector) -> Client<Connector, Full<Bytes>> {
+fn client(connector: Connector) -> Client<Connector, RequestBody> {
     Client::builder(TokioExecutor::new())
         // Without timers idle connections stay for ever, and nobody asks whether they are alive.
         .pool_timer(TokioTimer::new())
@@ -151,25 +149,24 @@ impl Default for HyperTransport {
 impl AsyncTransport for HyperTransport {
     type Error = HyperError;
 
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, HyperError> {
+    // No `async fn`, whose future would hold the request too, which hyper has then.
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
         let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
-        // An empty one counts as none, so that GET and DELETE go without `Content-Length`.
-        let mut request = request.map(Full::from);
+        let is_wanted = IsWanted::default();
+        let mut request = request.map(|body| RequestBody::new(body, is_wanted.clone()));
         request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
-        // hyper notes here which connection it gives the request to, before it does.
-        let connection = capture_connection(&mut request);
-        let exchange = async {
-            let response = self.client.request(request).await?;
-            body::read(response, self.body_limit).await
-        };
-        let Some(limit) = limit else { return exchange.await };
-        tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| {
-            let delivery = match *connection.connection_metadata() {
-                Some(_) => Delivery::Unknown,
-                None => Delivery::NotSent,
-            };
-            Err(HyperError::timeout(delivery))
-        })
+        let response = self.client.request(request);
+        async move {
+            let exchange = async { body::read(response.await?, self.body_limit).await };
+            let Some(limit) = limit else { return exchange.await };
+            let delivery = || if is_wanted.get() { Delivery::Unknown } else { Delivery::NotSent };
+            tokio::time::timeout(limit, exchange)
+                .await
+                .unwrap_or_else(|_| Err(HyperError::timeout(delivery())))
+        }
     }
 
     fn delivery(&self, error: &HyperError) -> Delivery {

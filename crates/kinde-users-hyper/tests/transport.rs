@@ -187,6 +187,13 @@ async fn a_body_over_the_limit_is_refused_without_being_read() {
 }
 
 #[tokio::test]
+async fn a_body_gets_the_room_that_it_is_said_to_need() {
+    const LENGTH: usize = 345_678;
+    let body = with_body("", &vec![b' '; LENGTH], 1 << 20).await.unwrap().into_body();
+    assert_eq!((body.len(), body.capacity()), (LENGTH, LENGTH));
+}
+
+#[tokio::test]
 async fn a_body_over_the_limit_in_chunks_is_refused_at_the_limit() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let address = saying(format!("{head}6\r\n123456\r\n5\r\n12345\r\n"), Then::Hold).await;
@@ -378,6 +385,9 @@ async fn a_time_out_over_http_2_ends_its_request_alone() {
     let server = TlsServer::start(BOTH).await;
     let transport = server.transport();
     let mute = request(&Method::POST, format!("{}/mute", server.origin), b"{}", SHORT);
+    assert_failure(transport.send(mute).await, Kind::Timeout, Delivery::Unknown);
+    // Without a body too: its headers are on their way.
+    let mute = request(&Method::GET, format!("{}/mute", server.origin), b"", SHORT);
     assert_failure(transport.send(mute).await, Kind::Timeout, Delivery::Unknown);
     transport.send(get(&server.origin, AMPLE)).await.unwrap();
     assert_eq!(server.connections(), 1);
