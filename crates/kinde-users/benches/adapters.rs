@@ -1,0 +1,64 @@
+//! How often a call over each adapter allocates, and how much, beside the HTTP stack by itself with `serde_json`:
+//! `cargo bench -p kinde-users --features hyper --bench adapters`. The server is another process.
+
+mod client;
+
+use std::alloc::System;
+use std::error::Error;
+use std::process::ExitCode;
+
+use client::bare::{ID, USER, agent, bare, bare_hyper, bare_ureq};
+use client::row::{Limit, Table, Target};
+use client::server::{Server, serve_if_told};
+use client::{credentials, plain};
+use kinde_users::operations::GetUserData;
+use kinde_users::{Domain, async_client, client as blocking_client};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tokio::runtime::Builder;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const CALLS: u32 = 100;
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    if serve_if_told()? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let server = Server::start()?;
+    let origin = &server.origin;
+    let domain = Domain::parse(origin)?;
+    let mut table = Table::default();
+
+    let (ours, agent) = (blocking_client(domain.clone(), credentials()), agent());
+    let ours = || drop(ours.send(&GetUserData::new(ID)).expect("a user"));
+    let floor = || drop(bare_ureq::<plain::User>(&agent, origin, USER));
+    // One more is too much: a lookup of the name in a thread of its own, say, as ureq makes for each call with a time limit.
+    compare("ureq", &ours, &floor, Target::Told.guarded(Target::More(-7.0)), &mut table);
+
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (ours, bare) = (runtime.block_on(async { async_client(domain, credentials()) }), bare());
+    let ours = || runtime.block_on(async { drop(ours.send(&GetUserData::new(ID)).await.expect("a user")) });
+    let floor = || runtime.block_on(async { drop(bare_hyper::<plain::User>(&bare, origin, USER).await) });
+    compare("hyper", &ours, &floor, Target::Told.guarded(Target::More(2.0)), &mut table);
+    Ok(table.end())
+}
+
+fn compare(stack: &str, ours: &dyn Fn(), floor: &dyn Fn(), limit: Limit, table: &mut Table) {
+    let name = format!("get_user_data over loopback, {stack}");
+    let [(count, bytes), (floor_count, floor_bytes)] = [ours, floor].map(allocations);
+    table.counted(&name, "allocations", [count, floor_count], limit);
+    table.counted(&name, "bytes allocated", [bytes, floor_bytes], Target::Told.into());
+}
+
+/// How many there are in a call, and of how many bytes in all.
+#[expect(clippy::cast_precision_loss, reason = "they are few")]
+fn allocations(call: &dyn Fn()) -> (f64, f64) {
+    // The first ones make a connection.
+    (0..CALLS).for_each(|_| call());
+    let region = Region::new(ALLOCATOR);
+    (0..CALLS).for_each(|_| call());
+    let change = region.change();
+    let count = change.allocations + change.reallocations;
+    ((count as f64) / f64::from(CALLS), (change.bytes_allocated as f64) / f64::from(CALLS))
+}
