@@ -6,5 +6,8 @@ pub mod from_the_sdks {}
 #[doc = include_str!("../docs/how-we-know.md")]
 pub mod how_we_know {}
 
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
+
 #[doc = include_str!("../docs/security.md")]
 pub mod security {}
