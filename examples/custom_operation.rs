@@ -4,13 +4,14 @@
 //! `cargo run --example custom_operation -- ada`
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use http::{Method, Request, Response};
 use kinde_users::fake::FakeKinde;
 use kinde_users::models::User;
 use kinde_users::{BuildError, Meta, Operation, PathTemplate, Replay, RequestWriter, Transport};
 use kinde_users::{client_over, transport_fn};
-use kinde_users_examples::support::connect;
+use kinde_users_examples::support::{connect, end_of_example};
 use serde::Deserialize;
 
 /// Searches users by a part of their e-mail address or name.
@@ -36,7 +37,11 @@ impl Operation for SearchUsers<'_> {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    end_of_example(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let query = std::env::args().nth(1).unwrap_or_else(|| "user7".to_owned());
     let tenant = connect(0)?;
     let found = match tenant.fake {

@@ -4,11 +4,12 @@
 //! `cargo run --example custom_transport`
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use http::{Request, Response};
 use kinde_users::operations::GetUsers;
 use kinde_users::{TimeLimit, Transport, client_over, transport_fn};
-use kinde_users_examples::support::environment;
+use kinde_users_examples::support::{end_of_example, environment};
 use kinde_users_fake::contract::{Options, check};
 use ureq::Agent;
 
@@ -32,10 +33,15 @@ fn transport() -> impl Transport {
     })
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    end_of_example(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let named = environment()?;
     let report = check(&transport(), &Options::new())?;
     println!("{report}");
-    if let Some((domain, credentials)) = environment()? {
+    if let Some((domain, credentials)) = named {
         let client = client_over(transport(), domain, credentials);
         println!("the first page has {} users", client.send(&GetUsers::new())?.users.len());
     }

@@ -27,8 +27,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let client = connect(10)?.client;
-    let id: UserId = find(&client, &arguments.user)?;
+    let tenant = connect(10)?;
+    let client = &tenant.client;
+    let id: UserId = find(client, &arguments.user)?;
     let mut erase = Erase::new(id);
     let result = client.run(&mut erase);
     // Where it failed midway, the receipt tells how far it came.
@@ -37,7 +38,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     println!(
         "{}",
         json!({
-            "user_id": erased.user_id, "sessions": erased.sessions, "user": erased.user,
+            "tenant": tenant.name(), "user_id": erased.user_id, "sessions": erased.sessions, "user": erased.user,
             "erased": erased.user.is_some(), "unix_time": at,
         })
     );

@@ -13,16 +13,10 @@ use kinde_users::operations::{
     NewIdentity, UpdateUser, UpdateUserProperty,
 };
 use kinde_users::{Client, Clock, Transport, UserId};
-use kinde_users_examples::support::connect;
+use kinde_users_examples::support::{connect, end_of_example};
 
 fn main() -> ExitCode {
-    match on_the_tenant() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    end_of_example(on_the_tenant())
 }
 
 /// On the one that the environment names, or on one in memory.

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use kinde_users::{Job, Suspend};
+use kinde_users::{Job, Suspend, Suspended};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find};
 use kinde_users_examples::support::connect;
 use serde_json::json;
@@ -25,10 +25,17 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let client = connect(10)?.client;
-    let mut suspend = Suspend::new(find(&client, &arguments.user)?);
-    let result = client.run(&mut suspend);
-    println!("{}", json!(suspend.output()));
+    let tenant = connect(10)?;
+    let mut suspend = Suspend::new(find(&tenant.client, &arguments.user)?);
+    let result = tenant.client.run(&mut suspend);
+    let Suspended { user_id, is_suspended, is_signed_out, .. } = suspend.output();
+    println!(
+        "{}",
+        json!({
+            "tenant": tenant.name(), "user_id": user_id, "is_suspended": is_suspended,
+            "is_signed_out": is_signed_out,
+        })
+    );
     result?;
     Ok(())
 }

@@ -13,12 +13,14 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
 
+use super::EnvironmentError;
+
 /// For the end of each program's help.
 pub const EXIT_CODES: &str = "\
 Exit codes: 0 all is done; 1 something failed, as stderr says; 2 what was asked for is wrong, and nothing was called.
 
-The tenant is that of KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET, and without them one in
-memory with made-up users.";
+The tenant is that of KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET, and without any of them one
+in memory with made-up users. Some of them and not all is exit code 2.";
 
 /// Why a program ends otherwise than well: one line for stderr, and an exit code.
 #[derive(Debug)]
@@ -61,9 +63,9 @@ impl<E: error::Error> From<CallError<E>> for Failure {
     }
 }
 
-impl From<kinde_users::DomainError> for Failure {
-    fn from(error: kinde_users::DomainError) -> Self {
-        Self::input(format!("KINDE_DOMAIN: {error}"))
+impl From<EnvironmentError> for Failure {
+    fn from(error: EnvironmentError) -> Self {
+        Self::input(error.to_string())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the examples share: on which tenant they run.
 //!
 //! With `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET` set it is that one, over ureq, and
-//! without them a Kinde in memory, with no account and no network.
+//! without any of them a Kinde in memory, with no account and no network. Some of them and not all is a mistake.
 
 #[cfg(feature = "jobs")]
 pub mod cli;
@@ -10,6 +10,10 @@ pub mod journal;
 #[cfg(feature = "jobs")]
 pub mod lines;
 
+use std::collections::hash_map::RandomState;
+use std::ffi::OsString;
+use std::hash::{BuildHasher, Hasher};
+use std::process::ExitCode;
 use std::{env, error, fmt};
 
 use http::{Request, Response};
@@ -30,21 +34,69 @@ pub struct Connected {
     pub domain: Domain,
 }
 
+impl Connected {
+    /// Which tenant it is, for receipts: its origin, or that it is one in memory.
+    pub fn name(&self) -> &str {
+        if self.fake.is_some() { "in memory" } else { self.domain.origin() }
+    }
+}
+
 const NAMES: [&str; 3] = ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"];
 
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+/// What is wrong with the environment.
+#[derive(Debug)]
+pub enum EnvironmentError {
+    /// Some of the three variables are set, and these are not: whoever set the others does not mean a tenant in memory.
+    Missing(Vec<&'static str>),
+    /// A variable is no text.
+    NotText(&'static str),
+    /// The domain is none.
+    Domain(DomainError),
+}
+
+impl fmt::Display for EnvironmentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(names) => {
+                let are = if names.len() == 1 { "is" } else { "are" };
+                write!(f, "{} {are} not set; set all of {}, or none", names.join(" and "), NAMES.join(", "))
+            }
+            Self::NotText(name) => write!(f, "{name} is no text"),
+            Self::Domain(error) => write!(f, "{}: {error}", NAMES[0]),
+        }
+    }
+}
+
+impl error::Error for EnvironmentError {}
+
+/// The end of an example: exit code 2 where the environment is wrong, and 1 where something failed.
+pub fn end_of_example(result: Result<(), Box<dyn error::Error>>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    if error.is::<EnvironmentError>() { 2.into() } else { ExitCode::FAILURE }
+}
+
+fn variable(name: &'static str) -> Result<Option<String>, EnvironmentError> {
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    value.map(OsString::into_string).transpose().map_err(|_| EnvironmentError::NotText(name))
 }
 
 /// The tenant that the environment names, if it names one.
 ///
 /// # Errors
 ///
-/// Where the domain is none.
-pub fn environment() -> Result<Option<(Domain, Credentials)>, DomainError> {
-    match NAMES.map(variable) {
-        [Some(domain), Some(id), Some(secret)] => Ok(Some((domain.parse()?, Credentials::new(id, secret)))),
-        _ => Ok(None),
+/// Where it names one by halves, or the domain is none.
+pub fn environment() -> Result<Option<(Domain, Credentials)>, EnvironmentError> {
+    match [variable(NAMES[0])?, variable(NAMES[1])?, variable(NAMES[2])?] {
+        [Some(domain), Some(id), Some(secret)] => {
+            let domain = domain.parse().map_err(EnvironmentError::Domain)?;
+            Ok(Some((domain, Credentials::new(id, secret))))
+        }
+        [None, None, None] => Ok(None),
+        values => {
+            let missing = NAMES.into_iter().zip(values).filter(|(_, value)| value.is_none());
+            Err(EnvironmentError::Missing(missing.map(|(name, _)| name).collect()))
+        }
     }
 }
 
@@ -53,22 +105,29 @@ pub fn environment() -> Result<Option<(Domain, Credentials)>, DomainError> {
 ///
 /// # Errors
 ///
-/// Where the domain is none.
-pub fn connect(users: usize) -> Result<Connected, DomainError> {
+/// Where it names one by halves, or the domain is none.
+pub fn connect(users: usize) -> Result<Connected, EnvironmentError> {
     let (domain, credentials, way, fake) = if let Some((domain, credentials)) = environment()? {
         (domain, credentials, Way::Real(UreqTransport::new()), None)
     } else {
         let fake = FakeKinde::new();
         fake.seed_users(users);
-        (fake.domain()?, fake.credentials(), Way::Memory(fake.clone()), Some(fake))
+        (
+            fake.domain().map_err(EnvironmentError::Domain)?,
+            fake.credentials(),
+            Way::Memory(fake.clone()),
+            Some(fake),
+        )
     };
     match &fake {
         None => eprintln!("On {}.", domain.origin()),
         Some(_) => eprintln!("On a Kinde in memory. Set {} for a real one.", NAMES.join(", ")),
     }
     // A tenant whose clock goes faster, as that of `kinde-users-fake --speed`, is best met by one that does too.
-    let speed = variable("KINDE_CLOCK_SPEED").and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);
-    let tenant = Tenant::new(domain.clone(), credentials).with_seed(std::process::id().into());
+    let speed = variable("KINDE_CLOCK_SPEED")?.and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);
+    // Of its own, so that several machines do not come again at the same time: in a container all have one process id.
+    let any = RandomState::new().build_hasher().finish();
+    let tenant = Tenant::new(domain.clone(), credentials).with_seed(any);
     let client = Client::new(tenant, way, ScaledClock { clock: SystemClock::new(), speed });
     Ok(Connected { client, fake, domain })
 }

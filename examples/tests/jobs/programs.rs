@@ -22,6 +22,7 @@ fn a_user_is_erased_once_with_a_receipt_however_often_it_is_run() {
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
     assert_eq!([&receipt["user_id"], &receipt["sessions"], &receipt["user"]], ["kp_ada", "now", "now"]);
     assert!(receipt["erased"] == true && receipt["unix_time"].as_u64() > Some(1_700_000_000));
+    assert_eq!(receipt["tenant"], tenant.fake.origin());
     assert!(tenant.fake.users().is_empty());
     assert!(tenant.fake.requests().of("delete_user")[0].path_and_query().contains("is_delete_profile=true"));
 
@@ -49,7 +50,10 @@ fn a_user_is_suspended_and_signed_out_and_both_are_told() {
     let (code, told, errors) = run(&mut tenant.program("suspend_user", &["ada@example.com"]));
     assert_eq!(errors, "error: delete_user_sessions: HTTP 403 (needs scope delete:user_sessions)");
     let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((code, told), (1, json!({"is_signed_out": false, "is_suspended": true, "user_id": "kp_ada"})));
+    let expected = json!({
+        "tenant": tenant.fake.origin(), "user_id": "kp_ada", "is_suspended": true, "is_signed_out": false,
+    });
+    assert_eq!((code, told), (1, expected));
     let (code, told, _) = run(&mut tenant.program("suspend_user", &["kp_ada"]));
     assert_eq!((code, told.contains("\"is_signed_out\":true")), (0, true));
     let ada = tenant.fake.user("kp_ada").unwrap();
@@ -124,6 +128,36 @@ fn with_no_set_up_they_run_in_memory() {
         assert!(code == 0 && !told.is_empty() && errors.is_empty(), "{name}: {told} {errors}");
     }
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_receipt_from_a_tenant_in_memory_says_so() {
+    for name in ["erase_user", "suspend_user"] {
+        let (_, told, _) = run(&mut program(name, &["user3@example.com"]));
+        assert!(told.contains(r#""tenant":"in memory""#), "{told}");
+    }
+}
+
+#[test]
+fn a_tenant_that_is_named_by_halves_is_not_taken_for_one_in_memory() {
+    const ALL: [&str; 3] = ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"];
+    let tenant = with_ada("halves");
+    for missing in ALL {
+        for (name, arguments) in [("erase_user", &["ada@example.com"] as &[&str]), ("quickstart", &[])] {
+            let mut command = tenant.program(name, arguments);
+            // An empty one is none.
+            let (code, told, errors) = run(command.env(missing, ""));
+            assert_eq!((code, told.as_str()), (2, ""), "{name}: {errors}");
+            assert!(errors.starts_with(&format!("error: {missing} is not set; set all of ")), "{errors}");
+        }
+    }
+    let mut command = program("custom_transport", &[]);
+    let (code, _, errors) = run(command.env(ALL[0], "acme"));
+    assert!(
+        code == 2 && errors.contains(&format!("error: {} and {} are not set", ALL[1], ALL[2])),
+        "{errors}"
+    );
+    assert_eq!(tenant.fake.users().len(), 1);
 }
 
 #[test]
