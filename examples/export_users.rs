@@ -3,14 +3,14 @@
 //! `cargo run --example export_users -- users.ndjson`
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
-use kinde_users::{OrganizationCode, Timestamp};
+use kinde_users::{AnyOperation, OrganizationCode, Timestamp};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, progress};
 use kinde_users_examples::support::connect;
 use kinde_users_examples::support::lines::Format;
@@ -18,8 +18,13 @@ use serde::{Deserialize, Serialize};
 
 /// Export all users to a file of NDJSON or CSV, page by page: no more than a page is in memory.
 ///
-/// Beside the file, in its name and .cursor, stands where the next page begins. Interrupted at any point and run again it goes on
-/// from there, and nobody is in the file twice; at the end it is removed.
+/// It is written beside the file, in its name and .part, and takes its name at the end: until then, a file that is there stays as it
+/// is. In its name and .cursor stands where the next page begins. Interrupted at any point and run again it goes on from there, and no
+/// page is in the file twice. Who is created or deleted meanwhile may be missing or be there twice where the service's cursor counts
+/// users: compare ids where that matters.
+///
+/// The file is for its owner alone. Values of CSV are as they are: a spreadsheet takes one that begins with =, +, - or @ for a formula,
+/// and users choose their names. Import them there as text, or write NDJSON.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Arguments {
@@ -56,6 +61,8 @@ fn main() -> ExitCode {
 struct Reached {
     /// What it is an export of.
     asked: String,
+    /// Whether a file that is there is to be replaced at the end.
+    overwrite: bool,
     /// Where the next page begins.
     cursor: Option<String>,
     /// How many bytes of the file are whole pages.
@@ -66,7 +73,6 @@ struct Reached {
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = &arguments.file;
     let format = Format::of(path, arguments.format)?;
-    let tenant = connect(1200)?;
     let mut ask =
         arguments.expand.iter().fold(GetUsers::new().page_size(arguments.page_size), |ask, what| {
             ask.expand(Expand::from(what.as_str()))
@@ -75,10 +81,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         ask = ask.active_since(Timestamp::from(since.as_str()));
     }
 
-    let asked =
-        [tenant.domain.origin(), &format!("{format:?} {:?} {:?}", arguments.active_since, arguments.expand)]
-            .join(" ");
-    let (mut file, mut reached) = open(arguments, &asked)?;
+    // Before anything is opened.
+    AnyOperation::new(ask.clone()).check().map_err(|error| Failure::input(error.to_string()))?;
+
+    let tenant = connect(1200)?;
+    let Arguments { active_since, expand, page_size, .. } = arguments;
+    let asked = format!("{} {format:?} {active_since:?} {expand:?} {page_size}", tenant.domain.origin());
+    let (mut file, mut reached) = open(arguments, asked)?;
     let mut pages = tenant.client.pages(ask);
     if let Some(cursor) = &reached.cursor {
         eprintln!("Going on after {} users.", reached.users);
@@ -105,8 +114,15 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     file.sync_all()?;
-    fs::remove_file(beside(path, "cursor"))
-        .or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })?;
+    drop(file);
+    let part = beside(path, PART);
+    if !reached.overwrite && path.exists() {
+        let told = format!("{} is there by now; the export is {}", path.display(), part.display());
+        return Err(Failure::new(told));
+    }
+    // In this order, as a cursor without what it goes on with would bar the next run.
+    remove(&beside(path, CURSOR))?;
+    fs::rename(part, path)?;
     println!("{} users", reached.users);
     Ok(())
 }
@@ -115,47 +131,69 @@ fn is_missing(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::NotFound
 }
 
-/// The file, and how far an earlier run came with it.
-fn open(arguments: &Arguments, asked: &str) -> Result<(File, Reached), Failure> {
-    let (path, beside) = (&arguments.file, beside(&arguments.file, "cursor"));
-    let failed = |error: std::io::Error| Failure::file(path, &error);
-    let begins = Reached { asked: asked.to_owned(), ..Reached::default() };
-    let reached: Reached = match fs::read_to_string(&beside) {
-        Ok(text) if !arguments.overwrite => {
-            serde_json::from_str(&text).map_err(|error| Failure::file(&beside, &error))?
-        }
-        Err(error) if !is_missing(&error) => return Err(Failure::file(&beside, &error)),
-        _ if path.exists() && !arguments.overwrite => {
-            return Err(Failure::input(format!("{} is there; --overwrite replaces it", path.display())));
-        }
-        // So that a file that is there after an interruption is known to be that of this export.
-        _ => {
-            keep(path, &begins)?;
-            begins
-        }
+fn remove(path: &Path) -> std::io::Result<()> {
+    fs::remove_file(path).or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
+}
+
+/// The endings of what stands beside the file until the end: what there is of it, how far that goes, and what is about to say so.
+const PART: &str = "part";
+const CURSOR: &str = "cursor";
+const NEW_CURSOR: &str = "cursor.new";
+
+/// What there is of the file, to be written on, and how far an earlier run came with it.
+fn open(arguments: &Arguments, asked: String) -> Result<(File, Reached), Failure> {
+    let Arguments { file: path, overwrite, .. } = arguments;
+    let (part, cursor) = (beside(path, PART), beside(path, CURSOR));
+    let failed = |error: std::io::Error| Failure::file(&part, &error);
+    let wrong = |path: &Path, what: &str| Err(Failure::input(format!("{} {what}", path.display())));
+    let before: Option<Reached> = match fs::read_to_string(&cursor) {
+        _ if *overwrite => None,
+        Ok(text) => Some(serde_json::from_str(&text).map_err(|error| Failure::file(&cursor, &error))?),
+        Err(error) if is_missing(&error) => None,
+        Err(error) => return Err(Failure::file(&cursor, &error)),
     };
-    if reached.asked != asked {
-        return Err(Failure::input(format!(
-            "{} is of another export; --overwrite begins anew",
-            beside.display()
-        )));
+    // Of one that wrote nothing there is nothing to go on with.
+    let before = before.filter(|before| before.bytes > 0);
+    let replaces = *overwrite || before.as_ref().is_some_and(|before| before.overwrite);
+    if path.exists() && !replaces {
+        return wrong(path, "is there; --overwrite replaces it");
     }
-    let file = OpenOptions::new().append(true).create(true).open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.len() < reached.bytes {
-        return Err(Failure::input(format!(
-            "{} is shorter than it was; --overwrite begins anew",
-            path.display()
-        )));
+    if let Some(reached) = before {
+        if reached.asked != asked {
+            return wrong(&cursor, "is of another export; --overwrite begins anew");
+        }
+        // Not by appending: a system may not let such a file be cut off.
+        let mut file = OpenOptions::new().write(true).open(&part).map_err(failed)?;
+        if file.metadata().map_err(failed)?.len() < reached.bytes {
+            return wrong(&part, "is shorter than it was; --overwrite begins anew");
+        }
+        file.set_len(reached.bytes).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        return Ok((file, reached));
     }
-    file.set_len(reached.bytes).map_err(failed)?;
-    Ok((file, reached))
+    // The cursor first: one that is there says how much there is of a file that is about to be gone.
+    remove(&cursor).map_err(failed)?;
+    remove(&part).map_err(failed)?;
+    let file = new_file(&part).map_err(failed)?;
+    Ok((file, Reached { asked, overwrite: *overwrite, ..Reached::default() }))
+}
+
+/// A file that was not there before, for its owner alone: there are people in it.
+fn new_file(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Writes how far it came: as a whole or not at all.
 fn keep(path: &Path, reached: &Reached) -> Result<(), Failure> {
-    let (beside, new) = (beside(path, "cursor"), beside(path, "cursor.new"));
-    fs::write(&new, serde_json::json!(reached).to_string())?;
-    Ok(fs::rename(new, beside)?)
+    let new = beside(path, NEW_CURSOR);
+    // One that is there was being written when a run before this one ended.
+    remove(&new)?;
+    new_file(&new)?.write_all(serde_json::json!(reached).to_string().as_bytes())?;
+    Ok(fs::rename(new, beside(path, CURSOR))?)
 }
 
 fn ndjson(page: &UsersPage) -> Result<Vec<u8>, Failure> {
