@@ -1,7 +1,7 @@
 //! Several futures at once, and no more than so many.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::collections::VecDeque;
 use core::fmt;
 use core::iter::Fuse;
 use core::pin::Pin;
@@ -13,7 +13,8 @@ use futures_core::Stream;
 /// calls of an [`AsyncClient`](crate::AsyncClient).
 ///
 /// The iterator is asked for the next future when there is room for it, so that a list of any length takes no more
-/// memory than those that are under way. A limit of 0 counts as 1. Dropped, it drops those too.
+/// memory than those that are under way. A limit of 0 counts as 1. Dropped, it drops those too. They take turns, so that none
+/// waits for ever while others are ready; and one that panics is gone, and the others go on when it is polled again.
 ///
 /// For blocking code there is `in_parallel` in the crate `kinde-users`.
 ///
@@ -37,7 +38,7 @@ pub fn at_once<I>(limit: usize, futures: I) -> AtOnce<I::IntoIter>
 where
     I: IntoIterator<Item: Future>,
 {
-    AtOnce { limit: limit.max(1), waiting: futures.into_iter().fuse(), under_way: Vec::new() }
+    AtOnce { limit: limit.max(1), waiting: futures.into_iter().fuse(), under_way: VecDeque::new() }
 }
 
 /// Futures of which at most so many are under way; see [`at_once`]. It is a [`Stream`], and
@@ -48,7 +49,7 @@ pub struct AtOnce<I: Iterator<Item: Future>> {
     waiting: Fuse<I>,
     // Each is polled whenever one is woken: for the few dozen calls that a tenant takes at a time, that is cheaper than
     // finding out which one it was.
-    under_way: Vec<Pin<Box<I::Item>>>,
+    under_way: VecDeque<Pin<Box<I::Item>>>,
 }
 
 impl<I: Iterator<Item: Future>> AtOnce<I> {
@@ -60,12 +61,15 @@ impl<I: Iterator<Item: Future>> AtOnce<I> {
     fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<<I::Item as Future>::Output>> {
         while self.under_way.len() < self.limit {
             let Some(future) = self.waiting.next() else { break };
-            self.under_way.push(Box::pin(future));
+            self.under_way.push_back(Box::pin(future));
         }
-        for (index, future) in self.under_way.iter_mut().enumerate() {
-            if let Poll::Ready(output) = future.as_mut().poll(context) {
-                drop(self.under_way.swap_remove(index));
-                return Poll::Ready(Some(output));
+        for _ in 0..self.under_way.len() {
+            // Taken out before it is polled, so that one that panics is not polled again; and the next poll begins with the one
+            // behind it.
+            let Some(mut future) = self.under_way.pop_front() else { break };
+            match future.as_mut().poll(context) {
+                Poll::Ready(output) => return Poll::Ready(Some(output)),
+                Poll::Pending => self.under_way.push_back(future),
             }
         }
         if self.under_way.is_empty() { Poll::Ready(None) } else { Poll::Pending }
@@ -96,6 +100,8 @@ mod tests {
     use core::future::poll_fn;
     use core::pin::pin;
     use core::task::Waker;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::vec::Vec;
 
     #[test]
     fn no_more_than_the_limit_are_under_way_and_each_ends_once() {
@@ -130,6 +136,41 @@ mod tests {
         assert_ne!(seen, (0..20).collect::<Vec<_>>());
         seen.sort_unstable();
         assert_eq!(seen, (0..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn none_waits_for_ever_while_others_are_ready() {
+        let mut begun = 0;
+        // The first is never ready, the third at its second poll, and all others at once.
+        let futures = core::iter::repeat_with(|| {
+            begun += 1;
+            let (n, mut polls) = (begun, 0);
+            poll_fn(move |_| {
+                polls += 1;
+                if n == 1 || (n == 3 && polls < 2) { Poll::Pending } else { Poll::Ready(n) }
+            })
+        });
+        let mut all = at_once(4, futures);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut ended = (0..20).map(|_| pin!(all.next_item()).poll(&mut context));
+        assert!(ended.any(|next| next == Poll::Ready(Some(3))));
+    }
+
+    #[test]
+    fn one_that_panics_takes_no_other_with_it() {
+        let mut all = at_once(
+            2,
+            (0..5).map(|n| async move {
+                assert_ne!(n, 0, "the first is broken");
+                n
+            }),
+        );
+        let mut context = Context::from_waker(Waker::noop());
+        let mut next = || catch_unwind(AssertUnwindSafe(|| pin!(all.next_item()).poll(&mut context)));
+        assert!(next().is_err());
+        let rest: Vec<_> = (0..5).map(|_| next().unwrap()).collect();
+        assert_eq!(rest[..4], [1, 2, 3, 4].map(|n| Poll::Ready(Some(n))));
+        assert_eq!(rest[4], Poll::Ready(None));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Many calls at once, from threads.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::mpsc::{self, SendError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// Works on items from `threads` threads, which share a client, and gives each result to `each`, on this thread, as it comes.
@@ -12,6 +14,11 @@ use std::thread;
 ///
 /// How fast the calls leave is the tenant's business ([`Tenant::with_pace`](crate::Tenant::with_pace)), and a 429 stops them
 /// all. For async code there is [`at_once`](crate::at_once).
+///
+/// # Panics
+///
+/// Where the iterator, `work` or `each` panics: no item is taken any more, what is under way is waited for, and the panic goes on
+/// here as it was.
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -47,11 +54,26 @@ where
         let (sender, results) = mpsc::sync_channel(0);
         for _ in 0..threads.max(1) {
             let (sender, next, work) = (sender.clone(), &next, &work);
-            // Nobody receives any more after a break.
-            scope.spawn(move || while next().is_some_and(|item| sender.send(work(item)).is_ok()) {});
+            scope.spawn(move || {
+                // What a panic leaves half done is not looked at: it goes on where everybody waits.
+                let work_on_next = || catch_unwind(AssertUnwindSafe(|| next().map(work)));
+                while let Some(result) = work_on_next().transpose() {
+                    let has_panicked = result.is_err();
+                    match sender.send(result) {
+                        Ok(()) if !has_panicked => {}
+                        // Nobody receives any more after a break.
+                        Ok(()) | Err(SendError(Ok(_))) => break,
+                        Err(SendError(Err(panic))) => resume_unwind(panic),
+                    }
+                }
+            });
         }
         drop(sender);
-        results.into_iter().try_for_each(&mut each)
+        let ended = results.into_iter().try_for_each(|result| match result {
+            Ok(result) => each(result).map_break(Ok),
+            Err(panic) => ControlFlow::Break(Err(panic)),
+        });
+        ended.map_break(|end| end.unwrap_or_else(|panic| resume_unwind(panic)))
     })
 }
 
@@ -99,9 +121,28 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_at_work_is_one_here() {
-        let work = |n: usize| assert_ne!(n, 3);
-        let result = catch_unwind(|| in_parallel(2, 0..10, work, ControlFlow::<()>::Continue));
-        assert!(result.is_err());
+    fn a_panic_at_work_ends_an_endless_list_and_goes_on_here_as_it_was() {
+        let seen = AtomicUsize::new(0);
+        let work = |n: usize| {
+            if n == 30 {
+                std::panic::panic_any("item 30 is broken")
+            }
+        };
+        let each = |()| {
+            seen.fetch_add(1, Ordering::SeqCst);
+            ControlFlow::<()>::Continue(())
+        };
+        let panic = catch_unwind(|| in_parallel(2, 0.., work, each)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"item 30 is broken"));
+        // Nothing of a list without end but what was under way.
+        assert!(seen.into_inner() >= 29);
+    }
+
+    #[test]
+    fn a_panic_of_the_list_or_of_who_takes_the_results_is_one_too() {
+        let items = (0..).inspect(|n: &usize| assert_ne!(*n, 7, "the list is broken"));
+        assert!(catch_unwind(|| in_parallel(4, items, |n| n, |_| ControlFlow::<()>::Continue(()))).is_err());
+        let each = |n: usize| if n == 50 { panic!("no more") } else { ControlFlow::<()>::Continue(()) };
+        assert!(catch_unwind(|| in_parallel(4, 0.., |n| n, each)).is_err());
     }
 }
