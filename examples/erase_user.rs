@@ -6,15 +6,17 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use kinde_users::{Erase, Job, UserId};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find};
+use kinde_users::{Erase, Gone, Job, UserId};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find, receipt};
 use kinde_users_examples::support::connect;
 use serde_json::json;
 
 /// Erase a user: end the sessions, then delete the user and the profile, from all of Kinde.
 ///
-/// The receipt is a line of JSON on stdout. "now" is what this run did; "before" is what was gone already, or never was, so that
-/// it can be run again. By an address or a name a user is found only as long as there is one: keep the id.
+/// The receipt is a line of JSON on stdout: "erased" is true where the user was there and is gone. "now" is what this run did;
+/// "before" is what was gone already, or never was. Run again with the id after it went well, it ends with exit code 1 and a receipt
+/// whose "user" is "before" and whose "erased" is false: nobody can tell a user who was erased from an id that is mistyped.
+/// By an address or a name a user is found only as long as there is one: keep the id.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Arguments {
@@ -35,13 +37,13 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Where it failed midway, the receipt tells how far it came.
     let erased = erase.output();
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    println!(
-        "{}",
-        json!({
-            "tenant": tenant.name(), "user_id": erased.user_id, "sessions": erased.sessions, "user": erased.user,
-            "erased": erased.user.is_some(), "unix_time": at,
-        })
-    );
+    let told = receipt(json!({
+        "tenant": tenant.name(), "user_id": erased.user_id, "sessions": erased.sessions, "user": erased.user,
+        "erased": erased.user == Some(Gone::Now), "unix_time": at,
+    }));
     result?;
-    Ok(())
+    if erased.user == Some(Gone::Before) {
+        return Err(Failure::new("there was no such user: erased before, or a wrong id"));
+    }
+    told
 }

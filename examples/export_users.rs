@@ -11,9 +11,9 @@ use clap::Parser;
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
 use kinde_users::{AnyOperation, OrganizationCode, Timestamp};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, progress};
-use kinde_users_examples::support::connect;
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, progress, receipt};
 use kinde_users_examples::support::lines::Format;
+use kinde_users_examples::support::{connect, warn};
 use serde::{Deserialize, Serialize};
 
 /// Export all users to a file of NDJSON or CSV, page by page: no more than a page is in memory.
@@ -90,7 +90,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (mut file, mut reached) = open(arguments, asked)?;
     let mut pages = tenant.client.pages(ask);
     if let Some(cursor) = &reached.cursor {
-        eprintln!("Going on after {} users.", reached.users);
+        warn(format_args!("Going on after {} users.", reached.users));
         pages = pages.resume_from(cursor.as_str());
     }
     let bar = progress(None);
@@ -123,8 +123,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     // In this order, as a cursor without what it goes on with would bar the next run.
     remove(&beside(path, CURSOR))?;
     fs::rename(part, path)?;
-    println!("{} users", reached.users);
-    Ok(())
+    receipt(format_args!("{} users", reached.users))
 }
 
 fn is_missing(error: &std::io::Error) -> bool {

@@ -5,9 +5,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use kinde_users::AnyOperation;
 use kinde_users::operations::{GetUsersMfa, ResetUsersMfa, ResetUsersMfaAll};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find, receipt, tell};
 use kinde_users_examples::support::connect;
 
 /// Reset the second factors of a user, who sets up new ones when signing in the next time.
@@ -36,18 +35,17 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.list {
         for factor in client.send(&GetUsersMfa::new(&id))?.mfa {
             let (id, kind) = (factor.id.as_ref().map_or("?", |id| id.as_str()), factor.kind.as_deref());
-            println!("{id} {}", kind.unwrap_or("?"));
+            tell(format_args!("{id} {}", kind.unwrap_or("?")))?;
         }
         return Ok(());
     }
     let reset = match &arguments.factor {
-        Some(factor) => AnyOperation::new(ResetUsersMfa::new(&id, factor)),
-        None => AnyOperation::new(ResetUsersMfaAll::new(&id)),
+        Some(factor) => client.send(&ResetUsersMfa::new(&id, factor)).map(drop),
+        None => client.send(&ResetUsersMfaAll::new(&id)).map(drop),
     };
-    match client.call(&reset) {
+    match reset {
         // Gone by an attempt of which no reply came, most likely.
-        Err(error) if !error.error().is_already_gone() => return Err(error.into()),
-        _ => println!("reset"),
+        Err(error) if !error.error().is_already_gone() => Err(error.into()),
+        _ => receipt("reset"),
     }
-    Ok(())
 }

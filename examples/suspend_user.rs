@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kinde_users::{Job, Suspend, Suspended};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find, receipt};
 use kinde_users_examples::support::connect;
 use serde_json::json;
 
@@ -29,13 +29,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut suspend = Suspend::new(find(&tenant.client, &arguments.user)?);
     let result = tenant.client.run(&mut suspend);
     let Suspended { user_id, is_suspended, is_signed_out, .. } = suspend.output();
-    println!(
-        "{}",
-        json!({
-            "tenant": tenant.name(), "user_id": user_id, "is_suspended": is_suspended,
-            "is_signed_out": is_signed_out,
-        })
-    );
+    let told = receipt(json!({
+        "tenant": tenant.name(), "user_id": user_id, "is_suspended": is_suspended,
+        "is_signed_out": is_signed_out,
+    }));
     result?;
-    Ok(())
+    told
 }

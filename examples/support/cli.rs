@@ -1,7 +1,7 @@
 //! What the programs share: how they end, how they fail, and how they go through a list.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
 
-use super::EnvironmentError;
+use super::{EnvironmentError, warn};
 
 /// For the end of each program's help.
 pub const EXIT_CODES: &str = "\
@@ -27,17 +27,29 @@ in memory with made-up users. Some of them and not all is exit code 2.";
 pub struct Failure {
     code: u8,
     text: String,
+    is_of_one: bool,
 }
 
 impl Failure {
     /// Something failed.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into() }
+        Self { code: 1, text: text.into(), is_of_one: false }
+    }
+
+    /// Something failed for one user alone: others may do better.
+    pub fn of_one(text: impl Into<String>) -> Self {
+        Self { is_of_one: true, ..Self::new(text) }
     }
 
     /// What was asked for is wrong, and nothing was called.
     pub fn input(text: impl Into<String>) -> Self {
-        Self { code: 2, text: text.into() }
+        Self { code: 2, ..Self::new(text) }
+    }
+
+    /// The same, said of a line of a list.
+    #[must_use]
+    pub fn at_line(self, line: impl fmt::Display) -> Self {
+        Self { text: format!("line {line}: {}", self.text), ..self }
     }
 
     /// Something about a file, which is the input.
@@ -59,7 +71,12 @@ impl<E: error::Error> From<CallError<E>> for Failure {
         let transport = error.transport().map(|transport| format!(": {transport}")).unwrap_or_default();
         let text = format!("{error}{transport}");
         // Nothing leaves for what cannot be sent.
-        if matches!(error.error(), Error::Build(_)) { Self::input(text) } else { Self::new(text) }
+        let code = if matches!(error.error(), Error::Build(_)) { 2 } else { 1 };
+        // What Kinde refuses is wrong with one user, but for what it refuses to everybody. No reply, one that is no reply of
+        // Kinde's, or no token, is a failure of all.
+        let is_for_all = |status: u16| matches!(status, 401 | 403 | 407 | 429) || status >= 500;
+        let refused = error.error().as_api().map(|refused| refused.status().as_u16());
+        Self { code, text, is_of_one: code == 2 || refused.is_some_and(|status| !is_for_all(status)) }
     }
 }
 
@@ -87,11 +104,29 @@ pub fn beside(file: &Path, ending: &str) -> PathBuf {
 pub fn end(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, text }) => {
-            eprintln!("error: {text}");
+        Err(Failure { code, text, .. }) => {
+            warn(format_args!("error: {text}"));
             code.into()
         }
     }
+}
+
+/// Writes a line to stdout.
+///
+/// # Errors
+///
+/// Where nobody reads it.
+pub fn tell(line: impl fmt::Display) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{line}").map_err(|error| Failure::new(format!("stdout: {error}")))
+}
+
+/// Writes what was done to stdout, or to stderr where nobody reads that: it is done, and must not be lost.
+///
+/// # Errors
+///
+/// Where it is on stderr.
+pub fn receipt(line: impl fmt::Display) -> Result<(), Failure> {
+    tell(&line).inspect_err(|_| warn(&line))
 }
 
 /// The id of the user that a text means: an e-mail address, a phone number, an id or a user name.
@@ -100,13 +135,15 @@ pub fn end(result: Result<(), Failure>) -> ExitCode {
 ///
 /// Where there is no such user, or more than one.
 pub fn find<T: Transport, C: Clock>(client: &Client<T, C>, text: &str) -> Result<UserId, Failure> {
-    if text.starts_with("kp_") || text.starts_with("kp:") {
+    let find = FindUser::by(text);
+    // Who has the id need not be there any more.
+    if find == FindUser::by_id(text) {
         return Ok(text.into());
     }
-    match client.send(&FindUser::by(text))? {
+    match client.send(&find)? {
         Found::One(user) => Ok(user.id),
-        Found::None => Err(Failure::new("there is no such user")),
-        Found::Several(users) => Err(Failure::new(format!("{} users share it: give an id", users.len()))),
+        Found::None => Err(Failure::of_one("there is no such user")),
+        Found::Several(users) => Err(Failure::of_one(format!("{} users share it: give an id", users.len()))),
     }
 }
 
@@ -137,7 +174,7 @@ pub struct Many {
     pace: u32,
 }
 
-/// Gives up after so many failures in a row: what is wrong is wrong with all of them.
+/// Gives up after so many failures in a row of which none is of one user alone: what is wrong is wrong with all of them.
 const IN_A_ROW: usize = 25;
 
 impl Many {
@@ -166,8 +203,8 @@ impl Many {
             match result {
                 Ok(()) => in_a_row = 0,
                 Err(failure) => {
-                    bar.suspend(|| eprintln!("{failure}"));
-                    (failed, in_a_row) = (failed + 1, in_a_row + 1);
+                    bar.suspend(|| warn(&failure));
+                    (failed, in_a_row) = (failed + 1, if failure.is_of_one { 0 } else { in_a_row + 1 });
                 }
             }
             if in_a_row < IN_A_ROW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -207,11 +244,11 @@ impl Many {
         let failed = self.each(client, &bar, users, |(number, user)| {
             let result = find(client, user).and_then(|id| work(&id).map_err(Failure::from));
             done.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
-            result.map_err(|failure| Failure::new(format!("line {number}: {failure}")))
+            result.map_err(|failure| failure.at_line(number))
         });
-        println!("done for {} of {total} users", done.into_inner());
+        let told = receipt(format_args!("done for {} of {total} users", done.into_inner()));
         match failed? {
-            0 => Ok(()),
+            0 => told,
             failed => Err(Failure::new(format!("{failed} of {total} users failed"))),
         }
     }

@@ -13,6 +13,7 @@ pub mod lines;
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::{env, error, fmt};
 
@@ -69,10 +70,15 @@ impl fmt::Display for EnvironmentError {
 
 impl error::Error for EnvironmentError {}
 
+/// Writes a line to stderr. Where nobody reads it, nobody can be told so.
+pub fn warn(line: impl fmt::Display) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
 /// The end of an example: exit code 2 where the environment is wrong, and 1 where something failed.
 pub fn end_of_example(result: Result<(), Box<dyn error::Error>>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    eprintln!("error: {error}");
+    warn(format_args!("error: {error}"));
     if error.is::<EnvironmentError>() { 2.into() } else { ExitCode::FAILURE }
 }
 
@@ -120,8 +126,8 @@ pub fn connect(users: usize) -> Result<Connected, EnvironmentError> {
         )
     };
     match &fake {
-        None => eprintln!("On {}.", domain.origin()),
-        Some(_) => eprintln!("On a Kinde in memory. Set {} for a real one.", NAMES.join(", ")),
+        None => warn(format_args!("On {}.", domain.origin())),
+        Some(_) => warn(format_args!("On a Kinde in memory. Set {} for a real one.", NAMES.join(", "))),
     }
     // A tenant whose clock goes faster, as that of `kinde-users-fake --speed`, is best met by one that does too.
     let speed = variable("KINDE_CLOCK_SPEED")?.and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);

@@ -57,15 +57,17 @@ impl FindUser {
     }
 
     /// The user whom a text means that a person gave: with an `@` it is an e-mail address, with a `+` before digits a phone number,
-    /// after `kp_` or `kp:` an id, and else a user name.
+    /// as `kp_` or `kp:` and 32 hex digits an id, and else a user name, which may begin with `kp_` too.
     ///
     /// ```
     /// use kinde_users_core::FindUser;
     ///
     /// assert_eq!(FindUser::by("ada@example.com"), FindUser::by_email("ada@example.com"));
     /// assert_eq!(FindUser::by("+61555111555"), FindUser::by_phone("+61555111555"));
-    /// assert_eq!(FindUser::by("kp:0123"), FindUser::by_id("kp:0123"));
+    /// let id = "kp_0123456789abcdef0123456789abcdef";
+    /// assert_eq!(FindUser::by(id), FindUser::by_id(id));
     /// assert_eq!(FindUser::by("ada"), FindUser::by_username("ada"));
+    /// assert_eq!(FindUser::by("kp_ada"), FindUser::by_username("kp_ada"));
     /// ```
     pub fn by(text: &str) -> Self {
         let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -73,7 +75,7 @@ impl FindUser {
             Self::by_email(text)
         } else if text.strip_prefix('+').is_some_and(is_number) {
             Self::by_phone(text)
-        } else if text.starts_with("kp_") || text.starts_with("kp:") {
+        } else if is_id(text) {
             Self::by_id(text)
         } else {
             Self::by_username(text)
@@ -84,6 +86,12 @@ impl FindUser {
     pub fn expand(self, expand: impl Into<Expand>) -> Self {
         Self(self.0.expand(expand))
     }
+}
+
+/// In the form that the service gives its ids. A user name may well begin as one does.
+fn is_id(text: &str) -> bool {
+    let digits = text.strip_prefix("kp_").or_else(|| text.strip_prefix("kp:"));
+    digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 impl Operation for FindUser {
@@ -156,6 +164,17 @@ mod tests {
         let Found::Several(users) = found(r#"{"users":[{"id":"a"},{"id":"b"}]}"#) else { panic!() };
         assert_eq!(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(found(r#"{"users":[{"id":"a"},{"id":"b"}]}"#).one().is_none());
+    }
+
+    #[test]
+    fn a_user_name_that_begins_as_an_id_does_is_none() {
+        let digits = "0123456789abcdef0123456789abcdef";
+        for id in ["kp_", "kp:"].map(|start| std::format!("{start}{digits}")) {
+            assert_eq!(FindUser::by(&id), FindUser::by_id(id.as_str()));
+            for name in [std::format!("{id}0"), id[..34].into(), id.replace('f', "g"), id[..3].into()] {
+                assert_eq!(FindUser::by(&name), FindUser::by_username(name.as_str()));
+            }
+        }
     }
 
     #[test]

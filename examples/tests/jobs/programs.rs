@@ -1,43 +1,120 @@
 //! The programs for one user and for lists of users.
 
 use std::fs;
+use std::process::Stdio;
 
 use kinde_users_fake::{Choice, FakeKinde, Fault, NewFakeUser, Refusal};
 use serde_json::{Value, json};
 
 use super::common::{Listening, folder, program, run, text_of};
 
+const ADA: &str = "kp_ada00000000000000000000000000000";
+
 fn with_ada(name: &str) -> Listening {
     let tenant = Listening::start(FakeKinde::builder().strict(), name);
-    let ada = NewFakeUser::new().id("kp_ada").email("ada@example.com").session().mfa("sms", "+61555111555");
+    let ada = NewFakeUser::new().id(ADA).email("ada@example.com").session().mfa("sms", "+61555111555");
     tenant.fake.add_user(ada);
     tenant
 }
 
 #[test]
-fn a_user_is_erased_once_with_a_receipt_however_often_it_is_run() {
+fn a_user_is_erased_once_with_a_receipt_and_who_is_not_there_is_not_said_to_be() {
     let tenant = with_ada("erase");
     let (code, receipt, errors) = run(&mut tenant.program("erase_user", &["ada@example.com"]));
     assert_eq!((code, errors.as_str()), (0, ""));
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
-    assert_eq!([&receipt["user_id"], &receipt["sessions"], &receipt["user"]], ["kp_ada", "now", "now"]);
+    assert_eq!([&receipt["user_id"], &receipt["sessions"], &receipt["user"]], [ADA, "now", "now"]);
     assert!(receipt["erased"] == true && receipt["unix_time"].as_u64() > Some(1_700_000_000));
     assert_eq!(receipt["tenant"], tenant.fake.origin());
     assert!(tenant.fake.users().is_empty());
     assert!(tenant.fake.requests().of("delete_user")[0].path_and_query().contains("is_delete_profile=true"));
 
-    let (code, receipt, _) = run(&mut tenant.program("erase_user", &["kp_ada"]));
+    // Who was erased cannot be told from a mistyped id.
+    let (code, receipt, errors) = run(&mut tenant.program("erase_user", &[ADA]));
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
-    assert_eq!((code, &receipt["user"], &receipt["erased"]), (0, &"before".into(), &true.into()));
+    assert_eq!((code, &receipt["user"], &receipt["erased"]), (1, &"before".into(), &false.into()));
+    assert_eq!(errors, "error: there was no such user: erased before, or a wrong id");
     let (code, told, errors) = run(&mut tenant.program("erase_user", &["ada@example.com"]));
     assert_eq!((code, told.as_str(), errors.as_str()), (1, "", "error: there is no such user"));
+}
+
+#[test]
+fn a_user_name_that_begins_as_an_id_does_is_a_name() {
+    let tenant = Listening::start(FakeKinde::builder(), "name");
+    tenant.fake.add_user(NewFakeUser::new().id(ADA).username("kp_ada"));
+    let (code, receipt, _) = run(&mut tenant.program("erase_user", &["kp_ada"]));
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!((code, &receipt["user_id"], &receipt["erased"]), (0, &ADA.into(), &true.into()));
+    assert!(tenant.fake.users().is_empty());
+    let (code, told, errors) = run(&mut tenant.program("erase_user", &["kp_ada"]));
+    assert_eq!((code, told.as_str(), errors.as_str()), (1, "", "error: there is no such user"));
+}
+
+/// A pipe whose reader has ended.
+fn pipe_to_nobody() -> Stdio {
+    let mut reader = program("erase_user", &["--help"]).stdin(Stdio::piped()).spawn().unwrap();
+    let pipe = reader.stdin.take().unwrap();
+    reader.wait().unwrap();
+    pipe.into()
+}
+
+#[test]
+fn a_receipt_that_nobody_reads_is_not_lost() {
+    let tenant = with_ada("nobody-reads");
+    let (code, _, errors) = run(tenant.program("erase_user", &[ADA]).stdout(pipe_to_nobody()));
+    assert!(tenant.fake.users().is_empty());
+    let (receipt, error) = errors.split_once('\n').unwrap();
+    let receipt: Value = serde_json::from_str(receipt).unwrap();
+    assert_eq!((code, &receipt["erased"]), (1, &true.into()));
+    assert!(error.starts_with("error: stdout: "), "{error}");
+
+    tenant.fake.seed_users(3);
+    let list = tenant.write("users.txt", "user0@example.com\nnobody@example.com\n");
+    let mut refresh = tenant.program("refresh_claims", &[&list]);
+    let (code, ..) = run(refresh.stdout(pipe_to_nobody()).stderr(pipe_to_nobody()));
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn a_block_of_users_who_are_not_there_does_not_bar_the_rest_of_a_list() {
+    let tenant = Listening::start(FakeKinde::builder(), "block");
+    let ids = tenant.fake.seed_users(50);
+    let not_there = (0..30).map(|n| format!("gone{n}@example.com\n")).chain([format!("{ADA}\n").repeat(30)]);
+    let list = tenant.write("users.txt", &(not_there.collect::<String>() + &ids.join("\n")));
+    let (code, told, errors) = run(&mut tenant.program("refresh_claims", &[&list, "--at-once=1"]));
+    assert_eq!((code, told.as_str()), (1, "done for 50 of 110 users\n"));
+    assert!(errors.ends_with("error: 60 of 110 users failed"), "{errors}");
+    assert!(tenant.fake.users().iter().all(|user| user.claims_refreshed == 1));
+}
+
+#[test]
+fn what_fails_for_all_of_a_list_ends_it_early() {
+    let tenant = Listening::start(FakeKinde::builder(), "all");
+    let list = tenant.write("users.txt", &tenant.fake.seed_users(100).join("\n"));
+    let page = |response: &mut http::Response<Vec<u8>>| *response.body_mut() = b"<html>".to_vec();
+    for fault in [Fault::forbidden(), Fault::edit(page)] {
+        tenant.fake.clear_faults();
+        tenant.fake.fail("refresh_user_claims").always().with(fault);
+        let (code, told, errors) = run(&mut tenant.program("refresh_claims", &[&list, "--at-once=1"]));
+        assert_eq!((code, told.as_str()), (1, "done for 0 of 100 users\n"));
+        assert!(errors.ends_with("error: gave up after 25 failures in a row, of 25 in all"), "{errors}");
+    }
+}
+
+#[test]
+fn a_page_that_is_no_reply_of_kinde_resets_no_second_factor() {
+    let tenant = with_ada("page");
+    let page = |response: &mut http::Response<Vec<u8>>| *response.body_mut() = b"<html>".to_vec();
+    tenant.fake.fail("reset_users_mfa_all").always().with(Fault::edit(page));
+    let (code, told, errors) = run(&mut tenant.program("reset_mfa", &[ADA]));
+    assert!(code == 1 && told.is_empty() && errors.starts_with("error: reset_users_mfa_all: "), "{errors}");
 }
 
 #[test]
 fn an_erasure_that_stops_midway_tells_how_far_it_came() {
     let tenant = with_ada("midway");
     tenant.fake.fail("delete_user").always().with(Fault::forbidden());
-    let (code, receipt, errors) = run(&mut tenant.program("erase_user", &["kp_ada"]));
+    let (code, receipt, errors) = run(&mut tenant.program("erase_user", &[ADA]));
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
     assert_eq!((code, &receipt["sessions"], &receipt["erased"]), (1, &"now".into(), &false.into()));
     assert_eq!(errors, "error: delete_user: HTTP 403 (needs scope delete:users)");
@@ -51,26 +128,26 @@ fn a_user_is_suspended_and_signed_out_and_both_are_told() {
     assert_eq!(errors, "error: delete_user_sessions: HTTP 403 (needs scope delete:user_sessions)");
     let told: Value = serde_json::from_str(&told).unwrap();
     let expected = json!({
-        "tenant": tenant.fake.origin(), "user_id": "kp_ada", "is_suspended": true, "is_signed_out": false,
+        "tenant": tenant.fake.origin(), "user_id": ADA, "is_suspended": true, "is_signed_out": false,
     });
     assert_eq!((code, told), (1, expected));
-    let (code, told, _) = run(&mut tenant.program("suspend_user", &["kp_ada"]));
+    let (code, told, _) = run(&mut tenant.program("suspend_user", &[ADA]));
     assert_eq!((code, told.contains("\"is_signed_out\":true")), (0, true));
-    let ada = tenant.fake.user("kp_ada").unwrap();
+    let ada = tenant.fake.user(ADA).unwrap();
     assert!(ada.is_suspended && ada.sessions.is_empty());
 }
 
 #[test]
 fn a_second_factor_is_listed_and_reset() {
     let tenant = with_ada("mfa");
-    let (code, told, _) = run(&mut tenant.program("reset_mfa", &["kp_ada", "--list"]));
-    let factor = tenant.fake.user("kp_ada").unwrap().factors[0].id.clone();
+    let (code, told, _) = run(&mut tenant.program("reset_mfa", &[ADA, "--list"]));
+    let factor = tenant.fake.user(ADA).unwrap().factors[0].id.clone();
     assert_eq!((code, told), (0, format!("{factor} sms\n")));
-    let (code, _, errors) = run(&mut tenant.program("reset_mfa", &["kp_ada", "--factor", "mfa_0"]));
+    let (code, _, errors) = run(&mut tenant.program("reset_mfa", &[ADA, "--factor", "mfa_0"]));
     assert_eq!(code, 1);
     assert!(errors.starts_with("error: reset_users_mfa: HTTP 404: MFA_NOT_FOUND"), "{errors}");
-    assert_eq!(run(&mut tenant.program("reset_mfa", &["kp_ada"])), (0, "reset\n".into(), String::new()));
-    assert!(tenant.fake.user("kp_ada").unwrap().factors.is_empty());
+    assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA])), (0, "reset\n".into(), String::new()));
+    assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
 }
 
 #[test]
@@ -183,18 +260,18 @@ fn every_program_has_help_and_refuses_what_it_does_not_know() {
 fn an_error_is_one_line_with_the_code_and_message_of_kinde_and_the_scope() {
     let refusal = Choice::MissingScope(Refusal::new(403, "SCOPE_REQUIRED"));
     let tenant = Listening::start(FakeKinde::builder().scopes(["read:users"]).choose(refusal), "error");
-    tenant.fake.add_user(NewFakeUser::new().id("kp_ada").email("ada@example.com"));
+    tenant.fake.add_user(NewFakeUser::new().id(ADA).email("ada@example.com"));
     let (code, _, errors) = run(&mut tenant.program("suspend_user", &["ada@example.com"]));
     assert_eq!((code, errors.lines().count()), (1, 1));
     assert!(errors.starts_with("error: update_user: HTTP 403: SCOPE_REQUIRED"), "{errors}");
     assert!(errors.ends_with("(needs scope update:users)"), "{errors}");
 
-    let mut nowhere = tenant.program("suspend_user", &["kp_ada"]);
+    let mut nowhere = tenant.program("suspend_user", &[ADA]);
     nowhere.env("KINDE_DOMAIN", "http://127.0.0.1:1").env("KINDE_CLOCK_SPEED", "1000");
     let (code, _, errors) = run(&mut nowhere);
     assert_eq!((code, errors.lines().count()), (1, 1));
     assert!(errors.starts_with("error: ") && errors.contains("no reply from the token endpoint"), "{errors}");
-    let (code, _, errors) = run(tenant.program("suspend_user", &["kp_ada"]).env("KINDE_DOMAIN", "no domain"));
+    let (code, _, errors) = run(tenant.program("suspend_user", &[ADA]).env("KINDE_DOMAIN", "no domain"));
     assert!(code == 2 && errors.starts_with("error: KINDE_DOMAIN: "), "{errors}");
 }
 
