@@ -253,6 +253,10 @@ pub enum Problem {
         /// The most that is allowed, in bytes.
         longest: usize,
     },
+    /// It stands there twice, and nobody knows which one is meant.
+    Twice,
+    /// It holds a line break or another control character, as where a quote is not closed.
+    ControlCharacter,
     /// It has no JSON form.
     NotJson,
     /// It holds a character that a header cannot carry.
@@ -278,6 +282,8 @@ impl fmt::Display for Problem {
             Self::Unknown => f.write_str("is none of the values that there are"),
             Self::WrongType => f.write_str("has the wrong type or form"),
             Self::TooLong { longest } => write!(f, "must not be longer than {longest} bytes"),
+            Self::Twice => f.write_str("stands there twice"),
+            Self::ControlCharacter => f.write_str("must not hold a line break or another control character"),
             Self::NotJson => f.write_str("must have a JSON form"),
             Self::NotAHeader => f.write_str("must hold visible ASCII characters only"),
             Self::NotAUri => f.write_str("must form a URI"),
@@ -679,6 +685,8 @@ mod tests {
             (Problem::NotJson, "must have a JSON form"),
             (Problem::NotAHeader, "must hold visible ASCII characters only"),
             (Problem::NotAUri, "must form a URI"),
+            (Problem::Twice, "stands there twice"),
+            (Problem::ControlCharacter, "must not hold a line break or another control character"),
             (Problem::OtherTenant, "is another one than the request was written for"),
             (Problem::Misplaced, "is not where the path template has it"),
         ] {

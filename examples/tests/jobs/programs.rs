@@ -208,6 +208,35 @@ fn with_no_set_up_they_run_in_memory() {
 }
 
 #[test]
+fn a_file_that_is_not_what_it_seems_is_told_and_its_values_are_not() {
+    let folder = folder("seems");
+    let file = text_of(&folder.join("users.csv"));
+    for (text, expected) in [
+        // A quote that is not closed makes one row of three.
+        (
+            "email,first_name\nada@example.com,\"Ada\nb@example.com,B\nc@example.com,C\n",
+            "line 2: first_name must not hold a line break or another control character\n",
+        ),
+        // There is no row of names.
+        ("ada@example.com,Ada\nb@example.com,B\n", "line 2: email, phone, username or id is missing\n"),
+        (
+            "id,ada@example.com\n1,x\n",
+            "(a name that is not told): no Users operation can carry it out (lines 2)\n",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        let (code, _, errors) = run(&mut program("import_users", &[&file]));
+        assert!(code == 2 && errors.starts_with(expected), "{errors}");
+        assert!(!errors.contains("ada@") && !errors.contains("b@"), "{errors}");
+    }
+    // Some programs begin a file with a mark.
+    let file = text_of(&folder.join("users.ndjson"));
+    fs::write(&file, "\u{feff}{\"email\":\"ada@example.com\"}\n").unwrap();
+    assert_eq!(run(&mut program("import_users", &[&file])).0, 0);
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn a_receipt_from_a_tenant_in_memory_says_so() {
     for name in ["erase_user", "suspend_user"] {
         let (_, told, _) = run(&mut program(name, &["user3@example.com"]));

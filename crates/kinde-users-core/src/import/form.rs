@@ -1,5 +1,7 @@
 //! Kinde's import forms: what a line of a file says of a user.
 
+mod exact;
+
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
@@ -53,7 +55,14 @@ use crate::values::{Patch, Value};
 /// # What no operation can carry out
 ///
 /// Roles, permissions and memberships of organisations, social and enterprise identities (which need the id of a connection)
-/// and any other column or key that has a value: [`ImportUser::left_out`] names them. Nothing is dropped in silence.
+/// and any other column or key that has a value: [`ImportUser::left_out`] names them. Nothing is dropped or changed in silence: what
+/// stands twice, what contradicts itself, and a number that would be another one when it is sent, with more than 15 digits, is an error.
+///
+/// # What is refused
+///
+/// Line breaks and other control characters in columns and texts, but for the values of properties and feature flags: a quote that is
+/// not closed makes one value of many rows. No error and no name of what is left out tells a value; neither do they tell a column or
+/// key that looks as if it were one.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct ImportForm {
@@ -97,8 +106,18 @@ impl ImportForm {
         &self,
         columns: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<ImportUser, ImportError> {
-        let text = |(name, value): (&str, &str)| (name.trim().to_owned(), Json::String(value.to_owned()));
-        let mut row = Fields::new(columns.into_iter().map(text).collect());
+        let mut entries = Map::new();
+        for (name, value) in columns {
+            let name = name.trim_start_matches(BYTE_ORDER_MARK).trim();
+            let refuse = |problem| Err(ImportError::new(shown(name), problem));
+            if value.contains(char::is_control) {
+                return refuse(Problem::ControlCharacter);
+            }
+            if entries.insert(name.to_owned(), Json::from(value)).is_some() {
+                return refuse(Problem::Twice);
+            }
+        }
+        let mut row = Fields::new(entries);
         let password = self.password(&mut row, "hashing_method")?;
         self.read(row, password)
     }
@@ -109,7 +128,9 @@ impl ImportForm {
     ///
     /// An [`ImportError`] names the first field that is wrong. A user that is read can be sent.
     pub fn line(&self, json: &str) -> Result<ImportUser, ImportError> {
-        let object = serde_json::from_str(json).map_err(|_| ImportError::new("line", Problem::WrongType))?;
+        let Json::Object(object) = exact::read(json.trim_start_matches(BYTE_ORDER_MARK))? else {
+            return Err(ImportError::new("line", Problem::WrongType));
+        };
         let mut line = Fields::new(object);
         let password = match line.object("password")? {
             Some(mut parts) => {
@@ -158,11 +179,15 @@ impl ImportForm {
             match Kind::of(&kind) {
                 Some(kind) => {
                     let is_verified = item.flag("is_verified")?;
-                    identities.extend(item.identity("identity", kind, is_verified)?);
+                    let identity = item.identity("identity", kind, is_verified)?;
+                    let identity = identity.ok_or_else(|| item.error("identity", Problem::Missing))?;
+                    if !add(&mut identities, identity) {
+                        return Err(item.error("is_verified", Problem::NotAllowed));
+                    }
                     fields.left_out.append(&mut item.rest());
                 }
                 // A connection is known by an id of Kinde's, which a provider's name does not tell.
-                None => fields.left_out.push(format!("identities of type {kind}")),
+                None => fields.left_out.push(format!("identities of type {}", shown(&kind))),
             }
         }
         for (name, kind, verified) in [
@@ -171,9 +196,21 @@ impl ImportForm {
             ("phone", Kind::Phone, Some("phone_verified")),
         ] {
             let is_verified = verified.map_or(Ok(None), |verified| fields.flag(verified))?;
-            let named = fields.identity(name, kind, is_verified)?;
-            let is_there = |identity: &Identity| identities.iter().any(|known| identity.is_same(known));
-            identities.extend(named.filter(|identity| !is_there(identity)));
+            let verified = verified.unwrap_or_default();
+            let identity = if let Some(identity) = fields.identity(name, kind, is_verified)? {
+                identity
+            } else {
+                let mut known = identities.iter().filter(|identity| identity.kind == kind);
+                match (is_verified, known.next(), known.next()) {
+                    // That nothing is not verified says nothing.
+                    (None, ..) | (Some(false), None, _) => continue,
+                    (_, Some(identity), None) => Identity { is_verified, ..identity.clone() },
+                    _ => return Err(fields.error(name, Problem::Missing)),
+                }
+            };
+            if !add(&mut identities, identity) {
+                return Err(fields.error(verified, Problem::NotAllowed));
+            }
         }
         let mut user = ImportUser {
             provided_id: fields.text("id")?.map(Personal::from),
@@ -221,8 +258,8 @@ impl ImportUser {
         &self.left_out
     }
 
-    /// Whose it is alone: kind (`email`, `username`, `phone`, `id`) and value, in lower case. Two users of a file that share one
-    /// are a mistake.
+    /// What belongs to this user and to no other: kind (`email`, `username`, `phone`, `id`) and value, an identity's in lower case.
+    /// Two users of a file that share one are a mistake.
     pub fn keys(&self) -> impl Iterator<Item = (&'static str, String)> {
         let identities =
             self.identities.iter().map(|identity| (identity.kind.name(), identity.value.to_lowercase()));
@@ -339,6 +376,32 @@ impl Identity {
     }
 }
 
+/// Adds an identity that is not there yet; one that is, is the same one. Not so where one is said to be verified and the other not.
+fn add(identities: &mut Vec<Identity>, identity: Identity) -> bool {
+    if let Some(known) = identities.iter_mut().find(|known| identity.is_same(known)) {
+        let told = known.is_verified.zip(identity.is_verified);
+        known.is_verified = known.is_verified.or(identity.is_verified);
+        told.is_none_or(|(known, other)| known == other)
+    } else {
+        identities.push(identity);
+        true
+    }
+}
+
+/// Some programs begin a file with it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The name of a column or key, as it may be told. What looks like no such name is a value, as in a file without a row of names or in
+/// an object whose keys are addresses.
+fn shown(name: &str) -> &str {
+    let is_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    let is_name = name.len() <= 40
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(is_in_a_name)
+        && name.bytes().filter(u8::is_ascii_digit).count() <= 4;
+    if is_name { name } else { "(a name that is not told)" }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Email,
@@ -363,7 +426,9 @@ impl Kind {
     fn is_well_formed(self, value: &str) -> bool {
         match self {
             Self::Email => {
-                value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+                let is_in_none = |letter: char| letter == '@' || letter.is_whitespace();
+                let is_part = |part: &str| !part.is_empty() && !part.contains(is_in_none);
+                value.split_once('@').is_some_and(|(name, host)| is_part(name) && is_part(host))
             }
             Self::Phone => value.strip_prefix('+').is_some_and(|digits| {
                 (7..=15).contains(&digits.len())
@@ -436,15 +501,23 @@ impl Fields {
     }
 
     fn text(&mut self, name: &str) -> Result<Option<String>, ImportError> {
-        let text = |value: Json| Some(value.as_str()?.trim().to_owned());
-        Ok(self.take(name, text)?.filter(|text| !text.is_empty()))
+        let text = |value: Json| Some(value.as_str()?.to_owned());
+        let Some(text) = self.take(name, text)? else { return Ok(None) };
+        Ok(Some(self.printable(name, text)?.trim().to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    fn printable(&self, name: &str, text: String) -> Result<String, ImportError> {
+        if text.contains(char::is_control) {
+            return Err(self.error(name, Problem::ControlCharacter));
+        }
+        Ok(text)
     }
 
     /// Blanks are part of it.
     fn salt(&mut self) -> Result<String, ImportError> {
         match self.entries.remove("salt") {
             None | Some(Json::Null) => Ok(String::new()),
-            Some(Json::String(salt)) => Ok(salt),
+            Some(Json::String(salt)) => self.printable("salt", salt),
             Some(_) => Err(self.error("salt", Problem::WrongType)),
         }
     }
@@ -503,12 +576,16 @@ impl Fields {
     }
 
     /// A list of `{key, value}`. A key without a value sets nothing.
-    fn values<K: From<String>>(&mut self, name: &str) -> Result<Vec<(K, Value)>, ImportError> {
+    fn values<K: From<String> + PartialEq>(&mut self, name: &str) -> Result<Vec<(K, Value)>, ImportError> {
         let mut values = Vec::new();
         for mut item in self.objects(name)? {
             let key = item.text("key")?.ok_or_else(|| item.error("key", Problem::Missing))?;
+            let key = K::from(key);
+            if values.iter().any(|(known, _)| *known == key) {
+                return Err(item.error("key", Problem::Twice));
+            }
             let value = item.take("value", |value| serde_json::from_value(value).ok())?;
-            values.extend(value.map(|value| (key.into(), value)));
+            values.extend(value.map(|value| (key, value)));
             self.left_out.append(&mut item.rest());
         }
         Ok(values)
@@ -521,8 +598,11 @@ impl Fields {
             None => self.path,
         };
         let fields = self.entries.into_iter().filter(|(_, value)| is_value(value));
-        let mut rest: Vec<String> =
-            self.left_out.into_iter().chain(fields.map(|(name, _)| format!("{path}{name}"))).collect();
+        let mut rest: Vec<String> = self
+            .left_out
+            .into_iter()
+            .chain(fields.map(|(name, _)| format!("{path}{}", shown(&name))))
+            .collect();
         rest.sort_unstable();
         rest.dedup();
         rest
@@ -616,9 +696,56 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_that_is_told_twice_is_one() {
-        let user = line(r#"{"email":"A@b","identities":[{"type":"email","identity":"a@b"}]}"#).unwrap();
-        assert_eq!(keys(&user), ["email=a@b"]);
+    fn an_identity_that_is_told_twice_is_one_with_what_either_says() {
+        for (other, is_verified) in [
+            (r#""email":"A@b""#, None),
+            (r#""email":"A@b","email_verified":true"#, Some(true)),
+            (r#""email_verified":false"#, Some(false)),
+        ] {
+            let json = std::format!(r#"{{{other},"identities":[{{"type":"email","identity":"a@b"}}]}}"#);
+            let user = line(&json).unwrap();
+            assert_eq!(keys(&user), ["email=a@b"]);
+            assert_eq!(user.identities[0].is_verified, is_verified, "{other}");
+        }
+        // Columns of a template that say nothing.
+        assert!(row(&[("id", "1"), ("email", ""), ("email_verified", "FALSE")]).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_value_is_not_told() {
+        let hidden = "(a name that is not told)";
+        for name in
+            ["ada@example.com", "Ada", "+61555111555", "ada lovelace", "a1234567", "", &"a".repeat(41)]
+        {
+            assert_eq!(row(&[("id", "1"), (name, "x")]).unwrap().left_out(), [hidden]);
+            let json =
+                serde_json::json!({"id": "1", name: 1, "identities": [{"type": name, "identity": "x"}]});
+            let left_out = line(&std::format!("{json}")).map(|user| user.left_out().to_vec());
+            match name {
+                "" => assert_eq!(left_out.unwrap_err(), "identities[0].type is missing"),
+                _ => assert_eq!(left_out.unwrap(), [hidden, &std::format!("identities of type {hidden}")]),
+            }
+        }
+        for name in ["shoe_size", "shoeSize", "x-1", "oauth2:google", "a.b"] {
+            assert_eq!(row(&[("id", "1"), (name, "x")]).unwrap().left_out(), [name]);
+        }
+    }
+
+    #[test]
+    fn a_mark_at_the_beginning_of_a_file_is_no_part_of_its_first_line() {
+        assert_eq!(keys(&row(&[("\u{feff}email", "a@b")]).unwrap()), ["email=a@b"]);
+        assert_eq!(keys(&line("\u{feff}{\"email\":\"a@b\"}").unwrap()), ["email=a@b"]);
+    }
+
+    #[test]
+    fn numbers_are_sent_as_they_stand() {
+        for number in
+            ["0", "-7", "18446744073709551615", "-9223372036854775808", "4.5", "0.1", "123456.789012345"]
+        {
+            let json = std::format!(r#"{{"id":"1","properties":[{{"key":"a","value":{number}}}]}}"#);
+            let expected = UpdateUserProperties::new("kp_1").property("a", number);
+            assert_eq!(line(&json).unwrap().set_properties(&UserId::from("kp_1")), Some(expected));
+        }
     }
 
     #[test]
@@ -629,6 +756,15 @@ mod tests {
             (&[("phone", "0412345678")], "phone has the wrong type or form"),
             (&[("email", "a@b"), ("email_verified", "yes")], "email_verified has the wrong type or form"),
             (&[("email", "a,b@c")], "email must not hold a comma"),
+            (&[("email", "a b@c")], "email has the wrong type or form"),
+            (&[("email", "a@@c")], "email has the wrong type or form"),
+            (&[("id", "1"), ("email_verified", "true")], "email is missing"),
+            (&[("email", "a@b"), (" email", "b@b")], "email stands there twice"),
+            // As where a quote is not closed.
+            (
+                &[("email", "a@b"), ("shoe_size", "42\nb@b,43")],
+                "shoe_size must not hold a line break or another control character",
+            ),
             (&[("email", "a@b"), ("salt", " ")], "hashed_password is missing"),
             (&[("email", "a@b"), ("hashing_method", "bcrypt")], "hashed_password is missing"),
             (
@@ -645,6 +781,46 @@ mod tests {
             (r#"{"identities":[7]}"#, "identities[0] has the wrong type or form"),
             (r#"{"identities":[{"identity":"a@b"}]}"#, "identities[0].type is missing"),
             (r#"{"id":"1","properties":[{"value":1}]}"#, "properties[0].key is missing"),
+            (r#"{"id":"1","identities":[{"type":"email"}]}"#, "identities[0].identity is missing"),
+            (r#"{"email":"a@b","email":"c@d"}"#, "email stands there twice"),
+            (r#"{"id":"1","password":{"salt":"a","salt":"b"}}"#, "password.salt stands there twice"),
+            (r#"{"id":"1","x@y":1,"x@y":2}"#, "(a name that is not told) stands there twice"),
+            (
+                r#"{"id":"1","properties":[{"key":"a","value":1},{"key":"a","value":1}]}"#,
+                "properties[1].key stands there twice",
+            ),
+            (r#"{"email":"a@b\u0000"}"#, "email must not hold a line break or another control character"),
+            (
+                r#"{"id":"1","password":{"hashed_password":"h","hashing_algorithm":"md5","salt":"a\n"}}"#,
+                "password.salt must not hold a line break or another control character",
+            ),
+            (
+                r#"{"email":"a@b","email_verified":true,"identities":[{"type":"email","identity":"A@b","is_verified":false}]}"#,
+                "email_verified does not go with the rest",
+            ),
+            (
+                r#"{"identities":[{"type":"phone","identity":"+61555111555","is_verified":false}],"phone_verified":true}"#,
+                "phone_verified does not go with the rest",
+            ),
+            (
+                r#"{"identities":[{"type":"email","identity":"a@b","is_verified":true},
+                    {"type":"email","identity":"A@B","is_verified":false}]}"#,
+                "identities[1].is_verified does not go with the rest",
+            ),
+            // Of which of the two?
+            (
+                r#"{"email_verified":true,"identities":[{"type":"email","identity":"a@b"},
+                    {"type":"email","identity":"c@d"}]}"#,
+                "email is missing",
+            ),
+            (
+                r#"{"id":"1","properties":[{"key":"a","value":12345678901234567890123}]}"#,
+                "properties[0].value has the wrong type or form",
+            ),
+            (
+                r#"{"id":"1","feature_flags":[{"key":"a","value":{"b":0.12345678901234567}}]}"#,
+                "feature_flags[0].value.b has the wrong type or form",
+            ),
             (
                 r#"{"id":"1","feature_flags":[{"key":"..","value":1}]}"#,
                 "feature_flag_key must not be `.` or `..`",
