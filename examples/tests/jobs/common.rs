@@ -68,14 +68,22 @@ pub(crate) fn text_of(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
+/// The sources that cargo says a program was made of, ours in all packages: `program: source source`, with `\ ` for a blank.
+fn sources(program: &Path) -> Vec<PathBuf> {
+    let told = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
+    let (_, sources) = told.trim_end().split_once(": ").unwrap_or_default();
+    sources.replace("\\ ", "\0").split(' ').map(|source| source.replace('\0', " ").into()).collect()
+}
+
 /// A program of this package, in memory. Cargo builds the examples with all tests of a package, and not with some of them.
 pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     let tests = env::current_exe().unwrap();
     let path = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
     let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("rs");
+    let sources = sources(&path);
+    let is_newer = |source: &PathBuf| written(&path) > written(source);
     assert!(
-        written(&path) > written(&source),
+        sources.iter().any(|source| source.ends_with("support/mod.rs")) && sources.iter().all(is_newer),
         "{} is not there, or old: `cargo test -p kinde-users-examples` builds it",
         path.display()
     );
