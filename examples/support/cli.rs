@@ -237,8 +237,10 @@ impl Many {
         };
         let lines: Vec<String> =
             lines.lines().collect::<Result<_, _>>().map_err(|error| Failure::file(list, &error))?;
-        let users: Vec<(usize, &str)> =
-            (1..).zip(lines.iter().map(|line| line.trim())).filter(|(_, user)| !user.is_empty()).collect();
+        let users: Vec<(usize, &str)> = (1..)
+            .zip(lines.iter().map(|line| line.trim_start_matches('\u{feff}').trim()))
+            .filter(|(_, user)| !user.is_empty())
+            .collect();
         let (total, done) = (users.len(), AtomicUsize::new(0));
         let bar = progress(Some(total as u64));
         let failed = self.each(client, &bar, users, |(number, user)| {

@@ -27,7 +27,8 @@ use crate::operations::{FirebaseParameters, Password, Pbkdf2Variant, SaltPositio
 /// # Ok::<(), kinde_users_core::BuildError>(())
 /// ```
 ///
-/// An empty text is none. Hash and salt are wiped from memory when dropped, and are in no `Debug` form.
+/// An empty text is none. Hash and salt are wiped from memory when dropped, and are in no `Debug` form; what they were read from, as the
+/// line of a file, is not wiped.
 #[derive(Clone)]
 #[must_use]
 pub struct PasswordParts {
