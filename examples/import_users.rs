@@ -13,7 +13,7 @@ use kinde_users::operations::{CreateUser, GetUsers};
 use kinde_users::{Client, Clock, Import, ImportForm, ImportUser, Imported, Job, Transport, UserId};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress};
 use kinde_users_examples::support::connect;
-use kinde_users_examples::support::journal::{Before, Journal, key};
+use kinde_users_examples::support::journal::{Before, Journal, State, key};
 use kinde_users_examples::support::lines::{Checked, Format, Line, lines};
 
 /// Import users from a CSV or NDJSON file in the form of Kinde's own importer.
@@ -105,7 +105,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let bar = progress(Some(total));
     bar.set_position(journal.done() as u64);
     bar.reset_eta();
-    let is_done = |user: &ImportUser| journal.before(&key(user)) == Some(Before::Done);
+    let is_done = |user: &ImportUser| journal.before(&key(user)) == Some(&Before::Done);
     let todo = lines(file, format, &form)?.filter(|(_, user)| !user.as_ref().is_ok_and(is_done));
     let failed = arguments.many.each(&tenant.client, &bar, todo, |(line, user)| {
         // All lines were right a moment ago; one that is not any more is told as any failure is.
@@ -172,7 +172,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
     /// Finds those users who have an id alone, if the file has some: no operation looks for that, so it takes a walk.
     fn walk(&self, lines: impl Iterator<Item = Line>) -> Result<HashMap<String, Vec<UserId>>, Failure> {
         let sought = lines.filter_map(|(_, user)| user.ok()).filter(|user| user.lookup().is_none());
-        let sought = sought.filter(|user| self.journal.before(&key(user)) != Some(Before::Done));
+        let sought = sought.filter(|user| self.journal.before(&key(user)) != Some(&Before::Done));
         let mut sought: HashMap<String, Vec<UserId>> =
             sought.filter_map(|user| Some((user.provided_id()?.to_owned(), Vec::new()))).collect();
         if !sought.is_empty() {
@@ -198,54 +198,67 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
         if self.updates {
             import = import.update();
         }
-        if self.journal.before(&key) == Some(Before::Begun) {
-            import = import.interrupted();
-        }
-        import = import.found(ids.into_iter().flatten());
-        let (done, failure) = match self.calls(line, &key, &mut import) {
-            Ok(()) => self.ended(import.output()),
-            Err(failure) => (None, Some(failure.to_string())),
+        let before = self.journal.before(&key);
+        import = match before {
+            Some(Before::Begun) => import.interrupted(),
+            Some(Before::Created(id, steps)) => import.created(id.as_str(), *steps),
+            Some(Before::Done) | None => import,
         };
-        match (done, &failure) {
-            (Some(id), _) => self.journal.done_with(line, &key, id.as_str())?,
-            (None, reason) => {
-                let reason = reason.as_deref().unwrap_or_default();
-                self.journal.failed(line, &key, import.may_have_created(), reason)?;
-            }
+        import = import.found(ids.into_iter().flatten());
+        let (state, failure) = match self.calls(line, &key, &mut import) {
+            Ok(()) => self.ended(import.output(), before == Some(&Before::Begun)),
+            Err(failure) => (State::Failed, Some(failure)),
+        };
+        // What is known of a user who may be there is worth more than why a call failed.
+        if state == State::Done || !import.may_have_created() {
+            let id = import.user_id().map_or("", |id| id.as_str());
+            let told = failure.as_ref().map_or_else(|| id.to_owned(), Failure::to_string);
+            self.journal.write(line, &key, state, &told, 0)?;
         }
-        failure.map_or(Ok(()), |reason| Err(Failure::new(format!("line {line}: {reason}"))))
+        failure.map_or(Ok(()), |failure| Err(Failure::new(format!("line {line}: {failure}"))))
     }
 
     fn calls(&self, line: u64, key: &str, import: &mut Import) -> Result<(), Failure> {
         while let Some(operation) = import.next_call() {
+            // Before the call, so that a create is never forgotten, and after it, so that no user is.
             if operation.is::<CreateUser>() {
-                self.journal.begun(line, key)?;
+                self.journal.write(line, key, State::Begun, "", 0)?;
             }
-            self.client.step(import)?;
+            let result = self.client.call_for(import, &operation);
+            if let (Ok(()), Some(id)) = (&result, import.user_id()) {
+                self.journal.write(line, key, State::Created, id.as_str(), import.steps())?;
+            }
+            result?;
         }
         Ok(())
     }
 
-    /// Who needs no more, and what is wrong.
-    fn ended(&self, imported: Imported) -> (Option<UserId>, Option<String>) {
+    /// Whether the user needs no more, and what is wrong.
+    fn ended(&self, imported: Imported, was_begun: bool) -> (State, Option<Failure>) {
         let Counts([created, updated, left_alone]) = &self.counts;
-        let (count, id, wrong) = match imported {
-            Imported::Created(id) => (created, id, None),
+        let (count, wrong) = match imported {
+            Imported::Created { .. } => (created, None),
             // Not to be tried again, as that would make another user.
-            Imported::WithoutIdentities(id, kinds) => {
-                let kinds: Vec<_> = kinds.iter().map(IdentityType::as_str).collect();
-                let wrong = format!("{id} was created, but not these identities: {}", kinds.join(", "));
-                (created, id, Some(wrong))
+            Imported::WithoutIdentities { id, missing, .. } => {
+                let kinds: Vec<_> = missing.iter().map(IdentityType::as_str).collect();
+                (created, Some(format!("{id} was created, but not these identities: {}", kinds.join(", "))))
             }
-            Imported::Updated(id) => (updated, id, None),
-            Imported::LeftAlone(id) => (left_alone, id, None),
-            Imported::Taken(id) => return (None, Some(format!("{id} has the same address and another id"))),
-            Imported::Several(users) => {
-                return (None, Some(format!("{users} users share the address or id")));
+            Imported::Updated { .. } => (updated, None),
+            Imported::LeftAlone { id, .. } if was_begun => {
+                (left_alone, Some(format!("{id} was left alone, and may be of a create that went before")))
             }
-            other => return (None, Some(format!("it ended with {other:?}"))),
+            Imported::LeftAlone { .. } => (left_alone, None),
+            Imported::Taken { id, .. } => {
+                let wrong = format!("{id} was found, and has another id or address than the line");
+                return (State::Failed, Some(Failure::new(wrong)));
+            }
+            Imported::Several { users, .. } => {
+                let wrong = format!("{users} users share the address or id");
+                return (State::Failed, Some(Failure::new(wrong)));
+            }
+            other => return (State::Failed, Some(Failure::new(format!("it ended with {other:?}")))),
         };
         count.fetch_add(1, Ordering::Relaxed);
-        (Some(id), wrong)
+        (State::Done, wrong.map(Failure::new))
     }
 }

@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::cli::Failure;
 
 /// What is known of a user of the file from earlier runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
     /// A create was about to be made, and nobody knows whether it was.
     Begun,
+    /// The user with this id was created, and so many calls after that are done.
+    Created(String, usize),
     /// The user needs no more.
     Done,
 }
@@ -27,10 +29,26 @@ struct Entry {
     line: u64,
     /// Whose line it is, as [`key`] has it.
     key: String,
-    /// `begun`, `done` or `failed`.
-    state: String,
+    state: State,
     /// The user's id, or why it failed.
     told: String,
+    /// How many calls are done after the create.
+    #[serde(default)]
+    steps: usize,
+}
+
+/// How far a line came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// A create is about to be made.
+    Begun,
+    /// The user was created, and is not complete.
+    Created,
+    /// The user needs no more.
+    Done,
+    /// There is no user by this import: it is to be tried again.
+    Failed,
 }
 
 /// The file, and what was in it when it was opened.
@@ -78,19 +96,19 @@ impl Journal {
         let mut before = HashMap::new();
         for line in lines {
             let entry: Entry = serde_json::from_str(line).map_err(|error| Failure::file(path, &error))?;
-            match entry.state.as_str() {
-                "begun" => before.insert(entry.key, Before::Begun),
-                "done" => before.insert(entry.key, Before::Done),
-                // A refusal: there is no user of that name by this import.
-                _ => before.remove(&entry.key),
+            match entry.state {
+                State::Begun => before.insert(entry.key, Before::Begun),
+                State::Created => before.insert(entry.key, Before::Created(entry.told, entry.steps)),
+                State::Done => before.insert(entry.key, Before::Done),
+                State::Failed => before.remove(&entry.key),
             };
         }
         Ok(Self { file: Some(Mutex::new(file)), before })
     }
 
     /// What is known of this user from earlier runs.
-    pub fn before(&self, key: &str) -> Option<Before> {
-        self.before.get(key).copied()
+    pub fn before(&self, key: &str) -> Option<&Before> {
+        self.before.get(key)
     }
 
     /// How many need no more.
@@ -98,36 +116,14 @@ impl Journal {
         self.before.values().filter(|before| **before == Before::Done).count()
     }
 
-    /// A create is about to be made. What is written is safe from the end of this program, not from that of the machine.
+    /// Writes how far a line came. What is written is safe from the end of this program, not from that of the machine.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written: then the create must not be made.
-    pub fn begun(&self, line: u64, key: &str) -> Result<(), Failure> {
-        self.write(line, key, "begun", "")
-    }
-
-    /// The user needs no more.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be written.
-    pub fn done_with(&self, line: u64, key: &str, told: &str) -> Result<(), Failure> {
-        self.write(line, key, "done", told)
-    }
-
-    /// It failed, and will be tried again; `is_begun` if the user may be there all the same.
-    ///
-    /// # Errors
-    ///
-    /// Where it cannot be written.
-    pub fn failed(&self, line: u64, key: &str, is_begun: bool, reason: &str) -> Result<(), Failure> {
-        self.write(line, key, if is_begun { "begun" } else { "failed" }, reason)
-    }
-
-    fn write(&self, line: u64, key: &str, state: &str, told: &str) -> Result<(), Failure> {
+    /// Where it cannot be written: then the create that was begun must not be made.
+    pub fn write(&self, line: u64, key: &str, state: State, told: &str, steps: usize) -> Result<(), Failure> {
         let Some(file) = &self.file else { return Ok(()) };
-        let entry = Entry { line, key: key.to_owned(), state: state.to_owned(), told: told.to_owned() };
+        let entry = Entry { line, key: key.to_owned(), state, told: told.to_owned(), steps };
         let text = serde_json::json!(entry).to_string() + "\n";
         // In one piece, so that lines of several threads do not mix.
         let written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());

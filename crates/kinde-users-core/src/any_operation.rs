@@ -4,15 +4,17 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use crate::domain::Domain;
-use crate::error::BuildError;
+use crate::error::{BuildError, Error};
 use crate::exchange::{CallOptions, Exchange};
 use crate::operation::{Meta, MetaRef, Operation};
+use crate::reply::Reply;
 use crate::request::{Prepared, RequestWriter};
 use crate::tenant::Tenant;
 
 /// An operation of any type: what a [`Job`](crate::Job) says is to be called next.
 ///
-/// [`Client::call`](crate::Client::call) calls it, and leaves the reply as it came, as nobody knows what to read it as.
+/// [`Client::call`](crate::Client::call) calls it, and leaves the reply as it came, as nobody knows what to read it as;
+/// [`accept`](Self::accept) tells whether it is one of the operation's own.
 ///
 /// ```
 /// use kinde_users_core::AnyOperation;
@@ -29,6 +31,7 @@ pub struct AnyOperation(Box<dyn Written + Send + Sync>);
 trait Written {
     fn meta(&self) -> &'static Meta;
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError>;
+    fn accept(&self, reply: Reply) -> Result<Reply, Error>;
 }
 
 impl<O: Operation> Written for O {
@@ -38,6 +41,14 @@ impl<O: Operation> Written for O {
 
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
         Operation::write(self, request)
+    }
+
+    fn accept(&self, reply: Reply) -> Result<Reply, Error> {
+        let reply = reply.into_result()?;
+        match reply.parse::<O>() {
+            Ok(_) => Ok(reply),
+            Err(error) => Err(Error::Decode { error: Box::new(error), reply: Box::new(reply) }),
+        }
     }
 }
 
@@ -76,6 +87,25 @@ impl AnyOperation {
     /// A [`BuildError`] names the argument that cannot be sent.
     pub fn exchange(&self, tenant: &Tenant, options: CallOptions) -> Result<Exchange, BuildError> {
         self.exchange_at(tenant.domain(), options)
+    }
+
+    /// This reply, if it is one that the operation gives on success, and not the page of a proxy that says 200 to all.
+    ///
+    /// ```
+    /// use kinde_users_core::operations::DeleteUser;
+    /// use kinde_users_core::{AnyOperation, Reply};
+    ///
+    /// let delete = AnyOperation::new(DeleteUser::new("kp_1"));
+    /// let reply = |body: &str| Reply::new::<DeleteUser>(http::Response::new(body.into()));
+    /// assert!(delete.accept(reply(r#"{"code":"OK"}"#)).is_ok());
+    /// assert!(delete.accept(reply("<html>Please sign in</html>")).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`], or [`Error::Api`] if the status is none of success.
+    pub fn accept(&self, reply: Reply) -> Result<Reply, Error> {
+        self.0.accept(reply)
     }
 
     pub(crate) fn exchange_at(&self, domain: &Domain, options: CallOptions) -> Result<Exchange, BuildError> {

@@ -141,19 +141,20 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// As [`reply`](Self::reply), from the call that failed. The job then tells how far it came, and goes on from there where
     /// it is run again.
     pub fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
-        while self.step(job)? {}
+        while let Some(operation) = job.next_call() {
+            self.call_for(job, &operation)?;
+        }
         Ok(job.output())
     }
 
-    /// Makes the next call of a job, and tells whether there was one: for a program that does something in between.
+    /// Makes a call that the job handed out, and tells the job what came of it: for a loop like that of [`run`](Self::run) that
+    /// keeps a journal, before the call and after it.
     ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub fn step<J: Job>(&self, job: &mut J) -> Result<bool, CallError<T::Error>> {
-        let Some(operation) = job.next_call() else { return Ok(false) };
-        take_in(job, self.call(&operation))?;
-        Ok(true)
+    pub fn call_for<J: Job>(&self, job: &mut J, operation: &AnyOperation) -> Result<(), CallError<T::Error>> {
+        take_in(job, self.call(operation))
     }
 
     fn drive(&self, exchange: Exchange) -> Result<Reply, CallError<T::Error>> {

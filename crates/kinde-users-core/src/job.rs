@@ -8,6 +8,7 @@ use crate::any_operation::AnyOperation;
 use crate::client::CallError;
 use crate::error::{Effect, Error};
 use crate::ids::UserId;
+use crate::operation::Operation;
 use crate::operations::{DeleteUser, DeleteUserSessions, UpdateUser};
 use crate::reply::Reply;
 
@@ -35,14 +36,17 @@ pub trait Job {
     /// What there is to tell.
     type Output;
 
-    /// The call to make next; `None` at the end. It is the same one until [`called`](Self::called) is told of it.
-    fn next_call(&self) -> Option<AnyOperation>;
+    /// The call to make next; `None` at the end.
+    ///
+    /// What was handed out may have been made, even if [`called`](Self::called) is never told of it, as where a future was dropped.
+    /// A job takes note of that where it matters.
+    fn next_call(&mut self) -> Option<AnyOperation>;
 
     /// Takes in what came of the call.
     ///
     /// # Errors
     ///
-    /// The error of the call, if the job cannot go on. The same call is next then, for another try.
+    /// The error of the call, if the job cannot go on. Asked for the next call, it is for another try.
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
 
     /// What came of it so far: all of it, if there is no next call.
@@ -74,9 +78,9 @@ pub enum Gone {
     Before,
 }
 
-/// The success of a DELETE, or the failure that means as much.
-fn gone(result: Result<Reply, Error>) -> Result<Gone, Error> {
-    match result {
+/// The success of the DELETE `O`, or the failure that means as much.
+fn gone<O: Operation>(result: Result<Reply, Error>) -> Result<Gone, Error> {
+    match result.and_then(Reply::into_output::<O>) {
         Ok(_) => Ok(Gone::Now),
         Err(error) if error.as_api().is_some_and(crate::ApiError::is_not_there) => {
             // An attempt before this one may have done it, and then most likely has.
@@ -92,7 +96,7 @@ fn gone(result: Result<Reply, Error>) -> Result<Gone, Error> {
 /// use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
 /// use kinde_users_core::{Erase, Job};
 ///
-/// let erase = Erase::new("kp_1");
+/// let mut erase = Erase::new("kp_1");
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
 /// ```
 ///
@@ -122,7 +126,7 @@ impl Erase {
 impl Job for Erase {
     type Output = Erased;
 
-    fn next_call(&self) -> Option<AnyOperation> {
+    fn next_call(&mut self) -> Option<AnyOperation> {
         let Erased { user_id, sessions, user } = &self.0;
         match (sessions, user) {
             // First, so that nobody is signed in as a user who is no more.
@@ -134,8 +138,11 @@ impl Job for Erase {
 
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         let Erased { sessions, user, .. } = &mut self.0;
-        let gone = Some(gone(result)?);
-        *(if sessions.is_none() { sessions } else { user }) = gone;
+        if sessions.is_none() {
+            *sessions = Some(gone::<DeleteUserSessions>(result)?);
+        } else {
+            *user = Some(gone::<DeleteUser>(result)?);
+        }
         Ok(())
     }
 
@@ -150,7 +157,7 @@ impl Job for Erase {
 /// use kinde_users_core::operations::UpdateUser;
 /// use kinde_users_core::{Job, Suspend};
 ///
-/// let suspend = Suspend::new("kp_1");
+/// let mut suspend = Suspend::new("kp_1");
 /// assert!(suspend.next_call().is_some_and(|operation| operation.is::<UpdateUser>()));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -178,7 +185,7 @@ impl Suspend {
 impl Job for Suspend {
     type Output = Suspended;
 
-    fn next_call(&self) -> Option<AnyOperation> {
+    fn next_call(&mut self) -> Option<AnyOperation> {
         let Suspended { user_id, is_suspended, is_signed_out } = &self.0;
         match (is_suspended, is_signed_out) {
             // First, so that nobody signs in again between the two.
@@ -191,10 +198,10 @@ impl Job for Suspend {
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         if self.0.is_suspended {
             // A user who was there a moment ago and has no sessions is signed out.
-            gone(result)?;
+            gone::<DeleteUserSessions>(result)?;
             self.0.is_signed_out = true;
         } else {
-            result?;
+            result?.into_output::<UpdateUser>()?;
             self.0.is_suspended = true;
         }
         Ok(())
@@ -222,7 +229,6 @@ debug_by_output!(Erase, Suspend);
 pub(crate) mod tests {
     use super::*;
     use crate::error::ApiError;
-    use crate::operation::Operation;
     use http::Response;
     use std::boxed::Box;
     use std::string::String;
@@ -255,7 +261,7 @@ pub(crate) mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "as a call answers")]
     fn ok(_: &AnyOperation) -> Result<Reply, Error> {
-        Ok(answer::<DeleteUser>(200, "{}"))
+        Ok(answer::<DeleteUser>(200, r#"{"id":"kp_1"}"#))
     }
 
     #[test]
@@ -297,6 +303,26 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_no_reply_of_kinde_certifies_nothing() {
+        for (status, body) in [(200, "<html>Please sign in</html>"), (403, ""), (302, "{}")] {
+            let page = |_: &AnyOperation| Ok(answer::<DeleteUser>(status, body));
+            let mut erase = Erase::new("kp_1");
+            assert_eq!(names(&mut erase, page).len(), 2, "{status}");
+            assert_eq!((erase.output().sessions, erase.output().user), (None, None), "{status}");
+            let operation = erase.next_call().unwrap();
+            erase.called(ok(&operation)).unwrap();
+            assert_eq!(names(&mut erase, page).len(), 2, "{status}");
+            assert_eq!(erase.output().user, None, "{status}");
+            let mut suspend = Suspend::new("kp_1");
+            names(&mut suspend, page);
+            assert!(!suspend.output().is_suspended, "{status}");
+            suspend.called(Ok(answer::<UpdateUser>(200, r#"{"id":"kp_1"}"#))).unwrap();
+            names(&mut suspend, page);
+            assert!(!suspend.output().is_signed_out, "{status}");
+        }
+    }
+
+    #[test]
     fn another_refusal_of_a_400_is_an_error() {
         let mut erase = Erase::new("kp_1");
         let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(400, "{}", Effect::No);
@@ -326,7 +352,8 @@ pub(crate) mod tests {
         let mut suspend = Suspend::new("kp_1");
         assert_eq!(names(&mut suspend, not_there).len(), 2);
         assert!(!suspend.output().is_suspended);
-        suspend.called(ok(&suspend.next_call().unwrap())).unwrap();
+        let operation = suspend.next_call().unwrap();
+        suspend.called(ok(&operation)).unwrap();
         assert_eq!(names(&mut suspend, not_there), ["delete_user_sessions"]);
         assert!(suspend.output().is_signed_out);
     }

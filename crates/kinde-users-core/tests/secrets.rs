@@ -23,9 +23,9 @@ use kinde_users_core::{
     AccessToken, ApiError, AsyncClient, AsyncClock, AuthProblem, BillingAgreementId, BillingCustomerId,
     CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor, Delivery, Domain,
     Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, Found, IdentityId, Import,
-    ImportForm, Imported, Input, Instant, Job, OPERATIONS, Operation, OrganizationCode, Pages, PasswordParts,
-    Patch, Personal, PropertyId, PropertyKey, Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp,
-    UserId, Value, async_transport_fn, build_request, transport_fn,
+    ImportForm, Input, Instant, Job, OPERATIONS, Operation, OrganizationCode, Pages, PasswordParts, Patch,
+    Personal, PropertyId, PropertyKey, Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId,
+    Value, async_transport_fn, build_request, transport_fn,
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -527,7 +527,7 @@ fn jobs_and_lines_of_a_file_hide_whom_they_are_about() {
         let user = form.row(columns).unwrap();
         debug_hides(&user, hidden, "user of a file");
         debug_hides(&user, &name, "user of a file");
-        let import = Import::new(user);
+        let mut import = Import::new(user);
         debug_hides(&import.next_call().unwrap(), &name, "operation");
         debug_hides(&import, hidden, "import");
         for columns in [
@@ -545,7 +545,9 @@ fn jobs_and_lines_of_a_file_hide_whom_they_are_about() {
         debug_hides(&Erase::new(*hidden), hidden, "erase");
         debug_hides(&Erase::new(*hidden).output(), hidden, "erased");
         debug_hides(&Suspend::new(*hidden), hidden, "suspend");
-        debug_hides(&Imported::LeftAlone(UserId::from(*hidden)), hidden, "imported");
+        let user = form.row([("username", "a")]).unwrap();
+        let found = Import::new(user).found([UserId::from(*hidden)]);
+        debug_hides(&found.output(), hidden, "imported");
     }
 }
 

@@ -1,14 +1,15 @@
 //! What takes several calls, run by both clients against the tenant in memory.
 
 use core::ops::ControlFlow;
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
-    AnyOperation, AsyncTransport, CallError, Client, Clock, Delivery, Erase, FindUser, Gone, Import,
-    ImportForm, Imported, Job, Suspend, TokioClock, Transport, UserId, async_client_over, at_once,
-    client_over, in_parallel,
+    AnyOperation, AsyncTransport, CallError, Client, Clock, Credentials, Delivery, Erase, FindUser, Gone,
+    Import, ImportForm, ImportUser, Imported, Job, Suspend, TokioClock, Transport, async_client_over,
+    async_transport_fn, at_once, client_over, in_parallel, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 
@@ -81,19 +82,34 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
     let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"first_name":"Ada",
         "password":{"hashed_password":"h","hashing_algorithm":"md5"},"properties":[{"key":"p","value":7}],
         "feature_flags":[{"key":"f","value":true}]}"#;
-    let import = Import::new(form.line(line).unwrap());
-    for fault in [
-        None,
-        Some(Fault::server_error()),
-        Some(Fault::server_error().after_the_effect()),
-        Some(Fault::connection_lost().after_the_effect()),
-        Some(Fault::cut_body()),
-        Some(Fault::rate_limited(9)),
+    for (fault, runs) in [
+        (None, 1),
+        // Nobody knows, and nobody is there: the first run does not create again.
+        (Some(Fault::server_error()), 2),
+        (Some(Fault::server_error().after_the_effect()), 1),
+        (Some(Fault::connection_lost().after_the_effect()), 1),
+        (Some(Fault::cut_body()), 1),
+        (Some(Fault::rate_limited(9)), 1),
     ] {
-        let fakes = twice(|fake| fault.clone().into_iter().for_each(|fault| fake.next("create_user", fault)));
-        for (result, fake) in both(&import, fakes.clone()).into_iter().zip(fakes) {
+        for is_async in [false, true] {
+            let fake = FakeKinde::new();
+            fault.clone().into_iter().for_each(|fault| fake.next("create_user", fault));
+            let mut import = Import::new(form.line(line).unwrap());
+            let mut run = || {
+                if is_async {
+                    let client = fake.async_client().unwrap();
+                    runtime().block_on(client.run(&mut import))
+                } else {
+                    fake.client().unwrap().run(&mut import)
+                }
+            };
+            for _ in 1..runs {
+                assert_eq!(run().unwrap_err().to_string(), "create_user: HTTP 500", "{fault:?}");
+                assert!(fake.users().is_empty());
+            }
+            let end = run().unwrap();
             let [user]: [_; 1] = fake.users().try_into().unwrap();
-            assert_eq!(result.unwrap(), Imported::Created(UserId::from(&user.id)), "{fault:?}");
+            assert!(matches!(end, Imported::Created { id, .. } if id == *user.id), "{fault:?}");
             assert_eq!((user.email(), user.provided_id.as_deref()), (Some("ada@example.com"), Some("42")));
             assert!(
                 user.is_suspended && user.password.is_some_and(|password| password.hashing_method == "md5")
@@ -108,24 +124,132 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
 fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_user() {
     let line = r#"{"email":"ada@example.com","password":{"hashed_password":"h"},"is_suspended":true}"#;
     let user = ImportForm::new().line(line).unwrap();
-    for calls_made in 0..4 {
+    for (calls_made, is_told) in (0..4).flat_map(|calls| [(calls, false), (calls, true)]) {
         let fake = FakeKinde::new();
         let client = fake.client().unwrap();
-        let (mut import, mut was_to_be_created) = (Import::new(user.clone()), false);
+        let (mut import, mut again) = (Import::new(user.clone()), Import::new(user.clone()));
         for _ in 0..calls_made {
             let operation = import.next_call().unwrap();
-            was_to_be_created |= operation.is::<CreateUser>();
-            import.called(client.call(&operation).map_err(CallError::into_error)).unwrap();
+            if operation.is::<CreateUser>() {
+                again = again.interrupted();
+            }
+            client.call_for(&mut import, &operation).unwrap();
         }
-        // Here the program is killed.
-        let mut again = Import::new(user.clone());
-        if was_to_be_created {
-            again = again.interrupted();
+        // Here the program is killed, before or after it has written down what was created.
+        if let (true, Some(id)) = (is_told, import.user_id()) {
+            again = again.created(id, import.steps());
         }
-        assert!(matches!(client.run(&mut again), Ok(Imported::Created(_))), "after {calls_made}");
+        assert!(matches!(client.run(&mut again), Ok(Imported::Created { .. })), "after {calls_made}");
         let [user]: [_; 1] = fake.users().try_into().unwrap();
         assert!(user.is_suspended && user.password.is_some(), "after {calls_made}");
+        let passwords = fake.requests().of("set_user_password").len();
+        assert_eq!(passwords, if calls_made == 3 && !is_told { 2 } else { 1 }, "after {calls_made}");
     }
+}
+
+/// What a service is asked, and answers: a token, and else by what `answer` says of method and path.
+fn service<E>(
+    request: &Request<Vec<u8>>,
+    answer: impl FnOnce(&str, &str) -> (u16, String),
+) -> Result<Response<Vec<u8>>, E> {
+    let (status, body) = match (request.method().as_str(), request.uri().path()) {
+        (_, "/oauth2/token") => (200, r#"{"access_token":"t","expires_in":86399}"#.into()),
+        (method, path) => answer(method, path),
+    };
+    Ok(Response::builder().status(status).body(body.into_bytes()).unwrap())
+}
+
+fn blocking(
+    answer: impl Fn(&str, &str) -> (u16, String) + Send + Sync,
+) -> Client<impl Transport, impl Clock> {
+    let transport = transport_fn(move |request| service::<FakeError>(&request, &answer));
+    client_over(transport, "acme".parse().unwrap(), Credentials::new("id", "secret"))
+}
+
+fn ada() -> ImportUser {
+    ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "h")]).unwrap()
+}
+
+#[test]
+fn a_run_that_was_dropped_while_it_created_and_is_run_again_makes_one_user() {
+    let created = AtomicUsize::new(0);
+    let transport = async_transport_fn(async |request| {
+        let is_create = request.uri().path() == "/api/v1/user";
+        let response = service::<FakeError>(&request, |method, _| match (method, created.load(SeqCst)) {
+            ("GET", 0) => (200, r#"{"users":null}"#.into()),
+            _ => (200, r#"{"id":"kp_1","users":[{"id":"kp_1"}]}"#.into()),
+        });
+        if is_create && created.fetch_add(1, SeqCst) == 0 {
+            core::future::pending::<()>().await;
+        }
+        response
+    });
+    let (domain, credentials) = ("acme".parse().unwrap(), Credentials::new("id", "secret"));
+    let client = async_client_over(transport, TokioClock::new(), domain, credentials);
+    let mut import = Import::new(ada());
+    let end = runtime().block_on(async {
+        let soon = core::time::Duration::from_millis(50);
+        assert!(tokio::time::timeout(soon, client.run(&mut import)).await.is_err());
+        assert!(import.may_have_created());
+        client.run(&mut import).await
+    });
+    assert!(matches!(end, Ok(Imported::Created { id, .. }) if id == *"kp_1"));
+    assert_eq!(created.into_inner(), 1);
+}
+
+#[test]
+fn a_create_that_arrives_after_it_was_looked_for_is_found_by_the_next_run() {
+    // The users who are there, and those who are on the way.
+    let users = Mutex::new((0, 0));
+    let client = blocking(|method, path| {
+        let (there, on_the_way) = &mut *users.lock().unwrap();
+        match (method, path) {
+            ("POST", "/api/v1/user") => {
+                *on_the_way += 1;
+                (504, String::new())
+            }
+            ("GET", _) => {
+                let told = vec![r#"{"id":"kp_1"}"#; *there].join(",");
+                *there += core::mem::take(on_the_way);
+                (200, format!(r#"{{"users":[{told}]}}"#))
+            }
+            _ => (200, r#"{"id":"kp_1"}"#.into()),
+        }
+    });
+    let mut import = Import::new(ada());
+    assert_eq!(client.run(&mut import).unwrap_err().to_string(), "create_user: HTTP 504");
+    assert!(matches!(client.run(&mut import), Ok(Imported::Created { .. })));
+    assert_eq!(*users.lock().unwrap(), (1, 0));
+}
+
+#[test]
+fn a_user_without_identities_whose_password_is_refused_is_created_once_in_many_runs() {
+    let creates = AtomicUsize::new(0);
+    let client = blocking(|method, path| match (method, path) {
+        ("GET", _) => (200, r#"{"users":null}"#.into()),
+        ("POST", "/api/v1/user") => {
+            creates.fetch_add(1, SeqCst);
+            let without =
+                r#"{"id":"kp_1","created":true,"identities":[{"type":"email","result":{"created":false}}]}"#;
+            (200, without.into())
+        }
+        _ => (403, String::new()),
+    });
+    let mut import = Import::new(ada());
+    for _ in 0..5 {
+        let error = client.run(&mut import).unwrap_err();
+        assert_eq!(error.to_string(), "set_user_password: HTTP 403 (needs scope update:user_passwords)");
+        import = Import::new(ada()).interrupted().created(import.user_id().unwrap(), import.steps());
+    }
+    assert_eq!(creates.load(SeqCst), 1);
+}
+
+#[test]
+fn the_page_of_a_proxy_erases_and_imports_nobody() {
+    let client = blocking(|_, _| (200, "<html>Please sign in</html>".into()));
+    assert!(client.run(&mut Erase::new("kp_1")).is_err());
+    assert!(client.run(&mut Suspend::new("kp_1")).is_err());
+    assert!(client.run(&mut Import::new(ada()).created("kp_1", 0)).is_err());
 }
 
 #[test]

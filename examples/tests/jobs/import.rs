@@ -164,7 +164,7 @@ fn under_way(journal: &Path) -> usize {
     for line in std::fs::read_to_string(journal).unwrap_or_default().lines().skip(1) {
         // The last one may be torn.
         let Ok(entry) = serde_json::from_str::<Value>(line) else { continue };
-        states.insert(entry["key"].to_string(), entry["state"] == "begun");
+        states.insert(entry["key"].to_string(), entry["state"] == "begun" || entry["state"] == "created");
     }
     states.into_values().filter(|is_begun| *is_begun).count()
 }
@@ -349,7 +349,7 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
     }
     let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n,7,Kim\n";
     let file = tenant.write("users.csv", csv);
-    let taken = "line 4: kp_3 has the same address and another id\n\
+    let taken = "line 4: kp_3 was found, and has another id or address than the line\n\
         line 5: 2 users share the address or id\n\
         error: 2 lines failed; run it again to try them again";
     let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
@@ -406,4 +406,63 @@ fn what_fails_for_all_ends_it_early() {
     assert!(errors.lines().next().unwrap().contains("create_user: HTTP 403"), "{errors}");
     assert!(errors.lines().next().unwrap().ends_with("(needs scope create:users)"), "{errors}");
     assert!(errors.ends_with("error: gave up after 25 failures in a row, of 25 in all"), "{errors}");
+}
+
+#[test]
+fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_password() {
+    let tenant = Listening::start(FakeKinde::builder(), "signed-up");
+    let csv = "email,id,hashed_password\nada@example.com,42,hash\nbob@example.com,,hash\n";
+    let file = tenant.write("users.csv", csv);
+    tenant.fake.fail("create_user").always().with(Fault::status(503));
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    assert_eq!((code, errors.lines().next()), (1, Some("line 2: create_user: HTTP 503")));
+    assert_eq!(tenant.fake.requests().of("create_user").len(), 2);
+    tenant.fake.clear_faults();
+    let now = Duration::from_secs(1_700_000_000);
+    tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com"));
+    tenant.fake.add_user(NewFakeUser::new().id("kp_2").email("bob@example.com").signed_in(now));
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    assert_eq!(told.lines().last().unwrap(), "2 users: 0 created, 0 updated, 2 left alone, 0 done before");
+    assert!(tenant.fake.users().iter().all(|user| user.password.is_none()), "{errors}");
+    let first = "line 2: kp_1 was left alone, and may be of a create that went before";
+    assert_eq!((code, errors.lines().next()), (1, Some(first)));
+}
+
+#[test]
+fn a_user_without_an_identity_whose_password_is_refused_is_created_once_in_many_runs() {
+    let tenant = Listening::start(FakeKinde::builder(), "without-password");
+    let without = |response: &mut http::Response<Vec<u8>>| {
+        *response.body_mut() =
+            r#"{"id":"kp_1","identities":[{"type":"email","result":{"created":false}}]}"#.into();
+    };
+    tenant.fake.fail("create_user").always().with(Fault::edit(without));
+    tenant.fake.fail("get_users").always().with(Fault::edit(|response| {
+        *response.body_mut() = r#"{"users":null}"#.into();
+    }));
+    tenant.fake.fail("set_user_password").always().with(Fault::forbidden());
+    let file = tenant.write("users.csv", "email,hashed_password\nada@example.com,hash\n");
+    for _ in 0..3 {
+        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+        let refused = "line 2: set_user_password: HTTP 403 (needs scope update:user_passwords)";
+        assert_eq!((code, errors.lines().next()), (1, Some(refused)));
+    }
+    assert_eq!(tenant.fake.requests().of("create_user").len(), 1);
+}
+
+#[test]
+fn what_is_done_of_a_line_that_failed_is_not_done_again() {
+    let tenant = Listening::start(FakeKinde::builder(), "steps");
+    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"hash"},"feature_flags":[{"key":"f","value":1}]}"#;
+    let file = tenant.write("users.ndjson", line);
+    tenant.fake.fail("update_user_feature_flag_override").always().with(Fault::status(404));
+    for _ in 0..3 {
+        assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 1);
+    }
+    assert_eq!(tenant.fake.requests().of("set_user_password").len(), 1);
+    tenant.fake.clear_faults();
+    let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!(
+        (code, told.lines().last()),
+        (0, Some("1 users: 1 created, 0 updated, 0 left alone, 0 done before"))
+    );
 }

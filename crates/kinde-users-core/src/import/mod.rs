@@ -11,8 +11,8 @@ use crate::error::{Effect, Error};
 use crate::find::{FindUser, Found};
 use crate::ids::UserId;
 use crate::job::Job;
-use crate::models::IdentityType;
-use crate::operations::{CreateUser, CreatedUserIdentity};
+use crate::models::{IdentityType, User};
+use crate::operations::{CreateUser, CreatedUser, CreatedUserIdentity};
 use crate::reply::Reply;
 
 pub use form::{ImportError, ImportForm, ImportUser};
@@ -21,9 +21,14 @@ pub use password::PasswordParts;
 /// Brings one user over: looks the user up, creates the user if there is none, then sets password, properties and feature flags,
 /// and suspends where that is asked for.
 ///
-/// **It never makes two of one.** Where it is not known whether a create arrived, it looks the user up before it goes on.
-/// Interrupted, it can be begun again for the same user: only the call named `create_user` must not be forgotten, so write
-/// down that it is about to be made, and then say [`interrupted`](Self::interrupted).
+/// **It never creates a second time before it has looked for the user after the first**, and never in one run after a create of
+/// which nobody knows whether it arrived: that run ends with the error, unless the user is there already, and the next one looks
+/// first. There are two of one only where a create arrives after it was looked for and the service takes both, or where two
+/// imports of one user run at once.
+///
+/// Interrupted, it can be begun again for the same user by one who has written down two things: before the call named
+/// `create_user`, that it is about to be made ([`interrupted`](Self::interrupted)), and after each call the
+/// [`user_id`](Self::user_id) and the [`steps`](Self::steps) ([`created`](Self::created)).
 ///
 /// Somebody who is there already is left alone, unless [`update`](Self::update) was said.
 ///
@@ -34,8 +39,8 @@ pub use password::PasswordParts;
 /// # fn import<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn std::error::Error>> {
 /// let ada = ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "$2a$10$...")])?;
 /// match client.run(&mut Import::new(ada))? {
-///     Imported::Created(id) => println!("created {id}"),
-///     Imported::LeftAlone(id) => println!("{id} was there"),
+///     Imported::Created { id, .. } => println!("created {id}"),
+///     Imported::LeftAlone { id, .. } => println!("{id} was there"),
 ///     other => println!("{other:?}"),
 /// }
 /// # Ok(())
@@ -44,11 +49,12 @@ pub use password::PasswordParts;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Import {
     user: ImportUser,
-    /// Who is found was created by this import, by a call whose end nobody saw.
-    is_ours: bool,
+    /// A create was made, by this import or one before it, and nobody knows what came of it.
+    is_unsure: bool,
     updates: bool,
+    /// Somebody has looked for the user among all users, since the last create.
+    has_walked: bool,
     stage: Stage,
-    lookups: u8,
     /// The identities that the service did not create with the user.
     missing: Vec<IdentityType>,
 }
@@ -58,27 +64,57 @@ pub struct Import {
 #[non_exhaustive]
 pub enum Imported {
     /// The user was created, by this or by an interrupted import before, and is complete.
-    Created(UserId),
-    /// The user was created, and the service says that it did not create identities of these types: such a user cannot be found
-    /// or sign in by them. All the rest is done, and to begin again might make another user.
-    WithoutIdentities(UserId, Vec<IdentityType>),
+    #[non_exhaustive]
+    Created {
+        /// The user.
+        id: UserId,
+    },
+    /// The user was created, and the service says that it did not create all identities: such a user cannot be found or sign in
+    /// by them. All the rest is done, and to begin again might make another user.
+    #[non_exhaustive]
+    WithoutIdentities {
+        /// The user.
+        id: UserId,
+        /// The types of what was not created.
+        missing: Vec<IdentityType>,
+    },
     /// The user was there already, and is as the line says.
-    Updated(UserId),
+    #[non_exhaustive]
+    Updated {
+        /// The user.
+        id: UserId,
+    },
     /// The user was there already, and nothing was done.
-    LeftAlone(UserId),
-    /// The address, number or name belongs to a user whose `provided_id` is another one. Nothing was done.
-    Taken(UserId),
-    /// So many users share it, and nobody knows who is meant. Nothing was done.
-    Several(usize),
-    /// It has not come to its end.
+    #[non_exhaustive]
+    LeftAlone {
+        /// The user.
+        id: UserId,
+    },
+    /// The user who was found is not who is meant: one with another `provided_id`, or, where the two cannot be compared, with
+    /// another address, number or name than was looked for. Nothing was done.
+    #[non_exhaustive]
+    Taken {
+        /// Who was found.
+        id: UserId,
+    },
+    /// Several users share it, and nobody knows who is meant. Nothing was done.
+    #[non_exhaustive]
+    Several {
+        /// How many.
+        users: usize,
+    },
+    /// It has not come to its end. With no next call it waits for [`Import::found`].
     Unfinished,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 enum Stage {
-    Find,
+    /// To look the user up. If there is nobody, this is what came of the create before.
+    Find(Option<Error>),
     Create,
-    /// There is a user: was it created by this, and how much of what comes after is done.
+    /// A create was handed out, and nobody has said yet what came of it.
+    Creating,
+    /// There is a user, and so many of the calls that come after are done.
     With(UserId, Who, usize),
     End(Imported),
 }
@@ -86,17 +122,17 @@ enum Stage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Who {
     Created,
+    /// Who was there before.
     Found,
+    /// Who has the `provided_id`: created by the import before, if one was interrupted, and there before otherwise.
+    Walked,
 }
 
 impl Import {
-    /// How often it looks for a user, at the most, where it is not known whether a create arrived.
-    const LOOKUPS: u8 = 4;
-
     /// Of this user.
     pub fn new(user: ImportUser) -> Self {
-        let stage = if user.lookup().is_some() { Stage::Find } else { Stage::Create };
-        Self { user, is_ours: false, updates: false, stage, lookups: 0, missing: Vec::new() }
+        let (stage, missing) = (Stage::Find(None), Vec::new());
+        Self { user, is_unsure: false, updates: false, has_walked: false, stage, missing }
     }
 
     /// Whoever is there already gets the names, the `provided_id`, the password, and the rest that the line says. Identities are
@@ -107,105 +143,183 @@ impl Import {
         self
     }
 
-    /// An import before this one was about to create the user, and it is not known whether it did: who is found is that user,
-    /// and is made complete.
+    /// An import before this one was about to create the user, and it is not known whether it did. Who is found is that user,
+    /// and is made complete, if the `provided_id` is the line's; or, where the line has none, if the user has none and never
+    /// signed in. Anybody else may have signed up in the meantime, and is who was there.
     #[must_use]
     pub fn interrupted(mut self) -> Self {
-        self.is_ours = true;
+        self.is_unsure = true;
         self
     }
 
-    /// The user is whoever has one of these ids, if there are any: for one who has nothing but a `provided_id`, with those that a
-    /// walk through all users found.
+    /// An import before this one created the user with this id and came so many [`steps`](Self::steps) further: goes on there.
+    #[must_use]
+    pub fn created(mut self, id: impl Into<UserId>, steps: usize) -> Self {
+        self.stage = Stage::With(id.into(), Who::Created, steps);
+        self
+    }
+
+    /// Those whom a walk through all users found with the line's `provided_id`, or nobody: for a user who has nothing else, whom no
+    /// operation looks for. Such a one who was [`interrupted`](Self::interrupted) is not created before this is said.
     #[must_use]
     pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
-        let mut ids = ids.into_iter().map(Into::into);
-        match (ids.next(), ids.count()) {
-            (None, _) => {}
-            (Some(id), 0) => self.go_on_with(id),
-            (Some(_), more) => self.stage = Stage::End(Imported::Several(more.saturating_add(1))),
+        self.has_walked = true;
+        if matches!(self.stage, Stage::Find(_)) {
+            let mut ids = ids.into_iter().map(Into::into);
+            match (ids.next(), ids.count()) {
+                (None, _) => {}
+                (Some(id), 0) => self.stage = Stage::With(id, Who::Walked, 0),
+                (Some(_), more) => {
+                    self.stage = Stage::End(Imported::Several { users: more.saturating_add(1) });
+                }
+            }
         }
         self
     }
 
-    /// Whether the user may be there by this import, complete or not: then the next import of it is to be told that this one was
-    /// [`interrupted`](Self::interrupted).
-    pub fn may_have_created(&self) -> bool {
-        self.is_ours || matches!(self.stage, Stage::With(_, Who::Created, _))
+    /// The user whom this import created, or the one before it, from the reply on.
+    pub fn user_id(&self) -> Option<&UserId> {
+        match &self.stage {
+            Stage::With(id, who, _) if self.has_created(*who) => Some(id),
+            _ => None,
+        }
     }
 
-    fn go_on_with(&mut self, id: UserId) {
-        self.stage = match (self.is_ours, self.updates) {
-            (true, _) => Stage::With(id, Who::Created, 0),
-            (false, true) => Stage::With(id, Who::Found, 0),
-            (false, false) => Stage::End(Imported::LeftAlone(id)),
-        };
+    /// How many calls are done that come after there is a user.
+    pub fn steps(&self) -> usize {
+        if let Stage::With(_, _, steps) = &self.stage { *steps } else { 0 }
+    }
+
+    /// Whether the user may be there by this import, complete or not: then the next import of it is to be told what this one
+    /// [`created`](Self::created), or that it was [`interrupted`](Self::interrupted) before it knew.
+    pub fn may_have_created(&self) -> bool {
+        self.is_unsure || self.stage == Stage::Creating || self.user_id().is_some()
+    }
+
+    fn has_created(&self, who: Who) -> bool {
+        who == Who::Created || who == Who::Walked && self.is_unsure
+    }
+
+    /// The next call for a user who is there.
+    fn following(&self) -> Option<AnyOperation> {
+        let Stage::With(id, who, steps) = &self.stage else { return None };
+        let has_created = self.has_created(*who);
+        (has_created || self.updates).then(|| self.user.rest(id, !has_created).nth(*steps))?
     }
 
     fn looked_up(&mut self, found: Found) {
-        self.lookups = self.lookups.saturating_add(1);
-        match found {
-            Found::None => self.stage = Stage::Create,
-            Found::Several(users) => self.stage = Stage::End(Imported::Several(users.len())),
+        self.stage = match found {
+            Found::None => Stage::Create,
+            Found::Several(users) => Stage::End(Imported::Several { users: users.len() }),
+            Found::One(user) if !self.is_meant(&user) => Stage::End(Imported::Taken { id: user.id }),
             Found::One(user) => {
-                let other = user.provided_id.as_deref().filter(|id| !id.is_empty());
-                if other.zip(self.user.provided_id()).is_some_and(|(other, id)| other != id) {
-                    self.stage = Stage::End(Imported::Taken(user.id));
-                } else {
-                    self.go_on_with(user.id);
-                }
+                let is_ours = self.is_unsure && self.must_be_ours(&user);
+                Stage::With(user.id, if is_ours { Who::Created } else { Who::Found }, 0)
+            }
+        };
+    }
+
+    /// Whether a user who was found is who was looked for, as far as the reply tells: a service that ignores a filter lists others.
+    fn is_meant(&self, user: &User) -> bool {
+        if let (Some(theirs), Some(ours)) = (provided_id(user), self.user.provided_id()) {
+            return theirs == ours;
+        }
+        let told = [
+            ("email", user.email()),
+            ("username", user.username.as_deref()),
+            ("phone", user.phone.as_deref()),
+        ];
+        let sought = |kind| self.user.keys().find(|key| key.0 == kind).map(|(_, value)| value);
+        let sought = told.into_iter().find_map(|(kind, told)| Some((sought(kind)?, told)));
+        let Some((sought, Some(told))) = sought else { return true };
+        told.is_empty() || told.to_lowercase() == sought
+    }
+
+    /// Whether a user who was found can be none but the one whom a create made of which nobody saw the end.
+    fn must_be_ours(&self, user: &User) -> bool {
+        let theirs = provided_id(user);
+        match self.user.provided_id() {
+            Some(ours) => theirs == Some(ours),
+            // Who signed up meanwhile has signed in.
+            None => {
+                let sign_ins = user.total_sign_ins.unwrap_or_default();
+                theirs.is_none() && sign_ins == 0 && user.last_signed_in.is_none()
             }
         }
     }
 
+    fn created_as(&mut self, created: CreatedUser) {
+        if created.created == Some(false) {
+            // Somebody was there whom the lookup did not find: nobody who was asked for is known to be that user.
+            self.stage = Stage::End(Imported::LeftAlone { id: created.id });
+            return;
+        }
+        let is_missing = |identity: &CreatedUserIdentity| {
+            identity.result.is_some_and(|result| result.created == Some(false))
+        };
+        let missing = created.identities.into_iter().filter(is_missing);
+        self.missing = missing.filter_map(|identity| identity.kind).collect();
+        self.stage = Stage::With(created.id, Who::Created, 0);
+    }
+
     /// A create failed, or its reply cannot be read.
     fn not_created(&mut self, error: Error) -> Result<(), Error> {
-        if error.effect() == Effect::No {
-            return Err(error);
+        if error.effect() != Effect::No {
+            self.forget_create();
         }
-        // It may be there all the same.
-        self.is_ours = true;
-        if self.user.lookup().is_none() {
-            return Err(error);
-        }
-        self.stage = Stage::Find;
-        if self.lookups < Self::LOOKUPS { Ok(()) } else { Err(error) }
+        // A refusal too may come of a create that arrived after it was looked for.
+        let can_look = self.is_unsure && self.user.lookup().is_some();
+        let (failed, result) = if can_look { (Some(error), Ok(())) } else { (None, Err(error)) };
+        self.stage = Stage::Find(failed);
+        result
     }
+
+    /// The user may be there, and may be on the way.
+    fn forget_create(&mut self) {
+        (self.is_unsure, self.has_walked, self.stage) = (true, false, Stage::Find(None));
+    }
+}
+
+fn provided_id(user: &User) -> Option<&str> {
+    user.provided_id.as_deref().filter(|id| !id.is_empty())
 }
 
 impl Job for Import {
     type Output = Imported;
 
-    fn next_call(&self) -> Option<AnyOperation> {
-        match &self.stage {
-            Stage::Find => self.user.lookup().map(AnyOperation::new),
-            Stage::Create => Some(AnyOperation::new(self.user.create())),
-            Stage::With(id, who, done) => self.user.rest(id, *who == Who::Found).nth(*done),
-            Stage::End(_) => None,
+    fn next_call(&mut self) -> Option<AnyOperation> {
+        if self.stage == Stage::Creating {
+            self.forget_create();
+        }
+        match (&self.stage, self.user.lookup()) {
+            (Stage::Find(_), Some(lookup)) => Some(AnyOperation::new(lookup)),
+            (Stage::Find(_), None) if self.is_unsure && !self.has_walked => None,
+            (Stage::Find(_) | Stage::Create | Stage::Creating, _) => {
+                self.stage = Stage::Creating;
+                Some(AnyOperation::new(self.user.create()))
+            }
+            (Stage::With(..), _) => self.following(),
+            (Stage::End(_), _) => None,
         }
     }
 
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+        let result = match self.following() {
+            // Any reply would do to go on, but not the page of a proxy.
+            Some(operation) => Ok(operation.accept(result?)?),
+            None => result,
+        };
         match &mut self.stage {
-            Stage::Find => {
-                let found = result?.into_output::<FindUser>()?;
-                self.looked_up(found);
-            }
-            Stage::Create => match result.and_then(Reply::into_output::<CreateUser>) {
-                Ok(created) => {
-                    let is_missing = |identity: &CreatedUserIdentity| {
-                        identity.result.is_some_and(|result| result.created == Some(false))
-                    };
-                    let missing = created.identities.into_iter().filter(is_missing);
-                    self.missing = missing.filter_map(|identity| identity.kind).collect();
-                    self.stage = Stage::With(created.id, Who::Created, 0);
-                }
+            Stage::Find(failed) => match (result?.into_output::<FindUser>()?, failed.take()) {
+                // It may be on the way still: not to be created again at once.
+                (Found::None, Some(error)) => return Err(error),
+                (found, _) => self.looked_up(found),
+            },
+            Stage::Create | Stage::Creating => match result.and_then(Reply::into_output::<CreateUser>) {
+                Ok(created) => self.created_as(created),
                 Err(error) => return self.not_created(error),
             },
-            Stage::With(_, _, done) => {
-                result?;
-                *done += 1;
-            }
+            Stage::With(_, _, steps) => *steps += 1,
             Stage::End(_) => {}
         }
         Ok(())
@@ -214,12 +328,16 @@ impl Job for Import {
     fn output(&self) -> Imported {
         match &self.stage {
             Stage::End(imported) => imported.clone(),
-            Stage::With(id, who, _) if self.next_call().is_none() => match who {
-                Who::Created if self.missing.is_empty() => Imported::Created(id.clone()),
-                Who::Created => Imported::WithoutIdentities(id.clone(), self.missing.clone()),
-                Who::Found => Imported::Updated(id.clone()),
-            },
-            Stage::Find | Stage::Create | Stage::With(..) => Imported::Unfinished,
+            Stage::With(id, who, _) if self.following().is_none() => {
+                let (id, missing) = (id.clone(), self.missing.clone());
+                match self.has_created(*who) {
+                    true if missing.is_empty() => Imported::Created { id },
+                    true => Imported::WithoutIdentities { id, missing },
+                    false if self.updates => Imported::Updated { id },
+                    false => Imported::LeftAlone { id },
+                }
+            }
+            Stage::Find(_) | Stage::Create | Stage::Creating | Stage::With(..) => Imported::Unfinished,
         }
     }
 }
@@ -258,6 +376,22 @@ mod tests {
         }
     }
 
+    fn created(id: &str) -> Imported {
+        Imported::Created { id: id.into() }
+    }
+
+    fn left_alone(id: &str) -> Imported {
+        Imported::LeftAlone { id: id.into() }
+    }
+
+    fn updated(id: &str) -> Imported {
+        Imported::Updated { id: id.into() }
+    }
+
+    fn several(users: usize) -> Imported {
+        Imported::Several { users }
+    }
+
     const REST: [&str; 5] = [
         "set_user_password",
         "update_user_properties",
@@ -275,7 +409,7 @@ mod tests {
         let mut import = Import::new(ada());
         assert_eq!(import.output(), Imported::Unfinished);
         assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
-        assert_eq!(import.output(), Imported::Created("kp_1".into()));
+        assert_eq!(import.output(), created("kp_1"));
     }
 
     #[test]
@@ -283,19 +417,41 @@ mod tests {
         let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
         let mut import = Import::new(ada());
         assert_eq!(names(&mut import, tenant(there)), ["get_users"]);
-        assert_eq!(import.output(), Imported::LeftAlone("kp_7".into()));
+        assert_eq!(import.output(), left_alone("kp_7"));
         let mut import = Import::new(ada()).update();
         assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
-        assert_eq!(import.output(), Imported::Updated("kp_7".into()));
+        assert_eq!(import.output(), updated("kp_7"));
+        assert_eq!(import.user_id(), None);
     }
 
     #[test]
     fn who_was_created_before_an_interruption_is_made_complete() {
         let mut import = Import::new(ada()).interrupted();
-        assert_eq!(names(&mut import, tenant(r#"{"users":[{"id":"kp_7"}]}"#)), after(&["get_users"]));
-        assert_eq!(import.output(), Imported::Created("kp_7".into()));
+        let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
+        assert_eq!(import.output(), created("kp_7"));
         let mut import = Import::new(ada()).interrupted();
         assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
+    }
+
+    #[test]
+    fn who_may_have_signed_up_since_an_interruption_is_who_was_there() {
+        let bob = || ImportForm::new().row([("email", "bob@example.com"), ("hashed_password", "h")]).unwrap();
+        for (user, found, is_ours) in [
+            (ada(), r#"{"id":"kp_7"}"#, false),
+            (ada(), r#"{"id":"kp_7","provided_id":""}"#, false),
+            (bob(), r#"{"id":"kp_7"}"#, true),
+            (bob(), r#"{"id":"kp_7","email":"bob@example.com","total_sign_ins":0,"provided_id":""}"#, true),
+            (bob(), r#"{"id":"kp_7","total_sign_ins":1}"#, false),
+            (bob(), r#"{"id":"kp_7","last_signed_in":"2025-04-01T13:04:20Z"}"#, false),
+            (bob(), r#"{"id":"kp_7","provided_id":"43"}"#, false),
+        ] {
+            let users = std::format!(r#"{{"users":[{found}]}}"#);
+            let mut import = Import::new(user).interrupted();
+            let called = names(&mut import, tenant(&users));
+            assert_eq!((called.len() > 1, import.output() == created("kp_7")), (is_ours, is_ours), "{found}");
+            assert!(is_ours || import.output() == left_alone("kp_7"), "{found}");
+        }
     }
 
     #[test]
@@ -304,33 +460,99 @@ mod tests {
         for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
             let mut import = import;
             assert_eq!(names(&mut import, tenant(stranger)), ["get_users"]);
-            assert_eq!(import.output(), Imported::Taken("kp_7".into()));
+            assert_eq!(import.output(), Imported::Taken { id: "kp_7".into() });
         }
         let mut import = Import::new(ada()).update();
         assert_eq!(names(&mut import, tenant(r#"{"users":[{"id":"a"},{"id":"b"}]}"#)), ["get_users"]);
-        assert_eq!(import.output(), Imported::Several(2));
+        assert_eq!(import.output(), several(2));
     }
 
     #[test]
-    fn a_create_that_may_have_happened_is_looked_up_before_it_is_made_again() {
-        // It has not, and then it has.
-        let (mut creates, mut lookups) = (0, 0);
+    fn who_is_found_is_who_was_looked_for() {
+        let row = |columns: &[(&str, &str)]| ImportForm::new().row(columns.iter().copied()).unwrap();
+        for (columns, found, is_meant) in [
+            (&[("username", "ada")][..], r#""username":"admin","email":"ada@example.com""#, false),
+            (
+                &[("username", "Ada"), ("phone", "+61555111555")],
+                r#""username":"aDA","phone":"+61555111556""#,
+                true,
+            ),
+            (&[("username", "ada")], r#""username":"","email":"a@example.com""#, true),
+            (&[("phone", "+61555111555")], r#""phone":"+61555111556""#, false),
+            (&[("email", "Ada@example.com")], r#""email":"ADA@example.com""#, true),
+            (&[("email", "ada@example.com")], r#""email":"bob@example.com""#, false),
+            // Who has the id is meant, whatever became of the address.
+            (
+                &[("email", "ada@example.com"), ("id", "42")],
+                r#""email":"new@example.com","provided_id":"42""#,
+                true,
+            ),
+        ] {
+            let users = std::format!(r#"{{"users":[{{"id":"kp_7",{found}}}]}}"#);
+            let mut import = Import::new(row(columns)).update();
+            names(&mut import, tenant(&users));
+            let expected = if is_meant { updated("kp_7") } else { Imported::Taken { id: "kp_7".into() } };
+            assert_eq!(import.output(), expected, "{found}");
+        }
+    }
+
+    #[test]
+    fn a_create_of_unknown_outcome_is_not_made_again_in_the_same_run() {
         let mut import = Import::new(ada());
-        let called = names(&mut import, |operation| {
-            if operation.is::<GetUsers>() {
+        let nobody_yet = |operation: &AnyOperation| match operation.meta().name {
+            "create_user" => refusal::<CreateUser>(504, "", Effect::Possible),
+            _ => tenant(NOBODY)(operation),
+        };
+        let called = names(&mut import, nobody_yet);
+        assert_eq!(called, ["get_users", "create_user", "get_users", "create_user: HTTP 504"]);
+        assert!(import.may_have_created());
+        // The next run looks first, and then it may.
+        assert_eq!(names(&mut import.clone(), tenant(NOBODY)), after(&["get_users", "create_user"]));
+        let late = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        assert_eq!(names(&mut import, tenant(late)), after(&["get_users"]));
+        assert_eq!(import.output(), created("kp_7"));
+    }
+
+    #[test]
+    fn a_create_that_is_refused_as_the_one_before_it_arrived_late_goes_on_with_that_user() {
+        let mut import = Import::new(ada()).interrupted();
+        let mut lookups = 0;
+        let called = names(&mut import, |operation| match operation.meta().name {
+            "create_user" => refusal::<CreateUser>(400, "", Effect::No),
+            "get_users" => {
                 lookups += 1;
-                let users = if lookups < 3 { NOBODY } else { r#"{"users":[{"id":"kp_7"}]}"# };
-                return Ok(answer::<GetUsers>(200, users));
+                let late = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+                Ok(answer::<GetUsers>(200, if lookups == 1 { NOBODY } else { late }))
             }
-            if operation.is::<CreateUser>() {
-                creates += 1;
-                return refusal::<CreateUser>(500, "", Effect::Possible);
-            }
-            Ok(answer::<SetUserPassword>(200, "{}"))
+            _ => Ok(answer::<CreateUser>(200, r#"{"id":"kp_7"}"#)),
         });
-        assert_eq!(called, after(&["get_users", "create_user", "get_users", "create_user", "get_users"]));
-        assert_eq!(creates, 2);
-        assert_eq!(import.output(), Imported::Created("kp_7".into()));
+        assert_eq!(called, after(&["get_users", "create_user", "get_users"]));
+        assert_eq!(import.output(), created("kp_7"));
+        // And a refusal for another reason is told.
+        let mut import = Import::new(ada()).interrupted();
+        let called = names(&mut import, |operation| match operation.meta().name {
+            "create_user" => refusal::<CreateUser>(400, "", Effect::No),
+            _ => tenant(NOBODY)(operation),
+        });
+        assert_eq!(called, ["get_users", "create_user", "get_users", "create_user: HTTP 400"]);
+    }
+
+    #[test]
+    fn a_create_that_was_handed_out_and_of_which_nobody_tells_is_looked_up_first() {
+        let mut import = Import::new(ada());
+        import.called(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
+        assert!(!import.may_have_created());
+        assert!(import.next_call().unwrap().is::<CreateUser>());
+        assert!(import.may_have_created());
+        let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
+        assert_eq!(import.output(), created("kp_7"));
+        // And where nobody can look, it ends.
+        let mut import = Import::new(ImportForm::new().row([("id", "42")]).unwrap());
+        assert!(import.next_call().unwrap().is::<CreateUser>());
+        assert!(import.next_call().is_none());
+        assert_eq!(import.output(), Imported::Unfinished);
+        assert_eq!(names(&mut import.found([""; 0]), tenant(NOBODY)), ["create_user"]);
     }
 
     #[test]
@@ -338,65 +560,82 @@ mod tests {
         let mut import = Import::new(ada());
         let mut is_there = false;
         let called = names(&mut import, |operation| {
-            let users = if is_there { r#"{"users":[{"id":"kp_7"}]}"# } else { NOBODY };
+            let users = if is_there { r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"# } else { NOBODY };
             is_there |= operation.is::<CreateUser>();
-            Ok(if operation.is::<GetUsers>() {
-                answer::<GetUsers>(200, users)
-            } else {
-                answer::<CreateUser>(200, "{")
+            Ok(match operation.meta().name {
+                "get_users" => answer::<GetUsers>(200, users),
+                "create_user" => answer::<CreateUser>(200, "{"),
+                _ => answer::<CreateUser>(200, r#"{"id":"kp_7"}"#),
             })
         });
         assert_eq!(called, after(&["get_users", "create_user", "get_users"]));
     }
 
     #[test]
+    fn whom_the_service_says_that_it_did_not_create_was_there() {
+        let body =
+            r#"{"id":"kp_7","created":false,"identities":[{"type":"phone","result":{"created":false}}]}"#;
+        for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
+            let mut import = import;
+            let called = names(&mut import, |operation| match operation.meta().name {
+                "create_user" => Ok(answer::<CreateUser>(200, body)),
+                _ => tenant(NOBODY)(operation),
+            });
+            assert_eq!(called, ["get_users", "create_user"]);
+            assert_eq!(import.output(), left_alone("kp_7"));
+        }
+    }
+
+    #[test]
     fn identities_that_were_not_created_are_told() {
-        let created = r#"{"id":"kp_1","identities":[{"type":"email","result":{"created":false}},
+        let body = r#"{"id":"kp_1","identities":[{"type":"email","result":{"created":false}},
             {"type":"phone","result":{"created":true}},{"type":"username","result":null}]}"#;
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| match operation.meta().name {
-            "create_user" => Ok(answer::<CreateUser>(200, created)),
+            "create_user" => Ok(answer::<CreateUser>(200, body)),
             _ => tenant(NOBODY)(operation),
         });
         assert_eq!(called, after(&["get_users", "create_user"]));
         let missing = [IdentityType::Email].into();
-        assert_eq!(import.output(), Imported::WithoutIdentities("kp_1".into(), missing));
-    }
-
-    #[test]
-    fn it_does_not_look_for_ever() {
-        let mut import = Import::new(ada());
-        let called = names(&mut import, |operation| {
-            if operation.is::<GetUsers>() {
-                return Ok(answer::<GetUsers>(200, NOBODY));
-            }
-            refusal::<CreateUser>(503, "", Effect::Possible)
-        });
-        assert_eq!(called.len(), 2 * usize::from(Import::LOOKUPS) + 1);
-        assert_eq!(called.last().unwrap(), "create_user: HTTP 503");
-        assert!(import.may_have_created());
-        // And then it is looked for again, and not just created.
-        assert!(import.next_call().unwrap().is::<GetUsers>());
+        assert_eq!(import.output(), Imported::WithoutIdentities { id: "kp_1".into(), missing });
     }
 
     #[test]
     fn a_refusal_ends_it_and_it_goes_on_from_there() {
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| match operation.meta().name {
-            "set_user_password" => refusal::<SetUserPassword>(400, "", Effect::No),
+            "update_user_properties" => refusal::<SetUserPassword>(400, "", Effect::No),
             _ => tenant(NOBODY)(operation),
         });
-        assert_eq!(called, ["get_users", "create_user", "set_user_password", "set_user_password: HTTP 400"]);
+        assert_eq!(
+            called[2..],
+            ["set_user_password", "update_user_properties", "set_user_password: HTTP 400"]
+        );
         assert_eq!(import.output(), Imported::Unfinished);
         assert!(import.may_have_created());
-        assert_eq!(names(&mut import, tenant(NOBODY)), REST);
+        // Another import of the same user is told by id and step, and looks for nobody.
+        assert_eq!((import.user_id(), import.steps()), (Some(&"kp_1".into()), 1));
+        let mut other = Import::new(ada()).created("kp_1", 1).interrupted().found(["kp_2"]).update();
+        for import in [&mut import, &mut other] {
+            assert_eq!(names(import, tenant(NOBODY)), REST[1..]);
+            assert_eq!(import.output(), created("kp_1"));
+        }
         let mut import = Import::new(ada());
         names(&mut import, |operation| match operation.meta().name {
             "create_user" => refusal::<CreateUser>(400, "", Effect::No),
             _ => tenant(NOBODY)(operation),
         });
-        assert!(import.next_call().unwrap().is::<CreateUser>());
         assert!(!import.may_have_created());
+        assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
+    }
+
+    #[test]
+    fn what_is_no_reply_of_kinde_is_no_step() {
+        let mut import = Import::new(ada()).created("kp_1", 0);
+        for (status, body) in [(200, "<html>Please sign in</html>"), (403, "")] {
+            assert_eq!(names(&mut import, |_| Ok(answer::<SetUserPassword>(status, body))).len(), 2);
+            assert_eq!((import.steps(), import.output()), (0, Imported::Unfinished));
+        }
     }
 
     #[test]
@@ -407,11 +646,31 @@ mod tests {
         let mut import = Import::new(user());
         let unknown = |_: &AnyOperation| refusal::<CreateUser>(500, "", Effect::Possible);
         assert_eq!(names(&mut import, unknown), ["create_user", "create_user: HTTP 500"]);
-        assert_eq!(Import::new(user()).found(["kp_7"]).output(), Imported::LeftAlone("kp_7".into()));
-        assert_eq!(Import::new(user()).update().found(["a", "b"]).output(), Imported::Several(2));
+        // Nobody looks, so nobody is created again.
+        assert_eq!(names(&mut import, unknown), [""; 0]);
+        assert_eq!(names(&mut Import::new(user()).interrupted(), unknown), [""; 0]);
+        let mut import = Import::new(user()).interrupted().found([""; 0]);
+        assert_eq!(names(&mut import, unknown), ["create_user", "create_user: HTTP 500"]);
+        assert_eq!(names(&mut import, unknown), [""; 0]);
         assert_eq!(Import::new(user()).found([""; 0]).output(), Imported::Unfinished);
-        let mut import = Import::new(user()).interrupted().found(["kp_7"]);
-        assert_eq!(names(&mut import, tenant(NOBODY)), ["set_user_password"]);
-        assert_eq!(import.output(), Imported::Created("kp_7".into()));
+    }
+
+    #[test]
+    fn it_does_not_matter_what_an_import_is_told_first() {
+        let user = || ImportForm::new().row([("id", "42"), ("hashed_password", "h")]).unwrap();
+        assert_eq!(Import::new(user()).found(["kp_7"]).output(), left_alone("kp_7"));
+        for import in [Import::new(user()).update(), Import::new(user()).found(["a", "b"]).update()] {
+            assert_eq!(import.found(["a", "b"]).output(), several(2));
+        }
+        for (import, end) in [
+            (Import::new(user()).interrupted().found(["kp_7"]), created("kp_7")),
+            (Import::new(user()).found(["kp_7"]).interrupted(), created("kp_7")),
+            (Import::new(user()).update().found(["kp_7"]), updated("kp_7")),
+            (Import::new(user()).found(["kp_7"]).update(), updated("kp_7")),
+        ] {
+            let mut import = import;
+            assert_eq!(names(&mut import, tenant(NOBODY))[0], "set_user_password");
+            assert_eq!(import.output(), end);
+        }
     }
 }
