@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use clap::Parser;
 use kinde_users::models::IdentityType;
@@ -13,16 +13,19 @@ use kinde_users::operations::{CreateUser, GetUsers};
 use kinde_users::{Client, Clock, Import, ImportForm, ImportUser, Imported, Job, Transport, UserId};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress};
 use kinde_users_examples::support::connect;
-use kinde_users_examples::support::journal::{Before, Journal, State, key};
+use kinde_users_examples::support::journal::{Before, Journal, State};
 use kinde_users_examples::support::lines::{Checked, Format, Line, lines};
 
 /// Import users from a CSV or NDJSON file in the form of Kinde's own importer.
 ///
 /// For each line the user is looked up (by e-mail address, user name or phone number; by a walk through all users if there is an
 /// id alone), created, and given password, properties and feature flags; and suspended where the column `is_suspended` or
-/// --suspend says so. All lines are checked before the first call. A journal beside the file tells what is done: interrupted
-/// at any point and run again it goes on, creates nobody twice, and tries again what failed. Another file, or a line that was done
-/// and then changed, wants another journal; and one run at a time is enough for a journal.
+/// --suspend says so. All lines are checked before the first call.
+///
+/// A journal beside the file tells what is done: interrupted at any point and run again it goes on, and tries again what failed.
+/// Where it is not known whether a create arrived, the user is looked for before another one, by a later run: there are two of
+/// one only if it arrives after that and the tenant takes both, or if two files or journals are imported at once. Another file,
+/// other options, or a line of which something was done and that then changed want another journal; one run at a time uses it.
 ///
 /// A CSV file begins with its columns, in any order: `email`, `phone`, `username` or `id` (of another system), one at least;
 /// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`; `hashed_password`, `hashing_method`, `salt`,
@@ -91,9 +94,11 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
     let tenant = connect(0)?;
     let journal = match (&arguments.journal, &tenant.fake) {
-        (Some(path), _) => Journal::open(path, tenant.domain.origin())?,
-        (None, None) => Journal::open(&beside(file, "journal"), tenant.domain.origin())?,
         (None, Some(_)) => Journal::none(),
+        (path, _) => {
+            let path = path.clone().unwrap_or_else(|| beside(file, "journal"));
+            Journal::open(&path, tenant.domain.origin(), &options(arguments))?
+        }
     };
     let work = Work {
         client: &tenant.client,
@@ -101,25 +106,42 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         updates: arguments.update,
         counts: Counts::default(),
     };
-    let found = work.walk(lines(file, format, &form)?)?;
+    let (found, before) = work.walk(lines(file, format, &form)?)?;
     let bar = progress(Some(total));
-    bar.set_position(journal.done() as u64);
+    bar.set_position(before);
     bar.reset_eta();
-    let is_done = |user: &ImportUser| journal.before(&key(user)) == Some(&Before::Done);
-    let todo = lines(file, format, &form)?.filter(|(_, user)| !user.as_ref().is_ok_and(is_done));
+    let seen = AtomicU64::new(before);
+    let todo =
+        lines(file, format, &form)?.filter(|(_, user)| !user.as_ref().is_ok_and(|user| work.is_done(user)));
     let failed = arguments.many.each(&tenant.client, &bar, todo, |(line, user)| {
+        seen.fetch_add(1, Ordering::Relaxed);
         // All lines were right a moment ago; one that is not any more is told as any failure is.
         work.import(line, user.map_err(Failure::new)?, &found)
     });
     let [created, updated, left_alone] = work.counts.told();
-    let before = journal.done();
     println!(
         "{total} users: {created} created, {updated} updated, {left_alone} left alone, {before} done before"
     );
-    match failed? {
-        0 => Ok(()),
-        failed => Err(Failure::new(format!("{failed} lines failed; run it again to try them again"))),
+    let failed = failed?;
+    for (line, told) in journal.amiss() {
+        eprintln!("line {line}, in an earlier run: {told}");
     }
+    match (failed, journal.amiss().count(), seen.into_inner()) {
+        (0, 0, seen) if seen == total => Ok(()),
+        (0, 0, seen) => {
+            Err(Failure::new(format!("{seen} lines came of {total}: the file was changed meanwhile")))
+        }
+        (0, amiss, _) => Err(Failure::new(format!("somebody has to look at {amiss} lines of earlier runs"))),
+        (failed, ..) => Err(Failure::new(format!("{failed} lines failed; run it again to try them again"))),
+    }
+}
+
+/// What makes another import of the same file.
+fn options(arguments: &Arguments) -> String {
+    let Arguments { update, suspend, pbkdf2_variant, pbkdf2_iterations, firebase, .. } = arguments;
+    let (variant, iterations) = (pbkdf2_variant.as_deref().unwrap_or("none"), pbkdf2_iterations.unwrap_or(0));
+    let firebase = firebase.is_some();
+    format!("update {update}, suspend {suspend}, PBKDF2 {variant} {iterations}, firebase {firebase}")
 }
 
 fn form(arguments: &Arguments) -> Result<ImportForm, Failure> {
@@ -169,12 +191,24 @@ struct Work<'a, T, C> {
 }
 
 impl<T: Transport, C: Clock> Work<'_, T, C> {
-    /// Finds those users who have an id alone, if the file has some: no operation looks for that, so it takes a walk.
-    fn walk(&self, lines: impl Iterator<Item = Line>) -> Result<HashMap<String, Vec<UserId>>, Failure> {
-        let sought = lines.filter_map(|(_, user)| user.ok()).filter(|user| user.lookup().is_none());
-        let sought = sought.filter(|user| self.journal.before(&key(user)) != Some(&Before::Done));
-        let mut sought: HashMap<String, Vec<UserId>> =
-            sought.filter_map(|user| Some((user.provided_id()?.to_owned(), Vec::new()))).collect();
+    fn is_done(&self, user: &ImportUser) -> bool {
+        self.journal.before(&self.journal.key(user)) == Some(&Before::Done)
+    }
+
+    /// Finds those users who have an id alone, if the file has some: no operation looks for that, so it takes a walk. And tells how
+    /// many lines are done.
+    fn walk(
+        &self,
+        lines: impl Iterator<Item = Line>,
+    ) -> Result<(HashMap<String, Vec<UserId>>, u64), Failure> {
+        let (mut sought, mut done) = (HashMap::<_, Vec<_>>::new(), 0);
+        for user in lines.filter_map(|(_, user)| user.ok()) {
+            if self.is_done(&user) {
+                done += 1;
+            } else if let (None, Some(id)) = (user.lookup(), user.provided_id()) {
+                sought.insert(id.to_owned(), Vec::new());
+            }
+        }
         if !sought.is_empty() {
             for user in self.client.pages(GetUsers::new().page_size(500)).items() {
                 let user = user?;
@@ -183,7 +217,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
                 }
             }
         }
-        Ok(sought)
+        Ok((sought, done))
     }
 
     fn import(
@@ -192,7 +226,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
         user: ImportUser,
         found: &HashMap<String, Vec<UserId>>,
     ) -> Result<(), Failure> {
-        let key = key(&user);
+        let key = self.journal.key(&user);
         let ids = user.provided_id().filter(|_| user.lookup().is_none()).and_then(|id| found.get(id));
         let mut import = Import::new(user);
         if self.updates {
@@ -204,16 +238,17 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
             Some(Before::Created(id, steps)) => import.created(id.as_str(), *steps),
             Some(Before::Done) | None => import,
         };
-        import = import.found(ids.into_iter().flatten());
+        if let Some(ids) = ids {
+            import = import.found(ids);
+        }
         let (state, failure) = match self.calls(line, &key, &mut import) {
             Ok(()) => self.ended(import.output(), before == Some(&Before::Begun)),
             Err(failure) => (State::Failed, Some(failure)),
         };
-        // What is known of a user who may be there is worth more than why a call failed.
-        if state == State::Done || !import.may_have_created() {
-            let id = import.user_id().map_or("", |id| id.as_str());
-            let told = failure.as_ref().map_or_else(|| id.to_owned(), Failure::to_string);
-            self.journal.write(line, &key, state, &told, 0)?;
+        // What is known of a user who may be there is worth more than that a call failed, and why it did may be personal.
+        if state != State::Failed || !import.may_have_created() {
+            let told = failure.as_ref().filter(|_| state == State::Amiss).map(Failure::to_string);
+            self.journal.write(line, &key, state, &told.unwrap_or_default(), import.steps())?;
         }
         failure.map_or(Ok(()), |failure| Err(Failure::new(format!("line {line}: {failure}"))))
     }
@@ -259,6 +294,6 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
             other => return (State::Failed, Some(Failure::new(format!("it ended with {other:?}")))),
         };
         count.fetch_add(1, Ordering::Relaxed);
-        (State::Done, wrong.map(Failure::new))
+        (if wrong.is_some() { State::Amiss } else { State::Done }, wrong.map(Failure::new))
     }
 }

@@ -1,15 +1,19 @@
 //! What an import has done, line by line, so that it can be interrupted anywhere and goes on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use fs4::{FileExt, TryLockError};
 use kinde_users::ImportUser;
 use serde::{Deserialize, Serialize};
+use siphasher::sip128::SipHasher24;
 
 use super::cli::Failure;
+use super::lines::regular;
 
 /// What is known of a user of the file from earlier runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,21 +26,6 @@ pub enum Before {
     Done,
 }
 
-/// A line of the journal. There is no address and no name in it.
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    /// The line of the file.
-    line: u64,
-    /// Whose line it is, as [`key`] has it.
-    key: String,
-    state: State,
-    /// The user's id, or why it failed.
-    told: String,
-    /// How many calls are done after the create.
-    #[serde(default)]
-    steps: usize,
-}
-
 /// How far a line came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,73 +36,128 @@ pub enum State {
     Created,
     /// The user needs no more.
     Done,
+    /// The user needs no more of this import, and somebody has to look.
+    Amiss,
     /// There is no user by this import: it is to be tried again.
     Failed,
+}
+
+/// The first line: what all the rest is of.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    /// The tenant's origin.
+    import_into: String,
+    /// What the command line said that makes another import of the same file.
+    options: String,
+    /// The key of the keys, so that they say nothing beside this file and nobody can choose two that are the same.
+    salt: [u8; 16],
+}
+
+/// Another line. There is no address and no name in it, but who has the import file can tell whose it is.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    /// The line of the file.
+    line: u64,
+    /// Whose line it is, as [`Journal::key`] has it.
+    key: String,
+    state: State,
+    /// The id of a user who was created, or what is amiss.
+    told: String,
+    /// How many calls are done after the create.
+    #[serde(default)]
+    steps: usize,
 }
 
 /// The file, and what was in it when it was opened.
 pub struct Journal {
     file: Option<Mutex<File>>,
+    salt: [u8; 16],
     before: HashMap<String, Before>,
-}
-
-/// The same for the same user, wherever in the file the line stands and whatever else it says: FNV-1a, which is the same in all
-/// versions of this program.
-pub fn key(user: &ImportUser) -> String {
-    let text = user.keys().next().map(|(kind, value)| format!("{kind}={value}")).unwrap_or_default();
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, mix))
+    amiss: BTreeMap<u64, String>,
 }
 
 impl Journal {
     /// None: nothing is kept.
     pub fn none() -> Self {
-        Self { file: None, before: HashMap::new() }
+        Self { file: None, salt: [0; 16], before: HashMap::new(), amiss: BTreeMap::new() }
     }
 
-    /// Opens the journal of an import into the tenant at `origin`, or begins it.
+    /// Opens the journal of an import with these options into the tenant at `origin`, or begins it. It is locked until the program
+    /// ends, however it does. A file that is something else is left as it is.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read, is none, or is that of another tenant.
-    pub fn open(path: &Path, origin: &str) -> Result<Self, Failure> {
+    /// Where it cannot be read, is none, is that of another import, or is in use.
+    pub fn open(path: &Path, origin: &str, options: &str) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::file(path, &error);
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let wrong = |what: &str| Failure::input(format!("{} {what}", path.display()));
+        if path.exists() {
+            regular(path)?;
+        }
+        let mut file = private().read(true).write(true).create(true).open(path).map_err(failed)?;
+        FileExt::try_lock(&file).map_err(|error| match error {
+            TryLockError::WouldBlock => wrong("is in use: another run imports this file"),
+            TryLockError::Error(error) => failed(error),
+        })?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         // The last line is torn where the machine went down while it was written.
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        file.set_len(whole as u64).map_err(failed)?;
-        let mut lines = text[..whole].lines();
-        let head = serde_json::json!({ "import_into": origin }).to_string();
-        match lines.next() {
-            None => writeln!(file, "{head}").map_err(failed)?,
-            Some(first) if first == head => {}
-            Some(_) => {
-                return Err(Failure::input(format!("{} is no journal of this tenant", path.display())));
+        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+        let mut lines = (1..).zip(whole.lines());
+        let head = match lines.next() {
+            None if text.is_empty() => None,
+            first => first.and_then(|(_, line)| serde_json::from_str::<Head>(line).ok()),
+        };
+        let salt = match head {
+            Some(head) if head.import_into != origin => return Err(wrong("is no journal of this tenant")),
+            Some(head) if head.options != options => {
+                return Err(wrong(&format!("is that of an import with other options: {}", head.options)));
             }
-        }
-        let mut before = HashMap::new();
-        for line in lines {
-            let entry: Entry = serde_json::from_str(line).map_err(|error| Failure::file(path, &error))?;
-            match entry.state {
-                State::Begun => before.insert(entry.key, Before::Begun),
-                State::Created => before.insert(entry.key, Before::Created(entry.told, entry.steps)),
-                State::Done => before.insert(entry.key, Before::Done),
-                State::Failed => before.remove(&entry.key),
+            Some(head) => head.salt,
+            None if text.is_empty() => salt(),
+            None => return Err(wrong("is no journal of this program, and was left as it is")),
+        };
+        let (mut before, mut amiss) = (HashMap::new(), BTreeMap::new());
+        for (number, line) in lines {
+            let garbled = |_| wrong(&format!("cannot be read at line {number}: mend that line by hand"));
+            let Entry { line, key, state, told, steps } = serde_json::from_str(line).map_err(garbled)?;
+            match state {
+                State::Begun => before.insert(key, Before::Begun),
+                State::Created => before.insert(key, Before::Created(told, steps)),
+                State::Done => before.insert(key, Before::Done),
+                State::Amiss => {
+                    amiss.insert(line, told);
+                    before.insert(key, Before::Done)
+                }
+                State::Failed => before.remove(&key),
             };
         }
-        Ok(Self { file: Some(Mutex::new(file)), before })
+        file.set_len(whole.len() as u64).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        if text.is_empty() {
+            let head = Head { import_into: origin.to_owned(), options: options.to_owned(), salt };
+            writeln!(file, "{}", serde_json::json!(head)).map_err(failed)?;
+        }
+        Ok(Self { file: Some(Mutex::new(file)), salt, before, amiss })
     }
 
-    /// What is known of this user from earlier runs.
+    /// The same for the same user, wherever in the file the line stands, whatever else it says and in whatever order: by the id, or
+    /// else by the first of the addresses, names or numbers.
+    pub fn key(&self, user: &ImportUser) -> String {
+        let rank = |kind| ["id", "email", "username", "phone"].iter().position(|other| *other == kind);
+        let first = user.keys().min_by_key(|(kind, value)| (rank(*kind), value.clone()));
+        let text = first.map(|(kind, value)| format!("{kind}={value}")).unwrap_or_default();
+        format!("{:032x}", SipHasher24::new_with_key(&self.salt).hash(text.as_bytes()).as_u128())
+    }
+
+    /// What is known of the user with this key from earlier runs.
     pub fn before(&self, key: &str) -> Option<&Before> {
         self.before.get(key)
     }
 
-    /// How many need no more.
-    pub fn done(&self) -> usize {
-        self.before.values().filter(|before| **before == Before::Done).count()
+    /// What is amiss by earlier runs, and of which line.
+    pub fn amiss(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.amiss.iter().map(|(line, told)| (*line, told.as_str()))
     }
 
     /// Writes how far a line came. What is written is safe from the end of this program, not from that of the machine.
@@ -129,4 +173,21 @@ impl Journal {
         let written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
         written.map_err(|error| Failure::new(format!("the journal cannot be written: {error}")))
     }
+}
+
+/// For its owner alone, where there is such a thing.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// The standard library draws keys for its hashers from the system; this is made of two.
+fn salt() -> [u8; 16] {
+    let mut salt = [0; 16];
+    for half in salt.chunks_mut(8) {
+        half.copy_from_slice(&RandomState::new().hash_one("salt").to_le_bytes());
+    }
+    salt
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -40,6 +40,34 @@ impl Format {
 /// A line's number, from 1, and the user, or why there is none.
 pub type Line = (u64, Result<ImportUser, String>);
 
+/// Whether it is a file that can be read more than once, and no pipe, which would be empty the second time.
+///
+/// # Errors
+///
+/// Where it is none.
+pub fn regular(path: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(path) {
+        Ok(data) if data.is_file() => Ok(()),
+        Ok(_) => Err(Failure::input(format!("{}: no regular file", path.display()))),
+        Err(error) => Err(Failure::file(path, &error)),
+    }
+}
+
+/// Up to the first that is broken, and that one: there may be no end of them.
+fn until_broken<T>(
+    items: impl Iterator<Item = T>,
+    is_broken: impl Fn(&T) -> bool,
+) -> impl Iterator<Item = T> {
+    let mut is_over = false;
+    items.take_while(move |item| !std::mem::replace(&mut is_over, is_broken(item)))
+}
+
+fn text_lines(file: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
+    let is_broken =
+        |error: &io::Error| !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::Interrupted);
+    until_broken(file.lines(), move |line| line.as_ref().is_err_and(is_broken))
+}
+
 /// The users of a file, one after another: no more of it is in memory.
 ///
 /// # Errors
@@ -50,15 +78,16 @@ pub fn lines<'a>(
     format: Format,
     form: &'a ImportForm,
 ) -> Result<Box<dyn Iterator<Item = Line> + Send + 'a>, Failure> {
+    regular(path)?;
     let file = BufReader::new(File::open(path).map_err(|error| Failure::file(path, &error))?);
     match format {
         Format::Ndjson => {
-            let read = |line: std::io::Result<String>| {
-                form.line(&line.map_err(|error| error.to_string())?).map_err(|error| error.to_string())
+            let read = |line: io::Result<String>| {
+                let line = line.map_err(|error| error.to_string())?;
+                form.line(line.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())
             };
-            let is_blank =
-                |line: &std::io::Result<String>| line.as_ref().is_ok_and(|line| line.trim().is_empty());
-            let numbered = (1..).zip(file.lines()).filter(move |(_, line)| !is_blank(line));
+            let is_blank = |line: &io::Result<String>| line.as_ref().is_ok_and(|line| line.trim().is_empty());
+            let numbered = (1..).zip(text_lines(file)).filter(move |(_, line)| !is_blank(line));
             Ok(Box::new(numbered.map(move |(number, line)| (number, read(line)))))
         }
         Format::Csv => {
@@ -69,7 +98,10 @@ pub fn lines<'a>(
                 return Err(Failure::input(format!("{}: two columns are named {name}", path.display())));
             }
             let mut last = 1;
-            Ok(Box::new(reader.into_records().map(move |record| match record {
+            let records = until_broken(reader.into_records(), |record| {
+                record.as_ref().is_err_and(csv::Error::is_io_error)
+            });
+            Ok(Box::new(records.map(move |record| match record {
                 Ok(record) => {
                     last = record.position().map_or(last + 1, csv::Position::line);
                     (last, form.row(names.iter().zip(&record)).map_err(|error| error.to_string()))
@@ -136,5 +168,28 @@ impl Checked {
             eprintln!("{name}: no Users operation can carry it out (lines {}{more})", few.join(", "));
         }
         Self { total, wrong, left_out: left_out.len() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that fails, again and again, after its first lines.
+    struct Broken(&'static [u8]);
+
+    impl io::Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let read = self.0.read(buffer)?;
+            if read == 0 { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(read) }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_once_and_what_is_no_text_is_one_line() {
+        let lines = text_lines(BufReader::new(Broken(b"one\n\xff\nthree\n"))).take(9);
+        let told: Vec<_> = lines.map(|line| line.map_err(|error| error.kind())).collect();
+        let (no_text, broken) = (io::ErrorKind::InvalidData, io::ErrorKind::PermissionDenied);
+        assert_eq!(told, [Ok("one".to_owned()), Err(no_text), Ok("three".to_owned()), Err(broken)]);
     }
 }

@@ -380,7 +380,13 @@ fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
     let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
     assert_eq!(code, 1);
     assert!(errors.contains(" was created, but not these identities: email\n"), "{errors}");
-    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
+    // And told by every run, as somebody has to look.
+    for _ in 0..2 {
+        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+        assert_eq!(code, 1);
+        assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
+        assert!(errors.ends_with("error: somebody has to look at 1 lines of earlier runs"), "{errors}");
+    }
     assert_eq!(tenant.fake.requests().of("create_user").len(), 1);
 }
 
@@ -465,4 +471,119 @@ fn what_is_done_of_a_line_that_failed_is_not_done_again() {
         (code, told.lines().last()),
         (0, Some("1 users: 1 created, 0 updated, 0 left alone, 0 done before"))
     );
+}
+
+#[test]
+fn a_journal_is_for_one_run_at_a_time() {
+    let tenant = Listening::start(FakeKinde::builder(), "two");
+    let ids: Vec<_> = (0..200).map(|n| format!("id-{n}")).collect();
+    let file = tenant.write("users.csv", &format!("id\n{}\n", ids.join("\n")));
+    let both = [(), ()].map(|()| tenant.program("import_users", &[&file]).spawn().unwrap());
+    let mut codes = both.map(|run| run.wait_with_output().unwrap().status.code().unwrap());
+    codes.sort_unstable();
+    // The second one may also come when the first is through.
+    assert!(codes == [0, 2] || codes == [0, 0], "{codes:?}");
+    assert_eq!(tenant.fake.users().len(), 200);
+    let locked = std::fs::File::options().write(true).open(tenant.file("users.csv.journal")).unwrap();
+    fs4::FileExt::try_lock(&locked).unwrap();
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!(code, 2);
+    assert!(errors.ends_with("users.csv.journal is in use: another run imports this file"), "{errors}");
+}
+
+#[test]
+fn what_is_no_journal_is_left_as_it_is() {
+    let tenant = Listening::start(FakeKinde::builder(), "precious");
+    let file = tenant.write("users.csv", "email\nada@example.com\n");
+    for precious in ["no line at all", "a line\nand half a line", "{}\n", "\n"] {
+        let journal = tenant.write("precious.txt", precious);
+        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file, "--journal", &journal]));
+        assert_eq!(code, 2);
+        assert!(errors.ends_with("is no journal of this program, and was left as it is"), "{errors}");
+        assert_eq!(std::fs::read_to_string(&journal).unwrap(), precious);
+    }
+    let (code, _, _) = run(&mut tenant.program("import_users", &[&file, "--journal", &file]));
+    assert_eq!((code, std::fs::read_to_string(&file).unwrap().as_str()), (2, "email\nada@example.com\n"));
+    assert!(tenant.fake.users().is_empty());
+}
+
+#[test]
+fn a_journal_that_cannot_be_understood_is_refused() {
+    let tenant = Listening::start(FakeKinde::builder(), "garbled");
+    let file = tenant.write("users.csv", "id\n1\n2\n");
+    assert_eq!(run(&mut tenant.program("import_users", &[&file, "--at-once=1"])).0, 0);
+    let path = tenant.file("users.csv.journal");
+    let journal = std::fs::read_to_string(&path).unwrap();
+    for garbled in [journal.replacen("\"line\"", "\"li", 1), journal.replacen("\"begun\"", "\"BEGUN\"", 1)] {
+        std::fs::write(&path, &garbled).unwrap();
+        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+        assert_eq!(code, 2);
+        assert!(errors.ends_with("journal cannot be read at line 2: mend that line by hand"), "{errors}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), garbled);
+    }
+    assert_eq!(tenant.fake.users().len(), 2);
+}
+
+#[test]
+fn other_options_want_another_journal() {
+    let tenant = Listening::start(FakeKinde::builder(), "options");
+    tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com"));
+    let file = tenant.write("users.csv", "email,first_name\nada@example.com,Ada\n");
+    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file, "--update"]));
+    assert_eq!(code, 2);
+    assert!(
+        errors.contains("is that of an import with other options: update false, suspend false"),
+        "{errors}"
+    );
+    let journal = text_of(&tenant.file("update.journal"));
+    assert_eq!(run(&mut tenant.program("import_users", &[&file, "--update", "--journal", &journal])).0, 0);
+    assert_eq!(tenant.fake.user("kp_1").unwrap().given_name.as_deref(), Some("Ada"));
+}
+
+#[test]
+fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_taken_for_it() {
+    let tenant = Listening::start(FakeKinde::builder(), "order");
+    let (email, name) =
+        (r#"{"type":"email","identity":"ada@example.com"}"#, r#"{"type":"username","identity":"ada"}"#);
+    let line = |first, second| {
+        format!(r#"{{"identities":[{first},{second}],"password":{{"hashed_password":"hash"}}}}"#)
+    };
+    tenant.fake.next("set_user_password", Fault::forbidden());
+    let file = tenant.write("users.ndjson", &line(email, name));
+    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 1);
+    tenant.write("users.ndjson", &line(name, email));
+    let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    assert_eq!(
+        (code, told.lines().last()),
+        (0, Some("1 users: 1 created, 0 updated, 0 left alone, 0 done before"))
+    );
+    assert!(tenant.fake.users()[0].password.is_some());
+    // Two names with one hash, where its key is known.
+    let file = tenant.write("names.csv", "username\nkyqqnwdurobyg\nz3vqbshivoppb\n");
+    tenant.fake.next("create_user", Fault::status(400));
+    let runs = [1, 0].map(|_| run(&mut tenant.program("import_users", &[&file, "--at-once=1"])).0);
+    assert_eq!((runs, tenant.fake.users().len()), ([1, 0], 3));
+    let (_, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    assert!(told.ends_with("2 users: 0 created, 0 updated, 0 left alone, 2 done before\n"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let tenant = Listening::start(FakeKinde::builder(), "pipe");
+    let mut command = tenant.program("import_users", &["/dev/stdin", "--format=csv"]);
+    command.stdin(Stdio::piped());
+    assert_eq!(run(&mut command), (2, String::new(), "error: /dev/stdin: no regular file".to_owned()));
+    for format in ["--format=csv", "--format=ndjson"] {
+        let folder = text_of(&tenant.file(""));
+        let (code, told, errors) = run(&mut tenant.program("import_users", &[&folder, format]));
+        assert_eq!((code, told.as_str()), (2, ""), "{errors}");
+    }
+    // And a journal is for its owner alone.
+    let file = tenant.write("users.ndjson", "\u{feff}{\"email\":\"ada@example.com\"}\n");
+    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
+    let mode = std::fs::metadata(tenant.file("users.ndjson.journal")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
