@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use clap::Parser;
 use kinde_users::models::IdentityType;
 use kinde_users::operations::{CreateUser, GetUsers};
-use kinde_users::{Client, Clock, Import, ImportForm, ImportUser, Imported, Job, Transport, UserId};
+use kinde_users::{Client, Clock, Import, ImportUser, Imported, Job, Transport, UserId};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress};
 use kinde_users_examples::support::connect;
 use kinde_users_examples::support::journal::{Before, Journal, State};
-use kinde_users_examples::support::lines::{Checked, Format, Line, lines};
+use kinde_users_examples::support::lines::{Line, Reading};
 
 /// Import users from a CSV or NDJSON file in the form of Kinde's own importer.
 ///
-/// For each line the user is looked up (by e-mail address, user name or phone number; by a walk through all users if there is an
-/// id alone), created, and given password, properties and feature flags; and suspended where the column `is_suspended` or
+/// For each line the user is looked up (by e-mail address, user name or phone number, and if the file has ids by a walk through
+/// all users), created, and given password, properties and feature flags; and suspended where the column `is_suspended` or
 /// --suspend says so. All lines are checked before the first call.
 ///
 /// A journal beside the file tells what is done: interrupted at any point and run again it goes on, and tries again what failed.
@@ -33,47 +33,24 @@ use kinde_users_examples::support::lines::{Checked, Format, Line, lines};
 /// `feature_flags`.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Arguments {
     /// The file, whose name ends in .csv, .ndjson or .jsonl
     file: PathBuf,
-
-    /// The form of the file, where its name does not tell
-    #[arg(long)]
-    format: Option<Format>,
 
     /// Check every line, and end before the first call
     #[arg(long)]
     dry_run: bool,
 
-    /// Import what can be imported, and leave out what no Users operation can carry out: roles, permissions,
-    /// organizations, social identities, unknown columns
-    #[arg(long)]
-    leave_out: bool,
-
     /// Give users who are there already what the file says, but for identities; they are left alone otherwise
     #[arg(long)]
     update: bool,
-
-    /// Suspend all users, but where the column `is_suspended` says whether
-    #[arg(long)]
-    suspend: bool,
 
     /// Where to keep what is done [default: the file's name and .journal; none for a tenant in memory]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
-    /// The variant of all PBKDF2 hashes, such as salted-pbkdf2-hmac-sha256
-    #[arg(long, value_name = "VARIANT")]
-    pbkdf2_variant: Option<String>,
-
-    /// The iterations of all PBKDF2 hashes; Kinde takes them for 24000 unless told
-    #[arg(long, value_name = "N", requires = "pbkdf2_variant")]
-    pbkdf2_iterations: Option<u32>,
-
-    /// JSON file of the project's hash parameters, under the names that the Firebase console shows
-    #[arg(long, value_name = "FILE")]
-    firebase: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
 
     #[command(flatten)]
     many: Many,
@@ -85,9 +62,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let file = &arguments.file;
-    let format = Format::of(file, arguments.format)?;
-    let form = form(arguments)?;
-    let total = check(arguments, lines(file, format, &form)?)?;
+    let form = arguments.reading.form()?;
+    let lines = || arguments.reading.lines(file, &form);
+    let total = arguments.reading.check(lines()?)?;
     if arguments.dry_run {
         return Ok(());
     }
@@ -97,28 +74,31 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         (None, Some(_)) => Journal::none(),
         (path, _) => {
             let path = path.clone().unwrap_or_else(|| beside(file, "journal"));
-            Journal::open(&path, tenant.domain.origin(), &options(arguments))?
+            Journal::open(
+                &path,
+                tenant.domain.origin(),
+                &format!("update {}, {}", arguments.update, arguments.reading),
+            )?
         }
     };
     let work = Work {
         client: &tenant.client,
         journal: &journal,
         updates: arguments.update,
-        counts: Counts::default(),
+        counts: Default::default(),
     };
-    let (found, before) = work.walk(lines(file, format, &form)?)?;
+    let (found, before) = work.walk(lines()?)?;
     let bar = progress(Some(total));
     bar.set_position(before);
     bar.reset_eta();
     let seen = AtomicU64::new(before);
-    let todo =
-        lines(file, format, &form)?.filter(|(_, user)| !user.as_ref().is_ok_and(|user| work.is_done(user)));
+    let todo = lines()?.filter(|(_, user)| !user.as_ref().is_ok_and(|user| work.is_done(user)));
     let failed = arguments.many.each(&tenant.client, &bar, todo, |(line, user)| {
         seen.fetch_add(1, Ordering::Relaxed);
         // All lines were right a moment ago; one that is not any more is told as any failure is.
         work.import(line, user.map_err(Failure::new)?, &found)
     });
-    let [created, updated, left_alone] = work.counts.told();
+    let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
     println!(
         "{total} users: {created} created, {updated} updated, {left_alone} left alone, {before} done before"
     );
@@ -136,58 +116,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 }
 
-/// What makes another import of the same file.
-fn options(arguments: &Arguments) -> String {
-    let Arguments { update, suspend, pbkdf2_variant, pbkdf2_iterations, firebase, .. } = arguments;
-    let (variant, iterations) = (pbkdf2_variant.as_deref().unwrap_or("none"), pbkdf2_iterations.unwrap_or(0));
-    let firebase = firebase.is_some();
-    format!("update {update}, suspend {suspend}, PBKDF2 {variant} {iterations}, firebase {firebase}")
-}
-
-fn form(arguments: &Arguments) -> Result<ImportForm, Failure> {
-    let mut form = ImportForm::new();
-    if arguments.suspend {
-        form = form.suspended();
-    }
-    if let Some(variant) = &arguments.pbkdf2_variant {
-        form = form.pbkdf2(variant, arguments.pbkdf2_iterations);
-    }
-    if let Some(path) = &arguments.firebase {
-        let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-        let wrong = |_| Failure::input(format!("{}: no hash parameters of Firebase", path.display()));
-        form = form.firebase(serde_json::from_str(&text).map_err(wrong)?);
-    }
-    Ok(form)
-}
-
-/// Looks through all lines, tells all that is wrong, and says how many there are.
-fn check(arguments: &Arguments, lines: impl Iterator<Item = Line>) -> Result<u64, Failure> {
-    let Checked { total, wrong, left_out } = Checked::of(lines);
-    println!("{total} lines, {wrong} wrong, {left_out} kinds of values that cannot be imported");
-    if wrong > 0 {
-        return Err(Failure::input(format!("{wrong} lines are wrong; nothing was imported")));
-    }
-    if left_out > 0 && !arguments.leave_out {
-        return Err(Failure::input("nothing was imported; --leave-out imports without those values"));
-    }
-    Ok(total)
-}
-
-/// How many users came to what.
-#[derive(Default)]
-struct Counts([AtomicUsize; 3]);
-
-impl Counts {
-    fn told(self) -> [usize; 3] {
-        self.0.map(AtomicUsize::into_inner)
-    }
-}
-
 struct Work<'a, T, C> {
     client: &'a Client<T, C>,
     journal: &'a Journal,
     updates: bool,
-    counts: Counts,
+    /// How many were created, updated and left alone.
+    counts: [AtomicUsize; 3],
 }
 
 impl<T: Transport, C: Clock> Work<'_, T, C> {
@@ -195,8 +129,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
         self.journal.before(&self.journal.key(user)) == Some(&Before::Done)
     }
 
-    /// Finds those users who have an id alone, if the file has some: no operation looks for that, so it takes a walk. And tells how
-    /// many lines are done.
+    /// Who has the ids of the file, if there are some: no operation looks for those, so it takes a walk. And how many lines are done.
     fn walk(
         &self,
         lines: impl Iterator<Item = Line>,
@@ -205,7 +138,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
         for user in lines.filter_map(|(_, user)| user.ok()) {
             if self.is_done(&user) {
                 done += 1;
-            } else if let (None, Some(id)) = (user.lookup(), user.provided_id()) {
+            } else if let Some(id) = user.provided_id() {
                 sought.insert(id.to_owned(), Vec::new());
             }
         }
@@ -227,7 +160,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
         found: &HashMap<String, Vec<UserId>>,
     ) -> Result<(), Failure> {
         let key = self.journal.key(&user);
-        let ids = user.provided_id().filter(|_| user.lookup().is_none()).and_then(|id| found.get(id));
+        let ids = user.provided_id().and_then(|id| found.get(id));
         let mut import = Import::new(user);
         if self.updates {
             import = import.update();
@@ -270,7 +203,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
 
     /// Whether the user needs no more, and what is wrong.
     fn ended(&self, imported: Imported, was_begun: bool) -> (State, Option<Failure>) {
-        let Counts([created, updated, left_alone]) = &self.counts;
+        let [created, updated, left_alone] = &self.counts;
         let (count, wrong) = match imported {
             Imported::Created { .. } => (created, None),
             // Not to be tried again, as that would make another user.
@@ -283,15 +216,14 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
                 (left_alone, Some(format!("{id} was left alone, and may be of a create that went before")))
             }
             Imported::LeftAlone { .. } => (left_alone, None),
-            Imported::Taken { id, .. } => {
-                let wrong = format!("{id} was found, and has another id or address than the line");
+            other => {
+                let wrong = match other {
+                    Imported::Taken { id, .. } => format!("{id} has the id or the address, and not both"),
+                    Imported::Several { users, .. } => format!("{users} users share the address or id"),
+                    other => format!("it ended with {other:?}"),
+                };
                 return (State::Failed, Some(Failure::new(wrong)));
             }
-            Imported::Several { users, .. } => {
-                let wrong = format!("{users} users share the address or id");
-                return (State::Failed, Some(Failure::new(wrong)));
-            }
-            other => return (State::Failed, Some(Failure::new(format!("it ended with {other:?}")))),
         };
         count.fetch_add(1, Ordering::Relaxed);
         (if wrong.is_some() { State::Amiss } else { State::Done }, wrong.map(Failure::new))

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use kinde_users::{ImportForm, ImportUser};
 
 use super::cli::Failure;
@@ -34,6 +35,94 @@ impl Format {
             (None, Some("ndjson" | "jsonl")) => Ok(Self::Ndjson),
             _ => Err(Failure::input("--format csv or --format ndjson: the file's name does not tell")),
         }
+    }
+}
+
+/// How a file is read.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// The form of the file, where its name does not tell
+    #[arg(long)]
+    format: Option<Format>,
+
+    /// Import what can be imported, and leave out what no Users operation can carry out: roles, permissions,
+    /// organizations, social identities, unknown columns
+    #[arg(long)]
+    leave_out: bool,
+
+    /// Suspend all users, but where the column `is_suspended` says whether
+    #[arg(long)]
+    suspend: bool,
+
+    /// The variant of all PBKDF2 hashes, such as salted-pbkdf2-hmac-sha256
+    #[arg(long, value_name = "VARIANT")]
+    pbkdf2_variant: Option<String>,
+
+    /// The iterations of all PBKDF2 hashes; Kinde takes them for 24000 unless told
+    #[arg(long, value_name = "N", requires = "pbkdf2_variant")]
+    pbkdf2_iterations: Option<u32>,
+
+    /// JSON file of the project's hash parameters, under the names that the Firebase console shows
+    #[arg(long, value_name = "FILE")]
+    firebase: Option<PathBuf>,
+}
+
+impl Reading {
+    /// The form of the users.
+    ///
+    /// # Errors
+    ///
+    /// Where the file of hash parameters is none.
+    pub fn form(&self) -> Result<ImportForm, Failure> {
+        let mut form = ImportForm::new();
+        if self.suspend {
+            form = form.suspended();
+        }
+        if let Some(variant) = &self.pbkdf2_variant {
+            form = form.pbkdf2(variant, self.pbkdf2_iterations);
+        }
+        if let Some(path) = &self.firebase {
+            let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+            let wrong = |_| Failure::input(format!("{}: no hash parameters of Firebase", path.display()));
+            form = form.firebase(serde_json::from_str(&text).map_err(wrong)?);
+        }
+        Ok(form)
+    }
+
+    /// The users of a file, one after another: no more of it is in memory.
+    ///
+    /// # Errors
+    ///
+    /// Where the file or its row of names cannot be read, or nothing tells its form.
+    pub fn lines<'a>(&self, path: &Path, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
+        lines(path, Format::of(path, self.format)?, form)
+    }
+
+    /// Looks through all lines, tells all that is wrong, and says how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Where something is wrong, or cannot be carried out and is not to be left out.
+    pub fn check(&self, lines: impl Iterator<Item = Line>) -> Result<u64, Failure> {
+        let Checked { total, wrong, left_out } = Checked::of(lines);
+        println!("{total} lines, {wrong} wrong, {left_out} kinds of values that cannot be imported");
+        if wrong > 0 {
+            return Err(Failure::input(format!("{wrong} lines are wrong; nothing was imported")));
+        }
+        if left_out > 0 && !self.leave_out {
+            return Err(Failure::input("nothing was imported; --leave-out imports without those values"));
+        }
+        Ok(total)
+    }
+}
+
+impl fmt::Display for Reading {
+    /// What makes another import of the same file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (suspend, firebase) = (self.suspend, self.firebase.is_some());
+        let variant = self.pbkdf2_variant.as_deref().unwrap_or("none");
+        let iterations = self.pbkdf2_iterations.unwrap_or_default();
+        write!(f, "suspend {suspend}, PBKDF2 {variant} {iterations}, Firebase {firebase}")
     }
 }
 
@@ -68,16 +157,10 @@ fn text_lines(file: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
     until_broken(file.lines(), move |line| line.as_ref().is_err_and(is_broken))
 }
 
-/// The users of a file, one after another: no more of it is in memory.
-///
-/// # Errors
-///
-/// Where the file or its row of names cannot be read.
-pub fn lines<'a>(
-    path: &Path,
-    format: Format,
-    form: &'a ImportForm,
-) -> Result<Box<dyn Iterator<Item = Line> + Send + 'a>, Failure> {
+/// Of a file.
+pub type Lines<'a> = Box<dyn Iterator<Item = Line> + Send + 'a>;
+
+fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
     regular(path)?;
     let file = BufReader::new(File::open(path).map_err(|error| Failure::file(path, &error))?);
     match format {
@@ -127,18 +210,18 @@ fn problem(error: &csv::Error) -> String {
 }
 
 /// What is to be said of a file before anything of it is imported.
-pub struct Checked {
+struct Checked {
     /// How many lines there are.
-    pub total: u64,
+    total: u64,
     /// How many of them are wrong.
-    pub wrong: u64,
+    wrong: u64,
     /// How many kinds of values there are that no operation can carry out.
-    pub left_out: usize,
+    left_out: usize,
 }
 
 impl Checked {
     /// Looks through all lines, and tells on stderr what is wrong with each and what cannot be carried out of them.
-    pub fn of(lines: impl Iterator<Item = Line>) -> Self {
+    fn of(lines: impl Iterator<Item = Line>) -> Self {
         let (mut total, mut wrong) = (0, 0);
         let mut seen = HashMap::new();
         let mut left_out: BTreeMap<String, Vec<u64>> = BTreeMap::new();

@@ -349,7 +349,7 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
     }
     let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n,7,Kim\n";
     let file = tenant.write("users.csv", csv);
-    let taken = "line 4: kp_3 was found, and has another id or address than the line\n\
+    let taken = "line 4: kp_3 has the id or the address, and not both\n\
         line 5: 2 users share the address or id\n\
         error: 2 lines failed; run it again to try them again";
     let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
@@ -586,4 +586,22 @@ fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
     assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
     let mode = std::fs::metadata(tenant.file("users.ndjson.journal")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
+    let tenant = Listening::start(FakeKinde::builder(), "changed");
+    tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("new@example.com").provided_id("42"));
+    let file = tenant.write("users.csv", "email,id,hashed_password\nold@example.com,42,hash\n");
+    for update in
+        [&[file.as_str()] as &[_], &[&file, "--update", "--journal", &text_of(&tenant.file("u.journal"))]]
+    {
+        let (code, _, errors) = run(&mut tenant.program("import_users", update));
+        assert_eq!(
+            (code, errors.lines().next()),
+            (1, Some("line 2: kp_1 has the id or the address, and not both"))
+        );
+    }
+    let [user]: [_; 1] = tenant.fake.users().try_into().unwrap();
+    assert!(user.password.is_none());
 }

@@ -54,6 +54,8 @@ pub struct Import {
     updates: bool,
     /// Somebody has looked for the user among all users, since the last create.
     has_walked: bool,
+    /// Who was found so, and is to be looked up by another mark all the same.
+    namesake: Option<UserId>,
     stage: Stage,
     /// The identities that the service did not create with the user.
     missing: Vec<IdentityType>,
@@ -91,7 +93,8 @@ pub enum Imported {
         id: UserId,
     },
     /// The user who was found is not who is meant: one with another `provided_id`, or, where the two cannot be compared, with
-    /// another address, number or name than was looked for. Nothing was done.
+    /// another address, number or name than was looked for. Or nobody has the address, and this user has the `provided_id`. Nothing
+    /// was done.
     #[non_exhaustive]
     Taken {
         /// Who was found.
@@ -132,7 +135,7 @@ impl Import {
     /// Of this user.
     pub fn new(user: ImportUser) -> Self {
         let (stage, missing) = (Stage::Find(None), Vec::new());
-        Self { user, is_unsure: false, updates: false, has_walked: false, stage, missing }
+        Self { user, is_unsure: false, updates: false, has_walked: false, namesake: None, stage, missing }
     }
 
     /// Whoever is there already gets the names, the `provided_id`, the password, and the rest that the line says. Identities are
@@ -159,8 +162,10 @@ impl Import {
         self
     }
 
-    /// Those whom a walk through all users found with the line's `provided_id`, or nobody: for a user who has nothing else, whom no
-    /// operation looks for. Such a one who was [`interrupted`](Self::interrupted) is not created before this is said.
+    /// Those whom a walk through all users found with the line's `provided_id`, or nobody. For a user who has nothing else, whom no
+    /// operation looks for: who was [`interrupted`](Self::interrupted) is not created before this is said. And for others, so that
+    /// one whose address was changed is not created again: if nobody is found by the address, it ends with
+    /// [`Imported::Taken`].
     #[must_use]
     pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.has_walked = true;
@@ -168,6 +173,7 @@ impl Import {
             let mut ids = ids.into_iter().map(Into::into);
             match (ids.next(), ids.count()) {
                 (None, _) => {}
+                (Some(id), _) if self.user.lookup().is_some() => self.namesake = Some(id),
                 (Some(id), 0) => self.stage = Stage::With(id, Who::Walked, 0),
                 (Some(_), more) => {
                     self.stage = Stage::End(Imported::Several { users: more.saturating_add(1) });
@@ -209,7 +215,10 @@ impl Import {
 
     fn looked_up(&mut self, found: Found) {
         self.stage = match found {
-            Found::None => Stage::Create,
+            Found::None => match self.namesake.take() {
+                Some(id) => Stage::End(Imported::Taken { id }),
+                None => Stage::Create,
+            },
             Found::Several(users) => Stage::End(Imported::Several { users: users.len() }),
             Found::One(user) if !self.is_meant(&user) => Stage::End(Imported::Taken { id: user.id }),
             Found::One(user) => {
@@ -238,14 +247,9 @@ impl Import {
     /// Whether a user who was found can be none but the one whom a create made of which nobody saw the end.
     fn must_be_ours(&self, user: &User) -> bool {
         let theirs = provided_id(user);
-        match self.user.provided_id() {
-            Some(ours) => theirs == Some(ours),
-            // Who signed up meanwhile has signed in.
-            None => {
-                let sign_ins = user.total_sign_ins.unwrap_or_default();
-                theirs.is_none() && sign_ins == 0 && user.last_signed_in.is_none()
-            }
-        }
+        // Who signed up meanwhile has signed in.
+        let never_signed_in = user.total_sign_ins.unwrap_or_default() == 0 && user.last_signed_in.is_none();
+        theirs == self.user.provided_id() && (theirs.is_some() || never_signed_in)
     }
 
     fn created_as(&mut self, created: CreatedUser) {
@@ -653,6 +657,21 @@ mod tests {
         assert_eq!(names(&mut import, unknown), ["create_user", "create_user: HTTP 500"]);
         assert_eq!(names(&mut import, unknown), [""; 0]);
         assert_eq!(Import::new(user()).found([""; 0]).output(), Imported::Unfinished);
+    }
+
+    #[test]
+    fn who_has_the_id_and_another_address_is_neither_doubled_nor_touched() {
+        for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
+            let mut import = import.found(["kp_8"]);
+            assert_eq!(names(&mut import, tenant(NOBODY)), ["get_users"]);
+            assert_eq!(import.output(), Imported::Taken { id: "kp_8".into() });
+        }
+        let mut import = Import::new(ada()).found([""; 0]);
+        assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
+        let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        let mut import = Import::new(ada()).found(["kp_7"]).update();
+        assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
+        assert_eq!(import.output(), updated("kp_7"));
     }
 
     #[test]
