@@ -49,7 +49,8 @@ use crate::values::{Patch, Value};
 /// # Keys of NDJSON
 ///
 /// `id`, `first_name`, `last_name`, `identities` of `{type, identity, is_verified}`, `properties` and `feature_flags` of
-/// `{key, value}`, `password` of `{hashed_password, hashing_algorithm, salt, salt_position, salt_format}`. Of ours, beside those:
+/// `{key, value}`, `password` of `{hashed_password, hashing_algorithm, salt, salt_position, salt_format}` or, as in Kinde's export,
+/// with the last three in its `hashing_config`. Of ours, beside those:
 /// `email`, `phone`, `username` and their flags as in CSV, `is_suspended`, and `variant` and `iterations` in `password`.
 ///
 /// # What no operation can carry out
@@ -134,7 +135,13 @@ impl ImportForm {
         let mut line = Fields::new(object);
         let password = match line.object("password")? {
             Some(mut parts) => {
+                let config = parts.object("hashing_config")?;
+                let names = config.map_or(Ok(Vec::new()), |config| parts.merge(config))?;
                 let password = self.password(&mut parts, "hashing_algorithm")?;
+                // Without what it was made with, the hash would never match.
+                if let Some(name) = names.iter().find(|name| parts.entries.get(*name).is_some_and(is_value)) {
+                    return Err(parts.error(&format!("hashing_config.{}", shown(name)), Problem::Unknown));
+                }
                 line.left_out.append(&mut parts.rest());
                 password
             }
@@ -488,6 +495,18 @@ impl Fields {
         ImportError::new(format!("{}{name}", self.path), problem)
     }
 
+    /// Takes in what an object within has, and tells its names.
+    fn merge(&mut self, other: Self) -> Result<Vec<String>, ImportError> {
+        let names = other.entries.keys().cloned().collect();
+        for (name, value) in other.entries {
+            if self.entries.get(&name).is_some_and(is_value) {
+                return Err(self.error(&name, Problem::Twice));
+            }
+            self.entries.insert(name, value);
+        }
+        Ok(names)
+    }
+
     /// The value, if there is one: `null` and an empty text are none.
     fn take<T>(
         &mut self,
@@ -634,6 +653,26 @@ mod tests {
 
     fn keys(user: &ImportUser) -> Vec<String> {
         user.keys().map(|(kind, value)| std::format!("{kind}={value}")).collect()
+    }
+
+    #[test]
+    fn what_an_export_says_of_a_hash_is_part_of_the_password_or_the_line_is_wrong() {
+        let line = |config: &str| {
+            let password = format!(
+                r#"{{"hashed_password":"0123456789abcdef0123456789abcdef","hashing_algorithm":"md5"{config}}}"#
+            );
+            ImportForm::new().line(&format!(r#"{{"email":"ada@example.com","password":{password}}}"#))
+        };
+        let beside = line(r#","salt":"x","salt_position":"suffix""#).unwrap();
+        assert_ne!(beside, line("").unwrap());
+        let within = r#","hashing_config":{"salt":"x","salt_position":"suffix","iterations":null}"#;
+        assert_eq!(line(within).unwrap(), beside);
+        for (config, says) in [
+            (r#","salt":"x","hashing_config":{"salt":"y"}"#, "password.salt"),
+            (r#","hashing_config":{"pepper":"x"}"#, "password.hashing_config.pepper"),
+        ] {
+            assert!(format!("{}", line(config).unwrap_err()).starts_with(says), "{config}");
+        }
     }
 
     #[test]
