@@ -31,6 +31,10 @@ use kinde_users_examples::support::lines::{Line, Reading};
 /// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`; `hashed_password`, `hashing_method`, `salt`,
 /// `salt_position`, `salt_format`, `variant`, `iterations`. NDJSON has these, or Kinde's `identities`, `password`, `properties`,
 /// `feature_flags`.
+///
+/// Methods of hashing: `bcrypt` unless said, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt`, `aspnet-identity-v2`.
+/// A salt stands as `prefix` or `suffix`, in the format `string`, `hex` or `base64`. Variants of PBKDF2: `salted-pbkdf2-hmac-sha256`,
+/// `salted-pbkdf2-hmac-sha256-512`, `salted-pbkdf2-hmac-sha512-512`. Flags are `true` or `false`.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Arguments {

@@ -219,6 +219,9 @@ struct Checked {
     left_out: usize,
 }
 
+/// So many wrong lines are told one by one.
+const TOLD: u64 = 20;
+
 impl Checked {
     /// Looks through all lines, and tells on stderr what is wrong with each and what cannot be carried out of them.
     fn of(lines: impl Iterator<Item = Line>) -> Self {
@@ -240,9 +243,17 @@ impl Checked {
                 }
             };
             if let Some(problem) = problem {
-                eprintln!("line {number}: {problem}");
                 wrong += 1;
+                if wrong <= TOLD {
+                    eprintln!("line {number}: {problem}");
+                }
             }
+        }
+        if wrong > TOLD {
+            eprintln!(
+                "and {} more lines; are the columns named in the first line, with commas between?",
+                wrong - TOLD
+            );
         }
         for (name, numbers) in &left_out {
             let few: Vec<_> = numbers.iter().take(5).map(u64::to_string).collect();

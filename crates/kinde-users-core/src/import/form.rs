@@ -44,7 +44,7 @@ use crate::values::{Patch, Value};
 ///
 /// `email`, `id` (an id of another system: the `provided_id`), `first_name`, `last_name`, `username`, `phone`, `email_verified`,
 /// `phone_verified`, `hashed_password`, `hashing_method`, `salt`, `salt_position`, `salt_format`. Of ours, beside those:
-/// `is_suspended`, and `variant` and `iterations` of PBKDF2.
+/// `is_suspended`, `variant` and `iterations` of PBKDF2, and `provided_id`, beside which an `id` is left out.
 ///
 /// # Keys of NDJSON
 ///
@@ -219,8 +219,13 @@ impl ImportForm {
                 return Err(fields.error(verified, Problem::NotAllowed));
             }
         }
+        // Where that has a column of its own, as in an export, the id is one of Kinde's, and left out.
+        let provided_id = match fields.text("provided_id")? {
+            Some(id) => Some(id),
+            None => fields.text("id")?,
+        };
         let mut user = ImportUser {
-            provided_id: fields.text("id")?.map(Personal::from),
+            provided_id: provided_id.map(Personal::from),
             given_name: fields.text("first_name")?.map(Personal::from),
             family_name: fields.text("last_name")?.map(Personal::from),
             identities,
@@ -653,6 +658,15 @@ mod tests {
 
     fn keys(user: &ImportUser) -> Vec<String> {
         user.keys().map(|(kind, value)| std::format!("{kind}={value}")).collect()
+    }
+
+    #[test]
+    fn a_provided_id_is_that_and_an_id_beside_it_is_left_out() {
+        let form = ImportForm::new();
+        let user = form.row([("id", "kp_1"), ("provided_id", "42"), ("email", "ada@example.com")]).unwrap();
+        assert_eq!((user.provided_id(), user.left_out()), (Some("42"), &["id".into()][..]));
+        let user = form.row([("id", "42"), ("provided_id", "")]).unwrap();
+        assert_eq!((user.provided_id(), user.left_out().len()), (Some("42"), 0));
     }
 
     #[test]
