@@ -187,7 +187,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
             let told = failure.as_ref().filter(|_| state == State::Amiss).map(Failure::to_string);
             self.journal.write(line, &key, state, &told.unwrap_or_default(), import.steps())?;
         }
-        failure.map_or(Ok(()), |failure| Err(Failure::new(format!("line {line}: {failure}"))))
+        failure.map_or(Ok(()), |failure| Err(failure.at_line(line)))
     }
 
     fn calls(&self, line: u64, key: &str, import: &mut Import) -> Result<(), Failure> {
@@ -226,10 +226,10 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
                     Imported::Several { users, .. } => format!("{users} users share the address or id"),
                     other => format!("it ended with {other:?}"),
                 };
-                return (State::Failed, Some(Failure::new(wrong)));
+                return (State::Failed, Some(Failure::of_one(wrong)));
             }
         };
         count.fetch_add(1, Ordering::Relaxed);
-        (if wrong.is_some() { State::Amiss } else { State::Done }, wrong.map(Failure::new))
+        (if wrong.is_some() { State::Amiss } else { State::Done }, wrong.map(Failure::of_one))
     }
 }

@@ -27,18 +27,18 @@ in memory with made-up users. Some of them and not all is exit code 2.";
 pub struct Failure {
     code: u8,
     text: String,
-    is_of_one: bool,
+    weight: usize,
 }
 
 impl Failure {
     /// Something failed.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { code: 1, text: text.into(), is_of_one: false }
+        Self { code: 1, text: text.into(), weight: 1 }
     }
 
     /// Something failed for one user alone: others may do better.
     pub fn of_one(text: impl Into<String>) -> Self {
-        Self { is_of_one: true, ..Self::new(text) }
+        Self { weight: 0, ..Self::new(text) }
     }
 
     /// What was asked for is wrong, and nothing was called.
@@ -72,11 +72,16 @@ impl<E: error::Error> From<CallError<E>> for Failure {
         let text = format!("{error}{transport}");
         // Nothing leaves for what cannot be sent.
         let code = if matches!(error.error(), Error::Build(_)) { 2 } else { 1 };
-        // What Kinde refuses is wrong with one user, but for what it refuses to everybody. No reply, one that is no reply of
-        // Kinde's, or no token, is a failure of all.
+        // What Kinde refuses is wrong with one user, but for what it refuses to everybody. No reply, or one that is no reply of
+        // Kinde's, is a failure of all. Without a token there is no use in going on.
         let is_for_all = |status: u16| matches!(status, 401 | 403 | 407 | 429) || status >= 500;
         let refused = error.error().as_api().map(|refused| refused.status().as_u16());
-        Self { code, text, is_of_one: code == 2 || refused.is_some_and(|status| !is_for_all(status)) }
+        let weight = match error.error() {
+            Error::Auth(_) => IN_A_ROW,
+            Error::Exhausted { last, .. } if matches!(**last, Error::Auth(_)) => IN_A_ROW,
+            _ => usize::from(code != 2 && refused.is_none_or(is_for_all)),
+        };
+        Self { code, text, weight }
     }
 }
 
@@ -204,7 +209,8 @@ impl Many {
                 Ok(()) => in_a_row = 0,
                 Err(failure) => {
                     bar.suspend(|| warn(&failure));
-                    (failed, in_a_row) = (failed + 1, if failure.is_of_one { 0 } else { in_a_row + 1 });
+                    failed += 1;
+                    in_a_row = if failure.weight == 0 { 0 } else { in_a_row + failure.weight };
                 }
             }
             if in_a_row < IN_A_ROW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
@@ -213,7 +219,7 @@ impl Many {
         match ended {
             ControlFlow::Continue(()) => Ok(failed),
             ControlFlow::Break(()) => {
-                Err(Failure::new(format!("gave up after {IN_A_ROW} failures in a row, of {failed} in all")))
+                Err(Failure::new(format!("gave up, as it fails for all; {failed} failed")))
             }
         }
     }

@@ -411,7 +411,31 @@ fn what_fails_for_all_ends_it_early() {
     assert_eq!(code, 1);
     assert!(errors.lines().next().unwrap().contains("create_user: HTTP 403"), "{errors}");
     assert!(errors.lines().next().unwrap().ends_with("(needs scope create:users)"), "{errors}");
-    assert!(errors.ends_with("error: gave up after 25 failures in a row, of 25 in all"), "{errors}");
+    assert!(errors.ends_with("error: gave up, as it fails for all; 25 failed"), "{errors}");
+}
+
+#[test]
+fn one_failure_for_want_of_a_token_ends_it() {
+    let tenant = Listening::start(FakeKinde::builder(), "no-token");
+    let lines: Vec<_> = (0..50).map(|n| format!("user{n}@example.com")).collect();
+    let file = tenant.write("users.csv", &format!("email\n{}\n", lines.join("\n")));
+    let mut program = tenant.program("import_users", &[&file, "--at-once=1"]);
+    let (code, _, errors) = run(program.env("KINDE_MANAGEMENT_CLIENT_SECRET", "wrong"));
+    assert_eq!(code, 1);
+    assert!(errors.ends_with("error: gave up, as it fails for all; 1 failed"), "{errors}");
+}
+
+#[test]
+fn what_is_wrong_with_some_keeps_nobody_else_out() {
+    let tenant = Listening::start(FakeKinde::builder(), "some");
+    for n in 0..30 {
+        tenant.fake.add_user(NewFakeUser::new().email(format!("user{n}@example.com")).provided_id("another"));
+    }
+    let lines: Vec<_> = (0..60).map(|n| format!("user{n}@example.com,{n}")).collect();
+    let file = tenant.write("users.csv", &format!("email,id\n{}\n", lines.join("\n")));
+    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    assert_eq!(told.lines().last(), Some("60 users: 30 created, 0 updated, 0 left alone, 0 done before"));
+    assert_eq!((code, errors.lines().count()), (1, 31));
 }
 
 #[test]
