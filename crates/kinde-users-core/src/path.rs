@@ -24,8 +24,8 @@ const fn is_unreserved(byte: u8) -> bool {
     static UNRESERVED: [bool; 256] = {
         let mut table = [false; 256];
         let mut byte = 0_u8;
-        // The others are none of ASCII.
-        while byte < 128 {
+        // The last one is none of ASCII.
+        while byte < u8::MAX {
             table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
             byte += 1;
         }
