@@ -151,8 +151,6 @@ fn open(arguments: &Arguments, asked: String) -> Result<(File, Reached), Failure
         Err(error) if is_missing(&error) => None,
         Err(error) => return Err(Failure::file(&cursor, &error)),
     };
-    // Of one that wrote nothing there is nothing to go on with.
-    let before = before.filter(|before| before.bytes > 0);
     let replaces = *overwrite || before.as_ref().is_some_and(|before| before.overwrite);
     if path.exists() && !replaces {
         return wrong(path, "is there; --overwrite replaces it");
