@@ -11,7 +11,7 @@ use clap::Parser;
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
 use kinde_users::{AnyOperation, OrganizationCode, Timestamp};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, progress, receipt};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, private, progress, receipt};
 use kinde_users_examples::support::lines::Format;
 use kinde_users_examples::support::{connect, warn};
 use serde::{Deserialize, Serialize};
@@ -175,13 +175,9 @@ fn open(arguments: &Arguments, asked: String) -> Result<(File, Reached), Failure
     Ok((file, Reached { asked, overwrite: *overwrite, ..Reached::default() }))
 }
 
-/// A file that was not there before, for its owner alone: there are people in it.
+/// A file that was not there before: there are people in it.
 fn new_file(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    private().write(true).create_new(true).open(path)
 }
 
 /// Writes how far it came: as a whole or not at all.

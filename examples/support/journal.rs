@@ -1,7 +1,7 @@
 //! What an import has done, line by line, so that it can be interrupted anywhere and goes on.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ use kinde_users::ImportUser;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::SipHasher24;
 
-use super::cli::Failure;
+use super::cli::{Failure, private};
 use super::lines::regular;
 
 /// What is known of a user of the file from earlier runs.
@@ -173,14 +173,6 @@ impl Journal {
         let written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
         written.map_err(|error| Failure::new(format!("the journal cannot be written: {error}")))
     }
-}
-
-/// For its owner alone, where there is such a thing.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
 }
 
 /// The standard library draws keys for its hashers from the system; this is made of two.
