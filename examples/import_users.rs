@@ -11,10 +11,10 @@ use clap::Parser;
 use kinde_users::models::IdentityType;
 use kinde_users::operations::{CreateUser, GetUsers};
 use kinde_users::{Client, Clock, Import, ImportUser, Imported, Job, Transport, UserId};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress};
-use kinde_users_examples::support::connect;
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress, receipt};
 use kinde_users_examples::support::journal::{Before, Journal, State};
 use kinde_users_examples::support::lines::{Line, Reading};
+use kinde_users_examples::support::{connect, warn};
 
 /// Import users from a CSV or NDJSON file in the form of Kinde's own importer.
 ///
@@ -103,15 +103,15 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         work.import(line, user.map_err(Failure::new)?, &found)
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
-    println!(
+    let told = receipt(format_args!(
         "{total} users: {created} created, {updated} updated, {left_alone} left alone, {before} done before"
-    );
+    ));
     let failed = failed?;
     for (line, told) in journal.amiss() {
-        eprintln!("line {line}, in an earlier run: {told}");
+        warn(format_args!("line {line}, in an earlier run: {told}"));
     }
     match (failed, journal.amiss().count(), seen.into_inner()) {
-        (0, 0, seen) if seen == total => Ok(()),
+        (0, 0, seen) if seen == total => told,
         (0, 0, seen) => {
             Err(Failure::new(format!("{seen} lines came of {total}: the file was changed meanwhile")))
         }

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use kinde_users::{ImportForm, ImportUser};
 
-use super::cli::Failure;
+use super::cli::{Failure, tell};
+use super::warn;
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -105,7 +106,9 @@ impl Reading {
     /// Where something is wrong, or cannot be carried out and is not to be left out.
     pub fn check(&self, lines: impl Iterator<Item = Line>) -> Result<u64, Failure> {
         let Checked { total, wrong, left_out } = Checked::of(lines);
-        println!("{total} lines, {wrong} wrong, {left_out} kinds of values that cannot be imported");
+        tell(format_args!(
+            "{total} lines, {wrong} wrong, {left_out} kinds of values that cannot be imported"
+        ))?;
         if wrong > 0 {
             return Err(Failure::input(format!("{wrong} lines are wrong; nothing was imported")));
         }
@@ -245,21 +248,24 @@ impl Checked {
             if let Some(problem) = problem {
                 wrong += 1;
                 if wrong <= TOLD {
-                    eprintln!("line {number}: {problem}");
+                    warn(format_args!("line {number}: {problem}"));
                 }
             }
         }
         if wrong > TOLD {
-            eprintln!(
+            warn(format_args!(
                 "and {} more lines; are the columns named in the first line, with commas between?",
                 wrong - TOLD
-            );
+            ));
         }
         for (name, numbers) in &left_out {
             let few: Vec<_> = numbers.iter().take(5).map(u64::to_string).collect();
             let more = numbers.len() - few.len();
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            eprintln!("{name}: no Users operation can carry it out (lines {}{more})", few.join(", "));
+            warn(format_args!(
+                "{name}: no Users operation can carry it out (lines {}{more})",
+                few.join(", ")
+            ));
         }
         Self { total, wrong, left_out: left_out.len() }
     }

@@ -102,3 +102,11 @@ pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     let told: Vec<_> = stderr.lines().filter(|line| !line.starts_with("On ")).collect();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), told.join("\n"))
 }
+
+/// A pipe whose reader has ended.
+pub(crate) fn pipe_to_nobody() -> Stdio {
+    let mut reader = program("erase_user", &["--help"]).stdin(Stdio::piped()).spawn().unwrap();
+    let pipe = reader.stdin.take().unwrap();
+    reader.wait().unwrap();
+    pipe.into()
+}

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::common::{Listening, folder, program, run, text_of};
+use super::common::{Listening, folder, pipe_to_nobody, program, run, text_of};
 use kinde_users_fake::{FakeKinde, FakePassword, FakeUser, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
@@ -412,6 +412,17 @@ fn what_fails_for_all_ends_it_early() {
     assert!(errors.lines().next().unwrap().contains("create_user: HTTP 403"), "{errors}");
     assert!(errors.lines().next().unwrap().ends_with("(needs scope create:users)"), "{errors}");
     assert!(errors.ends_with("error: gave up, as it fails for all; 25 failed"), "{errors}");
+}
+
+#[test]
+fn an_import_that_nobody_reads_ends_before_its_first_call() {
+    let tenant = Listening::start(FakeKinde::builder(), "nobody-reads-import");
+    let file = tenant.write("users.csv", "email\nada@example.com\n");
+    let (code, _, errors) = run(tenant.program("import_users", &[&file]).stdout(pipe_to_nobody()));
+    assert_eq!(code, 1);
+    // Before the first call there is nothing to lose.
+    assert!(errors.starts_with("error: stdout: "), "{errors}");
+    assert!(tenant.fake.users().is_empty());
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! The programs for one user and for lists of users.
 
 use std::fs;
-use std::process::Stdio;
 
 use kinde_users_fake::{Choice, FakeKinde, Fault, NewFakeUser, Refusal};
 use serde_json::{Value, json};
 
-use super::common::{Listening, folder, program, run, text_of};
+use super::common::{Listening, folder, pipe_to_nobody, program, run, text_of};
 
 const ADA: &str = "kp_ada00000000000000000000000000000";
 
@@ -48,14 +47,6 @@ fn a_user_name_that_begins_as_an_id_does_is_a_name() {
     assert!(tenant.fake.users().is_empty());
     let (code, told, errors) = run(&mut tenant.program("erase_user", &["kp_ada"]));
     assert_eq!((code, told.as_str(), errors.as_str()), (1, "", "error: there is no such user"));
-}
-
-/// A pipe whose reader has ended.
-fn pipe_to_nobody() -> Stdio {
-    let mut reader = program("erase_user", &["--help"]).stdin(Stdio::piped()).spawn().unwrap();
-    let pipe = reader.stdin.take().unwrap();
-    reader.wait().unwrap();
-    pipe.into()
 }
 
 #[test]
