@@ -10,9 +10,7 @@ pub mod journal;
 #[cfg(feature = "jobs")]
 pub mod lines;
 
-use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
-use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::{env, error, fmt};
@@ -21,8 +19,8 @@ use http::{Request, Response};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::{
-    Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock, Tenant, Transport,
-    UreqTransport,
+    Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock, Transport,
+    UreqTransport, tenant,
 };
 
 /// A client of the tenant, and the tenant itself if it is the one in memory.
@@ -131,10 +129,11 @@ pub fn connect(users: usize) -> Result<Connected, EnvironmentError> {
     }
     // A tenant whose clock goes faster, as that of `kinde-users-fake --speed`, is best met by one that does too.
     let speed = variable("KINDE_CLOCK_SPEED")?.and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);
-    // Of its own, so that several machines do not come again at the same time: in a container all have one process id.
-    let any = RandomState::new().build_hasher().finish();
-    let tenant = Tenant::new(domain.clone(), credentials).with_seed(any);
-    let client = Client::new(tenant, way, ScaledClock { clock: SystemClock::new(), speed });
+    let client = Client::new(
+        tenant(domain.clone(), credentials),
+        way,
+        ScaledClock { clock: SystemClock::new(), speed },
+    );
     Ok(Connected { client, fake, domain })
 }
 

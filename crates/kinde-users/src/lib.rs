@@ -107,9 +107,20 @@ pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
     AsyncClient::new(tenant(domain, credentials), transport, clock)
 }
 
-/// A tenant that waits otherwise than those of other processes do. The standard library's hashing keys are the
-/// randomness that needs no dependency.
-fn tenant(domain: Domain, credentials: Credentials) -> Tenant {
+/// A tenant that waits otherwise than those of other processes do, for a [`Client`] on a clock of one's own; the functions here
+/// that make clients have it already.
+///
+/// ```
+/// use kinde_users::{Client, Credentials, SystemClock, tenant, transport_fn};
+///
+/// let transport = transport_fn(|_| Ok::<_, std::io::Error>(http::Response::new(Vec::new())));
+/// let tenant = tenant("acme".parse()?, Credentials::new("client-id", "client-secret")).with_pace(10);
+/// let client = Client::new(tenant, transport, SystemClock::new());
+/// # drop(client);
+/// # Ok::<(), kinde_users::DomainError>(())
+/// ```
+pub fn tenant(domain: Domain, credentials: Credentials) -> Tenant {
+    // The standard library's hashing keys are the randomness that needs no dependency.
     Tenant::new(domain, credentials).with_seed(RandomState::new().build_hasher().finish())
 }
 
