@@ -1,7 +1,9 @@
 //! When names are looked up, and what comes of a lookup that fails or takes long.
 
+use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration as Time;
@@ -224,4 +226,33 @@ fn the_lookup_of_a_proxys_name_has_the_time_limit_too() {
     let transport = names.through(Proxy::new("http://proxy.example:3128").unwrap());
     check(&transport.send(get("http://acme.example")).unwrap_err(), Kind::Timeout);
     assert!(start.elapsed() < SECOND * 3, "{:?}", start.elapsed());
+}
+
+const BEHIND_A_PROXY: &str = "KINDE_USERS_TEST_BEHIND_A_PROXY";
+
+/// In a process of its own: the environment of this one is for all tests.
+#[test]
+fn a_proxy_of_the_environment_gets_a_name_that_only_it_knows() {
+    if env::var_os(BEHIND_A_PROXY).is_some() {
+        // Names that end so have no address, anywhere.
+        let mut request = get("http://acme.invalid");
+        request.extensions_mut().clear();
+        let response = UreqTransport::new().send(request).unwrap();
+        assert_eq!(response.body(), b"there");
+        return;
+    }
+
+    let (address, asked) = proxy();
+    let mut child = Command::new(env::current_exe().unwrap());
+    for name in ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "NO_PROXY", "no_proxy"]
+    {
+        child.env_remove(name);
+    }
+    let this = concat!(module_path!(), "::a_proxy_of_the_environment_gets_a_name_that_only_it_knows");
+    let run = child.args(["--exact", this.split_once("::").unwrap().1]);
+    let output =
+        run.env(BEHIND_A_PROXY, "1").env("http_proxy", format!("http://{address}")).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
+    assert_eq!(asked.join().unwrap(), "CONNECT acme.invalid:80 HTTP/1.1");
 }
