@@ -2,9 +2,9 @@
 # folder. Where there is no interpreter for one, or no registry to be reached, it says so and returns 1; any other
 # failure ends the script.
 
+source .ci/tools
+
 sdks=crates/kinde-users-fake/sdks
-mkdir -p "${CARGO_TARGET_DIR:-target}"
-target=$(cd "${CARGO_TARGET_DIR:-target}" && pwd)
 installed=$target/sdks
 mkdir -p "$installed"
 log=$installed/install.log
@@ -12,26 +12,7 @@ python=$installed/python/bin/python
 
 # The SDK for Python, for which `$python` runs programs then.
 install_python() {
-    # What the packages ask for.
-    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>"$log"; then
-        echo "skipped: the Python SDK: no Python 3.11 or newer on this machine"
-        return 1
-    fi
-    if ! [ -x "$python" ] && ! python3 -m venv "$installed/python" >"$log" 2>&1; then
-        rm -rf "$installed/python"
-        echo "skipped: the Python SDK: Python has no pip of its own on this machine (python3-venv)"
-        return 1
-    fi
-    local pip=("$python" -m pip --disable-pip-version-check --no-input)
-    if ! "${pip[@]}" install --quiet --requirement "$sdks/python/requirements.txt" >"$log" 2>&1; then
-        # Is it the packages, or the way to them?
-        if "${pip[@]}" download --quiet --no-deps --no-cache-dir --dest "$installed/probe" six >>"$log" 2>&1; then
-            cat "$log" >&2
-            exit 1
-        fi
-        echo "skipped: the Python SDK: pip reaches no registry from this machine"
-        return 1
-    fi
+    install_python_packages "$installed/python" "$sdks/python/requirements.txt"
 }
 
 # The SDK for JavaScript. Programs find it from the folder `$installed/javascript`, into which they are copied.
