@@ -2,6 +2,12 @@
 
 pub mod support;
 
+/// Where the repository is.
+#[cfg(test)]
+fn root() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 #[cfg(test)]
 mod readme {
     use kinde_users::OPERATIONS;
@@ -35,12 +41,11 @@ mod readme {
 
     #[test]
     fn all_that_it_links_to_is_there() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let links: Vec<_> = README.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
         let files = links.iter().filter(|link| !link.contains("://"));
         assert!(files.clone().count() > 10);
         for file in files {
-            assert!(root.join(file).exists(), "{file}");
+            assert!(super::root().join(file).exists(), "{file}");
         }
     }
 }
@@ -48,15 +53,13 @@ mod readme {
 #[cfg(test)]
 mod docs {
     use std::fs;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
+
+    use super::root;
 
     const HOW_WE_KNOW: &str = include_str!("../crates/kinde-users/docs/how-we-know.md");
     const SECURITY: &str = include_str!("../crates/kinde-users/docs/security.md");
     const FROM_THE_SDKS: &str = include_str!("../crates/kinde-users/docs/from-the-sdks.md");
-
-    fn root() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-    }
 
     /// What stands between backticks.
     fn code(page: &str) -> impl Iterator<Item = &str> {

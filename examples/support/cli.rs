@@ -27,6 +27,7 @@ in memory with made-up users. Some of them and not all is exit code 2.";
 pub struct Failure {
     code: u8,
     text: String,
+    /// How much it says of the others of a list; see [`IN_A_ROW`].
     weight: usize,
 }
 
@@ -73,7 +74,7 @@ impl<E: error::Error> From<CallError<E>> for Failure {
         // Nothing leaves for what cannot be sent.
         let code = if matches!(error.error(), Error::Build(_)) { 2 } else { 1 };
         // What Kinde refuses is wrong with one user, but for what it refuses to everybody. No reply, or one that is no reply of
-        // Kinde's, is a failure of all. Without a token there is no use in going on.
+        // Kinde's, is a failure of all.
         let is_for_all = |status: u16| matches!(status, 401 | 403 | 407 | 429) || status >= 500;
         let refused = error.error().as_api().map(|refused| refused.status().as_u16());
         let weight = match error.error() {
@@ -187,7 +188,8 @@ pub struct Many {
     pace: u32,
 }
 
-/// Gives up after so many failures in a row of which none is of one user alone: what is wrong is wrong with all of them.
+/// Gives up after failures in a row that weigh so much: what is wrong is wrong with all. One of one user alone weighs nothing, and
+/// the want of a token as much as all of these, as nothing can be called without one.
 const IN_A_ROW: usize = 25;
 
 impl Many {
@@ -196,7 +198,7 @@ impl Many {
     ///
     /// # Errors
     ///
-    /// Where so many failed in a row that it gave up.
+    /// Where it gave up, as it fails for all.
     pub fn each<T, C, I>(
         &self,
         client: &Client<T, C>,
