@@ -11,37 +11,46 @@ use std::task::{Context, Poll};
 use flate2::write::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::error::{HyperError, Kind};
 
-/// Whether anybody has looked at the body of a request. Nobody can write the first line of one before: which headers it
-/// has depends on whether a body follows. While it waits for a connection nobody needs to look.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct IsWanted(Arc<AtomicBool>);
+/// The body of a request, and whether anybody has looked at it. Nobody can write the first line of a request before: which
+/// headers it has depends on whether a body follows. While it waits for a connection nobody needs to look.
+#[derive(Debug)]
+pub(crate) struct Message {
+    bytes: Bytes,
+    is_wanted: AtomicBool,
+}
 
-impl IsWanted {
-    pub(crate) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+impl Message {
+    /// One that is empty counts as none, so that GET and DELETE go without `Content-Length`.
+    pub(crate) fn new(bytes: Vec<u8>) -> Arc<Self> {
+        Arc::new(Self { bytes: bytes.into(), is_wanted: AtomicBool::new(false) })
     }
 
-    fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
     }
 }
 
-/// The body of a request.
+/// A message for hyper, which moves a request a dozen times, its body along with it: so this is small.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
-    bytes: Full<Bytes>,
-    is_wanted: IsWanted,
+    message: Arc<Message>,
+    is_taken: bool,
 }
 
 impl RequestBody {
-    /// An empty one counts as none, so that GET and DELETE go without `Content-Length`.
-    pub(crate) fn new(bytes: Vec<u8>, is_wanted: IsWanted) -> Self {
-        Self { bytes: Full::from(bytes), is_wanted }
+    pub(crate) fn new(message: Arc<Message>) -> Self {
+        Self { message, is_taken: false }
+    }
+
+    /// What is still to be taken.
+    fn bytes(&self) -> &[u8] {
+        self.message.is_wanted.store(true, Ordering::Relaxed);
+        if self.is_taken { &[] } else { &self.message.bytes }
     }
 }
 
@@ -51,20 +60,20 @@ impl Body for RequestBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.is_wanted.set();
-        Pin::new(&mut self.bytes).poll_frame(cx)
+        let frame = (!self.is_end_stream()).then(|| Ok(Frame::data(self.message.bytes.clone())));
+        self.is_taken = true;
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_wanted.set();
-        self.bytes.is_end_stream()
+        self.bytes().is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.is_wanted.set();
-        self.bytes.size_hint()
+        // There is nothing of more than `u64::MAX` bytes.
+        SizeHint::with_exact(self.bytes().len().try_into().unwrap_or(u64::MAX))
     }
 }
 

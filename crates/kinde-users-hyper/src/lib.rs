@@ -28,6 +28,7 @@ mod clock;
 mod connect;
 mod error;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kinde_users_core::{AsyncTransport, Delivery, TimeLimit};
 use rustls::ClientConfig;
 
-use crate::body::{IsWanted, RequestBody};
+use crate::body::{Message, RequestBody};
 pub use crate::clock::TokioClock;
 use crate::connect::Connector;
 pub use crate::error::{HyperError, Kind};
@@ -54,6 +55,7 @@ pub use rustls;
 /// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then. A
 ///   response in any other encoding is an error.
 /// - Certificates are checked against Mozilla's roots, which are compiled in; see [`with_tls`](Self::with_tls).
+/// - A response's head may have 64 KiB over HTTP/1; one that is much longer is an error.
 /// - There is no proxy. For one, carry messages with a stack that knows proxies.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
@@ -126,6 +128,10 @@ fn tls() -> ClientConfig {
 /// How long an HTTP/2 connection may be silent before it is asked whether it is alive, and how long it may take to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// How many bytes of a response HTTP/1 reads at once, and has of a head before it gives up. Of its own accord hyper reads 408 KiB
+/// at once, which for each long page it takes anew and gives back: so much that the allocator may give it back to the system.
+const READ_BUFFER: usize = 64 * 1024;
+
 fn client(connector: Connector) -> Client<Connector, RequestBody> {
     Client::builder(TokioExecutor::new())
         // Without timers idle connections stay for ever, and nobody asks whether they are alive.
@@ -135,6 +141,7 @@ fn client(connector: Connector) -> Client<Connector, RequestBody> {
         // be sent into the void as well.
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE)
+        .http1_max_buf_size(READ_BUFFER)
         // Only what never left is sent again: the server sees one attempt.
         .retry_canceled_requests(true)
         .build(connector)
@@ -155,14 +162,16 @@ impl AsyncTransport for HyperTransport {
         request: Request<Vec<u8>>,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
         let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
-        let is_wanted = IsWanted::default();
-        let mut request = request.map(|body| RequestBody::new(body, is_wanted.clone()));
+        let (head, body) = request.into_parts();
+        let message = Message::new(body);
+        let mut request = Request::from_parts(head, RequestBody::new(Arc::clone(&message)));
         request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
         let response = self.client.request(request);
         async move {
-            let exchange = async { body::read(response.await?, self.body_limit).await };
+            // In its place, so that nothing moves it.
+            let exchange = pin!(async { body::read(response.await?, self.body_limit).await });
             let Some(limit) = limit else { return exchange.await };
-            let delivery = || if is_wanted.get() { Delivery::Unknown } else { Delivery::NotSent };
+            let delivery = || if message.is_wanted() { Delivery::Unknown } else { Delivery::NotSent };
             tokio::time::timeout(limit, exchange)
                 .await
                 .unwrap_or_else(|_| Err(HyperError::timeout(delivery())))

@@ -153,6 +153,17 @@ async fn a_response_that_is_not_http_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_head_has_room_and_no_more() {
+    let with_head_of = |kilobytes: usize| async move {
+        let filler = "x".repeat(kilobytes * 1024);
+        let reply = format!("HTTP/1.1 200 OK\r\nx-filler: {filler}\r\ncontent-length: 0\r\n\r\n");
+        ask(saying(reply, Then::Hold).await, AMPLE).await
+    };
+    assert!(with_head_of(60).await.is_ok());
+    assert_failure(with_head_of(200).await, Kind::Protocol, Delivery::Unknown);
+}
+
+#[tokio::test]
 async fn a_uri_without_a_scheme_is_an_error() {
     let result = HyperTransport::new().send(get("", AMPLE)).await;
     assert_failure(result, Kind::Other, Delivery::Unknown);
