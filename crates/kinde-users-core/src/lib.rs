@@ -65,8 +65,8 @@
 //!   that some of them need, and the trait [`Operation`] makes your own.
 //! - [`Domain`], [`Credentials`], [`Tenant`]: whom to talk to, and as whom.
 //! - [`Reply`], [`models`], [`Text`]: what came back, as owned or borrowing types.
-//! - [`Job`]: what takes several calls, as [`Erase`], [`Suspend`] and [`Import`], as a machine that any client
-//!   [runs](Client::run); [`FindUser`], [`Pages`], and [`at_once`] for many async calls.
+//! - [`Job`]: what takes several calls, as [`Erase`], [`Suspend`] and, with feature `import`, [`Import`], as a machine
+//!   that any client [runs](Client::run); [`FindUser`], [`Pages`], and [`at_once`] for many async calls.
 //! - [`Error`], and [`Effect`], which every error answers: did it happen all the same?
 //!
 //! # In scope, and not
@@ -126,6 +126,7 @@ mod error;
 mod exchange;
 mod find;
 mod ids;
+#[cfg(feature = "import")]
 mod import;
 mod job;
 pub mod models;
@@ -162,6 +163,7 @@ pub use ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
+#[cfg(feature = "import")]
 pub use import::{Import, ImportError, ImportForm, ImportUser, Imported, PasswordParts};
 pub use job::{Erase, Erased, Gone, Job, Suspend, Suspended};
 pub use operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
