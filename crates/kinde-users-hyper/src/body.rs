@@ -77,38 +77,44 @@ impl Body for RequestBody {
     }
 }
 
-pub(crate) async fn read(response: Response<Incoming>, limit: u64) -> Result<Response<Vec<u8>>, HyperError> {
+/// No `async fn`, whose future would hold the response twice: as it came, and in parts.
+pub(crate) fn read(
+    response: Response<Incoming>,
+    limit: u64,
+) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
     let (mut head, mut incoming) = response.into_parts();
-    let told = incoming.size_hint().lower();
-    let mut body = match encoding(&head.headers) {
-        Some(Encoding::Plain) if told > limit => {
-            return Err(HyperError::of_response(Kind::BodyTooLong(limit)));
+    async move {
+        let told = incoming.size_hint().lower();
+        let mut body = match encoding(&head.headers) {
+            Some(Encoding::Plain) if told > limit => {
+                return Err(HyperError::of_response(Kind::BodyTooLong(limit)));
+            }
+            Some(Encoding::Plain) => Sink::Plain(Capped::new(told, limit)),
+            Some(Encoding::Gzip) => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
+            None => Sink::Unreadable,
+        };
+        let mut is_empty = true;
+        while let Some(frame) = incoming.frame().await {
+            // What is not data is trailers, which nobody reads.
+            let Ok(data) = frame?.into_data() else { continue };
+            if !data.is_empty() {
+                is_empty = false;
+                body.write(&data)?;
+            }
         }
-        Some(Encoding::Plain) => Sink::Plain(Capped::new(told, limit)),
-        Some(Encoding::Gzip) => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
-        None => Sink::Unreadable,
-    };
-    let mut is_empty = true;
-    while let Some(frame) = incoming.frame().await {
-        // What is not data is trailers, which nobody reads.
-        let Ok(data) = frame?.into_data() else { continue };
-        if !data.is_empty() {
-            is_empty = false;
-            body.write(&data)?;
-        }
+        let bytes = match body {
+            Sink::Plain(body) => body.bytes,
+            Sink::Gzip(decoder) if !is_empty => {
+                // They were about the body as it came.
+                head.headers.remove(CONTENT_ENCODING);
+                head.headers.remove(CONTENT_LENGTH);
+                decoder.finish().map_err(|error| failed(&error))?.bytes
+            }
+            // No byte at all is no body: of a 204, say.
+            Sink::Gzip(_) | Sink::Unreadable => Vec::new(),
+        };
+        Ok(Response::from_parts(head, bytes))
     }
-    let bytes = match body {
-        Sink::Plain(body) => body.bytes,
-        Sink::Gzip(decoder) if !is_empty => {
-            // They were about the body as it came.
-            head.headers.remove(CONTENT_ENCODING);
-            head.headers.remove(CONTENT_LENGTH);
-            decoder.finish().map_err(|error| failed(&error))?.bytes
-        }
-        // No byte at all is no body: of a 204, say.
-        Sink::Gzip(_) | Sink::Unreadable => Vec::new(),
-    };
-    Ok(Response::from_parts(head, bytes))
 }
 
 enum Encoding {

@@ -15,7 +15,7 @@ use kinde_users::operations::{GetUserData, GetUsers};
 use kinde_users::{Domain, HyperClient, async_client, client as blocking_client};
 use tokio::runtime::{Builder, Runtime};
 
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 101;
 
 fn main() -> Result<(), Box<dyn Error>> {
     if serve_if_told()? {
