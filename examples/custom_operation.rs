@@ -1,17 +1,19 @@
 //! An endpoint of Kinde's that this crate does not ship, in a few lines: it gets tokens, retries and errors from the same
 //! machinery as all others.
 //!
-//! `cargo run --example custom_operation -- ada`
+//! `cargo run --example custom_operation -- user7`
 
 use std::error::Error;
 use std::process::ExitCode;
 
+use clap::Parser;
 use http::{Method, Request, Response};
 use kinde_users::fake::FakeKinde;
 use kinde_users::models::User;
 use kinde_users::{BuildError, Meta, Operation, PathTemplate, Replay, RequestWriter, Transport};
 use kinde_users::{client_over, transport_fn};
-use kinde_users_examples::support::{connect, end_of_example};
+use kinde_users_examples::support::cli::EXIT_CODES;
+use kinde_users_examples::support::{connect, end_of_example, say};
 use serde::Deserialize;
 
 /// Searches users by a part of their e-mail address or name.
@@ -37,19 +39,27 @@ impl Operation for SearchUsers<'_> {
     }
 }
 
-fn main() -> ExitCode {
-    end_of_example(run())
+/// Search users, with an operation that the library does not have.
+#[derive(Parser)]
+#[command(after_help = EXIT_CODES)]
+struct Arguments {
+    /// A part of the e-mail address or name
+    #[arg(default_value = "user7")]
+    query: String,
 }
 
-fn run() -> Result<(), Box<dyn Error>> {
-    let query = std::env::args().nth(1).unwrap_or_else(|| "user7".to_owned());
+fn main() -> ExitCode {
+    end_of_example(run(&Arguments::parse().query))
+}
+
+fn run(query: &str) -> Result<(), Box<dyn Error>> {
     let tenant = connect(0)?;
     let found = match tenant.fake {
-        None => tenant.client.send(&SearchUsers(&query))?,
-        Some(_) => in_memory(&query)?,
+        None => tenant.client.send(&SearchUsers(query))?,
+        Some(_) => in_memory(query)?,
     };
     for user in found.results {
-        println!("{} {}", user.id, user.email().unwrap_or("?"));
+        say(format_args!("{} {}", user.id, user.email().unwrap_or("?")));
     }
     Ok(())
 }

@@ -6,10 +6,11 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use clap::Parser;
 use http::{Request, Response};
 use kinde_users::operations::GetUsers;
 use kinde_users::{TimeLimit, Transport, client_over, transport_fn};
-use kinde_users_examples::support::{end_of_example, environment};
+use kinde_users_examples::support::{end_of_example, environment, say};
 use kinde_users_fake::contract::{Options, check};
 use ureq::Agent;
 
@@ -33,17 +34,27 @@ fn transport() -> impl Transport {
     })
 }
 
+/// Put a transport that is a closure to the contract of transports, and read a page of users over it.
+#[derive(Parser)]
+#[command(after_help = "\
+Exit codes: 0 all is done; 1 the contract is broken, or something failed; 2 what was asked for is wrong, and nothing was called.
+
+The page is of the tenant of KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET; without any of them
+there is none.")]
+struct Arguments {}
+
 fn main() -> ExitCode {
+    let Arguments {} = Arguments::parse();
     end_of_example(run())
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
     let named = environment()?;
     let report = check(&transport(), &Options::new())?;
-    println!("{report}");
+    say(&report);
     if let Some((domain, credentials)) = named {
         let client = client_over(transport(), domain, credentials);
-        println!("the first page has {} users", client.send(&GetUsers::new())?.users.len());
+        say(format_args!("the first page has {} users", client.send(&GetUsers::new())?.users.len()));
     }
     if report.is_kept() { Ok(()) } else { Err("the contract is broken".into()) }
 }

@@ -25,7 +25,9 @@ use kinde_users_examples::support::{connect, warn};
 /// A journal beside the file tells what is done: interrupted at any point and run again it goes on, and tries again what failed.
 /// Where it is not known whether a create arrived, the user is looked for before another one, by a later run: there are two of
 /// one only if it arrives after that and the tenant takes both, or if two files or journals are imported at once. Another file,
-/// other options, or a line of which something was done and that then changed want another journal; one run at a time uses it.
+/// other options, or a line of which something was done and that then changed want another journal; one run at a time uses it. It
+/// holds ids of users and no address or name, but who has the import file too can tell whose line is whose. Keep it as long as
+/// the import may be run again: a run without it leaves alone whom an earlier one created and did not complete.
 ///
 /// A CSV file begins with its columns, in any order: `email`, `phone`, `username` or `id` (of another system), one at least;
 /// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`; `hashed_password`, `hashing_method`, `salt`,

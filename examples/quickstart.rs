@@ -13,7 +13,7 @@ use kinde_users::operations::{
     NewIdentity, UpdateUser, UpdateUserProperty,
 };
 use kinde_users::{Client, Clock, Transport, UserId};
-use kinde_users_examples::support::{connect, end_of_example};
+use kinde_users_examples::support::{connect, end_of_example, say};
 
 fn main() -> ExitCode {
     end_of_example(on_the_tenant())
@@ -28,11 +28,11 @@ fn on_the_tenant() -> Result<(), Box<dyn Error>> {
         fake.add_user(NewFakeUser::new().name(name, "Example").email(email));
     }
     run(&tenant.client)?;
-    println!(
+    say(format_args!(
         "\nThe tenant was asked {} times, {} of them for a token.",
         fake.requests().len(),
         fake.token_requests()
-    );
+    ));
     Ok(())
 }
 
@@ -43,14 +43,14 @@ fn run<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn Erro
         .family_name("Example")
         .identity(NewIdentity::email(&email).is_verified(true));
     let id = client.send(&new)?.id;
-    println!("create_user            {id}");
+    say(format_args!("create_user            {id}"));
 
     // Whatever goes wrong from here on, the user is deleted again.
     let result = use_it(client, &id);
     let sessions = client.send(&DeleteUserSessions::new(&id));
-    println!("delete_user_sessions   {}", if sessions.is_ok() { "all ended" } else { "failed" });
+    say(format_args!("delete_user_sessions   {}", if sessions.is_ok() { "all ended" } else { "failed" }));
     client.send(&DeleteUser::new(&id).is_delete_profile(true))?;
-    println!("delete_user            {id} and its profile");
+    say(format_args!("delete_user            {id} and its profile"));
     sessions?;
     result
 }
@@ -59,32 +59,32 @@ fn use_it<T: Transport, C: Clock>(client: &Client<T, C>, id: &UserId) -> Result<
     for (number, page) in client.pages(GetUsers::new().page_size(2)).max_pages(3).enumerate() {
         let page = page?;
         let names: Vec<&str> = page.users.iter().filter_map(|user| user.first_name.as_deref()).collect();
-        println!("get_users              page {}: {}", number + 1, names.join(", "));
+        say(format_args!("get_users              page {}: {}", number + 1, names.join(", ")));
     }
 
     let user = client.send(&GetUserData::new(id).expand(Expand::Identities))?;
-    println!(
+    say(format_args!(
         "get_user_data          {} {}, {} identity, suspended: {}",
         user.first_name.as_deref().unwrap_or("?"),
         user.last_name.as_deref().unwrap_or("?"),
         user.identities.len(),
         user.is_suspended.unwrap_or_default(),
-    );
+    ));
 
     let updated = client.send(&UpdateUser::new(id).family_name("Changed").is_suspended(true))?;
-    println!(
+    say(format_args!(
         "update_user            {} {}, suspended: {}",
         updated.given_name.as_deref().unwrap_or("?"),
         updated.family_name.as_deref().unwrap_or("?"),
         updated.is_suspended.unwrap_or_default(),
-    );
+    ));
 
     // Properties are set up per tenant; this key is one of Kinde's own.
     client.send(&UpdateUserProperty::new(id, "kp_usr_city", "London"))?;
     let values = client.send(&GetUserPropertyValues::new(id))?;
-    println!(
+    say(format_args!(
         "update_user_property   kp_usr_city is {:?}",
         values.value_of("kp_usr_city").unwrap_or_default()
-    );
+    ));
     Ok(())
 }

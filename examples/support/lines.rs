@@ -179,9 +179,13 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
         Format::Csv => {
             let mut reader = csv::Reader::from_reader(file);
             let names = reader.headers().map_err(|error| Failure::file(path, &error))?.clone();
-            let twice = |name: &&str| names.iter().filter(|other| other.trim() == name.trim()).count() > 1;
-            if let Some(name) = names.iter().find(twice) {
-                return Err(Failure::input(format!("{}: two columns are named {name}", path.display())));
+            let mut columns = HashMap::new();
+            for (column, name) in (1..).zip(&names) {
+                if let Some(first) = columns.insert(name.trim(), column) {
+                    // It may be a value, in a file without a row of names.
+                    let twice = format!("{}: columns {first} and {column} have one name", path.display());
+                    return Err(Failure::input(twice));
+                }
             }
             let mut last = 1;
             let records = until_broken(reader.into_records(), |record| {
@@ -233,22 +237,23 @@ impl Checked {
         let mut left_out: BTreeMap<String, Vec<u64>> = BTreeMap::new();
         for (number, user) in lines {
             total += 1;
-            let problem = match user {
-                Err(problem) => Some(problem),
+            let problems = match user {
+                Err(problem) => vec![problem],
                 Ok(user) => {
                     for name in user.left_out() {
                         left_out.entry(name.clone()).or_default().push(number);
                     }
-                    user.keys().find_map(|(kind, value)| {
+                    let that_of = |(kind, value)| {
                         let first = *seen.entry((kind, value)).or_insert(number);
                         (first != number).then(|| format!("the {kind} is that of line {first} too"))
-                    })
+                    };
+                    user.keys().filter_map(that_of).collect()
                 }
             };
-            if let Some(problem) = problem {
+            if !problems.is_empty() {
                 wrong += 1;
                 if wrong <= TOLD {
-                    warn(format_args!("line {number}: {problem}"));
+                    warn(format_args!("line {number}: {}", problems.join("; ")));
                 }
             }
         }

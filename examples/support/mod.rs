@@ -73,6 +73,11 @@ pub fn warn(line: impl fmt::Display) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
+/// Writes a line to stdout. Where nobody reads it any more, what is being done is done all the same.
+pub fn say(line: impl fmt::Display) {
+    drop(writeln!(io::stdout(), "{line}"));
+}
+
 /// The end of an example: exit code 2 where the environment is wrong, and 1 where something failed.
 pub fn end_of_example(result: Result<(), Box<dyn error::Error>>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };

@@ -2,23 +2,24 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::mpsc::{self, SendError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 /// Works on items from `threads` threads, which share a client, and gives each result to `each`, on this thread, as it comes.
 ///
 /// The iterator is asked for the next item when a thread is free, so that a list of any length takes no more memory than what
 /// is under way. Results come in the order in which they are ready, so let each tell what it is of. Where `each` breaks, no
-/// item is taken any more, what is under way is waited for and dropped, and the break is returned.
+/// item is taken any more; what is under way is waited for and given to `each` as well, as it may have had an effect; and the first
+/// break is returned.
 ///
 /// How fast the calls leave is the tenant's business ([`Tenant::with_pace`](crate::Tenant::with_pace)), and a 429 stops them
 /// all. For async code there is [`at_once`](crate::at_once).
 ///
 /// # Panics
 ///
-/// Where the iterator, `work` or `each` panics: no item is taken any more, what is under way is waited for, and the panic goes on
-/// here as it was.
+/// Where the iterator, `work` or `each` panics: no item is taken any more, what is under way is waited for, and the first panic goes
+/// on here as it was.
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -48,8 +49,11 @@ where
     I: IntoIterator<IntoIter: Send>,
     R: Send,
 {
-    let items = Mutex::new(items.into_iter().fuse());
-    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let (items, is_over) = (Mutex::new(items.into_iter().fuse()), AtomicBool::new(false));
+    let next = || {
+        let is_over = is_over.load(Ordering::Relaxed);
+        if is_over { None } else { items.lock().unwrap_or_else(PoisonError::into_inner).next() }
+    };
     thread::scope(|scope| {
         let (sender, results) = mpsc::sync_channel(0);
         for _ in 0..threads.max(1) {
@@ -59,21 +63,24 @@ where
                 let work_on_next = || catch_unwind(AssertUnwindSafe(|| next().map(work)));
                 while let Some(result) = work_on_next().transpose() {
                     let has_panicked = result.is_err();
-                    match sender.send(result) {
-                        Ok(()) if !has_panicked => {}
-                        // Nobody receives any more after a break.
-                        Ok(()) | Err(SendError(Ok(_))) => break,
-                        Err(SendError(Err(panic))) => resume_unwind(panic),
+                    // Nobody receives any more after a panic of `each`.
+                    if sender.send(result).is_err() || has_panicked {
+                        break;
                     }
                 }
             });
         }
         drop(sender);
-        let ended = results.into_iter().try_for_each(|result| match result {
-            Ok(result) => each(result).map_break(Ok),
-            Err(panic) => ControlFlow::Break(Err(panic)),
-        });
-        ended.map_break(|end| end.unwrap_or_else(|panic| resume_unwind(panic)))
+        let (mut ended, mut panicked) = (ControlFlow::Continue(()), None);
+        for result in results {
+            match result.map(&mut each) {
+                Ok(end) if ended.is_continue() => ended = end,
+                Ok(_) => {}
+                Err(panic) => panicked = panicked.or(Some(panic)),
+            }
+            is_over.store(ended.is_break() || panicked.is_some(), Ordering::Relaxed);
+        }
+        panicked.map_or(ended, |panic| resume_unwind(panic))
     })
 }
 
@@ -82,7 +89,8 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::panic::catch_unwind;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn each_item_is_worked_on_once_by_no_more_threads_than_said() {
@@ -119,6 +127,23 @@ mod tests {
         assert_eq!(ended, ControlFlow::Break(9));
         // The last one was taken while the break was under way.
         assert!((10..=11).contains(&taken.into_inner()));
+    }
+
+    #[test]
+    fn what_is_under_way_at_the_first_break_is_given_too() {
+        let all_are_under_way = Barrier::new(4);
+        let work = |n: usize| {
+            all_are_under_way.wait();
+            n
+        };
+        let mut seen = Vec::new();
+        let ended = in_parallel(4, 0..4, work, |n| {
+            seen.push(n);
+            ControlFlow::Break(n)
+        });
+        assert_eq!(ended, ControlFlow::Break(seen[0]));
+        seen.sort_unstable();
+        assert_eq!(seen, [0, 1, 2, 3]);
     }
 
     #[test]

@@ -103,6 +103,13 @@ pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), told.join("\n"))
 }
 
+/// How many failures are told of a list that was given up, each on a line of its own.
+pub(crate) fn given_up(errors: &str) -> usize {
+    let failed = errors.lines().filter(|line| line.starts_with("line ")).count();
+    assert!(errors.ends_with(&format!("error: gave up, as it fails for all; {failed} failed")), "{errors}");
+    failed
+}
+
 /// A pipe whose reader has ended.
 pub(crate) fn pipe_to_nobody() -> Stdio {
     let mut reader = program("erase_user", &["--help"]).stdin(Stdio::piped()).spawn().unwrap();
