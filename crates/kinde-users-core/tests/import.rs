@@ -60,6 +60,8 @@ fn texts() -> impl Strategy<Value = String> {
             "string",
             "73616c74",
             "c2FsdA==",
+            "$2y$10$hash",
+            "900150983cd24fb0d6963f7d28e17f72",
             "salted-pbkdf2-hmac-sha256",
             "email",
             "phone",

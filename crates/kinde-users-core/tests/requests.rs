@@ -256,17 +256,43 @@ fn new_identity() -> BoxedStrategy<Json> {
     .boxed()
 }
 
+/// One of the methods and a hash that has its form, most of the time: then with any text in it, where the form has room for one.
+fn hash_of(methods: &'static [&'static str]) -> BoxedStrategy<(&'static str, String)> {
+    let hash = |method| match method {
+        "bcrypt" => ("\\$2[abxy]?\\$", text()).prop_map(|(mark, rest)| mark + &rest).boxed(),
+        "crypt" => prop_oneof![
+            4 => ("(\\$[a-z0-9]{1,3}\\$|_)", text()).prop_map(|(mark, rest)| mark + &rest),
+            1 => "[./0-9A-Za-z]{12,14}",
+            1 => "[./0-9A-Za-z]{24}",
+        ]
+        .boxed(),
+        "md5" => {
+            prop_oneof![4 => "[0-9a-fA-F]{32}", 1 => "[0-9a-g]{31,33}", 1 => "[A-Za-z0-9+/]{21,23}=="].boxed()
+        }
+        "sha256" => prop_oneof![4 => "[0-9a-fA-F]{64}", 1 => "[0-9a-g]{63,65}"].boxed(),
+        "wordpress" => prop_oneof![
+            4 => ("\\$([PH2]|wp)\\$", text()).prop_map(|(mark, rest)| mark + &rest),
+            1 => "[0-9a-f]{32}",
+        ]
+        .boxed(),
+        _ => text(),
+    };
+    select(methods)
+        .prop_flat_map(move |method| (Just(method), prop_oneof![3 => hash(method), 1 => text()]))
+        .boxed()
+}
+
 fn password() -> BoxedStrategy<Json> {
-    let alone = select(&["bcrypt", "crypt", "md5", "sha256", "wordpress", "aspnet-identity-v2"][..]);
+    let alone = hash_of(&["bcrypt", "crypt", "md5", "sha256", "wordpress", "aspnet-identity-v2"]);
     let number = || prop_oneof![8 => 1..=16_u32, 1 => 0..30_u32, 1 => any::<u32>()];
     let variant = prop_oneof![Just("salted-pbkdf2-hmac-sha256".to_owned()), text()];
     let body = prop_oneof![
-        (text(), alone).prop_map(|(hash, method)| json!({"hashed_password": hash, "hashing_method": method})),
-        (text(), select(&["crypt", "wordpress"][..]), text()).prop_map(|(hash, method, salt)| {
+        alone.prop_map(|(method, hash)| json!({"hashed_password": hash, "hashing_method": method})),
+        (hash_of(&["crypt", "wordpress"]), text()).prop_map(|((method, hash), salt)| {
             json!({"hashed_password": hash, "hashing_method": method, "salt": salt})
         }),
-        (text(), select(&["md5", "sha256"][..]), text(), select(&["prefix", "suffix"][..])).prop_map(
-            |(hash, method, salt, position)| json!({
+        (hash_of(&["md5", "sha256"]), text(), select(&["prefix", "suffix"][..])).prop_map(
+            |((method, hash), salt, position)| json!({
                 "hashed_password": hash, "hashing_method": method, "salt": salt, "salt_position": position
             })
         ),

@@ -227,17 +227,23 @@ fn arguments(operation: &str, id: &str, text: &str) -> Vec<Json> {
 }
 
 fn passwords(text: &str) -> [Json; 8] {
+    let (bcrypt, md5, sha256) = (bcrypt(text), "0".repeat(32), "0".repeat(64));
     [
-        json!({"hashing_method": "bcrypt", "hashed_password": text}),
+        json!({"hashing_method": "bcrypt", "hashed_password": bcrypt}),
         json!({"hashing_method": "crypt", "hashed_password": text, "salt": text}),
-        json!({"hashing_method": "md5", "hashed_password": text, "salt": text, "salt_position": "prefix"}),
-        json!({"hashing_method": "sha256", "hashed_password": text, "salt": text, "salt_position": "suffix"}),
+        json!({"hashing_method": "md5", "hashed_password": md5, "salt": text, "salt_position": "prefix"}),
+        json!({"hashing_method": "sha256", "hashed_password": sha256, "salt": text, "salt_position": "suffix"}),
         json!({"hashing_method": "wordpress", "hashed_password": text, "salt": text}),
         json!({"hashing_method": "pbkdf2", "hashed_password": text, "salt": text, "variant": text, "iterations": 7}),
         json!({"hashing_method": "firebase-scrypt", "hashed_password": text, "salt": text, "signer_key": text,
             "salt_separator": text, "rounds": 8, "mem_cost": 14}),
         json!({"hashing_method": "aspnet-identity-v2", "hashed_password": text}),
     ]
+}
+
+/// What is taken for a hash of bcrypt, and has the text in it.
+fn bcrypt(text: &str) -> String {
+    format!("$2b$10${text}")
 }
 
 /// What stands for an id: an address that was taken for one by mistake, and otherwise an id, as ids may be shown.
@@ -523,7 +529,8 @@ fn jobs_and_lines_of_a_file_hide_whom_they_are_about() {
     let form = ImportForm::new();
     for hidden in all() {
         let name = hidden.replace([',', ' '], "-");
-        let columns = [("username", name.as_str()), ("first_name", hidden), ("hashed_password", hidden)];
+        let hash = bcrypt(hidden);
+        let columns = [("username", name.as_str()), ("first_name", hidden), ("hashed_password", &hash)];
         let user = form.row(columns).unwrap();
         debug_hides(&user, hidden, "user of a file");
         debug_hides(&user, &name, "user of a file");
@@ -533,6 +540,7 @@ fn jobs_and_lines_of_a_file_hide_whom_they_are_about() {
         for columns in [
             [("username", "a"), ("is_suspended", hidden)],
             [("username", "a"), ("iterations", hidden)],
+            [("username", "a"), ("hashed_password", hidden)],
             [("email", name.split('@').next().unwrap()), ("phone", hidden)],
         ] {
             error_hides(&form.row(columns).unwrap_err(), hidden, "the error of a row");

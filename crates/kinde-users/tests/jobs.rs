@@ -80,7 +80,7 @@ fn the_error_of_the_transport_goes_with_that_of_the_job() {
 fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
     let form = ImportForm::new();
     let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"first_name":"Ada",
-        "password":{"hashed_password":"h","hashing_algorithm":"md5"},"properties":[{"key":"p","value":7}],
+        "password":{"hashed_password":"0123456789abcdef0123456789abcdef","hashing_algorithm":"md5"},"properties":[{"key":"p","value":7}],
         "feature_flags":[{"key":"f","value":true}]}"#;
     for (fault, runs) in [
         (None, 1),
@@ -122,7 +122,7 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
 
 #[test]
 fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_user() {
-    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"h"},"is_suspended":true}"#;
+    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$h"},"is_suspended":true}"#;
     let user = ImportForm::new().line(line).unwrap();
     for (calls_made, is_told) in (0..4).flat_map(|calls| [(calls, false), (calls, true)]) {
         let fake = FakeKinde::new();
@@ -167,7 +167,7 @@ fn blocking(
 }
 
 fn ada() -> ImportUser {
-    ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "h")]).unwrap()
+    ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "$2a$10$h")]).unwrap()
 }
 
 #[test]

@@ -10,6 +10,9 @@ use super::common::{Listening, folder, given_up, pipe_to_nobody, program, run, t
 use kinde_users_fake::{FakeKinde, FakePassword, FakeUser, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
+const BCRYPT: &str = "$2a$10$hash";
+const MD5: &str = "0123456789abcdef0123456789abcdef";
+
 /// The nth user of the big file. Every kind of line is there: with each hashing method and each way to be told apart.
 struct Made(usize);
 
@@ -39,15 +42,11 @@ impl Made {
     fn password(&self) -> Option<(Value, FakePassword)> {
         let sha256 = format!("{:064x}", self.0);
         let (method, hash, rest) = match self.0 % 16 {
-            0 => ("bcrypt", "$2a$10$hash", json!({})),
-            1 => ("crypt", "hash", json!({})),
+            0 => ("bcrypt", BCRYPT, json!({})),
+            1 => ("crypt", "$6$salt$hash", json!({})),
             2 => ("crypt", "hash", json!({ "salt": "s" })),
-            3 => ("md5", "hash", json!({})),
-            4 => (
-                "md5",
-                "hash",
-                json!({ "salt": "73616c74", "salt_format": "hex", "salt_position": "prefix" }),
-            ),
+            3 => ("md5", MD5, json!({})),
+            4 => ("md5", MD5, json!({ "salt": "73616c74", "salt_format": "hex", "salt_position": "prefix" })),
             5 => ("sha256", sha256.as_str(), json!({})),
             6 => ("sha256", sha256.as_str(), json!({ "salt": "s", "salt_position": "suffix" })),
             7 => ("wordpress", "$P$hash", json!({})),
@@ -268,7 +267,7 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
 #[test]
 fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again() {
     let tenant = Listening::start(FakeKinde::builder(), "failed");
-    let lines: Vec<_> = (0..5).map(|n| format!("user{n}@example.com,hash")).collect();
+    let lines: Vec<_> = (0..5).map(|n| format!("user{n}@example.com,{BCRYPT}")).collect();
     let file = tenant.write("users.csv", &format!("email,hashed_password\n{}\n", lines.join("\n")));
     tenant.fake.next("set_user_password", Fault::forbidden());
     tenant.fake.next("create_user", Fault::status(400));
@@ -297,22 +296,24 @@ fn every_line_is_checked_before_the_first_call() {
         ADA@example.com,1,,,,\n\
         bob@example.com,4,0412345678,,,\n\
         eve@example.com,5,,hash,argon2,\n\
+        mallory@example.com,7,,hunter2,,\n\
         few,columns\n\
         last@example.com,6,,,,admin\n";
     let file = tenant.write("users.csv", csv);
     for dry in [&[file.as_str()] as &[_], &[&file, "--dry-run"]] {
         let (code, told, errors) = run(&mut tenant.program("import_users", dry));
         assert_eq!(code, 2);
-        assert_eq!(told, "7 lines, 5 wrong, 1 kinds of values that cannot be imported\n");
+        assert_eq!(told, "8 lines, 6 wrong, 1 kinds of values that cannot be imported\n");
         assert_eq!(
             errors,
             "line 3: email has the wrong type or form\n\
              line 4: the email is that of line 2 too; the id is that of line 2 too\n\
              line 5: phone has the wrong type or form\n\
              line 6: hashing_method is none of the values that there are\n\
-             line 7: 2 columns where there are 6 names\n\
-             role_key: no Users operation can carry it out (lines 8)\n\
-             error: 5 lines are wrong; nothing was imported"
+             line 7: hashed_password has the wrong type or form\n\
+             line 8: 2 columns where there are 6 names\n\
+             role_key: no Users operation can carry it out (lines 9)\n\
+             error: 6 lines are wrong; nothing was imported"
         );
     }
     assert!(tenant.fake.requests().is_empty());
@@ -467,8 +468,8 @@ fn what_is_wrong_with_some_keeps_nobody_else_out() {
 #[test]
 fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_password() {
     let tenant = Listening::start(FakeKinde::builder(), "signed-up");
-    let csv = "email,id,hashed_password\nada@example.com,42,hash\nbob@example.com,,hash\n";
-    let file = tenant.write("users.csv", csv);
+    let csv = format!("email,id,hashed_password\nada@example.com,42,{BCRYPT}\nbob@example.com,,{BCRYPT}\n");
+    let file = tenant.write("users.csv", &csv);
     tenant.fake.fail("create_user").always().with(Fault::status(503));
     let (code, _, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
     assert_eq!((code, errors.lines().next()), (1, Some("line 2: create_user: HTTP 503")));
@@ -496,7 +497,7 @@ fn a_user_without_an_identity_whose_password_is_refused_is_created_once_in_many_
         *response.body_mut() = r#"{"users":null}"#.into();
     }));
     tenant.fake.fail("set_user_password").always().with(Fault::forbidden());
-    let file = tenant.write("users.csv", "email,hashed_password\nada@example.com,hash\n");
+    let file = tenant.write("users.csv", &format!("email,hashed_password\nada@example.com,{BCRYPT}\n"));
     for _ in 0..3 {
         let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
         let refused = "line 2: set_user_password: HTTP 403 (needs scope update:user_passwords)";
@@ -508,7 +509,7 @@ fn a_user_without_an_identity_whose_password_is_refused_is_created_once_in_many_
 #[test]
 fn what_is_done_of_a_line_that_failed_is_not_done_again() {
     let tenant = Listening::start(FakeKinde::builder(), "steps");
-    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"hash"},"feature_flags":[{"key":"f","value":1}]}"#;
+    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$hash"},"feature_flags":[{"key":"f","value":1}]}"#;
     let file = tenant.write("users.ndjson", line);
     tenant.fake.fail("update_user_feature_flag_override").always().with(Fault::status(404));
     for _ in 0..3 {
@@ -597,7 +598,7 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
     let (email, name) =
         (r#"{"type":"email","identity":"ada@example.com"}"#, r#"{"type":"username","identity":"ada"}"#);
     let line = |first, second| {
-        format!(r#"{{"identities":[{first},{second}],"password":{{"hashed_password":"hash"}}}}"#)
+        format!(r#"{{"identities":[{first},{second}],"password":{{"hashed_password":"{BCRYPT}"}}}}"#)
     };
     tenant.fake.next("set_user_password", Fault::forbidden());
     let file = tenant.write("users.ndjson", &line(email, name));
@@ -642,7 +643,7 @@ fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
 fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
     let tenant = Listening::start(FakeKinde::builder(), "changed");
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("new@example.com").provided_id("42"));
-    let file = tenant.write("users.csv", "email,id,hashed_password\nold@example.com,42,hash\n");
+    let file = tenant.write("users.csv", &format!("email,id,hashed_password\nold@example.com,42,{BCRYPT}\n"));
     for update in
         [&[file.as_str()] as &[_], &[&file, "--update", "--journal", &text_of(&tenant.file("u.journal"))]]
     {

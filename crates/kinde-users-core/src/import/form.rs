@@ -648,6 +648,9 @@ fn is_value(value: &Json) -> bool {
 mod tests {
     use super::*;
 
+    const BCRYPT: &str = "$2a$10$h";
+    const MD5: &str = "0123456789abcdef0123456789abcdef";
+
     fn row(columns: &[(&str, &str)]) -> Result<ImportUser, String> {
         ImportForm::new().row(columns.iter().copied()).map_err(|error| std::format!("{error}"))
     }
@@ -672,9 +675,7 @@ mod tests {
     #[test]
     fn what_an_export_says_of_a_hash_is_part_of_the_password_or_the_line_is_wrong() {
         let line = |config: &str| {
-            let password = format!(
-                r#"{{"hashed_password":"0123456789abcdef0123456789abcdef","hashing_algorithm":"md5"{config}}}"#
-            );
+            let password = format!(r#"{{"hashed_password":"{MD5}","hashing_algorithm":"md5"{config}}}"#);
             ImportForm::new().line(&format!(r#"{{"email":"ada@example.com","password":{password}}}"#))
         };
         let beside = line(r#","salt":"x","salt_position":"suffix""#).unwrap();
@@ -700,19 +701,22 @@ mod tests {
             ("phone", "+61555111555"),
             ("phone_verified", "false"),
             ("email_verified", " TRUE "),
-            ("hashed_password", "h"),
+            ("hashed_password", MD5),
             ("hashing_method", "md5"),
             ("salt", "s"),
             ("salt_position", "suffix"),
             ("salt_format", ""),
         ]);
-        let of_line = line(
-            r#"{"id":"42","first_name":"Ada","last_name":"Lovelace","properties":[],"feature_flags":null,
-                "password":{"hashed_password":"h","hashing_algorithm":"md5","salt":"s","salt_position":"suffix"},
-                "identities":[{"type":"email","identity":"Ada@example.com","is_verified":true},
-                    {"type":"username","identity":"ada"},
-                    {"type":"phone","identity":"+61555111555","is_verified":false}]}"#,
+        let password = format!(
+            r#"{{"hashed_password":"{MD5}","hashing_algorithm":"md5","salt":"s","salt_position":"suffix"}}"#
         );
+        let of_line = line(&format!(
+            r#"{{"id":"42","first_name":"Ada","last_name":"Lovelace","properties":[],"feature_flags":null,
+                "password":{password},
+                "identities":[{{"type":"email","identity":"Ada@example.com","is_verified":true}},
+                    {{"type":"username","identity":"ada"}},
+                    {{"type":"phone","identity":"+61555111555","is_verified":false}}]}}"#
+        ));
         assert!(of_row.is_ok());
         assert_eq!(of_row, of_line);
         let user = of_row.unwrap();
@@ -734,7 +738,7 @@ mod tests {
             r#"{"email":"a@b","organizations":[{"external_id":"7"}],"properties":[{"key":"k","value":1,"x":1}],
                 "identities":[{"type":"oauth2:google","identity":"7"},
                     {"type":"username","identity":"n","profile":{"a":1},"provider":null}],
-                "password":{"hashed_password":"h","hint":"pet"}}"#,
+                "password":{"hashed_password":"$2a$10$h","hint":"pet"}}"#,
         );
         assert_eq!(
             user.unwrap().left_out(),
@@ -821,6 +825,10 @@ mod tests {
             (&[("email", "a@b"), ("salt", " ")], "hashed_password is missing"),
             (&[("email", "a@b"), ("hashing_method", "bcrypt")], "hashed_password is missing"),
             (
+                &[("email", "a@b"), ("hashed_password", "hunter2")],
+                "hashed_password has the wrong type or form",
+            ),
+            (
                 &[("email", "a@b"), ("hashed_password", "h"), ("hashing_method", "argon2")],
                 "hashing_method is none of the values that there are",
             ),
@@ -882,6 +890,10 @@ mod tests {
                 r#"{"id":"1","password":{"hashed_password":"h","hashing_algorithm":"pbkdf2"}}"#,
                 "password.salt is missing",
             ),
+            (
+                r#"{"id":"1","password":{"hashed_password":"hunter2"}}"#,
+                "password.hashed_password has the wrong type or form",
+            ),
         ] {
             assert_eq!(line(json).unwrap_err(), expected);
         }
@@ -894,7 +906,8 @@ mod tests {
             .firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
         for method in ["pbkdf2", "firebase-scrypt", "bcrypt"] {
             let salt = if method == "bcrypt" { "" } else { "c2FsdA==" };
-            let columns = [("id", "1"), ("hashed_password", "h"), ("hashing_method", method), ("salt", salt)];
+            let columns =
+                [("id", "1"), ("hashed_password", BCRYPT), ("hashing_method", method), ("salt", salt)];
             let user = form.row(columns).unwrap();
             assert_eq!(user.password.unwrap().hashing_method(), method);
         }
@@ -929,7 +942,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_user_is_in_debug() {
-        let user = row(&[("email", "ada@example.com"), ("hashed_password", "h")]).unwrap();
+        let user = row(&[("email", "ada@example.com"), ("hashed_password", BCRYPT)]).unwrap();
         assert_eq!(
             std::format!("{user:?}"),
             "ImportUser { identities: 1, password: Some(Password(bcrypt)), .. }"

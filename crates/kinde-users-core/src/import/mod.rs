@@ -360,9 +360,10 @@ mod tests {
     use std::string::String;
 
     const NOBODY: &str = r#"{"users":null}"#;
+    const HASH: &str = "$2a$10$h";
 
     fn ada() -> ImportUser {
-        let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"password":{"hashed_password":"h"},
+        let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"password":{"hashed_password":"$2a$10$h"},
             "properties":[{"key":"a","value":"1"}],
             "feature_flags":[{"key":"f","value":true},{"key":"g","value":1}]}"#;
         ImportForm::new().line(line).unwrap()
@@ -440,7 +441,8 @@ mod tests {
 
     #[test]
     fn who_may_have_signed_up_since_an_interruption_is_who_was_there() {
-        let bob = || ImportForm::new().row([("email", "bob@example.com"), ("hashed_password", "h")]).unwrap();
+        let bob =
+            || ImportForm::new().row([("email", "bob@example.com"), ("hashed_password", HASH)]).unwrap();
         for (user, found, is_ours) in [
             (ada(), r#"{"id":"kp_7"}"#, false),
             (ada(), r#"{"id":"kp_7","provided_id":""}"#, false),
@@ -644,7 +646,7 @@ mod tests {
 
     #[test]
     fn who_has_nothing_but_an_id_is_found_by_others_or_created() {
-        let user = || ImportForm::new().row([("id", "42"), ("hashed_password", "h")]).unwrap();
+        let user = || ImportForm::new().row([("id", "42"), ("hashed_password", HASH)]).unwrap();
         let mut import = Import::new(user());
         assert_eq!(names(&mut import, tenant(NOBODY)), ["create_user", "set_user_password"]);
         let mut import = Import::new(user());
@@ -676,7 +678,7 @@ mod tests {
 
     #[test]
     fn it_does_not_matter_what_an_import_is_told_first() {
-        let user = || ImportForm::new().row([("id", "42"), ("hashed_password", "h")]).unwrap();
+        let user = || ImportForm::new().row([("id", "42"), ("hashed_password", HASH)]).unwrap();
         assert_eq!(Import::new(user()).found(["kp_7"]).output(), left_alone("kp_7"));
         for import in [Import::new(user()).update(), Import::new(user()).found(["a", "b"]).update()] {
             assert_eq!(import.found(["a", "b"]).output(), several(2));

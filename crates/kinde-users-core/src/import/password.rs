@@ -100,7 +100,7 @@ impl PasswordParts {
         self
     }
 
-    /// The password.
+    /// The password, whose hash has a form that the method has, as [`Password`] says; that of ASP.NET Identity is base64.
     ///
     /// # Errors
     ///
@@ -108,17 +108,14 @@ impl PasswordParts {
     pub fn password(self) -> Result<Password, BuildError> {
         let hash = self.hashed_password.expose();
         let method = if self.hashing_method.is_empty() { "bcrypt" } else { self.hashing_method.as_str() };
-        let is_well_formed = match method {
-            "sha256" => hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
-            "aspnet-identity-v2" => STANDARD.decode(hash).is_ok(),
-            _ => !hash.is_empty(),
-        };
-        if !is_well_formed {
-            let problem = if hash.is_empty() { Problem::Missing } else { Problem::WrongType };
-            return Err(refuse("hashed_password", problem));
+        if hash.is_empty() {
+            return Err(refuse("hashed_password", Problem::Missing));
+        }
+        if method == "aspnet-identity-v2" && STANDARD.decode(hash).is_err() {
+            return Err(refuse("hashed_password", Problem::WrongType));
         }
         self.refuse_what_is_not_for(method)?;
-        Ok(match method {
+        let password = match method {
             "bcrypt" => Password::bcrypt(hash),
             "aspnet-identity-v2" => Password::aspnet_identity_v2(hash),
             "crypt" => match self.text_salt()? {
@@ -149,7 +146,9 @@ impl PasswordParts {
                 Password::firebase_scrypt(hash, self.base64_salt()?, parameters)
             }
             _ => return Err(refuse("hashing_method", Problem::Unknown)),
-        })
+        };
+        password.check().map_err(|(part, problem)| refuse(part, problem))?;
+        Ok(password)
     }
 
     /// Refuses what the method has no use for, as one of the two is a mistake then. Parameters of Firebase are of all
@@ -249,10 +248,14 @@ mod tests {
     use super::*;
     use crate::{AnyOperation, Domain, build_request};
 
-    const SHA256: &str = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8";
-
     fn parts(method: &str) -> PasswordParts {
-        let hash = if method == "sha256" { SHA256 } else { "aGFzaA==" };
+        let hash = match method {
+            "md5" => "900150983cd24fb0d6963f7d28e17f72",
+            "sha256" => "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+            "pbkdf2" | "firebase-scrypt" | "aspnet-identity-v2" => "aGFzaA==",
+            // Of bcrypt, which is one of crypt and of WordPress too.
+            _ => "$2y$10$hash",
+        };
         PasswordParts::new(hash).hashing_method(method)
     }
 
@@ -299,10 +302,19 @@ mod tests {
 
     #[test]
     fn what_a_method_lacks_or_has_no_use_for_is_named() {
+        let wrong_hash = ("hashed_password", Problem::WrongType);
         for (refused_parts, expected) in [
             (parts("argon2"), ("hashing_method", Problem::Unknown)),
             (PasswordParts::new(""), ("hashed_password", Problem::Missing)),
-            (PasswordParts::new("short").hashing_method("sha256"), ("hashed_password", Problem::WrongType)),
+            (PasswordParts::new("hunter2").hashing_method("aspnet-identity-v2"), wrong_hash),
+            (PasswordParts::new("hunter2"), wrong_hash),
+            (PasswordParts::new("hunter2").hashing_method("crypt"), wrong_hash),
+            (PasswordParts::new("hunter2").hashing_method("sha256"), wrong_hash),
+            (PasswordParts::new("hunter2").hashing_method("wordpress"), wrong_hash),
+            (
+                PasswordParts::new("hunter2").hashing_method("md5").salt("s").salt_position("prefix"),
+                wrong_hash,
+            ),
             (parts("bcrypt").salt("s"), ("salt", Problem::NotAllowed)),
             (parts("bcrypt").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
             (parts("crypt").salt("s").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),

@@ -20,7 +20,7 @@ use crate::request::RequestWriter;
 /// | Scope | `update:user_passwords` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that is empty, `.` or `..`; an empty hash, salt, key or separator; numbers outside of the ranges that [`Password`] gives |
+/// | Refused | a user id that is empty, `.` or `..`; an empty hash, salt, key or separator; a hash that cannot be one of its method, and numbers outside of their ranges, as [`Password`] says |
 /// | Errors | 400 for an unknown user or a hash that the service refuses, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```
@@ -83,8 +83,8 @@ impl Operation for SetUserPassword {
             is_temporary_password: Option<bool>,
         }
         request.path("user_id", self.user_id.as_str())?;
+        self.password.check().map_err(|(argument, problem)| request.refuse(argument, problem))?;
         let password = &self.password.0;
-        password.check().map_err(|(argument, problem)| request.refuse(argument, problem))?;
         request.json(&Body { password, is_temporary_password: self.is_temporary_password })
     }
 }
@@ -93,6 +93,19 @@ impl Operation for SetUserPassword {
 ///
 /// There is one constructor for each hashing method and way of salting it, which takes what the service requires for
 /// that method and nothing that it rejects. There is none for argon2 or for plain text, which the service does not take.
+///
+/// A password in plain text would be kept as a hash that nothing matches, and nobody could sign in with it. So a hash is refused,
+/// before anything is sent, if its form says that it cannot be one of the method:
+///
+/// | method | how its hashes look |
+/// |---|---|
+/// | bcrypt | `$2$`, `$2a$`, `$2b$`, `$2x$` or `$2y$` in front |
+/// | crypt | `$`, a name and `$` in front, or `_`; or DES: 13 of `./0-9A-Za-z`, or 11 more for each further piece of a long password |
+/// | MD5 | 32 hex digits, or 16 bytes in base64 |
+/// | SHA-256 | 64 hex digits |
+/// | `WordPress` | `$P$`, `$H$`, `$wp$` or `$2` in front; or the 32 hex digits of its first years |
+///
+/// More is not checked, and nothing of hashes of crypt and `WordPress` whose salt is apart, or of the other methods.
 ///
 /// Hash, salt and key are wiped from memory when dropped, and are in no `Debug` form.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -133,6 +146,10 @@ impl Fields {
                 return Err((name, Problem::Empty));
             }
         }
+        let hash = self.hashed_password.as_ref().map(Secret::expose).unwrap_or_default();
+        if !may_be_hash(self.hashing_method, hash, self.salt.is_some()) {
+            return Err(("hashed_password", Problem::WrongType));
+        }
         let numbers = [
             ("iterations", self.iterations, 1, u32::MAX),
             ("rounds", self.rounds, 1, 16),
@@ -145,6 +162,33 @@ impl Fields {
         }
         Ok(())
     }
+}
+
+/// Whether a text may be a hash of the method, as the table at [`Password`] says.
+fn may_be_hash(method: &str, hash: &str, is_salt_apart: bool) -> bool {
+    let begins = |marks: &[&str]| marks.iter().any(|mark| hash.starts_with(mark));
+    let is_hex = |digits| hash.len() == digits && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match method {
+        // What such a hash begins with may be in the salt.
+        "crypt" | "wordpress" if is_salt_apart => true,
+        "bcrypt" => begins(&["$2$", "$2a$", "$2b$", "$2x$", "$2y$"]),
+        "crypt" => {
+            let is_named = hash.strip_prefix('$').is_some_and(|rest| rest.contains('$'));
+            let is_of_des = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'/';
+            is_named
+                || begins(&["_"])
+                || (hash.len() >= 13 && hash.len() % 11 == 2 && hash.bytes().all(is_of_des))
+        }
+        "md5" => is_hex(32) || is_base64_of_16_bytes(hash),
+        "sha256" => is_hex(64),
+        "wordpress" => begins(&["$P$", "$H$", "$wp$", "$2"]) || is_hex(32),
+        _ => true,
+    }
+}
+
+fn is_base64_of_16_bytes(text: &str) -> bool {
+    let is_in_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    text.strip_suffix("==").is_some_and(|text| text.len() == 22 && text.bytes().all(is_in_base64))
 }
 
 impl Password {
@@ -246,6 +290,11 @@ impl Password {
     /// The name of the hashing method on the wire.
     pub fn hashing_method(&self) -> &'static str {
         self.0.hashing_method
+    }
+
+    /// The part that cannot be sent, and what is wrong with it.
+    pub(crate) fn check(&self) -> Result<(), (&'static str, Problem)> {
+        self.0.check()
     }
 
     fn of(hashing_method: &'static str, hashed_password: String) -> Self {

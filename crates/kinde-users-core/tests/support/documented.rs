@@ -182,7 +182,41 @@ fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
     let numbers = [("iterations", 1..=u32::MAX), ("rounds", 1..=16), ("mem_cost", 1..=20)].into_iter();
     let numbers = numbers.filter_map(|(name, range)| Some((name, out_of_range(body[name].as_u64(), range)?)));
     let nameless = body["properties"].get("").map(|_| ("properties", Problem::Empty));
-    empty.chain(numbers).chain(nameless).collect()
+    let no_hash = is_no_hash(body).then_some(("hashed_password", Problem::WrongType));
+    empty.chain(numbers).chain(nameless).chain(no_hash).collect()
+}
+
+/// Whether what is given as a hash cannot be one of its method.
+fn is_no_hash(body: &Json) -> bool {
+    let Some(hash) = body["hashed_password"].as_str().filter(|hash| !hash.is_empty()) else { return false };
+    let consists_of = |lengths: &[usize], letters: &str| {
+        lengths.contains(&hash.len()) && hash.chars().all(|letter| letters.contains(letter))
+    };
+    let (hex, letters) =
+        ("0123456789abcdefABCDEF", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+    let first_piece = hash.split('$').nth(1).filter(|_| hash.starts_with('$'));
+    let has_a_second_piece = hash.matches('$').count() > 1;
+    match body["hashing_method"].as_str().unwrap() {
+        "bcrypt" => !has_a_second_piece || !matches!(first_piece, Some("2" | "2a" | "2b" | "2x" | "2y")),
+        "crypt" if body.get("salt").is_none() => {
+            let lengths: Vec<usize> = (1..=hash.len()).map(|pieces| 2 + 11 * pieces).collect();
+            let is_of_des = consists_of(&lengths, &format!("./{letters}"));
+            !(is_of_des || hash.starts_with('_') || first_piece.is_some() && has_a_second_piece)
+        }
+        "md5" => {
+            let is_base64 = hash.len() == 24
+                && hash
+                    .strip_suffix("==")
+                    .is_some_and(|rest| rest.chars().all(|letter| format!("+/{letters}").contains(letter)));
+            !(consists_of(&[32], hex) || is_base64)
+        }
+        "sha256" => !consists_of(&[64], hex),
+        "wordpress" if body.get("salt").is_none() => {
+            let is_named = has_a_second_piece && matches!(first_piece, Some("P" | "H" | "wp"));
+            !(consists_of(&[32], hex) || is_named || hash.starts_with("$2"))
+        }
+        _ => false,
+    }
 }
 
 fn out_of_range(number: Option<u64>, range: RangeInclusive<u32>) -> Option<Problem> {
