@@ -1,7 +1,7 @@
 //! Whatever a file holds, a user that is read of it can be sent, and its import comes to an end.
 
 use http::Response;
-use kinde_users_core::operations::{CreateUser, GetUsers};
+use kinde_users_core::operations::CreateUser;
 use kinde_users_core::{AnyOperation, Import, ImportForm, ImportUser, Imported, Job, Reply};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -118,8 +118,17 @@ fn comes_to_its_end(user: &ImportUser) {
     }
 }
 
+/// A user with more identities than any line has.
+const ALL: &str = r#"{"id":"kp_1","identities":[{"type":"email"},{"type":"username"},{"type":"phone"},
+    {"type":"email"},{"type":"username"},{"type":"phone"},{"type":"email"},{"type":"username"},{"type":"phone"},
+    {"type":"email"},{"type":"username"},{"type":"phone"},{"type":"email"},{"type":"username"},{"type":"phone"}]}"#;
+
 fn answer(operation: &AnyOperation, users: &str) -> Reply {
-    let body = if operation.is::<GetUsers>() { users } else { r#"{"id":"kp_1"}"# };
+    let body = match operation.meta().name {
+        "get_users" => users,
+        "get_user_data" => ALL,
+        _ => r#"{"id":"kp_1"}"#,
+    };
     Reply::new::<CreateUser>(Response::new(body.as_bytes().to_vec()))
 }
 

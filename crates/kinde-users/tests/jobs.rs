@@ -144,6 +144,9 @@ fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_u
         assert!(user.is_suspended && user.password.is_some(), "after {calls_made}");
         let passwords = fake.requests().of("set_user_password").len();
         assert_eq!(passwords, if calls_made == 3 && !is_told { 2 } else { 1 }, "after {calls_made}");
+        // The user's identities, of whoever was created before.
+        let asked = fake.requests().of("get_user_data").len();
+        assert_eq!(asked, usize::from(calls_made > 1), "after {calls_made}");
     }
 }
 
@@ -166,6 +169,9 @@ fn blocking(
     client_over(transport, "acme".parse().unwrap(), Credentials::new("id", "secret"))
 }
 
+/// Ada as a service tells of her who has all her identities.
+const ADA: &str = r#"{"id":"kp_1","preferred_email":"ada@example.com"}"#;
+
 fn ada() -> ImportUser {
     ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "$2a$10$h")]).unwrap()
 }
@@ -174,9 +180,10 @@ fn ada() -> ImportUser {
 fn a_run_that_was_dropped_while_it_created_and_is_run_again_makes_one_user() {
     let created = AtomicUsize::new(0);
     let transport = async_transport_fn(async |request| {
-        let is_create = request.uri().path() == "/api/v1/user";
-        let response = service(&request, |method, _| match (method, created.load(SeqCst)) {
-            ("GET", 0) => (200, r#"{"users":null}"#.into()),
+        let is_create = request.method() == "POST" && request.uri().path() == "/api/v1/user";
+        let response = service(&request, |method, path| match (method, path, created.load(SeqCst)) {
+            ("GET", "/api/v1/user", _) => (200, ADA.into()),
+            ("GET", _, 0) => (200, r#"{"users":null}"#.into()),
             _ => (200, r#"{"id":"kp_1","users":[{"id":"kp_1"}]}"#.into()),
         });
         if is_create && created.fetch_add(1, SeqCst) == 0 {
@@ -208,6 +215,7 @@ fn a_create_that_arrives_after_it_was_looked_for_is_found_by_the_next_run() {
                 *on_the_way += 1;
                 (504, String::new())
             }
+            ("GET", "/api/v1/user") => (200, ADA.into()),
             ("GET", _) => {
                 let told = vec![r#"{"id":"kp_1"}"#; *there].join(",");
                 *there += core::mem::take(on_the_way);

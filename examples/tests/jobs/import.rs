@@ -507,6 +507,23 @@ fn a_user_without_an_identity_whose_password_is_refused_is_created_once_in_many_
 }
 
 #[test]
+fn a_user_without_an_identity_is_told_by_the_run_that_comes_to_the_end() {
+    let tenant = Listening::start(FakeKinde::builder(), "without-until");
+    let file = tenant.write("users.csv", &format!("email,hashed_password\nada@example.com,{BCRYPT}\n"));
+    // The run that sees the reply of the create does not come to the end of the line.
+    tenant.fake.next("set_user_password", Fault::forbidden());
+    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 1);
+    let without = |response: &mut http::Response<Vec<u8>>| *response.body_mut() = r#"{"id":"kp_1"}"#.into();
+    tenant.fake.next("get_user_data", Fault::edit(without));
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert!(errors.contains(" was created, but not these identities: email\n"), "{errors}");
+    assert_eq!((code, tenant.fake.faults_left()), (1, 0));
+    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
+    assert_eq!((code, tenant.fake.users().len()), (1, 1));
+}
+
+#[test]
 fn what_is_done_of_a_line_that_failed_is_not_done_again() {
     let tenant = Listening::start(FakeKinde::builder(), "steps");
     let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$hash"},"feature_flags":[{"key":"f","value":1}]}"#;

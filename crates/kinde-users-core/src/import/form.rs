@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::iter::repeat_n;
 
 use serde_json::{Map, Value as Json};
 
@@ -15,6 +16,7 @@ use crate::any_operation::AnyOperation;
 use crate::error::{BuildError, Problem};
 use crate::find::FindUser;
 use crate::ids::{FeatureFlagKey, PropertyKey, UserId};
+use crate::models::{IdentityType, User};
 use crate::operations::{
     CreateUser, FirebaseParameters, NewIdentity, Password, SetUserPassword, UpdateUser,
     UpdateUserFeatureFlagOverride, UpdateUserProperties,
@@ -320,6 +322,26 @@ impl ImportUser {
         // Last, as a user who is suspended may not be one whose password can be set.
         let update = self.update(id, all).map(AnyOperation::new);
         before.into_iter().flatten().chain(self.feature_flags.iter().map(flag)).chain(update)
+    }
+
+    /// The types of the identities that the user does not have: by their number, as a service may write a value in another way. Of a
+    /// user whose identities are not listed, the fields tell of one each.
+    pub(super) fn missing_from(&self, user: &User) -> Vec<IdentityType> {
+        let mut missing = Vec::new();
+        for (kind, field) in [
+            (Kind::Email, user.email()),
+            (Kind::Username, user.username.as_deref()),
+            (Kind::Phone, user.phone.as_deref()),
+        ] {
+            let kind_of = IdentityType::from(kind.name());
+            let listed =
+                user.identities.iter().filter(|listed| listed.kind.as_ref() == Some(&kind_of)).count();
+            let told =
+                usize::from(user.identities.is_empty() && field.is_some_and(|field| !field.is_empty()));
+            let wanted = self.identities.iter().filter(|identity| identity.kind == kind).count();
+            missing.extend(repeat_n(kind_of, wanted.saturating_sub(listed.max(told))));
+        }
+        missing
     }
 
     fn set_properties(&self, id: &UserId) -> Option<UpdateUserProperties> {

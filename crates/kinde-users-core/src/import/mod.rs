@@ -12,14 +12,14 @@ use crate::find::{FindUser, Found};
 use crate::ids::UserId;
 use crate::job::Job;
 use crate::models::{IdentityType, User};
-use crate::operations::{CreateUser, CreatedUser, CreatedUserIdentity};
+use crate::operations::{CreateUser, CreatedUser, CreatedUserIdentity, Expand, GetUserData};
 use crate::reply::Reply;
 
 pub use form::{ImportError, ImportForm, ImportUser};
 pub use password::PasswordParts;
 
 /// Brings one user over: looks the user up, creates the user if there is none, then sets password, properties and feature flags,
-/// and suspends where that is asked for.
+/// and suspends where that is asked for. Where nobody saw the reply of the create, it asks for the user's identities at the end.
 ///
 /// **It never creates a second time before it has looked for the user after the first**, and never in one run after a create of
 /// which nobody knows whether it arrived: that run ends with the error, unless the user is there already, and the next one looks
@@ -57,8 +57,8 @@ pub struct Import {
     /// Who was found so, and is to be looked up by another mark all the same.
     namesake: Option<UserId>,
     stage: Stage,
-    /// The identities that the service did not create with the user.
-    missing: Vec<IdentityType>,
+    /// The identities that the service did not create with the user; `None` as long as it has not said.
+    missing: Option<Vec<IdentityType>>,
 }
 
 /// What became of an [`Import`].
@@ -71,8 +71,8 @@ pub enum Imported {
         /// The user.
         id: UserId,
     },
-    /// The user was created, and the service says that it did not create all identities: such a user cannot be found or sign in
-    /// by them. All the rest is done, and to begin again might make another user.
+    /// The user was created, and the service says that it did not create all identities, or does not list as many: such a user
+    /// cannot be found or sign in by them. All the rest is done, and to begin again might make another user.
     #[non_exhaustive]
     WithoutIdentities {
         /// The user.
@@ -134,7 +134,7 @@ enum Who {
 impl Import {
     /// Of this user.
     pub fn new(user: ImportUser) -> Self {
-        let (stage, missing) = (Stage::Find(None), Vec::new());
+        let (stage, missing) = (Stage::Find(None), None);
         Self { user, is_unsure: false, updates: false, has_walked: false, namesake: None, stage, missing }
     }
 
@@ -210,7 +210,10 @@ impl Import {
     fn following(&self) -> Option<AnyOperation> {
         let Stage::With(id, who, steps) = &self.stage else { return None };
         let has_created = self.has_created(*who);
-        (has_created || self.updates).then(|| self.user.rest(id, !has_created).nth(*steps))?
+        let next = (has_created || self.updates).then(|| self.user.rest(id, !has_created).nth(*steps))?;
+        // Nobody saw the reply of the create, which has them.
+        let asks = next.is_none() && has_created && self.missing.is_none() && self.user.lookup().is_some();
+        if asks { Some(AnyOperation::new(GetUserData::new(id).expand(Expand::Identities))) } else { next }
     }
 
     fn looked_up(&mut self, found: Found) {
@@ -262,7 +265,7 @@ impl Import {
             identity.result.is_some_and(|result| result.created == Some(false))
         };
         let missing = created.identities.into_iter().filter(is_missing);
-        self.missing = missing.filter_map(|identity| identity.kind).collect();
+        self.missing = Some(missing.filter_map(|identity| identity.kind).collect());
         self.stage = Stage::With(created.id, Who::Created, 0);
     }
 
@@ -309,6 +312,10 @@ impl Job for Import {
 
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         let result = match self.following() {
+            Some(operation) if operation.is::<GetUserData>() => {
+                self.missing = Some(self.user.missing_from(&result?.into_output::<GetUserData>()?));
+                return Ok(());
+            }
             // Any reply would do to go on, but not the page of a proxy.
             Some(operation) => Ok(operation.accept(result?)?),
             None => result,
@@ -333,7 +340,7 @@ impl Job for Import {
         match &self.stage {
             Stage::End(imported) => imported.clone(),
             Stage::With(id, who, _) if self.following().is_none() => {
-                let (id, missing) = (id.clone(), self.missing.clone());
+                let (id, missing) = (id.clone(), self.missing.clone().unwrap_or_default());
                 match self.has_created(*who) {
                     true if missing.is_empty() => Imported::Created { id },
                     true => Imported::WithoutIdentities { id, missing },
@@ -361,6 +368,8 @@ mod tests {
 
     const NOBODY: &str = r#"{"users":null}"#;
     const HASH: &str = "$2a$10$h";
+    /// A user with the identity of `ada` and of `bob`.
+    const WHOLE: &str = r#"{"id":"kp_1","identities":[{"type":"email","identity":"a@example.com"}]}"#;
 
     fn ada() -> ImportUser {
         let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"password":{"hashed_password":"$2a$10$h"},
@@ -373,10 +382,10 @@ mod tests {
     fn tenant(users: &str) -> impl FnMut(&AnyOperation) -> Result<Reply, Error> {
         let users = String::from(users);
         move |operation| {
-            Ok(if operation.is::<GetUsers>() {
-                answer::<GetUsers>(200, &users)
-            } else {
-                answer::<CreateUser>(200, r#"{"id":"kp_1"}"#)
+            Ok(match operation.meta().name {
+                "get_users" => answer::<GetUsers>(200, &users),
+                "get_user_data" => answer::<GetUserData>(200, WHOLE),
+                _ => answer::<CreateUser>(200, r#"{"id":"kp_1"}"#),
             })
         }
     }
@@ -409,6 +418,11 @@ mod tests {
         first.iter().chain(&REST).copied().collect()
     }
 
+    /// With the question for the identities of a user whose create nobody saw the reply of.
+    fn unseen(called: &[&'static str]) -> Vec<&'static str> {
+        called.iter().copied().chain(["get_user_data"]).collect()
+    }
+
     #[test]
     fn who_is_not_there_is_created_and_made_complete() {
         let mut import = Import::new(ada());
@@ -433,7 +447,7 @@ mod tests {
     fn who_was_created_before_an_interruption_is_made_complete() {
         let mut import = Import::new(ada()).interrupted();
         let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
-        assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
+        assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
         let mut import = Import::new(ada()).interrupted();
         assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
@@ -515,7 +529,7 @@ mod tests {
         // The next run looks first, and then it may.
         assert_eq!(names(&mut import.clone(), tenant(NOBODY)), after(&["get_users", "create_user"]));
         let late = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
-        assert_eq!(names(&mut import, tenant(late)), after(&["get_users"]));
+        assert_eq!(names(&mut import, tenant(late)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
     }
 
@@ -530,9 +544,10 @@ mod tests {
                 let late = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
                 Ok(answer::<GetUsers>(200, if lookups == 1 { NOBODY } else { late }))
             }
+            "get_user_data" => Ok(answer::<GetUserData>(200, WHOLE)),
             _ => Ok(answer::<CreateUser>(200, r#"{"id":"kp_7"}"#)),
         });
-        assert_eq!(called, after(&["get_users", "create_user", "get_users"]));
+        assert_eq!(called, unseen(&after(&["get_users", "create_user", "get_users"])));
         assert_eq!(import.output(), created("kp_7"));
         // And a refusal for another reason is told.
         let mut import = Import::new(ada()).interrupted();
@@ -551,7 +566,7 @@ mod tests {
         assert!(import.next_call().unwrap().is::<CreateUser>());
         assert!(import.may_have_created());
         let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
-        assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
+        assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
         // And where nobody can look, it ends.
         let mut import = Import::new(ImportForm::new().row([("id", "42")]).unwrap());
@@ -574,7 +589,7 @@ mod tests {
                 _ => answer::<CreateUser>(200, r#"{"id":"kp_7"}"#),
             })
         });
-        assert_eq!(called, after(&["get_users", "create_user", "get_users"]));
+        assert_eq!(called, unseen(&after(&["get_users", "create_user", "get_users"])));
     }
 
     #[test]
@@ -607,6 +622,59 @@ mod tests {
     }
 
     #[test]
+    fn identities_that_a_create_did_not_make_whose_reply_is_gone_are_told() {
+        let line = r#"{"id":"42","email":"a@b","username":"ada","phone":"+61555111555",
+            "identities":[{"type":"email","identity":"c@d"}]}"#;
+        let user = || ImportForm::new().line(line).unwrap();
+        let there = r#"{"users":[{"id":"kp_1","provided_id":"42"}]}"#;
+        for (data, missing) in [
+            (r#"{"id":"kp_1"}"#, &["email", "email", "username", "phone"][..]),
+            (
+                r#"{"id":"kp_1","preferred_email":"a@b","phone":"","identities":null}"#,
+                &["email", "username", "phone"],
+            ),
+            (
+                r#"{"id":"kp_1","preferred_email":"a@b","identities":[{"type":"phone"},{"type":"username"}]}"#,
+                &["email", "email"],
+            ),
+            (
+                r#"{"id":"kp_1","identities":[{"type":"phone"},{"type":"username"},{"type":"email"},{"type":"email"}]}"#,
+                &[],
+            ),
+        ] {
+            for (import, calls) in [
+                (Import::new(user()).created("kp_1", 0), &["get_user_data"][..]),
+                (Import::new(user()).created("kp_1", 7), &["get_user_data"]),
+                (Import::new(user()).interrupted(), &["get_users", "get_user_data"]),
+            ] {
+                let mut import = import;
+                let called = names(&mut import, |operation| match operation.meta().name {
+                    "get_user_data" => Ok(answer::<GetUserData>(200, data)),
+                    _ => tenant(there)(operation),
+                });
+                assert_eq!(called, calls, "{data}");
+                let missing: Vec<_> = missing.iter().map(|kind| IdentityType::from(*kind)).collect();
+                let id = UserId::from("kp_1");
+                let expected = if missing.is_empty() {
+                    Imported::Created { id }
+                } else {
+                    Imported::WithoutIdentities { id, missing }
+                };
+                assert_eq!(import.output(), expected, "{data}");
+            }
+        }
+        // It is no step, so that it is asked for until there is an answer; and not where there is nothing to ask for.
+        let mut import = Import::new(ada()).created("kp_1", 5);
+        let refused = |_: &AnyOperation| refusal::<GetUserData>(403, "", Effect::No);
+        assert_eq!(names(&mut import, refused)[0], "get_user_data");
+        assert_eq!((import.steps(), import.output()), (5, Imported::Unfinished));
+        assert_eq!(names(&mut import, tenant(NOBODY)), ["get_user_data"]);
+        assert_eq!((import.steps(), import.output()), (5, created("kp_1")));
+        let mut import = Import::new(ImportForm::new().row([("id", "42")]).unwrap()).created("kp_1", 0);
+        assert_eq!(names(&mut import, tenant(NOBODY)), [""; 0]);
+    }
+
+    #[test]
     fn a_refusal_ends_it_and_it_goes_on_from_there() {
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| match operation.meta().name {
@@ -622,8 +690,8 @@ mod tests {
         // Another import of the same user is told by id and step, and looks for nobody.
         assert_eq!((import.user_id(), import.steps()), (Some(&"kp_1".into()), 1));
         let mut other = Import::new(ada()).created("kp_1", 1).interrupted().found(["kp_2"]).update();
-        for import in [&mut import, &mut other] {
-            assert_eq!(names(import, tenant(NOBODY)), REST[1..]);
+        for (import, calls) in [(&mut import, REST[1..].to_vec()), (&mut other, unseen(&REST[1..]))] {
+            assert_eq!(names(import, tenant(NOBODY)), calls);
             assert_eq!(import.output(), created("kp_1"));
         }
         let mut import = Import::new(ada());
