@@ -28,6 +28,7 @@ use kinde_users_examples::support::{connect, warn};
 /// other options, or a line of which something was done and that then changed want another journal; one run at a time uses it. It
 /// holds ids of users and no address or name, but who has the import file too can tell whose line is whose. Keep it as long as
 /// the import may be run again: a run without it leaves alone whom an earlier one created and did not complete.
+/// With --update, a line of a user who was there already and that was interrupted is done from its beginning again.
 ///
 /// A CSV file begins with its columns, in any order: `email`, `phone`, `username` or `id` (of another system), one at least;
 /// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`; `hashed_password`, `hashing_method`, `salt`,

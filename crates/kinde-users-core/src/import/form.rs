@@ -324,6 +324,16 @@ impl ImportUser {
         before.into_iter().flatten().chain(self.feature_flags.iter().map(flag)).chain(update)
     }
 
+    /// Whether the user has no other name than the line says. One that is not told says nothing.
+    pub(super) fn may_have_names_of(&self, user: &User) -> bool {
+        [(&self.given_name, &user.first_name), (&self.family_name, &user.last_name)].into_iter().all(
+            |(ours, theirs)| match theirs.as_deref() {
+                None | Some("") => true,
+                theirs => theirs == ours.as_deref(),
+            },
+        )
+    }
+
     /// The types of the identities that the user does not have: by their number, as a service may write a value in another way. Of a
     /// user whose identities are not listed, the fields tell of one each.
     pub(super) fn missing_from(&self, user: &User) -> Vec<IdentityType> {

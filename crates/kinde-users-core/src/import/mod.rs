@@ -30,6 +30,9 @@ pub use password::PasswordParts;
 /// `create_user`, that it is about to be made ([`interrupted`](Self::interrupted)), and after each call the
 /// [`user_id`](Self::user_id) and the [`steps`](Self::steps) ([`created`](Self::created)).
 ///
+/// A line without an `id` leaves one doubt: a user whom somebody else created between the lookup and an interrupted create, with no
+/// `provided_id`, no sign-in and no other names than the line's, is taken for the import's own, and gets the line's password.
+///
 /// Somebody who is there already is left alone, unless [`update`](Self::update) was said.
 ///
 /// ```
@@ -140,6 +143,9 @@ impl Import {
 
     /// Whoever is there already gets the names, the `provided_id`, the password, and the rest that the line says. Identities are
     /// not added: who is found by one of them may not be who has the others.
+    ///
+    /// Interrupted, it is begun again from its first call: there is nothing to write down. Each call sets what the line says, so
+    /// that done twice it is done once, but for what somebody changed in between, a password among it: that is set back.
     #[must_use]
     pub fn update(mut self) -> Self {
         self.updates = true;
@@ -147,8 +153,8 @@ impl Import {
     }
 
     /// An import before this one was about to create the user, and it is not known whether it did. Who is found is that user,
-    /// and is made complete, if the `provided_id` is the line's; or, where the line has none, if the user has none and never
-    /// signed in. Anybody else may have signed up in the meantime, and is who was there.
+    /// and is made complete, if the `provided_id` is the line's; or, where the line has none, if the user has none either, never
+    /// signed in, and has no other names than the line says. Anybody else may have signed up in the meantime, and is who was there.
     #[must_use]
     pub fn interrupted(mut self) -> Self {
         self.is_unsure = true;
@@ -252,7 +258,8 @@ impl Import {
         let theirs = provided_id(user);
         // Who signed up meanwhile has signed in.
         let never_signed_in = user.total_sign_ins.unwrap_or_default() == 0 && user.last_signed_in.is_none();
-        theirs == self.user.provided_id() && (theirs.is_some() || never_signed_in)
+        let may_be_ours = never_signed_in && self.user.may_have_names_of(user);
+        theirs == self.user.provided_id() && (theirs.is_some() || may_be_ours)
     }
 
     fn created_as(&mut self, created: CreatedUser) {
@@ -373,7 +380,7 @@ mod tests {
 
     fn ada() -> ImportUser {
         let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"password":{"hashed_password":"$2a$10$h"},
-            "properties":[{"key":"a","value":"1"}],
+            "properties":[{"key":"a","value":"1"}],"first_name":"Ada",
             "feature_flags":[{"key":"f","value":true},{"key":"g","value":1}]}"#;
         ImportForm::new().line(line).unwrap()
     }
@@ -455,7 +462,12 @@ mod tests {
 
     #[test]
     fn who_may_have_signed_up_since_an_interruption_is_who_was_there() {
-        let bob =
+        let bob = || {
+            let names = [("first_name", "Bob"), ("last_name", "Example")];
+            let columns = [("email", "bob@example.com"), ("hashed_password", HASH)].into_iter().chain(names);
+            ImportForm::new().row(columns).unwrap()
+        };
+        let nameless =
             || ImportForm::new().row([("email", "bob@example.com"), ("hashed_password", HASH)]).unwrap();
         for (user, found, is_ours) in [
             (ada(), r#"{"id":"kp_7"}"#, false),
@@ -465,6 +477,13 @@ mod tests {
             (bob(), r#"{"id":"kp_7","total_sign_ins":1}"#, false),
             (bob(), r#"{"id":"kp_7","last_signed_in":"2025-04-01T13:04:20Z"}"#, false),
             (bob(), r#"{"id":"kp_7","provided_id":"43"}"#, false),
+            (bob(), r#"{"id":"kp_7","first_name":"Bob","last_name":null}"#, true),
+            (bob(), r#"{"id":"kp_7","first_name":"Robert"}"#, false),
+            (bob(), r#"{"id":"kp_7","first_name":"","last_name":"Roberts"}"#, false),
+            (nameless(), r#"{"id":"kp_7"}"#, true),
+            (nameless(), r#"{"id":"kp_7","first_name":"Bob"}"#, false),
+            // Whatever became of the name since, the id is the line's.
+            (ada(), r#"{"id":"kp_7","first_name":"Augusta","provided_id":"42"}"#, true),
         ] {
             let users = std::format!(r#"{{"users":[{found}]}}"#);
             let mut import = Import::new(user).interrupted();
