@@ -346,17 +346,27 @@ impl FakeKinde {
     /// Makes the next request of an operation go wrong, after the faults that it has coming already. The
     /// operation goes by its name in [`ROUTES`]; the token endpoint by `token`. Faults come before
     /// authorisation.
+    ///
+    /// # Panics
+    ///
+    /// If there is no operation of that name, as where it is misspelt.
+    #[track_caller]
     pub fn next(&self, operation: &str, fault: Fault) {
         self.fail(operation).with(fault);
     }
 
     /// The same for several requests: `fake.fail("create_user").times(2).with(Fault::server_error())`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no operation of that name.
+    #[track_caller]
     pub fn fail<'a>(&'a self, operation: &'a str) -> Failing<'a> {
+        routes::assert_named(operation);
         Failing { fake: self, operation, times: 1 }
     }
 
-    /// How many scripted faults have not come yet: none at the end of a test that went as planned. The name
-    /// of an operation misspelt shows here too.
+    /// How many scripted faults have not come yet: none at the end of a test that went as planned.
     pub fn faults_left(&self) -> usize {
         self.lock().script.left()
     }

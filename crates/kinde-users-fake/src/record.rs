@@ -53,7 +53,13 @@ pub struct Requests(pub(crate) Vec<Arc<Recorded>>);
 
 impl Requests {
     /// Those of one operation, or of `token`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no operation of that name: nobody ever asks for it, which a test would take for a fact.
+    #[track_caller]
     pub fn of(&self, operation: &str) -> Self {
+        crate::routes::assert_named(operation);
         Self(self.0.iter().filter(|request| request.operation == Some(operation)).cloned().collect())
     }
 

@@ -103,6 +103,18 @@ pub static ROUTES: &[Route] = &[
     route("update_user_property", Method::PUT, PROPERTY, 200, "update:user_properties", query(&["value"]), h::update_user_property),
 ];
 
+/// That an operation, or the token endpoint, has this name.
+#[track_caller]
+pub(crate) fn assert_named(operation: &str) {
+    let mut names: Vec<_> = ROUTES.iter().map(|route| route.name).collect();
+    names.push("token");
+    assert!(
+        names.contains(&operation),
+        "there is no operation {operation:?}, but these: {}",
+        names.join(", ")
+    );
+}
+
 /// What a request is for.
 pub(crate) enum Target {
     Token,

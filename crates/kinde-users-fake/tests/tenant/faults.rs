@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use kinde_users_core::operations::{CreateUser, GetUsers};
 use kinde_users_core::{AsyncClock, CallOptions, Clock, Delivery, Error, Transport};
-use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
+use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser, ROUTES};
 use serde_json::Value;
 
 use crate::{get, send};
@@ -105,11 +105,30 @@ fn a_fault_can_last_until_it_is_cleared() {
 }
 
 #[test]
-fn a_misspelt_operation_stays_in_the_script() {
+fn an_operation_that_there_is_none_of_is_told_at_once() {
     let fake = FakeKinde::new();
-    fake.next("get_user", Fault::status(500));
-    get(&fake, "/api/v1/users");
-    assert_eq!(fake.faults_left(), 1);
+    let told = |name: &'static str, of: &dyn Fn(&FakeKinde)| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| of(&fake))).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap().clone();
+        assert!(
+            text.starts_with(&format!("there is no operation {name:?}, but these: create_user, ")),
+            "{text}"
+        );
+        assert!(
+            text.contains(", get_user_data, ") && text.ends_with(", update_user_property, token"),
+            "{text}"
+        );
+    };
+    told("get_user", &|fake| fake.next("get_user", Fault::status(500)));
+    told("Token", &|fake| fake.fail("Token").always().with(Fault::status(500)));
+    told("create_users", &|fake| drop(fake.requests().of("create_users")));
+    // And the tenant goes on, with no fault to come.
+    assert_eq!((get(&fake, "/api/v1/users").0, fake.faults_left()), (200, 0));
+    for name in ROUTES.iter().map(|route| route.name).chain(["token"]) {
+        fake.next(name, Fault::status(500));
+        assert!(fake.requests().of(name).len() <= 1, "{name}");
+    }
+    assert_eq!(fake.faults_left(), ROUTES.len() + 1);
 }
 
 #[test]
