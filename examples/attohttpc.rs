@@ -9,6 +9,7 @@ use attohttpc::{Error, ErrorKind, ProxySettings, RequestBuilder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Request, Response};
 use kinde_users::{Delivery, TimeLimit, Transport};
+use kinde_users_examples::support::say;
 use kinde_users_fake::contract::{Options, check};
 use rustls::pki_types::CertificateDer;
 
@@ -56,6 +57,6 @@ impl Transport for AttohttpcTransport {
 
 fn main() -> io::Result<ExitCode> {
     let report = check(&AttohttpcTransport(rustls_native_certs::load_native_certs().certs), &Options::new())?;
-    println!("{report}");
+    say(&report);
     Ok(if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

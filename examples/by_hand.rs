@@ -9,25 +9,26 @@ use kinde_users::{
     AccessToken, CallOptions, Credentials, Delivery, Domain, Exchange, Input, Instant, Reply, Step, Tenant,
     build_request,
 };
+use kinde_users_examples::support::say;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let domain = Domain::parse("acme")?;
     let operation = GetUsers::new().page_size(2).email("ada+test@example.com").expand(Expand::Identities);
 
-    println!("The request:\n");
+    say("The request:\n");
     print_request(&build_request(&operation, &domain, &AccessToken::new("eyJhbGciOi...")?)?);
 
-    println!("\nThe reply, read:\n");
+    say("\nThe reply, read:\n");
     let reply = Reply::new::<GetUsers>(Response::new(PAGE.to_vec()));
     for user in reply.parse::<GetUsers>()?.users {
-        println!("{} {:?}", user.id, user.email());
+        say(format_args!("{} {:?}", user.id, user.email()));
     }
-    println!("fields that the model does not know: {:?}", reply.unknown_fields::<GetUsers>()?);
+    say(format_args!("fields that the model does not know: {:?}", reply.unknown_fields::<GetUsers>()?));
 
-    println!("\nThe loop:\n");
+    say("\nThe loop:\n");
     // In place of an HTTP stack: canned replies.
     let carry = |request: Request<Vec<u8>>| -> Result<Response<Vec<u8>>, std::io::Error> {
-        println!("{} {}", request.method(), request.uri().path());
+        say(format_args!("{} {}", request.method(), request.uri().path()));
         Ok(Response::new(match request.uri().path() {
             "/oauth2/token" => br#"{"access_token":"t","token_type":"bearer","expires_in":86399}"#.to_vec(),
             _ => PAGE.to_vec(),
@@ -50,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Step::Done(result) => break result,
         };
     };
-    println!("{} users", result?.parse::<GetUsers>()?.users.len());
+    say(format_args!("{} users", result?.parse::<GetUsers>()?.users.len()));
     Ok(())
 }
 
@@ -59,9 +60,9 @@ const PAGE: &[u8] = br#"{"code":"OK","message":"Success","next_token":null,"user
     {"id":"kp_2","email":null}]}"#;
 
 fn print_request(request: &Request<Vec<u8>>) {
-    println!("{} {}", request.method(), request.uri());
+    say(format_args!("{} {}", request.method(), request.uri()));
     for (name, value) in request.headers() {
         // A sensitive value prints as `Sensitive`.
-        println!("{name}: {value:?}");
+        say(format_args!("{name}: {value:?}"));
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use kinde_users::{Delivery, TimeLimit, Transport};
+use kinde_users_examples::support::say;
 use kinde_users_fake::contract::{Options, check};
 use reqwest::blocking::{self, Client};
 use reqwest::{redirect, retry};
@@ -61,6 +62,6 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
     // reqwest is built without a provider of its own, and takes the one of the process. An error is that there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let report = check(&ReqwestTransport::new()?, &Options::new())?;
-    println!("{report}");
+    say(&report);
     Ok(if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,6 +6,7 @@ use std::error::Error;
 
 use kinde_users::operations::{DeleteUserSessions, UpdateUser};
 use kinde_users::{CallError, Client, Clock, FindUser, Found, Transport, UserId};
+use kinde_users_examples::support::say;
 
 /// What became of [`suspend`].
 #[derive(Debug, PartialEq)]
@@ -37,8 +38,8 @@ fn suspend<T: Transport, C: Clock>(
 fn main() -> Result<(), Box<dyn Error>> {
     let fake = kinde_users::fake::FakeKinde::new();
     fake.seed_users(10);
-    println!("{:?}", suspend(&fake.client()?, "user3@example.com")?);
-    println!("{:?}", suspend(&fake.client()?, "nobody@example.com")?);
+    say(format_args!("{:?}", suspend(&fake.client()?, "user3@example.com")?));
+    say(format_args!("{:?}", suspend(&fake.client()?, "nobody@example.com")?));
     Ok(())
 }
 

@@ -76,8 +76,10 @@ fn what_an_example_does_it_does_to_the_end_where_nobody_reads_it() {
         [made.of("create_user").len(), made.of("delete_user").len(), tenant.fake.users().len()],
         [1; 3]
     );
-    let (code, _, errors) = run(program("custom_transport", &[]).stdout(pipe_to_nobody()));
-    assert_eq!((code, errors.as_str()), (0, ""));
+    for name in ["by_hand", "custom_transport"] {
+        let (code, _, errors) = run(program(name, &[]).stdout(pipe_to_nobody()));
+        assert_eq!((code, errors.as_str()), (0, ""), "{name}");
+    }
 }
 
 #[test]
