@@ -104,6 +104,18 @@ mod tests {
     }
 
     #[test]
+    fn it_has_help_and_refuses_what_it_does_not_know() {
+        use clap::error::ErrorKind;
+
+        let parse = |argument| Arguments::try_parse_from(["custom_operation", argument]).err().unwrap();
+        let help = parse("--help");
+        assert_eq!(help.kind(), ErrorKind::DisplayHelp);
+        let help = help.to_string();
+        assert!(help.contains("Exit codes: 0") && help.contains("Usage: "), "{help}");
+        assert_eq!(parse("--no-such-thing").kind(), ErrorKind::UnknownArgument);
+    }
+
+    #[test]
     fn where_it_is_not_there_the_error_tells() {
         let error = FakeKinde::new().client().unwrap().send(&SearchUsers("ada")).err().unwrap();
         assert!(error.to_string().starts_with("search_users: HTTP 404: ROUTE_NOT_FOUND"), "{error}");
