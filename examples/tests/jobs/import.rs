@@ -405,16 +405,20 @@ fn with_no_set_up_it_imports_into_a_tenant_in_memory_and_leaves_no_journal() {
 
 #[test]
 fn a_file_that_changes_under_way_is_told() {
-    let tenant = Listening::start(FakeKinde::builder(), "changes");
-    let file = tenant.write("users.csv", "id\n1\n2\n");
-    // The first call is the walk, which comes after the check of all lines.
-    let changed = file.clone();
-    let change = move |_: &mut http::Response<Vec<u8>>| std::fs::write(&changed, "id\n1\n").unwrap();
-    tenant.fake.next("get_users", Fault::edit(change));
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
-    assert!(told.ends_with("2 users: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
-    assert_eq!((code, errors.as_str()), (1, "error: 1 lines came of 2: the file was changed meanwhile"));
-    assert_eq!(tenant.fake.users().len(), 1);
+    for (lines, text) in [(1, "id\n1\n"), (3, "id\n1\n2\n3\n")] {
+        let tenant = Listening::start(FakeKinde::builder(), "changes");
+        let file = tenant.write("users.csv", "id\n1\n2\n");
+        // The first call is the walk, which comes after the check of all lines.
+        let changed = file.clone();
+        let change = move |_: &mut http::Response<Vec<u8>>| std::fs::write(&changed, text).unwrap();
+        tenant.fake.next("get_users", Fault::edit(change));
+        let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+        let receipt = format!("2 users: {lines} created, 0 updated, 0 left alone, 0 done before\n");
+        assert!(told.ends_with(&receipt), "{told}");
+        let changed = format!("error: {lines} lines came of 2: the file was changed meanwhile");
+        assert_eq!((code, errors), (1, changed));
+        assert_eq!(tenant.fake.users().len(), lines);
+    }
 }
 
 #[test]
