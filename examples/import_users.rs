@@ -26,8 +26,9 @@ use kinde_users_examples::support::{connect, warn};
 /// Where it is not known whether a create arrived, the user is looked for before another one, by a later run: there are two of
 /// one only if it arrives after that and the tenant takes both, or if two files or journals are imported at once. Another file,
 /// other options, or a line of which something was done and that then changed want another journal; one run at a time uses it. It
-/// holds ids of users and no address or name, but who has the import file too can tell whose line is whose. Keep it as long as
-/// the import may be run again: a run without it leaves alone whom an earlier one created and did not complete.
+/// holds Kinde's ids of users, and for each line a hash of what the file knows the user by, but no address, number or name; the key
+/// of the hash is in it, so that who has the import file, or guesses, can tell whose line is whose. Keep it as long as the import
+/// may be run again: a run without it leaves alone whom an earlier one created and did not complete.
 /// With --update, a line of a user who was there already and that was interrupted is done from its beginning again.
 ///
 /// A CSV file begins with its columns, in any order: `email`, `phone`, `username` or `id` (of another system), one at least;

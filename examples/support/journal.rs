@@ -49,11 +49,11 @@ struct Head {
     import_into: String,
     /// What the command line said that makes another import of the same file.
     options: String,
-    /// The key of the keys, so that they say nothing beside this file and nobody can choose two that are the same.
+    /// The key of the keys, so that they say nothing without this file and nobody can choose two that are the same.
     salt: [u8; 16],
 }
 
-/// Another line. There is no address and no name in it, but who has the import file can tell whose it is.
+/// Another line. There is no address and no name in it, but who has the import file, or guesses, can tell whose it is.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     /// The line of the file.
