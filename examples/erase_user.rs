@@ -14,9 +14,9 @@ use serde_json::json;
 /// Erase a user: end the sessions, then delete the user and the profile, from all of Kinde.
 ///
 /// The receipt is a line of JSON on stdout: "erased" is true where the user was there and is gone. "now" is what this run did;
-/// "before" is what was gone already, or never was. Run again with the id after it went well, it ends with exit code 1 and a receipt
-/// whose "user" is "before" and whose "erased" is false: nobody can tell a user who was erased from an id that is mistyped.
-/// By an address or a name a user is found only as long as there is one: keep the id.
+/// "before" is what was gone already, or never was. For an id of nobody the exit code is 1, and the receipt says "user": "before"
+/// and "erased": false: who was erased by an earlier run cannot be told from an id that is mistyped. For an address or a name of
+/// nobody the exit code is 1 and there is no receipt: keep the id.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Arguments {
