@@ -20,7 +20,7 @@ use serde_json::json;
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Arguments {
-    /// An id, or the e-mail address, phone number or user name of one user
+    /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user; no id of another system
     user: String,
 }
 

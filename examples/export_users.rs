@@ -152,12 +152,17 @@ fn open(arguments: &Arguments, asked: String) -> Result<(File, Reached), Failure
         Err(error) => return Err(Failure::file(&cursor, &error)),
     };
     let replaces = *overwrite || before.as_ref().is_some_and(|before| before.overwrite);
-    if path.exists() && !replaces {
+    // Of a link itself: in its place the file would be, and not where it leads.
+    let there = fs::symlink_metadata(path).ok();
+    if path == Path::new("-") || there.as_ref().is_some_and(|there| !there.is_file()) {
+        return wrong(path, "is to be a file, and no link, folder or device");
+    }
+    if there.is_some() && !replaces {
         return wrong(path, "is there; --overwrite replaces it");
     }
     if let Some(reached) = before {
         if reached.asked != asked {
-            return wrong(&cursor, "is of another export; --overwrite begins anew");
+            return wrong(&cursor, "is of an export with other options; --overwrite begins anew");
         }
         // Not by appending: a system may not let such a file be cut off.
         let mut file = OpenOptions::new().write(true).open(&part).map_err(failed)?;

@@ -29,6 +29,7 @@ use kinde_users_examples::support::{connect, warn};
 /// holds Kinde's ids of users, and for each line a hash of what the file knows the user by, but no address, number or name; the key
 /// of the hash is in it, so that who has the import file, or guesses, can tell whose line is whose. Keep it as long as the import
 /// may be run again: a run without it leaves alone whom an earlier one created and did not complete.
+/// A line that is done is not compared with what it says later: to import what changed, take --update and another journal.
 /// With --update, a line of a user who was there already and that was interrupted is done from its beginning again.
 ///
 /// A CSV file begins with its columns, in any order: `email`, `phone`, `username` or `id` (of another system), one at least;
@@ -38,7 +39,8 @@ use kinde_users_examples::support::{connect, warn};
 ///
 /// Methods of hashing: `bcrypt` unless said, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt`, `aspnet-identity-v2`.
 /// A salt stands as `prefix` or `suffix`, in the format `string`, `hex` or `base64`. Variants of PBKDF2: `salted-pbkdf2-hmac-sha256`,
-/// `salted-pbkdf2-hmac-sha256-512`, `salted-pbkdf2-hmac-sha512-512`. Flags are `true` or `false`.
+/// `salted-pbkdf2-hmac-sha256-512`, `salted-pbkdf2-hmac-sha512-512`. Flags (`email_verified`,
+/// `phone_verified`, `is_suspended`) are `true` or `false`; a phone number begins with + and the code of the country.
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Arguments {
@@ -115,7 +117,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         warn(format_args!("line {line}, in an earlier run: {told}"));
     }
     match (failed, journal.amiss().count(), seen.into_inner()) {
-        (0, 0, seen) if seen == total => told,
+        (0, 0, seen) if seen == total => {
+            if before == total {
+                warn("all was done by an earlier run, and not compared with what the lines say now");
+            }
+            told
+        }
         (0, 0, seen) => {
             Err(Failure::new(format!("{seen} lines came of {total}: the file was changed meanwhile")))
         }

@@ -13,7 +13,7 @@ use kinde_users_examples::support::connect;
 #[derive(Parser)]
 #[command(after_help = EXIT_CODES)]
 struct Arguments {
-    /// An id, or the e-mail address, phone number or user name of one user
+    /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user; no id of another system
     user: String,
 
     /// Only this factor, and not all of them

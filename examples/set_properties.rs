@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example set_properties -- users.txt plan=gold newsletter=true`
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut keys = HashSet::new();
+    if let Some((key, _)) = arguments.properties.iter().find(|(key, _)| !keys.insert(key)) {
+        return Err(Failure::input(format!("{key} is to be set to two values")));
+    }
     let client = connect(10)?.client;
     arguments.many.each_user(&client, &arguments.users, |id| {
         let set = |operation: UpdateUserProperties, (key, value): &(String, String)| match value.as_str() {

@@ -149,6 +149,10 @@ pub fn receipt(line: impl fmt::Display) -> Result<(), Failure> {
 ///
 /// Where there is no such user, or more than one.
 pub fn find<T: Transport, C: Clock>(client: &Client<T, C>, text: &str) -> Result<UserId, Failure> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Failure::input("no user is given"));
+    }
     let find = FindUser::by(text);
     // Who has the id need not be there any more.
     if find == FindUser::by_id(text) {
@@ -184,8 +188,8 @@ pub struct Many {
     at_once: u16,
 
     /// How many calls to make a second, at the most, all together [default: as many as the tenant allows]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pace: u32,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pace: Option<u32>,
 }
 
 /// Gives up after failures in a row that weigh so much: what is wrong is wrong with all. One of one user alone weighs nothing, and
@@ -211,7 +215,7 @@ impl Many {
         C: Clock,
         I: IntoIterator<IntoIter: Send>,
     {
-        client.with_tenant(|tenant| tenant.set_pace(self.pace));
+        client.with_tenant(|tenant| tenant.set_pace(self.pace.unwrap_or_default()));
         let (mut failed, mut in_a_row) = (0, 0);
         let ended = in_parallel(self.at_once.into(), items, work, |result| {
             bar.inc(1);
@@ -257,6 +261,9 @@ impl Many {
             .zip(lines.iter().map(|line| line.trim_start_matches('\u{feff}').trim()))
             .filter(|(_, user)| !user.is_empty())
             .collect();
+        if users.is_empty() {
+            return Err(Failure::input(format!("{}: there is no user in the list", list.display())));
+        }
         let (total, done) = (users.len(), AtomicUsize::new(0));
         let bar = progress(Some(total as u64));
         let failed = self.each(client, &bar, users, |(number, user)| {

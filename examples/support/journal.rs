@@ -111,7 +111,8 @@ impl Journal {
         let salt = match head {
             Some(head) if head.import_into != origin => return Err(wrong("is no journal of this tenant")),
             Some(head) if head.options != options => {
-                return Err(wrong(&format!("is that of an import with other options: {}", head.options)));
+                let (options, anew) = (head.options, "another --journal begins anew");
+                return Err(wrong(&format!("is that of an import with other options: {options}; {anew}")));
             }
             Some(head) => head.salt,
             None if text.is_empty() => salt(),
@@ -119,7 +120,11 @@ impl Journal {
         };
         let (mut before, mut amiss) = (HashMap::new(), BTreeMap::new());
         for (number, line) in lines {
-            let garbled = |_| wrong(&format!("cannot be read at line {number}: mend that line by hand"));
+            let garbled = |_| {
+                wrong(&format!(
+                    "cannot be read at line {number}: delete that line, and its user is looked up again"
+                ))
+            };
             let Entry { line, key, state, told, steps } = serde_json::from_str(line).map_err(garbled)?;
             match state {
                 State::Begun => before.insert(key, Before::Begun),

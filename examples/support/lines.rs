@@ -96,6 +96,7 @@ impl Reading {
     ///
     /// Where the file or its row of names cannot be read, or nothing tells its form.
     pub fn lines<'a>(&self, path: &Path, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
+        regular(path)?;
         lines(path, Format::of(path, self.format)?, form)
     }
 
@@ -109,6 +110,9 @@ impl Reading {
         tell(format_args!(
             "{total} lines, {wrong} wrong, {left_out} kinds of values that cannot be imported"
         ))?;
+        if total == 0 {
+            return Err(Failure::input("there is no user in the file"));
+        }
         if wrong > 0 {
             return Err(Failure::input(format!("{wrong} lines are wrong; nothing was imported")));
         }
@@ -164,8 +168,8 @@ fn text_lines(file: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
 pub type Lines<'a> = Box<dyn Iterator<Item = Line> + Send + 'a>;
 
 fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
-    regular(path)?;
-    let file = BufReader::new(File::open(path).map_err(|error| Failure::file(path, &error))?);
+    let open = || File::open(path).map(BufReader::new).map_err(|error| Failure::file(path, &error));
+    let file = open()?;
     match format {
         Format::Ndjson => {
             let read = |line: io::Result<String>| {
@@ -178,30 +182,60 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
         }
         Format::Csv => {
             let mut reader = csv::Reader::from_reader(file);
-            let names = reader.headers().map_err(|error| Failure::file(path, &error))?.clone();
+            let unnamed = |what: &str| Failure::input(format!("{}: {what}", path.display()));
+            let names = reader.headers().map_err(|error| unnamed(&problem(&error)))?.clone();
+            if !names.is_empty() && !names.iter().any(|name| IDENTIFYING.contains(&name.trim())) {
+                // What there is instead may be the values of a file without a row of names.
+                return Err(unnamed(NAMELESS));
+            }
             let mut columns = HashMap::new();
             for (column, name) in (1..).zip(&names) {
                 if let Some(first) = columns.insert(name.trim(), column) {
-                    // It may be a value, in a file without a row of names.
-                    let twice = format!("{}: columns {first} and {column} have one name", path.display());
-                    return Err(Failure::input(twice));
+                    return Err(unnamed(&format!("columns {first} and {column} have one name")));
                 }
             }
-            let mut last = 1;
+            let mut line_of = LineOf { text: open()?, byte: 0, line: 1 };
+            let mut number =
+                move |position: Option<&csv::Position>| line_of.byte(position.map_or(0, csv::Position::byte));
             let records = until_broken(reader.into_records(), |record| {
                 record.as_ref().is_err_and(csv::Error::is_io_error)
             });
             Ok(Box::new(records.map(move |record| match record {
                 Ok(record) => {
-                    last = record.position().map_or(last + 1, csv::Position::line);
-                    (last, form.row(names.iter().zip(&record)).map_err(|error| error.to_string()))
+                    let user = form.row(names.iter().zip(&record)).map_err(|error| error.to_string());
+                    (number(record.position()), user)
                 }
-                Err(error) => {
-                    last = error.position().map_or(last + 1, csv::Position::line);
-                    (last, Err(problem(&error)))
-                }
+                Err(error) => (number(error.position()), Err(problem(&error))),
             })))
         }
+    }
+}
+
+/// The columns of which a file has one at least, and what to say of a file that has none.
+const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
+const NAMELESS: &str = "no column is named email, phone, username or id: the first line names the columns, in lower case and with \
+    commas between";
+
+/// Tells on which line of a file a byte is. The reader of CSV counts no line that is empty, and half of the ends of others.
+struct LineOf<R> {
+    text: R,
+    byte: u64,
+    line: u64,
+}
+
+impl<R: BufRead> LineOf<R> {
+    /// The line of the first byte from here on that ends no line. What is asked for has to rise.
+    fn byte(&mut self, from: u64) -> u64 {
+        // Where nothing more can be read, the records have ended too.
+        while let Some(next) = self.text.fill_buf().ok().and_then(|buffer| buffer.first().copied()) {
+            if self.byte >= from && !matches!(next, b'\n' | b'\r') {
+                break;
+            }
+            self.byte += 1;
+            self.line += u64::from(next == b'\n');
+            self.text.consume(1);
+        }
+        self.line
     }
 }
 
@@ -258,10 +292,7 @@ impl Checked {
             }
         }
         if wrong > TOLD {
-            warn(format_args!(
-                "and {} more lines; are the columns named in the first line, with commas between?",
-                wrong - TOLD
-            ));
+            warn(format_args!("and {} more lines", wrong - TOLD));
         }
         for (name, numbers) in &left_out {
             let few: Vec<_> = numbers.iter().take(5).map(u64::to_string).collect();

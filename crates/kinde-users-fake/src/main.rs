@@ -137,6 +137,11 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         let _inside = runtime.enter();
         Signals::listen()?
     };
+    // Nobody wants to hear at the end that there is no place for what happened.
+    if let Some(file) = &arguments.export {
+        let beside = new_beside(file);
+        about(file, fs::write(&beside, "").and_then(|()| fs::remove_file(&beside)))?;
+    }
     let fake = tenant(arguments)?;
     let mut options = Options::new().listen(arguments.listen).speed(arguments.speed);
     if arguments.tls {
@@ -152,10 +157,15 @@ fn run(arguments: &Arguments) -> io::Result<()> {
 
 /// Writes beside the file first: what was in it, perhaps the users that were imported, is lost only to what replaces it.
 fn replace(file: &Path, text: &str) -> io::Result<()> {
-    let mut beside = file.to_path_buf().into_os_string();
-    beside.push(".new");
+    let beside = new_beside(file);
     fs::write(&beside, text)?;
     fs::rename(&beside, file)
+}
+
+fn new_beside(file: &Path) -> PathBuf {
+    let mut beside = file.to_path_buf().into_os_string();
+    beside.push(".new");
+    beside.into()
 }
 
 /// Names the file in an error.

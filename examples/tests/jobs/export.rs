@@ -143,7 +143,8 @@ fn an_export_goes_on_only_with_what_it_was_begun_with() {
     for other in [&["--page-size=7"] as &[&str], &["--page-size=10", "--expand=billing"]] {
         let arguments: Vec<_> = [file.as_str()].iter().chain(other).copied().collect();
         let (code, _, errors) = run(&mut tenant.program("export_users", &arguments));
-        let expected = format!("error: {file}.cursor is of another export; --overwrite begins anew");
+        let expected =
+            format!("error: {file}.cursor is of an export with other options; --overwrite begins anew");
         assert_eq!((code, errors), (2, expected));
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "of another day\n");
@@ -198,12 +199,30 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let (code, _, errors) = run(&mut program("export_users", &[&file]));
     assert_eq!((code, errors), (2, format!("error: {file} is there; --overwrite replaces it")));
     assert_eq!(run(&mut program("export_users", &[&file, "--overwrite"])).0, 0);
+    // What a file would stand in the place of.
+    let folder_of_that_name = text_of(&folder.join("folder.csv"));
+    fs::create_dir(&folder_of_that_name).unwrap();
+    let mut all = vec![folder_of_that_name.as_str(), "-"];
+    let link = text_of(&folder.join("link.csv"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        all.extend([link.as_str(), "/dev/null"]);
+    }
+    for name in all {
+        let (code, _, errors) = run(&mut program("export_users", &[name, "--format=csv", "--overwrite"]));
+        let expected = format!("error: {name} is to be a file, and no link, folder or device");
+        assert_eq!((code, errors), (2, expected));
+    }
+    assert!(!folder.join("folder.csv.part").exists());
     // What stands beside it belongs to another export.
     let other = r#"{"asked":"other","overwrite":true,"cursor":"c","bytes":9,"users":1}"#;
     fs::write(folder.join("users.csv.cursor"), other).unwrap();
     let (code, _, errors) = run(&mut program("export_users", &[&file]));
     assert!(
-        code == 2 && errors.ends_with("users.csv.cursor is of another export; --overwrite begins anew"),
+        code == 2
+            && errors
+                .ends_with("users.csv.cursor is of an export with other options; --overwrite begins anew"),
         "{errors}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1201);

@@ -163,7 +163,10 @@ fn a_second_factor_is_listed_and_reset() {
     let (code, _, errors) = run(&mut tenant.program("reset_mfa", &[ADA, "--factor", "mfa_0"]));
     assert_eq!(code, 1);
     assert!(errors.starts_with("error: reset_users_mfa: HTTP 404: MFA_NOT_FOUND"), "{errors}");
-    assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA])), (0, "reset\n".into(), String::new()));
+    let reset = (0, "reset\n".to_owned(), String::new());
+    assert_eq!(run(&mut tenant.program("reset_mfa", &[" ada@example.com "])), reset);
+    let no_user = (2, String::new(), "error: no user is given".to_owned());
+    assert_eq!(run(&mut tenant.program("reset_mfa", &[" "])), no_user);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
 }
 
@@ -193,6 +196,11 @@ fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
             .all(|user| user.properties["plan"] == "gold" && user.properties["newsletter"] == "true")
     );
     assert_eq!(run(&mut tenant.program("set_properties", &[&list, "plan"])).0, 2);
+    let (code, _, errors) = run(&mut tenant.program("set_properties", &[&list, "plan=gold", "plan=tin"]));
+    assert_eq!((code, errors.as_str()), (2, "error: plan is to be set to two values"));
+    let empty = tenant.write("empty.txt", "\n \n");
+    let (code, _, errors) = run(&mut tenant.program("set_properties", &[&empty, "plan=gold"]));
+    assert_eq!((code, errors), (2, format!("error: {empty}: there is no user in the list")));
 }
 
 #[test]
@@ -235,8 +243,6 @@ fn a_file_that_is_not_what_it_seems_is_told_and_its_values_are_not() {
             "email,first_name\nada@example.com,\"Ada\nb@example.com,B\nc@example.com,C\n",
             "line 2: first_name must not hold a line break or another control character\n",
         ),
-        // There is no row of names.
-        ("ada@example.com,Ada\nb@example.com,B\n", "line 2: email, phone, username or id is missing\n"),
         (
             "id,ada@example.com\n1,x\n",
             "(a name that is not told): no Users operation can carry it out (lines 2)\n",

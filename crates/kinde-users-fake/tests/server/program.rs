@@ -163,6 +163,10 @@ fn it_takes_users_from_a_file_and_leaves_them_in_one() {
         written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect();
     assert_eq!(again, ids);
 
+    // At once, and not at the end, when what happened is gone.
+    let (code, _, stderr) = run(&["--export", &folder.file("nowhere/users.ndjson")]);
+    assert!(code == Some(1) && stderr.contains("nowhere/users.ndjson: "), "{stderr}");
+
     std::fs::write(&first, "{}\n{\"id\":7}\n").unwrap();
     let (code, _, stderr) = run(&["--import", &first]);
     assert_eq!(code, Some(1));
