@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 
 /// Works on items from `threads` threads, which share a client, and gives each result to `each`, on this thread, as it comes.
@@ -18,8 +18,8 @@ use std::thread;
 ///
 /// # Panics
 ///
-/// Where the iterator, `work` or `each` panics: no item is taken any more, what is under way is waited for, and the first panic goes
-/// on here as it was.
+/// Where the iterator, `work` or `each` panics: no item is taken any more, what is under way is waited for, and given to `each` if it
+/// was not that which panicked, and the first panic goes on here as it was.
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -51,20 +51,23 @@ where
 {
     let (items, is_over) = (Mutex::new(items.into_iter().fuse()), AtomicBool::new(false));
     let next = || {
-        let is_over = is_over.load(Ordering::Relaxed);
-        if is_over { None } else { items.lock().unwrap_or_else(PoisonError::into_inner).next() }
+        // A list that panicked has poisoned the lock, and is asked for nothing more.
+        let mut items = items.lock().ok()?;
+        if is_over.load(Ordering::Relaxed) { None } else { items.next() }
     };
     thread::scope(|scope| {
         let (sender, results) = mpsc::sync_channel(0);
         for _ in 0..threads.max(1) {
-            let (sender, next, work) = (sender.clone(), &next, &work);
+            let (sender, next, work, is_over) = (sender.clone(), &next, &work, &is_over);
             scope.spawn(move || {
                 // What a panic leaves half done is not looked at: it goes on where everybody waits.
                 let work_on_next = || catch_unwind(AssertUnwindSafe(|| next().map(work)));
                 while let Some(result) = work_on_next().transpose() {
-                    let has_panicked = result.is_err();
+                    if result.is_err() {
+                        is_over.store(true, Ordering::Relaxed);
+                    }
                     // Nobody receives any more after a panic of `each`.
-                    if sender.send(result).is_err() || has_panicked {
+                    if sender.send(result).is_err() {
                         break;
                     }
                 }
@@ -73,12 +76,20 @@ where
         drop(sender);
         let (mut ended, mut panicked) = (ControlFlow::Continue(()), None);
         for result in results {
-            match result.map(&mut each) {
-                Ok(end) if ended.is_continue() => ended = end,
-                Ok(_) => {}
+            match result.map(|result| catch_unwind(AssertUnwindSafe(|| each(result)))) {
+                Ok(Ok(end)) if ended.is_continue() => ended = end,
+                Ok(Ok(_)) => {}
+                Ok(Err(panic)) => {
+                    panicked = panicked.or(Some(panic));
+                    is_over.store(true, Ordering::Relaxed);
+                    // It may have left half done what it would go on with.
+                    break;
+                }
                 Err(panic) => panicked = panicked.or(Some(panic)),
             }
-            is_over.store(ended.is_break() || panicked.is_some(), Ordering::Relaxed);
+            if ended.is_break() {
+                is_over.store(true, Ordering::Relaxed);
+            }
         }
         panicked.map_or(ended, |panic| resume_unwind(panic))
     })
@@ -144,6 +155,59 @@ mod tests {
         assert_eq!(ended, ControlFlow::Break(seen[0]));
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn no_item_is_taken_after_a_break_or_a_panic_by_those_who_wait_for_the_list() {
+        fn taken(work: impl Fn(usize) + Sync, each: impl FnMut(()) -> ControlFlow<()>) -> usize {
+            let (taken, is_worked_on) = (AtomicUsize::new(0), AtomicBool::new(false));
+            // The first one ends it, while the list takes its time for the second and all others wait for it.
+            let items = (0..).inspect(|n| {
+                taken.fetch_add(1, Ordering::SeqCst);
+                let is_slow = || *n == 1 && !is_worked_on.load(Ordering::SeqCst);
+                (0..1_000_000).take_while(|_| is_slow()).for_each(|_| thread::yield_now());
+                (0..if *n == 1 { 10_000 } else { 0 }).for_each(|_| thread::yield_now());
+            });
+            let work = |n| {
+                is_worked_on.store(true, Ordering::SeqCst);
+                work(n);
+            };
+            let ended = catch_unwind(AssertUnwindSafe(|| in_parallel(8, items, work, each)));
+            assert!(ended.map_or(true, |ended| ended.is_break()));
+            taken.into_inner()
+        }
+        assert!(taken(|_| (), |()| ControlFlow::Break(())) <= 2);
+        assert!(taken(|n| assert_ne!(n, 0, "item 0 is broken"), |()| ControlFlow::Continue(())) <= 2);
+        assert!(taken(|_| (), |()| panic!("no more")) <= 2);
+    }
+
+    #[test]
+    fn a_list_that_panicked_is_asked_for_nothing_more_and_the_first_panic_counts() {
+        let taken = AtomicUsize::new(0);
+        let items = (0..100).inspect(|n: &usize| {
+            taken.fetch_add(1, Ordering::SeqCst);
+            assert_ne!(*n, 0, "the list is broken");
+        });
+        let work = AssertUnwindSafe(|| in_parallel(4, items, |n| n, |_| ControlFlow::<()>::Continue(())));
+        assert!(catch_unwind(work).is_err());
+        assert_eq!(taken.into_inner(), 1);
+
+        let both_are_under_way = Barrier::new(2);
+        let has_panicked = AtomicBool::new(false);
+        let work = |n: usize| {
+            both_are_under_way.wait();
+            if n == 0 {
+                has_panicked.store(true, Ordering::SeqCst);
+                std::panic::panic_any("first")
+            }
+            (0..1_000_000)
+                .take_while(|_| !has_panicked.load(Ordering::SeqCst))
+                .for_each(|_| thread::yield_now());
+            (0..10_000).for_each(|_| thread::yield_now());
+        };
+        let each = |()| -> ControlFlow<()> { std::panic::panic_any("second") };
+        let panic = catch_unwind(AssertUnwindSafe(|| in_parallel(2, 0..2, work, each))).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"first"));
     }
 
     #[test]
