@@ -1,11 +1,10 @@
 //! The body of a request, which notes when it is wanted; and reading the body of a response: whole, decompressed, and no
 //! longer than allowed.
 
-use std::convert::Infallible;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use flate2::write::MultiGzDecoder;
@@ -16,22 +15,33 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 use crate::error::{HyperError, Kind};
 
-/// The body of a request, and whether anybody has looked at it. Nobody can write the first line of a request before: which
-/// headers it has depends on whether a body follows. While it waits for a connection nobody needs to look.
+/// The body of a request, and whether it may still be taken back. Nobody can write the first line of a request before looking
+/// at its body: which headers it has depends on whether one follows. While it waits for a connection nobody needs to look.
 #[derive(Debug)]
 pub(crate) struct Message {
     bytes: Bytes,
-    is_wanted: AtomicBool,
+    state: AtomicU8,
 }
+
+const WAITING: u8 = 0;
+const WANTED: u8 = 1;
+const WITHDRAWN: u8 = 2;
 
 impl Message {
     /// One that is empty counts as none, so that GET and DELETE go without `Content-Length`.
     pub(crate) fn new(bytes: Vec<u8>) -> Arc<Self> {
-        Arc::new(Self { bytes: bytes.into(), is_wanted: AtomicBool::new(false) })
+        Arc::new(Self { bytes: bytes.into(), state: AtomicU8::new(WAITING) })
     }
 
-    pub(crate) fn is_wanted(&self) -> bool {
-        self.is_wanted.load(Ordering::Relaxed)
+    /// Takes it back, so that nobody can send it as a whole from here on; `false` where somebody has looked at it.
+    pub(crate) fn withdraw(&self) -> bool {
+        self.leave(WITHDRAWN) == WITHDRAWN
+    }
+
+    /// Leaves the first state for this one, unless it is left. Gives the one that it is in.
+    fn leave(&self, state: u8) -> u8 {
+        let left = self.state.compare_exchange(WAITING, state, Ordering::Relaxed, Ordering::Relaxed);
+        left.map_or_else(|other| other, |_| state)
     }
 }
 
@@ -48,34 +58,52 @@ impl RequestBody {
     }
 
     /// What is still to be taken.
-    fn bytes(&self) -> &[u8] {
-        self.message.is_wanted.store(true, Ordering::Relaxed);
-        if self.is_taken { &[] } else { &self.message.bytes }
+    fn bytes(&self) -> Result<&[u8], Withdrawn> {
+        match self.message.leave(WANTED) {
+            WITHDRAWN => Err(Withdrawn),
+            _ if self.is_taken => Ok(&[]),
+            _ => Ok(&self.message.bytes),
+        }
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Withdrawn;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = (!self.is_end_stream()).then(|| Ok(Frame::data(self.message.bytes.clone())));
+    ) -> Poll<Option<Result<Frame<Bytes>, Withdrawn>>> {
+        let is_left = self.bytes().map(|bytes| !bytes.is_empty());
         self.is_taken = true;
-        Poll::Ready(frame)
+        let frame = || Frame::data(self.message.bytes.clone());
+        Poll::Ready(is_left.map(|is_left| is_left.then(frame)).transpose())
     }
 
+    /// What was withdrawn seems to have a body of any length, so that nobody takes what comes of it for a whole request.
     fn is_end_stream(&self) -> bool {
-        self.bytes().is_empty()
+        self.bytes().is_ok_and(<[u8]>::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
         // There is nothing of more than `u64::MAX` bytes.
-        SizeHint::with_exact(self.bytes().len().try_into().unwrap_or(u64::MAX))
+        let exact = |bytes: &[u8]| SizeHint::with_exact(bytes.len().try_into().unwrap_or(u64::MAX));
+        self.bytes().map_or_else(|_| SizeHint::new(), exact)
     }
 }
+
+/// The time was over before anybody had looked at the request.
+#[derive(Debug)]
+pub(crate) struct Withdrawn;
+
+impl std::fmt::Display for Withdrawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the request was withdrawn")
+    }
+}
+
+impl std::error::Error for Withdrawn {}
 
 /// No `async fn`, whose future would hold the response twice: as it came, and in parts.
 pub(crate) fn read(
@@ -197,3 +225,45 @@ impl std::fmt::Display for TooLong {
 }
 
 impl std::error::Error for TooLong {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    fn poll(body: &mut RequestBody) -> Poll<Option<Result<Vec<u8>, Withdrawn>>> {
+        let frame = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()));
+        frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().to_vec())))
+    }
+
+    #[test]
+    fn what_somebody_has_looked_at_cannot_be_taken_back() {
+        let looks: [fn(&mut RequestBody); 3] = [
+            |body| assert!(!body.is_end_stream()),
+            |body| assert_eq!(body.size_hint().exact(), Some(2)),
+            |body| assert!(matches!(poll(body), Poll::Ready(Some(Ok(bytes))) if bytes == b"{}")),
+        ];
+        for look in looks {
+            let message = Message::new(b"{}".to_vec());
+            let mut body = RequestBody::new(Arc::clone(&message));
+            look(&mut body);
+            assert!(!message.withdraw());
+            assert!(body.is_end_stream() || matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
+            assert!(body.is_end_stream() && body.size_hint().exact() == Some(0));
+            assert!(matches!(poll(&mut body), Poll::Ready(None)));
+        }
+    }
+
+    #[test]
+    fn what_was_taken_back_in_time_can_be_sent_by_nobody() {
+        for bytes in [&b"{}"[..], b""] {
+            let message = Message::new(bytes.to_vec());
+            let mut body = RequestBody::new(Arc::clone(&message));
+            assert!(message.withdraw() && message.withdraw());
+            assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
+            for _ in 0..2 {
+                assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(Withdrawn)))));
+            }
+        }
+    }
+}

@@ -171,7 +171,7 @@ impl AsyncTransport for HyperTransport {
             // In its place, so that nothing moves it.
             let exchange = pin!(async { body::read(response.await?, self.body_limit).await });
             let Some(limit) = limit else { return exchange.await };
-            let delivery = || if message.is_wanted() { Delivery::Unknown } else { Delivery::NotSent };
+            let delivery = || if message.withdraw() { Delivery::NotSent } else { Delivery::Unknown };
             tokio::time::timeout(limit, exchange)
                 .await
                 .unwrap_or_else(|_| Err(HyperError::timeout(delivery())))
