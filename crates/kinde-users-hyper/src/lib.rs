@@ -55,7 +55,7 @@ pub use rustls;
 /// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then. A
 ///   response in any other encoding is an error.
 /// - Certificates are checked against Mozilla's roots, which are compiled in; see [`with_tls`](Self::with_tls).
-/// - A response's head may have 64 KiB over HTTP/1; one that is much longer is an error.
+/// - A response's head may have 64 KiB over HTTP/1, and just under 16 KiB over HTTP/2; one that is much longer is an error.
 /// - There is no proxy. For one, carry messages with a stack that knows proxies.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
