@@ -3,7 +3,6 @@
 //!
 //! `cargo run --example custom_operation -- user7`
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,8 +11,8 @@ use kinde_users::fake::FakeKinde;
 use kinde_users::models::User;
 use kinde_users::{BuildError, Meta, Operation, PathTemplate, Replay, RequestWriter, Transport};
 use kinde_users::{client_over, transport_fn};
-use kinde_users_examples::support::cli::EXIT_CODES;
-use kinde_users_examples::support::{connect, end_of_example, say};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end};
+use kinde_users_examples::support::{EnvironmentError, connect, say};
 use serde::Deserialize;
 
 /// Searches users by a part of their e-mail address or name.
@@ -49,10 +48,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    end_of_example(run(&Arguments::parse().query))
+    end(run(&Arguments::parse().query))
 }
 
-fn run(query: &str) -> Result<(), Box<dyn Error>> {
+fn run(query: &str) -> Result<(), Failure> {
     let tenant = connect(0)?;
     let found = match tenant.fake {
         None => tenant.client.send(&SearchUsers(query))?,
@@ -65,7 +64,7 @@ fn run(query: &str) -> Result<(), Box<dyn Error>> {
 }
 
 /// The tenant in memory has the Users operations only, so that somebody else answers this one in front of it.
-fn in_memory(query: &str) -> Result<Found, Box<dyn Error>> {
+fn in_memory(query: &str) -> Result<Found, Failure> {
     let fake = FakeKinde::new();
     fake.seed_users(80);
     let behind = fake.clone();
@@ -81,7 +80,8 @@ fn in_memory(query: &str) -> Result<Found, Box<dyn Error>> {
             .collect();
         Ok(Response::new(format!(r#"{{"results":[{}]}}"#, results.join(",")).into_bytes()))
     });
-    Ok(client_over(in_front, fake.domain()?, fake.credentials()).send(&SearchUsers(query))?)
+    let domain = fake.domain().map_err(EnvironmentError::Domain)?;
+    Ok(client_over(in_front, domain, fake.credentials()).send(&SearchUsers(query))?)
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ use http::{Request, Response};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::{
-    CallError, Client, Clock, Credentials, Delivery, Domain, DomainError, Error, Instant, SystemClock,
-    Transport, UreqTransport, tenant,
+    Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock, Transport,
+    UreqTransport, tenant,
 };
 
 /// A client of the tenant, and the tenant itself if it is the one in memory.
@@ -82,11 +82,7 @@ pub fn say(line: impl fmt::Display) {
 pub fn end_of_example(result: Result<(), Box<dyn error::Error>>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     warn(format_args!("error: {error}"));
-    // Nothing leaves for what cannot be sent.
-    let of_the_tenant = error.downcast_ref().map(CallError::<WayError>::error);
-    let refused = of_the_tenant.or_else(|| error.downcast_ref().map(CallError::<FakeError>::error));
-    let is_input = error.is::<EnvironmentError>() || matches!(refused, Some(Error::Build(_)));
-    if is_input { 2.into() } else { ExitCode::FAILURE }
+    if error.is::<EnvironmentError>() { 2.into() } else { ExitCode::FAILURE }
 }
 
 fn variable(name: &'static str) -> Result<Option<String>, EnvironmentError> {

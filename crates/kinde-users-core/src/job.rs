@@ -12,7 +12,7 @@ use crate::operation::Operation;
 use crate::operations::{DeleteUser, DeleteUserSessions, UpdateUser};
 use crate::reply::Reply;
 
-/// Several calls that are one thing to do, with no I/O: [`Erase`], [`Suspend`], [`Import`](crate::Import), or one of
+/// Several calls that are one thing to do, with no I/O: [`Erase`], [`Suspend`], `Import` of the feature of that name, or one of
 /// your own.
 ///
 /// [`Client::run`](crate::Client::run) and [`AsyncClient::run`](crate::AsyncClient::run) make the calls. By hand it is three
