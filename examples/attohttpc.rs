@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use attohttpc::{Error, ErrorKind, ProxySettings, RequestBuilder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Request, Response};
-use kinde_users::{Delivery, TimeLimit, Transport};
+use kinde_users::{Delivery, Transport, time_limit};
 use kinde_users_examples::support::say;
 use kinde_users_fake::contract::{Options, check};
 use rustls::pki_types::CertificateDer;
@@ -22,15 +22,14 @@ impl Transport for AttohttpcTransport {
     type Error = Error;
 
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Error> {
+        let limit = time_limit(&request);
         let (head, body) = request.into_parts();
         let mut builder = RequestBuilder::try_new(head.method, head.uri.to_string())?
             .follow_redirects(false)
             .proxy_settings(ProxySettings::builder().build());
         builder = self.0.iter().cloned().fold(builder, RequestBuilder::add_root_certificate);
         builder.headers_mut().extend(head.headers);
-        if let Some(TimeLimit(limit)) = head.extensions.get() {
-            builder = builder.timeout(*limit).connect_timeout(*limit).read_timeout(*limit);
-        }
+        builder = builder.timeout(limit).connect_timeout(limit).read_timeout(limit);
         // An empty body would be said to have no bytes, which is not for a GET.
         let response = if body.is_empty() { builder.send()? } else { builder.bytes(body).send()? };
         let (status, headers, reader) = response.split();

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use http::{Request, Response};
 use kinde_users::operations::GetUsers;
-use kinde_users::{TimeLimit, Transport, client_over, transport_fn};
+use kinde_users::{Transport, client_over, time_limit, transport_fn};
 use kinde_users_examples::support::{end_of_example, environment, say};
 use kinde_users_fake::contract::{Options, check};
 use ureq::Agent;
@@ -21,7 +21,7 @@ fn transport() -> impl Transport {
     let agent = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).build();
     let agent = Agent::from(agent);
     transport_fn(move |request: Request<Vec<u8>>| {
-        let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
+        let limit = Some(time_limit(&request));
         let response = if request.body().is_empty() {
             // An empty `Vec` would be said to have no bytes, which is not for a GET.
             agent.run(agent.configure_request(request.map(|_| ())).timeout_global(limit).build())

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use http::{Request, Response};
-use kinde_users::{Delivery, TimeLimit, Transport};
+use kinde_users::{Delivery, Transport, time_limit};
 use kinde_users_examples::support::say;
 use kinde_users_fake::contract::{Options, check};
 use reqwest::blocking::{self, Client};
@@ -28,12 +28,12 @@ impl Transport for ReqwestTransport {
     type Error = io::Error;
 
     fn send(&self, request: Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
-        let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
+        let limit = time_limit(&request);
         let is_empty = request.body().is_empty();
         let mut request = blocking::Request::try_from(request).map_err(quiet)?;
         // It would be said to have no bytes, which is not for a GET.
         request.body_mut().take_if(|_| is_empty);
-        *request.timeout_mut() = limit;
+        *request.timeout_mut() = Some(limit);
         let mut response = self.0.execute(request).map_err(quiet)?;
         let mut body = Vec::new();
         // The error of a read may hold one of reqwest's, which prints the URI.

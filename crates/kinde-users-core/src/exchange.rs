@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 
 use crate::domain::Domain;
 use crate::error::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error, Problem};
+use crate::limit::set_time_limit;
 use crate::operation::{Meta, Operation};
 use crate::reply::{Reply, effect_of};
 use crate::request::Prepared;
@@ -43,7 +44,7 @@ pub enum Delivery {
 
 /// What the driver is to do next.
 pub enum Step {
-    /// Send this, once, and tell what came of it. Its extensions hold the [`TimeLimit`].
+    /// Send this, once, and tell what came of it. [`time_limit`](crate::time_limit) tells how long it may take.
     Send(Request<Vec<u8>>),
     /// Wait, then say [`Input::Woken`].
     Wait(Wait),
@@ -60,16 +61,11 @@ pub struct Wait {
     pub epoch: Option<u64>,
 }
 
-/// How long one attempt may take, from the first byte sent to the last byte received: in the extensions of each request
-/// that an exchange sends. Transports honour it. For a token request it is 30 seconds or what is left to the deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TimeLimit(pub Duration);
-
 /// How one call is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct CallOptions {
-    /// How long one attempt may take.
+    /// How long one attempt may take; 30 seconds unless set.
     pub attempt_limit: Duration,
     /// How long the call may take in all, waits included; two minutes unless set. Where a list is paged through it is for all
     /// pages together, and where it is not set each page has its own.
@@ -79,12 +75,15 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
+    /// How long one attempt may take, unless set: 30 seconds.
+    pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+
     /// How long a call may take in all, unless set: two minutes.
     pub const DEADLINE: Duration = Duration::from_secs(120);
 
     /// The defaults: 30 seconds an attempt, two minutes in all, [`RetryPolicy::new`].
     pub const fn new() -> Self {
-        Self { attempt_limit: Duration::from_secs(30), deadline: None, retry: RetryPolicy::new() }
+        Self { attempt_limit: Self::ATTEMPT_LIMIT, deadline: None, retry: RetryPolicy::new() }
     }
 
     /// Sets how long one attempt may take.
@@ -362,7 +361,7 @@ impl Exchange {
     }
 
     fn send(mut request: Request<Vec<u8>>, limit: Duration) -> Step {
-        request.extensions_mut().insert(TimeLimit(limit));
+        set_time_limit(&mut request, limit);
         Step::Send(request)
     }
 

@@ -129,6 +129,7 @@ mod ids;
 #[cfg(feature = "import")]
 mod import;
 mod job;
+mod limit;
 pub mod models;
 mod operation;
 pub mod operations;
@@ -157,7 +158,7 @@ pub use error::{
     ApiError, AuthError, AuthProblem, BuildError, DecodeCategory, DecodeError, Effect, Error, ErrorBody,
     ErrorItem, Problem,
 };
-pub use exchange::{CallOptions, Delivery, Exchange, Input, Step, TimeLimit, Wait};
+pub use exchange::{CallOptions, Delivery, Exchange, Input, Step, Wait};
 pub use find::{FindUser, Found};
 pub use ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
@@ -166,6 +167,7 @@ pub use ids::{
 #[cfg(feature = "import")]
 pub use import::{Import, ImportError, ImportForm, ImportUser, Imported, PasswordParts};
 pub use job::{Erase, Erased, Gone, Job, Suspend, Suspended};
+pub use limit::{set_time_limit, time_limit};
 pub use operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
 pub use pages::{Pages, Paginated};
 pub use path::PathTemplate;

@@ -21,7 +21,7 @@ use crate::time::Instant;
 ///   accepted encodings);
 /// - the body of the response is read whole, decompressed if need be, up to a cap (16 MiB is usual), and what is longer
 ///   is an error;
-/// - [`TimeLimit`](crate::TimeLimit) in the request's extensions bounds the whole, the response's body included.
+/// - [`time_limit`](crate::time_limit) of the request bounds the whole, the response's body included.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -84,8 +84,8 @@ macro_rules! transport_by_pointer {
 transport_by_pointer!(&T, Box<T>, Arc<T>);
 
 /// Makes a transport of a closure. Every error's delivery is unknown, so that a create that failed is never sent again; a type
-/// of your own can say more. The closure has the duties of any [`Transport`]: it heeds the time limit in the request's
-/// extensions, without which a call may hang, and its error (any that implements `Error`; `io::Error::other` wraps the rest)
+/// of your own can say more. The closure has the duties of any [`Transport`]: it heeds the
+/// [`time_limit`](crate::time_limit) of the request, without which a call may hang, and its error (any that implements `Error`; `io::Error::other` wraps the rest)
 /// prints no URI. `kinde-users-fake` tests it all.
 ///
 /// ```

@@ -7,7 +7,7 @@ use http::{Request, Response};
 use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
 use kinde_users_core::{
     AccessToken, AuthProblem, CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input,
-    Instant, Operation, Reply, RetryPolicy, Step, Tenant, TimeLimit, Wait,
+    Instant, Operation, Reply, RetryPolicy, Step, Tenant, Wait, time_limit,
 };
 
 /// A tenant, and the time.
@@ -474,10 +474,10 @@ fn an_attempt_has_the_time_that_is_left_at_the_most() {
     let options = CallOptions::new().attempt_limit(seconds(20)).deadline(seconds(30)).retry(eager());
     let mut call = world.call(&GetUsers::new(), options);
     let step = world.start(&mut call);
-    assert_eq!(sends(&step).extensions().get(), Some(&TimeLimit(seconds(20))));
+    assert_eq!(time_limit(sends(&step)), seconds(20));
     world.pass(seconds(25));
     let step = world.status(&mut call, 500);
-    assert_eq!(sends(&step).extensions().get(), Some(&TimeLimit(seconds(5))));
+    assert_eq!(time_limit(sends(&step)), seconds(5));
     world.pass(seconds(5));
     let error = fails(world.tell(&mut call, Input::Failed(Delivery::Unknown)));
     assert!(matches!(error, Error::Exhausted { attempts: 2, .. }), "{error:?}");
@@ -539,7 +539,7 @@ fn one_call_gets_the_token_and_the_others_wait_for_it() {
     let mut calls: Vec<_> = (0..100).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
     let steps: Vec<_> = calls.iter_mut().map(|call| world.start(call)).collect();
     asks_for_a_token(&steps[0]);
-    assert_eq!(sends(&steps[0]).extensions().get(), Some(&TimeLimit(seconds(30))));
+    assert_eq!(time_limit(sends(&steps[0])), seconds(30));
     let epoch = world.tenant.epoch();
     for step in &steps[1..] {
         assert_eq!(waits(step), Wait { until: Instant::from_start(seconds(60)), epoch: Some(epoch) });
@@ -767,7 +767,7 @@ fn a_token_endpoint_that_hangs_does_not_cost_calls_that_have_a_token() {
         let mut step = world.start(&mut call);
         if sends(&step).method() == "POST" {
             // It leaves time to go on with the token that lasts.
-            let TimeLimit(limit) = *sends(&step).extensions().get().unwrap();
+            let limit = time_limit(sends(&step));
             assert_eq!(limit, Duration::from_millis(2500));
             world.pass(limit);
             step = world.tell(&mut call, Input::Failed(Delivery::Unknown));

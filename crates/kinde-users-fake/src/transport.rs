@@ -5,7 +5,7 @@ use core::task::Waker;
 use http::{Request, Response};
 use kinde_users_core::{
     AsyncClient, AsyncClock, AsyncTransport, Client, Clock, Credentials, Delivery, Domain, DomainError,
-    Instant, Tenant, TimeLimit, Transport,
+    Instant, Tenant, Transport, time_limit,
 };
 
 use crate::{FakeError, FakeKinde};
@@ -74,8 +74,8 @@ impl AsyncTransport for FakeKinde {
 
 /// The limit that the request carries is one of the tenant's clock, which a late reply moves.
 fn within_limit(fake: &FakeKinde, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
-    let limit = request.extensions().get().map(|TimeLimit(limit)| *limit);
-    fake.serve(request, limit).in_process()
+    let limit = time_limit(&request);
+    fake.serve(request, Some(limit)).in_process()
 }
 
 fn delivery(error: FakeError) -> Delivery {

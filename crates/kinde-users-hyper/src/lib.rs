@@ -37,7 +37,7 @@ use http::{Request, Response};
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use kinde_users_core::{AsyncTransport, Delivery, TimeLimit};
+use kinde_users_core::{AsyncTransport, Delivery, time_limit};
 use rustls::ClientConfig;
 
 use crate::body::{Message, RequestBody};
@@ -161,7 +161,7 @@ impl AsyncTransport for HyperTransport {
         &self,
         request: Request<Vec<u8>>,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
-        let limit = request.extensions().get::<TimeLimit>().map(|limit| limit.0);
+        let limit = time_limit(&request);
         let (head, body) = request.into_parts();
         let message = Message::new(body);
         let mut request = Request::from_parts(head, RequestBody::new(Arc::clone(&message)));
@@ -170,7 +170,6 @@ impl AsyncTransport for HyperTransport {
         async move {
             // In its place, so that nothing moves it.
             let exchange = pin!(async { body::read(response.await?, self.body_limit).await });
-            let Some(limit) = limit else { return exchange.await };
             let delivery = || if message.withdraw() { Delivery::NotSent } else { Delivery::Unknown };
             tokio::time::timeout(limit, exchange)
                 .await

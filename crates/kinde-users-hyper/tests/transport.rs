@@ -17,7 +17,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use kinde_users_core::{AsyncClock, AsyncTransport, Delivery, TimeLimit};
+use kinde_users_core::{AsyncClock, AsyncTransport, Delivery, set_time_limit};
 use kinde_users_hyper::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use kinde_users_hyper::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use kinde_users_hyper::{HyperError, HyperTransport, Kind, TokioClock, rustls};
@@ -34,8 +34,9 @@ const AMPLE: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(100);
 
 fn request(method: &Method, uri: String, body: &[u8], limit: Duration) -> Request<Vec<u8>> {
-    let request = Request::builder().method(method).uri(uri).extension(TimeLimit(limit));
-    request.body(body.to_vec()).unwrap()
+    let mut request = Request::builder().method(method).uri(uri).body(body.to_vec()).unwrap();
+    set_time_limit(&mut request, limit);
+    request
 }
 
 fn get(origin: &str, limit: Duration) -> Request<Vec<u8>> {

@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use http::{Request, Response, Uri};
-use kinde_users_core::{Delivery, TimeLimit, Transport};
+use kinde_users_core::{Delivery, Transport, time_limit};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
@@ -86,14 +86,10 @@ impl UreqTransport {
 
 impl UreqTransport {
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
-        let limit = request.extensions().get().map(|TimeLimit(limit)| *limit);
         // One that the machine's clock cannot count is none.
-        let limit = limit.filter(|limit| Instant::now().checked_add(*limit).is_some());
+        let limit = Some(time_limit(&request)).filter(|limit| Instant::now().checked_add(*limit).is_some());
         let is_local = is_loopback(request.uri());
-        let mut config = self.agent.configure_request(request);
-        if limit.is_some() {
-            config = config.timeout_global(limit);
-        }
+        let mut config = self.agent.configure_request(request).timeout_global(limit);
         if is_local {
             // A proxy of the environment's would carry off what is not to leave the machine, in the clear.
             config = config.proxy(None);

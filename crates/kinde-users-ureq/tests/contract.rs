@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, Request, Response, Uri};
-use kinde_users_core::{Delivery, TimeLimit, Transport, transport_fn};
+use kinde_users_core::{Delivery, Transport, set_time_limit, time_limit, transport_fn};
 use kinde_users_fake::contract::{Clause, Options, Report, check};
 use kinde_users_ureq::{UreqError, UreqTransport};
 use ureq::config::ConfigBuilder;
@@ -207,7 +207,7 @@ fn a_transport_that_mixes_up_responses_is_found_out() {
 fn a_transport_that_ignores_the_time_limit_is_found_out() {
     let ureq = ureq();
     let unlimited = transport_fn(|mut request: Request<Vec<u8>>| {
-        request.extensions_mut().remove::<TimeLimit>();
+        set_time_limit(&mut request, Duration::MAX);
         ureq.send(request)
     });
     let report = check(&unlimited, &quick().patience(Duration::from_millis(300))).unwrap();
@@ -309,10 +309,9 @@ fn a_transport_whose_errors_print_the_uri_is_weak() {
 
 /// What one writes in a quarter of an hour: the time limit holds for each read, and the body ends with the connection.
 fn naive(request: &Request<Vec<u8>>) -> Result<io::Error> {
-    let TimeLimit(limit) = *request.extensions().get().unwrap();
     let authority = request.uri().authority().unwrap();
     let mut stream = TcpStream::connect(authority.as_str())?;
-    stream.set_read_timeout(Some(limit))?;
+    stream.set_read_timeout(Some(time_limit(request)))?;
     let target = request.uri().path_and_query().unwrap();
     let mut head = Vec::new();
     write!(head, "{} {target} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", request.method())?;

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use http::{Request, Response};
-use kinde_users_core::{Delivery, TimeLimit, Transport};
+use kinde_users_core::{Delivery, Transport, set_time_limit};
 use kinde_users_fake::contract::Server;
 use kinde_users_ureq::{Kind, UreqError, UreqTransport};
 
@@ -20,7 +20,7 @@ fn get(origin: &str) -> Request<Vec<u8>> {
         .header("authorization", "Bearer s3cret")
         .body(Vec::new())
         .unwrap();
-    request.extensions_mut().insert(TimeLimit(Duration::from_secs(5)));
+    set_time_limit(&mut request, Duration::from_secs(5));
     request
 }
 
@@ -70,7 +70,7 @@ fn a_time_limit_is_a_timeout() {
     let address = listener.local_addr().unwrap();
     let short = |scheme: &str| {
         let mut request = get(&format!("{scheme}://{address}"));
-        request.extensions_mut().insert(TimeLimit(Duration::from_millis(100)));
+        set_time_limit(&mut request, Duration::from_millis(100));
         request
     };
     // The system accepts connections by itself; nobody answers.
@@ -148,7 +148,7 @@ fn a_time_limit_that_no_clock_can_count_is_none() {
     let server = Server::answering(|_| Response::new(b"here".to_vec())).unwrap();
     let mut request = Request::new(Vec::new());
     *request.uri_mut() = server.origin().parse().unwrap();
-    request.extensions_mut().insert(TimeLimit(Duration::MAX));
+    set_time_limit(&mut request, Duration::MAX);
     assert_eq!(UreqTransport::new().send(request).unwrap().body(), b"here");
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
 use kinde_users_core::{
     CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input, Instant, RetryPolicy, Step,
-    Tenant, TimeLimit, Wait,
+    Tenant, Wait, time_limit,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -317,9 +317,9 @@ impl World {
         assert!(!call.ended, "sent after its end");
         let left = call.deadline.map_or(Duration::ZERO, |end| end.saturating_since(now));
         assert!(self.gate <= now, "sent before the gate opens");
-        let Some(TimeLimit(limit)) = request.extensions().get() else { panic!("no time limit") };
+        let limit = time_limit(request);
         assert!(!left.is_zero(), "sent after its deadline");
-        assert!(!limit.is_zero() && *limit <= left.min(SECOND * 30), "{limit:?}");
+        assert!(!limit.is_zero() && limit <= left.min(SECOND * 30), "{limit:?}");
         if request.uri().path() == "/oauth2/token" {
             assert!(self.asking.is_none_or(|(_, until)| until <= now), "two token requests at once");
             self.asking = Some((who, now.saturating_add(SECOND * 60)));

@@ -10,8 +10,8 @@ use std::time::Duration;
 use http::Request;
 use http::header::AUTHORIZATION;
 use kinde_users_core::{
-    AccessToken, Credentials, Delivery, Domain, Effect, Error, Exchange, Instant, Replay, Step, Tenant,
-    TimeLimit, Wait,
+    AccessToken, Credentials, Delivery, Domain, Effect, Error, Exchange, Instant, Replay, Step, Tenant, Wait,
+    time_limit,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -1047,7 +1047,7 @@ fn within(place: &str, error: TestCaseError) -> TestCaseError {
 }
 
 fn check_limit(request: &Request<Vec<u8>>, limit: Duration) -> TestCaseResult {
-    prop_assert_eq!(request.extensions().get::<TimeLimit>(), Some(&TimeLimit(limit)));
+    prop_assert_eq!(time_limit(request), limit);
     Ok(())
 }
 
@@ -1071,12 +1071,11 @@ fn asked_for(seconds: Option<u64>) -> Duration {
 pub(crate) fn same(one: &Step, other: &Step) -> bool {
     match (one, other) {
         (Step::Send(one), Step::Send(other)) => {
-            let limit = |request: &Request<Vec<u8>>| request.extensions().get::<TimeLimit>().copied();
             one.method() == other.method()
                 && one.uri() == other.uri()
                 && one.headers() == other.headers()
                 && one.body() == other.body()
-                && limit(one) == limit(other)
+                && time_limit(one) == time_limit(other)
         }
         (Step::Wait(one), Step::Wait(other)) => one == other,
         (Step::Done(one), Step::Done(other)) => one == other,

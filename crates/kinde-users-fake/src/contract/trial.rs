@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use http::header::{self, HeaderName};
 use http::{HeaderMap, Method, Request, Response, Uri};
-use kinde_users_core::{Delivery, TimeLimit};
+use kinde_users_core::{Delivery, set_time_limit};
 
 use super::cases::{Attempt, Case, Expected, Place, SECRET, Twist};
 use super::server::{Seen, Server};
@@ -93,7 +93,7 @@ impl Case {
                 let mut request = attempt.request.clone();
                 let uri = format!("{origin}{}", request.uri());
                 *request.uri_mut() = Uri::try_from(uri).map_err(io::Error::other)?;
-                request.extensions_mut().insert(TimeLimit(limit));
+                set_time_limit(&mut request, limit);
                 requests.push(request);
                 attempts.push(attempt);
             }

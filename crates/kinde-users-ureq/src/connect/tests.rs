@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration as Time;
 
 use http::{Request, Response};
-use kinde_users_core::{Delivery, TimeLimit, Transport as _};
+use kinde_users_core::{CallOptions, Delivery, Transport as _, set_time_limit};
 use kinde_users_fake::contract::Server;
 use ureq::Proxy;
 use ureq::config::ConfigBuilder;
@@ -80,7 +80,7 @@ const SECOND: Time = Time::from_secs(1);
 
 fn get(origin: &str) -> Request<Vec<u8>> {
     let mut request = Request::get(format!("{origin}/api/v1/users")).body(Vec::new()).unwrap();
-    request.extensions_mut().insert(TimeLimit(SECOND));
+    set_time_limit(&mut request, SECOND);
     request
 }
 
@@ -236,7 +236,7 @@ fn a_proxy_of_the_environment_gets_a_name_that_only_it_knows() {
     if env::var_os(BEHIND_A_PROXY).is_some() {
         // Names that end so have no address, anywhere.
         let mut request = get("http://acme.invalid");
-        request.extensions_mut().clear();
+        set_time_limit(&mut request, CallOptions::ATTEMPT_LIMIT);
         let response = UreqTransport::new().send(request).unwrap();
         assert_eq!(response.body(), b"there");
         return;

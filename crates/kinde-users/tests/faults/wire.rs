@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use kinde_users::{AsyncTransport, Delivery, Effect, TimeLimit, Transport};
+use kinde_users::{AsyncTransport, Delivery, Effect, Transport, set_time_limit, time_limit};
 
 use crate::clock::SPEED;
 use crate::dice::Dice;
@@ -138,9 +138,8 @@ impl<T> Wire<T> {
     }
 
     fn begin(&self, request: &mut Request<Vec<u8>>) -> UnderWay<'_> {
-        if let Some(TimeLimit(limit)) = request.extensions_mut().get_mut() {
-            *limit /= SPEED;
-        }
+        let limit = time_limit(request) / SPEED;
+        set_time_limit(request, limit);
         let is_token = request.uri().path() == "/oauth2/token";
         let tag = if is_token { None } else { tag(request.uri(), request.body()) };
         assert!(is_token || tag.is_some(), "no id in {} {}", request.method(), request.uri().path());

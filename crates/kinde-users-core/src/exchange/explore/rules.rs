@@ -9,7 +9,8 @@ use http::header::AUTHORIZATION;
 use super::onlooker::{Budgeted, Due, Failure, Known};
 use super::state::State;
 use super::{Call, NOW};
-use crate::exchange::{Step, TimeLimit, Wait};
+use crate::exchange::{Step, Wait};
+use crate::limit::time_limit;
 use crate::{Effect, Error, Instant, Replay, Reply};
 
 const TOKEN_LIMIT: Duration = Duration::from_secs(30);
@@ -304,7 +305,7 @@ fn every_request_has_its_time_limit(m: &Move<'_>) -> bool {
         } else {
             TOKEN_LIMIT.min(left)
         };
-        request.extensions().get() == Some(&TimeLimit(most))
+        time_limit(request) == most
     })
 }
 
