@@ -7,12 +7,13 @@ use std::alloc::System;
 use std::error::Error;
 use std::process::ExitCode;
 
-use client::bare::{ID, USER, agent, bare, bare_hyper, bare_ureq};
-use client::row::{Limit, Table, Target};
+use client::bare::{ID, USER, agent, bare, bare_hyper, bare_ureq, write_hyper, write_ureq};
+use client::row::{Table, Target};
 use client::server::{Server, serve_if_told};
 use client::{credentials, plain};
-use kinde_users::operations::GetUserData;
+use kinde_users::operations::{GetUserData, UpdateUserProperties};
 use kinde_users::{Domain, async_client, client as blocking_client};
+use serde::Serialize;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::runtime::Builder;
 
@@ -30,25 +31,47 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let domain = Domain::parse(origin)?;
     let mut table = Table::default();
 
-    let (ours, agent) = (blocking_client(domain.clone(), credentials()), agent());
-    let ours = || drop(ours.send(&GetUserData::new(ID)).expect("a user"));
+    let get = GetUserData::new(ID);
+    let write = UpdateUserProperties::new(ID).property("kp_usr_city", "Bendigo");
+    let same = Body { properties: Properties { kp_usr_city: "Bendigo" } };
+
+    let (client, agent) = (blocking_client(domain.clone(), credentials()), agent());
+    let ours = || drop(client.send(&get).expect("a user"));
     let floor = || drop(bare_ureq::<plain::User>(&agent, origin, USER));
     // One more is too much: a lookup of the name in a thread of its own, say, as ureq makes for each call with a time limit.
-    compare("ureq", &ours, &floor, Target::Told.guarded(Target::More(-7.0)), &mut table);
+    compare("get_user_data over loopback, ureq", &ours, &floor, -9.0, &mut table);
+    let ours = || drop(client.send(&write).expect("done"));
+    let floor = || drop(write_ureq(&agent, origin, &same));
+    compare("update_user_properties over loopback, ureq", &ours, &floor, -4.0, &mut table);
 
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let (ours, bare) = (runtime.block_on(async { async_client(domain, credentials()) }), bare());
-    let ours = || runtime.block_on(async { drop(ours.send(&GetUserData::new(ID)).await.expect("a user")) });
+    let client = runtime.block_on(async { async_client(domain, credentials()) });
+    let (bare, writer) = (bare(), client::bare::bare());
+    let ours = || runtime.block_on(async { drop(client.send(&get).await.expect("a user")) });
     let floor = || runtime.block_on(async { drop(bare_hyper::<plain::User>(&bare, origin, USER).await) });
-    compare("hyper", &ours, &floor, Target::Told.guarded(Target::More(2.0)), &mut table);
+    compare("get_user_data over loopback, hyper", &ours, &floor, -2.0, &mut table);
+    let ours = || runtime.block_on(async { drop(client.send(&write).await.expect("done")) });
+    let floor = || runtime.block_on(async { drop(write_hyper(&writer, origin, &same).await) });
+    compare("update_user_properties over loopback, hyper", &ours, &floor, -1.0, &mut table);
     Ok(table.end())
 }
 
-fn compare(stack: &str, ours: &dyn Fn(), floor: &dyn Fn(), limit: Limit, table: &mut Table) {
-    let name = format!("get_user_data over loopback, {stack}");
+#[derive(Serialize)]
+struct Body {
+    properties: Properties,
+}
+
+#[derive(Serialize)]
+struct Properties {
+    kp_usr_city: &'static str,
+}
+
+/// `most` is how many more allocations ours may make.
+fn compare(name: &str, ours: &dyn Fn(), floor: &dyn Fn(), most: f64, table: &mut Table) {
+    let limit = Target::Told.guarded(Target::More(most));
     let [(count, bytes), (floor_count, floor_bytes)] = [ours, floor].map(allocations);
-    table.counted(&name, "allocations", [count, floor_count], limit);
-    table.counted(&name, "bytes allocated", [bytes, floor_bytes], Target::Told.into());
+    table.counted(name, "allocations", [count, floor_count], limit);
+    table.counted(name, "bytes allocated", [bytes, floor_bytes], Target::Told.into());
 }
 
 /// How many there are in a call, and of how many bytes in all.

@@ -1,8 +1,7 @@
-//! The models of the floor: what a generator makes of the API's description. And a whole model that borrows.
+//! The models of the floor: what a generator makes of the API's description. And whole models that borrow.
 
 #![allow(clippy::struct_field_names, reason = "they are those of the API")]
 
-use kinde_users_core::Text;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -54,6 +53,12 @@ pub(crate) struct Billing {
 }
 
 #[derive(Deserialize)]
+pub(crate) struct Success {
+    pub(crate) code: Option<String>,
+    pub(crate) message: Option<String>,
+}
+
+#[derive(Deserialize)]
 pub(crate) struct Token {
     pub(crate) access_token: String,
     pub(crate) token_type: Option<String>,
@@ -71,75 +76,51 @@ pub(crate) struct ErrorItem {
     pub(crate) message: Option<String>,
 }
 
+/// `T` is a text that borrows.
 #[derive(Deserialize)]
-pub(crate) struct BorrowingPage<'a> {
-    #[serde(borrow)]
-    pub(crate) code: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) message: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) users: Vec<BorrowingUser<'a>>,
-    #[serde(borrow)]
-    pub(crate) next_token: Option<Text<'a>>,
+pub(crate) struct BorrowingPage<T> {
+    pub(crate) code: Option<T>,
+    pub(crate) message: Option<T>,
+    pub(crate) users: Vec<BorrowingUser<T>>,
+    pub(crate) next_token: Option<T>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct BorrowingUser<'a> {
-    #[serde(borrow)]
-    pub(crate) id: Text<'a>,
-    #[serde(borrow)]
-    pub(crate) provided_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) email: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) preferred_email: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) phone: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) username: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) last_name: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) first_name: Option<Text<'a>>,
+pub(crate) struct BorrowingUser<T> {
+    pub(crate) id: T,
+    pub(crate) provided_id: Option<T>,
+    pub(crate) email: Option<T>,
+    pub(crate) preferred_email: Option<T>,
+    pub(crate) phone: Option<T>,
+    pub(crate) username: Option<T>,
+    pub(crate) last_name: Option<T>,
+    pub(crate) first_name: Option<T>,
     pub(crate) is_suspended: Option<bool>,
-    #[serde(borrow)]
-    pub(crate) picture: Option<Text<'a>>,
+    pub(crate) picture: Option<T>,
     pub(crate) total_sign_ins: Option<i64>,
     pub(crate) failed_sign_ins: Option<i64>,
-    #[serde(borrow)]
-    pub(crate) last_signed_in: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) created_on: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) last_organization_sign_ins: Option<Vec<BorrowingSignIn<'a>>>,
-    #[serde(borrow)]
-    pub(crate) organizations: Option<Vec<Text<'a>>>,
-    #[serde(borrow)]
-    pub(crate) identities: Option<Vec<BorrowingIdentity<'a>>>,
-    #[serde(borrow)]
-    pub(crate) billing: Option<BorrowingBilling<'a>>,
+    pub(crate) last_signed_in: Option<T>,
+    pub(crate) created_on: Option<T>,
+    pub(crate) last_organization_sign_ins: Option<Vec<BorrowingSignIn<T>>>,
+    pub(crate) organizations: Option<Vec<T>>,
+    pub(crate) identities: Option<Vec<BorrowingIdentity<T>>>,
+    pub(crate) billing: Option<BorrowingBilling<T>>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct BorrowingSignIn<'a> {
-    #[serde(borrow)]
-    pub(crate) org_code: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) last_signed_in: Option<Text<'a>>,
+pub(crate) struct BorrowingSignIn<T> {
+    pub(crate) org_code: Option<T>,
+    pub(crate) last_signed_in: Option<T>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct BorrowingIdentity<'a> {
-    #[serde(borrow)]
-    pub(crate) r#type: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) identity: Option<Text<'a>>,
-    #[serde(borrow)]
-    pub(crate) connection_id: Option<Text<'a>>,
+pub(crate) struct BorrowingIdentity<T> {
+    pub(crate) r#type: Option<T>,
+    pub(crate) identity: Option<T>,
+    pub(crate) connection_id: Option<T>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct BorrowingBilling<'a> {
-    #[serde(borrow)]
-    pub(crate) customer_id: Option<Text<'a>>,
+pub(crate) struct BorrowingBilling<T> {
+    pub(crate) customer_id: Option<T>,
 }

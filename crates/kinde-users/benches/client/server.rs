@@ -2,7 +2,7 @@
 
 use std::env;
 use std::error::Error;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -44,7 +44,8 @@ pub(crate) fn serve_if_told() -> Result<bool, Box<dyn Error>> {
     }
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("http://{}", listener.local_addr()?);
-    let replies = Arc::new([page::user_data(), page::page()].map(|body| {
+    let success = br#"{"code":"OK","message":"Properties successfully updated"}"#.to_vec();
+    let replies = Arc::new([page::user_data(), page::page(), success].map(|body| {
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length:";
         [format!("{head} {}\r\n\r\n", body.len()).into_bytes(), body].concat()
     }));
@@ -54,12 +55,11 @@ pub(crate) fn serve_if_told() -> Result<bool, Box<dyn Error>> {
             thread::spawn(move || answer(&stream, &replies));
         }
     });
-    std::io::stdin().read_line(&mut String::new())?;
+    io::stdin().read_line(&mut String::new())?;
     Ok(true)
 }
 
-/// Requests have no body here, so that each ends with an empty line.
-fn answer(stream: &TcpStream, [user, page]: &[Vec<u8>; 2]) -> std::io::Result<()> {
+fn answer(stream: &TcpStream, [user, page, success]: &[Vec<u8>; 3]) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut lines = BufReader::new(stream);
     let mut line = String::new();
@@ -68,11 +68,20 @@ fn answer(stream: &TcpStream, [user, page]: &[Vec<u8>; 2]) -> std::io::Result<()
         if lines.read_line(&mut line)? == 0 {
             return Ok(());
         }
-        let reply = if line.starts_with("GET /api/v1/users?") { page } else { user };
+        let reply = match line.split_once('?').map_or(&*line, |(path, _)| path) {
+            "GET /api/v1/user" => user,
+            "GET /api/v1/users" => page,
+            _ => success,
+        };
+        let mut body = 0;
         while line.trim() != "" {
             line.clear();
             lines.read_line(&mut line)?;
+            if let Some(length) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                body = length.trim().parse().map_err(io::Error::other)?;
+            }
         }
+        io::copy(&mut lines.by_ref().take(body), &mut io::sink())?;
         (&mut &*stream).write_all(reply)?;
     }
 }
