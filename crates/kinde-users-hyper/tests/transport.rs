@@ -468,3 +468,11 @@ fn all_of_it_can_be_sent_to_other_threads() {
     is_send(&transport.send(get("http://127.0.0.1", AMPLE)));
     is_send(&clock.sleep_until(clock.now()));
 }
+
+#[test]
+fn a_call_under_way_takes_little_room() {
+    let transport = HyperTransport::new();
+    let call = transport.send(get("http://127.0.0.1:9", AMPLE));
+    // The response once, hyper's own future, and a timer. Neither holds the request.
+    assert!(size_of_val(&call) <= 640, "{}", size_of_val(&call));
+}
