@@ -84,6 +84,7 @@ impl FromStr for Refusal {
 
 /// What null in the body of an update means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Null {
     /// The value is cleared: `clears`.
     #[default]

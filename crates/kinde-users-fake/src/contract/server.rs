@@ -122,6 +122,7 @@ impl Drop for Server {
 
 /// How a [`Server`] loses a connection.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Lost {
     /// After the request was read, before a byte of a reply.
     WithoutReply,
