@@ -1,14 +1,12 @@
 //! The async client: the same tenant, machine and lock as the blocking one, with other waiting.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use core::fmt;
 use core::future::poll_fn;
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll, ready};
+use core::pin::pin;
+use core::task::{Context, Poll};
 
-use futures_core::Stream;
 use serde::de::DeserializeOwned;
 
 use crate::any_operation::AnyOperation;
@@ -194,8 +192,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport};
     /// use kinde_users_core::operations::GetUsers;
     ///
-    /// # async fn all<T, C>(client: &AsyncClient<T, C>) -> Result<(), Box<dyn std::error::Error>>
-    /// # where T: AsyncTransport + Send + Sync + 'static, C: AsyncClock + Send + Sync + 'static {
+    /// # async fn all<T: AsyncTransport, C: AsyncClock>(client: &AsyncClient<T, C>) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut pages = client.pages(GetUsers::new().page_size(500));
     /// while let Some(page) = pages.next_page().await {
     ///     for user in page?.users {
@@ -206,7 +203,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// # }
     /// ```
     pub fn pages<O: Paginated>(&self, operation: O) -> AsyncPages<T, C, O> {
-        AsyncPages { client: self.clone(), walk: Walk::new(operation), call: None }
+        AsyncPages { client: self.clone(), walk: Walk::new(operation) }
     }
 }
 
@@ -222,20 +219,13 @@ impl<T, C> fmt::Debug for AsyncClient<T, C> {
     }
 }
 
-/// A list that an [`AsyncClient`] goes through: a [`Stream`] of its pages.
+/// A list that an [`AsyncClient`] goes through.
 ///
-/// A stream that is kept without being polled keeps its call under way too, and others may wait for the token that it gets.
-/// [`next_page`](Self::next_page) leaves nothing behind.
-///
-/// After an error it ends; [`cursor`](Self::cursor) tells where to go on.
-pub struct AsyncPages<T: AsyncTransport, C, O: Paginated> {
+/// After an error it ends; [`cursor`](Self::cursor) tells where to go on. The guide of `kinde-users` makes a `Stream` of it.
+pub struct AsyncPages<T, C, O: Paginated> {
     client: AsyncClient<T, C>,
     walk: Walk<O>,
-    /// The call of the page that is under way.
-    call: Option<PageCall<T::Error>>,
 }
-
-type PageCall<E> = Pin<Box<dyn Future<Output = Result<Reply, CallError<E>>> + Send>>;
 
 impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
     /// Ends after this many pages.
@@ -256,19 +246,18 @@ impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
     pub fn cursor(&self) -> Option<&Cursor> {
         self.walk.pages.cursor()
     }
-}
 
-impl<T, C, O> AsyncPages<T, C, O>
-where
-    T: AsyncTransport + Send + Sync + 'static,
-    C: AsyncClock + Send + Sync + 'static,
-    O: Paginated + Send + Sync + 'static,
-    O::Output: Send,
-{
     /// The next page. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
     pub async fn next_page(&mut self) -> Option<Result<O::Output, CallError<T::Error>>> {
-        let guard = CancelOnDrop(self);
-        poll_fn(|cx| Pin::new(&mut *guard.0).poll_next(cx)).await
+        let AsyncClient { shared, options } = &self.client;
+        match self.walk.next_call(*options, shared.clock.now()) {
+            Ok(Some((operation, options))) => {
+                let result = self.client.with_options(options).reply(&operation).await;
+                Some(self.walk.called(result))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(error.into())),
+        }
     }
 
     /// The items of all pages.
@@ -277,102 +266,34 @@ where
     }
 }
 
-impl<T, C, O> Stream for AsyncPages<T, C, O>
-where
-    T: AsyncTransport + Send + Sync + 'static,
-    C: AsyncClock + Send + Sync + 'static,
-    O: Paginated + Send + Sync + 'static,
-    O::Output: Send,
-{
-    type Item = Result<O::Output, CallError<T::Error>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if this.call.is_none() {
-            let now = this.client.shared.clock.now();
-            let (operation, options) = match this.walk.next_call(this.client.options, now) {
-                Ok(Some(next)) => next,
-                Ok(None) => return Poll::Ready(None),
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
-            };
-            let client = this.client.with_options(options);
-            this.call = Some(Box::pin(async move { client.reply(&operation).await }));
-        }
-        let Some(call) = &mut this.call else { return Poll::Ready(None) };
-        let result = ready!(call.as_mut().poll(cx));
-        this.call = None;
-        Poll::Ready(Some(this.walk.called(result)))
-    }
-}
-
-/// Leaves no call under way that nobody polls.
-struct CancelOnDrop<'a, T: AsyncTransport, C, O: Paginated>(&'a mut AsyncPages<T, C, O>);
-
-impl<T: AsyncTransport, C, O: Paginated> Drop for CancelOnDrop<'_, T, C, O> {
-    fn drop(&mut self) {
-        self.0.call = None;
-    }
-}
-
-impl<T: AsyncTransport, C, O: Paginated> Unpin for AsyncPages<T, C, O> {}
-
-impl<T: AsyncTransport, C, O: Paginated> fmt::Debug for AsyncPages<T, C, O> {
+impl<T, C, O: Paginated> fmt::Debug for AsyncPages<T, C, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.walk.pages.fmt(f)
     }
 }
 
-/// The items of a list that an [`AsyncClient`] goes through: a [`Stream`].
-pub struct AsyncItems<T: AsyncTransport, C, O: Paginated> {
+/// The items of a list that an [`AsyncClient`] goes through.
+pub struct AsyncItems<T, C, O: Paginated> {
     pages: AsyncPages<T, C, O>,
     items: vec::IntoIter<O::Item>,
 }
 
-impl<T, C, O> AsyncItems<T, C, O>
-where
-    T: AsyncTransport + Send + Sync + 'static,
-    C: AsyncClock + Send + Sync + 'static,
-    O: Paginated + Send + Sync + 'static,
-    O::Output: Send,
-{
+impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncItems<T, C, O> {
     /// The next item. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
     pub async fn next_item(&mut self) -> Option<Result<O::Item, CallError<T::Error>>> {
-        while self.items.len() == 0 {
+        loop {
+            if let Some(item) = self.items.next() {
+                return Some(Ok(item));
+            }
             match self.pages.next_page().await? {
                 Ok(page) => self.items = O::items(page).into_iter(),
                 Err(error) => return Some(Err(error)),
             }
         }
-        self.items.next().map(Ok)
     }
 }
 
-impl<T, C, O> Stream for AsyncItems<T, C, O>
-where
-    T: AsyncTransport + Send + Sync + 'static,
-    C: AsyncClock + Send + Sync + 'static,
-    O: Paginated + Send + Sync + 'static,
-    O::Output: Send,
-{
-    type Item = Result<O::Item, CallError<T::Error>>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            if let Some(item) = self.items.next() {
-                return Poll::Ready(Some(Ok(item)));
-            }
-            match ready!(Pin::new(&mut self.pages).poll_next(cx)) {
-                Some(Ok(page)) => self.items = O::items(page).into_iter(),
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => return Poll::Ready(None),
-            }
-        }
-    }
-}
-
-impl<T: AsyncTransport, C, O: Paginated> Unpin for AsyncItems<T, C, O> {}
-
-impl<T: AsyncTransport, C, O: Paginated> fmt::Debug for AsyncItems<T, C, O> {
+impl<T, C, O: Paginated> fmt::Debug for AsyncItems<T, C, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.pages.fmt(f)
     }

@@ -7,8 +7,6 @@ use core::iter::Fuse;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use futures_core::Stream;
-
 /// Runs the futures of an iterator, at most `limit` of them at a time, and gives what each came to as it comes: for many
 /// calls of an [`AsyncClient`](crate::AsyncClient).
 ///
@@ -41,8 +39,7 @@ where
     AtOnce { limit: limit.max(1), waiting: futures.into_iter().fuse(), under_way: VecDeque::new() }
 }
 
-/// Futures of which at most so many are under way; see [`at_once`]. It is a [`Stream`], and
-/// [`next_item`](Self::next_item) needs no crate for streams.
+/// Futures of which at most so many are under way; see [`at_once`].
 #[must_use = "nothing runs until it is polled"]
 pub struct AtOnce<I: Iterator<Item: Future>> {
     limit: usize,
@@ -73,17 +70,6 @@ impl<I: Iterator<Item: Future>> AtOnce<I> {
             }
         }
         if self.under_way.is_empty() { Poll::Ready(None) } else { Poll::Pending }
-    }
-}
-
-// The futures are pinned in boxes of their own.
-impl<I: Iterator<Item: Future>> Unpin for AtOnce<I> {}
-
-impl<I: Iterator<Item: Future>> Stream for AtOnce<I> {
-    type Item = <I::Item as Future>::Output;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_item(context)
     }
 }
 

@@ -342,7 +342,7 @@ fn a_list_that_has_more_and_does_not_advance_is_an_error() {
 }
 
 #[test]
-fn async_pages_are_a_stream_and_a_dropped_wait_loses_none() {
+fn a_dropped_wait_for_a_page_loses_none() {
     let (fake, ids) = with_users(7);
     let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), SimClock::default());
     let mut pages = client.pages(GetUsers::new().page_size(3));
@@ -360,7 +360,7 @@ fn async_pages_are_a_stream_and_a_dropped_wait_loses_none() {
 
     let mut items = client.pages(GetUsers::new().page_size(3)).max_pages(2).items();
     let mut count = 0;
-    while let Some(item) = finish(poll_fn(|cx| futures_core::Stream::poll_next(Pin::new(&mut items), cx))) {
+    while let Some(item) = finish(items.next_item()) {
         item.unwrap();
         count += 1;
     }
