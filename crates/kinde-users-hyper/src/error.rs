@@ -29,7 +29,7 @@ pub enum Kind {
     Io(io::ErrorKind),
     /// The connection was closed before the response was whole, or before TLS was set up.
     Closed,
-    /// The response was not HTTP, or could not be decompressed, or the server broke off an HTTP/2 stream.
+    /// The response was not HTTP, its head was too long, it could not be decompressed, or the server broke off an HTTP/2 stream.
     Protocol,
     /// The body was longer than this many bytes.
     BodyTooLong(u64),
@@ -117,7 +117,7 @@ impl fmt::Display for HyperError {
             Kind::Tls => f.write_str("TLS failed"),
             Kind::Io(_) => f.write_str("input/output failed"),
             Kind::Closed => f.write_str("the connection was closed"),
-            Kind::Protocol => f.write_str("the response is not HTTP"),
+            Kind::Protocol => f.write_str("the response could not be read"),
             Kind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
             Kind::Other => f.write_str("the HTTP client failed"),
         }?;

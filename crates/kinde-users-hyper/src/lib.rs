@@ -52,6 +52,8 @@ pub use rustls;
 /// - Connections are kept and used again; where the server speaks HTTP/2, one is enough.
 /// - A request that could not be written, because the server had closed the kept connection, goes over another one. The
 ///   server sees it once.
+/// - A request whose time is over before anybody has looked at it is taken back, and was [not sent](Delivery::NotSent). Over
+///   HTTP/2 its head may still go out, at that very moment, with no end and a reset behind it: no whole request, and nothing of its body.
 /// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then. A
 ///   response in any other encoding is an error.
 /// - Certificates are checked against Mozilla's roots, which are compiled in; see [`with_tls`](Self::with_tls).

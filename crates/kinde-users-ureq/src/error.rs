@@ -33,7 +33,7 @@ pub enum Kind {
     Tls,
     /// The operating system's error on the connection.
     Io(ErrorKind),
-    /// The response was not HTTP, or could not be decompressed.
+    /// The response was not HTTP, its head was too long, or it could not be decompressed.
     Protocol,
     /// The body was longer than this many bytes.
     BodyTooLong(u64),
@@ -101,7 +101,7 @@ impl fmt::Display for UreqError {
             Kind::ConnectionFailed => f.write_str("no connection"),
             Kind::Tls => f.write_str("TLS failed"),
             Kind::Io(_) => f.write_str("input/output failed"),
-            Kind::Protocol => f.write_str("the response is not HTTP"),
+            Kind::Protocol => f.write_str("the response could not be read"),
             Kind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
             Kind::Other => f.write_str("the HTTP client failed"),
         }?;
