@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::io;
 use std::task::Waker;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use kinde_users_core::models::User;
@@ -48,7 +49,14 @@ pub(crate) const ID: &str = "kp_c3143a4b50ad43c88e541d9077681782";
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = by_hand::requests();
     cases.extend(pages());
-    cases.extend([one_user(), token_reply(), one_error(), exchange(), retried_exchange()]);
+    cases.extend([
+        one_user(),
+        token_reply(),
+        one_error(),
+        exchange(),
+        limited_exchange(),
+        retried_exchange(),
+    ]);
     cases
 }
 
@@ -228,14 +236,33 @@ fn one_error() -> Case {
 
 /// A whole call of a client over a transport that has the reply at hand, beside the request and the parsing alone.
 fn exchange() -> Case {
+    let usual = CallOptions::new();
+    Case {
+        // The target is one of time. This is what was counted, and some to spare.
+        instructions: Target::Told.guarded(Target::More(1700.0)),
+        allocations: Target::More(2.0).guarded(Target::More(0.0)),
+        time: Target::More(300.0),
+        ..exchange_with("a whole exchange in memory", usual)
+    }
+}
+
+/// The request has to carry what the limit is, where it is not the usual one.
+fn limited_exchange() -> Case {
+    let limited = CallOptions::new().attempt_limit(Duration::from_secs(10));
+    let allocations = Target::Told.guarded(Target::More(3.0));
+    Case { allocations, ..exchange_with("a whole exchange with a time limit of its own", limited) }
+}
+
+fn exchange_with(name: &str, options: CallOptions) -> Case {
     let body = user_data();
     let same_body = body.clone();
     let client = client(with_token(), move |request| answer(request, StatusCode::OK, &body));
+    let client = client.with_options(options);
     let operation = GetUserData::new(ID);
     let same_operation = operation.clone();
     let (domain, token) = (acme(), AccessToken::new(&token()).expect("a good token"));
     Case {
-        name: "a whole exchange in memory".to_owned(),
+        name: name.to_owned(),
         ours: work(move || client.send(black_box(&operation)).expect("a user")),
         less: None,
         floor: work(move || {
@@ -244,10 +271,9 @@ fn exchange() -> Case {
             let text = std::str::from_utf8(response.body()).expect("text");
             serde_json::from_str::<User>(text).expect("a user")
         }),
-        // The target is one of time. This is what was counted, and some to spare.
-        instructions: Target::Told.guarded(Target::More(1700.0)),
-        allocations: Target::More(2.0).guarded(Target::More(0.0)),
-        time: Target::More(300.0),
+        instructions: Target::Told.into(),
+        allocations: Target::Told.into(),
+        time: Target::Told,
     }
 }
 
