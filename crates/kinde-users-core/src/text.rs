@@ -338,6 +338,7 @@ mod tests {
         assert_eq!(shown("phone +61 412 345 678 is taken"), "phone […] […] […] […] is taken");
         assert_eq!(shown("no user kp_c3143a4b50ad43c88e541d9077681782"), "no user […]");
         assert_eq!(shown(&format!("a {} b", "x".repeat(33))), "a […] b");
+        assert_eq!(shown(&"x".repeat(32)), "x".repeat(32));
     }
 
     #[test]
@@ -373,8 +374,41 @@ mod tests {
         assert_eq!(borrowed, owned);
         assert_eq!(borrowed.cmp(&owned), Ordering::Equal);
         assert_eq!(hash(&borrowed), hash(&owned));
+        assert_ne!(borrowed, Text::default());
+        assert_ne!(hash(&borrowed), hash(&Text::default()));
         assert!(Text::default() < owned);
         assert_eq!((borrowed.into_cow(), owned.into_cow()), ("a@b".into(), "a@b".into()));
+    }
+
+    #[test]
+    fn a_text_is_made_of_strings_alone_and_of_those_that_are_given_away() {
+        use serde::de::IntoDeserializer;
+        use serde::de::value::{Error, StringDeserializer};
+
+        let given: StringDeserializer<Error> = String::from("given").into_deserializer();
+        assert_eq!(Text::deserialize(given).unwrap().as_str(), "given");
+        let wrong = serde_json::from_str::<Text<'_>>("1").unwrap_err().to_string();
+        assert!(wrong.contains("expected a string"), "{wrong}");
+    }
+
+    #[test]
+    fn an_address_is_told_from_an_id() {
+        for address in
+            ["ada@example.com", "ada%40example.com", "+61 400 000", "kp_ada@example.com", "kp_1%40"]
+        {
+            assert!(looks_like_an_address(address), "{address}");
+        }
+        for id in ["kp_123456", "kp:c314_3a4b", "org_1ccfb819462", "12345", "ada", "kp_1-2"] {
+            assert!(!looks_like_an_address(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn personal_text_is_compared_and_taken_out_as_a_str() {
+        let email = Personal::from(&String::from("ada@example.com"));
+        assert!(email == *"ada@example.com" && email == "ada@example.com");
+        assert!(email != *"bob@example.com" && email != "bob@example.com");
+        assert_eq!(email.into_string(), "ada@example.com");
     }
 
     #[test]
