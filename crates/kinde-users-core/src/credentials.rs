@@ -105,3 +105,27 @@ impl Serialize for Secret {
         serializer.serialize_str(self.expose())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use secrecy::zeroize::ZeroizeOnDrop;
+
+    use super::*;
+
+    /// Compiles only where the texts are of a type that is wiped when it is dropped.
+    pub(crate) fn are_wiped<const COUNT: usize>(secrets: [&Secret; COUNT]) {
+        fn is_wiped(_: &impl ZeroizeOnDrop) {}
+
+        for Secret(text) in secrets {
+            is_wiped(text);
+        }
+    }
+
+    #[test]
+    fn a_client_secret_is_wiped_when_it_is_dropped() {
+        let Credentials(Kind::Client { id: _, secret, scopes: _ }) = Credentials::new("id", "secret") else {
+            panic!("it has a secret")
+        };
+        are_wiped([&secret]);
+    }
+}

@@ -386,6 +386,9 @@ fn a_reset_is_waited_for_by_every_call_of_the_tenant_and_left_one_by_one() {
     leaves.sort_unstable();
     leaves.dedup();
     assert!(leaves.len() > 45, "{leaves:?}");
+    // Over the whole of that second.
+    let width = leaves[leaves.len() - 1].saturating_since(leaves[0]);
+    assert!(width > Duration::from_millis(900), "{width:?}");
 }
 
 #[test]
@@ -406,7 +409,8 @@ fn a_reset_beyond_the_deadline_ends_the_call_at_once() {
     world.start(&mut call);
     let error = fails(world.answer(&mut call, 429, &[("ratelimit-reset", "60")], ""));
     assert!(matches!(&error, Error::Exhausted { attempts: 1, .. }), "{error:?}");
-    assert_eq!(error.as_api().unwrap().status(), 429);
+    let api = error.as_api().unwrap();
+    assert_eq!((api.status().as_u16(), api.reset()), (429, Some(seconds(60))));
     // And the next call, which has nothing to show yet, too.
     let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(10)));
     assert!(matches!(fails(world.start(&mut call)), Error::Deadline { effect: Effect::No, .. }));
@@ -419,6 +423,24 @@ fn a_server_cannot_close_the_tenant_for_more_than_an_hour() {
     world.start(&mut call);
     let step = world.answer(&mut call, 429, &[("ratelimit-reset", "86400")], "");
     assert!(waits(&step).until <= Instant::from_start(seconds(3601)));
+}
+
+#[test]
+fn a_429_without_a_reset_or_with_one_of_more_than_a_day_closes_the_tenant_for_a_second() {
+    for headers in [
+        &[] as &[_],
+        &[("ratelimit-reset", "86401")],
+        &[("ratelimit-reset", "1795449000")],
+        &[("ratelimit-reset", "soon")],
+    ] {
+        let mut world = World::with_token();
+        let mut first = world.call(&GetUsers::new(), CallOptions::new());
+        world.start(&mut first);
+        world.answer(&mut first, 429, headers, "");
+        let mut other = world.call(&GetUsers::new(), CallOptions::new());
+        let until = waits(&world.start(&mut other)).until.since_start();
+        assert!((seconds(1)..=seconds(2)).contains(&until), "{headers:?}: {until:?}");
+    }
 }
 
 #[test]
@@ -466,6 +488,18 @@ fn a_deadline_in_a_wait_ends_the_call_with_what_it_had() {
     world.start(&mut call);
     let error = fails(world.status(&mut call, 500));
     assert!(matches!(error, Error::Exhausted { attempts: 1, effect: Effect::Possible, .. }), "{error:?}");
+}
+
+#[test]
+fn an_attempt_has_30_seconds_and_a_call_two_minutes_unless_set() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().retry(eager()));
+    assert_eq!(time_limit(sends(&world.start(&mut call))), seconds(30));
+    world.pass(seconds(119));
+    assert_eq!(time_limit(sends(&world.status(&mut call, 500))), seconds(1));
+    world.pass(seconds(1));
+    let error = fails(world.tell(&mut call, Input::Failed(Delivery::Unknown)));
+    assert!(matches!(error, Error::Exhausted { attempts: 2, .. }), "{error:?}");
 }
 
 #[test]
@@ -629,6 +663,24 @@ fn a_token_endpoint_that_fails_for_a_while_is_backed_off_from_once_for_all() {
             assert_eq!(waits(&world.tell(call, Input::Woken)).epoch, Some(world.tenant.epoch()));
         }
     }
+}
+
+#[test]
+fn a_wait_for_the_token_endpoint_is_30_seconds_at_the_most_unless_it_asks_for_more() {
+    let mut world = World::new();
+    let options = CallOptions::new().deadline(Duration::MAX).retry(RetryPolicy::new().attempts(100));
+    let mut call = world.call(&GetUsers::new(), options);
+    let mut step = world.start(&mut call);
+    let mut longest = Duration::ZERO;
+    for _ in 0..40 {
+        asks_for_a_token(&step);
+        step = world.tell(&mut call, Input::Failed(Delivery::NotSent));
+        longest = longest.max(waits(&step).until.saturating_since(world.now));
+        step = world.sit_out(&mut call, &step);
+    }
+    assert!(longest <= seconds(30) && longest > seconds(27), "{longest:?}");
+    let step = world.answer(&mut call, 429, &[("retry-after", "600")], "");
+    assert_eq!(waits(&step).until.saturating_since(world.now), seconds(600));
 }
 
 #[test]

@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex};
 use std::task::Wake;
 
 use http::{Request, Response};
-use kinde_users::operations::{CreateUserIdentity, GetUserIdentities, GetUsers, UsersPage};
+use kinde_users::operations::{
+    CreateUser, CreateUserIdentity, DeleteUserSessions, GetUserIdentities, GetUsers, UsersPage,
+};
 use kinde_users::{
-    AsyncClient, AsyncTransport, CallError, CallOptions, Client, Error, FindUser, Found, RetryPolicy, Tenant,
-    Text, transport_fn,
+    AnyOperation, AsyncClient, AsyncTransport, CallError, CallOptions, Client, Effect, Error, FindUser, Found,
+    RetryPolicy, Tenant, Text, Transport, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 use serde::Deserialize;
@@ -485,6 +487,57 @@ fn a_token_is_handed_from_one_client_to_the_next() {
     second.with_tenant(|tenant| tenant.supply_token(token, left, kinde_users::Instant::START));
     second.send(&GetUsers::new()).unwrap();
     assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn clones_have_one_token_and_keep_one_pace() {
+    let fake = FakeKinde::new();
+    let clock = SimClock::default();
+    let client = Client::new(tenant(&fake).with_pace(2), fake.clone(), clock.clone());
+    let clones = [client.clone(), client.with_options(CallOptions::new().deadline(Duration::MAX)), client];
+    for (half_seconds, clone) in (0..).zip(clones.iter().cycle().take(9)) {
+        clone.send(&GetUsers::new()).unwrap();
+        assert_eq!(clock.time().since_start(), Duration::from_millis(500) * half_seconds);
+    }
+    assert_eq!(fake.token_requests(), 1);
+}
+
+#[test]
+fn where_an_argument_cannot_be_sent_nothing_is_sent_and_no_token_is_asked_for() {
+    let fake = FakeKinde::new();
+    let (client, other) = (blocking(&fake), AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default()));
+    for id in ["", ".", ".."] {
+        let operation = DeleteUserSessions::new(id);
+        let any = AnyOperation::new(DeleteUserSessions::new(id));
+        let errors = [
+            client.reply(&operation).unwrap_err(),
+            client.call(&any).unwrap_err(),
+            finish(other.reply(&operation)).unwrap_err(),
+            finish(other.call(&any)).unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error.error(), Error::Build(_)), "{error:?}");
+            assert_eq!(error.effect(), Effect::No);
+        }
+    }
+    assert!(fake.requests().is_empty() && fake.token_requests() == 0);
+}
+
+#[test]
+fn a_closure_never_says_that_nothing_was_sent_and_another_transport_may() {
+    let fake = FakeKinde::new();
+    let options = CallOptions::new().retry(RetryPolicy::new().backoff(Duration::ZERO));
+    let closure = transport_fn({
+        let fake = fake.clone();
+        move |request| Transport::send(&fake, request)
+    });
+    let closure = Client::new(tenant(&fake), closure, SimClock::default()).with_options(options);
+    fake.next("create_user", Fault::not_sent());
+    assert_eq!(closure.send(&CreateUser::new()).unwrap_err().effect(), Effect::Possible);
+    assert_eq!(fake.users().len(), 0);
+    fake.next("create_user", Fault::not_sent());
+    blocking(&fake).with_options(options).send(&CreateUser::new()).unwrap();
+    assert_eq!(fake.users().len(), 1);
 }
 
 #[test]

@@ -278,6 +278,24 @@ mod tests {
     }
 
     #[test]
+    fn hash_and_salt_of_a_file_are_wiped_when_they_are_dropped() {
+        let PasswordParts {
+            hashed_password,
+            hashing_method: _,
+            salt: Some(salt),
+            salt_position: _,
+            salt_format: _,
+            variant: _,
+            iterations: _,
+            firebase: _,
+        } = PasswordParts::new("hash").salt("salt")
+        else {
+            panic!("it has a salt")
+        };
+        crate::credentials::tests::are_wiped([&hashed_password, &salt]);
+    }
+
+    #[test]
     fn each_method_takes_what_it_needs() {
         let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         for method in ["", "bcrypt", "crypt", "md5", "sha256", "wordpress", "aspnet-identity-v2"] {

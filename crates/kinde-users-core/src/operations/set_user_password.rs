@@ -399,3 +399,33 @@ open_enum! {
         HmacSha512With512 = "salted-pbkdf2-hmac-sha512-512",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::tests::are_wiped;
+
+    #[test]
+    fn hash_salt_and_signer_key_are_wiped_when_they_are_dropped() {
+        let parameters = FirebaseParameters::new("key", "separator", 8, 14);
+        let FirebaseParameters { signer_key, salt_separator, rounds: _, mem_cost: _ } = &parameters;
+        are_wiped([signer_key, salt_separator]);
+        // All fields, so that a new one is thought of.
+        let Fields {
+            hashed_password: Some(hash),
+            hashing_method: _,
+            salt: Some(salt),
+            salt_position: _,
+            iterations: _,
+            variant: _,
+            signer_key: Some(signer_key),
+            salt_separator: Some(salt_separator),
+            rounds: _,
+            mem_cost: _,
+        } = Password::firebase_scrypt("hash", "salt", &parameters).0
+        else {
+            panic!("it has all of them")
+        };
+        are_wiped([&hash, &salt, &signer_key, &salt_separator]);
+    }
+}
