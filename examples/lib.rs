@@ -52,6 +52,7 @@ mod readme {
 
 #[cfg(test)]
 mod docs {
+    use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
 
@@ -61,6 +62,7 @@ mod docs {
     const SECURITY: &str = include_str!("../crates/kinde-users/docs/security.md");
     const PERFORMANCE: &str = include_str!("../crates/kinde-users/docs/performance.md");
     const FROM_THE_SDKS: &str = include_str!("../crates/kinde-users/docs/from-the-sdks.md");
+    const CONTRIBUTING: &str = include_str!("../.github/CONTRIBUTING.md");
 
     /// What stands between backticks.
     fn code(page: &str) -> impl Iterator<Item = &str> {
@@ -79,24 +81,78 @@ mod docs {
         }
     }
 
+    /// The names of all tests in some Rust: what an attribute that ends in `test` stands before.
+    fn tests(source: &str) -> BTreeSet<&str> {
+        let attributes = ["#[test]", "#[tokio::test"];
+        let after = attributes.iter().flat_map(|attribute| source.split(attribute).skip(1));
+        after.filter_map(|rest| rest.split_once("fn ")?.1.split(['(', '<']).next()).collect()
+    }
+
+    /// The rows of the table whose head has these two columns, as a claim and what is named to show it.
+    fn rows<'a>(page: &'a str, head: &str) -> Vec<(&'a str, Vec<&'a str>)> {
+        let table = page.split_once(head).unwrap().1.lines().skip(2).take_while(|line| line.starts_with('|'));
+        table
+            .map(|row| {
+                let (claim, shown_by) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
+                (claim, code(shown_by).collect())
+            })
+            .collect()
+    }
+
     #[test]
     fn every_test_that_is_named_is_there() {
         let mut all = String::new();
-        sources(&root().join("crates"), &mut all);
-        let is_test = |name: &&str| {
-            name.matches('_').count() > 2 && !name.contains(|c: char| c != '_' && !c.is_ascii_lowercase())
-        };
-        let named: Vec<_> = code(SECURITY).chain(code(PERFORMANCE)).filter(is_test).collect();
-        assert!(named.len() > 23, "{named:?}");
-        for name in named {
-            assert!(all.contains(&format!("fn {name}")), "{name}");
+        for folder in ["crates", "examples"] {
+            sources(&root().join(folder), &mut all);
         }
+        let tests = tests(&all);
+        let is_test = |name: &&str| {
+            let is_of_name = |c: char| c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit();
+            name.matches('_').count() > 2 && name.chars().all(is_of_name)
+        };
+        let named: Vec<_> =
+            [SECURITY, PERFORMANCE, HOW_WE_KNOW].into_iter().flat_map(code).filter(is_test).collect();
+        assert!(named.len() > 100, "{named:?}");
+        for name in named {
+            assert!(tests.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_claim_of_the_guide_has_its_tests() {
+        let rows = rows(HOW_WE_KNOW, "| claim | tests |");
+        assert!(rows.len() > 30, "{rows:?}");
+        for (claim, named) in rows {
+            assert!(
+                named.iter().all(|name| name.starts_with(".ci/") || name.matches('_').count() > 2),
+                "{claim}"
+            );
+            assert!(!named.is_empty(), "{claim}");
+        }
+    }
+
+    /// The rest of it, that there is no unsafe code, is the compiler's to see.
+    #[test]
+    fn no_crate_has_unsafe_code_a_build_script_or_a_proc_macro() {
+        let manifest = |folder: &Path| fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(manifest(&root()).contains("\nunsafe_code = \"forbid\"\n"));
+        let mut count = 0;
+        for entry in fs::read_dir(root().join("crates")).unwrap() {
+            let folder = entry.unwrap().path();
+            let text = manifest(&folder);
+            assert!(text.contains("\n[lints]\nworkspace = true\n"), "{}", folder.display());
+            assert!(!text.contains("proc-macro") && !text.contains("\nbuild = "), "{}", folder.display());
+            assert!(!folder.join("build.rs").exists(), "{}", folder.display());
+            count += 1;
+        }
+        assert_eq!(count, 5);
     }
 
     #[test]
     fn every_command_that_is_named_is_there() {
         let mut count = 0;
-        for command in code(HOW_WE_KNOW).chain(code(SECURITY)).chain(code(PERFORMANCE)) {
+        let pages = [HOW_WE_KNOW, SECURITY, PERFORMANCE, FROM_THE_SDKS, CONTRIBUTING];
+        for command in pages.into_iter().flat_map(code) {
             let words: Vec<_> = command.split(' ').collect();
             let file = match words.as_slice() {
                 [script, ..] if script.starts_with(".ci/") => root().join(script),

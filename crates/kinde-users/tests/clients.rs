@@ -16,8 +16,8 @@ use kinde_users::operations::{
     CreateUser, CreateUserIdentity, DeleteUserSessions, GetUserIdentities, GetUsers, UsersPage,
 };
 use kinde_users::{
-    AnyOperation, AsyncClient, AsyncTransport, CallError, CallOptions, Client, Effect, Error, FindUser, Found,
-    RetryPolicy, Tenant, Text, Transport, transport_fn,
+    AnyOperation, AsyncClient, AsyncTransport, CallError, CallOptions, Client, Effect, Error, FindUser,
+    Found, RetryPolicy, Tenant, Text, Transport, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 use serde::Deserialize;
@@ -505,7 +505,8 @@ fn clones_have_one_token_and_keep_one_pace() {
 #[test]
 fn where_an_argument_cannot_be_sent_nothing_is_sent_and_no_token_is_asked_for() {
     let fake = FakeKinde::new();
-    let (client, other) = (blocking(&fake), AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default()));
+    let (client, other) =
+        (blocking(&fake), AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default()));
     for id in ["", ".", ".."] {
         let operation = DeleteUserSessions::new(id);
         let any = AnyOperation::new(DeleteUserSessions::new(id));
