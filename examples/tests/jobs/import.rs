@@ -301,7 +301,7 @@ fn every_line_is_checked_before_the_first_call() {
         few,columns\n\
         last@example.com,6,,,,admin\n";
     let file = tenant.write("users.csv", csv);
-    for dry in [&[file.as_str()] as &[_], &[&file, "--dry-run"]] {
+    for dry in [&[file.as_str()] as &[&str], &[&file, "--dry-run"]] {
         let (code, told, errors) = run(&mut tenant.program("import_users", dry));
         assert_eq!(code, 2);
         assert_eq!(told, "8 lines, 6 wrong, 1 kinds of values that cannot be imported\n");
@@ -717,7 +717,7 @@ fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("new@example.com").provided_id("42"));
     let file = tenant.write("users.csv", &format!("email,id,hashed_password\nold@example.com,42,{BCRYPT}\n"));
     for update in
-        [&[file.as_str()] as &[_], &[&file, "--update", "--journal", &text_of(&tenant.file("u.journal"))]]
+        [&[file.as_str()] as &[&str], &[&file, "--update", "--journal", &text_of(&tenant.file("u.journal"))]]
     {
         let (code, _, errors) = run(&mut tenant.program("import_users", update));
         assert_eq!(

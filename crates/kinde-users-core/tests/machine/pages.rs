@@ -115,7 +115,7 @@ proptest! {
             Next::Page(next) if leads_back => prop_assert!(came.contains(&next)),
             Next::Page(next) => {
                 prop_assert_eq!(Some(came.len() as u64), most);
-                prop_assert_eq!(pages.cursor(), Some(&Cursor::from(cursor(next))));
+                prop_assert_eq!(pages.cursor().cloned(), Some(Cursor::from(cursor(next))));
                 prop_assert!(!pages.is_complete());
             }
             Next::Absent | Next::Null | Next::Empty => {
