@@ -21,7 +21,7 @@ struct TimeLimit(Duration);
 /// use core::time::Duration;
 /// use kinde_users_core::{set_time_limit, time_limit};
 ///
-/// let mut request = http::Request::new(Vec::new());
+/// let mut request = http::Request::new(Vec::<u8>::new());
 /// assert_eq!(time_limit(&request), Duration::from_secs(30));
 /// set_time_limit(&mut request, Duration::from_millis(2500));
 /// assert_eq!(time_limit(&request), Duration::from_millis(2500));
