@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use kinde_users::{ImportForm, ImportUser};
+use kinde_users::{ImportError, ImportForm, ImportUser, Problem};
 
 use super::cli::{Failure, tell};
 use super::warn;
@@ -174,7 +174,7 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
         Format::Ndjson => {
             let read = |line: io::Result<String>| {
                 let line = line.map_err(|error| error.to_string())?;
-                form.line(line.trim_start_matches('\u{feff}')).map_err(|error| error.to_string())
+                form.line(&line).map_err(|error| told(&error))
             };
             let is_blank = |line: &io::Result<String>| line.as_ref().is_ok_and(|line| line.trim().is_empty());
             let numbered = (1..).zip(text_lines(file)).filter(move |(_, line)| !is_blank(line));
@@ -202,7 +202,7 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
             });
             Ok(Box::new(records.map(move |record| match record {
                 Ok(record) => {
-                    let user = form.row(names.iter().zip(&record)).map_err(|error| error.to_string());
+                    let user = form.row(names.iter().zip(&record)).map_err(|error| told(&error));
                     (number(record.position()), user)
                 }
                 Err(error) => (number(error.position()), Err(problem(&error))),
@@ -236,6 +236,18 @@ impl<R: BufRead> LineOf<R> {
             self.text.consume(1);
         }
         self.line
+    }
+}
+
+/// What is wrong with a user, without the place, which stands before it, and with the option that gives what is missing.
+fn told(error: &ImportError) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("line ").unwrap_or(&text);
+    let name = error.field().rsplit('.').next().unwrap_or_default();
+    match (name, error.problem()) {
+        ("signer_key", Problem::Missing) => format!("{text} (--firebase)"),
+        ("variant", Problem::Missing) => format!("{text} (--pbkdf2-variant)"),
+        _ => text.to_owned(),
     }
 }
 

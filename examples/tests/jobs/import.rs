@@ -307,11 +307,13 @@ fn every_line_is_checked_before_the_first_call() {
         assert_eq!(told, "8 lines, 6 wrong, 1 kinds of values that cannot be imported\n");
         assert_eq!(
             errors,
-            "line 3: email has the wrong type or form\n\
+            "line 3: email has the wrong type or form: expected an address with one @ and no blanks\n\
              line 4: the email is that of line 2 too; the id is that of line 2 too\n\
-             line 5: phone has the wrong type or form\n\
-             line 6: hashing_method is none of the values that there are\n\
-             line 7: hashed_password has the wrong type or form\n\
+             line 5: phone has the wrong type or form: expected + and 7 to 15 digits, those of the country first\n\
+             line 6: hashing_method is none of the values that there are: expected bcrypt, crypt, md5, sha256, wordpress, \
+                pbkdf2, firebase-scrypt or aspnet-identity-v2\n\
+             line 7: hashed_password has the wrong type or form: expected a hash of bcrypt, 60 characters that begin with \
+                $2a$, $2b$ or $2y$\n\
              line 8: 2 columns where there are 6 names\n\
              role_key: no Users operation can carry it out (lines 9)\n\
              error: 6 lines are wrong; nothing was imported"
@@ -327,8 +329,8 @@ fn a_line_has_the_number_that_an_editor_shows() {
     let lines = ["email,first_name", "", "", "bad", "", "\"z@example.com\",\"A", "B\"", "bad,x", "worse,x"];
     let expected = "line 4: 1 columns where there are 2 names\n\
         line 6: first_name must not hold a line break or another control character\n\
-        line 8: email has the wrong type or form\n\
-        line 9: email has the wrong type or form\n\
+        line 8: email has the wrong type or form: expected an address with one @ and no blanks\n\
+        line 9: email has the wrong type or form: expected an address with one @ and no blanks\n\
         error: 4 lines are wrong; nothing was imported";
     let crlf = lines.join("\r\n");
     let mixed = crlf.replacen("\r\n", "\n", 1);
@@ -336,6 +338,21 @@ fn a_line_has_the_number_that_an_editor_shows() {
         std::fs::write(&file, text).unwrap();
         let (code, _, errors) = run(&mut program("import_users", &[&file]));
         assert_eq!((code, errors.as_str()), (2, expected));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_is_missing_beside_the_file_is_told_with_the_option_that_names_it() {
+    let folder = folder("options-named");
+    let file = text_of(&folder.join("users.csv"));
+    for (row, option) in
+        [("hash,firebase-scrypt,c2FsdA==", "--firebase"), ("h,pbkdf2,c2FsdA==", "--pbkdf2-variant")]
+    {
+        std::fs::write(&file, format!("id,hashed_password,hashing_method,salt\n1,{row}\n")).unwrap();
+        let (code, _, errors) = run(&mut program("import_users", &[&file]));
+        let first = errors.lines().next().unwrap();
+        assert!(code == 2 && first.ends_with(&format!(" ({option})")), "{errors}");
     }
     std::fs::remove_dir_all(folder).unwrap();
 }

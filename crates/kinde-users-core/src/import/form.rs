@@ -1,8 +1,9 @@
 //! Kinde's import forms: what a line of a file says of a user.
 
 mod exact;
+mod expected;
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -38,7 +39,7 @@ use crate::values::{Patch, Value};
 /// assert_eq!(form.line(line)?.left_out(), ["organizations"]);
 ///
 /// let error = form.row([("email", "ada")]).unwrap_err();
-/// assert_eq!(error.to_string(), "email has the wrong type or form");
+/// assert_eq!(error.to_string(), "email has the wrong type or form: expected an address with one @ and no blanks");
 /// # Ok::<(), kinde_users_core::ImportError>(())
 /// ```
 ///
@@ -132,7 +133,7 @@ impl ImportForm {
     /// An [`ImportError`] names the first field that is wrong. A user that is read can be sent.
     pub fn line(&self, json: &str) -> Result<ImportUser, ImportError> {
         let Json::Object(object) = exact::read(json.trim_start_matches(BYTE_ORDER_MARK))? else {
-            return Err(ImportError::new("line", Problem::WrongType));
+            return Err(ImportError::new("line", Problem::WrongType).expecting(expected::LINE));
         };
         let mut line = Fields::new(object);
         let password = match line.object("password")? {
@@ -165,7 +166,7 @@ impl ImportForm {
         let common = method == "pbkdf2";
         let variant = if common && variant.is_empty() { self.variant.clone() } else { variant };
         let mut parts = PasswordParts::new(hash)
-            .hashing_method(method)
+            .hashing_method(method.as_str())
             .salt(salt)
             .salt_position(position)
             .salt_format(format)
@@ -177,7 +178,10 @@ impl ImportForm {
             parts = parts.firebase(firebase.clone());
         }
         let name_of = |part| if part == "hashing_method" { method_name } else { part };
-        let refused = |error: BuildError| fields.error(name_of(error.argument()), error.problem());
+        let refused = |error: BuildError| {
+            let (part, problem) = (error.argument(), error.problem());
+            fields.error(name_of(part), problem).expecting(expected::of_password(part, problem, &method))
+        };
         parts.password().map(Some).map_err(refused)
     }
 
@@ -466,6 +470,15 @@ impl Kind {
         }
     }
 
+    /// What such a value looks like.
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Email => expected::ADDRESS,
+            Self::Phone => expected::PHONE,
+            Self::Username => expected::TEXT,
+        }
+    }
+
     /// As far as it can be told without asking.
     fn is_well_formed(self, value: &str) -> bool {
         match self {
@@ -489,11 +502,17 @@ impl Kind {
 pub struct ImportError {
     field: String,
     problem: Problem,
+    /// Empty where the problem says it all.
+    expected: Cow<'static, str>,
 }
 
 impl ImportError {
     fn new(field: impl Into<String>, problem: Problem) -> Self {
-        Self { field: field.into(), problem }
+        Self { field: field.into(), problem, expected: Cow::Borrowed("") }
+    }
+
+    fn expecting(self, expected: impl Into<Cow<'static, str>>) -> Self {
+        Self { expected: expected.into(), ..self }
     }
 
     /// The column or key, as `identities[0].type`; `line` for all of a line that is no JSON object.
@@ -508,9 +527,10 @@ impl ImportError {
 }
 
 impl fmt::Display for ImportError {
-    /// The field and the problem, and never the value.
+    /// The field, the problem and what is expected, and never the value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field, self.problem)
+        write!(f, "{} {}", self.field, self.problem)?;
+        if self.expected.is_empty() { Ok(()) } else { write!(f, ": expected {}", self.expected) }
     }
 }
 
@@ -548,17 +568,22 @@ impl Fields {
     fn take<T>(
         &mut self,
         name: &str,
+        expected: &'static str,
         read: impl FnOnce(Json) -> Option<T>,
     ) -> Result<Option<T>, ImportError> {
         match self.entries.remove(name).filter(is_value) {
-            Some(value) => read(value).map(Some).ok_or_else(|| self.error(name, Problem::WrongType)),
+            Some(value) => read(value).map(Some).ok_or_else(|| self.wrong(name, expected)),
             None => Ok(None),
         }
     }
 
+    fn wrong(&self, name: &str, expected: &'static str) -> ImportError {
+        self.error(name, Problem::WrongType).expecting(expected)
+    }
+
     fn text(&mut self, name: &str) -> Result<Option<String>, ImportError> {
         let text = |value: Json| Some(value.as_str()?.to_owned());
-        let Some(text) = self.take(name, text)? else { return Ok(None) };
+        let Some(text) = self.take(name, expected::TEXT, text)? else { return Ok(None) };
         Ok(Some(self.printable(name, text)?.trim().to_owned()).filter(|text| !text.is_empty()))
     }
 
@@ -574,13 +599,13 @@ impl Fields {
         match self.entries.remove("salt") {
             None | Some(Json::Null) => Ok(String::new()),
             Some(Json::String(salt)) => self.printable("salt", salt),
-            Some(_) => Err(self.error("salt", Problem::WrongType)),
+            Some(_) => Err(self.wrong("salt", expected::TEXT)),
         }
     }
 
     /// `true` or `false`, in CSV as text in any case of letters.
     fn flag(&mut self, name: &str) -> Result<Option<bool>, ImportError> {
-        self.take(name, |value| {
+        self.take(name, expected::FLAG, |value| {
             value.as_bool().or_else(|| value.as_str()?.trim().to_lowercase().parse().ok())
         })
     }
@@ -590,7 +615,7 @@ impl Fields {
             Some(text) => text.trim().parse().ok(),
             None => value.as_u64()?.try_into().ok(),
         };
-        self.take(name, number)
+        self.take(name, expected::WHOLE, number)
     }
 
     fn identity(
@@ -601,7 +626,7 @@ impl Fields {
     ) -> Result<Option<Identity>, ImportError> {
         let Some(value) = self.text(name)? else { return Ok(None) };
         if !kind.is_well_formed(&value) {
-            return Err(self.error(name, Problem::WrongType));
+            return Err(self.wrong(name, kind.expected()));
         }
         Ok(Some(Identity { kind, value: value.into(), is_verified }))
     }
@@ -612,7 +637,7 @@ impl Fields {
             Json::Object(entries) => Some(Fields { path, entries, left_out: Vec::new() }),
             _ => None,
         };
-        self.take(name, fields)
+        self.take(name, expected::OBJECT, fields)
     }
 
     fn objects(&mut self, name: &str) -> Result<Vec<Fields>, ImportError> {
@@ -620,12 +645,12 @@ impl Fields {
             Json::Array(items) => Some(items),
             _ => None,
         };
-        let items = self.take(name, list)?.unwrap_or_default();
+        let items = self.take(name, expected::LIST, list)?.unwrap_or_default();
         let object = |(index, item)| {
             let path = format!("{name}[{index}]");
             match item {
                 Json::Object(entries) => Ok(Fields { path: path + ".", entries, left_out: Vec::new() }),
-                _ => Err(ImportError::new(path, Problem::WrongType)),
+                _ => Err(ImportError::new(path, Problem::WrongType).expecting(expected::OBJECT)),
             }
         };
         items.into_iter().enumerate().map(object).collect()
@@ -640,7 +665,7 @@ impl Fields {
             if values.iter().any(|(known, _)| *known == key) {
                 return Err(item.error("key", Problem::Twice));
             }
-            let value = item.take("value", |value| serde_json::from_value(value).ok())?;
+            let value = item.take("value", expected::VALUE, |value| serde_json::from_value(value).ok())?;
             values.extend(value.map(|value| (key, value)));
             self.left_out.append(&mut item.rest());
         }
@@ -682,6 +707,7 @@ mod tests {
 
     const BCRYPT: &str = "$2a$10$h";
     const MD5: &str = "0123456789abcdef0123456789abcdef";
+    const ADDRESS: &str = "email has the wrong type or form: expected an address with one @ and no blanks";
 
     fn row(columns: &[(&str, &str)]) -> Result<ImportUser, String> {
         ImportForm::new().row(columns.iter().copied()).map_err(|error| std::format!("{error}"))
@@ -841,12 +867,18 @@ mod tests {
     fn what_is_wrong_is_told_by_its_field_and_without_its_value() {
         for (columns, expected) in [
             (&[("first_name", "Ada")] as &[_], "email, phone, username or id is missing"),
-            (&[("email", "ada")], "email has the wrong type or form"),
-            (&[("phone", "0412345678")], "phone has the wrong type or form"),
-            (&[("email", "a@b"), ("email_verified", "yes")], "email_verified has the wrong type or form"),
+            (&[("email", "ada")], ADDRESS),
+            (
+                &[("phone", "0412345678")],
+                "phone has the wrong type or form: expected + and 7 to 15 digits, those of the country first",
+            ),
+            (
+                &[("email", "a@b"), ("email_verified", "yes")],
+                "email_verified has the wrong type or form: expected true or false",
+            ),
             (&[("email", "a,b@c")], "email must not hold a comma"),
-            (&[("email", "a b@c")], "email has the wrong type or form"),
-            (&[("email", "a@@c")], "email has the wrong type or form"),
+            (&[("email", "a b@c")], ADDRESS),
+            (&[("email", "a@@c")], ADDRESS),
             (&[("id", "1"), ("email_verified", "true")], "email is missing"),
             (&[("email", "a@b"), (" email", "b@b")], "email stands there twice"),
             // As where a quote is not closed.
@@ -858,20 +890,35 @@ mod tests {
             (&[("email", "a@b"), ("hashing_method", "bcrypt")], "hashed_password is missing"),
             (
                 &[("email", "a@b"), ("hashed_password", "hunter2")],
-                "hashed_password has the wrong type or form",
+                "hashed_password has the wrong type or form: expected a hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$",
             ),
             (
                 &[("email", "a@b"), ("hashed_password", "h"), ("hashing_method", "argon2")],
-                "hashing_method is none of the values that there are",
+                "hashing_method is none of the values that there are: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
+                    firebase-scrypt or aspnet-identity-v2",
             ),
         ] {
             assert_eq!(row(columns).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_told_by_its_path_and_without_its_value() {
         for (json, expected) in [
-            ("[]", "line has the wrong type or form"),
-            ("{", "line has the wrong type or form"),
-            (r#"{"id":7}"#, "id has the wrong type or form"),
-            (r#"{"identities":[7]}"#, "identities[0] has the wrong type or form"),
+            ("[]", "line has the wrong type or form: expected a JSON object"),
+            (
+                "{",
+                "line has the wrong type or form: expected a JSON object: EOF while parsing an object at column 1",
+            ),
+            (
+                r#"{"email":"ada@example.com" "id":"1"}"#,
+                "line has the wrong type or form: expected a JSON object: expected `,` or `}` at column 28",
+            ),
+            (r#"{"id":7}"#, "id has the wrong type or form: expected a text in quotes"),
+            (
+                r#"{"identities":[7]}"#,
+                "identities[0] has the wrong type or form: expected an object in braces",
+            ),
             (r#"{"identities":[{"identity":"a@b"}]}"#, "identities[0].type is missing"),
             (r#"{"id":"1","properties":[{"value":1}]}"#, "properties[0].key is missing"),
             (r#"{"id":"1","identities":[{"type":"email"}]}"#, "identities[0].identity is missing"),
@@ -908,11 +955,11 @@ mod tests {
             ),
             (
                 r#"{"id":"1","properties":[{"key":"a","value":12345678901234567890123}]}"#,
-                "properties[0].value has the wrong type or form",
+                "properties[0].value has the wrong type or form: expected at most 15 digits, or a text in quotes",
             ),
             (
                 r#"{"id":"1","feature_flags":[{"key":"a","value":{"b":0.12345678901234567}}]}"#,
-                "feature_flags[0].value.b has the wrong type or form",
+                "feature_flags[0].value.b has the wrong type or form: expected at most 15 digits, or a text in quotes",
             ),
             (
                 r#"{"id":"1","feature_flags":[{"key":"..","value":1}]}"#,
@@ -924,11 +971,61 @@ mod tests {
             ),
             (
                 r#"{"id":"1","password":{"hashed_password":"hunter2"}}"#,
-                "password.hashed_password has the wrong type or form",
+                "password.hashed_password has the wrong type or form: expected a hash of bcrypt, 60 characters that begin with $2a$, \
+                    $2b$ or $2y$",
             ),
         ] {
             assert_eq!(line(json).unwrap_err(), expected);
         }
+    }
+
+    #[test]
+    fn what_is_expected_of_a_password_is_told_by_its_method_and_without_its_value() {
+        const FORM: &str = "has the wrong type or form: expected";
+        const UNKNOWN: &str = "is none of the values that there are: expected";
+        let told = |method: &str, hash: &str, more: &[(&str, &str)]| {
+            let columns = [("id", "1"), ("hashing_method", method), ("hashed_password", hash)];
+            let columns: Vec<_> = columns.iter().chain(more).copied().collect();
+            row(&columns).unwrap_err()
+        };
+        for (method, expected) in [
+            ("bcrypt", "bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$"),
+            (
+                "crypt",
+                "crypt, which begins with a name between two $, as $6$, or with _, or has the 13 characters of DES",
+            ),
+            ("md5", "MD5, 32 hex digits or 16 bytes in base64"),
+            ("sha256", "SHA-256, 64 hex digits"),
+            ("wordpress", "WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits"),
+            ("aspnet-identity-v2", "ASP.NET Identity, in base64"),
+        ] {
+            let expected = format!("hashed_password {FORM} a hash of {expected}");
+            assert_eq!(told(method, "hunter2", &[]), expected);
+        }
+        let variants =
+            "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512";
+        for (method, more, expected) in [
+            ("pbkdf2", ("salt", "no base64"), format!("salt {FORM} base64, or what salt_format names")),
+            ("pbkdf2", ("salt", "c2FsdA=="), format!("variant is missing: expected {variants}")),
+            ("md5", ("salt", "s"), "salt_position is missing: expected prefix or suffix".into()),
+            ("md5", ("iterations", "many"), format!("iterations {FORM} a whole number")),
+            (
+                "firebase-scrypt",
+                ("salt", "c2FsdA=="),
+                "signer_key is missing: expected the hash parameters of the Firebase project, beside the file".into(),
+            ),
+        ] {
+            assert_eq!(told(method, MD5, &[more]), expected);
+        }
+        let hex =
+            |salt| told("md5", MD5, &[("salt", salt), ("salt_format", "hex"), ("salt_position", "prefix")]);
+        assert_eq!(hex("ff"), format!("salt {FORM} what salt_format names, and text when it is read"));
+        let middle = told("md5", MD5, &[("salt", "s"), ("salt_position", "middle")]);
+        assert_eq!(middle, format!("salt_position {UNKNOWN} prefix or suffix"));
+        let octal = told("md5", MD5, &[("salt", "s"), ("salt_format", "octal"), ("salt_position", "prefix")]);
+        assert_eq!(octal, format!("salt_format {UNKNOWN} string, hex or base64"));
+        let sha1 = told("pbkdf2", MD5, &[("salt", "c2FsdA=="), ("variant", "sha1")]);
+        assert_eq!(sha1, format!("variant {UNKNOWN} {variants}"));
     }
 
     #[test]

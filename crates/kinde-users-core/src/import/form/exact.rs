@@ -10,7 +10,7 @@ use core::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
-use super::{ImportError, shown};
+use super::{ImportError, expected, shown};
 use crate::error::Problem;
 
 /// Reads all of a text, whose keys must not stand twice, and whose numbers must be the same when they are written again.
@@ -19,7 +19,12 @@ pub(super) fn read(json: &str) -> Result<Json, ImportError> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let read = At { path: String::new(), wrong: &wrong }.deserialize(&mut deserializer);
     let result = read.and_then(|value| deserializer.end().map(|()| value));
-    result.map_err(|_| wrong.into_inner().unwrap_or_else(|| ImportError::new("line", Problem::WrongType)))
+    // What is no JSON is told without a word of it, and of its place the line is known by whoever handed it in.
+    let no_json = |error: serde_json::Error| {
+        let problem = format!("{error}").replace(" at line 1 column ", " at column ");
+        ImportError::new("line", Problem::WrongType).expecting(format!("{}: {problem}", expected::LINE))
+    };
+    result.map_err(|error| wrong.into_inner().unwrap_or_else(|| no_json(error)))
 }
 
 /// A value at a place, and where to leave what is wrong: an error of serde's has no room for it.
@@ -34,7 +39,8 @@ impl At<'_> {
     }
 
     fn refuse<E: Error>(&self, path: String, problem: Problem) -> E {
-        *self.wrong.borrow_mut() = Some(ImportError::new(path, problem));
+        let expected = if problem == Problem::WrongType { expected::DIGITS } else { "" };
+        *self.wrong.borrow_mut() = Some(ImportError::new(path, problem).expecting(expected));
         E::custom("refused")
     }
 }

@@ -1,0 +1,46 @@
+//! What is expected where a value is wrong, for whom no error shows that value.
+
+use crate::error::Problem;
+
+pub(super) const ADDRESS: &str = "an address with one @ and no blanks";
+pub(super) const PHONE: &str = "+ and 7 to 15 digits, those of the country first";
+pub(super) const TEXT: &str = "a text in quotes";
+pub(super) const FLAG: &str = "true or false";
+pub(super) const WHOLE: &str = "a whole number";
+pub(super) const OBJECT: &str = "an object in braces";
+pub(super) const LIST: &str = "a list in brackets";
+pub(super) const VALUE: &str = "a text, a number, true or false, or what is made of those";
+/// More would not be the same when they are sent.
+pub(super) const DIGITS: &str = "at most 15 digits, or a text in quotes";
+pub(super) const LINE: &str = "a JSON object";
+
+/// Of a part of a password; nothing where the problem says it all.
+pub(super) fn of_password(part: &str, problem: Problem, method: &str) -> &'static str {
+    match (part, problem) {
+        ("hashed_password", Problem::WrongType) => match method {
+            "" | "bcrypt" => "a hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$",
+            "crypt" => {
+                "a hash of crypt, which begins with a name between two $, as $6$, or with _, or has the 13 characters of DES"
+            }
+            "md5" => "a hash of MD5, 32 hex digits or 16 bytes in base64",
+            "sha256" => "a hash of SHA-256, 64 hex digits",
+            "wordpress" => "a hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits",
+            "aspnet-identity-v2" => "a hash of ASP.NET Identity, in base64",
+            _ => "",
+        },
+        ("hashing_method", Problem::Unknown) => {
+            "bcrypt, crypt, md5, sha256, wordpress, pbkdf2, firebase-scrypt or aspnet-identity-v2"
+        }
+        ("salt", Problem::WrongType) => match method {
+            "pbkdf2" | "firebase-scrypt" => "base64, or what salt_format names",
+            _ => "what salt_format names, and text when it is read",
+        },
+        ("salt_position", Problem::Unknown | Problem::Missing) => "prefix or suffix",
+        ("salt_format", Problem::Unknown) => "string, hex or base64",
+        ("variant", Problem::Unknown | Problem::Missing) => {
+            "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512"
+        }
+        ("signer_key", Problem::Missing) => "the hash parameters of the Firebase project, beside the file",
+        _ => "",
+    }
+}
