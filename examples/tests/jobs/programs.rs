@@ -165,6 +165,11 @@ fn a_second_factor_is_listed_and_reset() {
     assert!(errors.starts_with("error: reset_users_mfa: HTTP 404: MFA_NOT_FOUND"), "{errors}");
     let reset = (0, "reset\n".to_owned(), String::new());
     assert_eq!(run(&mut tenant.program("reset_mfa", &[" ada@example.com "])), reset);
+    let none = (0, "nothing to reset: the user has no factor\n".to_owned(), String::new());
+    assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA])), none);
+    assert_eq!(tenant.fake.requests().of("reset_users_mfa_all").len(), 1);
+    let none = (0, String::new(), "The user has no factor.".to_owned());
+    assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA, "--list"])), none);
     let no_user = (2, String::new(), "error: no user is given".to_owned());
     assert_eq!(run(&mut tenant.program("reset_mfa", &[" "])), no_user);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
@@ -201,6 +206,16 @@ fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
     let empty = tenant.write("empty.txt", "\n \n");
     let (code, _, errors) = run(&mut tenant.program("set_properties", &[&empty, "plan=gold"]));
     assert_eq!((code, errors), (2, format!("error: {empty}: there is no user in the list")));
+}
+
+#[test]
+fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were_not_seen() {
+    let tenant = Listening::start(FakeKinde::builder().scopes(["delete:user_mfa"]), "mfa-unseen");
+    tenant.fake.add_user(NewFakeUser::new().id(ADA).mfa("sms", "+61555111555"));
+    let told = "reset, if there was a factor: that cannot be told without the scope read:user_mfa\n";
+    let reset = (0, told.to_owned(), String::new());
+    assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA])), reset);
+    assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
 }
 
 #[test]
