@@ -13,7 +13,7 @@ use kinde_users::operations::{Expand, GetUsers, UsersPage};
 use kinde_users::{AnyOperation, OrganizationCode, Timestamp};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, private, progress, receipt};
 use kinde_users_examples::support::lines::Format;
-use kinde_users_examples::support::{connect, warn};
+use kinde_users_examples::support::{connect, counted, warn};
 use serde::{Deserialize, Serialize};
 
 /// Export all users to a file of NDJSON or CSV, page by page: no more than a page is in memory.
@@ -90,7 +90,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let (mut file, mut reached) = open(arguments, asked)?;
     let mut pages = tenant.client.pages(ask);
     if let Some(cursor) = &reached.cursor {
-        warn(format_args!("Going on after {} users.", reached.users));
+        warn(format_args!("Going on after {}.", counted(reached.users, "user")));
         pages = pages.resume_from(cursor.as_str());
     }
     let bar = progress(None);
@@ -123,7 +123,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     // In this order, as a cursor without what it goes on with would bar the next run.
     remove(&beside(path, CURSOR))?;
     fs::rename(part, path)?;
-    receipt(format_args!("{} users", reached.users))
+    receipt(counted(reached.users, "user"))
 }
 
 fn is_missing(error: &std::io::Error) -> bool {

@@ -14,7 +14,7 @@ use kinde_users::{Client, Clock, Import, ImportUser, Imported, Job, Transport, U
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress, receipt};
 use kinde_users_examples::support::journal::{Before, Journal, State};
 use kinde_users_examples::support::lines::{Line, Reading};
-use kinde_users_examples::support::{connect, warn};
+use kinde_users_examples::support::{connect, counted, warn};
 
 /// Import users from a CSV or NDJSON file in the form of Kinde's own importer.
 ///
@@ -110,25 +110,26 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
     let told = receipt(format_args!(
-        "{total} users: {created} created, {updated} updated, {left_alone} left alone, {before} done before"
+        "{}: {created} created, {updated} updated, {left_alone} left alone, {before} done before",
+        counted(total, "user")
     ));
     let failed = failed?;
     for (line, told) in journal.amiss() {
         warn(format_args!("line {line}, in an earlier run: {told}"));
     }
-    match (failed, journal.amiss().count(), seen.into_inner()) {
+    let wrong = match (failed, journal.amiss().count(), seen.into_inner()) {
         (0, 0, seen) if seen == total => {
             if before == total {
                 warn("all was done by an earlier run, and not compared with what the lines say now");
             }
-            told
+            return told;
         }
-        (0, 0, seen) => {
-            Err(Failure::new(format!("{seen} lines came of {total}: the file was changed meanwhile")))
-        }
-        (0, amiss, _) => Err(Failure::new(format!("somebody has to look at {amiss} lines of earlier runs"))),
-        (failed, ..) => Err(Failure::new(format!("{failed} lines failed; run it again to try them again"))),
-    }
+        (0, 0, seen) => format!("{} came of {total}: the file was changed meanwhile", counted(seen, "line")),
+        (0, amiss, _) => format!("somebody has to look at {} of earlier runs", counted(amiss, "line")),
+        (1, ..) => "1 line failed; run it again to try it again".to_owned(),
+        (failed, ..) => format!("{failed} lines failed; run it again to try them again"),
+    };
+    Err(Failure::new(wrong))
 }
 
 struct Work<'a, T, C> {

@@ -13,7 +13,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
 
-use super::{EnvironmentError, warn};
+use super::{EnvironmentError, counted, warn};
 
 /// For the end of each program's help.
 pub const EXIT_CODES: &str = "\
@@ -271,10 +271,10 @@ impl Many {
             done.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
             result.map_err(|failure| failure.at_line(number))
         });
-        let told = receipt(format_args!("done for {} of {total} users", done.into_inner()));
+        let told = receipt(format_args!("done for {} of {}", done.into_inner(), counted(total, "user")));
         match failed? {
             0 => told,
-            failed => Err(Failure::new(format!("{failed} of {total} users failed"))),
+            failed => Err(Failure::new(format!("{failed} of {} failed", counted(total, "user")))),
         }
     }
 }

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use kinde_users::{ImportError, ImportForm, ImportUser, Problem};
 
 use super::cli::{Failure, tell};
-use super::warn;
+use super::{counted, warn};
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,13 +108,16 @@ impl Reading {
     pub fn check(&self, lines: impl Iterator<Item = Line>) -> Result<u64, Failure> {
         let Checked { total, wrong, left_out } = Checked::of(lines);
         tell(format_args!(
-            "{total} lines, {wrong} wrong, {left_out} kinds of values that cannot be imported"
+            "{}, {wrong} wrong, {} of values that cannot be imported",
+            counted(total, "line"),
+            counted(left_out, "kind")
         ))?;
         if total == 0 {
             return Err(Failure::input("there is no user in the file"));
         }
         if wrong > 0 {
-            return Err(Failure::input(format!("{wrong} lines are wrong; nothing was imported")));
+            let (wrong, are) = (counted(wrong, "line"), if wrong == 1 { "is" } else { "are" });
+            return Err(Failure::input(format!("{wrong} {are} wrong; nothing was imported")));
         }
         if left_out > 0 && !self.leave_out {
             return Err(Failure::input("nothing was imported; --leave-out imports without those values"));
@@ -255,7 +258,8 @@ fn told(error: &ImportError) -> String {
 fn problem(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns where there are {expected_len} names")
+            let are = if *expected_len == 1 { "is" } else { "are" };
+            format!("{} where there {are} {}", counted(len, "column"), counted(expected_len, "name"))
         }
         csv::ErrorKind::Utf8 { .. } => "not in UTF-8".to_owned(),
         _ => error.to_string(),
@@ -304,16 +308,14 @@ impl Checked {
             }
         }
         if wrong > TOLD {
-            warn(format_args!("and {} more lines", wrong - TOLD));
+            warn(format_args!("and {}", counted(wrong - TOLD, "more line")));
         }
         for (name, numbers) in &left_out {
             let few: Vec<_> = numbers.iter().take(5).map(u64::to_string).collect();
             let more = numbers.len() - few.len();
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            warn(format_args!(
-                "{name}: no Users operation can carry it out (lines {}{more})",
-                few.join(", ")
-            ));
+            let (lines, few) = (if numbers.len() == 1 { "line" } else { "lines" }, few.join(", "));
+            warn(format_args!("{name}: no Users operation can carry it out ({lines} {few}{more})"));
         }
         Self { total, wrong, left_out: left_out.len() }
     }

@@ -85,6 +85,16 @@ pub fn end_of_example(result: Result<(), Box<dyn error::Error>>) -> ExitCode {
     if error.is::<EnvironmentError>() { 2.into() } else { ExitCode::FAILURE }
 }
 
+/// So many of something: `1 user`, `2 users`, `3 identities`.
+pub fn counted(number: impl fmt::Display, one: &str) -> String {
+    let number = number.to_string();
+    match one.strip_suffix('y') {
+        _ if number == "1" => format!("1 {one}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {one}s"),
+    }
+}
+
 fn variable(name: &'static str) -> Result<Option<String>, EnvironmentError> {
     let value = env::var_os(name).filter(|value| !value.is_empty());
     value.map(OsString::into_string).transpose().map_err(|_| EnvironmentError::NotText(name))

@@ -304,7 +304,7 @@ fn every_line_is_checked_before_the_first_call() {
     for dry in [&[file.as_str()] as &[&str], &[&file, "--dry-run"]] {
         let (code, told, errors) = run(&mut tenant.program("import_users", dry));
         assert_eq!(code, 2);
-        assert_eq!(told, "8 lines, 6 wrong, 1 kinds of values that cannot be imported\n");
+        assert_eq!(told, "8 lines, 6 wrong, 1 kind of values that cannot be imported\n");
         assert_eq!(
             errors,
             "line 3: email has the wrong type or form: expected an address with one @ and no blanks\n\
@@ -315,7 +315,7 @@ fn every_line_is_checked_before_the_first_call() {
              line 7: hashed_password has the wrong type or form: expected a hash of bcrypt, 60 characters that begin with \
                 $2a$, $2b$ or $2y$\n\
              line 8: 2 columns where there are 6 names\n\
-             role_key: no Users operation can carry it out (lines 9)\n\
+             role_key: no Users operation can carry it out (line 9)\n\
              error: 6 lines are wrong; nothing was imported"
         );
     }
@@ -327,7 +327,7 @@ fn a_line_has_the_number_that_an_editor_shows() {
     let folder = folder("numbers");
     let file = text_of(&folder.join("users.csv"));
     let lines = ["email,first_name", "", "", "bad", "", "\"z@example.com\",\"A", "B\"", "bad,x", "worse,x"];
-    let expected = "line 4: 1 columns where there are 2 names\n\
+    let expected = "line 4: 1 column where there are 2 names\n\
         line 6: first_name must not hold a line break or another control character\n\
         line 8: email has the wrong type or form: expected an address with one @ and no blanks\n\
         line 9: email has the wrong type or form: expected an address with one @ and no blanks\n\
@@ -355,6 +355,27 @@ fn what_is_missing_beside_the_file_is_told_with_the_option_that_names_it() {
         assert!(code == 2 && first.ends_with(&format!(" ({option})")), "{errors}");
     }
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn one_is_not_told_as_many() {
+    let folder = folder("plurals");
+    let file = text_of(&folder.join("users.csv"));
+    std::fs::write(&file, "email\nada\n").unwrap();
+    let (_, told, errors) = run(&mut program("import_users", &[&file]));
+    assert_eq!(told, "1 line, 1 wrong, 0 kinds of values that cannot be imported\n");
+    assert!(errors.ends_with("error: 1 line is wrong; nothing was imported"), "{errors}");
+    std::fs::write(&file, "email\n".to_owned() + &"ada\n".repeat(21)).unwrap();
+    let (_, _, errors) = run(&mut program("import_users", &[&file]));
+    assert!(errors.contains("\nand 1 more line\n"), "{errors}");
+    assert!(errors.ends_with("error: 21 lines are wrong; nothing was imported"), "{errors}");
+    std::fs::remove_dir_all(folder).unwrap();
+
+    let tenant = Listening::start(FakeKinde::builder(), "plurals-failed");
+    tenant.fake.next("create_user", Fault::status(400));
+    let file = tenant.write("users.csv", "email\nada@example.com\n");
+    let (_, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    assert!(errors.ends_with("error: 1 line failed; run it again to try it again"), "{errors}");
 }
 
 #[test]
@@ -390,14 +411,14 @@ fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
     assert_eq!(code, 2);
     assert_eq!(
         errors,
-        "organizations: no Users operation can carry it out (lines 1)\n\
+        "organizations: no Users operation can carry it out (line 1)\n\
          error: nothing was imported; --leave-out imports without those values"
     );
     assert!(tenant.fake.requests().is_empty());
     let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--leave-out", "--suspend"]));
     assert_eq!(code, 0);
-    assert!(told.ends_with("1 users: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
-    assert_eq!(errors, "organizations: no Users operation can carry it out (lines 1)");
+    assert!(told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+    assert_eq!(errors, "organizations: no Users operation can carry it out (line 1)");
     assert!(tenant.fake.users()[0].is_suspended);
 }
 
@@ -448,7 +469,7 @@ fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
         let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
         assert_eq!(code, 1);
         assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
-        assert!(errors.ends_with("error: somebody has to look at 1 lines of earlier runs"), "{errors}");
+        assert!(errors.ends_with("error: somebody has to look at 1 line of earlier runs"), "{errors}");
     }
     assert_eq!(tenant.fake.requests().of("create_user").len(), 1);
 }
@@ -460,7 +481,7 @@ fn with_no_set_up_it_imports_into_a_tenant_in_memory_and_leaves_no_journal() {
     std::fs::write(&file, "\u{feff}email,email_verified\nada@example.com,TRUE\n").unwrap();
     let (code, told, errors) = run(&mut program("import_users", &[&text_of(&file)]));
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert!(told.ends_with("1 users: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+    assert!(told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -477,7 +498,8 @@ fn a_file_that_changes_under_way_is_told() {
         let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
         let receipt = format!("2 users: {lines} created, 0 updated, 0 left alone, 0 done before\n");
         assert!(told.ends_with(&receipt), "{told}");
-        let changed = format!("error: {lines} lines came of 2: the file was changed meanwhile");
+        let came = if lines == 1 { "1 line" } else { "3 lines" };
+        let changed = format!("error: {came} came of 2: the file was changed meanwhile");
         assert_eq!((code, errors), (1, changed));
         assert_eq!(tenant.fake.users().len(), lines);
     }
@@ -603,7 +625,7 @@ fn what_is_done_of_a_line_that_failed_is_not_done_again() {
     let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
     assert_eq!(
         (code, told.lines().last()),
-        (0, Some("1 users: 1 created, 0 updated, 0 left alone, 0 done before"))
+        (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before"))
     );
 }
 
@@ -696,7 +718,7 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
     let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
     assert_eq!(
         (code, told.lines().last()),
-        (0, Some("1 users: 1 created, 0 updated, 0 left alone, 0 done before"))
+        (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before"))
     );
     assert!(tenant.fake.users()[0].password.is_some());
     // Two names with one hash, where its key is known.

@@ -260,7 +260,7 @@ fn a_file_that_is_not_what_it_seems_is_told_and_its_values_are_not() {
         ),
         (
             "id,ada@example.com\n1,x\n",
-            "(a name that is not told): no Users operation can carry it out (lines 2)\n",
+            "(a name that is not told): no Users operation can carry it out (line 2)\n",
         ),
         (
             "id,ada@example.com,ada@example.com\n1,x,x\n",

@@ -144,7 +144,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         let (cases, broken, weak) = (self.cases, self.broken_clauses().len(), self.weak_clauses().len());
-        write!(f, "the contract of transports in {cases} cases: {broken} clauses broken, {weak} weak")?;
+        let clauses = if broken == 1 { "clause" } else { "clauses" };
+        write!(f, "the contract of transports in {cases} cases: {broken} {clauses} broken, {weak} weak")?;
         for (grade, findings) in [("broken", &self.broken), ("weak", &self.weak)] {
             for (clause, findings) in by_clause(findings) {
                 write!(f, "\n{grade}: {clause} ({clause:?})")?;
