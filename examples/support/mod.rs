@@ -12,10 +12,11 @@ pub mod lines;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::{env, error, fmt};
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::{
@@ -51,6 +52,8 @@ pub enum EnvironmentError {
     NotText(&'static str),
     /// The domain is none.
     Domain(DomainError),
+    /// The domain, which is this one, is on this machine, where either scheme may be meant.
+    Scheme(String),
 }
 
 impl fmt::Display for EnvironmentError {
@@ -62,6 +65,13 @@ impl fmt::Display for EnvironmentError {
             }
             Self::NotText(name) => write!(f, "{name} is no text"),
             Self::Domain(error) => write!(f, "{}: {error}", NAMES[0]),
+            Self::Scheme(domain) => {
+                let (name, http) = (NAMES[0], format_args!("http://{domain}"));
+                write!(
+                    f,
+                    "{name}: {domain} is on this machine: write {http}, or https://{domain} where it has a certificate"
+                )
+            }
         }
     }
 }
@@ -100,16 +110,26 @@ fn variable(name: &'static str) -> Result<Option<String>, EnvironmentError> {
     value.map(OsString::into_string).transpose().map_err(|_| EnvironmentError::NotText(name))
 }
 
+fn is_loopback(origin: &str) -> bool {
+    let uri = origin.parse::<Uri>().unwrap_or_default();
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
 /// The tenant that the environment names, if it names one.
 ///
 /// # Errors
 ///
-/// Where it names one by halves, or the domain is none.
+/// Where it names one by halves, or the domain is none, or one on this machine without its scheme.
 pub fn environment() -> Result<Option<(Domain, Credentials)>, EnvironmentError> {
     match [variable(NAMES[0])?, variable(NAMES[1])?, variable(NAMES[2])?] {
         [Some(domain), Some(id), Some(secret)] => {
-            let domain = domain.parse().map_err(EnvironmentError::Domain)?;
-            Ok(Some((domain, Credentials::new(id, secret))))
+            let read: Domain = domain.parse().map_err(EnvironmentError::Domain)?;
+            // It would be taken for https, and a tenant for tests mostly has none: the error of TLS tells nobody why.
+            if !domain.contains("://") && is_loopback(read.origin()) {
+                return Err(EnvironmentError::Scheme(domain));
+            }
+            Ok(Some((read, Credentials::new(id, secret))))
         }
         [None, None, None] => Ok(None),
         values => {
@@ -124,7 +144,7 @@ pub fn environment() -> Result<Option<(Domain, Credentials)>, EnvironmentError> 
 ///
 /// # Errors
 ///
-/// Where it names one by halves, or the domain is none.
+/// Where it names one by halves, or the domain is none, or one on this machine without its scheme.
 pub fn connect(users: usize) -> Result<Connected, EnvironmentError> {
     let (domain, credentials, way, fake) = if let Some((domain, credentials)) = environment()? {
         (domain, credentials, Way::Real(UreqTransport::new()), None)

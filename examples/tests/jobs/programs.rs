@@ -176,6 +176,16 @@ fn a_second_factor_is_listed_and_reset() {
 }
 
 #[test]
+fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were_not_seen() {
+    let tenant = Listening::start(FakeKinde::builder().scopes(["delete:user_mfa"]), "mfa-unseen");
+    tenant.fake.add_user(NewFakeUser::new().id(ADA).mfa("sms", "+61555111555"));
+    let told = "reset, if there was a factor: that cannot be told without the scope read:user_mfa\n";
+    let reset = (0, told.to_owned(), String::new());
+    assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA])), reset);
+    assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
+}
+
+#[test]
 fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
     let tenant = Listening::start(FakeKinde::builder().chaos(0.02), "properties");
     tenant.fake.seed_users(300);
@@ -206,16 +216,6 @@ fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
     let empty = tenant.write("empty.txt", "\n \n");
     let (code, _, errors) = run(&mut tenant.program("set_properties", &[&empty, "plan=gold"]));
     assert_eq!((code, errors), (2, format!("error: {empty}: there is no user in the list")));
-}
-
-#[test]
-fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were_not_seen() {
-    let tenant = Listening::start(FakeKinde::builder().scopes(["delete:user_mfa"]), "mfa-unseen");
-    tenant.fake.add_user(NewFakeUser::new().id(ADA).mfa("sms", "+61555111555"));
-    let told = "reset, if there was a factor: that cannot be told without the scope read:user_mfa\n";
-    let reset = (0, told.to_owned(), String::new());
-    assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA])), reset);
-    assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
 }
 
 #[test]
@@ -346,6 +346,26 @@ fn an_error_is_one_line_with_the_code_and_message_of_kinde_and_the_scope() {
     assert!(errors.starts_with("error: ") && errors.contains("no reply from the token endpoint"), "{errors}");
     let (code, _, errors) = run(tenant.program("suspend_user", &[ADA]).env("KINDE_DOMAIN", "no domain"));
     assert!(code == 2 && errors.starts_with("error: KINDE_DOMAIN: "), "{errors}");
+}
+
+#[test]
+fn a_tenant_on_loopback_wants_its_scheme() {
+    let tenant = with_ada("scheme");
+    let address = tenant.fake.origin().strip_prefix("http://").unwrap().to_owned();
+    let port = address.rsplit(':').next().unwrap();
+    for domain in
+        [address.clone(), format!("localhost:{port}"), format!("[::1]:{port}"), "127.0.0.1".to_owned()]
+    {
+        for (name, arguments) in
+            [("suspend_user", &[ADA] as &[_]), ("quickstart", &[]), ("custom_transport", &[])]
+        {
+            let (code, told, errors) = run(tenant.program(name, arguments).env("KINDE_DOMAIN", &domain));
+            let expected = format!(
+                "error: KINDE_DOMAIN: {domain} is on this machine: write http://{domain}, or https://{domain} where it has a certificate"
+            );
+            assert_eq!((code, told.as_str(), errors), (2, "", expected), "{name}");
+        }
+    }
 }
 
 #[test]
