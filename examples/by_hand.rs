@@ -2,6 +2,7 @@
 //! whole loop in ten lines over a closure.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use http::{Request, Response};
 use kinde_users::operations::{Expand, GetUsers};
@@ -9,9 +10,18 @@ use kinde_users::{
     AccessToken, CallOptions, Credentials, Delivery, Domain, Exchange, Input, Instant, Reply, Step, Tenant,
     build_request,
 };
-use kinde_users_examples::support::say;
+use kinde_users_examples::support::cli::no_arguments;
+use kinde_users_examples::support::{end_of_example, say};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    no_arguments(
+        "Build a request, read a reply and run the loop of a call, with canned replies and no tenant.",
+        "Exit codes: 0 all is done; 1 something failed, as stderr says; 2 what was asked for is wrong.",
+    );
+    end_of_example(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let domain = Domain::parse("acme")?;
     let operation = GetUsers::new().page_size(2).email("ada+test@example.com").expand(Expand::Identities);
 

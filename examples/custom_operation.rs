@@ -11,8 +11,8 @@ use kinde_users::fake::FakeKinde;
 use kinde_users::models::User;
 use kinde_users::{BuildError, Meta, Operation, PathTemplate, Replay, RequestWriter, Transport};
 use kinde_users::{client_over, transport_fn};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end};
-use kinde_users_examples::support::{EnvironmentError, connect, say};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, tell};
+use kinde_users_examples::support::{EnvironmentError, connect};
 use serde::Deserialize;
 
 /// Searches users by a part of their e-mail address or name.
@@ -58,7 +58,7 @@ fn run(query: &str) -> Result<(), Failure> {
         Some(_) => in_memory(query)?,
     };
     for user in found.results {
-        say(format_args!("{} {}", user.id, user.email().unwrap_or("?")));
+        tell(format_args!("{} {}", user.id, user.email().unwrap_or("?")))?;
     }
     Ok(())
 }

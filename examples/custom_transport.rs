@@ -6,13 +6,20 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser;
 use http::{Request, Response};
 use kinde_users::operations::GetUsers;
 use kinde_users::{Transport, client_over, time_limit, transport_fn};
-use kinde_users_examples::support::{end_of_example, environment, say};
+use kinde_users_examples::support::cli::no_arguments;
+use kinde_users_examples::support::{counted, end_of_example, environment, say};
 use kinde_users_fake::contract::{Options, check};
 use ureq::Agent;
+
+const HELP: &str = "\
+Exit codes: 0 all is done; 1 the contract is broken, or something failed; 2 what was asked for is wrong, and nothing was called.
+
+With KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET set, it reads the first page of that tenant's
+users after the contract. Without these, no tenant is called: the contract is tried on a server that it starts on this machine.
+Some of them and not all is exit code 2.";
 
 const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -34,17 +41,11 @@ fn transport() -> impl Transport {
     })
 }
 
-/// Put a transport that is a closure to the contract of transports, and read a page of users over it.
-#[derive(Parser)]
-#[command(after_help = "\
-Exit codes: 0 all is done; 1 the contract is broken, or something failed; 2 what was asked for is wrong, and nothing was called.
-
-The page is of the tenant of KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET; without any of them
-there is none.")]
-struct Arguments {}
-
 fn main() -> ExitCode {
-    let Arguments {} = Arguments::parse();
+    no_arguments(
+        "Put a transport that is a closure to the contract of transports, and read a page of users over it.",
+        HELP,
+    );
     end_of_example(run())
 }
 
@@ -54,7 +55,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     say(&report);
     if let Some((domain, credentials)) = named {
         let client = client_over(transport(), domain, credentials);
-        say(format_args!("the first page has {} users", client.send(&GetUsers::new())?.users.len()));
+        let users = client.send(&GetUsers::new())?.users.len();
+        say(format_args!("the first page has {}", counted(users, "user")));
     }
     if report.is_kept() { Ok(()) } else { Err("the contract is broken".into()) }
 }

@@ -13,9 +13,11 @@ use kinde_users::operations::{
     NewIdentity, UpdateUser, UpdateUserProperty,
 };
 use kinde_users::{Client, Clock, Transport, UserId};
-use kinde_users_examples::support::{connect, end_of_example, say};
+use kinde_users_examples::support::cli::{EXIT_CODES, no_arguments};
+use kinde_users_examples::support::{connect, counted, end_of_example, say};
 
 fn main() -> ExitCode {
+    no_arguments("Create a user, page through all, change it, and delete it again.", EXIT_CODES);
     end_of_example(on_the_tenant())
 }
 
@@ -29,8 +31,8 @@ fn on_the_tenant() -> Result<(), Box<dyn Error>> {
     }
     run(&tenant.client)?;
     say(format_args!(
-        "\nThe tenant was asked {} times, {} of them for a token.",
-        fake.requests().len(),
+        "\nThe tenant was asked {}, {} of them for a token.",
+        counted(fake.requests().len(), "time"),
         fake.token_requests()
     ));
     Ok(())
@@ -64,10 +66,10 @@ fn use_it<T: Transport, C: Clock>(client: &Client<T, C>, id: &UserId) -> Result<
 
     let user = client.send(&GetUserData::new(id).expand(Expand::Identities))?;
     say(format_args!(
-        "get_user_data          {} {}, {} identity, suspended: {}",
+        "get_user_data          {} {}, {}, suspended: {}",
         user.first_name.as_deref().unwrap_or("?"),
         user.last_name.as_deref().unwrap_or("?"),
-        user.identities.len(),
+        counted(user.identities.len(), "identity"),
         user.is_suspended.unwrap_or_default(),
     ));
 

@@ -3,10 +3,12 @@
 //! `cargo test --example test_your_code` runs the tests; `cargo run --example test_your_code` shows the function at work.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use kinde_users::operations::{DeleteUserSessions, UpdateUser};
 use kinde_users::{CallError, Client, Clock, FindUser, Found, Transport, UserId};
-use kinde_users_examples::support::say;
+use kinde_users_examples::support::cli::no_arguments;
+use kinde_users_examples::support::{end_of_example, say};
 
 /// What became of [`suspend`].
 #[derive(Debug, PartialEq)]
@@ -35,7 +37,15 @@ fn suspend<T: Transport, C: Clock>(
     Ok(Outcome::Suspended(user.id))
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    no_arguments(
+        "Suspend a user of a Kinde in memory by address, and one who is not there.",
+        "Exit codes: 0 all is done; 1 something failed, as stderr says; 2 what was asked for is wrong.",
+    );
+    end_of_example(run())
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let fake = kinde_users::fake::FakeKinde::new();
     fake.seed_users(10);
     say(format_args!("{:?}", suspend(&fake.client()?, "user3@example.com")?));

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{error, fmt};
 
-use clap::Args;
+use clap::{Args, Command};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
 
@@ -21,6 +21,11 @@ Exit codes: 0 all is done; 1 something failed, as stderr says; 2 what was asked 
 
 The tenant is that of KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID and KINDE_MANAGEMENT_CLIENT_SECRET, and without any of them one
 in memory with made-up users. Some of them and not all is exit code 2.";
+
+/// The command line of a program that takes no arguments, but has help.
+pub fn no_arguments(about: &'static str, exit_codes: &'static str) {
+    Command::new("").about(about).after_help(exit_codes).get_matches();
+}
 
 /// Why a program ends otherwise than well: one line for stderr, and an exit code.
 #[derive(Debug)]

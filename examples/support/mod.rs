@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::{env, error, fmt};
 
 use http::{Request, Response, Uri};
@@ -83,14 +84,23 @@ pub fn warn(line: impl fmt::Display) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
-/// Writes a line to stdout. Where nobody reads it any more, what is being done is done all the same.
+/// The first error of [`say`].
+static UNSAID: OnceLock<io::Error> = OnceLock::new();
+
+/// Writes a line to stdout. Where nobody reads it any more, or it cannot be written, what is being done is done all the same;
+/// [`end_of_example`] tells the latter.
 pub fn say(line: impl fmt::Display) {
-    drop(writeln!(io::stdout(), "{line}"));
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            UNSAID.get_or_init(|| error);
+        }
+    }
 }
 
 /// The end of an example: exit code 2 where the environment is wrong, and 1 where something failed.
 pub fn end_of_example(result: Result<(), Box<dyn error::Error>>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let unsaid = || UNSAID.get().map_or(Ok(()), |error| Err(format!("stdout: {error}").into()));
+    let Err(error) = result.and_then(|()| unsaid()) else { return ExitCode::SUCCESS };
     warn(format_args!("error: {error}"));
     if error.is::<EnvironmentError>() { 2.into() } else { ExitCode::FAILURE }
 }

@@ -82,6 +82,42 @@ fn what_an_example_does_it_does_to_the_end_where_nobody_reads_it() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_written_to_stdout_is_told_and_fails() {
+    let tenant = with_ada("full");
+    tenant.fake.seed_users(3);
+    let users = tenant.write("users.csv", "email\nuser0@example.com\n");
+    let list = tenant.write("users.txt", "user0@example.com\n");
+    let export = text_of(&tenant.file("export.csv"));
+    for (name, arguments) in [
+        ("import_users", &[users.as_str()] as &[&str]),
+        ("export_users", &[&export]),
+        ("reset_mfa", &[ADA, "--list"]),
+        ("reset_mfa", &[ADA]),
+        ("suspend_user", &[ADA]),
+        ("erase_user", &[ADA]),
+        ("set_properties", &[&list, "plan=gold"]),
+        ("refresh_claims", &[&list]),
+        ("quickstart", &[]),
+        ("by_hand", &[]),
+        ("custom_transport", &[]),
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = tenant.program(name, arguments);
+        let (code, _, errors) = run(command.stdout(full));
+        // Of what was done, the receipt stands before it.
+        let end = errors.lines().last().unwrap_or_default();
+        assert!(code == 1 && end.starts_with("error: stdout: "), "{name}: {code} {errors}");
+        let is_receipt =
+            ["export_users", "reset_mfa", "suspend_user", "erase_user", "set_properties", "refresh_claims"];
+        let most = if is_receipt.contains(&name) { 2 } else { 1 };
+        assert!(errors.lines().count() <= most, "{name}: {errors}");
+    }
+    // The quickstart deletes what it created all the same.
+    assert_eq!(tenant.fake.users().len(), 3);
+}
+
 #[test]
 fn what_is_under_way_when_a_list_is_given_up_is_told_too() {
     let tenant = Listening::start(FakeKinde::builder(), "under-way");
@@ -320,6 +356,8 @@ fn every_program_has_help_and_refuses_what_it_does_not_know() {
         "set_properties",
         "refresh_claims",
         "custom_transport",
+        "quickstart",
+        "by_hand",
     ];
     for name in all {
         let (code, told, _) = run(&mut program(name, &["--help"]));
@@ -378,4 +416,7 @@ fn the_examples_run_on_a_tenant_of_the_environment() {
     // It puts itself to the contract, and fails where it is broken.
     let (code, told, _) = run(&mut tenant.program("custom_transport", &[]));
     assert!(code == 0 && told.ends_with("the first page has 3 users\n"), "{told}");
+    let (_, told, _) = run(&mut program("custom_transport", &["--help"]));
+    let without = "Without these, no tenant is called";
+    assert!(told.contains(without), "{told}");
 }
