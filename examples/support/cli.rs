@@ -1,7 +1,7 @@
 //! What the programs share: how they end, how they fail, and how they go through a list.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ use clap::{Args, Command};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
 
-use super::{EnvironmentError, counted, warn};
+use super::{EnvironmentError, counted, text, warn};
 
 /// For the end of each program's help.
 pub const EXIT_CODES: &str = "\
@@ -58,9 +58,9 @@ impl Failure {
         Self { text: format!("line {line}: {}", self.text), ..self }
     }
 
-    /// Something about a file, which is the input.
-    pub fn file(path: &Path, error: &dyn error::Error) -> Self {
-        Self::input(format!("{}: {error}", path.display()))
+    /// What is wrong with a file, which is the input.
+    pub fn file(path: &Path, what: impl fmt::Display) -> Self {
+        Self::input(format!("{}: {what}", path.display()))
     }
 }
 
@@ -255,20 +255,8 @@ impl Many {
         list: &Path,
         work: impl Fn(&UserId) -> Result<(), CallError<T::Error>> + Sync,
     ) -> Result<(), Failure> {
-        let lines: Box<dyn BufRead> = if list == Path::new("-") {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(BufReader::new(File::open(list).map_err(|error| Failure::file(list, &error))?))
-        };
-        let lines: Vec<String> =
-            lines.lines().collect::<Result<_, _>>().map_err(|error| Failure::file(list, &error))?;
-        let users: Vec<(usize, &str)> = (1..)
-            .zip(lines.iter().map(|line| line.trim_start_matches('\u{feff}').trim()))
-            .filter(|(_, user)| !user.is_empty())
-            .collect();
-        if users.is_empty() {
-            return Err(Failure::input(format!("{}: there is no user in the list", list.display())));
-        }
+        let text = text::read(list)?;
+        let users = text::list(list, &text)?;
         let (total, done) = (users.len(), AtomicUsize::new(0));
         let bar = progress(Some(total as u64));
         let failed = self.each(client, &bar, users, |(number, user)| {

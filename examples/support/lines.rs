@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use kinde_users::{ImportError, ImportForm, ImportUser, Problem};
 
 use super::cli::{Failure, tell};
-use super::{counted, warn};
+use super::{counted, text, warn};
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,9 +83,9 @@ impl Reading {
             form = form.pbkdf2(variant, self.pbkdf2_iterations);
         }
         if let Some(path) = &self.firebase {
-            let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
-            let wrong = |_| Failure::input(format!("{}: no hash parameters of Firebase", path.display()));
-            form = form.firebase(serde_json::from_str(&text).map_err(wrong)?);
+            let names = "base64_signer_key, base64_salt_separator, rounds and mem_cost";
+            let wrong = |_| Failure::file(path, format_args!("no JSON object of Firebase's {names}"));
+            form = form.firebase(serde_json::from_str(&text::read(path)?).map_err(wrong)?);
         }
         Ok(form)
     }
@@ -147,7 +147,7 @@ pub type Line = (u64, Result<ImportUser, String>);
 pub fn regular(path: &Path) -> Result<(), Failure> {
     match std::fs::metadata(path) {
         Ok(data) if data.is_file() => Ok(()),
-        Ok(_) => Err(Failure::input(format!("{}: no regular file", path.display()))),
+        Ok(_) => Err(Failure::file(path, "no regular file")),
         Err(error) => Err(Failure::file(path, &error)),
     }
 }
@@ -172,11 +172,17 @@ pub type Lines<'a> = Box<dyn Iterator<Item = Line> + Send + 'a>;
 
 fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
     let open = || File::open(path).map(BufReader::new).map_err(|error| Failure::file(path, &error));
-    let file = open()?;
+    let mut file = open()?;
+    let start = file.fill_buf().map_err(|error| Failure::file(path, &error))?;
+    text::utf8(path, start)?;
+    text::of_form(path, format, start)?;
     match format {
         Format::Ndjson => {
             let read = |line: io::Result<String>| {
-                let line = line.map_err(|error| error.to_string())?;
+                let line = line.map_err(|error| match error.kind() {
+                    io::ErrorKind::InvalidData => NOT_UTF8.to_owned(),
+                    _ => error.to_string(),
+                })?;
                 form.line(&line).map_err(|error| told(&error))
             };
             let is_blank = |line: &io::Result<String>| line.as_ref().is_ok_and(|line| line.trim().is_empty());
@@ -185,7 +191,7 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
         }
         Format::Csv => {
             let mut reader = csv::Reader::from_reader(file);
-            let unnamed = |what: &str| Failure::input(format!("{}: {what}", path.display()));
+            let unnamed = |what: &str| Failure::file(path, what);
             let names = reader.headers().map_err(|error| unnamed(&problem(&error)))?.clone();
             if !names.is_empty() && !names.iter().any(|name| IDENTIFYING.contains(&name.trim())) {
                 // What there is instead may be the values of a file without a row of names.
@@ -215,7 +221,7 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
 }
 
 /// The columns of which a file has one at least, and what to say of a file that has none.
-const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
+pub const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
 const NAMELESS: &str = "no column is named email, phone, username or id: the first line names the columns, in lower case and with \
     commas between";
 
@@ -245,14 +251,18 @@ impl<R: BufRead> LineOf<R> {
 /// What is wrong with a user, without the place, which stands before it, and with the option that gives what is missing.
 fn told(error: &ImportError) -> String {
     let text = error.to_string();
-    let text = text.strip_prefix("line ").unwrap_or(&text);
+    if let ("line", Some((_, rest))) = (error.field(), text.split_once("expected a JSON object")) {
+        return format!("no JSON object{rest}");
+    }
     let name = error.field().rsplit('.').next().unwrap_or_default();
     match (name, error.problem()) {
         ("signer_key", Problem::Missing) => format!("{text} (--firebase)"),
         ("variant", Problem::Missing) => format!("{text} (--pbkdf2-variant)"),
-        _ => text.to_owned(),
+        _ => text,
     }
 }
+
+const NOT_UTF8: &str = "not in UTF-8; save the file as UTF-8";
 
 /// What is wrong with a row, without its place, which stands before it.
 fn problem(error: &csv::Error) -> String {
@@ -261,7 +271,7 @@ fn problem(error: &csv::Error) -> String {
             let are = if *expected_len == 1 { "is" } else { "are" };
             format!("{} where there {are} {}", counted(len, "column"), counted(expected_len, "name"))
         }
-        csv::ErrorKind::Utf8 { .. } => "not in UTF-8".to_owned(),
+        csv::ErrorKind::Utf8 { .. } => NOT_UTF8.to_owned(),
         _ => error.to_string(),
     }
 }

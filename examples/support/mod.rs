@@ -9,6 +9,8 @@ pub mod cli;
 pub mod journal;
 #[cfg(feature = "jobs")]
 pub mod lines;
+#[cfg(feature = "jobs")]
+pub mod text;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

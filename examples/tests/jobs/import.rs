@@ -358,6 +358,85 @@ fn what_is_missing_beside_the_file_is_told_with_the_option_that_names_it() {
 }
 
 #[test]
+fn a_file_of_another_kind_is_told_once_with_what_to_do() {
+    let folder = folder("kinds");
+    let utf16 =
+        |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let csv = "email\r\nada@example.com\r\nbob@example.com\r\n";
+    let json = r#"{"email":"ada@example.com"}"#;
+    let (in_utf16, has_nul) =
+        ("in UTF-16; save it as UTF-8", "NUL bytes, as UTF-16 has them; save it as UTF-8");
+    let array = "a JSON array; NDJSON has one object a line, with no brackets around and no commas between (jq -c '.[]')";
+    let several = "line 3 has no whole JSON object; NDJSON has each on one line (jq -c .)";
+    let no_json = "line 1 begins with no {; NDJSON has one JSON object a line, and --format csv reads CSV";
+    for (name, text, expected) in [
+        ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_le_bytes), in_utf16),
+        ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_be_bytes), in_utf16),
+        ("users.csv", utf16(csv, u16::to_le_bytes), has_nul),
+        ("users.ndjson", utf16(json, u16::to_be_bytes), has_nul),
+        ("users.ndjson", utf16(&format!("\u{feff}{json}"), u16::to_le_bytes), in_utf16),
+        ("users.ndjson", format!("\u{feff} [{json},\n{json}]").into(), array),
+        ("users.ndjson", "\n\n{\n  \"email\": \"ada@example.com\"\n}\n{\n".into(), several),
+        ("users.ndjson", csv.into(), no_json),
+        ("users.ndjson", "\u{e9}mail\n".into(), no_json),
+        (
+            "users.csv",
+            format!("{json}\n{json}\n").into(),
+            "JSON and no CSV; --format ndjson if it has an object a line",
+        ),
+    ] {
+        let file = text_of(&folder.join(name));
+        std::fs::write(&file, text).unwrap();
+        let (code, told, errors) = run(&mut program("import_users", &[&file]));
+        assert_eq!((code, told.as_str(), errors), (2, "", format!("error: {file}: {expected}")));
+    }
+    let (users, parameters) = (text_of(&folder.join("users.csv")), text_of(&folder.join("firebase.json")));
+    std::fs::write(&users, csv).unwrap();
+    std::fs::write(&parameters, utf16("\u{feff}{}", u16::to_le_bytes)).unwrap();
+    let (code, _, errors) = run(&mut program("import_users", &[&users, "--firebase", &parameters]));
+    assert_eq!((code, errors), (2, format!("error: {parameters}: {in_utf16}")));
+    let names = "base64_signer_key, base64_salt_separator, rounds and mem_cost";
+    for (text, code, expected) in [
+        (
+            r#"{"rounds":8,"mem_cost":14}"#,
+            2,
+            format!("error: {parameters}: no JSON object of Firebase's {names}"),
+        ),
+        (
+            "\u{feff}{\"signer_key\":\"k\",\"salt_separator\":\"B\",\"rounds\":8,\"mem_cost\":14}",
+            0,
+            String::new(),
+        ),
+    ] {
+        std::fs::write(&parameters, text).unwrap();
+        let (ended, _, errors) = run(&mut program("import_users", &[&users, "--firebase", &parameters]));
+        assert_eq!((ended, errors), (code, expected));
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
+    let folder = folder("broken");
+    let latin1 = b"{\"first_name\":\"Ren\xe9\",\"id\":\"2\"}\n";
+    let text = "{\"id\":\"1\"}\n\n{\"id\":\"3\" \"email\":\"a@b\"}\n[1]\n{\"id\":\"5\"},\n";
+    let file = text_of(&folder.join("users.ndjson"));
+    std::fs::write(&file, [text.as_bytes(), latin1].concat()).unwrap();
+    let (code, _, errors) = run(&mut program("import_users", &[&file]));
+    let expected = "line 3: no JSON object: expected `,` or `}` at column 11\n\
+        line 4: no JSON object\n\
+        line 5: no JSON object: trailing characters at column 11\n\
+        line 6: not in UTF-8; save the file as UTF-8\n\
+        error: 4 lines are wrong; nothing was imported";
+    assert_eq!((code, errors.as_str()), (2, expected));
+    let file = text_of(&folder.join("users.csv"));
+    std::fs::write(&file, [b"id,first_name\n1,Ren\xe9\n" as &[u8]].concat()).unwrap();
+    let (_, _, errors) = run(&mut program("import_users", &[&file]));
+    assert!(errors.starts_with("line 2: not in UTF-8; save the file as UTF-8\n"), "{errors}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn one_is_not_told_as_many() {
     let folder = folder("plurals");
     let file = text_of(&folder.join("users.csv"));

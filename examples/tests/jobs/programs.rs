@@ -255,6 +255,40 @@ fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
 }
 
 #[test]
+fn a_list_that_is_none_is_told_once_and_nobody_is_looked_for() {
+    let tenant = with_ada("no-list");
+    let form = "a list has one id, e-mail address, phone number or user name a line, and nothing else";
+    let many = "ada@example.com,Ada\n".repeat(30);
+    for (text, expected) in [
+        (format!("Email,First_Name\n{many}").into_bytes(), format!("line 1 names columns; {form}")),
+        (
+            format!("\u{feff}\n\"name\";\"email\"\n{many}").into_bytes(),
+            format!("line 2 names columns; {form}"),
+        ),
+        ("id\nkp_1\n".into(), format!("line 1 names columns; {form}")),
+        (many.clone().into_bytes(), format!("there are columns; {form}")),
+        (many.replace(',', "\t").into_bytes(), format!("there are columns; {form}")),
+        ("{\"id\":\"kp_1\"}\n".repeat(3).into_bytes(), format!("JSON; {form}")),
+        (b"\xff\xfea\0d\0a\0\n\0".into(), "in UTF-16; save it as UTF-8".into()),
+        (b"a\0d\0a\0\n\0".into(), "NUL bytes, as UTF-16 has them; save it as UTF-8".into()),
+        (b"ada@example.com\nRen\xe9\n".into(), "line 2 is not in UTF-8; save it as UTF-8".into()),
+    ] {
+        let list = text_of(&tenant.file("users.txt"));
+        fs::write(&list, text).unwrap();
+        for (name, more) in [("refresh_claims", &[] as &[&str]), ("set_properties", &["plan=gold"])] {
+            let arguments: Vec<_> = [list.as_str()].iter().chain(more).copied().collect();
+            let (code, told, errors) = run(&mut tenant.program(name, &arguments));
+            assert_eq!((code, told.as_str(), errors), (2, "", format!("error: {list}: {expected}")));
+        }
+    }
+    assert!(tenant.fake.requests().is_empty());
+    // A line that is wrong keeps nobody else out.
+    let list = tenant.write("users.txt", "ada@example.com,Ada\nada@example.com\n");
+    let (code, told, errors) = run(&mut tenant.program("refresh_claims", &[&list]));
+    assert_eq!((code, told.as_str()), (1, "done for 1 of 2 users\n"), "{errors}");
+}
+
+#[test]
 fn claims_of_a_list_of_users_are_refreshed_at_a_pace() {
     let tenant = Listening::start(FakeKinde::builder().rate_limit(50), "claims");
     let ids = tenant.fake.seed_users(200);

@@ -1,0 +1,94 @@
+//! What a file is, as far as it can be told before its lines are read: one error for a file of another kind, in place of one for
+//! each of its lines.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::cli::Failure;
+use super::lines::{Format, IDENTIFYING};
+
+/// Whether a file that begins with these bytes may be text in UTF-8.
+///
+/// # Errors
+///
+/// Where it is in UTF-16, of which nothing else would tell what is wrong.
+pub fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
+    let what = match start {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "in UTF-16",
+        _ if start.contains(&0) => "NUL bytes, as UTF-16 has them",
+        _ => return Ok(()),
+    };
+    Err(Failure::file(path, format_args!("{what}; save it as UTF-8")))
+}
+
+/// Whether a file that begins with these bytes may be of this form.
+///
+/// # Errors
+///
+/// Where it is evidently of another one.
+pub fn of_form(path: &Path, format: Format, start: &[u8]) -> Result<(), Failure> {
+    let text = String::from_utf8_lossy(start);
+    let mut lines = (1..).zip(text.lines().map(|line| line.trim_matches('\u{feff}').trim()));
+    let Some((number, line)) = lines.find(|(_, line)| !line.is_empty()) else { return Ok(()) };
+    let what = match (format, line.chars().next().unwrap_or_default()) {
+        (Format::Csv, '{' | '[') => "JSON and no CSV; --format ndjson if it has an object a line".to_owned(),
+        (Format::Ndjson, '[') => "a JSON array; NDJSON has one object a line, with no brackets around and no commas between (jq -c '.[]')".to_owned(),
+        (Format::Ndjson, _) if line == "{" => {
+            format!("line {number} has no whole JSON object; NDJSON has each on one line (jq -c .)")
+        }
+        (Format::Ndjson, first) if first != '{' => {
+            format!("line {number} begins with no {{; NDJSON has one JSON object a line, and --format csv reads CSV")
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::file(path, what))
+}
+
+/// All of a file that is text, or of stdin for `-`.
+///
+/// # Errors
+///
+/// Where it cannot be read, or is no text in UTF-8.
+pub fn read(path: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        io::stdin().read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::file(path, &error))?;
+    utf8(path, &bytes)?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
+        Failure::file(path, format_args!("line {line} is not in UTF-8; save it as UTF-8"))
+    })?;
+    // Some programs begin a file with a mark.
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// The users of a list, which has an id, e-mail address, phone number or user name a line, with the numbers of their lines.
+///
+/// # Errors
+///
+/// Where there are none, or it is a file of another kind.
+pub fn list<'a>(path: &Path, text: &'a str) -> Result<Vec<(usize, &'a str)>, Failure> {
+    let users: Vec<_> = (1..).zip(text.lines().map(str::trim)).filter(|(_, user)| !user.is_empty()).collect();
+    let Some((number, first)) = users.first() else {
+        return Err(Failure::file(path, "there is no user in the list"));
+    };
+    let separators = [',', ';', '\t'];
+    let name = |column: &str| column.trim().trim_matches('"').to_lowercase();
+    let what = if first.starts_with(['{', '[']) {
+        "JSON".to_owned()
+    } else if first.split(separators).any(|column| IDENTIFYING.contains(&name(column).as_str())) {
+        format!("line {number} names columns")
+    } else if users.iter().all(|(_, user)| user.contains(separators)) {
+        "there are columns".to_owned()
+    } else {
+        return Ok(users);
+    };
+    let form = "a list has one id, e-mail address, phone number or user name a line, and nothing else";
+    Err(Failure::file(path, format_args!("{what}; {form}")))
+}
