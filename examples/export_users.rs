@@ -2,19 +2,17 @@
 //!
 //! `cargo run --example export_users -- users.ndjson`
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
 use kinde_users::{AnyOperation, OrganizationCode, Timestamp};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, beside, end, private, progress, receipt};
+use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, progress, receipt};
 use kinde_users_examples::support::lines::Format;
+use kinde_users_examples::support::partial::Partial;
 use kinde_users_examples::support::{connect, counted, warn};
-use serde::{Deserialize, Serialize};
 
 /// Export all users to a file of NDJSON or CSV, page by page: no more than a page is in memory.
 ///
@@ -56,20 +54,6 @@ fn main() -> ExitCode {
     end(run(&Arguments::parse()))
 }
 
-/// How far an export came.
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct Reached {
-    /// What it is an export of.
-    asked: String,
-    /// Whether a file that is there is to be replaced at the end.
-    overwrite: bool,
-    /// Where the next page begins.
-    cursor: Option<String>,
-    /// How many bytes of the file are whole pages.
-    bytes: u64,
-    users: u64,
-}
-
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let path = &arguments.file;
     let format = Format::of(path, arguments.format)?;
@@ -87,111 +71,27 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let tenant = connect(1200)?;
     let Arguments { active_since, expand, page_size, .. } = arguments;
     let asked = format!("{} {format:?} {active_since:?} {expand:?} {page_size}", tenant.domain.origin());
-    let (mut file, mut reached) = open(arguments, asked)?;
+    let mut file = Partial::open(path, asked, arguments.overwrite)?;
     let mut pages = tenant.client.pages(ask);
-    if let Some(cursor) = &reached.cursor {
-        warn(format_args!("Going on after {}.", counted(reached.users, "user")));
-        pages = pages.resume_from(cursor.as_str());
+    if let Some(cursor) = file.cursor() {
+        warn(format_args!("Going on after {}.", counted(file.users(), "user")));
+        pages = pages.resume_from(cursor);
     }
     let bar = progress(None);
-    bar.set_position(reached.users);
+    bar.set_position(file.users());
     bar.reset_eta();
     while let Some(page) = pages.next() {
         let page = page?;
         let text = match format {
             Format::Ndjson => ndjson(&page)?,
-            Format::Csv => csv(&page, reached.bytes == 0)?,
+            Format::Csv => csv(&page, file.is_empty())?,
         };
-        // First the page, and then that it is there: what is written of a page that is not, is cut off the next time.
-        file.write_all(&text)?;
-        reached.bytes += text.len() as u64;
-        reached.users += page.users.len() as u64;
-        reached.cursor = pages.cursor().map(|cursor| cursor.as_str().to_owned());
-        if reached.cursor.is_some() {
-            keep(path, &reached)?;
-        }
-        bar.inc(page.users.len() as u64);
+        let cursor = pages.cursor().map(|cursor| cursor.as_str().to_owned());
+        file.write(&text, page.users.len(), cursor)?;
+        bar.set_position(file.users());
     }
     bar.finish_and_clear();
-    file.sync_all()?;
-    drop(file);
-    let part = beside(path, PART);
-    if !reached.overwrite && path.exists() {
-        let told = format!("{} is there by now; the export is {}", path.display(), part.display());
-        return Err(Failure::new(told));
-    }
-    // In this order, as a cursor without what it goes on with would bar the next run.
-    remove(&beside(path, CURSOR))?;
-    fs::rename(part, path)?;
-    receipt(counted(reached.users, "user"))
-}
-
-fn is_missing(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::NotFound
-}
-
-fn remove(path: &Path) -> std::io::Result<()> {
-    fs::remove_file(path).or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
-}
-
-/// The endings of what stands beside the file until the end: what there is of it, how far that goes, and what is about to say so.
-const PART: &str = "part";
-const CURSOR: &str = "cursor";
-const NEW_CURSOR: &str = "cursor.new";
-
-/// What there is of the file, to be written on, and how far an earlier run came with it.
-fn open(arguments: &Arguments, asked: String) -> Result<(File, Reached), Failure> {
-    let Arguments { file: path, overwrite, .. } = arguments;
-    let (part, cursor) = (beside(path, PART), beside(path, CURSOR));
-    let failed = |error: std::io::Error| Failure::file(&part, &error);
-    let wrong = |path: &Path, what: &str| Err(Failure::input(format!("{} {what}", path.display())));
-    let before: Option<Reached> = match fs::read_to_string(&cursor) {
-        _ if *overwrite => None,
-        Ok(text) => Some(serde_json::from_str(&text).map_err(|error| Failure::file(&cursor, &error))?),
-        Err(error) if is_missing(&error) => None,
-        Err(error) => return Err(Failure::file(&cursor, &error)),
-    };
-    let replaces = *overwrite || before.as_ref().is_some_and(|before| before.overwrite);
-    // Of a link itself: in its place the file would be, and not where it leads.
-    let there = fs::symlink_metadata(path).ok();
-    if path == Path::new("-") || there.as_ref().is_some_and(|there| !there.is_file()) {
-        return wrong(path, "is to be a file, and no link, folder or device");
-    }
-    if there.is_some() && !replaces {
-        return wrong(path, "is there; --overwrite replaces it");
-    }
-    if let Some(reached) = before {
-        if reached.asked != asked {
-            return wrong(&cursor, "is of an export with other options; --overwrite begins anew");
-        }
-        // Not by appending: a system may not let such a file be cut off.
-        let mut file = OpenOptions::new().write(true).open(&part).map_err(failed)?;
-        if file.metadata().map_err(failed)?.len() < reached.bytes {
-            return wrong(&part, "is shorter than it was; --overwrite begins anew");
-        }
-        file.set_len(reached.bytes).map_err(failed)?;
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
-        return Ok((file, reached));
-    }
-    // The cursor first: one that is there says how much there is of a file that is about to be gone.
-    remove(&cursor).map_err(failed)?;
-    remove(&part).map_err(failed)?;
-    let file = new_file(&part).map_err(failed)?;
-    Ok((file, Reached { asked, overwrite: *overwrite, ..Reached::default() }))
-}
-
-/// A file that was not there before: there are people in it.
-fn new_file(path: &Path) -> std::io::Result<File> {
-    private().write(true).create_new(true).open(path)
-}
-
-/// Writes how far it came: as a whole or not at all.
-fn keep(path: &Path, reached: &Reached) -> Result<(), Failure> {
-    let new = beside(path, NEW_CURSOR);
-    // One that is there was being written when a run before this one ended.
-    remove(&new)?;
-    new_file(&new)?.write_all(serde_json::json!(reached).to_string().as_bytes())?;
-    Ok(fs::rename(new, beside(path, CURSOR))?)
+    receipt(counted(file.end()?, "user"))
 }
 
 fn ndjson(page: &UsersPage) -> Result<Vec<u8>, Failure> {

@@ -97,12 +97,6 @@ impl From<EnvironmentError> for Failure {
     }
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::new(error.to_string())
-    }
-}
-
 /// The file that stands beside another one, with its name and this ending.
 pub fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.to_path_buf().into_os_string();

@@ -225,7 +225,8 @@ pub const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
 const NAMELESS: &str = "no column is named email, phone, username or id: the first line names the columns, in lower case and with \
     commas between";
 
-/// Tells on which line of a file a byte is. The reader of CSV counts no line that is empty, and half of the ends of others.
+/// Tells on which line of a file a byte is. The reader of CSV counts no line that is empty, and half of the ends of others; and it
+/// reads ahead, so that counting what it reads takes a list of where lines begin: more than reading the file once more beside it.
 struct LineOf<R> {
     text: R,
     byte: u64,

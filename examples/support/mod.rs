@@ -10,6 +10,8 @@ pub mod journal;
 #[cfg(feature = "jobs")]
 pub mod lines;
 #[cfg(feature = "jobs")]
+pub mod partial;
+#[cfg(feature = "jobs")]
 pub mod text;
 
 use std::ffi::OsString;

@@ -154,6 +154,30 @@ fn an_export_goes_on_only_with_what_it_was_begun_with() {
     assert_all_once(&of_ndjson(&fs::read_to_string(&file).unwrap()), &tenant.fake.users());
 }
 
+#[cfg(unix)]
+#[test]
+fn an_export_that_cannot_be_written_tells_which_file_and_goes_on_later() {
+    use std::process::Command;
+    let tenant = Listening::start(FakeKinde::builder(), "limit");
+    tenant.fake.seed_users(100);
+    let file = text_of(&tenant.file("users.ndjson"));
+    let export = tenant.program("export_users", &[&file, "--page-size=1"]);
+    // No file grows beyond a block or two, and that is an error and no signal.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\""]);
+    limited.arg(export.get_program()).args(export.get_args());
+    for (name, value) in export.get_envs() {
+        limited.env(name, value.unwrap_or_default());
+    }
+    let (code, told, errors) = run(&mut limited);
+    let expected = format!("error: {file}.part: ");
+    assert!(code == 1 && told.is_empty() && errors.starts_with(&expected), "{code} {told} {errors}");
+    let (code, told, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=1"]));
+    assert_eq!((code, told.as_str()), (0, "100 users\n"));
+    assert!(errors.starts_with("Going on after "), "{errors}");
+    assert_all_once(&of_ndjson(&fs::read_to_string(&file).unwrap()), &tenant.fake.users());
+}
+
 #[test]
 fn a_file_that_came_meanwhile_is_not_replaced() {
     let tenant = Listening::start(FakeKinde::builder(), "meanwhile");
