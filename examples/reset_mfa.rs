@@ -27,7 +27,7 @@ struct Arguments {
     factor: Option<String>,
 
     /// Only tell which factors there are
-    #[arg(long)]
+    #[arg(long, conflicts_with = "factor")]
     list: bool,
 }
 

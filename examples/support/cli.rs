@@ -60,7 +60,8 @@ impl Failure {
 
     /// What is wrong with a file, which is the input.
     pub fn file(path: &Path, what: impl fmt::Display) -> Self {
-        Self::input(format!("{}: {what}", path.display()))
+        let name = if path == Path::new("-") { Path::new("stdin") } else { path };
+        Self::input(format!("{}: {what}", name.display()))
     }
 }
 

@@ -172,9 +172,11 @@ pub fn connect(users: usize) -> Result<Connected, EnvironmentError> {
             Some(fake),
         )
     };
+    let who = users.checked_sub(1).map(|last| format!(", with user0@example.com to user{last}@example.com"));
+    let (who, names) = (who.unwrap_or_default(), NAMES.join(", "));
     match &fake {
         None => warn(format_args!("On {}.", domain.origin())),
-        Some(_) => warn(format_args!("On a Kinde in memory. Set {} for a real one.", NAMES.join(", "))),
+        Some(_) => warn(format_args!("On a Kinde in memory{who}. Set {names} for a real one.")),
     }
     // A tenant whose clock goes faster, as that of `kinde-users-fake --speed`, is best met by one that does too.
     let speed = variable("KINDE_CLOCK_SPEED")?.and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);

@@ -206,6 +206,8 @@ fn a_second_factor_is_listed_and_reset() {
     assert_eq!(tenant.fake.requests().of("reset_users_mfa_all").len(), 1);
     let none = (0, String::new(), "The user has no factor.".to_owned());
     assert_eq!(run(&mut tenant.program("reset_mfa", &[ADA, "--list"])), none);
+    let (code, _, errors) = run(&mut tenant.program("reset_mfa", &[ADA, "--list", "--factor", "mfa_0"]));
+    assert!(code == 2 && errors.contains("cannot be used with"), "{errors}");
     let no_user = (2, String::new(), "error: no user is given".to_owned());
     assert_eq!(run(&mut tenant.program("reset_mfa", &[" "])), no_user);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
@@ -282,6 +284,8 @@ fn a_list_that_is_none_is_told_once_and_nobody_is_looked_for() {
         }
     }
     assert!(tenant.fake.requests().is_empty());
+    let (code, _, errors) = run(&mut tenant.program("refresh_claims", &["-"]));
+    assert_eq!((code, errors.as_str()), (2, "error: stdin: there is no user in the list"));
     // A line that is wrong keeps nobody else out.
     let list = tenant.write("users.txt", "ada@example.com,Ada\nada@example.com\n");
     let (code, told, errors) = run(&mut tenant.program("refresh_claims", &[&list]));
@@ -316,6 +320,20 @@ fn with_no_set_up_they_run_in_memory() {
         assert!(code == 0 && !told.is_empty() && errors.is_empty(), "{name}: {told} {errors}");
     }
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn who_is_in_the_tenant_in_memory_is_told() {
+    let told = |name, arguments: &[&str]| {
+        String::from_utf8(program(name, arguments).output().unwrap().stderr).unwrap()
+    };
+    let errors = told("reset_mfa", &["nobody@example.com"]);
+    assert!(
+        errors.starts_with("On a Kinde in memory, with user0@example.com to user9@example.com. Set "),
+        "{errors}"
+    );
+    let errors = told("quickstart", &[]);
+    assert!(errors.starts_with("On a Kinde in memory. Set KINDE_DOMAIN"), "{errors}");
 }
 
 #[test]
