@@ -1,5 +1,5 @@
 //! The core alone, with no client, transport or clock of ours: what a request looks like, how a reply is read, and the
-//! whole loop in ten lines over a closure.
+//! whole loop in a dozen lines over a closure.
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -28,7 +28,7 @@ use tokio::task::yield_now;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const CALLS: usize = 10_000;
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 51;
 
 fn main() -> Result<(), Box<dyn Error>> {
     export()?;
