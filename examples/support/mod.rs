@@ -71,7 +71,7 @@ impl fmt::Display for EnvironmentError {
             Self::NotText(name) => write!(f, "{name} is no text"),
             Self::Domain(error) => write!(f, "{}: {error}", NAMES[0]),
             Self::Scheme(domain) => {
-                let (name, http) = (NAMES[0], format_args!("http://{domain}"));
+                let (name, http) = (NAMES[0], format!("http://{domain}"));
                 write!(
                     f,
                     "{name}: {domain} is on this machine: write {http}, or https://{domain} where it has a certificate"
