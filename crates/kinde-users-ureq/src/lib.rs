@@ -60,7 +60,8 @@ impl UreqTransport {
     /// let transport = UreqTransport::configured(|config| config.max_idle_connections_per_host(20));
     /// ```
     ///
-    /// Redirects are not followed and no status is an error, whatever is set.
+    /// Redirects are not followed and no status is an error, whatever is set. Of a `timeout_global` and the request's own
+    /// [`time_limit`], the shorter one holds.
     pub fn configured(
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
@@ -88,6 +89,7 @@ impl UreqTransport {
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
         // One that the machine's clock cannot count is none.
         let limit = Some(time_limit(&request)).filter(|limit| Instant::now().checked_add(*limit).is_some());
+        let limit = limit.into_iter().chain(self.agent.config().timeouts().global).min();
         let is_local = is_loopback(request.uri());
         let mut config = self.agent.configure_request(request).timeout_global(limit);
         if is_local {

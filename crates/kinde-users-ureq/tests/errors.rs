@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::{Request, Response};
 use kinde_users_core::{Delivery, Transport, set_time_limit};
@@ -150,6 +150,22 @@ fn a_time_limit_that_no_clock_can_count_is_none() {
     *request.uri_mut() = server.origin().parse().unwrap();
     set_time_limit(&mut request, Duration::MAX);
     assert_eq!(UreqTransport::new().send(request).unwrap().body(), b"here");
+}
+
+#[test]
+fn the_shorter_of_the_time_limits_of_agent_and_request_holds() {
+    // The system accepts connections by itself; nobody answers.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (short, long) = (Duration::from_millis(100), Duration::from_secs(30));
+    for (agent, limit) in [(short, Duration::MAX), (short, long), (long, short)] {
+        let transport = UreqTransport::configured(|config| config.proxy(None).timeout_global(Some(agent)));
+        let mut request = get(&origin);
+        set_time_limit(&mut request, limit);
+        let start = Instant::now();
+        check(&fail(&transport, request), Kind::Timeout, Delivery::Unknown);
+        assert!(start.elapsed() < Duration::from_secs(10), "{agent:?} {limit:?}");
+    }
 }
 
 #[test]
