@@ -91,7 +91,7 @@ impl Domain {
             bare.to_owned()
         } else if text.contains(['.', ':', '[']) {
             format!("https://{bare}")
-        } else if is_label(text) {
+        } else if is_label(text) && text != "localhost" {
             format!("https://{text}.kinde.com")
         } else {
             return Err(DomainError::Subdomain);
@@ -161,7 +161,8 @@ fn is_host(host: &str) -> bool {
 pub enum DomainError {
     /// There is nothing in it.
     Empty,
-    /// It has neither dot nor scheme, and is no subdomain: letters, digits and inner hyphens, at most 63.
+    /// It has neither dot nor scheme, and is no subdomain: letters, digits and inner hyphens, at most 63. Nor is `localhost`, which
+    /// nobody means as one.
     Subdomain,
     /// It is no URL.
     Unreadable,
@@ -240,6 +241,7 @@ mod tests {
         use DomainError::*;
         for (text, error) in [
             ("", Empty),
+            ("localhost", Subdomain),
             ("-acme", Subdomain),
             ("a b", Subdomain),
             ("ac/me", Subdomain),
