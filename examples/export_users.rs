@@ -45,7 +45,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
     page_size: u32,
 
-    /// Replace a file that is there
+    /// Replace a file that is there, and begin anew. An export that was interrupted so goes on where this is left out
     #[arg(long)]
     overwrite: bool,
 }

@@ -31,6 +31,7 @@ struct Arguments {
     list: bool,
 }
 
+const UNLISTED: &str = "reset, though the user seemed to have no factor";
 const UNSEEN: &str = "reset, if there was a factor: that cannot be told without the scope read:user_mfa";
 
 fn main() -> ExitCode {
@@ -54,9 +55,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(factor) = &arguments.factor {
         return ended(client.send(&ResetUsersMfa::new(&id, factor)), "reset");
     }
-    // First, as the reply of the reset is the same where there was nothing to reset.
+    // First, as the reply of the reset is the same where there was nothing to reset. It is sent all the same: a list that is not
+    // whole is no reason to leave a factor where it is.
     let told = match client.send(&GetUsersMfa::new(&id)) {
-        Ok(listed) if listed.mfa.is_empty() => return receipt("nothing to reset: the user has no factor"),
+        Ok(listed) if listed.mfa.is_empty() => UNLISTED,
         Ok(_) => "reset",
         // Who may reset need not be one who may look.
         Err(error) if error.error().as_api().is_some_and(|refused| refused.status() == 403) => UNSEEN,

@@ -1,9 +1,11 @@
 //! A file that is written page by page beside its place, so that it can be interrupted anywhere and goes on.
 
+use std::error::Error;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use fs4::{FileExt, TryLockError};
 use serde::{Deserialize, Serialize};
 
 use super::cli::{Failure, beside, private};
@@ -44,10 +46,13 @@ impl Partial {
     pub fn open(path: &Path, asked: String, overwrite: bool) -> Result<Self, Failure> {
         let (part, cursor) = (beside(path, PART), beside(path, CURSOR));
         let failed = |error: io::Error| Failure::file(&part, &error);
+        let hint = |path: &Path, error: &dyn Error| {
+            Failure::file(path, format_args!("{error}; --overwrite begins anew"))
+        };
         let wrong = |path: &Path, what: &str| Err(Failure::input(format!("{} {what}", path.display())));
         let before: Option<Reached> = match fs::read_to_string(&cursor) {
             _ if overwrite => None,
-            Ok(text) => Some(serde_json::from_str(&text).map_err(|error| Failure::file(&cursor, &error))?),
+            Ok(text) => Some(serde_json::from_str(&text).map_err(|error| hint(&cursor, &error))?),
             Err(error) if is_missing(&error) => None,
             Err(error) => return Err(Failure::file(&cursor, &error)),
         };
@@ -60,12 +65,18 @@ impl Partial {
         if there.is_some() && !replaces {
             return wrong(path, "is there; --overwrite replaces it");
         }
+        // Not by appending: a system may not let such a file be cut off.
+        let written = match OpenOptions::new().write(true).open(&part) {
+            Ok(file) => Some(locked(file, &part)?),
+            Err(error) if is_missing(&error) => None,
+            Err(error) => return Err(failed(error)),
+        };
         let (file, reached) = if let Some(reached) = before {
             if reached.asked != asked {
                 return wrong(&cursor, "is of an export with other options; --overwrite begins anew");
             }
-            // Not by appending: a system may not let such a file be cut off.
-            let mut file = OpenOptions::new().write(true).open(&part).map_err(failed)?;
+            let missing = || hint(&part, &io::Error::from(io::ErrorKind::NotFound));
+            let mut file = written.ok_or_else(missing)?;
             if file.metadata().map_err(failed)?.len() < reached.bytes {
                 return wrong(&part, "is shorter than it was; --overwrite begins anew");
             }
@@ -75,8 +86,10 @@ impl Partial {
         } else {
             // The cursor first: one that is there says how much there is of a file that is about to be gone.
             remove(&cursor).map_err(failed)?;
-            remove(&part).map_err(failed)?;
-            let file = new_file(&part).map_err(failed)?;
+            if written.is_some() {
+                remove(&part).map_err(failed)?;
+            }
+            let file = locked(new_file(&part).map_err(failed)?, &part)?;
             (file, Reached { asked, overwrite, ..Reached::default() })
         };
         Ok(Self { path: path.to_owned(), part, file, reached })
@@ -116,7 +129,11 @@ impl Partial {
         let new = beside(&self.path, NEW_CURSOR);
         let text = serde_json::json!(self.reached).to_string();
         // One that is there was being written when a run before this one ended.
-        let written = remove(&new).and_then(|()| new_file(&new)?.write_all(text.as_bytes()));
+        let written = self.file.sync_data().and_then(|()| remove(&new)).and_then(|()| {
+            let mut file = new_file(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_data()
+        });
         let kept = written.and_then(|()| fs::rename(&new, beside(&self.path, CURSOR)));
         kept.map_err(|error| unwritten(&new, &error))
     }
@@ -140,6 +157,17 @@ impl Partial {
         fs::rename(part, &path).map_err(failed)?;
         Ok(reached.users)
     }
+}
+
+/// Has it to itself until the program ends, however it does: another run would cut off what this one writes, or take its file.
+fn locked(file: File, path: &Path) -> Result<File, Failure> {
+    FileExt::try_lock(&file).map_err(|error| match error {
+        TryLockError::WouldBlock => {
+            Failure::input(format!("{} is in use: another run writes it", path.display()))
+        }
+        TryLockError::Error(error) => Failure::file(path, &error),
+    })?;
+    Ok(file)
 }
 
 /// No fault of the input: a disk is full, or gone.

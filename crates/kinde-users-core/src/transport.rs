@@ -21,7 +21,8 @@ use crate::time::Instant;
 ///   accepted encodings);
 /// - the body of the response is read whole, decompressed if need be, up to a cap (16 MiB is usual), and what is longer
 ///   is an error;
-/// - [`time_limit`](crate::time_limit) of the request bounds the whole, the response's body included.
+/// - [`time_limit`](crate::time_limit) of the request bounds the whole, the response's body included; a transport around another
+///   one that makes a request of its own gives it the same limit.
 ///
 /// ```
 /// use http::{Request, Response};

@@ -179,6 +179,48 @@ fn an_export_that_cannot_be_written_tells_which_file_and_goes_on_later() {
 }
 
 #[test]
+fn a_file_is_written_by_one_run_at_a_time() {
+    let tenant = Listening::start(FakeKinde::builder(), "at-a-time");
+    tenant.fake.seed_users(100);
+    let file = text_of(&tenant.file("users.ndjson"));
+    let part = format!("{file}.part");
+    // One that was begun, and one of which there is no more than the lock.
+    end_midway(&tenant, &[&file, "--page-size=10"]);
+    for is_begun in [true, false] {
+        if !is_begun {
+            fs::remove_file(format!("{file}.cursor")).unwrap();
+        }
+        let held = fs::File::options().write(true).open(&part).unwrap();
+        fs4::FileExt::try_lock(&held).unwrap();
+        let before = fs::read_to_string(&part).unwrap();
+        for more in [&["--page-size=10"][..], &["--page-size=10", "--overwrite"]] {
+            let (code, _, errors) = run(&mut tenant.program("export_users", &[&[&*file], more].concat()));
+            let told = format!("error: {part} is in use: another run writes it");
+            assert_eq!((code, errors), (2, told), "{is_begun} {more:?}");
+            assert_eq!(fs::read_to_string(&part).unwrap(), before);
+        }
+    }
+    let (code, _, _) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    assert_eq!((code, fs::read_to_string(&file).unwrap().lines().count()), (0, 100));
+}
+
+#[test]
+fn what_is_left_of_an_export_that_cannot_go_on_is_told_with_what_to_do() {
+    let tenant = Listening::start(FakeKinde::builder(), "left");
+    tenant.fake.seed_users(100);
+    let file = text_of(&tenant.file("users.ndjson"));
+    end_midway(&tenant, &[&file, "--page-size=10"]);
+    fs::remove_file(format!("{file}.part")).unwrap();
+    let (code, _, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    assert!(code == 2 && errors.ends_with("; --overwrite begins anew"), "{code} {errors}");
+    fs::write(format!("{file}.cursor"), "").unwrap();
+    let (code, _, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    assert!(code == 2 && errors.ends_with("; --overwrite begins anew"), "{code} {errors}");
+    let (code, _, _) = run(&mut tenant.program("export_users", &[&file, "--overwrite"]));
+    assert_eq!((code, fs::read_to_string(&file).unwrap().lines().count()), (0, 100));
+}
+
+#[test]
 fn a_file_that_came_meanwhile_is_not_replaced() {
     let tenant = Listening::start(FakeKinde::builder(), "meanwhile");
     tenant.fake.seed_users(100);
