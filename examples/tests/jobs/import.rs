@@ -312,7 +312,7 @@ fn every_line_is_checked_before_the_first_call() {
              line 5: phone has the wrong type or form: expected + and 7 to 15 digits, those of the country first\n\
              line 6: hashing_method is none of the values that there are: expected bcrypt, crypt, md5, sha256, wordpress, \
                 pbkdf2, firebase-scrypt or aspnet-identity-v2\n\
-             line 7: hashed_password has the wrong type or form: expected a hash of bcrypt, 60 characters that begin with \
+             line 7: hashed_password has the wrong type or form: expected a hash of bcrypt, which begins with \
                 $2a$, $2b$ or $2y$\n\
              line 8: 2 columns where there are 6 names\n\
              role_key: no Users operation can carry it out (line 9)\n\

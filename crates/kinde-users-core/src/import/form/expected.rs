@@ -18,7 +18,7 @@ pub(super) const LINE: &str = "a JSON object";
 pub(super) fn of_password(part: &str, problem: Problem, method: &str) -> &'static str {
     match (part, problem) {
         ("hashed_password", Problem::WrongType) => match method {
-            "" | "bcrypt" => "a hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$",
+            "" | "bcrypt" => "a hash of bcrypt, which begins with $2a$, $2b$ or $2y$",
             "crypt" => {
                 "a hash of crypt, which begins with a name between two $, as $6$, or with _, or has the 13 characters of DES"
             }
