@@ -1,6 +1,6 @@
 //! What the programs share: how they end, how they fail, and how they go through a list.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use std::{error, fmt};
 
 use clap::{Args, Command};
+use fs4::{FileExt, TryLockError};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use kinde_users::{CallError, Client, Clock, Error, FindUser, Found, Transport, UserId, in_parallel};
 
@@ -112,6 +113,19 @@ pub fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Has the file to itself until the program ends, however it does.
+///
+/// # Errors
+///
+/// Where another run has it, of which `what` tells what it does.
+pub fn locked(file: File, path: &Path, what: &str) -> Result<File, Failure> {
+    FileExt::try_lock(&file).map_err(|error| match error {
+        TryLockError::WouldBlock => Failure::input(format!("{} is in use: {what}", path.display())),
+        TryLockError::Error(error) => Failure::file(path, &error),
+    })?;
+    Ok(file)
 }
 
 /// Ends the program.

@@ -7,12 +7,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use fs4::{FileExt, TryLockError};
 use kinde_users::ImportUser;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::SipHasher24;
 
-use super::cli::{Failure, private};
+use super::cli::{Failure, locked, private};
 use super::lines::regular;
 
 /// What is known of a user of the file from earlier runs.
@@ -94,11 +93,8 @@ impl Journal {
         if path.exists() {
             regular(path)?;
         }
-        let mut file = private().read(true).write(true).create(true).open(path).map_err(failed)?;
-        FileExt::try_lock(&file).map_err(|error| match error {
-            TryLockError::WouldBlock => wrong("is in use: another run imports this file"),
-            TryLockError::Error(error) => failed(error),
-        })?;
+        let file = private().read(true).write(true).create(true).open(path).map_err(failed)?;
+        let mut file = locked(file, path, "another run imports this file")?;
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(failed)?;
         // The last line is torn where the machine went down while it was written.

@@ -5,10 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use fs4::{FileExt, TryLockError};
 use serde::{Deserialize, Serialize};
 
-use super::cli::{Failure, beside, private};
+use super::cli::{Failure, beside, locked, private};
 
 /// How far it came.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -28,6 +27,9 @@ struct Reached {
 const PART: &str = "part";
 const CURSOR: &str = "cursor";
 const NEW_CURSOR: &str = "cursor.new";
+
+/// Another run would cut off what this one writes, or take its file.
+const IN_USE: &str = "another run writes it";
 
 /// What there is of the file, to be written on, and how far it came.
 pub struct Partial {
@@ -67,7 +69,7 @@ impl Partial {
         }
         // Not by appending: a system may not let such a file be cut off.
         let written = match OpenOptions::new().write(true).open(&part) {
-            Ok(file) => Some(locked(file, &part)?),
+            Ok(file) => Some(locked(file, &part, IN_USE)?),
             Err(error) if is_missing(&error) => None,
             Err(error) => return Err(failed(error)),
         };
@@ -89,7 +91,7 @@ impl Partial {
             if written.is_some() {
                 remove(&part).map_err(failed)?;
             }
-            let file = locked(new_file(&part).map_err(failed)?, &part)?;
+            let file = locked(new_file(&part).map_err(failed)?, &part, IN_USE)?;
             (file, Reached { asked, overwrite, ..Reached::default() })
         };
         Ok(Self { path: path.to_owned(), part, file, reached })
@@ -157,17 +159,6 @@ impl Partial {
         fs::rename(part, &path).map_err(failed)?;
         Ok(reached.users)
     }
-}
-
-/// Has it to itself until the program ends, however it does: another run would cut off what this one writes, or take its file.
-fn locked(file: File, path: &Path) -> Result<File, Failure> {
-    FileExt::try_lock(&file).map_err(|error| match error {
-        TryLockError::WouldBlock => {
-            Failure::input(format!("{} is in use: another run writes it", path.display()))
-        }
-        TryLockError::Error(error) => Failure::file(path, &error),
-    })?;
-    Ok(file)
 }
 
 /// No fault of the input: a disk is full, or gone.
