@@ -180,7 +180,10 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
                         failure = None;
                         Input::Response(response)
                     }
-                    Err(error) => Input::Failed(transport.delivery(failure.insert(error))),
+                    Err(error) => {
+                        let error = failure.insert(error);
+                        Input::lost(transport.head(error), || transport.delivery(error))
+                    }
                 };
             }
         }

@@ -168,7 +168,10 @@ impl<T: Transport, C: Clock> Client<T, C> {
                         failure = None;
                         Input::Response(response)
                     }
-                    Err(error) => Input::Failed(transport.delivery(failure.insert(error))),
+                    Err(error) => {
+                        let error = failure.insert(error);
+                        Input::lost(transport.head(error), || transport.delivery(error))
+                    }
                 },
                 Step::Wait(wait) => {
                     if call.listen(wait.epoch, || clock.waker()) {

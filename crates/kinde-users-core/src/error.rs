@@ -8,7 +8,7 @@ use core::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 
-use crate::exchange::Delivery;
+use crate::exchange::{BodyFailure, Delivery};
 use crate::operation::Meta;
 use crate::reply::Reply;
 use crate::retry::reset_delay;
@@ -50,6 +50,16 @@ pub enum Error {
         /// What is wrong, and where.
         error: Box<DecodeError>,
         /// The reply, to read in another way.
+        reply: Box<Reply>,
+    },
+    /// The service reported success, and the body of its reply could not be read.
+    ///
+    /// The operation took place. Where its result is needed, read it from the service again.
+    #[non_exhaustive]
+    Body {
+        /// Why it could not be read.
+        failure: BodyFailure,
+        /// The reply without its body.
         reply: Box<Reply>,
     },
     /// There is no token to send the operation with.
@@ -95,7 +105,7 @@ impl Error {
         match self {
             Self::Build(_) | Self::Unsent(_) | Self::CursorLoop(_) => Effect::No,
             Self::Api(error) => error.effect,
-            Self::Decode { .. } => Effect::Happened,
+            Self::Decode { .. } | Self::Body { .. } => Effect::Happened,
             Self::Auth(error) => error.effect,
             Self::UnknownOutcome(_) => Effect::Possible,
             Self::Exhausted { effect, .. }
@@ -109,7 +119,7 @@ impl Error {
         match self {
             Self::Build(error) => error.operation,
             Self::Api(error) => error.reply.operation().name,
-            Self::Decode { reply, .. } => reply.operation().name,
+            Self::Decode { reply, .. } | Self::Body { reply, .. } => reply.operation().name,
             Self::Auth(error) => error.operation.name,
             Self::Exhausted { last, .. } => last.operation(),
             Self::Unsent(meta)
@@ -147,6 +157,10 @@ impl fmt::Display for Error {
             Self::Api(error) => error.fmt(f),
             Self::Decode { error, reply } => {
                 write!(f, "{}: HTTP {}: {error}", reply.operation().name, reply.status().as_u16())
+            }
+            Self::Body { failure, reply } => {
+                let (name, status) = (reply.operation().name, reply.status().as_u16());
+                write!(f, "{name}: HTTP {status}: the service reported success, but {failure}")
             }
             Self::Auth(error) => error.fmt(f),
             Self::Unsent(meta) => write!(f, "{}: not sent: no connection", meta.name),
@@ -587,6 +601,8 @@ pub enum AuthProblem {
     },
     /// The token endpoint said success, and gave no token that could be sent.
     Malformed,
+    /// The token endpoint reported success, and the body of its reply could not be read.
+    Body(BodyFailure),
     /// The token endpoint could not answer: 408, 429, 5xx, a redirect.
     #[non_exhaustive]
     Unavailable {
@@ -602,7 +618,7 @@ pub enum AuthProblem {
 impl AuthProblem {
     /// Whether asking again would bring the same.
     pub(crate) fn is_final(&self) -> bool {
-        !matches!(self, Self::Unavailable { .. } | Self::Unreachable(_))
+        !matches!(self, Self::Unavailable { .. } | Self::Unreachable(_) | Self::Body(BodyFailure::Broken))
     }
 }
 
@@ -614,6 +630,9 @@ impl fmt::Display for AuthError {
                 write!(f, "HTTP {status}: {}", known_oauth_error(error.as_deref()))
             }
             AuthProblem::Malformed => f.write_str("the token endpoint's reply holds none"),
+            AuthProblem::Body(failure) => {
+                write!(f, "the token endpoint reported success, but {failure}")
+            }
             AuthProblem::Unavailable { status } => write!(f, "the token endpoint answered HTTP {status}"),
             AuthProblem::Unreachable(_) => f.write_str("no reply from the token endpoint"),
             AuthProblem::Ended => f.write_str("the supplied one has ended"),
@@ -651,6 +670,7 @@ impl fmt::Debug for AuthProblem {
                 .field("error", &known_oauth_error(error.as_deref()))
                 .finish_non_exhaustive(),
             Self::Malformed => f.write_str("Malformed"),
+            Self::Body(failure) => f.debug_tuple("Body").field(failure).finish(),
             Self::Unavailable { status } => f.debug_struct("Unavailable").field("status", status).finish(),
             Self::Unreachable(delivery) => f.debug_tuple("Unreachable").field(delivery).finish(),
             Self::Ended => f.write_str("Ended"),

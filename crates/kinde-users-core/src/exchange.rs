@@ -27,6 +27,8 @@ pub enum Input {
     Start,
     /// A response came for what was sent.
     Response(Response<Vec<u8>>),
+    /// The head of a response came for what was sent, and its body could not be read.
+    HeadOnly(Response<BodyFailure>),
     /// No response came for what was sent.
     Failed(Delivery),
     /// The wait is over.
@@ -40,6 +42,25 @@ pub enum Delivery {
     NotSent,
     /// Nobody knows: a time-out, a reset, a reply that was cut off.
     Unknown,
+}
+
+/// Why the body of a response could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyFailure {
+    /// It was cut off, or its encoding is broken or unknown. Another attempt may succeed.
+    Broken,
+    /// It is larger than the transport allows. Another attempt does not help.
+    TooLarge,
+}
+
+impl fmt::Display for BodyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "its body is broken or incomplete",
+            Self::TooLarge => "its body is larger than the transport allows",
+        })
+    }
 }
 
 /// What the driver is to do next.
@@ -154,7 +175,7 @@ impl Default for CallOptions {
 /// | an attempt ended in | `Safe` | `Idempotent` | `OnlyIfUnsent` |
 /// |---|---|---|---|
 /// | not sent: no connection | retry | retry | retry |
-/// | unknown: time-out, reset, cut reply | retry | retry | [`Error::UnknownOutcome`] |
+/// | unknown: time-out, reset, cut head | retry | retry | [`Error::UnknownOutcome`] |
 /// | 401, for the first time | a new token, and again | the same | the same |
 /// | 401, for the second time | [`Error::Api`] | the same | the same |
 /// | 403 | [`Error::Api`], or as 401 [by policy](RetryPolicy::reauthenticate_on_403) | the same | the same |
@@ -162,8 +183,13 @@ impl Default for CallOptions {
 /// | 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
 /// | other 4xx and 5xx | [`Error::Api`] | the same | the same |
 /// | 3xx | [`Error::Api`]; never followed | the same | the same |
-/// | 2xx that cannot be read | [`Error::Decode`], effect `Happened` | the same | the same |
+/// | 2xx whose body is cut off or broken | retry | retry | [`Error::Body`], effect `Happened` |
+/// | 2xx whose body is too large | [`Error::Body`], effect `Happened` | the same | the same |
+/// | 2xx that does not fit its type | [`Error::Decode`], effect `Happened` | the same | the same |
 /// | attempts, budget or deadline spent | [`Error::Exhausted`] with the last error | the same | the same |
+///
+/// A response of any other status whose body could not be read ([`Input::HeadOnly`]) counts as one with an empty body. That
+/// holds for the token endpoint too: its status decides, and a success whose body is cut off or broken is asked for again.
 ///
 /// The first attempt never waits for a back-off. Where the next thing to do lies beyond the deadline, the call ends at once.
 ///
@@ -270,25 +296,29 @@ impl Exchange {
                 self.seen = tenant.generation();
                 self.proceed(tenant, now, false)
             }
-            (Phase::Ready, Input::Response(_) | Input::Failed(_)) => {
+            (Phase::Ready, Input::Response(_) | Input::HeadOnly(_) | Input::Failed(_)) => {
                 Step::Wait(Wait { until: now, epoch: None })
             }
             (Phase::Waiting(until, reason), Input::Start | Input::Woken) => {
                 self.woken(tenant, now, until, reason)
             }
-            (Phase::Waiting(until, reason), Input::Response(_) | Input::Failed(_)) => {
+            (Phase::Waiting(until, reason), Input::Response(_) | Input::HeadOnly(_) | Input::Failed(_)) => {
                 Self::wait_for(until, reason)
             }
             (Phase::AwaitingToken { lease }, Input::Response(response)) => {
                 self.token_answered(tenant, now, lease, &response)
             }
+            (Phase::AwaitingToken { lease }, Input::HeadOnly(head)) => {
+                self.token_head(tenant, now, lease, head)
+            }
             (Phase::AwaitingToken { lease }, Input::Failed(delivery)) => {
-                self.token_unanswered(tenant, now, lease, delivery)
+                self.token_lost(tenant, now, lease, AuthProblem::Unreachable(delivery), None)
             }
             (Phase::AwaitingToken { lease }, Input::Start | Input::Woken) => {
-                self.token_unanswered(tenant, now, lease, Delivery::Unknown)
+                self.token_lost(tenant, now, lease, AuthProblem::Unreachable(Delivery::Unknown), None)
             }
             (Phase::AwaitingReply, Input::Response(response)) => self.answered(tenant, now, response),
+            (Phase::AwaitingReply, Input::HeadOnly(head)) => self.head_came(tenant, now, head),
             (Phase::AwaitingReply, Input::Failed(delivery)) => self.unanswered(tenant, now, delivery),
             (Phase::AwaitingReply, Input::Start | Input::Woken) => {
                 self.unanswered(tenant, now, Delivery::Unknown)
@@ -414,19 +444,35 @@ impl Exchange {
         }
     }
 
-    fn token_unanswered(
+    /// A status of the token endpoint came, and not the body.
+    fn token_head(
         &mut self,
         tenant: &mut Tenant,
         now: Instant,
         lease: u64,
-        delivery: Delivery,
+        head: Response<BodyFailure>,
+    ) -> Step {
+        if !head.status().is_success() {
+            return self.token_answered(tenant, now, lease, &without_body(head));
+        }
+        let reset = asked_for(head.headers());
+        self.token_lost(tenant, now, lease, AuthProblem::Body(*head.body()), reset)
+    }
+
+    fn token_lost(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        problem: AuthProblem,
+        reset: Option<Duration>,
     ) -> Step {
         if now >= self.deadline && tenant.token(now).is_none() {
             // It had less time than the others have: that is no news of the endpoint.
             tenant.end_lease(lease);
             return self.out_of_time();
         }
-        self.token_trouble(tenant, now, lease, AuthProblem::Unreachable(delivery), None)
+        self.token_trouble(tenant, now, lease, problem, reset)
     }
 
     fn token_trouble(
@@ -482,6 +528,17 @@ impl Exchange {
         let reset = asked_for(reply.headers());
         let error = Error::Api(Box::new(ApiError::new(reply, self.effect)));
         self.failed(tenant, now, Outcome::Refused(status), error, reset)
+    }
+
+    fn head_came(&mut self, tenant: &mut Tenant, now: Instant, head: Response<BodyFailure>) -> Step {
+        let (status, failure) = (head.status(), *head.body());
+        if !status.is_success() {
+            return self.answered(tenant, now, without_body(head));
+        }
+        self.effect = self.effect.max(effect_of(status));
+        let reset = asked_for(head.headers());
+        let reply = Box::new(Reply::of(self.prepared.meta, without_body(head)));
+        self.failed(tenant, now, Outcome::Unread(failure), Error::Body { failure, reply }, reset)
     }
 
     fn unanswered(&mut self, tenant: &mut Tenant, now: Instant, delivery: Delivery) -> Step {
@@ -568,6 +625,18 @@ impl Exchange {
     }
 }
 
+impl Input {
+    /// What a transport's error means: the head that came, if one did, or else what is known of the delivery.
+    pub(crate) fn lost(head: Option<&Response<BodyFailure>>, delivery: impl FnOnce() -> Delivery) -> Self {
+        head.map_or_else(|| Self::Failed(delivery()), |head| Self::HeadOnly(head.clone()))
+    }
+}
+
+/// The head of a response, with an empty body.
+fn without_body(head: Response<BodyFailure>) -> Response<Vec<u8>> {
+    head.map(|_| Vec::new())
+}
+
 /// What the server asks to wait, within reason.
 fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     reset_delay(headers).map(|reset| reset.min(Tenant::LONGEST_RESET))
@@ -590,6 +659,7 @@ impl fmt::Debug for Input {
             Self::Response(response) => {
                 write!(f, "Response(HTTP {}, {} bytes)", response.status().as_u16(), response.body().len())
             }
+            Self::HeadOnly(head) => write!(f, "HeadOnly(HTTP {}, {:?})", head.status().as_u16(), head.body()),
             Self::Failed(delivery) => write!(f, "Failed({delivery:?})"),
             Self::Woken => f.write_str("Woken"),
         }

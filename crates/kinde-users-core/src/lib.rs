@@ -11,7 +11,8 @@
 //!                                        │
 //!                                        ▼
 //!             Input ───────────────▶ Exchange::advance(&mut Tenant, now, Input)
-//!   (Start│Response│Failed│Woken)        │
+//!   (Start│Response│HeadOnly│            │
+//!    Failed│Woken)                       │
 //!                                        ▼
 //!             Step  ◀─────────────── Send(http::Request) │ Wait(Wait) │ Done(Result<Reply, Error>)
 //!               │                                                            └─▶ Reply::parse / parse_as::<T>
@@ -158,7 +159,7 @@ pub use error::{
     ApiError, AuthError, AuthProblem, BuildError, DecodeCategory, DecodeError, Effect, Error, ErrorBody,
     ErrorItem, Problem,
 };
-pub use exchange::{CallOptions, Delivery, Exchange, Input, Step, Wait};
+pub use exchange::{BodyFailure, CallOptions, Delivery, Exchange, Input, Step, Wait};
 pub use find::{FindUser, Found};
 pub use ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,

@@ -5,7 +5,7 @@ use core::time::Duration;
 use http::header::{DATE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use crate::exchange::Delivery;
+use crate::exchange::{BodyFailure, Delivery};
 use crate::operation::Replay;
 
 /// How failed attempts are retried. The defaults suit Kinde; its documentation asks for exponential back-off with
@@ -90,7 +90,8 @@ impl RetryPolicy {
         let retry_if = |retry| if retry { Verdict::Retry } else { Verdict::End };
         match outcome {
             Outcome::Failed(Delivery::NotSent) => Verdict::Retry,
-            Outcome::Failed(Delivery::Unknown) => retry_if(repeatable),
+            Outcome::Failed(Delivery::Unknown) | Outcome::Unread(BodyFailure::Broken) => retry_if(repeatable),
+            Outcome::Unread(BodyFailure::TooLarge) => Verdict::End,
             Outcome::Refused(status) => match status.as_u16() {
                 401 => Verdict::Reauthenticate,
                 403 if self.reauthenticate_on_403 => Verdict::Reauthenticate,
@@ -118,6 +119,8 @@ const fn as_millis(duration: Duration) -> u32 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Failed(Delivery),
+    /// A success whose body could not be read.
+    Unread(BodyFailure),
     Refused(StatusCode),
 }
 

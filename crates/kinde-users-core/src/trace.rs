@@ -52,6 +52,14 @@ mod on {
                     self.status = Some(status);
                     self.span.in_scope(|| debug!(target: "kinde_users", status, "answered"));
                 }
+                Input::HeadOnly(head) => {
+                    let status = head.status().as_u16();
+                    self.status = Some(status);
+                    let failure = *head.body();
+                    self.span.in_scope(
+                        || debug!(target: "kinde_users", status, ?failure, "answered without a body"),
+                    );
+                }
                 Input::Failed(delivery) => {
                     self.status = None;
                     self.span.in_scope(|| debug!(target: "kinde_users", ?delivery, "no answer"));

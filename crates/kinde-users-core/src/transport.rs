@@ -8,7 +8,7 @@ use core::task::Waker;
 
 use http::{Request, Response};
 
-use crate::exchange::Delivery;
+use crate::exchange::{BodyFailure, Delivery};
 use crate::time::Instant;
 
 /// Carries one HTTP message and brings back the other.
@@ -21,6 +21,8 @@ use crate::time::Instant;
 ///   accepted encodings);
 /// - the body of the response is read whole, decompressed if need be, up to a cap (16 MiB is usual), and what is longer
 ///   is an error;
+/// - where the head of a response came and its body cannot be read (cut off, too long, in an encoding that is broken or
+///   unknown), the error keeps the head, and [`head`](Self::head) hands it over;
 /// - [`time_limit`](crate::time_limit) of the request bounds the whole, the response's body included; a transport around another
 ///   one that makes a request of its own gives it the same limit.
 ///
@@ -63,6 +65,16 @@ pub trait Transport {
         let _ = error;
         Delivery::Unknown
     }
+
+    /// The head of the response, where `error` says that its body could not be read.
+    ///
+    /// The status of a response means a lot without its body: a 429 makes all calls wait, a 401 renews the token, and a 2xx
+    /// says that the operation took place. Where this is given, [`delivery`](Self::delivery) is not asked. The default is
+    /// `None`: without a head the outcome of the request is unknown.
+    fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
+        let _ = error;
+        None
+    }
 }
 
 /// Makes a pointer to a transport one.
@@ -77,6 +89,10 @@ macro_rules! transport_by_pointer {
 
             fn delivery(&self, error: &Self::Error) -> Delivery {
                 (**self).delivery(error)
+            }
+
+            fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
+                (**self).head(error)
             }
         }
     )+};
@@ -149,6 +165,12 @@ pub trait AsyncTransport {
         let _ = error;
         Delivery::Unknown
     }
+
+    /// The head of the response, where `error` says that its body could not be read; see [`Transport::head`].
+    fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
+        let _ = error;
+        None
+    }
 }
 
 /// Makes a pointer to an async transport one.
@@ -166,6 +188,10 @@ macro_rules! async_transport_by_pointer {
 
             fn delivery(&self, error: &Self::Error) -> Delivery {
                 (**self).delivery(error)
+            }
+
+            fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
+                (**self).head(error)
             }
         }
     )+};

@@ -6,8 +6,8 @@ use std::mem::size_of;
 use http::{Request, Response};
 use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
 use kinde_users_core::{
-    AccessToken, AuthProblem, CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input,
-    Instant, Operation, Reply, RetryPolicy, Step, Tenant, Wait, time_limit,
+    AccessToken, AuthProblem, BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error,
+    Exchange, Input, Instant, Operation, Reply, RetryPolicy, Step, Tenant, Wait, time_limit,
 };
 
 /// A tenant, and the time.
@@ -75,6 +75,21 @@ impl World {
         self.answer(call, status, &[], r#"{"id":"kp_1","users":[]}"#)
     }
 
+    /// The head of a response comes, and its body cannot be read.
+    fn head(
+        &mut self,
+        call: &mut Call,
+        status: u16,
+        headers: &[(&'static str, &str)],
+        failure: BodyFailure,
+    ) -> Step {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        self.tell(call, Input::HeadOnly(response.body(failure).unwrap()))
+    }
+
     fn issue(&mut self, call: &mut Call, token: &str, expires_in: &str) -> Step {
         let body = format!(r#"{{"access_token":"{token}","token_type":"bearer","expires_in":{expires_in}}}"#);
         self.answer(call, 200, &[], &body)
@@ -136,6 +151,7 @@ enum Ends {
     NotSent,
     Unknown,
     Status(u16),
+    HeadOnly(u16, BodyFailure),
 }
 
 /// What a call comes to whose first attempt ends like this, and whose second one, if there is one, succeeds.
@@ -148,6 +164,7 @@ fn comes_to<O: Operation>(operation: &O, ends: Ends) -> Result<u32, Error> {
         Ends::NotSent => world.tell(&mut call, Input::Failed(Delivery::NotSent)),
         Ends::Unknown => world.tell(&mut call, Input::Failed(Delivery::Unknown)),
         Ends::Status(status) => world.status(&mut call, status),
+        Ends::HeadOnly(status, failure) => world.head(&mut call, status, &[], failure),
     };
     let mut sent = 1;
     loop {
@@ -266,6 +283,149 @@ fn a_2xx_that_cannot_be_read_is_not_retried_and_says_that_it_happened() {
 }
 
 // ---- 401 and 403 ------------------------------------------------------------------------------------------
+
+const BODY_FAILURES: [BodyFailure; 2] = [BodyFailure::Broken, BodyFailure::TooLarge];
+
+#[test]
+fn success_without_body_is_retried_unless_it_creates() {
+    for status in [200, 201, 202, 299] {
+        row(Ends::HeadOnly(status, BodyFailure::Broken), None, None, Some(Effect::Happened));
+        let happened = Some(Effect::Happened);
+        row(Ends::HeadOnly(status, BodyFailure::TooLarge), happened, happened, happened);
+    }
+    for failure in BODY_FAILURES {
+        let error = comes_to(&CreateUser::new(), Ends::HeadOnly(201, failure)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            match failure {
+                BodyFailure::TooLarge =>
+                    "create_user: HTTP 201: the service reported success, but its body is larger than the \
+                     transport allows",
+                _ =>
+                    "create_user: HTTP 201: the service reported success, but its body is broken or \
+                     incomplete",
+            }
+        );
+        let Error::Body { failure: kept, reply, .. } = error else { panic!("{error:?}") };
+        assert_eq!((kept, reply.status().as_u16(), reply.body()), (failure, 201, &b""[..]));
+    }
+}
+
+#[test]
+fn error_status_without_body_counts_as_one_with_empty_body() {
+    for failure in BODY_FAILURES {
+        for status in [400, 404, 409, 413] {
+            let no = Some(Effect::No);
+            row(Ends::HeadOnly(status, failure), no, no, no);
+        }
+        for status in [100, 302, 304, 501] {
+            let possible = Some(Effect::Possible);
+            row(Ends::HeadOnly(status, failure), possible, possible, possible);
+        }
+        for status in [500, 502, 503, 504] {
+            row(Ends::HeadOnly(status, failure), None, None, Some(Effect::Possible));
+        }
+        row(Ends::HeadOnly(429, failure), None, None, None);
+        let error = comes_to(&CreateUser::new(), Ends::HeadOnly(404, failure)).unwrap_err();
+        let reply = error.as_api().unwrap().reply();
+        assert_eq!((reply.status().as_u16(), reply.body()), (404, &b""[..]));
+    }
+}
+
+#[test]
+fn throttled_without_body_closes_the_gate_for_all_calls() {
+    for failure in BODY_FAILURES {
+        let mut world = World::with_token();
+        let mut calls = [0, 1].map(|_| world.call(&CreateUser::new(), CallOptions::new()));
+        world.start(&mut calls[0]);
+        let wait = waits(&world.head(&mut calls[0], 429, &[("retry-after", "7")], failure));
+        assert!(wait.until >= Instant::from_start(seconds(7)), "{wait:?}");
+        assert!(waits(&world.start(&mut calls[1])).until >= Instant::from_start(seconds(7)));
+    }
+}
+
+#[test]
+fn refused_token_without_body_is_renewed() {
+    for failure in BODY_FAILURES {
+        let mut world = World::with_token();
+        let mut call = world.call(&CreateUser::new(), CallOptions::new());
+        world.start(&mut call);
+        asks_for_a_token(&world.head(&mut call, 401, &[], failure));
+        sends(&world.issue(&mut call, "second", "100"));
+        succeeds(world.status(&mut call, 200));
+    }
+}
+
+#[test]
+fn exhausted_retries_of_success_without_body_report_that_it_happened() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().retry(eager().attempts(2)));
+    world.start(&mut call);
+    sends(&world.head(&mut call, 200, &[], BodyFailure::Broken));
+    let error = fails(world.tell(&mut call, Input::Failed(Delivery::NotSent)));
+    assert_eq!(error.effect(), Effect::Happened, "{error:?}");
+    // A DELETE that succeeded and then finds nothing has done its work.
+    let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
+    world.start(&mut call);
+    sends(&world.head(&mut call, 200, &[], BodyFailure::Broken));
+    let error = fails(world.status(&mut call, 404));
+    assert!(error.is_already_gone() && error.effect() == Effect::Happened, "{error:?}");
+}
+
+#[test]
+fn token_endpoint_status_counts_without_body() {
+    let asks = || {
+        let mut world = World::new();
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        asks_for_a_token(&world.start(&mut call));
+        (world, call)
+    };
+    for failure in BODY_FAILURES {
+        for status in [400, 401, 403, 404] {
+            let (mut world, mut call) = asks();
+            let error = fails(world.head(&mut call, status, &[], failure));
+            let Error::Auth(error) = error else { panic!("{error:?}") };
+            assert!(
+                matches!(error.problem(), AuthProblem::Refused { status: kept, .. } if *kept == status),
+                "{error:?}"
+            );
+        }
+        for status in [302, 408, 429, 500, 503] {
+            let (mut world, mut call) = asks();
+            let wait = waits(&world.head(&mut call, status, &[("retry-after", "7")], failure));
+            assert!(wait.until >= Instant::from_start(seconds(7)), "{status}: {wait:?}");
+        }
+    }
+}
+
+#[test]
+fn token_without_readable_body_is_asked_for_again_unless_it_is_too_large() {
+    let mut world = World::new();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    let step = world.head(&mut call, 200, &[("retry-after", "7")], BodyFailure::Broken);
+    assert!(waits(&step).until >= Instant::from_start(seconds(7)));
+    asks_for_a_token(&world.sit_out(&mut call, &step));
+    let error = fails(world.head(&mut call, 200, &[], BodyFailure::TooLarge));
+    assert_eq!(
+        error.to_string(),
+        "get_users: no access token: the token endpoint reported success, but its body is larger than \
+         the transport allows"
+    );
+    let Error::Auth(error) = error else { panic!("{error:?}") };
+    assert_eq!(format!("{:?}", error.problem()), "Body(TooLarge)");
+}
+
+#[test]
+fn token_body_cut_by_a_short_deadline_is_no_news_to_others() {
+    let mut world = World::new();
+    let mut hurried = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(1)));
+    world.start(&mut hurried);
+    world.pass(seconds(1));
+    fails(world.head(&mut hurried, 200, &[], BodyFailure::Broken));
+    let mut other = world.call(&GetUsers::new(), CallOptions::new());
+    asks_for_a_token(&world.start(&mut other));
+}
 
 #[test]
 fn a_first_401_is_met_with_a_new_token_and_a_second_one_is_an_error() {
@@ -943,6 +1103,8 @@ fn what_nobody_asked_for_changes_nothing_and_returns_the_current_wait() {
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     let before = (call.exchange.clone(), world.tenant.clone());
     assert_eq!(waits(&world.status(&mut call, 200)), Wait { until: world.now, epoch: None });
+    let step = world.head(&mut call, 429, &[], BodyFailure::Broken);
+    assert_eq!(waits(&step), Wait { until: world.now, epoch: None });
     assert!((call.exchange.clone(), world.tenant.clone()) == before);
 
     world.start(&mut call);
@@ -951,6 +1113,7 @@ fn what_nobody_asked_for_changes_nothing_and_returns_the_current_wait() {
     let before = (call.exchange.clone(), world.tenant.clone());
     assert_eq!(waits(&world.status(&mut call, 200)), wait);
     assert_eq!(waits(&world.tell(&mut call, Input::Failed(Delivery::Unknown))), wait);
+    assert_eq!(waits(&world.head(&mut call, 429, &[], BodyFailure::Broken)), wait);
     assert_eq!(waits(&world.tell(&mut call, Input::Woken)), wait);
     assert!((call.exchange.clone(), world.tenant.clone()) == before);
 }
@@ -965,6 +1128,8 @@ fn after_the_end_comes_finished_with_the_effect_that_was() {
         let error = fails(world.tell(&mut call, input));
         assert!(matches!(error, Error::Finished { effect: Effect::Possible, .. }), "{error:?}");
     }
+    let error = fails(world.head(&mut call, 200, &[], BodyFailure::Broken));
+    assert!(matches!(error, Error::Finished { effect: Effect::Possible, .. }), "{error:?}");
 }
 
 #[test]
@@ -995,6 +1160,8 @@ fn debug_tells_what_happens_and_nothing_of_the_contents() {
 
     let response = Response::builder().status(201).body(b"Sally".to_vec()).unwrap();
     assert_eq!(format!("{:?}", Input::Response(response)), "Response(HTTP 201, 5 bytes)");
+    let head = Response::builder().status(201).body(BodyFailure::TooLarge).unwrap();
+    assert_eq!(format!("{:?}", Input::HeadOnly(head)), "HeadOnly(HTTP 201, TooLarge)");
     assert_eq!(format!("{:?}", Input::Failed(Delivery::Unknown)), "Failed(Unknown)");
     assert_eq!(format!("{:?} {:?}", Input::Start, Input::Woken), "Start Woken");
 }
