@@ -8,9 +8,10 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::failure::{empty, reply};
+use crate::transport::FakeHead;
 
-/// Why a request got no reply. Only a [`Fault`] makes these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why a request got no reply, or not all of it. Only a [`Fault`] makes these.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FakeError {
     /// The request never left: the tenant did not see it.
@@ -19,6 +20,8 @@ pub enum FakeError {
     ConnectionLost,
     /// The reply took longer than the caller would wait.
     TimedOut,
+    /// The head of the reply came, and its body did not.
+    HeadOnly(FakeHead),
 }
 
 impl fmt::Display for FakeError {
@@ -27,6 +30,7 @@ impl fmt::Display for FakeError {
             Self::NotSent => "the request was not sent",
             Self::ConnectionLost => "the connection was lost before a reply came",
             Self::TimedOut => "no reply came in time",
+            Self::HeadOnly(_) => "the connection was lost before the body of the reply came",
         })
     }
 }
@@ -82,7 +86,7 @@ impl fmt::Debug for Fault {
             What::Reply(response) => ("reply", Some(response.status())),
             What::Edit(_) => ("edit", None),
             What::NoReply(FakeError::NotSent) => ("not sent", None),
-            What::NoReply(FakeError::ConnectionLost | FakeError::TimedOut) => ("connection lost", None),
+            What::NoReply(_) => ("connection lost", None),
         };
         f.debug_struct("Fault")
             .field("what", &name)
@@ -205,7 +209,7 @@ impl Fault {
         self
     }
 
-    /// The head comes, and then nothing for so long.
+    /// The head comes, and then nothing for so long. Longer than the caller waits, the body does not arrive.
     pub fn body_after(mut self, delay: Duration) -> Self {
         self.wire.body_after = delay;
         self
@@ -229,7 +233,8 @@ impl Fault {
         self
     }
 
-    /// Not all the way: the connection breaks off in the middle of the body.
+    /// Not all the way: the connection breaks off in the middle of the body. The caller has the head, and in process it is
+    /// [`FakeError::HeadOnly`].
     pub fn broken_off(mut self) -> Self {
         self.wire.ending = Ending::BrokenOff;
         self

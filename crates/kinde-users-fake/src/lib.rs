@@ -138,6 +138,7 @@ pub use fault::{FakeError, Fault};
 pub use record::{Recorded, Requests};
 pub use routes::{ROUTES, Route};
 pub use snapshot::ImportError;
+pub use transport::FakeHead;
 pub use user::{FakeFactor, FakeIdentity, FakePassword, FakeSession, FakeUser, NewFakeUser};
 
 use crate::args::Args;
@@ -231,32 +232,32 @@ impl FakeKinde {
                 Ok(real)
             }
         };
+        // Why the body does not arrive, where the head does.
+        let mut lost_body = (wire.ending == Ending::BrokenOff).then_some(FakeError::ConnectionLost);
         // Where a server listens, time passes by itself, and it is for the server to wait.
         if tenant.running.is_none() && reply.is_ok() {
             let delay = wire.head_after.saturating_add(wire.body_after);
             let waited = patience.map_or(delay, |patience| patience.min(delay));
             tenant.now = tenant.now.saturating_add(waited);
-            if waited < delay {
+            if waited < wire.head_after {
                 reply = Err(FakeError::TimedOut);
+            } else if waited < delay {
+                lost_body = Some(FakeError::TimedOut);
             }
         }
         if tenant.settings.keeps_requests {
-            let arrived = reply.as_ref().map(Response::status).map_err(|error| *error);
+            let arrived = reply.as_ref().map(Response::status).map_err(FakeError::clone);
             tenant.requests.push(Arc::new(Recorded {
                 operation: target.name(),
                 method: head.method,
                 uri: head.uri,
                 headers: head.headers,
                 body,
-                answer: if wire.ending == Ending::BrokenOff {
-                    arrived.and(Err(FakeError::ConnectionLost))
-                } else {
-                    arrived
-                },
+                answer: arrived.and_then(|status| lost_body.clone().map_or(Ok(status), Err)),
                 took_effect,
             }));
         }
-        Served { reply, wire, flight: Flight(self.clone()) }
+        Served { reply, wire, has_body: lost_body.is_none(), flight: Flight(self.clone()) }
     }
 
     // ---- Tokens -------------------------------------------------------------------------------------------
@@ -398,7 +399,10 @@ impl FakeKinde {
 /// The reply to a request, on its way.
 pub(crate) struct Served {
     pub(crate) reply: Result<Response<Vec<u8>>, FakeError>,
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "there is no wire"))]
     pub(crate) wire: Wire,
+    /// Whether the body of the reply arrives; where there is a wire, that is up to the wire.
+    has_body: bool,
     #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "it counts until it is dropped"))]
     pub(crate) flight: Flight,
 }
@@ -406,11 +410,8 @@ pub(crate) struct Served {
 impl Served {
     /// Where there is no wire.
     fn in_process(self) -> Result<Response<Vec<u8>>, FakeError> {
-        if self.wire.ending == Ending::BrokenOff {
-            self.reply.and(Err(FakeError::ConnectionLost))
-        } else {
-            self.reply
-        }
+        let reply = self.reply?;
+        if self.has_body { Ok(reply) } else { Err(FakeError::HeadOnly(FakeHead::of(reply))) }
     }
 }
 

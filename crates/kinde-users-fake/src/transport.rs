@@ -1,11 +1,12 @@
 //! The fake as a transport and a clock of the client. This is the only file that knows the core.
 
+use core::fmt;
 use core::task::Waker;
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use kinde_users_core::{
-    AsyncClient, AsyncClock, AsyncTransport, Client, Clock, Credentials, Delivery, Domain, DomainError,
-    Instant, Tenant, Transport, time_limit,
+    AsyncClient, AsyncClock, AsyncTransport, BodyFailure, Client, Clock, Credentials, Delivery, Domain,
+    DomainError, Instant, Tenant, Transport, time_limit,
 };
 
 use crate::{FakeError, FakeKinde};
@@ -55,7 +56,11 @@ impl Transport for FakeKinde {
     }
 
     fn delivery(&self, error: &FakeError) -> Delivery {
-        delivery(*error)
+        delivery(error)
+    }
+
+    fn head<'e>(&self, error: &'e FakeError) -> Option<&'e Response<BodyFailure>> {
+        head(error)
     }
 }
 
@@ -68,7 +73,11 @@ impl AsyncTransport for FakeKinde {
     }
 
     fn delivery(&self, error: &FakeError) -> Delivery {
-        delivery(*error)
+        delivery(error)
+    }
+
+    fn head<'e>(&self, error: &'e FakeError) -> Option<&'e Response<BodyFailure>> {
+        head(error)
     }
 }
 
@@ -78,10 +87,51 @@ fn within_limit(fake: &FakeKinde, request: Request<Vec<u8>>) -> Result<Response<
     fake.serve(request, Some(limit)).in_process()
 }
 
-fn delivery(error: FakeError) -> Delivery {
+fn delivery(error: &FakeError) -> Delivery {
     match error {
         FakeError::NotSent => Delivery::NotSent,
-        FakeError::ConnectionLost | FakeError::TimedOut => Delivery::Unknown,
+        FakeError::ConnectionLost | FakeError::TimedOut | FakeError::HeadOnly(_) => Delivery::Unknown,
+    }
+}
+
+fn head(error: &FakeError) -> Option<&Response<BodyFailure>> {
+    match error {
+        FakeError::HeadOnly(FakeHead(head)) => Some(head),
+        FakeError::NotSent | FakeError::ConnectionLost | FakeError::TimedOut => None,
+    }
+}
+
+/// The head of a reply whose body did not come.
+#[derive(Clone)]
+pub struct FakeHead(Box<Response<BodyFailure>>);
+
+impl FakeHead {
+    pub(crate) fn of(reply: Response<Vec<u8>>) -> Self {
+        Self(Box::new(reply.map(|_| BodyFailure::Broken)))
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+}
+
+impl PartialEq for FakeHead {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status(), self.headers()) == (other.status(), other.headers())
+    }
+}
+
+impl Eq for FakeHead {}
+
+impl fmt::Debug for FakeHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FakeHead(HTTP {}, {} headers)", self.status().as_u16(), self.headers().len())
     }
 }
 

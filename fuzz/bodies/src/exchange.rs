@@ -8,8 +8,8 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Request, Response};
 use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
 use kinde_users_core::{
-    CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input, Instant, RetryPolicy, Step,
-    Tenant, Wait, time_limit,
+    BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input, Instant,
+    RetryPolicy, Step, Tenant, Wait, time_limit,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,9 +34,12 @@ enum News {
     Lost(Delivery),
     /// A status, and for how many seconds it asks to wait.
     Came(u16, Option<u64>),
+    /// The same, and the body could not be read.
+    Head(u16, Option<u64>, BodyFailure),
 }
 
-use News::{Came, Lost};
+use BodyFailure::{Broken, TooLarge};
+use News::{Came, Head, Lost};
 
 const NEWS: [News; 32] = [
     Came(200, None),
@@ -49,21 +52,21 @@ const NEWS: [News; 32] = [
     Came(429, Some(1)),
     Came(429, Some(17)),
     Came(429, Some(86_400)),
-    Came(503, Some(0)),
+    Head(200, None, Broken),
     Came(503, Some(7)),
     Came(503, Some(5_000)),
     Came(500, None),
-    Came(502, None),
-    Came(504, None),
-    Came(201, None),
+    Head(503, Some(7), Broken),
+    Head(429, Some(17), TooLarge),
+    Head(201, None, TooLarge),
     Came(204, Some(9)),
     Came(299, None),
-    Came(400, None),
+    Head(401, None, Broken),
     Came(401, Some(3)),
     Came(403, None),
     Came(404, None),
     Came(408, None),
-    Came(409, None),
+    Head(409, None, Broken),
     Came(410, None),
     Came(100, None),
     Came(304, None),
@@ -111,16 +114,20 @@ impl World {
 
     fn input(&mut self, news: News, lifetime: &str) -> Input {
         self.tokens += 1;
-        let Came(status, reset) = news else {
-            let Lost(delivery) = news else { unreachable!() };
-            return Input::Failed(delivery);
+        let (status, reset, failure) = match news {
+            Lost(delivery) => return Input::Failed(delivery),
+            Came(status, reset) => (status, reset, None),
+            Head(status, reset, failure) => (status, reset, Some(failure)),
         };
         let body = format!(r#"{{"access_token":"t{}","expires_in":{lifetime}}}"#, self.tokens);
         let mut response = Response::builder().status(status);
         if let Some(seconds) = reset {
             response = response.header("ratelimit-reset", seconds);
         }
-        Input::Response(response.body(body.into_bytes()).expect("a response"))
+        match failure {
+            None => Input::Response(response.body(body.into_bytes()).expect("a response")),
+            Some(failure) => Input::HeadOnly(response.body(failure).expect("a response")),
+        }
     }
 
     /// When the driver of a call has something to do.
@@ -251,12 +258,17 @@ impl World {
         let (call, now) = (&mut self.calls[who], self.now);
         let was = std::mem::replace(&mut call.owed, Owed::Nothing);
         let mut succeeded = false;
+        let came = match &input {
+            Input::Response(response) => Some((response.status().as_u16(), response.headers(), true)),
+            Input::HeadOnly(head) => Some((head.status().as_u16(), head.headers(), false)),
+            _ => None,
+        };
         // Nobody asked for it, or it comes before its time.
         let mut changes_nothing = call.ended;
         match (was, &input) {
-            (Owed::Reply, Input::Response(response)) => {
-                let status = response.status().as_u16();
-                succeeded = (200..300).contains(&status);
+            (Owed::Reply, Input::Response(_) | Input::HeadOnly(_)) => {
+                let Some((status, headers, has_body)) = came else { unreachable!() };
+                succeeded = has_body && (200..300).contains(&status);
                 if status == 401 {
                     call.refused = call.token.clone();
                 }
@@ -266,7 +278,7 @@ impl World {
                     _ => Effect::Possible,
                 });
                 if status == 429 {
-                    let reset = response.headers().get("ratelimit-reset");
+                    let reset = headers.get("ratelimit-reset");
                     let seconds = reset.map_or(1, |reset| reset.to_str().unwrap().parse().unwrap());
                     self.gate = self.gate.max(now.saturating_add(SECOND * 3600.min(seconds)));
                 }

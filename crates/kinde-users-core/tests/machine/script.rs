@@ -6,7 +6,8 @@ use std::time::Duration;
 use http::{Request, Response};
 use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
 use kinde_users_core::{
-    BuildError, CallOptions, Delivery, Exchange, Input, Instant, Meta, Operation, Replay, RetryPolicy, Tenant,
+    BodyFailure, BuildError, CallOptions, Delivery, Exchange, Input, Instant, Meta, Operation, Replay,
+    RetryPolicy, Tenant,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -151,7 +152,17 @@ pub(crate) enum Line {
 #[derive(Clone)]
 pub(crate) enum News {
     Lost(Delivery),
-    Came { status: u16, reset: &'static Reset, body: &'static Body },
+    Came {
+        status: u16,
+        reset: &'static Reset,
+        body: &'static Body,
+    },
+    /// The head came, and the body could not be read.
+    HeadCame {
+        status: u16,
+        reset: &'static Reset,
+        failure: BodyFailure,
+    },
 }
 
 impl Line {
@@ -162,12 +173,11 @@ impl Line {
             Self::Woken => Input::Woken,
             Self::News(News::Lost(delivery)) => Input::Failed(*delivery),
             Self::News(News::Came { status, reset, body }) => {
-                let mut response = Response::builder().status(*status);
-                for (name, value) in reset.headers {
-                    response = response.header(*name, *value);
-                }
                 let body = body.text(token).into_bytes();
-                Input::Response(response.body(body).expect("statuses and headers that can be sent"))
+                Input::Response(reset.with(*status).body(body).expect("what can be sent"))
+            }
+            Self::News(News::HeadCame { status, reset, failure }) => {
+                Input::HeadOnly(reset.with(*status).body(*failure).expect("what can be sent"))
             }
         }
     }
@@ -181,6 +191,9 @@ impl fmt::Debug for News {
             Self::Came { status, reset, body } => {
                 write!(f, "Came({status}, {:?}, {:?})", reset.headers, body.text("…"))
             }
+            Self::HeadCame { status, reset, failure } => {
+                write!(f, "HeadCame({status}, {:?}, {failure:?})", reset.headers)
+            }
         }
     }
 }
@@ -191,6 +204,14 @@ pub(crate) struct Reset {
     headers: &'static [(&'static str, &'static str)],
     /// How long they ask for, in seconds.
     pub(crate) seconds: Option<u64>,
+}
+
+impl Reset {
+    /// The head of a response that asks for this.
+    fn with(&self, status: u16) -> http::response::Builder {
+        let response = Response::builder().status(status);
+        self.headers.iter().fold(response, |response, (name, value)| response.header(*name, *value))
+    }
 }
 
 const fn reset(headers: &'static [(&'static str, &'static str)], seconds: Option<u64>) -> Reset {
@@ -407,6 +428,7 @@ fn token_news() -> impl Strategy<Value = News> {
         1 => came(select(&[400, 401, 403][..]), bodies(&TEXTS)),
         2 => came(select(&[408, 429, 500, 503, 302][..]), bodies(&TEXTS)),
         2 => delivery().prop_map(News::Lost),
+        2 => head_came(select(&[200, 201, 401, 408, 429, 503][..])),
     ]
     .boxed()
 }
@@ -420,16 +442,30 @@ fn operation_news(refusals: u32) -> impl Strategy<Value = News> {
         2 => came(100_u16..=999, bodies(&TEXTS)),
         1 => came(select(&[404, 410][..]), bodies(&TEXTS)),
         4 => delivery().prop_map(News::Lost),
+        2 => head_came(select(&[200, 201, 204][..])),
+        2 => head_came(select(&[302, 401, 403, 404, 429, 500, 501, 503][..])),
     ]
     .boxed()
+}
+
+fn head_came(status: impl Strategy<Value = u16>) -> impl Strategy<Value = News> {
+    let failure = select(&[BodyFailure::Broken, BodyFailure::TooLarge][..]);
+    (status, any_reset(), failure).prop_map(|(status, reset, failure)| News::HeadCame {
+        status,
+        reset,
+        failure,
+    })
+}
+
+fn any_reset() -> impl Strategy<Value = &'static Reset> {
+    prop_oneof![2 => Just(&NO_RESET), 1 => (0..RESETS.len()).prop_map(|at| &RESETS[at])]
 }
 
 fn came(
     status: impl Strategy<Value = u16>,
     body: impl Strategy<Value = &'static Body>,
 ) -> impl Strategy<Value = News> {
-    let reset = prop_oneof![2 => Just(&NO_RESET), 1 => (0..RESETS.len()).prop_map(|at| &RESETS[at])];
-    (status, reset, body).prop_map(|(status, reset, body)| News::Came { status, reset, body })
+    (status, any_reset(), body).prop_map(|(status, reset, body)| News::Came { status, reset, body })
 }
 
 fn bodies(from: &'static [Body]) -> impl Strategy<Value = &'static Body> {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use http::Request;
 use http::header::AUTHORIZATION;
 use kinde_users_core::{
-    AccessToken, Credentials, Delivery, Domain, Effect, Error, Exchange, Instant, Replay, Step, Tenant, Wait,
-    time_limit,
+    AccessToken, BodyFailure, Credentials, Delivery, Domain, Effect, Error, Exchange, Instant, Replay, Step,
+    Tenant, Wait, time_limit,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -92,6 +92,7 @@ enum Failure {
     Api(u16),
     Unsent,
     Unknown,
+    Body(BodyFailure),
     Auth,
 }
 
@@ -101,6 +102,7 @@ impl Failure {
             Error::Api(error) => Some(Self::Api(error.status().as_u16())),
             Error::Unsent(_) => Some(Self::Unsent),
             Error::UnknownOutcome(_) => Some(Self::Unknown),
+            Error::Body { failure, .. } => Some(Self::Body(*failure)),
             Error::Auth(_) => Some(Self::Auth),
             _ => None,
         }
@@ -539,11 +541,16 @@ impl<'a> World<'a> {
                 return Due::Onward;
             }
             // It had less time than a token request of another call has, and says nothing of the endpoint.
-            News::Lost(_) if now >= self.calls[who].deadline && !self.common.token_lasts(now) => {
+            News::Lost(_) | News::HeadCame { status: 200..=299, .. }
+                if now >= self.calls[who].deadline && !self.common.token_lasts(now) =>
+            {
                 return Due::Onward;
             }
             News::Lost(_) => (false, Duration::ZERO),
-            News::Came { status, reset, .. } => {
+            News::HeadCame { status: 200..=299, reset, failure } => {
+                (failure == BodyFailure::TooLarge, asked_for(reset.seconds))
+            }
+            News::Came { status, reset, .. } | News::HeadCame { status, reset, .. } => {
                 let for_a_while = matches!(status, 100..=199 | 300..=399 | 408 | 429 | 500..);
                 (!for_a_while, asked_for(reset.seconds))
             }
@@ -594,11 +601,11 @@ impl<'a> World<'a> {
         let creates = truth.call.replay == Replay::OnlyIfUnsent;
         let asked = match news {
             News::Lost(_) => Duration::ZERO,
-            News::Came { reset, .. } => asked_for(reset.seconds),
+            News::Came { reset, .. } | News::HeadCame { reset, .. } => asked_for(reset.seconds),
         };
         let wait = truth.call.longest_wait_after(truth.attempts).max(asked);
         let mut when = Span { earliest: now.saturating_add(asked), latest: now.saturating_add(wait) };
-        if let News::Came { status: 429, reset, .. } = news {
+        if let News::Came { status: 429, reset, .. } | News::HeadCame { status: 429, reset, .. } = news {
             let closed = if reset.seconds.is_some() { asked } else { UNTOLD_RESET };
             let opens = now.saturating_add(closed);
             self.common.gate = self.common.gate.max(opens);
@@ -614,8 +621,12 @@ impl<'a> World<'a> {
                 self.common.succeeded(self.script.shared.budget);
                 return Due::Success(status);
             }
-            News::Came { status: status @ 400..=499, .. } => (Failure::Api(status), Effect::No),
-            News::Came { status, .. } => (Failure::Api(status), Effect::Possible),
+            News::HeadCame { status: 200..=299, failure, .. } => (Failure::Body(failure), Effect::Happened),
+            News::Came { status: status @ 400..=499, .. }
+            | News::HeadCame { status: status @ 400..=499, .. } => (Failure::Api(status), Effect::No),
+            News::Came { status, .. } | News::HeadCame { status, .. } => {
+                (Failure::Api(status), Effect::Possible)
+            }
             News::Lost(Delivery::NotSent) => (Failure::Unsent, Effect::No),
             News::Lost(Delivery::Unknown) => (Failure::Unknown, Effect::Possible),
         };
@@ -628,7 +639,9 @@ impl<'a> World<'a> {
             || (failure == Failure::Api(403) && truth.call.reauthenticate_on_403);
         let again = match failure {
             Failure::Unsent => true,
-            Failure::Unknown | Failure::Api(500 | 502 | 503 | 504) => !creates,
+            Failure::Unknown | Failure::Body(BodyFailure::Broken) | Failure::Api(500 | 502 | 503 | 504) => {
+                !creates
+            }
             Failure::Api(429) => !creates || truth.call.throttled_creates,
             _ => false,
         };
@@ -873,8 +886,7 @@ impl<'a> World<'a> {
         prop_assert_eq!(error.effect(), truth.effect);
         prop_assert_eq!(error.operation(), truth.call.meta().name);
         let is_gone = matches!(error.as_api(), Some(error) if [404, 410].contains(&error.status().as_u16()));
-        let gone_by_us =
-            is_gone && truth.call.replay == Replay::Idempotent && truth.effect == Effect::Possible;
+        let gone_by_us = is_gone && truth.call.replay == Replay::Idempotent && truth.effect != Effect::No;
         prop_assert_eq!(error.is_already_gone(), gone_by_us);
 
         let (name, end) = match (due, error) {
@@ -885,6 +897,7 @@ impl<'a> World<'a> {
                     Failure::Auth => "Auth",
                     Failure::Unsent => "Unsent",
                     Failure::Unknown => "UnknownOutcome",
+                    Failure::Body(_) => "Body",
                 };
                 (name, End::Badly)
             }
@@ -906,6 +919,7 @@ impl<'a> World<'a> {
                 Error::Api(_) => "Exhausted: Api",
                 Error::Auth(_) => "Exhausted: Auth",
                 Error::Unsent(_) => "Exhausted: Unsent",
+                Error::Body { .. } => "Exhausted: Body",
                 _ => "Exhausted: UnknownOutcome",
             });
         }

@@ -272,7 +272,7 @@ async fn answer(
         return Ok(response.map(|body| ReplyBody::new(body, None)));
     };
     let takes_gzip = takes_gzip(&head.headers);
-    let Served { reply, wire, flight } = desk.tenant.serve(Request::from_parts(head, body), None);
+    let Served { reply, wire, flight, .. } = desk.tenant.serve(Request::from_parts(head, body), None);
     let response = reply.inspect_err(|_| reset.when_closed())?;
     if !wire.head_after.is_zero() {
         tokio::time::sleep(wire.head_after / desk.speed).await;

@@ -168,8 +168,8 @@ fn a_fault_without_a_reply_closes_the_connection() {
     }
     let lost = Err(FakeError::ConnectionLost);
     let answers: Vec<_> =
-        fake.requests().iter().map(|request| (request.answer, request.took_effect)).collect();
-    assert_eq!(answers, [(lost, false), (Err(FakeError::NotSent), false), (lost, true)]);
+        fake.requests().iter().map(|request| (request.answer.clone(), request.took_effect)).collect();
+    assert_eq!(answers, [(lost.clone(), false), (Err(FakeError::NotSent), false), (lost, true)]);
     assert_eq!(Raw::connect(server.address()).get(&target, &token).unwrap().0, 200);
 }
 

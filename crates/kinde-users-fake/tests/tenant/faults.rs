@@ -1,7 +1,8 @@
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use kinde_users_core::operations::{CreateUser, GetUsers};
-use kinde_users_core::{AsyncClock, CallOptions, Clock, Delivery, Error, Transport};
+use kinde_users_core::{AsyncClock, CallError, CallOptions, Clock, Delivery, Effect, Error, Transport};
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser, ROUTES};
 use serde_json::Value;
 
@@ -152,7 +153,7 @@ fn a_reply_can_be_larger_or_of_another_type() {
 fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
     let fake = FakeKinde::new();
     let client = fake.client().unwrap();
-    let late = || Fault::real_reply().head_after(Duration::from_secs(20)).body_after(Duration::from_secs(20));
+    let late = || Fault::real_reply().head_after(Duration::from_secs(40));
     let before = fake.now();
     fake.next("create_user", late());
     assert_eq!(create(&fake), Ok(200));
@@ -173,10 +174,12 @@ fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
 }
 
 #[test]
-fn a_reply_that_breaks_off_is_none() {
+fn a_reply_that_breaks_off_has_a_head() {
     let fake = FakeKinde::new();
     fake.next("create_user", Fault::real_reply().broken_off());
-    assert_eq!(create(&fake), Err(FakeError::ConnectionLost));
+    let error = create(&fake).unwrap_err();
+    assert!(matches!(&error, FakeError::HeadOnly(head) if head.status() == 200), "{error:?}");
+    assert_eq!(error.to_string(), "the connection was lost before the body of the reply came");
     assert_eq!(fake.users().len(), 1);
     fake.next("create_user", Fault::not_sent().broken_off());
     assert_eq!(create(&fake), Err(FakeError::NotSent));
@@ -184,6 +187,59 @@ fn a_reply_that_breaks_off_is_none() {
     // The form of a real one makes no difference.
     fake.next("create_user", Fault::real_reply().gzipped().chunked().then_closed());
     assert_eq!(create(&fake), Ok(200));
+}
+
+/// Makes a call through both clients, each of a tenant of its own.
+fn by_both(fault: &Fault, deadline: u64) -> [(FakeKinde, Result<(), CallError<FakeError>>); 2] {
+    let options = CallOptions::new().deadline(Duration::from_secs(deadline));
+    let fakes = [(); 2].map(|()| {
+        let fake = FakeKinde::new();
+        fake.next("create_user", fault.clone());
+        fake
+    });
+    let blocking = fakes[0].client().unwrap().with_options(options).send(&CreateUser::new());
+    let client = fakes[1].async_client().unwrap().with_options(options);
+    let create = CreateUser::new();
+    let call = core::pin::pin!(client.send(&create));
+    let Poll::Ready(result) = call.poll(&mut Context::from_waker(Waker::noop())) else { panic!() };
+    let [blocking_fake, async_fake] = fakes;
+    [(blocking_fake, blocking.map(|_| ())), (async_fake, result.map(|_| ()))]
+}
+
+#[test]
+fn create_whose_success_loses_its_body_happened() {
+    let late = Fault::real_reply().head_after(Duration::from_secs(20)).body_after(Duration::from_secs(20));
+    for fault in [Fault::real_reply().broken_off(), late] {
+        for (fake, result) in by_both(&fault, 60) {
+            let error = result.unwrap_err();
+            assert!(matches!(error.error(), Error::Body { .. }), "{error:?}");
+            assert!(matches!(error.transport(), Some(FakeError::HeadOnly(_))), "{error:?}");
+            assert_eq!((error.effect(), fake.users().len()), (Effect::Happened, 1));
+        }
+    }
+}
+
+#[test]
+fn throttled_call_that_loses_the_body_waits_for_the_reset() {
+    for (fake, result) in by_both(&Fault::rate_limited(60).broken_off(), 90) {
+        result.unwrap();
+        assert_eq!(fake.users().len(), 1);
+        assert_eq!(fake.requests().of("create_user").len(), 2);
+    }
+    for (fake, result) in by_both(&Fault::rate_limited(60).broken_off(), 30) {
+        let error = result.unwrap_err();
+        assert_eq!(error.error().as_api().unwrap().status(), 429);
+        assert!(matches!(error.transport(), Some(FakeError::HeadOnly(head)) if head.status() == 429));
+        assert_eq!((error.effect(), fake.users().len()), (Effect::No, 0));
+    }
+}
+
+#[test]
+fn refused_token_is_renewed_although_the_body_is_lost() {
+    for (fake, result) in by_both(&Fault::status(401).broken_off(), 60) {
+        result.unwrap();
+        assert_eq!((fake.users().len(), fake.token_requests()), (1, 2));
+    }
 }
 
 #[test]

@@ -151,9 +151,11 @@ fn in_time_and_by_the_rules(
     rule(sent.len() <= MOST_ATTEMPTS, "was attempted too often");
     let meta = OPERATIONS.iter().find(|meta| meta.name == plan.operation).unwrap();
     let may_follow = |seen: &Seen| match seen {
-        Seen::NotSent | Seen::Status(401 | 429) => true,
-        Seen::Unknown | Seen::Status(500 | 502 | 503 | 504) => meta.replay != Replay::OnlyIfUnsent,
-        Seen::Status(_) | Seen::Nothing => false,
+        Seen::NotSent | Seen::Status(401 | 429) | Seen::HeadOnly(401 | 429) => true,
+        Seen::Unknown
+        | Seen::Status(500 | 502 | 503 | 504)
+        | Seen::HeadOnly(200..=299 | 500 | 502 | 503 | 504) => meta.replay != Replay::OnlyIfUnsent,
+        Seen::Status(_) | Seen::HeadOnly(_) | Seen::Nothing => false,
     };
     let repeated = sent.split_last().map_or(sent, |(_, before)| before);
     rule(repeated.iter().all(may_follow), "was sent again after an attempt that forbids it");
@@ -180,7 +182,7 @@ fn true_to_the_record(
     is_done: Option<bool>,
 ) {
     let count = |is: fn(&Seen) -> bool| sent.iter().filter(|seen| is(seen)).count();
-    let answered = count(|seen| matches!(seen, Seen::Status(_)));
+    let answered = count(|seen| matches!(seen, Seen::Status(_) | Seen::HeadOnly(_)));
     let left = sent.len() - count(|seen| *seen == Seen::NotSent);
     rule((answered..=left).contains(&served.len()), "was not served as often as it was sent");
     rule(served.iter().all(|served| served.operation == plan.operation), "asked for another operation");
@@ -205,8 +207,11 @@ fn true_to_the_record(
 fn tells_the_last(error: &Error, sent: &[Seen]) -> bool {
     match (error, sent.last()) {
         (Error::Exhausted { last, .. }, _) => tells_the_last(last, sent),
-        (Error::Api(error), Some(Seen::Status(status))) => error.status().as_u16() == *status,
-        (Error::Decode { .. }, Some(Seen::Status(status))) => (200..300).contains(status),
+        (Error::Api(error), Some(Seen::Status(status) | Seen::HeadOnly(status))) => {
+            error.status().as_u16() == *status
+        }
+        (Error::Decode { .. }, Some(Seen::Status(status)))
+        | (Error::Body { .. }, Some(Seen::HeadOnly(status))) => (200..300).contains(status),
         (Error::UnknownOutcome(_), Some(Seen::Unknown))
         | (Error::Unsent(_), Some(Seen::NotSent))
         | (Error::Deadline { .. }, None)
@@ -222,6 +227,7 @@ fn kind(result: &Ended) -> String {
         match error {
             Error::Api(error) => format!("HTTP {}", error.status().as_u16()),
             Error::Decode { .. } => "cannot be read".to_owned(),
+            Error::Body { .. } => "body lost".to_owned(),
             Error::Auth(_) => "no token".to_owned(),
             Error::Unsent(_) => "not sent".to_owned(),
             Error::UnknownOutcome(_) => "outcome unknown".to_owned(),

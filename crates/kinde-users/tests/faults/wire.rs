@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use kinde_users::{AsyncTransport, Delivery, Effect, Transport, set_time_limit, time_limit};
+use kinde_users::{AsyncTransport, BodyFailure, Delivery, Effect, Transport, set_time_limit, time_limit};
 
 use crate::clock::SPEED;
 use crate::dice::Dice;
@@ -24,6 +24,8 @@ const LEASE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Status(u16),
+    /// The head of a reply, and not the body.
+    HeadOnly(u16),
     NotSent,
     Unknown,
     /// The call was dropped before anything came.
@@ -34,9 +36,9 @@ impl Seen {
     /// What it tells about the operation, as the client's documentation has it.
     pub(crate) fn effect(self) -> Effect {
         match self {
-            Self::Status(200..=299) => Effect::Happened,
-            Self::Status(400..=499) | Self::NotSent => Effect::No,
-            Self::Status(_) | Self::Unknown | Self::Nothing => Effect::Possible,
+            Self::Status(200..=299) | Self::HeadOnly(200..=299) => Effect::Happened,
+            Self::Status(400..=499) | Self::HeadOnly(400..=499) | Self::NotSent => Effect::No,
+            Self::Status(_) | Self::HeadOnly(_) | Self::Unknown | Self::Nothing => Effect::Possible,
         }
     }
 }
@@ -45,6 +47,7 @@ impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => status.fmt(f),
+            Self::HeadOnly(status) => write!(f, "{status} without body"),
             Self::NotSent => f.write_str("not sent"),
             Self::Unknown => f.write_str("no reply"),
             Self::Nothing => f.write_str("dropped"),
@@ -108,12 +111,18 @@ impl Drop for UnderWay<'_> {
 }
 
 impl UnderWay<'_> {
-    fn ended<E>(mut self, result: &Result<Response<Vec<u8>>, E>, delivery: impl FnOnce(&E) -> Delivery) {
+    fn ended<E>(
+        mut self,
+        result: &Result<Response<Vec<u8>>, E>,
+        head: impl FnOnce(&E) -> Option<&Response<BodyFailure>>,
+        delivery: impl FnOnce(&E) -> Delivery,
+    ) {
         self.seen = match result {
             Ok(response) => Seen::Status(response.status().as_u16()),
-            Err(error) => match delivery(error) {
-                Delivery::NotSent => Seen::NotSent,
-                Delivery::Unknown => Seen::Unknown,
+            Err(error) => match (head(error), delivery(error)) {
+                (Some(head), _) => Seen::HeadOnly(head.status().as_u16()),
+                (None, Delivery::NotSent) => Seen::NotSent,
+                (None, Delivery::Unknown) => Seen::Unknown,
             },
         };
         // A reply that was cut off in the middle has no last brace.
@@ -167,12 +176,16 @@ impl<T: Transport> Transport for Wire<T> {
     fn send(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, T::Error> {
         let under_way = self.begin(&mut request);
         let result = self.inner.send(request);
-        under_way.ended(&result, |error| self.inner.delivery(error));
+        under_way.ended(&result, |error| self.inner.head(error), |error| self.inner.delivery(error));
         result
     }
 
     fn delivery(&self, error: &T::Error) -> Delivery {
         self.inner.delivery(error)
+    }
+
+    fn head<'e>(&self, error: &'e T::Error) -> Option<&'e Response<BodyFailure>> {
+        self.inner.head(error)
     }
 }
 
@@ -182,11 +195,15 @@ impl<T: AsyncTransport + Sync> AsyncTransport for Wire<T> {
     async fn send(&self, mut request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, T::Error> {
         let under_way = self.begin(&mut request);
         let result = self.inner.send(request).await;
-        under_way.ended(&result, |error| self.inner.delivery(error));
+        under_way.ended(&result, |error| self.inner.head(error), |error| self.inner.delivery(error));
         result
     }
 
     fn delivery(&self, error: &T::Error) -> Delivery {
         self.inner.delivery(error)
+    }
+
+    fn head<'e>(&self, error: &'e T::Error) -> Option<&'e Response<BodyFailure>> {
+        self.inner.head(error)
     }
 }

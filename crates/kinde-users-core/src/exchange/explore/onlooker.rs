@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::state::{Answer, Body, FRESH, Tell};
 use super::{Call, NOW};
-use crate::exchange::{Delivery, Step, Wait};
+use crate::exchange::{BodyFailure, Delivery, Step, Wait};
 use crate::{Effect, Error, Instant, Replay, RetryPolicy};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -61,6 +61,8 @@ pub(super) enum Failure {
     Unsent,
     Unknown,
     Api(u16),
+    /// A success whose body could not be read.
+    Body(BodyFailure),
     Auth,
 }
 
@@ -70,6 +72,7 @@ impl Failure {
             Error::Unsent(_) => Some(Self::Unsent),
             Error::UnknownOutcome(_) => Some(Self::Unknown),
             Error::Api(error) => Some(Self::Api(error.status().as_u16())),
+            Error::Body { failure, .. } => Some(Self::Body(*failure)),
             Error::Auth(_) => Some(Self::Auth),
             _ => None,
         }
@@ -193,7 +196,11 @@ fn meaning(call: &Call, failure: Failure) -> Meaning {
     let repeatable = call.replay != Replay::OnlyIfUnsent;
     match failure {
         Failure::Unsent => Meaning::Retry,
-        Failure::Unknown | Failure::Api(500 | 502 | 503 | 504) if repeatable => Meaning::Retry,
+        Failure::Unknown | Failure::Api(500 | 502 | 503 | 504) | Failure::Body(BodyFailure::Broken)
+            if repeatable =>
+        {
+            Meaning::Retry
+        }
         Failure::Api(429) if repeatable || call.throttled_creates => Meaning::Retry,
         Failure::Api(401) => Meaning::NewToken,
         Failure::Api(403) if call.reauthenticate_on_403 => Meaning::NewToken,
@@ -219,7 +226,7 @@ impl Onlooker {
     pub(super) fn hear(&mut self, call: &Call, who: usize, tell: Tell, epoch: u64) -> Due {
         let known = self.call_mut(who);
         match (core::mem::take(&mut known.owed), tell) {
-            (Owed::Nothing, Tell::Came(_) | Tell::Lost(_)) => Due::Nothing,
+            (Owed::Nothing, Tell::Came(_) | Tell::HeadCame(..) | Tell::Lost(_)) => Due::Nothing,
             (Owed::Nothing, Tell::Start | Tell::Woken) => self.woken(call, who, epoch),
             (Owed::Token, tell) => self.token(call, who, tell),
             (Owed::Operation, tell) => self.operation(call, who, tell),
@@ -249,11 +256,14 @@ impl Onlooker {
             return Due::Onward;
         }
         let (is_final, reset) = match tell {
-            Tell::Came(Answer { status: 429 | 503, reset, .. }) => (false, reset),
-            Tell::Came(_) => (true, None),
+            Tell::Came(Answer { status: 429 | 503, reset, .. })
+            | Tell::HeadCame(Answer { status: 429 | 503, reset, .. }, _)
+            | Tell::HeadCame(Answer { status: 200, reset, .. }, BodyFailure::Broken) => (false, reset),
+            Tell::Came(_) | Tell::HeadCame(..) => (true, None),
             Tell::Lost(_) | Tell::Start | Tell::Woken => (false, None),
         };
-        let was_cut_short = !matches!(tell, Tell::Came(_)) && self.call(who).is_late() && !self.token_lasts();
+        let is_answer = matches!(tell, Tell::Came(_) | Tell::HeadCame(Answer { status: 300.., .. }, _));
+        let was_cut_short = !is_answer && self.call(who).is_late() && !self.token_lasts();
         if was_cut_short {
             // By its own deadline: others hear nothing of it.
             return Due::Onward;
@@ -299,7 +309,10 @@ impl Onlooker {
     fn operation(&mut self, call: &Call, who: usize, tell: Tell) -> Due {
         let known = self.call_mut(who);
         let (failure, effect, reset) = match tell {
-            Tell::Came(Answer { status, reset, .. }) => {
+            Tell::HeadCame(Answer { status: 200..300, reset, .. }, failure) => {
+                (Failure::Body(failure), Effect::Happened, reset.map(Duration::from_secs))
+            }
+            Tell::Came(Answer { status, reset, .. }) | Tell::HeadCame(Answer { status, reset, .. }, _) => {
                 let effect = match status {
                     200..300 => Effect::Happened,
                     400..500 => Effect::No,

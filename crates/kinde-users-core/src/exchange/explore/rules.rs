@@ -152,6 +152,7 @@ impl Move<'_> {
             Step::Done(Err(Error::Deadline { .. })) => "the time is over before anything failed",
             Step::Done(Err(Error::Auth(_))) => "no token is to be had",
             Step::Done(Err(Error::UnknownOutcome(_))) => "a create may have happened",
+            Step::Done(Err(Error::Body { .. })) => "a success cannot be read",
             Step::Done(Err(_)) => "an operation is refused",
         }
     }
@@ -175,6 +176,7 @@ pub(super) const WORDS: &[&str] = &[
     "the time is over before anything failed",
     "no token is to be had",
     "a create may have happened",
+    "a success cannot be read",
     "an operation is refused",
 ];
 

@@ -10,7 +10,7 @@ use http::Response;
 use super::onlooker::{Common, Failure, Known, Onlooker, Owed};
 use super::rules::{self, Broken, Move};
 use super::{Call, NOW, Setup, halved_jitter};
-use crate::exchange::{Delivery, Exchange, Input, Phase, Reason};
+use crate::exchange::{BodyFailure, Delivery, Exchange, Input, Phase, Reason};
 use crate::operations::{CreateUser, DeleteUser, GetUsers};
 use crate::request::Prepared;
 use crate::{
@@ -57,6 +57,8 @@ pub(super) enum Tell {
     Woken,
     Lost(Delivery),
     Came(Answer),
+    /// The head of a reply came, and its body could not be read.
+    HeadCame(Answer, BodyFailure),
 }
 
 /// A reply.
@@ -105,6 +107,10 @@ pub(super) static ALL: Alphabet = Alphabet {
         status(401),
         status(503),
         reset(429, 2),
+        head(200, BodyFailure::Broken),
+        head(200, BodyFailure::TooLarge),
+        head(401, BodyFailure::Broken),
+        head(503, BodyFailure::TooLarge),
     ],
     operation: &[
         Tell::Start,
@@ -123,6 +129,13 @@ pub(super) static ALL: Alphabet = Alphabet {
         status(501),
         status(503),
         reset(503, 2),
+        head(200, BodyFailure::Broken),
+        head(200, BodyFailure::TooLarge),
+        head(302, BodyFailure::Broken),
+        head(401, BodyFailure::TooLarge),
+        head(404, BodyFailure::Broken),
+        head(429, BodyFailure::Broken),
+        head(503, BodyFailure::TooLarge),
     ],
     before_timers: true,
 };
@@ -135,6 +148,7 @@ pub(super) static FEW: Alphabet = Alphabet {
         Tell::Woken,
         Tell::Lost(Delivery::NotSent),
         status(200),
+        head(200, BodyFailure::Broken),
         status(401),
         reset(429, 2),
         status(503),
@@ -150,10 +164,15 @@ pub(super) static FEWEST: Alphabet = Alphabet {
     before_timers: false,
 };
 
-const IDLE: &[Tell] = &[Tell::Start, Tell::Woken, Tell::Lost(Delivery::Unknown), status(200)];
+const IDLE: &[Tell] =
+    &[Tell::Start, Tell::Woken, Tell::Lost(Delivery::Unknown), status(200), head(429, BodyFailure::Broken)];
 
 const fn status(status: u16) -> Tell {
     Tell::Came(Answer { status, reset: None, body: Body::Unreadable })
+}
+
+const fn head(status: u16, failure: BodyFailure) -> Tell {
+    Tell::HeadCame(Answer { status, reset: None, body: Body::Unreadable }, failure)
 }
 
 const fn reset(status: u16, seconds: u64) -> Tell {
@@ -164,17 +183,24 @@ const fn issued(lifetime: Option<u64>) -> Tell {
     Tell::Came(Answer { status: 200, reset: None, body: Body::Token(lifetime) })
 }
 
+impl Answer {
+    fn head(self) -> http::response::Builder {
+        let mut response = Response::builder().status(self.status);
+        if let Some(seconds) = self.reset {
+            response = response.header("ratelimit-reset", seconds);
+        }
+        response
+    }
+}
+
 impl Tell {
     fn input(self) -> Input {
         match self {
             Self::Start => Input::Start,
             Self::Woken => Input::Woken,
             Self::Lost(delivery) => Input::Failed(delivery),
+            Self::HeadCame(answer, failure) => Input::HeadOnly(answer.head().body(failure).unwrap()),
             Self::Came(answer) => {
-                let mut response = Response::builder().status(answer.status);
-                if let Some(seconds) = answer.reset {
-                    response = response.header("ratelimit-reset", seconds);
-                }
                 let body = match answer.body {
                     Body::Unreadable => String::from("<html>"),
                     Body::Token(None) => format!(r#"{{"access_token":"{FRESH}"}}"#),
@@ -182,7 +208,7 @@ impl Tell {
                         format!(r#"{{"access_token":"{FRESH}","expires_in":{lifetime}}}"#)
                     }
                 };
-                Input::Response(response.body(body.into_bytes()).unwrap())
+                Input::Response(answer.head().body(body.into_bytes()).unwrap())
             }
         }
     }
