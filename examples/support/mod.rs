@@ -25,7 +25,7 @@ use http::{Request, Response, Uri};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::{
-    Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock, Transport,
+    BodyFailure, Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock, Transport,
     UreqTransport, tenant,
 };
 
@@ -221,6 +221,14 @@ impl Transport for Way {
             (Self::Real(ureq), WayError::Real(error)) => ureq.delivery(error),
             (Self::Memory(fake), WayError::Memory(error)) => Transport::delivery(fake, error),
             _ => Delivery::Unknown,
+        }
+    }
+
+    fn head<'e>(&self, error: &'e WayError) -> Option<&'e Response<BodyFailure>> {
+        match (self, error) {
+            (Self::Real(ureq), WayError::Real(error)) => ureq.head(error),
+            (Self::Memory(fake), WayError::Memory(error)) => Transport::head(fake, error),
+            _ => None,
         }
     }
 }

@@ -80,7 +80,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, to take its token out.
     ///
     /// All calls wait for the end of `with`, so it must not make one itself, which would wait for ever. Another tenant in its place
-    /// gets no calls: they end with [`Problem::OtherTenant`](crate::Problem::OtherTenant).
+    /// gets no calls: they end with [`Problem::OtherTenant`](crate::Problem::OtherTenant), and with the effect that they had.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(with)
     }

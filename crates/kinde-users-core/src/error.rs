@@ -40,7 +40,8 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument cannot be sent. Nothing was sent, not even for a token.
+    /// An argument cannot be sent. Nothing was sent, not even for a token. [`Problem::OtherTenant`] can come up in the middle
+    /// of a call too; after an attempt that may have taken effect it is in [`Exhausted`](Self::Exhausted).
     Build(Box<BuildError>),
     /// The service answered with something else than success.
     Api(Box<ApiError>),
@@ -68,7 +69,7 @@ pub enum Error {
     Unsent(&'static Meta),
     /// The request left, and no reply came: a time-out, a reset, a reply that was cut off.
     UnknownOutcome(&'static Meta),
-    /// What was tried did not help: attempts, retry budget or deadline are spent.
+    /// What was tried did not help: attempts, retry budget or deadline are spent, or the call could not go on.
     #[non_exhaustive]
     Exhausted {
         /// How many attempts there were.
@@ -87,7 +88,7 @@ pub enum Error {
         /// What had come of it.
         effect: Effect,
     },
-    /// The service gave a cursor of a list that it had given before: the list would never end.
+    /// The service gave a cursor of a list that it had given before: the list would never end. The pages up to there were read.
     CursorLoop(&'static Meta),
     /// The exchange was driven on after its end.
     #[non_exhaustive]
@@ -103,14 +104,41 @@ impl Error {
     /// Whether the service carried out the operation.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Build(_) | Self::Unsent(_) | Self::CursorLoop(_) => Effect::No,
+            Self::Build(_) | Self::Unsent(_) => Effect::No,
             Self::Api(error) => error.effect,
-            Self::Decode { .. } | Self::Body { .. } => Effect::Happened,
+            Self::Decode { .. } | Self::Body { .. } | Self::CursorLoop(_) => Effect::Happened,
             Self::Auth(error) => error.effect,
             Self::UnknownOutcome(_) => Effect::Possible,
             Self::Exhausted { effect, .. }
             | Self::Deadline { effect, .. }
             | Self::Finished { effect, .. } => *effect,
+        }
+    }
+
+    /// This error, where the attempts of its call came to at least `effect`.
+    pub(crate) fn with_at_least(self, effect: Effect, attempts: u32) -> Self {
+        if self.effect() >= effect {
+            return self;
+        }
+        match self {
+            Self::Api(mut error) => {
+                error.effect = effect;
+                Self::Api(error)
+            }
+            Self::Auth(mut error) => {
+                error.effect = effect;
+                Self::Auth(error)
+            }
+            Self::Exhausted { attempts, last, .. } => Self::Exhausted { attempts, effect, last },
+            Self::Deadline { operation, .. } => Self::Deadline { operation, effect },
+            Self::Finished { operation, .. } => Self::Finished { operation, effect },
+            // They stand for one effect, and were reached after an attempt that came to more.
+            error @ (Self::Build(_)
+            | Self::Unsent(_)
+            | Self::UnknownOutcome(_)
+            | Self::CursorLoop(_)
+            | Self::Decode { .. }
+            | Self::Body { .. }) => Self::Exhausted { attempts, effect, last: Box::new(error) },
         }
     }
 
@@ -603,7 +631,7 @@ pub enum AuthProblem {
     Malformed,
     /// The token endpoint reported success, and the body of its reply could not be read.
     Body(BodyFailure),
-    /// The token endpoint could not answer: 408, 429, 5xx, a redirect.
+    /// The token endpoint could not answer: 408, 429, 460, 499, 5xx, a redirect.
     #[non_exhaustive]
     Unavailable {
         /// The HTTP status.
@@ -691,6 +719,41 @@ mod tests {
     fn api_error(status: u16, body: &str) -> ApiError {
         let response = Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap();
         ApiError::new(Reply::new::<GetUsers>(response), Effect::No)
+    }
+
+    #[test]
+    fn every_error_reports_at_least_the_effect_of_its_call() {
+        let meta = GetUsers::META_REF;
+        let reply = || Box::new(Reply::new::<GetUsers>(Response::new(Vec::new())));
+        let errors: [fn() -> Error; 3] = [
+            || BuildError::new("get_users", "tenant", Problem::OtherTenant).into(),
+            || Error::Api(Box::new(api_error(404, ""))),
+            || {
+                let (operation, problem) = (GetUsers::META_REF, AuthProblem::Ended);
+                Error::Auth(Box::new(AuthError { operation, problem, effect: Effect::No }))
+            },
+        ];
+        let mut errors: Vec<_> = errors.into_iter().map(|error| error()).collect();
+        errors.extend([
+            Error::Decode { error: Box::new(reply().parse::<GetUsers>().unwrap_err()), reply: reply() },
+            Error::Body { failure: BodyFailure::Broken, reply: reply() },
+            Error::Unsent(meta),
+            Error::UnknownOutcome(meta),
+            Error::Exhausted { attempts: 2, effect: Effect::No, last: Box::new(Error::Unsent(meta)) },
+            Error::Deadline { operation: meta, effect: Effect::No },
+            Error::CursorLoop(meta),
+            Error::Finished { operation: meta, effect: Effect::No },
+        ]);
+        for error in errors {
+            for effect in [Effect::No, Effect::Possible, Effect::Happened] {
+                let raised = error.clone().with_at_least(effect, 3);
+                assert_eq!(raised.effect(), error.effect().max(effect), "{error:?}");
+                assert_eq!(raised.operation(), "get_users");
+                assert_eq!(raised.as_api().is_some(), error.as_api().is_some());
+                assert!(raised.to_string().starts_with(&error.to_string()), "{raised}");
+                assert!(error.effect() < effect || raised == error, "{raised:?}");
+            }
+        }
     }
 
     #[test]

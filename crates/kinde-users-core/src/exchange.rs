@@ -180,9 +180,10 @@ impl Default for CallOptions {
 /// | 401, for the second time | [`Error::Api`] | the same | the same |
 /// | 403 | [`Error::Api`], or as 401 [by policy](RetryPolicy::reauthenticate_on_403) | the same | the same |
 /// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](RetryPolicy::throttled_creates) |
-/// | 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
-/// | other 4xx and 5xx | [`Error::Api`] | the same | the same |
-/// | 3xx | [`Error::Api`]; never followed | the same | the same |
+/// | 408, 460, 499, 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
+/// | other 4xx | [`Error::Api`], effect `No` | the same | the same |
+/// | other 5xx and beyond, 1xx | [`Error::Api`], effect `Possible` | the same | the same |
+/// | 3xx | [`Error::Api`], effect `Possible`; never followed | the same | the same |
 /// | 2xx whose body is cut off or broken | retry | retry | [`Error::Body`], effect `Happened` |
 /// | 2xx whose body is too large | [`Error::Body`], effect `Happened` | the same | the same |
 /// | 2xx that does not fit its type | [`Error::Decode`], effect `Happened` | the same | the same |
@@ -190,6 +191,18 @@ impl Default for CallOptions {
 ///
 /// A response of any other status whose body could not be read ([`Input::HeadOnly`]) counts as one with an empty body. That
 /// holds for the token endpoint too: its status decides, and a success whose body is cut off or broken is asked for again.
+///
+/// # What a status proves
+///
+/// | status | the operation | because |
+/// |---|---|---|
+/// | 2xx | `Happened` | the service reports success |
+/// | 408, 460, 499 | `Possible` | the service or a proxy stopped waiting, and what was passed on may go on |
+/// | other 4xx | `No` | the service or a proxy refused the request: 401, 403, 404, 409, 421, 425, 429 and so on |
+/// | 5xx and beyond | `Possible` | a proxy answers so (502, 504, 520 to 530) while the service works on |
+/// | 1xx, 3xx | `Possible` | the service never answers so, and what a proxy did before is not known |
+///
+/// An error reports the most that any attempt of the call came to, whatever ended the call.
 ///
 /// The first attempt never waits for a back-off. Where the next thing to do lies beyond the deadline, the call ends at once.
 ///
@@ -289,8 +302,10 @@ impl Exchange {
     pub fn advance(&mut self, tenant: &mut Tenant, now: Instant, input: Input) -> Step {
         match (self.phase, input) {
             (Phase::Finished, _) => {
-                Step::Done(Err(Error::Finished { operation: self.prepared.meta, effect: self.effect }))
+                self.end(Err(Error::Finished { operation: self.prepared.meta, effect: self.effect }))
             }
+            // What came is a token of its own tenant, and not for this one.
+            (Phase::AwaitingToken { .. }, _) if !self.prepared.is_for(tenant.domain()) => self.other_tenant(),
             (Phase::Ready, Input::Start | Input::Woken) => {
                 self.deadline = now.saturating_add(self.options.deadline.unwrap_or(CallOptions::DEADLINE));
                 self.seen = tenant.generation();
@@ -330,24 +345,24 @@ impl Exchange {
     ///
     /// The drop guards of both clients call this; a loop of your own does when it gives up on an exchange.
     pub fn cancel(&mut self, tenant: &mut Tenant) {
-        if let Phase::AwaitingToken { lease } = self.phase {
-            tenant.end_lease(lease);
-        }
-        if matches!(self.phase, Phase::Waiting(_, Reason::Slot)) {
-            tenant.return_slot();
+        if self.prepared.is_for(tenant.domain()) {
+            match self.phase {
+                Phase::AwaitingToken { lease } => _ = tenant.end_lease(lease),
+                Phase::Waiting(_, Reason::Slot) => tenant.return_slot(),
+                _ => {}
+            }
         }
         if self.phase == Phase::AwaitingReply {
             self.effect = self.effect.max(Effect::Possible);
         }
         self.phase = Phase::Finished;
+        self.last = None;
     }
 
     /// Does the next thing on the way to sending: waits for what has to be waited for, gets a token, or sends.
     fn proceed(&mut self, tenant: &mut Tenant, now: Instant, has_slot: bool) -> Step {
         if !self.prepared.is_for(tenant.domain()) {
-            // That tenant's token is not for this host.
-            let name = self.prepared.meta.name;
-            return self.end(Err(BuildError::new(name, "tenant", Problem::OtherTenant).into()));
+            return self.other_tenant();
         }
         if now >= self.deadline {
             return self.out_of_time();
@@ -388,6 +403,11 @@ impl Exchange {
                 Self::send(self.prepared.clone().into_request(&token), self.options.attempt_limit.min(left))
             }
         }
+    }
+
+    /// The tenant is another one than the request was written for: its token is not for this host.
+    fn other_tenant(&mut self) -> Step {
+        self.end(Err(BuildError::new(self.prepared.meta.name, "tenant", Problem::OtherTenant).into()))
     }
 
     fn send(mut request: Request<Vec<u8>>, limit: Duration) -> Step {
@@ -618,10 +638,11 @@ impl Exchange {
         }
     }
 
+    /// Ends the call. Every end goes through here, so that no error reports less than what all attempts came to.
     fn end(&mut self, result: Result<Reply, Error>) -> Step {
         self.phase = Phase::Finished;
         self.last = None;
-        Step::Done(result)
+        Step::Done(result.map_err(|error| error.with_at_least(self.effect, self.attempts)))
     }
 }
 

@@ -204,11 +204,18 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// What a reply with this status says about the operation: 4xx refuses it, and all but 2xx leaves it open.
+/// Whether the status says that the service, or a proxy before it, stopped waiting: for the rest of a request (408), or
+/// because it took its caller for gone (460 of AWS, 499 of nginx and others). A proxy that says so may have passed the
+/// request on.
+pub(crate) fn stopped_waiting(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 460 | 499)
+}
+
+/// What a reply with this status says about the operation; see [`Exchange`](crate::Exchange) for why.
 pub(crate) fn effect_of(status: StatusCode) -> Effect {
     if status.is_success() {
         Effect::Happened
-    } else if status.is_client_error() {
+    } else if status.is_client_error() && !stopped_waiting(status) {
         Effect::No
     } else {
         Effect::Possible

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::exchange::{BodyFailure, Delivery};
 use crate::operation::Replay;
+use crate::reply::stopped_waiting;
 
 /// How failed attempts are retried. The defaults suit Kinde; its documentation asks for exponential back-off with
 /// randomness.
@@ -97,6 +98,7 @@ impl RetryPolicy {
                 403 if self.reauthenticate_on_403 => Verdict::Reauthenticate,
                 429 => retry_if(repeatable || self.throttled_creates),
                 500 | 502 | 503 | 504 => retry_if(repeatable),
+                _ if stopped_waiting(status) => retry_if(repeatable),
                 _ => Verdict::End,
             },
         }

@@ -16,6 +16,7 @@ use url::form_urlencoded;
 use crate::credentials::Secret;
 use crate::domain::Domain;
 use crate::error::{AuthProblem, BuildError, Problem};
+use crate::reply::stopped_waiting;
 use crate::serde_with::Object;
 use crate::text::Text;
 
@@ -116,7 +117,7 @@ pub(crate) fn read_token(response: &Response<Vec<u8>>) -> Result<Issued, AuthPro
         return read_issued(response.body()).ok_or(AuthProblem::Malformed);
     }
     let status_code = status.as_u16();
-    let for_a_while = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    let for_a_while = status == StatusCode::TOO_MANY_REQUESTS || stopped_waiting(status);
     if !status.is_client_error() || for_a_while {
         return Err(AuthProblem::Unavailable { status: status_code });
     }

@@ -209,7 +209,7 @@ fn unknown_is_retried_unless_it_might_happen_twice() {
 
 #[test]
 fn server_errors_that_pass_are_retried_unless_it_might_happen_twice() {
-    for status in [500, 502, 503, 504] {
+    for status in [408, 460, 499, 500, 502, 503, 504] {
         row(Ends::Status(status), None, None, Some(Effect::Possible));
     }
 }
@@ -237,14 +237,14 @@ fn a_throttled_create_is_left_alone_where_the_policy_says_so() {
 
 #[test]
 fn other_refusals_end_the_call() {
-    for status in [400, 402, 403, 404, 405, 408, 409, 410, 413, 422, 499] {
+    for status in [400, 402, 403, 404, 405, 409, 410, 413, 417, 421, 422, 423, 425, 426, 431, 444, 451, 498] {
         row(Ends::Status(status), Some(Effect::No), Some(Effect::No), Some(Effect::No));
     }
 }
 
 #[test]
 fn other_server_errors_end_the_call_and_leave_it_open() {
-    for status in [501, 505, 507, 511, 599, 600, 999, 101] {
+    for status in [501, 505, 507, 511, 520, 521, 522, 524, 530, 561, 599, 600, 999, 101] {
         let open = Some(Effect::Possible);
         row(Ends::Status(status), open, open, open);
     }
@@ -322,7 +322,7 @@ fn error_status_without_body_counts_as_one_with_empty_body() {
             let possible = Some(Effect::Possible);
             row(Ends::HeadOnly(status, failure), possible, possible, possible);
         }
-        for status in [500, 502, 503, 504] {
+        for status in [408, 460, 499, 500, 502, 503, 504] {
             row(Ends::HeadOnly(status, failure), None, None, Some(Effect::Possible));
         }
         row(Ends::HeadOnly(429, failure), None, None, None);
@@ -390,7 +390,7 @@ fn token_endpoint_status_counts_without_body() {
                 "{error:?}"
             );
         }
-        for status in [302, 408, 429, 500, 503] {
+        for status in [302, 408, 429, 460, 499, 500, 503] {
             let (mut world, mut call) = asks();
             let wait = waits(&world.head(&mut call, status, &[("retry-after", "7")], failure));
             assert!(wait.until >= Instant::from_start(seconds(7)), "{status}: {wait:?}");
@@ -1078,6 +1078,42 @@ fn a_line_of_log_is_short_whatever_the_service_says() {
         assert!(error.to_string().len() < 1000);
         assert!(format!("{error:?}").len() < 2000);
     }
+}
+
+#[test]
+fn replaced_tenant_does_not_hide_the_effect_of_earlier_attempts() {
+    let elsewhere = || Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "secret"));
+    let attempts: [(fn(&mut World, &mut Call) -> Step, Effect); 4] = [
+        (|world, call| world.tell(call, Input::Failed(Delivery::NotSent)), Effect::No),
+        (|world, call| world.tell(call, Input::Failed(Delivery::Unknown)), Effect::Possible),
+        (|world, call| world.status(call, 503), Effect::Possible),
+        (|world, call| world.head(call, 200, &[], BodyFailure::Broken), Effect::Happened),
+    ];
+    for (attempt, effect) in attempts {
+        let mut world = World::with_token();
+        let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new());
+        world.start(&mut call);
+        waits(&attempt(&mut world, &mut call));
+        world.tenant = elsewhere();
+        world.pass(seconds(60));
+        let error = fails(world.tell(&mut call, Input::Woken));
+        assert_eq!((error.effect(), error.operation()), (effect, "delete_user"), "{error:?}");
+        let error = fails(world.tell(&mut call, Input::Woken));
+        assert!(matches!(error, Error::Finished { effect: found, .. } if found == effect), "{error:?}");
+    }
+}
+
+#[test]
+fn token_of_one_tenant_is_not_kept_by_another() {
+    let mut world = World::new();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    asks_for_a_token(&world.start(&mut call));
+    let mut other = World::new();
+    other.tenant = Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "secret"));
+    let mut others = other.call(&GetUsers::new(), CallOptions::new());
+    sends(&other.start(&mut others));
+    assert!(matches!(fails(other.issue(&mut call, "first", "100")), Error::Build(_)));
+    assert_eq!(other.tenant.token(other.now), None);
 }
 
 // ---- Every input has an answer -----------------------------------------------------------------------------

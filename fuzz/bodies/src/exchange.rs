@@ -274,6 +274,7 @@ impl World {
                 }
                 call.effect = call.effect.max(match status {
                     200..300 => Effect::Happened,
+                    408 | 460 | 499 => Effect::Possible,
                     400..500 => Effect::No,
                     _ => Effect::Possible,
                 });

@@ -62,7 +62,8 @@ impl Visit for Answer<'_> {
         match result {
             Ok(reply) => check_success::<O>(&reply, self.1),
             Err(error) => {
-                let refused = (400..500).contains(&status.as_u16());
+                let refused =
+                    (400..500).contains(&status.as_u16()) && ![408, 460, 499].contains(&status.as_u16());
                 assert_eq!(error.effect(), if refused { Effect::No } else { Effect::Possible });
                 assert_eq!(error.operation(), O::META.name);
                 check_api_error(self.0, self.1, error.as_api().expect("an error of the service's"));

@@ -426,7 +426,7 @@ fn token_news() -> impl Strategy<Value = News> {
         8 => came(select(&[200, 201, 299][..]), issued),
         1 => came(Just(200), bodies(&TEXTS)),
         1 => came(select(&[400, 401, 403][..]), bodies(&TEXTS)),
-        2 => came(select(&[408, 429, 500, 503, 302][..]), bodies(&TEXTS)),
+        2 => came(select(&[408, 429, 460, 499, 500, 503, 302][..]), bodies(&TEXTS)),
         2 => delivery().prop_map(News::Lost),
         2 => head_came(select(&[200, 201, 401, 408, 429, 503][..])),
     ]
@@ -436,7 +436,7 @@ fn token_news() -> impl Strategy<Value = News> {
 fn operation_news(refusals: u32) -> impl Strategy<Value = News> {
     prop_oneof![
         4 => came(select(&[200, 201, 204][..]), bodies(&TEXTS)),
-        4 => came(select(&[500, 502, 503, 504][..]), bodies(&TEXTS)),
+        4 => came(select(&[408, 460, 499, 500, 502, 503, 504][..]), bodies(&TEXTS)),
         refusals => came(select(&[401, 403][..]), bodies(&TEXTS)),
         3 => came(Just(429), bodies(&TEXTS)),
         2 => came(100_u16..=999, bodies(&TEXTS)),

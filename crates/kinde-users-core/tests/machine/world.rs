@@ -10,8 +10,8 @@ use std::time::Duration;
 use http::Request;
 use http::header::AUTHORIZATION;
 use kinde_users_core::{
-    AccessToken, BodyFailure, Credentials, Delivery, Domain, Effect, Error, Exchange, Instant, Replay, Step,
-    Tenant, Wait, time_limit,
+    AccessToken, BodyFailure, Credentials, Delivery, Domain, Effect, Error, Exchange, Input, Instant, Replay,
+    Step, Tenant, Wait, time_limit,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -467,6 +467,15 @@ impl<'a> World<'a> {
         let twin_step = twin.0.advance(&mut twin.1, self.now, line.input(&text));
 
         let now = self.now;
+        let mut elsewhere =
+            (before.0.clone(), Tenant::new(Domain::parse("other").unwrap(), credentials(Kind::Token, 0)));
+        for input in [line.input(&text), Input::Woken] {
+            let step = elsewhere.0.advance(&mut elsewhere.1, self.now, input);
+            let hides = matches!(&step, Step::Done(Err(error)) if error.effect() < self.calls[who].effect);
+            prop_assert!(!hides, "with another tenant, call {who} says {step:?}");
+            prop_assert!(!matches!(step, Step::Send(_)), "it sends to {step:?}");
+            elsewhere.0.cancel(&mut elsewhere.1);
+        }
         let told = || format!("call {who}, {was:?}, was told {line:?} at {now:?} and said {step:?}");
         let is_same = |other: &(Exchange, Tenant)| other.0 == self.exchanges[who] && other.1 == self.tenant;
         prop_assert!(same(&step, &twin_step) && is_same(&twin), "clones differ: {}", told());
@@ -551,7 +560,7 @@ impl<'a> World<'a> {
                 (failure == BodyFailure::TooLarge, asked_for(reset.seconds))
             }
             News::Came { status, reset, .. } | News::HeadCame { status, reset, .. } => {
-                let for_a_while = matches!(status, 100..=199 | 300..=399 | 408 | 429 | 500..);
+                let for_a_while = matches!(status, 100..=199 | 300..=399 | 408 | 429 | 460 | 499 | 500..);
                 (!for_a_while, asked_for(reset.seconds))
             }
         };
@@ -622,6 +631,10 @@ impl<'a> World<'a> {
                 return Due::Success(status);
             }
             News::HeadCame { status: 200..=299, failure, .. } => (Failure::Body(failure), Effect::Happened),
+            News::Came { status: status @ (408 | 460 | 499), .. }
+            | News::HeadCame { status: status @ (408 | 460 | 499), .. } => {
+                (Failure::Api(status), Effect::Possible)
+            }
             News::Came { status: status @ 400..=499, .. }
             | News::HeadCame { status: status @ 400..=499, .. } => (Failure::Api(status), Effect::No),
             News::Came { status, .. } | News::HeadCame { status, .. } => {
@@ -639,9 +652,9 @@ impl<'a> World<'a> {
             || (failure == Failure::Api(403) && truth.call.reauthenticate_on_403);
         let again = match failure {
             Failure::Unsent => true,
-            Failure::Unknown | Failure::Body(BodyFailure::Broken) | Failure::Api(500 | 502 | 503 | 504) => {
-                !creates
-            }
+            Failure::Unknown
+            | Failure::Body(BodyFailure::Broken)
+            | Failure::Api(408 | 460 | 499 | 500 | 502 | 503 | 504) => !creates,
             Failure::Api(429) => !creates || truth.call.throttled_creates,
             _ => false,
         };

@@ -153,8 +153,8 @@ fn in_time_and_by_the_rules(
     let may_follow = |seen: &Seen| match seen {
         Seen::NotSent | Seen::Status(401 | 429) | Seen::HeadOnly(401 | 429) => true,
         Seen::Unknown
-        | Seen::Status(500 | 502 | 503 | 504)
-        | Seen::HeadOnly(200..=299 | 500 | 502 | 503 | 504) => meta.replay != Replay::OnlyIfUnsent,
+        | Seen::Status(408 | 500 | 502 | 503 | 504)
+        | Seen::HeadOnly(200..=299 | 408 | 500 | 502 | 503 | 504) => meta.replay != Replay::OnlyIfUnsent,
         Seen::Status(_) | Seen::HeadOnly(_) | Seen::Nothing => false,
     };
     let repeated = sent.split_last().map_or(sent, |(_, before)| before);

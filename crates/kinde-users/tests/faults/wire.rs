@@ -37,6 +37,7 @@ impl Seen {
     pub(crate) fn effect(self) -> Effect {
         match self {
             Self::Status(200..=299) | Self::HeadOnly(200..=299) => Effect::Happened,
+            Self::Status(408) | Self::HeadOnly(408) => Effect::Possible,
             Self::Status(400..=499) | Self::HeadOnly(400..=499) | Self::NotSent => Effect::No,
             Self::Status(_) | Self::HeadOnly(_) | Self::Unknown | Self::Nothing => Effect::Possible,
         }

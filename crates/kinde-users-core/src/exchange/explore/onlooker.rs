@@ -196,7 +196,7 @@ fn meaning(call: &Call, failure: Failure) -> Meaning {
     let repeatable = call.replay != Replay::OnlyIfUnsent;
     match failure {
         Failure::Unsent => Meaning::Retry,
-        Failure::Unknown | Failure::Api(500 | 502 | 503 | 504) | Failure::Body(BodyFailure::Broken)
+        Failure::Unknown | Failure::Api(408 | 500 | 502 | 503 | 504) | Failure::Body(BodyFailure::Broken)
             if repeatable =>
         {
             Meaning::Retry
@@ -256,8 +256,8 @@ impl Onlooker {
             return Due::Onward;
         }
         let (is_final, reset) = match tell {
-            Tell::Came(Answer { status: 429 | 503, reset, .. })
-            | Tell::HeadCame(Answer { status: 429 | 503, reset, .. }, _)
+            Tell::Came(Answer { status: 408 | 429 | 503, reset, .. })
+            | Tell::HeadCame(Answer { status: 408 | 429 | 503, reset, .. }, _)
             | Tell::HeadCame(Answer { status: 200, reset, .. }, BodyFailure::Broken) => (false, reset),
             Tell::Came(_) | Tell::HeadCame(..) => (true, None),
             Tell::Lost(_) | Tell::Start | Tell::Woken => (false, None),
@@ -315,6 +315,7 @@ impl Onlooker {
             Tell::Came(Answer { status, reset, .. }) | Tell::HeadCame(Answer { status, reset, .. }, _) => {
                 let effect = match status {
                     200..300 => Effect::Happened,
+                    408 => Effect::Possible,
                     400..500 => Effect::No,
                     _ => Effect::Possible,
                 };

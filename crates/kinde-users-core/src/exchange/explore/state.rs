@@ -123,6 +123,7 @@ pub(super) static ALL: Alphabet = Alphabet {
         status(401),
         status(403),
         status(404),
+        status(408),
         status(429),
         reset(429, 2),
         reset(429, 30),
@@ -393,6 +394,31 @@ impl State {
             }
         }
         if tenant == self.tenant { Ok(()) } else { Err(Broken::from("it changes the tenant after its end")) }
+    }
+
+    /// Told anything while another tenant stands in the place of its own, a call ends, changes nothing there and keeps its
+    /// effect.
+    pub(super) fn check_elsewhere(&self) -> Result<(), Broken> {
+        let elsewhere = Tenant::new(Domain::parse("other").unwrap(), credentials());
+        for (exchange, known) in self.exchanges.iter().zip(&self.known.calls) {
+            let (Some(exchange), Some(known)) = (exchange, known) else { continue };
+            for tell in [Tell::Woken, status(404), issued(None)] {
+                let mut exchange = exchange.clone();
+                let mut tenant = elsewhere.clone();
+                let step = exchange.advance(&mut tenant, NOW, tell.input());
+                exchange.cancel(&mut tenant);
+                let finished = exchange.advance(&mut tenant, NOW, Input::Woken);
+                let hides = |step: &Step| {
+                    matches!(step, Step::Done(Err(error)) if error.effect() < known.effect)
+                        || matches!(step, Step::Send(_))
+                };
+                let keeps_token = tenant.token(NOW).is_some();
+                if hides(&step) || hides(&finished) || keeps_token {
+                    return Err(Broken(format!("with another tenant, told {tell:?}, it says {step:?}")));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn leave(&mut self, who: usize) {

@@ -53,6 +53,9 @@ pub(super) fn walk(setup: &Setup) -> Walk {
                 let next_number = match seen.entry(next.fingerprint()) {
                     Entry::Occupied(known) => *known.get(),
                     Entry::Vacant(new) => {
+                        next.check_elsewhere().unwrap_or_else(|Broken(rule)| {
+                            panic!("{rule}\n{}", tell(setup, &ways, *number, event))
+                        });
                         new.insert(ways.len());
                         next_layer.push((ways.len(), next));
                         ways.push(Some((*number, event)));
