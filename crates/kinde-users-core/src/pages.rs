@@ -1,8 +1,8 @@
 //! Lists that come in pages.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 use crate::client::CallError;
 use crate::error::Error;
@@ -55,13 +55,44 @@ pub trait Paginated: Operation + Clone {
 /// ```
 ///
 /// It ends where there is no further page, and where `max_pages` says. A cursor that was there before, or that of the first
-/// page, is [`Error::CursorLoop`]: the list would never end.
+/// page, is [`Error::CursorLoop`]: the list would never end. To find it, at most 16 bytes are kept for each page, however
+/// long the cursors are.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pages<O: Paginated> {
     operation: O,
     next: Next,
-    seen: BTreeSet<Cursor>,
+    seen: Seen,
     left: u64,
+}
+
+/// The cursors that were there, as hashes of 64 bits in ascending order. With the room that the list grows by, they take
+/// at most 16 bytes each.
+///
+/// A cursor that was there is always found, so no page is delivered twice. One that is new is taken for an old one only if
+/// the hashes are equal. Over a million pages that has a chance of 3 in 100 million, and ends the list early, with an error.
+/// The key of the hash is public: a server that looks for such cursors can end its own list early in any case.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Seen(Vec<u64>);
+
+impl Seen {
+    fn position(&self, cursor: &Cursor) -> Result<usize, (usize, u64)> {
+        // `DefaultHasher`, which took its place, is not in `core`.
+        #[expect(deprecated, reason = "the only good hash of `core`; its values never leave the program")]
+        let mut hasher = core::hash::SipHasher::new();
+        cursor.hash(&mut hasher);
+        let hash = hasher.finish();
+        self.0.binary_search(&hash).map_err(|at| (at, hash))
+    }
+
+    fn contains(&self, cursor: &Cursor) -> bool {
+        self.position(cursor).is_ok()
+    }
+
+    fn insert(&mut self, cursor: &Cursor) {
+        if let Err((at, hash)) = self.position(cursor) {
+            self.0.insert(at, hash);
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +111,7 @@ impl<O: Paginated> Pages<O> {
     /// From the page that `operation` asks for.
     pub fn new(operation: O) -> Self {
         let next = operation.cursor().map_or(Next::First, Next::At);
-        Self { operation, next, seen: BTreeSet::new(), left: u64::MAX }
+        Self { operation, next, seen: Seen::default(), left: u64::MAX }
     }
 
     /// Ends after this many pages.
@@ -127,7 +158,7 @@ impl<O: Paginated> Pages<O> {
                 return Err(Error::CursorLoop(O::META_REF));
             }
             Next::At(cursor) => {
-                self.seen.insert(cursor.clone());
+                self.seen.insert(cursor);
             }
             Next::First | Next::End | Next::Stopped(_) => {}
         }
@@ -163,7 +194,7 @@ impl<O: Paginated> Pages<O> {
 
 impl<O: Paginated> fmt::Debug for Pages<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pages({}, {} cursors seen)", O::META.name, self.seen.len())
+        write!(f, "Pages({}, {} cursors seen)", O::META.name, self.seen.0.len())
     }
 }
 
@@ -211,8 +242,15 @@ impl<O: Paginated> Walk<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::BuildError;
+    use crate::operation::{Meta, Replay};
     use crate::operations::{GetUsers, UsersPage};
+    use crate::path::PathTemplate;
+    use crate::request::RequestWriter;
+    use alloc::string::String;
     use core::time::Duration;
+    use http::Method;
+    use proptest::prelude::*;
 
     fn at(seconds: u64) -> Instant {
         Instant::from_start(Duration::from_secs(seconds))
@@ -245,6 +283,108 @@ mod tests {
         for now in [5, 500] {
             let (_, options) = walk.next_call(CallOptions::new(), at(now)).unwrap().unwrap();
             assert_eq!(options, CallOptions::new());
+        }
+    }
+
+    /// A list whose pages are nothing but the cursor of the next one.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Chain(Option<Cursor>);
+
+    impl Operation for Chain {
+        const META: Meta = Meta {
+            name: "chain",
+            method: Method::GET,
+            path: PathTemplate::new("/chain"),
+            scopes: &[],
+            success: 200,
+            replay: Replay::Safe,
+        };
+        type Output = Option<Cursor>;
+
+        fn write(&self, _: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+            Ok(())
+        }
+    }
+
+    impl Paginated for Chain {
+        type Item = Cursor;
+
+        fn at(self, cursor: Cursor) -> Self {
+            Self(Some(cursor))
+        }
+
+        fn next(&self, page: &Option<Cursor>) -> Option<Cursor> {
+            page.clone()
+        }
+
+        fn items(page: Option<Cursor>) -> Vec<Cursor> {
+            page.into_iter().collect()
+        }
+
+        fn cursor(&self) -> Option<Cursor> {
+            self.0.clone()
+        }
+    }
+
+    /// The pages that are delivered, and whether the list ends, where the page `n` names the page `next[n]` as the one
+    /// after it. Page 0 is the first one, whose cursor is empty, and a page that does not exist is the end.
+    fn walked(next: &[usize], start: usize) -> (Vec<usize>, bool) {
+        // They differ at their end alone.
+        let name =
+            |page: usize| Cursor::from(if page == 0 { String::new() } else { format!("{:_>99}", page) });
+        let mut pages = Pages::new(Chain(None)).resume_from(name(start));
+        let (mut delivered, mut page) = (Vec::new(), start);
+        while let Some(operation) = match pages.next_operation() {
+            Ok(operation) => operation,
+            Err(error) => {
+                assert_eq!(error, Error::CursorLoop(Chain::META_REF));
+                assert_eq!(pages.next_operation(), Ok(None));
+                return (delivered, false);
+            }
+        } {
+            // It is the same one until its page comes, and a copy goes on alike.
+            assert_eq!(pages.next_operation().as_ref(), Ok(&Some(operation.clone())));
+            pages = pages.clone();
+            assert_eq!(operation.0, Some(name(page)).filter(|_| page != 0));
+            delivered.push(page);
+            page = next[page];
+            pages.received(&(page < next.len()).then(|| name(page)));
+        }
+        assert!(pages.is_complete());
+        (delivered, true)
+    }
+
+    proptest! {
+        #[test]
+        fn each_page_is_delivered_once_until_the_end_or_the_first_repetition(
+            (next, start) in (1..60_usize).prop_flat_map(|pages| {
+                (proptest::collection::vec(0..=pages, pages), 0..pages)
+            }),
+        ) {
+            let mut expected = Vec::new();
+            let mut page = start;
+            while page < next.len() && !expected.contains(&page) {
+                expected.push(page);
+                page = next[page];
+            }
+            // The first page is known by its cursor, which is empty, even where the walk began elsewhere.
+            let back_to_first = expected.iter().skip(1).position(|page| *page == 0);
+            let ends = page == next.len() && back_to_first.is_none();
+            expected.truncate(back_to_first.map_or(usize::MAX, |before| before + 1));
+            prop_assert_eq!(walked(&next, start), (expected, ends));
+        }
+    }
+
+    #[test]
+    fn loop_of_any_length_is_found_before_a_page_repeats() {
+        for length in [1, 2, 3, 255, 256, 1000] {
+            for before in [0, 1, 100] {
+                let pages = before + length;
+                let mut next: Vec<usize> = (1..=pages).collect();
+                assert_eq!(walked(&next, 0), ((0..pages).collect(), true));
+                next[pages - 1] = before;
+                assert_eq!(walked(&next, 0), ((0..pages).collect(), false));
+            }
         }
     }
 
