@@ -271,6 +271,9 @@ pub enum Problem {
     Empty,
     /// It is `.` or `..`, which servers and proxies fold away, percent-encoded or not.
     DotSegment,
+    /// It is in a path and holds `/`, `\`, `?`, `#` or `;`, or an escape of one of them or of bytes that are not UTF-8.
+    /// Behind some proxies the request would reach another route.
+    NotASegment,
     /// It holds a comma, and stands in a list that commas separate.
     Comma,
     /// It is a number outside of its range.
@@ -299,6 +302,8 @@ pub enum Problem {
     Twice,
     /// It holds a line break or another control character, as where a quote is not closed.
     ControlCharacter,
+    /// It begins or ends with a blank or an invisible character, as a text does that was cut out of a file.
+    OuterBlank,
     /// It has no JSON form.
     NotJson,
     /// It holds a character that a header cannot carry.
@@ -316,6 +321,9 @@ impl fmt::Display for Problem {
         match self {
             Self::Empty => f.write_str("must not be empty"),
             Self::DotSegment => f.write_str("must not be `.` or `..`"),
+            Self::NotASegment => f.write_str(
+                "must be one path segment: no `/`, `\\`, `?`, `#` or `;`, and no encoded form of them",
+            ),
             Self::Comma => f.write_str("must not hold a comma"),
             Self::OutOfRange { least, most } => write!(f, "must be {least} to {most}"),
             Self::NotATimestamp => f.write_str("must be a date-time as in RFC 3339"),
@@ -326,6 +334,7 @@ impl fmt::Display for Problem {
             Self::TooLong { longest } => write!(f, "must not be longer than {longest} bytes"),
             Self::Twice => f.write_str("stands there twice"),
             Self::ControlCharacter => f.write_str("must not hold a line break or another control character"),
+            Self::OuterBlank => f.write_str("must not begin or end with a blank or an invisible character"),
             Self::NotJson => f.write_str("must have a JSON form"),
             Self::NotAHeader => f.write_str("must hold visible ASCII characters only"),
             Self::NotAUri => f.write_str("must form a URI"),
@@ -761,6 +770,11 @@ mod tests {
         for (problem, says) in [
             (Problem::Empty, "must not be empty"),
             (Problem::DotSegment, "must not be `.` or `..`"),
+            (
+                Problem::NotASegment,
+                "must be one path segment: no `/`, `\\`, `?`, `#` or `;`, and no encoded form of them",
+            ),
+            (Problem::OuterBlank, "must not begin or end with a blank or an invisible character"),
             (Problem::Comma, "must not hold a comma"),
             (Problem::OutOfRange { least: 1, most: 500 }, "must be 1 to 500"),
             (Problem::NotATimestamp, "must be a date-time as in RFC 3339"),

@@ -78,8 +78,9 @@
 //!
 //! # What it promises
 //!
-//! - **No argument reaches another route.** Path arguments are one segment each, whatever they hold; empty ones and dot
-//!   segments are refused, as no encoding protects them.
+//! - **No argument reaches another route.** Path arguments are one segment each, also behind a proxy that decodes a path
+//!   and folds it. What no encoding protects is refused, however often it is encoded: empty segments, dot segments, `/`,
+//!   `\`, `?`, `#`, `;` and control characters.
 //! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read; a value of a wrong type is
 //!   an error with its path, and the reply is kept.
 //! - **No error hides an effect.** [`Error::effect`] tells whether the operation may have taken place.

@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::domain::Domain;
 use crate::error::{BuildError, Problem};
 use crate::operation::{Meta, MetaRef, Operation};
-use crate::path::{check_segment, next_place, percent_encode};
+use crate::path::{next_place, percent_encode, push_segment};
+use crate::text::check_id;
 use crate::token::AccessToken;
 
 /// The longest URI, in bytes, that `http::Uri` takes.
@@ -50,7 +51,7 @@ pub fn build_request<O: Operation>(
 ///
 /// Whatever the arguments hold, the request goes to the tenant's host, to the route of the template, with just the
 /// pairs that were written: everything but `A-Z a-z 0-9 - . _ ~` is percent-encoded (a space is `%20`), and what
-/// percent-encoding does not protect is refused.
+/// percent-encoding does not protect is refused. That is so behind a proxy too that decodes a path and folds it.
 pub struct RequestWriter<'a> {
     meta: &'a Meta,
     /// Origin, path and query, as far as they are written.
@@ -68,16 +69,18 @@ impl RequestWriter<'_> {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`], or [`Problem::DotSegment`] for `.` and `..`, which servers and proxies fold away even
-    /// when they are percent-encoded; [`Problem::Misplaced`] if `name` is not the template's next place.
+    /// [`Problem::Empty`]; [`Problem::DotSegment`] for `.` and `..`, which servers and proxies fold away;
+    /// [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment for some of them;
+    /// [`Problem::ControlCharacter`] and [`Problem::OuterBlank`]. All of these are refused in percent-encoded form
+    /// too, however often it is encoded, because a proxy may decode it. [`Problem::Misplaced`] if `name` is not the
+    /// template's next place.
     pub fn path(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         let place = next_place(self.template).filter(|(_, expected, _)| *expected == name);
         let Some((before, _, after)) = place else {
             return Err(self.refuse(name, Problem::Misplaced));
         };
-        check_segment(value).map_err(|problem| self.refuse(name, problem))?;
         self.target.push_str(before);
-        percent_encode(value, &mut self.target);
+        push_segment(value, &mut self.target).map_err(|problem| self.refuse(name, problem))?;
         self.template = after;
         Ok(())
     }
@@ -97,6 +100,18 @@ impl RequestWriter<'_> {
         if value.is_empty() {
             return Err(self.refuse(name, Problem::Empty));
         }
+        self.query(name, value);
+        Ok(())
+    }
+
+    /// Writes one query pair whose value is an id.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`], as a line of a file leaves them at
+    /// the end of an id.
+    pub fn id_query(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
+        check_id(value).map_err(|problem| self.refuse(name, problem))?;
         self.query(name, value);
         Ok(())
     }

@@ -11,6 +11,8 @@ use core::ops::Deref;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::error::Problem;
+
 /// A string of a reply that borrows from the reply's body wherever it can: where it holds no escape.
 ///
 /// For models of your own that read a large page without copying it
@@ -243,6 +245,23 @@ impl fmt::Debug for Personal {
 /// What `Debug` shows of a text that must not be shown.
 pub(crate) fn write_hidden(f: &mut fmt::Formatter<'_>, name: &str, bytes: usize) -> fmt::Result {
     write!(f, "{name}({bytes} bytes)")
+}
+
+/// What is wrong with an id or a secret, if anything. None has a control character or a blank at an end: a file, a
+/// terminal or a form left it there, and the service would answer that it knows no such thing.
+pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
+    const INVISIBLE: [char; 6] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{2060}', '\u{feff}'];
+    let is_blank = |character: char| character.is_whitespace() || INVISIBLE.contains(&character);
+    if text.is_empty() {
+        return Err(Problem::Empty);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Problem::ControlCharacter);
+    }
+    if text.starts_with(is_blank) || text.ends_with(is_blank) {
+        return Err(Problem::OuterBlank);
+    }
+    Ok(())
 }
 
 /// Whether a text that should be an id may be an e-mail address or a phone number: unless it has the form of one of Kinde's

@@ -14,7 +14,7 @@ use proptest::sample::select;
 use serde_json::{Value as Json, json};
 use support::documented::Pair::{Cursor, Flag, Id, List, Number, Time, Value};
 use support::documented::{
-    Arguments, DOCUMENTED, Documented, ORIGIN, Pair, check, documented, encoded_length,
+    Arguments, DOCUMENTED, Documented, ORIGIN, Pair, check, documented, encoded_length, reaches,
 };
 
 /// Makes a test of each operation, by its name and by what makes its bodies, with their keys in the documented order.
@@ -76,6 +76,30 @@ fn every_operation_of_the_crate_is_documented_and_tested() {
     assert_eq!(TESTED, all);
 }
 
+/// The check of the route can fail: these are paths that earlier versions sent.
+#[test]
+fn paths_that_proxies_fold_are_found() {
+    let (factor, template) = ("/api/v1/users/kp_1/mfa/", "/api/v1/users/{user_id}/mfa/{factor_id}");
+    assert!(reaches(template, &format!("{factor}mfa%3A1")));
+    for argument in [
+        "x%2F..%2F..%2Fsessions",
+        "%2F",
+        "%252F",
+        "%2e",
+        ".%252e",
+        "%5C..",
+        "%3Fx",
+        "%23",
+        "%00",
+        "%3Bx",
+        "..%3Bx",
+        "%20",
+    ] {
+        assert!(!reaches(template, &format!("{factor}{argument}")), "{argument}");
+    }
+    assert!(!reaches("/api/v1/users/{user_id}/mfa", "/api/v1/users/x%2Fmfa/mfa"));
+}
+
 fn config() -> ProptestConfig {
     let standard = ProptestConfig::default();
     // More where the environment asks for it, never fewer; and no files of failed cases.
@@ -102,6 +126,27 @@ const NASTY: &[&str] = &[
     "%2e%2e",
     "%2E%2e",
     "%2F",
+    "%252f",
+    "%25252E.",
+    ".%2e",
+    "%2%35c",
+    "x%5c..%5C..",
+    "x%2F..%2f..",
+    "%c0%af",
+    "%c0%25ae",
+    "%00",
+    "%0d%0a",
+    "%3Fx",
+    "%23",
+    ";x",
+    "..;x",
+    "%3b",
+    "100%",
+    "%zz%4",
+    "%41%c3%a9",
+    "%u002f",
+    "x%20",
+    "%E2%80%8B",
     "../../x",
     "..\\x",
     "a/b",
@@ -135,9 +180,17 @@ const TOKEN: &str = "[!-~]{1,60}";
 
 fn text() -> BoxedStrategy<String> {
     let chars = vec(any::<char>(), 0..16).prop_map(String::from_iter);
-    let joined = vec(select(&[".", "/", "%2", "e", "?", "&", "#", "=", "\n", "🦀"][..]), 1..6);
+    let joined = vec(
+        select(
+            &[
+                ".", "/", "%2", "%25", "2", "5", "e", "f", "F", "%5c", "%c0", "?", "&", "#", ";", "=", "\n",
+                "🦀",
+            ][..],
+        ),
+        1..6,
+    );
     // On both sides of what fits into a URI, with what the rest of the URI takes.
-    let long = (select(&["x", "/", "é", "🦀"][..]), 65_250..65_550_usize)
+    let long = (select(&["x", "+", "é", "🦀"][..]), 65_250..65_550_usize)
         .prop_map(|(piece, length)| piece.repeat(length / encoded_length(piece)));
     prop_oneof![
         30 => chars,

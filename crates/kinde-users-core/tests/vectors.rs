@@ -73,6 +73,9 @@ fn check_refusal(name: &str, error: BuildError, refused: &Json) {
     let (problem, whole) = match error.problem() {
         Problem::Empty => ("empty", false),
         Problem::DotSegment => ("dot_segment", false),
+        Problem::NotASegment => ("not_a_segment", false),
+        Problem::ControlCharacter => ("control_character", false),
+        Problem::OuterBlank => ("outer_blank", false),
         Problem::Comma => ("comma", false),
         Problem::OutOfRange { .. } => ("out_of_range", false),
         Problem::NotATimestamp => ("not_a_timestamp", false),

@@ -16,7 +16,7 @@ use crate::text::Personal;
 /// | Scope | `create:user_billing_customers` |
 /// | Replay | `OnlyIfUnsent` |
 /// | Reply | 200, [`CreatedBillingCustomer`] |
-/// | Refused | a user id that is empty, `.` or `..` |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` for a user who is one, 403 without the scope, 429 over the rate limit |
 ///
 /// ```

@@ -16,7 +16,7 @@ use crate::text::Personal;
 /// | Scope | `create:user_identities` |
 /// | Replay | `OnlyIfUnsent` |
 /// | Reply | 201, [`CreatedIdentity`] |
-/// | Refused | a user id that is empty, `.` or `..` |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or an identity that is taken, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// There is one constructor for each type of identity, which takes what the service requires for it.

@@ -15,7 +15,7 @@ use crate::request::RequestWriter;
 /// | Scope | `delete:users` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | an empty id |
+/// | Refused | an id that is empty, or has a control character or an outer blank |
 /// | Errors | 400 for an unknown id, 403 without the scope, 429 over the rate limit |
 ///
 /// Without [`is_delete_profile`](Self::is_delete_profile) the person's profile stays with Kinde, in the list of
@@ -68,7 +68,7 @@ impl Operation for DeleteUser {
     type Output = Success;
 
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
-        request.required_query("id", self.id.as_str())?;
+        request.id_query("id", self.id.as_str())?;
         if let Some(is_delete_profile) = self.is_delete_profile {
             request.bool_query("is_delete_profile", is_delete_profile);
         }

@@ -18,7 +18,7 @@ use crate::request::RequestWriter;
 /// | Scope | `read:users` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`User`] |
-/// | Refused | an empty id |
+/// | Refused | an id that is empty, or has a control character or an outer blank |
 /// | Errors | 400 with `USER_INVALID` for an unknown id (recorded from the live service, which also sends `ID_REQUIRED` along), 403 without the scope, 429 over the rate limit |
 ///
 /// What the service answers for a deleted user, 400 or 404, is not documented.
@@ -69,7 +69,7 @@ impl Operation for GetUserData {
     type Output = User;
 
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
-        request.required_query("id", self.id.as_str())?;
+        request.id_query("id", self.id.as_str())?;
         request.query_list("expand", &self.expand)
     }
 }

@@ -22,7 +22,7 @@ use crate::timestamp::Timestamp;
 /// | Scope | `read:user_identities` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`UserIdentities`] |
-/// | Refused | a user id that is empty, `.` or `..`; an empty cursor |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty cursor |
 /// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// The size of a page is the service's own.

@@ -19,7 +19,7 @@ use crate::text::Personal;
 /// | Scope | `read:user_properties` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`PropertyValues`] |
-/// | Refused | a user id that is empty, `.` or `..` |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```

@@ -20,7 +20,7 @@ use crate::timestamp::Timestamp;
 /// | Scope | `read:user_mfa` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`UsersMfa`] |
-/// | Refused | a user id that is empty, `.` or `..` |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
 /// The description promises one factor, though a user may have several: one, a list and `null` are all read as a list.

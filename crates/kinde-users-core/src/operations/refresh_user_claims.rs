@@ -15,7 +15,7 @@ use crate::request::RequestWriter;
 /// | Scope | `update:user_refresh_claims` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that is empty, `.` or `..` |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user, 403 without the scope, 429 over the rate limit (often with no body) |
 ///
 /// It is a POST without a body, and twice has the effect of once.

@@ -15,7 +15,7 @@ use crate::request::RequestWriter;
 /// | Scope | `delete:user_mfa` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that is empty, `.` or `..` |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
 /// [`ResetUsersMfa`](crate::operations::ResetUsersMfa) resets one of them.

@@ -17,7 +17,7 @@ use crate::values::Patch;
 /// | Scope | `update:users` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`UpdatedUser`] |
-/// | Refused | an empty id |
+/// | Refused | an id that is empty, or has a control character or an outer blank |
 /// | Errors | 400 for an unknown id or a value that the service refuses, 403 without the scope, 429 over the rate limit |
 ///
 /// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set). Whether the service clears a
@@ -119,7 +119,7 @@ impl Operation for UpdateUser {
     type Output = UpdatedUser;
 
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError> {
-        request.required_query("id", self.id.as_str())?;
+        request.id_query("id", self.id.as_str())?;
         request.json(&self.body)
     }
 }

@@ -16,7 +16,7 @@ use crate::values::Value;
 /// | Scope | `update:user_feature_flags` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id or flag key that is empty, `.` or `..` |
+/// | Refused | a user id or flag key that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or flag, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// The value travels in the query, as text.

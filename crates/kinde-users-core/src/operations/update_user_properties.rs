@@ -20,7 +20,7 @@ use crate::values::{Patch, Value};
 /// | Scope | `update:user_properties` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that is empty, `.` or `..`; an empty property key |
+/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty property key |
 /// | Errors | 400 for an unknown user or property, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// Properties that are not given are left alone. Whether the service clears one on `null` is not documented.

@@ -133,11 +133,7 @@ impl Documented {
     fn faults(&self, arguments: &Arguments) -> Vec<(&'static str, Problem)> {
         let mut faults = Vec::new();
         for (name, value) in self.places().zip(&arguments.path) {
-            match value.as_str() {
-                "" => faults.push((name, Problem::Empty)),
-                "." | ".." => faults.push((name, Problem::DotSegment)),
-                _ => {}
-            }
+            faults.extend(segment_faults(value).into_iter().map(|problem| (name, problem)));
         }
         for (pair, (name, value)) in
             self.query.iter().zip(&arguments.query).filter_map(|(pair, given)| Some((pair, given.as_ref()?)))
@@ -158,7 +154,8 @@ impl Documented {
 impl Pair {
     fn faults(&self, value: &Json) -> Vec<Problem> {
         match (self, value) {
-            (Id(_) | Cursor(_), Json::String(text)) if text.is_empty() => vec![Problem::Empty],
+            (Id(_), Json::String(text)) => id_faults(text),
+            (Cursor(_), Json::String(text)) if text.is_empty() => vec![Problem::Empty],
             (List(_), Json::Array(values)) => values
                 .iter()
                 .filter_map(Json::as_str)
@@ -174,6 +171,105 @@ impl Pair {
             _ => vec![],
         }
     }
+}
+
+/// Why no id is this text.
+fn id_faults(text: &str) -> Vec<Problem> {
+    let mut faults = Vec::new();
+    if text.is_empty() {
+        faults.push(Problem::Empty);
+    }
+    if text.chars().any(char::is_control) {
+        faults.push(Problem::ControlCharacter);
+    }
+    let is_blank = |character: char| {
+        character.is_whitespace() || "\u{200b}\u{200c}\u{200d}\u{200e}\u{2060}\u{feff}".contains(character)
+    };
+    if text.starts_with(is_blank) || text.ends_with(is_blank) {
+        faults.push(Problem::OuterBlank);
+    }
+    faults
+}
+
+/// Why this text is no segment of a path, after any number of decodings.
+fn segment_faults(text: &str) -> Vec<Problem> {
+    let mut bytes = text.as_bytes().to_vec();
+    // Each pass makes it shorter, or is the last one.
+    loop {
+        let decoded = decode_leniently(&bytes);
+        if decoded == bytes {
+            break;
+        }
+        bytes = decoded;
+    }
+    let Ok(text) = String::from_utf8(bytes) else { return vec![Problem::NotASegment] };
+    let mut faults = id_faults(&text);
+    if text.contains(['/', '\\', '?', '#', ';']) {
+        faults.push(Problem::NotASegment);
+    }
+    if text == "." || text == ".." {
+        faults.push(Problem::DotSegment);
+    }
+    faults
+}
+
+/// Decodes percent-encoding once, as servers do: what is no escape is left as it is. Some also know `%u002F`.
+fn decode_leniently(bytes: &[u8]) -> Vec<u8> {
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let mut decoded = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let number = |from: usize, to| (from..to).try_fold(0, |number, at| Some(number * 16 + digit(at)?));
+        let is_wide = bytes.get(at + 1).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'u'));
+        let (from, to) = if is_wide { (at + 2, at + 6) } else { (at + 1, at + 3) };
+        match number(from, to).filter(|_| bytes[at] == b'%') {
+            Some(number) => {
+                match u8::try_from(number) {
+                    Ok(byte) => decoded.push(byte),
+                    Err(_) => {
+                        decoded.extend(char::from_u32(number).unwrap_or('\u{fffd}').to_string().bytes())
+                    }
+                }
+                at = to;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    decoded
+}
+
+/// The segments that a server finds in a path behind a proxy that decodes it this many times, merges slashes and folds dots.
+/// The proxy is as bad as they come: to it a backslash is a slash, and what follows `?`, `#`, NUL, a line break or, within a
+/// segment, `;` is no part of the path.
+fn behind_a_proxy(path: &str, decodings: usize) -> Vec<String> {
+    let decoded = (0..decodings).fold(path.as_bytes().to_vec(), |path, _| decode_leniently(&path));
+    let decoded = String::from_utf8_lossy(&decoded).replace('\\', "/");
+    let path = decoded.split(['?', '#', '\0', '\r', '\n']).next().unwrap_or_default();
+    let mut segments = Vec::new();
+    for segment in path.split('/') {
+        match segment.split(';').next().unwrap_or_default().trim() {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment.to_owned()),
+        }
+    }
+    segments
+}
+
+/// Whether a path reaches the route of its template, and no other one, whatever proxies are in between.
+pub(crate) fn reaches(template: &str, path: &str) -> bool {
+    let template: Vec<_> = template.split('/').skip(1).collect();
+    (0..6).all(|decodings| {
+        let found = behind_a_proxy(path, decodings);
+        found.len() == template.len()
+            && template
+                .iter()
+                .zip(&found)
+                .all(|(segment, found)| segment.starts_with('{') || segment == found)
+    })
 }
 
 fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
@@ -374,6 +470,7 @@ fn check_uri(operation: &Documented, arguments: &Arguments, uri: &http::Uri) {
     }
     assert_eq!(found, expected);
     assert_eq!(segments.next(), None);
+    assert!(reaches(operation.path, path), "{path} reaches another route behind a proxy");
 
     let pairs: Option<Vec<_>> = query
         .into_iter()
