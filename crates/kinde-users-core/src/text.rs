@@ -2,7 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use core::cmp::Ordering;
 use core::fmt::{self, Write as _};
 use core::hash::{Hash, Hasher};
@@ -265,7 +265,7 @@ pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
 }
 
 /// Whether a text that should be an id may be an e-mail address or a phone number: unless it has the form of one of Kinde's
-/// ids, it does if it holds an `@`, a `%` or six digits.
+/// ids, it does if [`Shown`] would mask any of it.
 pub(crate) fn looks_like_an_address(text: &str) -> bool {
     const PREFIXES: [&str; 10] =
         ["kp_", "kp:", "identity_", "mfa_", "conn_", "org_", "prop_", "session_", "customer_", "agreement_"];
@@ -273,47 +273,106 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
         text.strip_prefix(prefix)
             .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
     });
-    !has_form_of_id && (text.contains(['@', '%']) || count_digits(text) > Shown::MOST_DIGITS)
+    !has_form_of_id && Shown(text).to_string() != text
+}
+
+/// A text of the server's that goes into a log line: on one line, at most 200 characters, and without the words
+/// that may be personal or secret.
+///
+/// A server's message may quote what it was sent, in any encoding. So what is shown is decided by what may pass, and
+/// every other word is masked. These pass:
+///
+/// - words of ASCII letters that are in lower case, in upper case or capitalised, of at most 20 letters;
+/// - several of them with `_`, `:`, `-`, `/`, `=`, `,` or an apostrophe between them: codes, scopes, routes;
+/// - numbers, as long as the text has no more than five digits in all, so that no phone number passes in pieces;
+/// - some [terms](Self::TERMS) of the documentation, and punctuation around all of these.
+///
+/// An address in separate words (`ada at example dot com`, `ada &#64; example`) is made of plain words and a sign. Where
+/// such a sign is a word of its own, nothing of the text is shown.
+///
+/// A name or a secret that is made of letters only, like a word, cannot be told from a word and is shown.
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl<'a> Shown<'a> {
+    const MOST: usize = 200;
+    const LONGEST_WORD: usize = 40;
+    const LONGEST_PART: usize = 20;
+    const MOST_DIGITS: usize = 5;
+    const MASK: &'static str = "[…]";
+    /// What has no letter of another case and no digit but for these.
+    const TERMS: [&'static str; 9] = ["OAuth", "OAuth2", "OpenID", "IDs", "URLs", "v1", "v2", "e.g", "i.e"];
+    /// What stands before the first letter of a word, or behind the last.
+    const PUNCTUATION: [char; 22] = [
+        '(', ')', '[', ']', '{', '}', '<', '>', '"', '\'', '`', '.', ',', ';', ':', '!', '?', '…', '“', '”',
+        '‘', '’',
+    ];
+    /// What an `@` is written as, and what escapes of it and of a dot begin with.
+    const SIGNS: [&'static str; 10] = ["@", "＠", "﹫", "%", "&", "\\", "=40", "=2e", "u+", "0x"];
+
+    fn words(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
+        self.0.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty())
+    }
 }
 
 fn count_digits(text: &str) -> usize {
     text.chars().filter(|character| character.is_numeric()).count()
 }
 
-/// A text of the server's that goes into a log line: on one line, at most 200 characters, and without the words
-/// that may be personal or secret.
-///
-/// A server's message may quote what it was sent. A word is masked that holds an `@` (or `%40`) or is longer than 32
-/// characters (ids, tokens, hashes), and so are neighbouring words that hold six digits together (phone numbers, most ids).
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
+/// Whether a word may be shown, as [`Shown`] says.
+fn is_plain(word: &str) -> bool {
+    let word = word.trim_matches(Shown::PUNCTUATION);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    word.len() <= Shown::LONGEST_WORD
+        && (is_number(word)
+            || word.split_once('.').is_some_and(|(whole, rest)| is_number(whole) && is_number(rest))
+            || matches!(word, "&" | "%" | "–" | "—")
+            || word.split(['_', ':', '-', '/', '=', ',', '\'', '’']).all(is_plain_part))
+}
 
-impl Shown<'_> {
-    const MOST: usize = 200;
-    const LONGEST_WORD: usize = 32;
-    const MOST_DIGITS: usize = 5;
+fn is_plain_part(part: &str) -> bool {
+    // As in a route: `/users/{user_id}`.
+    let part = part.trim_matches(['{', '}']);
+    let is_cased = |is_case: fn(&u8) -> bool, part: &str| part.bytes().all(|byte| is_case(&byte));
+    let after_first = part.get(1..).unwrap_or_default();
+    let is_word = is_cased(u8::is_ascii_alphabetic, part)
+        && (is_cased(u8::is_ascii_uppercase, part) || is_cased(u8::is_ascii_lowercase, after_first));
+    // Hex digits may be letters alone, and no word that matters is made of them.
+    let is_hex = part.len() > 5 && is_cased(u8::is_ascii_hexdigit, part);
+    Shown::TERMS.contains(&part) || (is_word && !is_hex && part.len() <= Shown::LONGEST_PART)
+}
+
+/// Whether a word stands for a sign of an address, which is in the words around it then.
+fn is_sign(word: &str) -> bool {
+    let inner = word.trim_start_matches(Shown::PUNCTUATION);
+    let has_prefix =
+        |prefix: &&str| inner.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let is_marked = !word.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && !word.ends_with(|c: char| c.is_ascii_alphanumeric());
+    let letters = word.chars().filter(|character| character.is_alphabetic());
+    let is_at = letters.map(|letter| letter.to_ascii_lowercase()).eq("at".chars());
+    // A sign alone may be meant as it is: `terms & conditions`.
+    (!matches!(inner, "&" | "%") && Shown::SIGNS.iter().any(has_prefix))
+        || word.ends_with(['@', '＠', '﹫'])
+        || (is_marked && is_at)
+        || matches!(word, "." | "．" | "。" | "｡" | "․")
+        || word.as_bytes().windows(3).any(|letters| letters.eq_ignore_ascii_case(b"dot"))
 }
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words = self
-            .0
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .filter(|word| !word.is_empty())
-            .peekable();
+        if self.words().any(is_sign) {
+            return f.write_str(Self::MASK);
+        }
+        let has_long_number = count_digits(self.0) > Self::MOST_DIGITS;
+        let is_masked = |word: &str| !is_plain(word) || (has_long_number && count_digits(word) > 0);
+        let mut words = self.words().peekable();
         let mut room = Self::MOST;
-        // The digits of this word and of those with digits before it.
-        let mut digits = 0;
         while let Some(word) = words.next() {
-            let in_word = count_digits(word);
-            digits = if in_word == 0 { 0 } else { digits + in_word };
-            // No further than it takes to tell: each of them has a digit.
-            let neighbours = words.clone().map(count_digits).take_while(|digits| *digits > 0 && in_word > 0);
-            let after: usize = neighbours.take(Self::MOST_DIGITS).sum();
-            let hide = word.contains('@')
-                || word.contains("%40")
-                || word.chars().count() > Self::LONGEST_WORD
-                || digits + after > Self::MOST_DIGITS;
-            let word = if hide { "[…]" } else { word };
+            let mut after = words.clone();
+            // As in `ada at example.com`.
+            let is_before_host = after.next().is_some_and(|next| next.eq_ignore_ascii_case("at"))
+                && after.next().is_some_and(is_masked);
+            let word = if is_masked(word) || is_before_host { Self::MASK } else { word };
             let Some(left) = room.checked_sub(word.chars().count() + 1) else {
                 return f.write_char('…');
             };
@@ -344,25 +403,139 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_message_is_shown_as_it_is() {
-        assert_eq!(shown("User invalid"), "User invalid");
-        assert_eq!(shown("at most 500 of 12345"), "at most 500 of 12345");
+    fn messages_that_help_are_shown_as_they_are() {
+        for message in [
+            "User invalid",
+            "Scope is missing: read:users",
+            "The requested API route does not exist",
+            "ID is required",
+            "at most 500 of 25",
+            "No such route: /api/v1/users/{user_id}/feature_flags.",
+            "USER_NOT_IN_ORGANIZATION: the user isn't a member (yet); add them first!",
+            "'page_size' must be between 1 and 500",
+            "code=ROUTE_NOT_FOUND",
+            "terms & conditions, 5 % off – or more…",
+            "The user’s identity doesn't exist",
+            "Client authentication failed (e.g., unknown client, no client authentication included, or unsupported \
+             authentication method).",
+            "The requested scope is invalid, unknown, or malformed. The OAuth 2.0 Client is not allowed to request \
+             scope 'read:users'.",
+            "The request is missing a required parameter, includes an invalid parameter value, includes a parameter \
+             more than once, or is otherwise malformed.",
+        ] {
+            let whole = shown(message);
+            let expected = if whole.ends_with(" …") { whole.trim_end_matches(" …") } else { message };
+            assert_eq!(whole.trim_end_matches(" …"), expected);
+            assert!(message.starts_with(expected) && (expected == message || whole.chars().count() > 180));
+        }
     }
 
     #[test]
-    fn words_that_may_be_personal_are_masked() {
-        assert_eq!(shown("Email sally@example.com is taken"), "Email […] is taken");
-        assert_eq!(shown("sally%40example.com"), "[…]");
-        assert_eq!(shown("phone +61412345678 is taken"), "phone […] is taken");
-        assert_eq!(shown("phone +61 412 345 678 is taken"), "phone […] […] […] […] is taken");
-        assert_eq!(shown("no user kp_c3143a4b50ad43c88e541d9077681782"), "no user […]");
-        assert_eq!(shown(&format!("a {} b", "x".repeat(33))), "a […] b");
-        assert_eq!(shown(&"x".repeat(32)), "x".repeat(32));
+    fn addresses_are_masked_in_whatever_form() {
+        for (message, says) in [
+            ("Email sally@example.com is taken", "Email […] is taken"),
+            ("'sally@example.com', <sally@example.com>", "[…] […]"),
+            ("value=sally@example.com", "[…]"),
+            ("mailto:sally@example.com", "[…]"),
+            ("sally%40example.com", "[…]"),
+            ("email sally%2540example.com", "email […]"),
+            ("sally%252540example%25252ecom", "[…]"),
+            ("no user sally＠example.com", "no user […]"),
+            ("no user sally﹫example．com", "no user […]"),
+            ("no user sally&#64;example.com", "no user […]"),
+            ("no user sally&#x40;example&#46;com", "no user […]"),
+            ("no user sally&commat;example&period;com", "no user […]"),
+            (r"no user sally\u0040example.com", "no user […]"),
+            (r"no user sally\x40example.com", "no user […]"),
+            ("no user sally=40example=2Ecom", "no user […]"),
+            ("no user sally(at)example(dot)com", "[…]"),
+            ("no user sally[at]example.com", "no user […]"),
+            ("no user sally_at_example.com", "no user […]"),
+            ("no user sallyATexampleDOTcom", "[…]"),
+            ("no user sally at example.com", "no user […] at […]"),
+            ("no user sally AT example dot com", "[…]"),
+            ("no user sally (at) example", "[…]"),
+            ("no user sally [at] example.com", "[…]"),
+            ("no user sally @ example.com", "[…]"),
+            ("no user sally @example", "[…]"),
+            ("no user sally@ example", "[…]"),
+            ("no user sally &#64; example . com", "[…]"),
+            ("no user sally %40 example", "[…]"),
+            ("no user sally U+0040 example", "[…]"),
+            ("no user sally.smith", "no user […]"),
+            ("no user süß", "no user […]"),
+            ("xn--slly-7na", "[…]"),
+            ("at 192.0.2.1 and 1.2.3.4", "at […] and […]"),
+        ] {
+            assert_eq!(shown(message), says);
+        }
+    }
+
+    #[test]
+    fn phone_numbers_are_masked_in_whatever_form() {
+        let masked = |words: usize| ["[…]"; 9].get(..words).unwrap().join(" ");
+        for (number, words) in [
+            ("+61412345678", 1),
+            ("0061412345678", 1),
+            ("+61 412 345 678", 4),
+            ("+61.412.345.678", 1),
+            ("+61/412/345/678", 1),
+            ("+61-412-345-678", 1),
+            ("(04)12345678", 1),
+            ("+61\u{a0}412\u{a0}345\u{a0}678", 4),
+            ("＋６１ ４１２ ３４５ ６７８", 4),
+            ("٠٤١٢ ٣٤٥ ٦٧٨", 3),
+            ("%2B61412345678", 0),
+            ("tel:+61412345678", 1),
+            ("&#43;61412345678", 0),
+            ("1-800-FLOWERS", 1),
+        ] {
+            let expected = if words == 0 { masked(1) } else { format!("phone {} is taken", masked(words)) };
+            assert_eq!(shown(&format!("phone {number} is taken")), expected);
+        }
+        assert_eq!(shown("phone +61 - 412 - 345 - 678 is taken"), "phone […] - […] - […] - […] is taken");
+        assert_eq!(shown("phone (+61) / 412 / 345 / 678"), "phone […] / […] / […] / […]");
+        assert_eq!(shown("phone 61 area 412 then 345"), "phone […] area […] then […]");
+        assert_eq!(shown("phone=412 34 567 is taken"), "[…] […] […] is taken");
+    }
+
+    #[test]
+    fn ids_salts_hashes_and_tokens_are_masked() {
+        for secret in [
+            "aB3dEf",
+            "x9",
+            "s4lt",
+            "NaCl",
+            "QmFzZQ==",
+            "c2FsdA==",
+            "deadbeef",
+            "DEADBEEF",
+            "aBcDeF",
+            "kp_1",
+            "org_1ccfb819462",
+            "kp_c3143a4b50ad43c88e541d9077681782",
+            "$2a$10$abcdefgh",
+            "$P$Babcdefgh",
+            "eyJhbGciOi.eyJzdWIi.sig",
+            "+/+/",
+            "a+b",
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+            "JBSWY3DPEHPK3PXP",
+            "a~b",
+            "a*b",
+            "pass#word",
+            "hunter2",
+        ] {
+            assert_eq!(shown(&format!("salt {secret} is wrong")), "salt […] is wrong");
+        }
+        assert_eq!(shown(&format!("a {} b", "x".repeat(21))), "a […] b");
+        assert_eq!(shown(&"x".repeat(20)), "x".repeat(20));
+        assert_eq!(shown(&"read:users_".repeat(4)), "[…]");
     }
 
     #[test]
     fn it_is_one_line_of_bounded_length() {
-        assert_eq!(shown("a\nb\r\n\tc\u{0}d\u{1b}[31m"), "a b c d [31m");
+        assert_eq!(shown("a\nb\r\n\tc\u{0}d\u{1b}[mred"), "a b c d [mred");
         let long = shown(&"word ".repeat(1000));
         assert!(long.chars().count() <= 202, "{}", long.chars().count());
         assert!(long.ends_with(" …"));
@@ -412,12 +585,19 @@ mod tests {
 
     #[test]
     fn an_address_is_told_from_an_id() {
-        for address in
-            ["ada@example.com", "ada%40example.com", "+61 400 000", "kp_ada@example.com", "kp_1%40"]
-        {
+        for address in [
+            "ada@example.com",
+            "ada%40example.com",
+            "+61 400 000",
+            "kp_ada@example.com",
+            "kp_1%40",
+            "ada at example.com",
+        ] {
             assert!(looks_like_an_address(address), "{address}");
         }
-        for id in ["kp_123456", "kp:c314_3a4b", "org_1ccfb819462", "12345", "ada", "kp_1-2"] {
+        for id in
+            ["kp_123456", "kp:c314_3a4b", "org_1ccfb819462", "12345", "ada", "new-checkout", "kp_usr_city"]
+        {
             assert!(!looks_like_an_address(id), "{id}");
         }
     }

@@ -27,6 +27,10 @@ use kinde_users_core::{
     Personal, PropertyId, PropertyKey, Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId,
     Value, async_transport_fn, build_request, transport_fn,
 };
+use proptest::collection::vec;
+use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
+use proptest::sample::select;
+use proptest::strategy::Strategy as _;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 use support::{Visit, with_operation};
@@ -803,6 +807,129 @@ fn what_a_token_endpoint_quotes_in_a_refusal_is_hidden() {
             refusal_hides(hidden, &quoted);
         }
     }
+}
+
+/// What is left of a text without what may be put between its letters: small letters, and digits of any script.
+fn bare(text: &str) -> String {
+    text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// What an address or a number may have around it.
+const MESSAGES: &[(&str, &str)] = &[
+    ("", ""),
+    ("User ", " is taken"),
+    ("value=", ", which is taken."),
+    ("The value '", "' is taken"),
+    ("(", ")"),
+    ("<b>", "</b>"),
+    ("phone: ", "; email unknown"),
+    ("mailto:", ""),
+    ("\u{1b}[31m", "\r\n"),
+    ("Key (email)=(", ") exists"),
+];
+
+const ATS: &[&str] = &[
+    "@",
+    "＠",
+    "﹫",
+    "%40",
+    "%2540",
+    "%252540",
+    "&#64;",
+    "&#064;",
+    "&#x40;",
+    "&#X0040;",
+    "&commat;",
+    "&amp;#64;",
+    "\\u0040",
+    "\\x40",
+    "\\100",
+    "=40",
+    "(at)",
+    "[at]",
+    "{AT}",
+    "_at_",
+    "*at*",
+    " (at) ",
+    " [At] ",
+    " <at> ",
+    " -at- ",
+    " @ ",
+    " @",
+    "@ ",
+    " %40 ",
+    " &#64; ",
+    " U+0040 ",
+    " \u{ff20} ",
+    "\u{200b}@\u{200b}",
+    "%u0040",
+];
+
+const DOTS: &[&str] = &[
+    ".", "．", "。", "%2e", "%252E", "&#46;", "&period;", "\\u002e", "=2E", "(dot)", "[dot]", " dot ",
+    " (DOT) ", " . ", " ․ ",
+];
+
+const SEPARATORS: &[&str] = &[
+    "", " ", "  ", ".", "-", " - ", "–", "\u{a0}", "\u{202f}", "\u{2009}", "/", " / ", ")(", ") ", " (", "_",
+    ",", "~", "%20", "%2520", "&nbsp;", "+", "\u{200b}", "\t", "\r\n", " ext ", "*", ":", "|", "=20",
+    "\\u0020",
+];
+
+const PREFIXES: &[&str] =
+    &["", "+", "00", "＋", "%2B", "%252B", "&#43;", "&plus;", "tel:", "tel:+", "\\u002b", "(+", "+ "];
+
+/// Digits of Latin, full-width, Arabic, Persian and Devanagari script, and in boxes of mathematics.
+const ZEROS: &[char] = &['0', '０', '٠', '۰', '०', '𝟘'];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1024) })]
+
+    #[test]
+    fn an_address_in_any_disguise_is_masked(
+        local in "[a-z]{7,11}([._+-][a-z0-9]{3,9})?",
+        host in "[a-z]{7,11}(-[a-z0-9]{2,6})?",
+        end in select(&["com", "example", "co.uk", "museum"][..]),
+        at in select(ATS),
+        dot in select(DOTS),
+        (before, after) in select(MESSAGES),
+        shout in any::<bool>(),
+    ) {
+        let address = format!("{local}{at}{host}{dot}{end}");
+        let address = if shout { address.to_uppercase() } else { address };
+        let message = format!("{before}{address}{after}");
+        let shown = bare(&shown(&message));
+        for part in [&local, &host] {
+            prop_assert!(!shown.contains(&bare(part)), "{:?} is {:?}", message, shown);
+        }
+    }
+
+    #[test]
+    fn a_phone_number_in_any_disguise_is_masked(
+        groups in vec("[0-9]{1,4}", 3..6).prop_filter("it has six digits", |groups| groups.concat().len() > 5),
+        prefix in select(PREFIXES),
+        separators in vec(select(SEPARATORS), 6),
+        zero in select(ZEROS),
+        (before, after) in select(MESSAGES),
+    ) {
+        let mut number = prefix.to_owned();
+        for (group, separator) in groups.iter().zip(&separators) {
+            let digits = group.chars().map(|digit| char::from_u32(u32::from(zero) + digit.to_digit(10).unwrap()).unwrap());
+            number.extend(digits);
+            number.push_str(separator);
+        }
+        let shown = shown(&format!("{before}{number}{after}"));
+        prop_assert!(!shown.contains(char::is_numeric), "{:?} is {:?}", number, shown);
+    }
+}
+
+/// What the error of a reply with this message prints, without what the library says itself.
+fn shown(message: &str) -> String {
+    let body = json!({"errors": [{"message": message}]});
+    let error = Reply::new::<GetUsers>(response(400, body.to_string(), "")).into_result().unwrap_err();
+    let item = error.as_api().unwrap().errors()[0].to_string();
+    assert!(error.to_string().ends_with(&item) && format!("{error:?}").contains(&item));
+    item
 }
 
 /// Nothing tells such a secret by its looks, so that no word that may be it can be shown.
