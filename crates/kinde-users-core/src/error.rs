@@ -167,8 +167,9 @@ impl Error {
         }
     }
 
-    /// Whether a DELETE met 404, 410, or Kinde's 400 `USER_INVALID`, after an earlier attempt may have been carried out: what
-    /// was to be deleted is gone, most likely by this very call.
+    /// Whether Kinde answered a DELETE with an error that says that there is no such thing
+    /// ([`ApiError::is_not_there`]), after an earlier attempt may have been carried out: what was to be
+    /// deleted is gone, most likely by this very call.
     pub fn is_already_gone(&self) -> bool {
         self.as_api().is_some_and(|error| {
             error.effect != Effect::No
@@ -391,14 +392,17 @@ impl ApiError {
         self.errors().iter().any(|error| error.code() == Some(code))
     }
 
-    /// Whether the answer says that there is no such user, or nothing of what was asked for: 404, 410, or Kinde's 400
-    /// `USER_INVALID`, which it gives for a malformed id too.
+    /// Whether Kinde says that there is no such user, or nothing of what was asked for.
+    ///
+    /// It says so by 400, 404 or 410 with an error whose code is `USER_INVALID`, which it gives for a
+    /// malformed id too, or names what is not there: `USER_NOT_FOUND`, `SESSION_NOT_FOUND`, `MFA_NOT_FOUND`
+    /// and the like, for users and for their sessions, factors, identities, properties and feature flags.
+    ///
+    /// A status alone says nothing of a user, as a proxy answers 404 too; neither does another code, such as
+    /// `ROUTE_NOT_FOUND`.
     pub fn is_not_there(&self) -> bool {
-        match self.status() {
-            StatusCode::NOT_FOUND | StatusCode::GONE => true,
-            StatusCode::BAD_REQUEST => self.has_code("USER_INVALID"),
-            _ => false,
-        }
+        matches!(self.status(), StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE)
+            && self.errors().iter().filter_map(ErrorItem::code).any(names_what_is_not_there)
     }
 
     /// The scopes that the operation needs, where the answer was 403: Kinde answers so for a token without them, and often
@@ -434,6 +438,15 @@ impl ApiError {
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
+}
+
+/// Whether a code says that a user, or a thing of a user, is not there. Kinde publishes no list of its codes.
+fn names_what_is_not_there(code: &str) -> bool {
+    const THINGS: [&str; 10] = [
+        "USER", "SESSION", "SESSIONS", "MFA", "FACTOR", "FACTORS", "IDENTITY", "PROPERTY", "FEATURE", "FLAG",
+    ];
+    let thing = code.strip_suffix("_NOT_FOUND");
+    code == "USER_INVALID" || thing.is_some_and(|thing| thing.split('_').all(|word| THINGS.contains(&word)))
 }
 
 /// The headers in which services and the proxies before them tell a request's id.
@@ -722,7 +735,7 @@ mod tests {
     use super::*;
     use crate::operation::MetaRef;
     use crate::operations::GetUsers;
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
     use http::Response;
 
     fn api_error(status: u16, body: &str) -> ApiError {
@@ -761,6 +774,71 @@ mod tests {
                 assert_eq!(raised.as_api().is_some(), error.as_api().is_some());
                 assert!(raised.to_string().starts_with(&error.to_string()), "{raised}");
                 assert!(error.effect() < effect || raised == error, "{raised:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_an_error_of_kinde_that_names_it_says_that_something_is_not_there() {
+        let coded = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"It is not there"}}]}}"#);
+        let is_not_there = |status: u16, body: &str| api_error(status, body).is_not_there();
+        for code in [
+            "USER_INVALID",
+            "USER_NOT_FOUND",
+            "SESSION_NOT_FOUND",
+            "SESSIONS_NOT_FOUND",
+            "USER_SESSION_NOT_FOUND",
+            "MFA_NOT_FOUND",
+            "MFA_FACTOR_NOT_FOUND",
+            "FEATURE_FLAG_NOT_FOUND",
+        ] {
+            for status in [400, 404, 410] {
+                assert!(is_not_there(status, &coded(code)), "{status} {code}");
+            }
+            for status in [200, 301, 401, 403, 409, 429, 500, 503] {
+                assert!(!is_not_there(status, &coded(code)), "{status} {code}");
+            }
+        }
+        assert!(is_not_there(404, r#"{"errors":{"code":"USER_NOT_FOUND"}}"#));
+        assert!(is_not_there(400, r#"{"errors":[{"code":"ID_REQUIRED"},{"code":"USER_INVALID"}]}"#));
+        let others = [
+            "ROUTE_NOT_FOUND",
+            "NOT_FOUND",
+            "_NOT_FOUND",
+            "not_found",
+            "user_not_found",
+            "404",
+            "",
+            "USER",
+            "USER_NOT_IN_ORGANIZATION",
+            "USER_EXISTS",
+            "USER_ROUTE_NOT_FOUND",
+            "ORGANIZATION_NOT_FOUND",
+            "ENVIRONMENT_NOT_FOUND",
+            "MFA_INVALID",
+        ];
+        for body in others.map(coded).iter().map(String::as_str).chain([
+            "",
+            "null",
+            "<html><center>nginx: 404 Not Found</center></html>",
+            "USER_NOT_FOUND",
+            "404 page not found\n",
+            "{}",
+            "[]",
+            r#"{"error":"not found"}"#,
+            r#"{"code":"USER_NOT_FOUND","message":"There is no such user"}"#,
+            r#"{"message":"no Route matched with those values"}"#,
+            r#"{"error":{"code":"USER_NOT_FOUND"}}"#,
+            r#"{"errors":null}"#,
+            r#"{"errors":[]}"#,
+            r#"{"errors":["USER_NOT_FOUND"]}"#,
+            r#"{"errors":[{"code":404,"message":"USER_NOT_FOUND"}]}"#,
+            r#"{"errors":[{"message":"User not found"}]}"#,
+            r#"{"errors":{"code":"ROUTE_NOT_FOUND","message":"The requested API route does not exist"}}"#,
+            r#"{"errors":[{"code":"USER_NOT_FOUND"}]} <html>"#,
+        ]) {
+            for status in [400, 404, 410] {
+                assert!(!is_not_there(status, body), "{status} {body}");
             }
         }
     }

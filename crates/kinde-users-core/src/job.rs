@@ -100,7 +100,8 @@ fn gone<O: Operation>(result: Result<Reply, Error>) -> Result<Gone, Error> {
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
 /// ```
 ///
-/// A user that is not there is [`Gone::Before`] and no error, which a mistyped id is too.
+/// A user that is not there is [`Gone::Before`] and no error, which a mistyped id is too. Only Kinde's own error says so
+/// ([`ApiError::is_not_there`](crate::ApiError::is_not_there)), and not the 404 of a proxy.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Erase(Erased);
 
@@ -279,13 +280,14 @@ pub(crate) mod tests {
     #[test]
     fn who_is_not_there_was_gone_before_unless_an_attempt_of_this_call_may_have_done_it() {
         let unknown = r#"{"errors":[{"code":"USER_INVALID"}]}"#;
+        let no_sessions = r#"{"errors":{"code":"SESSION_NOT_FOUND"}}"#;
         for (effect, told) in [(Effect::No, Gone::Before), (Effect::Possible, Gone::Now)] {
             let mut erase = Erase::new("kp_1");
             names(&mut erase, |operation| {
                 if operation.is::<DeleteUser>() {
                     refusal::<DeleteUser>(400, unknown, effect)
                 } else {
-                    refusal::<DeleteUserSessions>(404, "", Effect::No)
+                    refusal::<DeleteUserSessions>(404, no_sessions, Effect::No)
                 }
             });
             assert_eq!((erase.output().sessions, erase.output().user), (Some(Gone::Before), Some(told)));
@@ -323,6 +325,37 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_not_found_that_is_none_of_kinde_or_of_a_route_certifies_nothing() {
+        for (status, body) in [
+            (404, "<html><center>nginx: no such route</center></html>"),
+            (404, ""),
+            (410, ""),
+            (404, r#"{"message":"no Route matched with those values"}"#),
+            (
+                404,
+                r#"{"errors":{"code":"ROUTE_NOT_FOUND","message":"The requested API route does not exist"}}"#,
+            ),
+            (400, r#"{"errors":[{"code":"ID_REQUIRED"}]}"#),
+        ] {
+            for effect in [Effect::No, Effect::Possible] {
+                let page = |_: &AnyOperation| refusal::<DeleteUser>(status, body, effect);
+                let mut erase = Erase::new("kp_1");
+                assert_eq!(names(&mut erase, page).len(), 2, "{status} {body}");
+                assert_eq!((erase.output().sessions, erase.output().user), (None, None), "{status} {body}");
+                let operation = erase.next_call().unwrap();
+                erase.called(ok(&operation)).unwrap();
+                assert_eq!(names(&mut erase, page).len(), 2, "{status} {body}");
+                assert_eq!(erase.output().user, None, "{status} {body}");
+                let mut suspend = Suspend::new("kp_1");
+                let operation = suspend.next_call().unwrap();
+                suspend.called(ok(&operation)).unwrap();
+                assert_eq!(names(&mut suspend, page).len(), 2, "{status} {body}");
+                assert!(!suspend.output().is_signed_out, "{status} {body}");
+            }
+        }
+    }
+
+    #[test]
     fn another_refusal_of_a_400_is_an_error() {
         let mut erase = Erase::new("kp_1");
         let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(400, "{}", Effect::No);
@@ -348,7 +381,8 @@ pub(crate) mod tests {
 
     #[test]
     fn who_has_no_sessions_is_signed_out_and_who_is_not_there_cannot_be_suspended() {
-        let not_there = |_: &AnyOperation| refusal::<DeleteUserSessions>(404, "", Effect::No);
+        let body = r#"{"errors":{"code":"USER_NOT_FOUND"}}"#;
+        let not_there = |_: &AnyOperation| refusal::<DeleteUserSessions>(404, body, Effect::No);
         let mut suspend = Suspend::new("kp_1");
         assert_eq!(names(&mut suspend, not_there).len(), 2);
         assert!(!suspend.output().is_suspended);

@@ -694,17 +694,22 @@ fn a_pace_spaces_the_operations_of_all_calls() {
 
 #[test]
 fn a_delete_that_finds_nothing_after_an_unknown_delivery_is_already_gone() {
+    let unknown = r#"{"errors":{"code":"USER_NOT_FOUND"}}"#;
+    let no_route = r#"{"errors":{"code":"ROUTE_NOT_FOUND"}}"#;
     let mut world = World::with_token();
-    let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
-    world.start(&mut call);
-    sends(&world.tell(&mut call, Input::Failed(Delivery::Unknown)));
-    let error = fails(world.status(&mut call, 404));
-    assert!(error.is_already_gone());
-    assert_eq!(error.effect(), Effect::Possible);
+    for (body, is_gone) in
+        [(unknown, true), ("", false), ("<html>Not Found</html>", false), (no_route, false)]
+    {
+        let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
+        world.start(&mut call);
+        sends(&world.tell(&mut call, Input::Failed(Delivery::Unknown)));
+        let error = fails(world.answer(&mut call, 404, &[], body));
+        assert_eq!((error.is_already_gone(), error.effect()), (is_gone, Effect::Possible), "{body}");
+    }
 
     let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new());
     world.start(&mut call);
-    let error = fails(world.status(&mut call, 404));
+    let error = fails(world.answer(&mut call, 404, &[], unknown));
     assert!(!error.is_already_gone());
     assert_eq!(error.effect(), Effect::No);
 }

@@ -407,7 +407,9 @@ trace!(
     FakeKinde::builder(),
     |run| {
         run.fake().next("delete_user", Fault::connection_lost().after_the_effect());
-        run.fake().next("delete_user", Fault::status(404));
+        let gone = http::Response::builder().status(404);
+        let gone = gone.body(br#"{"errors":{"code":"USER_NOT_FOUND"}}"#.to_vec()).unwrap();
+        run.fake().next("delete_user", Fault::reply(gone));
         let error = run.call(&DeleteUser::new("kp_ada")).unwrap_err();
         assert!(error.is_already_gone());
         assert!(run.fake().user("kp_ada").is_none());

@@ -297,7 +297,7 @@ static TEXTS: [Body; 6] = [
     Body::Text(""),
     Body::Text("<html>Bad Gateway</html>"),
     Body::Text(r#"{"code":"OK","users":[{"id":"kp_1"}],"next_token":null}"#),
-    Body::Text(r#"{"errors":[{"code":"NO","message":"No."}]}"#),
+    Body::Text(r#"{"errors":[{"code":"USER_NOT_FOUND","message":"No."}]}"#),
     Body::Text(r#"{"error":"invalid_client","error_description":"No."}"#),
     Body::Text("{\"access_token\":\"two words\"}"),
 ];

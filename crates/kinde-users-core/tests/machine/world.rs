@@ -898,7 +898,10 @@ impl<'a> World<'a> {
         let truth = &self.calls[who];
         prop_assert_eq!(error.effect(), truth.effect);
         prop_assert_eq!(error.operation(), truth.call.meta().name);
-        let is_gone = matches!(error.as_api(), Some(error) if [404, 410].contains(&error.status().as_u16()));
+        let is_gone = error.as_api().is_some_and(|error| {
+            let says_so = error.reply().body().windows(14).any(|part| part == b"USER_NOT_FOUND");
+            says_so && [400, 404, 410].contains(&error.status().as_u16())
+        });
         let gone_by_us = is_gone && truth.call.replay == Replay::Idempotent && truth.effect != Effect::No;
         prop_assert_eq!(error.is_already_gone(), gone_by_us);
 
