@@ -9,10 +9,14 @@ use crate::text::Personal;
 
 /// What a PATCH does with a field.
 ///
+/// What `null` does is for the service to decide. It does not clear a name of a user: once set, `given_name` and
+/// `family_name` can be replaced and not removed, as Kinde's own Terraform provider notes. For other fields nothing
+/// public tells: read the value back where that matters.
+///
 /// ```
 /// use kinde_users_core::Patch;
 ///
-/// // From an optional column of a database: no value there means that the field is cleared.
+/// // From an optional column of a database: no value there means that the field is to be cleared.
 /// let column: Option<&str> = None;
 /// assert_eq!(Patch::set_or_clear(column), Patch::<String>::Clear);
 /// ```
@@ -21,14 +25,14 @@ pub enum Patch<T> {
     /// Leaves the field alone: it is not in the request.
     #[default]
     Leave,
-    /// Clears the field: it is `null` in the request.
+    /// Asks to clear the field: it is `null` in the request. The name of a user stays as it is.
     Clear,
     /// Sets the field.
     Set(T),
 }
 
 impl<T> Patch<T> {
-    /// Sets the field to a value that is there, and clears it otherwise.
+    /// Sets the field to a value that is there, and [clears](Self::Clear) it otherwise.
     pub fn set_or_clear<U: Into<T>>(value: Option<U>) -> Self {
         value.map_or(Self::Clear, |value| Self::Set(value.into()))
     }

@@ -20,8 +20,9 @@ use crate::values::Patch;
 /// | Refused | an id that is empty, or has a control character or an outer blank |
 /// | Errors | 400 for an unknown id or a value that the service refuses, 403 without the scope, 429 over the rate limit |
 ///
-/// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set). Whether the service clears a
-/// field on `null` is not documented: read the user back where that matters.
+/// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set). [`Patch::Clear`] sends `null`,
+/// which leaves a given name or a family name as it is: once set, a name can be replaced and not removed. Whether `null`
+/// clears another field is not documented: read the user back where that matters.
 ///
 /// ```
 /// use kinde_users_core::Patch;
@@ -69,13 +70,13 @@ impl UpdateUser {
         Self { id: id.into(), body: Body::default() }
     }
 
-    /// The given name.
+    /// The given name. It cannot be cleared.
     pub fn given_name(mut self, name: impl Into<Patch<Personal>>) -> Self {
         self.body.given_name = name.into();
         self
     }
 
-    /// The family name.
+    /// The family name. It cannot be cleared.
     pub fn family_name(mut self, name: impl Into<Patch<Personal>>) -> Self {
         self.body.family_name = name.into();
         self
