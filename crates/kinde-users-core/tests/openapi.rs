@@ -23,7 +23,7 @@ const ODD: &[(&str, &[&str])] = &[
         "accepted", "bad_gateway_html", "created", "error_not_kinde_shape", "gateway_message", "gateway_timeout_json",
         "html_503", "no_content", "not_allowed", "not_found_html", "not_modified", "ok_instead_of_created", "redirect",
         "redirect_empty", "request_timeout", "token/forbidden_empty", "too_large", "unavailable_empty",
-        "unavailable_html", "unknown_code", "unknown_error_and_fields", "unknown_status",
+        "unavailable_html", "unknown_code", "unknown_status",
     ]),
     ("null where nothing public has null", &[
         "all_null", "all_null_in_array", "all_null_inside", "code_null", "error_code_and_message_null", "error_null",

@@ -72,8 +72,8 @@ impl Default for FakeKindeBuilder {
 
 impl FakeKindeBuilder {
     /// The subdomain, as in `https://<subdomain>.kinde.com`; `acme` unless set. With a dot, a colon or the
-    /// name `localhost` it is taken as the whole host. It names issuer and audience of the tokens; requests
-    /// are answered whatever host they name.
+    /// name `localhost` it is taken as the whole host. It names issuer and audience of the tokens. A token request to
+    /// another host is answered with 404; other requests are answered whatever host they name.
     pub fn host(self, host: impl Into<String>) -> Self {
         let host = host.into();
         let whole = host.contains(['.', ':']) || host == "localhost";

@@ -25,20 +25,24 @@ pub enum Choice {
     DuplicateUser(Refusal),
     /// `duplicate-identity`: the same for `create_user_identity`. `400:IDENTITY_ALREADY_EXISTS`.
     DuplicateIdentity(Refusal),
-    /// `missing-scope`: a token without the scope that the operation needs. `403:SCOPE_REQUIRED`, with a message
+    /// `missing-scope`: a token without the scope that the operation needs. `403:SCOPE_MISSING`, with a message
     /// that names the scope.
     MissingScope(Refusal),
     /// `deleted-user`: any operation on a user who was deleted. As if there had never been one.
     DeletedUser(Refusal),
-    /// `too-many-requests`: what the limits answer, with `RateLimit-Reset`. `429` with an empty body.
+    /// `too-many-requests`: what is answered over the limit, with `RateLimit-Reset`. `429:TOO_MANY_REQUESTS` for one
+    /// user, sessions and MFA; `429` for the other operations and for tokens.
     TooManyRequests(Refusal),
-    /// `null-in-user`: null for a field of `update_user`. `clears`; a flag becomes false.
+    /// `null-in-user`: null for any field of `update_user`. `ignored` for the names and `clears` for the others;
+    /// a flag becomes false.
     NullInUser(Null),
     /// `null-in-properties`: null for a property in `update_user_properties`. `clears`.
     NullInProperties(Null),
     /// `mfa-as-array`: `get_users_mfa` of a user with several factors shows all in an array, and not the first
     /// one. `false`.
     MfaAsArray(bool),
+    /// `null-mfa`: `get_users_mfa` of a user without a factor has `mfa: null`, and not no `mfa`. `false`.
+    NullMfa(bool),
     /// `short-offsets`: a session's `updated_on` as `2025-04-01T13:04:20+11`, which the description shows in all
     /// its examples, and which RFC 3339 forbids: Kinde's own Python SDK cannot read it. `true`.
     ShortOffsets(bool),
@@ -124,6 +128,7 @@ impl FromStr for Choice {
             "null-in-user" => Self::NullInUser(value.parse()?),
             "null-in-properties" => Self::NullInProperties(value.parse()?),
             "mfa-as-array" => Self::MfaAsArray(flag()?),
+            "null-mfa" => Self::NullMfa(flag()?),
             "short-offsets" => Self::ShortOffsets(flag()?),
             _ => return Err(ChoiceError::Name),
         })
@@ -161,10 +166,11 @@ pub(crate) struct Choices {
     pub(crate) duplicate_identity: Refusal,
     pub(crate) missing_scope: Refusal,
     pub(crate) deleted_user: Option<Refusal>,
-    pub(crate) too_many_requests: Refusal,
-    pub(crate) null_in_user: Null,
+    pub(crate) too_many_requests: Option<Refusal>,
+    pub(crate) null_in_user: Option<Null>,
     pub(crate) null_in_properties: Null,
     pub(crate) mfa_as_array: bool,
+    pub(crate) null_mfa: bool,
     pub(crate) short_offsets: bool,
 }
 
@@ -173,12 +179,13 @@ impl Default for Choices {
         Self {
             duplicate_user: Refusal::new(400, "USER_ALREADY_EXISTS"),
             duplicate_identity: Refusal::new(400, "IDENTITY_ALREADY_EXISTS"),
-            missing_scope: Refusal::new(403, "SCOPE_REQUIRED"),
+            missing_scope: Refusal::new(403, "SCOPE_MISSING"),
             deleted_user: None,
-            too_many_requests: Refusal::empty(429),
-            null_in_user: Null::Clears,
+            too_many_requests: None,
+            null_in_user: None,
             null_in_properties: Null::Clears,
             mfa_as_array: false,
+            null_mfa: false,
             short_offsets: true,
         }
     }
@@ -191,10 +198,11 @@ impl Choices {
             Choice::DuplicateIdentity(refusal) => self.duplicate_identity = refusal,
             Choice::MissingScope(refusal) => self.missing_scope = refusal,
             Choice::DeletedUser(refusal) => self.deleted_user = Some(refusal),
-            Choice::TooManyRequests(refusal) => self.too_many_requests = refusal,
-            Choice::NullInUser(null) => self.null_in_user = null,
+            Choice::TooManyRequests(refusal) => self.too_many_requests = Some(refusal),
+            Choice::NullInUser(null) => self.null_in_user = Some(null),
             Choice::NullInProperties(null) => self.null_in_properties = null,
             Choice::MfaAsArray(as_array) => self.mfa_as_array = as_array,
+            Choice::NullMfa(is_null) => self.null_mfa = is_null,
             Choice::ShortOffsets(short) => self.short_offsets = short,
         }
     }
@@ -214,6 +222,7 @@ mod tests {
         );
         assert_eq!(read("null-in-user=ignored"), Ok(Choice::NullInUser(Null::Ignored)));
         assert_eq!(read("mfa-as-array=true"), Ok(Choice::MfaAsArray(true)));
+        assert_eq!(read("null-mfa=true"), Ok(Choice::NullMfa(true)));
         assert_eq!(read("missing-scope"), Err(ChoiceError::Form));
         assert_eq!(read("missing_scope=403"), Err(ChoiceError::Name));
         for wrong in [

@@ -89,7 +89,7 @@ impl Failure {
     }
 
     pub(crate) fn route_not_found() -> Self {
-        Problem::not_found("ROUTE_NOT_FOUND", "There is no such API route").into()
+        Problem::not_found("ROUTE_NOT_FOUND", "The requested API route does not exist").into()
     }
 
     /// That of the problems if they agree, as a list of several kinds is a bad request.

@@ -76,6 +76,8 @@ type Edit = dyn Fn(&mut Response<Vec<u8>>) + Send + Sync;
 #[derive(Clone)]
 pub(crate) enum What {
     Reply(Response<Vec<u8>>),
+    /// What the operation answers over the limit, with the seconds to wait.
+    Limited(u64),
     Edit(Arc<Edit>),
     NoReply(FakeError),
 }
@@ -84,6 +86,7 @@ impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, status) = match &self.what {
             What::Reply(response) => ("reply", Some(response.status())),
+            What::Limited(_) => ("rate limited", None),
             What::Edit(_) => ("edit", None),
             What::NoReply(FakeError::NotSent) => ("not sent", None),
             What::NoReply(_) => ("connection lost", None),
@@ -117,15 +120,10 @@ impl Fault {
         Self::reply(empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
     }
 
-    /// 429 with `RateLimit-Reset`: seconds to wait, as Kinde counts them. The body is empty.
+    /// 429 with `RateLimit-Reset`: seconds to wait, as Kinde counts them. Some operations have an error body with it,
+    /// and others none, unless [chosen](crate::Choice::TooManyRequests).
     pub fn rate_limited(reset_seconds: u64) -> Self {
-        Self::limited(empty(StatusCode::TOO_MANY_REQUESTS), reset_seconds)
-    }
-
-    /// What the limits answer, whatever a test chose that they answer.
-    pub(crate) fn limited(mut response: Response<Vec<u8>>, reset_seconds: u64) -> Self {
-        response.headers_mut().insert("ratelimit-reset", HeaderValue::from(reset_seconds));
-        Self::reply(response)
+        Self::new(What::Limited(reset_seconds), false)
     }
 
     /// 403 with no body, as several operations are described to answer.

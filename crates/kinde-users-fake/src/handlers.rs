@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Fields, Given};
+use crate::choice::Null;
 use crate::failure::{Failure, Handled, Problem, to_bytes};
 use crate::state::Tenant;
 use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
@@ -203,14 +204,16 @@ fn check_value(kind: &str, value: &str, argument: &str, problems: &mut Vec<Probl
 }
 
 pub(crate) fn update_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
-    let null = tenant.settings.choices.null_in_user;
+    let chosen = tenant.settings.choices.null_in_user;
     let user = by_query(tenant, args)?;
     let mut body = args.body()?;
-    body.null = null;
     // Nothing changes unless all of it is right.
     let mut changed = user.clone();
+    // A name that is set stays, unless it gets another.
+    body.null = chosen.unwrap_or(Null::Ignored);
     body.text("given_name").patch(&mut changed.given_name);
     body.text("family_name").patch(&mut changed.family_name);
+    body.null = chosen.unwrap_or(Null::Clears);
     body.text("picture").patch(&mut changed.picture);
     body.text("provided_id").patch(&mut changed.provided_id);
     for (key, slot) in [
@@ -325,7 +328,7 @@ pub(crate) fn get_user_property_values(tenant: &mut Tenant, args: &Args<'_>) -> 
     let values = by_path(tenant, args)?.properties.clone();
     let property = |(key, id): (&String, &String)| json!({ "id": id, "name": key, "description": null, "key": key, "value": values.get(key) });
     let properties: Vec<Value> = tenant.properties.iter().map(property).collect();
-    Ok(enveloped([("properties", properties.into()), ("next_token", Value::Null)]))
+    Ok(enveloped([("properties", properties.into())]))
 }
 
 /// The value travels in the query, and may be empty.
@@ -396,8 +399,9 @@ pub(crate) fn delete_user_sessions(tenant: &mut Tenant, args: &Args<'_>) -> Hand
 }
 
 pub(crate) fn get_users_mfa(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
-    let as_array = tenant.settings.choices.mfa_as_array;
+    let (as_array, null_mfa) = (tenant.settings.choices.mfa_as_array, tenant.settings.choices.null_mfa);
     let mfa = match by_path_or_404(tenant, args)?.factors.as_slice() {
+        [] if !null_mfa => return Ok(success()),
         [] => Value::Null,
         several @ [_, _, ..] if as_array => several.iter().map(views::factor).collect(),
         [first, ..] => views::factor(first),
@@ -421,19 +425,22 @@ pub(crate) fn reset_users_mfa_all(tenant: &mut Tenant, args: &Args<'_>) -> Handl
 // ---- Billing ----------------------------------------------------------------------------------------------
 
 pub(crate) fn create_user_billing_customer(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
-    let exists = by_path(tenant, args)?.billing_customer.is_some();
+    let organizations = by_path(tenant, args)?.billing_organizations.clone();
     let mut body = args.body()?;
-    body.required("org_code");
+    let organization = body.required("org_code");
     let email = body.required("billing_email");
     check_value("email", &email, "billing_email", &mut body.problems);
     let plan = body.text("billing_plan_code").option();
-    if exists && body.problems.is_empty() {
-        let message = "The user is a billing customer already";
+    if organizations.contains(&organization) && body.problems.is_empty() {
+        let message = "The user is a billing customer of this organisation already";
         body.problems.push(Problem::new(StatusCode::BAD_REQUEST, "BILLING_CUSTOMER_EXISTS", message));
     }
     body.finish()?;
     let id = tenant.ids.make("customer_", 12);
     let agreement = plan.map(|_| tenant.ids.make("agreement_", 12));
-    by_path(tenant, args)?.billing_customer = Some(id.clone());
-    Ok(enveloped([("billing_customer", json!({ "id": id, "agreement_id": agreement }))]))
+    let reply = enveloped([("billing_customer", views::billing_customer(&id, agreement.as_deref()))]);
+    let user = by_path(tenant, args)?;
+    user.billing_organizations.push(organization);
+    user.billing_customer = Some(id);
+    Ok(reply)
 }

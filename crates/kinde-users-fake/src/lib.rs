@@ -48,48 +48,12 @@
 //! each, a page of 500 of them takes 0.27 ms, and a user found by an e-mail address 3 µs. Over loopback the program
 //! answers about 26,000 pages of 10 users a second (`.ci/load`).
 //!
-//! # Where nothing public tells
+//! # Other ways
 //!
-//! Facts come from the public description, the documentation and recorded replies. Where those are silent,
-//! the fake has chosen, and a program should not lean on it. What a program is likely to meet the other way can be
-//! [chosen](Choice); and a [strict](FakeKindeBuilder::strict) tenant refuses what the live one ignores.
+//! A test can have what it needs the other way: by a [choice](Choice) where nothing public tells, and by a
+//! [strict](FakeKindeBuilder::strict) tenant, which refuses what the live one ignores.
 //!
-//! - **Ids.** An id in the query that is unknown answers 400 `USER_INVALID`, a deleted one too; an absent or
-//!   empty one `ID_REQUIRED` as well. In a path it is 400 `USER_INVALID`, but for sessions and MFA, where the
-//!   description lists a 404: an object with `USER_NOT_FOUND` or `MFA_NOT_FOUND`. Empty and dot segments are
-//!   404 `ROUTE_NOT_FOUND`, and so is a wrong method.
-//! - **Refusals.** Authorisation comes before validation, and a user is looked for before the body is read.
-//!   401 has the code `UNAUTHORIZED`; 403 `SCOPE_REQUIRED` and names the scope. Codes for arguments are the
-//!   argument in upper case and `_REQUIRED`, `_INVALID` or `_NOT_ALLOWED`; for a body that is no JSON object
-//!   `BODY_INVALID`. All that is wrong with a query or a body is reported at once, and then nothing changes. An
-//!   empty text is none where one is needed or refused.
-//! - **Duplicates.** An e-mail address or user name (in any case of letters) or phone number belongs to one
-//!   user: `USER_ALREADY_EXISTS` for `create_user`, `IDENTITY_ALREADY_EXISTS` for `create_user_identity`, where
-//!   nothing else is wrong. A deleted user's are free again, with or without `is_delete_profile`. `provided_id`
-//!   may occur twice.
-//! - **Null** in the body of `update_user` clears the field, a flag becomes false; in
-//!   `update_user_properties` it clears the value. Elsewhere null is the same as absent.
-//! - **Unknown** keys and query arguments are ignored, the content type of a JSON body is not looked at, and
-//!   a body where none is due is not read. A query argument given twice counts once, the first time.
-//! - **Any** organisation code, property key and feature flag key is taken, but for an empty key: among the
-//!   properties of a body it is 400 `PROPERTIES_INVALID`. A property that was once set is listed for all users
-//!   in the order of the keys, with null where there is no value.
-//! - **Lists.** Users come in the order in which they were added. An empty list, `expand`, token, cursor or
-//!   `active_since` is none; several filters must all match, any identity of the kind counts, and `active_since`
-//!   looks at the last sign-in. An unknown part in `expand` is 400. A page token marks a place among all users. A
-//!   page of identities has 10 ([settable](FakeKindeBuilder::identities_page)); a cursor that names no identity
-//!   of the user is 400, and so are both cursors at once.
-//! - **MFA** shows null for no factor, and the first of several. A session lasts 24 hours.
-//! - **Identities.** An address is something, an `@` and something; a phone number is E.164 with 7 to 15 digits.
-//!   The first e-mail address is the preferred one. A social identity is listed as `oauth2:google`, whatever its
-//!   connection.
-//! - **Passwords.** bcrypt refuses `salt` and `salt_position`. `iterations`, `variant` and `salt_position` are
-//!   kept where a method neither needs nor refuses them. SHA-256 is 64 hex digits.
-//! - **Billing.** A user is a customer once; `org_code` need not be an organisation of the user;
-//!   `agreement_id` is null without a plan.
-//! - **Tokens.** `scope` in the reply is empty unless the request named some. `invalid_request` covers content
-//!   type, grant type and a missing audience; another audience is `unauthorized_client`. A new secret leaves
-//!   issued tokens good. The signature of a token is noise.
+#![doc = include_str!("../docs/what-it-does.md")]
 #![forbid(unsafe_code)]
 #![deny(
     clippy::unwrap_used,
@@ -103,7 +67,7 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
 
 // The example in the README is a test too.
 #[cfg(doctest)]
@@ -115,6 +79,8 @@ mod builder;
 mod choice;
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(test)]
+mod facts;
 mod failure;
 mod fault;
 mod handlers;
@@ -226,6 +192,7 @@ impl FakeKinde {
         let mut reply = match fault.map(|fault| fault.what) {
             None => Ok(real),
             Some(What::Reply(response)) => Ok(response),
+            Some(What::Limited(reset)) => Ok(tenant.too_many(&target, reset)),
             Some(What::NoReply(error)) => Err(error),
             Some(What::Edit(edit)) => {
                 edit(&mut real);
@@ -289,7 +256,7 @@ impl FakeKinde {
         token::issue(&mut tenant, scopes)
     }
 
-    /// From now on all tokens that were issued are refused.
+    /// From now on all tokens that were issued are refused. API keys stay good.
     pub fn revoke_tokens(&self) {
         self.lock().tokens.clear();
     }
@@ -297,6 +264,37 @@ impl FakeKinde {
     /// From now on tokens are given for this secret only.
     pub fn rotate_secret(&self, secret: impl Into<String>) {
         self.lock().settings.client_secret = secret.into();
+    }
+
+    /// Issues an environment API key for these scopes, as one is made in Kinde's dashboard.
+    ///
+    /// It goes into `Authorization: Bearer` as it is, in the place of an access token: there is no token request, and
+    /// it does not expire. The scopes of the application, its secret and [`revoke_tokens`](Self::revoke_tokens) do not
+    /// touch it.
+    ///
+    /// ```
+    /// use kinde_users_fake::FakeKinde;
+    ///
+    /// let fake = FakeKinde::new();
+    /// let key = fake.issue_api_key(["read:users"]);
+    /// let status = || {
+    ///     let request = http::Request::get("/api/v1/users").header("authorization", format!("Bearer {key}"));
+    ///     fake.handle(request.body(Vec::new()).unwrap()).unwrap().status()
+    /// };
+    /// assert_eq!(status(), 200);
+    /// fake.revoke_api_key(&key);
+    /// assert_eq!(status(), 401);
+    /// ```
+    pub fn issue_api_key<S: Into<String>>(&self, scopes: impl IntoIterator<Item = S>) -> String {
+        let mut tenant = self.lock();
+        let key = tenant.ids.make("k_live_", 32);
+        tenant.api_keys.insert(key.clone(), scopes.into_iter().map(Into::into).collect());
+        key
+    }
+
+    /// From now on this API key is refused with 401. Returns whether there was such a key.
+    pub fn revoke_api_key(&self, key: &str) -> bool {
+        self.lock().api_keys.remove(key).is_some()
     }
 
     // ---- Time ---------------------------------------------------------------------------------------------
@@ -455,7 +453,7 @@ impl Tenant {
     /// The real answer, with its effect.
     fn answer(&mut self, target: &Target, head: &Parts, body: &[u8]) -> Response<Vec<u8>> {
         let (route, path) = match target {
-            Target::Token => return token::answer(self, &head.headers, body),
+            Target::Token => return token::answer(self, head, body),
             Target::Unknown => return failure::Failure::route_not_found().respond(),
             Target::Operation(route, path) => (route, path),
         };
@@ -467,5 +465,18 @@ impl Tenant {
             Ok(body) => failure::respond(StatusCode::from_u16(route.success).unwrap_or_default(), body),
             Err(refusal) => refusal.respond(),
         }
+    }
+
+    /// The answer over the limit.
+    fn too_many(&self, target: &Target, reset: u64) -> Response<Vec<u8>> {
+        let described = match target {
+            Target::Operation(route, _) if route.explains_limits() => Refusal::new(429, "TOO_MANY_REQUESTS"),
+            _ => Refusal::empty(429),
+        };
+        let refusal = self.settings.choices.too_many_requests.as_ref().unwrap_or(&described);
+        let problem = failure::Problem::chosen(refusal, "Request was throttled");
+        let mut response = failure::Failure::from(problem).respond();
+        response.headers_mut().insert("ratelimit-reset", HeaderValue::from(reset));
+        response
     }
 }

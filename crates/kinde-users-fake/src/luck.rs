@@ -2,10 +2,7 @@
 
 use core::time::Duration;
 
-use http::Response;
-
 use crate::builder::Settings;
-use crate::failure::{Failure, Problem};
 use crate::fault::Fault;
 use crate::state::Ids;
 
@@ -15,7 +12,6 @@ pub(crate) struct Luck {
     taken: u32,
     in_flight_limit: Option<usize>,
     pub(crate) in_flight: usize,
-    too_many: Response<Vec<u8>>,
     chaos: f64,
     /// Numbers of its own, so that the ids do not depend on how much goes wrong.
     dice: Ids,
@@ -23,14 +19,12 @@ pub(crate) struct Luck {
 
 impl Luck {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let too_many = Problem::chosen(&settings.choices.too_many_requests, "Too many requests");
         Self {
             rate_limit: settings.rate_limit,
             second_began: Duration::ZERO,
             taken: 0,
             in_flight_limit: settings.in_flight_limit,
             in_flight: 0,
-            too_many: Failure::from(too_many).respond(),
             chaos: settings.chaos,
             dice: Ids::new(!settings.seed),
         }
@@ -39,7 +33,7 @@ impl Luck {
     /// What goes wrong with the next request, which is in flight already.
     pub(crate) fn fault(&mut self, now: Duration) -> Option<Fault> {
         if self.is_too_many(now) {
-            return Some(Fault::limited(self.too_many.clone(), 1));
+            return Some(Fault::rate_limited(1));
         }
         self.chaos()
     }

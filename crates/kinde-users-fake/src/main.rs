@@ -93,7 +93,7 @@ struct Arguments {
 
     /// What the tenant does where nothing public tells: duplicate-user, duplicate-identity, missing-scope,
     /// deleted-user, too-many-requests (each STATUS or STATUS:CODE), null-in-user, null-in-properties (clears, ignored,
-    /// refused), mfa-as-array, short-offsets (true, false)
+    /// refused), mfa-as-array, null-mfa, short-offsets (true, false)
     #[arg(long, value_name = "NAME=VALUE")]
     choose: Vec<Choice>,
 

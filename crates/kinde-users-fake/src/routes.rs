@@ -103,6 +103,13 @@ pub static ROUTES: &[Route] = &[
     route("update_user_property", Method::PUT, PROPERTY, 200, "update:user_properties", query(&["value"]), h::update_user_property),
 ];
 
+impl Route {
+    /// Whether the description gives a 429 of the operation an error body.
+    pub(crate) fn explains_limits(&self) -> bool {
+        [USER, SESSIONS, MFA, FACTOR].contains(&self.path)
+    }
+}
+
 /// That an operation, or the token endpoint, has this name.
 #[track_caller]
 pub(crate) fn assert_named(operation: &str) {

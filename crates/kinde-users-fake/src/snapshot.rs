@@ -163,6 +163,7 @@ fn write(user: &FakeUser) -> Value {
         "sessions": user.sessions.iter().map(session).collect::<Value>(),
         "mfa": user.factors.iter().map(factor).collect::<Value>(),
         "billing_customer_id": user.billing_customer,
+        "billing_organizations": user.billing_organizations,
         "claims_refreshed": user.claims_refreshed,
     })
 }
@@ -184,7 +185,8 @@ fn read(fields: &mut Fields) -> NewFakeUser {
         claims_refreshed: count(fields, "claims_refreshed"),
         last_signed_in: instant(fields, "last_signed_in"),
         created_on: instant(fields, "created_on").unwrap_or_default(),
-        organizations: organizations(fields),
+        organizations: organizations(fields, "organizations"),
+        billing_organizations: organizations(fields, "billing_organizations"),
         organization_sign_ins: fields.each("last_organization_sign_ins", |item| {
             (item.required("org_code"), instant(item, "last_signed_in").unwrap_or_default())
         }),
@@ -231,7 +233,7 @@ fn instant(fields: &mut Fields, key: &str) -> Option<Duration> {
 }
 
 /// Codes, or objects that hold one.
-fn organizations(fields: &mut Fields) -> Vec<String> {
+fn organizations(fields: &mut Fields, key: &str) -> Vec<String> {
     let code = |item: &Value| {
         let code = item
             .as_str()
@@ -239,8 +241,7 @@ fn organizations(fields: &mut Fields) -> Vec<String> {
             .or_else(|| item.get("external_id")?.as_str());
         code.map(str::to_owned)
     };
-    let codes =
-        fields.take("organizations", |value| value.as_array()?.iter().map(code).collect::<Option<_>>());
+    let codes = fields.take(key, |value| value.as_array()?.iter().map(code).collect::<Option<_>>());
     codes.option().unwrap_or_default()
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Tenant {
     /// The properties that the tenant knows: key to id.
     pub(crate) properties: BTreeMap<String, String>,
     pub(crate) tokens: HashMap<String, Grant>,
+    /// Environment API keys, with their scopes.
+    pub(crate) api_keys: HashMap<String, Vec<String>>,
     pub(crate) script: Script,
     pub(crate) luck: Luck,
     pub(crate) requests: Vec<Arc<Recorded>>,
@@ -46,6 +48,7 @@ impl Tenant {
             users: Users::default(),
             properties: BTreeMap::new(),
             tokens: HashMap::new(),
+            api_keys: HashMap::new(),
             script: Script::default(),
             requests: Vec::new(),
         }

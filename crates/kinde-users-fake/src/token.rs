@@ -1,16 +1,24 @@
-//! `POST /oauth2/token`, and whether a token lets a request through.
+//! `POST /oauth2/token`, and whether a token or an API key lets a request through.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, Problem, respond, to_bytes};
+use crate::failure::{Failure, Problem, empty, respond, to_bytes};
 use crate::state::{Grant, Tenant};
 
-pub(crate) fn answer(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> Response<Vec<u8>> {
-    match grant(tenant, headers, body) {
+pub(crate) fn answer(tenant: &mut Tenant, head: &Parts, body: &[u8]) -> Response<Vec<u8>> {
+    // In front of a server the request names the server's address, in whatever form.
+    let host = head.uri.authority().filter(|_| tenant.running.is_none());
+    let own = tenant.settings.origin.split_once("://").map_or("", |(_, host)| host);
+    if host.is_some_and(|host| !host.as_str().eq_ignore_ascii_case(own)) {
+        return empty(StatusCode::NOT_FOUND);
+    }
+    match grant(tenant, &head.headers, body) {
         Ok(reply) => respond(StatusCode::OK, to_bytes(&reply)),
+        Err(Refusal { status: StatusCode::NOT_FOUND, .. }) => empty(StatusCode::NOT_FOUND),
         Err(refusal) => {
             let body = json!({ "error": refusal.error, "error_description": refusal.description });
             respond(refusal.status, to_bytes(&body))
@@ -18,44 +26,49 @@ pub(crate) fn answer(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> R
     }
 }
 
+/// As recorded.
+const WRONG_SECRET: &str = "Client authentication failed (e.g., unknown client, no client authentication included, or \
+                            unsupported authentication method).";
+
+/// With status 404 there is no body.
 struct Refusal {
     status: StatusCode,
     error: &'static str,
     description: String,
 }
 
-fn refuse(error: &'static str, description: impl Into<String>) -> Refusal {
-    Refusal { status: StatusCode::BAD_REQUEST, error, description: description.into() }
+fn refuse(status: StatusCode, error: &'static str, description: impl Into<String>) -> Refusal {
+    Refusal { status, error, description: description.into() }
 }
 
 fn grant(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = content_type.split(';').next().unwrap_or("").trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(refuse("invalid_request", "The body has to be a form"));
+        return Err(refuse(StatusCode::BAD_REQUEST, "invalid_request", "The body has to be a form"));
     }
     let form: Vec<_> = url::form_urlencoded::parse(body).collect();
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_ref());
 
     if field("grant_type") != "client_credentials" {
-        return Err(refuse("invalid_request", "grant_type has to be client_credentials"));
+        let words = "grant_type has to be client_credentials";
+        return Err(refuse(StatusCode::BAD_REQUEST, "invalid_request", words));
     }
     let settings = &tenant.settings;
-    if field("client_id") != settings.client_id || field("client_secret") != settings.client_secret {
-        return Err(Refusal {
-            status: StatusCode::UNAUTHORIZED,
-            ..refuse("invalid_client", "Client authentication failed")
-        });
+    if field("client_id") != settings.client_id {
+        return Err(refuse(StatusCode::NOT_FOUND, "", ""));
     }
-    if field("audience").is_empty() {
-        return Err(refuse("invalid_request", "audience is missing"));
+    if field("client_secret") != settings.client_secret {
+        return Err(refuse(StatusCode::UNAUTHORIZED, "invalid_client", WRONG_SECRET));
     }
     if field("audience") != settings.audience() {
-        return Err(refuse("unauthorized_client", "The application is not authorised for this audience"));
+        let words = "The application is not authorised for this audience";
+        return Err(refuse(StatusCode::FORBIDDEN, "invalid_request", words));
     }
     let asked: Vec<String> = field("scope").split_ascii_whitespace().map(str::to_owned).collect();
     if let Some(scope) = asked.iter().find(|scope| !settings.scopes.contains(scope)) {
-        return Err(refuse("invalid_scope", format!("The application was not granted {scope}")));
+        let words = format!("The application was not granted {scope}");
+        return Err(refuse(StatusCode::FORBIDDEN, "invalid_scope", words));
     }
     // Recorded: an empty `scope` in the reply to a request that named none.
     let scope = asked.join(" ");
@@ -94,7 +107,7 @@ pub(crate) fn issue(tenant: &mut Tenant, scopes: Vec<String>) -> String {
     token
 }
 
-/// 401 without a token that is good now, 403 if it lacks the scope.
+/// 401 without a token or key that is good now, 403 if it lacks the scope.
 pub(crate) fn authorise(tenant: &Tenant, headers: &HeaderMap, scope: &str) -> Result<(), Failure> {
     let refuse = |message: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).into());
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");
@@ -102,12 +115,13 @@ pub(crate) fn authorise(tenant: &Tenant, headers: &HeaderMap, scope: &str) -> Re
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return refuse("An access token is required"),
     };
-    let Some(grant) = tenant.tokens.get(token).filter(|grant| grant.expires > tenant.now) else {
+    let grant = tenant.tokens.get(token).filter(|grant| grant.expires > tenant.now);
+    let Some(scopes) = grant.map(|grant| &grant.scopes).or_else(|| tenant.api_keys.get(token)) else {
         return refuse("The access token is expired, revoked or unknown");
     };
-    if grant.scopes.iter().any(|granted| granted == scope) {
+    if scopes.iter().any(|granted| granted == scope) {
         return Ok(());
     }
-    let message = format!("The access token lacks the scope {scope}");
+    let message = format!("Scope is missing: {scope}");
     Err(Problem::chosen(&tenant.settings.choices.missing_scope, message).into())
 }

@@ -57,8 +57,10 @@ pub struct FakeUser {
     pub factors: Vec<FakeFactor>,
     /// The password hash, if one was set.
     pub password: Option<Box<FakePassword>>,
-    /// Id of the billing customer, if one was created.
+    /// Id of the billing customer that was created last, if any was.
     pub billing_customer: Option<String>,
+    /// Codes of the organisations for which a billing customer was created.
+    pub billing_organizations: Vec<String>,
     /// How often the user's claims were refreshed.
     pub claims_refreshed: u64,
 }

@@ -30,6 +30,7 @@ pub(crate) struct Page<'u> {
 pub(crate) struct User<'u> {
     id: &'u str,
     provided_id: Option<&'u str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'u str>,
     phone: Option<&'u str>,
     username: Option<&'u str>,
@@ -90,21 +91,26 @@ impl<'u> User<'u> {
                 .then(|| sign_ins.map(|(code, at)| SignIn::new(code, *at)).collect()),
             organizations: expand.organizations.then_some(user.organizations.as_slice()),
             identities: expand.identities.then(|| identities.collect()),
-            billing: expand.billing.then(|| match &user.billing_customer {
-                Some(id) => json!({ "customer_id": id }),
-                None => Value::Null,
-            }),
+            billing: user
+                .billing_customer
+                .as_ref()
+                .filter(|_| expand.billing)
+                .map(|id| json!({ "customer_id": id })),
         }
     }
 
-    /// The same as `get_user_data` shows it: other name for the address, no organisation sign-ins, and no
-    /// envelope around it.
+    /// The same as `get_user_data` shows it: another name for the address, no organisation sign-ins, no connections,
+    /// and no envelope around it.
     pub(crate) fn alone(&self) -> Value {
         let mut value = json!(self);
         if let Some(fields) = value.as_object_mut() {
-            let email = fields.remove("email").unwrap_or_default();
-            fields.insert("preferred_email".to_owned(), email);
+            let email = fields.remove("email");
+            fields.extend(email.map(|email| ("preferred_email".to_owned(), email)));
             fields.remove("last_organization_sign_ins");
+            let identities = fields.get_mut("identities").and_then(Value::as_array_mut);
+            for identity in identities.into_iter().flatten().filter_map(Value::as_object_mut) {
+                identity.remove("connection_id");
+            }
         }
         value
     }
@@ -116,9 +122,17 @@ impl<'u> SignIn<'u> {
     }
 }
 
+/// Leaves out those of the named fields that have no value. The service was never seen to send null for them.
+fn null_left_out(mut value: Value, names: &[&str]) -> Value {
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|name, value| !(value.is_null() && names.contains(&name.as_str())));
+    }
+    value
+}
+
 /// The reply of `update_user`: other names again, and no `provided_id`.
 pub(crate) fn updated(user: &FakeUser) -> Value {
-    json!({
+    let shown = json!({
         "id": user.id,
         "email": user.email(),
         "picture": user.picture,
@@ -126,14 +140,15 @@ pub(crate) fn updated(user: &FakeUser) -> Value {
         "family_name": user.family_name,
         "is_suspended": user.is_suspended,
         "is_password_reset_requested": user.is_password_reset_requested,
-    })
+    });
+    null_left_out(shown, &["email", "given_name", "family_name"])
 }
 
 pub(crate) fn identity(user: &FakeUser, identity: &FakeIdentity) -> Value {
     let is_email = identity.kind == "email";
     let logged_in = user.last_signed_in.filter(|_| is_email);
     let preferred = user.identities.iter().find(|identity| identity.kind == "email");
-    json!({
+    let shown = json!({
         "id": identity.id,
         "type": identity.kind,
         "is_confirmed": identity.is_confirmed,
@@ -144,7 +159,8 @@ pub(crate) fn identity(user: &FakeUser, identity: &FakeIdentity) -> Value {
         "email": identity.value.contains('@').then_some(&identity.value),
         "connection_id": identity.connection_id,
         "is_primary": is_email.then(|| preferred.is_some_and(|preferred| preferred.id == identity.id)),
-    })
+    });
+    null_left_out(shown, &["email"])
 }
 
 pub(crate) fn session(user_id: &str, session: &FakeSession, short_offsets: bool) -> Value {
@@ -166,6 +182,11 @@ pub(crate) fn session(user_id: &str, session: &FakeSession, short_offsets: bool)
     })
 }
 
+pub(crate) fn billing_customer(id: &str, agreement_id: Option<&str>) -> Value {
+    null_left_out(json!({ "id": id, "agreement_id": agreement_id }), &["agreement_id"])
+}
+
+/// A factor, which was never used.
 pub(crate) fn factor(factor: &FakeFactor) -> Value {
     json!({
         "id": factor.id,
@@ -174,6 +195,5 @@ pub(crate) fn factor(factor: &FakeFactor) -> Value {
         "name": factor.name,
         "is_verified": true,
         "usage_count": 0,
-        "last_used_on": null,
     })
 }

@@ -3,7 +3,7 @@
 use std::fs;
 
 use http::Response;
-use kinde_users_fake::{Choice, FakeKinde, Fault, NewFakeUser, Refusal};
+use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
 use super::common::{Listening, folder, given_up, pipe_to_nobody, program, run, text_of};
@@ -432,12 +432,11 @@ fn every_program_has_help_and_refuses_what_it_does_not_know() {
 
 #[test]
 fn an_error_is_one_line_with_the_code_and_message_of_kinde_and_the_scope() {
-    let refusal = Choice::MissingScope(Refusal::new(403, "SCOPE_REQUIRED"));
-    let tenant = Listening::start(FakeKinde::builder().scopes(["read:users"]).choose(refusal), "error");
+    let tenant = Listening::start(FakeKinde::builder().scopes(["read:users"]), "error");
     tenant.fake.add_user(NewFakeUser::new().id(ADA).email("ada@example.com"));
     let (code, _, errors) = run(&mut tenant.program("suspend_user", &["ada@example.com"]));
     assert_eq!((code, errors.lines().count()), (1, 1));
-    assert!(errors.starts_with("error: update_user: HTTP 403: SCOPE_REQUIRED"), "{errors}");
+    assert!(errors.starts_with("error: update_user: HTTP 403: SCOPE_MISSING"), "{errors}");
     assert!(errors.ends_with("(needs scope update:users)"), "{errors}");
 
     let mut nowhere = tenant.program("suspend_user", &[ADA]);

@@ -59,20 +59,24 @@ fn a_deleted_user_can_be_told_from_one_who_never_was() {
 }
 
 #[test]
-fn a_limit_can_answer_with_a_body() {
-    let fake =
-        FakeKinde::builder().rate_limit(1).choose(Choice::TooManyRequests(Refusal::new(429, "SLOW"))).build();
-    get(&fake, "/api/v1/users");
-    let limited = send(&fake, "GET", "/api/v1/users", "");
-    assert_eq!(
-        (limited.status().as_u16(), &limited.headers()["ratelimit-reset"]),
-        (429, &"1".parse().unwrap())
-    );
-    assert_eq!(codes(&serde_json::from_slice(limited.body()).unwrap()), ["SLOW"]);
+fn a_limit_can_answer_with_another_body_or_none() {
+    let limited = |choice, path: &str| {
+        let fake = FakeKinde::builder().rate_limit(1).choose(Choice::TooManyRequests(choice)).build();
+        get(&fake, "/api/v1/users");
+        let limited = send(&fake, "GET", path, "");
+        let reset = limited.headers()["ratelimit-reset"].to_str().unwrap().to_owned();
+        (limited.status().as_u16(), reset, String::from_utf8(limited.into_body()).unwrap())
+    };
+    for path in ["/api/v1/users", "/api/v1/user?id=kp_1"] {
+        let (status, reset, body) = limited(Refusal::new(429, "SLOW"), path);
+        assert_eq!((status, reset.as_str()), (429, "1"));
+        assert_eq!(codes(&serde_json::from_str(&body).unwrap()), ["SLOW"]);
+        assert_eq!(limited(Refusal::empty(429), path), (429, "1".to_owned(), String::new()));
+    }
 }
 
 #[test]
-fn null_clears_or_is_ignored_or_is_refused() {
+fn null_clears_or_is_ignored_or_is_refused_as_chosen() {
     let body = json!({ "given_name": null, "is_suspended": null });
     for (null, status, name, suspended) in [
         (Null::Clears, 200, None, false),
@@ -97,6 +101,15 @@ fn null_clears_or_is_ignored_or_is_refused() {
             "{null:?}"
         );
         assert_eq!(fake.user(&id).unwrap().properties.get("a").map(String::as_str), left, "{null:?}");
+    }
+}
+
+#[test]
+fn mfa_of_a_user_without_a_factor_can_be_null() {
+    for (choice, expected) in [(Choice::NullMfa(true), Some(&Value::Null)), (Choice::NullMfa(false), None)] {
+        let fake = choosing(choice);
+        let id = fake.add_user(NewFakeUser::new());
+        assert_eq!(get(&fake, &format!("/api/v1/users/{id}/mfa")).1.get("mfa"), expected);
     }
 }
 

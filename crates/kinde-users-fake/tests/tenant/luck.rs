@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use http::Request;
-use kinde_users_fake::{FakeKinde, Fault};
+use kinde_users_fake::{FakeKinde, Fault, ROUTES};
+use serde_json::json;
 
 /// The status of a request, 0 where there was none.
 fn ask(fake: &FakeKinde) -> u16 {
@@ -26,6 +27,30 @@ fn so_many_requests_a_second_are_answered() {
         (limited.status().as_u16(), &limited.headers()["ratelimit-reset"]),
         (429, &"1".parse().unwrap())
     );
+}
+
+#[test]
+fn a_429_has_a_body_for_the_operations_that_the_description_gives_one() {
+    for route in ROUTES {
+        let has_body = route.path == "/api/v1/user"
+            || ["/sessions", "/mfa", "/mfa/{factor_id}"].iter().any(|end| route.path.ends_with(end));
+        let limits = FakeKinde::builder().rate_limit(1).build();
+        ask(&limits);
+        let fault = FakeKinde::new();
+        fault.next(route.name, Fault::rate_limited(1));
+        for fake in [limits, fault] {
+            let path = route.path.replace(['{', '}'], "");
+            let request = Request::builder().method(route.method.clone()).uri(path);
+            let reply = fake.handle(request.body(Vec::new()).unwrap()).unwrap();
+            assert_eq!(
+                (reply.status().as_u16(), reply.headers()["ratelimit-reset"].to_str().unwrap()),
+                (429, "1")
+            );
+            let errors = json!([{ "code": "TOO_MANY_REQUESTS", "message": "Request was throttled" }]);
+            let body = json!({ "errors": errors }).to_string();
+            assert_eq!(reply.body(), if has_body { body.as_bytes() } else { b"" }, "{route:?}");
+        }
+    }
 }
 
 #[test]

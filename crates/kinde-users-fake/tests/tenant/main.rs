@@ -5,6 +5,7 @@ mod faults;
 mod life;
 mod luck;
 mod model;
+mod nulls;
 mod operations;
 mod paging;
 mod passwords;

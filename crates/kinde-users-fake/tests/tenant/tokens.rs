@@ -97,8 +97,9 @@ fn every_operation_needs_its_scope_and_says_so() {
             .uri(route.path.replace(['{', '}'], ""))
             .header("authorization", format!("Bearer {}", fake.issue_token()));
         let (status, body) = read(&fake.handle(request.body(Vec::new()).unwrap()).unwrap());
-        assert_eq!(status, 403, "{route:?}");
-        assert!(body["errors"][0]["message"].as_str().unwrap().ends_with(route.scope));
+        let message = format!("Scope is missing: {}", route.scope);
+        let expected = json!({ "errors": [{ "code": "SCOPE_MISSING", "message": message }] });
+        assert_eq!((status, body), (403, expected), "{route:?}");
     }
 }
 
@@ -109,21 +110,22 @@ fn a_token_can_be_had_for_fewer_scopes_but_not_for_more() {
     assert_eq!((status, &body["scope"]), (200, &json!("create:users")));
     assert_eq!(users_with(&fake, &bearer(&body)).0, 403);
     let (status, body) = token(&fake, &(form(&fake) + "&scope=create%3Ausers+delete%3Ausers"));
-    assert_eq!((status, &body["error"]), (400, &json!("invalid_scope")));
+    assert_eq!((status, &body["error"]), (403, &json!("invalid_scope")));
 }
 
 #[test]
 fn token_requests_are_refused_in_the_words_of_oauth() {
     let fake = FakeKinde::new();
     let good = form(&fake);
-    let id = fake.client_id();
     for (form, expected) in [
         (good.replace("grant_type=client_credentials&", ""), (400, "invalid_request")),
         (good.replace("client_credentials", "password"), (400, "invalid_request")),
-        (good.replace(&id, "nobody"), (401, "invalid_client")),
         (good.replace(&fake.client_secret(), ""), (401, "invalid_client")),
-        (good.split("&audience").next().unwrap().to_owned(), (400, "invalid_request")),
-        (good.replace("%2Fapi", "%2Fother"), (400, "unauthorized_client")),
+        (good.replace(&fake.client_secret(), "wrong") + "&scope=none", (401, "invalid_client")),
+        (good.split("&audience").next().unwrap().to_owned(), (403, "invalid_request")),
+        (good.replace("%2Fapi", ""), (403, "invalid_request")),
+        (good.replace("%2Fapi", "%2Fother"), (403, "invalid_request")),
+        (good.clone() + "&scope=read%3Anothing", (403, "invalid_scope")),
         (String::new(), (400, "invalid_request")),
     ] {
         let (status, body) = token(&fake, &form);
@@ -143,4 +145,62 @@ fn a_rotated_secret_is_the_only_one_that_works() {
     assert_eq!(token(&fake, &old).0, 401);
     let new = old.replace("fake-client-secret", "s+2%26%3D");
     assert_eq!(token(&fake, &new).0, 200);
+}
+
+#[test]
+fn wrong_secret_is_refused_in_the_recorded_words() {
+    let fake = FakeKinde::new();
+    let (status, body) = token(&fake, &form(&fake).replace(&fake.client_secret(), "wrong"));
+    let words = "Client authentication failed (e.g., unknown client, no client authentication included, or \
+                 unsupported authentication method).";
+    assert_eq!((status, body), (401, json!({ "error": "invalid_client", "error_description": words })));
+}
+
+#[test]
+fn unknown_client_or_domain_gets_404_without_a_body() {
+    let fake = FakeKinde::new();
+    let form = form(&fake);
+    let post = |uri: &str, form: &str| {
+        let request = Request::post(uri).header("content-type", "application/x-www-form-urlencoded");
+        let response = fake.handle(request.body(form.as_bytes().to_vec()).unwrap()).unwrap();
+        (response.status().as_u16(), response.body().len(), response.headers().contains_key("content-type"))
+    };
+    let here = "https://acme.kinde.com/oauth2/token";
+    for client_id in ["client_id=nobody", "client_id=", "client=nobody"] {
+        let form = form.replace(&format!("client_id={}", fake.client_id()), client_id);
+        assert_eq!(post(here, &form), (404, 0, false), "{client_id}");
+    }
+    for origin in ["https://other.kinde.com", "https://acme.kinde.com.au", "https://login.acme.com"] {
+        assert_eq!(post(&format!("{origin}/oauth2/token"), &form), (404, 0, false), "{origin}");
+    }
+    // A request without a host, as a server gets it, is meant for this tenant.
+    for uri in [here, "https://ACME.kinde.com/oauth2/token", "/oauth2/token"] {
+        let (status, length, _) = post(uri, &form);
+        assert!(status == 200 && length > 0, "{uri}: {status}");
+    }
+}
+
+#[test]
+fn api_key_opens_what_its_scopes_allow_until_it_is_revoked() {
+    let fake = FakeKinde::builder().scopes(["read:nothing"]).token_lifetime(Duration::from_secs(60)).build();
+    let [key, other] = [["read:users"], ["create:users"]].map(|scopes| fake.issue_api_key(scopes));
+    assert!(key.starts_with("k_live_") && key.len() > 32 && key != other, "{key}");
+    let users = |key: &str| users_with(&fake, &format!("Bearer {key}"));
+    assert_eq!(users(&key).0, 200);
+    let (status, body) = users(&other);
+    assert_eq!((status, codes(&body)), (403, vec!["SCOPE_MISSING"]));
+    // A key does not expire, and is no token of the application.
+    fake.advance(Duration::from_secs(1_000_000_000));
+    fake.revoke_tokens();
+    fake.rotate_secret("new");
+    assert_eq!(users(&key).0, 200);
+    assert_eq!(fake.token_requests(), 0);
+
+    assert!(fake.revoke_api_key(&key));
+    for key in [key.as_str(), "k_live_", "k_live_0123456789abcdef0123456789abcdef"] {
+        assert!(!fake.revoke_api_key(key));
+        let (status, body) = users(key);
+        assert_eq!((status, codes(&body)), (401, vec!["UNAUTHORIZED"]), "{key}");
+    }
+    assert_eq!(users(&other).0, 403);
 }

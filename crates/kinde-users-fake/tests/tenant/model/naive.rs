@@ -100,6 +100,7 @@ pub(crate) enum Answer {
     Object(u16, &'static str),
     /// An error of the token endpoint.
     OAuth(u16, &'static str),
+    Empty(u16),
 }
 
 impl Answer {
@@ -194,17 +195,16 @@ impl Model {
     pub(crate) fn token(&mut self, request: &TokenRequest) -> Answer {
         let is_granted = |scope: &&str| OPERATIONS.iter().any(|operation| operation.scope == *scope);
         let scopes = match request {
-            TokenRequest::ContentType(_)
-            | TokenRequest::GrantType(_)
-            | TokenRequest::Audience(None | Some("")) => {
+            TokenRequest::ContentType(_) | TokenRequest::GrantType(_) => {
                 return Answer::OAuth(400, "invalid_request");
             }
-            TokenRequest::Audience(Some(_)) => return Answer::OAuth(400, "unauthorized_client"),
+            TokenRequest::Client(_) => return Answer::Empty(404),
+            TokenRequest::Audience(_) => return Answer::OAuth(403, "invalid_request"),
             TokenRequest::Secret(secret) if *secret != self.secret => {
                 return Answer::OAuth(401, "invalid_client");
             }
             TokenRequest::Scopes(scopes) if !scopes.iter().all(is_granted) => {
-                return Answer::OAuth(400, "invalid_scope");
+                return Answer::OAuth(403, "invalid_scope");
             }
             TokenRequest::Scopes(scopes) => &scopes[..],
             TokenRequest::Secret(_) => &[],
@@ -221,7 +221,7 @@ impl Model {
             None => Err(Answer::unauthorized()),
             Some(token) if token.is_revoked || token.expires <= self.now => Err(Answer::unauthorized()),
             Some(token) if !token.scopes.iter().any(|granted| granted == scope) => {
-                Err(Answer::List(403, vec!["SCOPE_REQUIRED".to_owned()]))
+                Err(Answer::List(403, vec!["SCOPE_MISSING".to_owned()]))
             }
             Some(_) => Ok(()),
         }
@@ -635,7 +635,7 @@ impl Model {
             })
         };
         let listed: Vec<Value> = self.properties.iter().map(listed).collect();
-        json!({ "code": "OK", "message": "Success", "properties": listed, "next_token": null })
+        json!({ "code": "OK", "message": "Success", "properties": listed })
     }
 
     fn update_user_property(&mut self, call: &Call, place: usize, key: &str) -> Outcome {
@@ -675,20 +675,25 @@ impl Model {
 
     fn create_user_billing_customer(&mut self, call: &Call, place: usize) -> Outcome {
         let mut body = Body::read(call, false)?;
-        body.required("org_code");
+        let organization = body.required("org_code");
         let email = body.required("billing_email");
         if email.is_some_and(|email| !is_good("email", &email)) {
             body.wrong("billing_email", "INVALID");
         }
         let plan = body.text("billing_plan_code");
         body.end()?;
-        if self.members[place].user.billing_customer.is_some() {
+        let organization = organization.unwrap_or_default();
+        let id = self.name("customer_");
+        let user = &mut self.members[place].user;
+        if user.billing_organizations.contains(&organization) {
             return Err(refuse(&["BILLING_CUSTOMER_EXISTS"]));
         }
-        let id = self.name("customer_");
-        self.members[place].user.billing_customer = Some(id.clone());
-        let agreement = plan.map(|_| self.name("agreement_"));
-        let customer = json!({ "id": id, "agreement_id": agreement });
+        user.billing_organizations.push(organization);
+        user.billing_customer = Some(id.clone());
+        let mut customer = json!({ "id": id });
+        if plan.is_some() {
+            customer["agreement_id"] = json!(self.name("agreement_"));
+        }
         Ok(json!({ "code": "OK", "message": "Success", "billing_customer": customer }))
     }
 }
@@ -699,9 +704,13 @@ fn get_user_data(call: &Call, user: &FakeUser) -> Outcome {
     let expand = expand(call)?;
     let mut shown = shown::user(user, &expand);
     let fields = shown.as_object_mut().unwrap();
-    let email = fields.remove("email").unwrap();
-    fields.insert("preferred_email".to_owned(), email);
+    if let Some(email) = fields.remove("email") {
+        fields.insert("preferred_email".to_owned(), email);
+    }
     fields.remove("last_organization_sign_ins");
+    for identity in fields.get_mut("identities").and_then(Value::as_array_mut).into_iter().flatten() {
+        identity.as_object_mut().unwrap().remove("connection_id");
+    }
     Ok(shown)
 }
 
@@ -714,7 +723,9 @@ fn update_user(call: &Call, user: &mut FakeUser) -> Outcome {
         ("picture", &mut changed.picture),
         ("provided_id", &mut changed.provided_id),
     ] {
-        if body.fields.contains_key(key) {
+        let is_name = key != "picture" && key != "provided_id";
+        let is_kept = is_name && body.fields.get(key).is_some_and(Value::is_null);
+        if body.fields.contains_key(key) && !is_kept {
             *field = body.text(key);
         }
     }
@@ -728,11 +739,14 @@ fn update_user(call: &Call, user: &mut FakeUser) -> Outcome {
     }
     body.end()?;
     *user = changed;
-    Ok(json!({
-        "id": user.id, "email": shown::first(user, "email"), "picture": user.picture, "given_name": user.given_name,
-        "family_name": user.family_name, "is_suspended": user.is_suspended,
+    let mut shown = json!({
+        "id": user.id, "picture": user.picture, "is_suspended": user.is_suspended,
         "is_password_reset_requested": user.is_password_reset_requested,
-    }))
+    });
+    shown::add(&mut shown, "email", shown::first(user, "email"));
+    shown::add(&mut shown, "given_name", user.given_name.as_ref());
+    shown::add(&mut shown, "family_name", user.family_name.as_ref());
+    Ok(shown)
 }
 
 // ---- Reading ----------------------------------------------------------------------------------------------

@@ -122,6 +122,7 @@ pub(crate) enum Trait {
 #[derive(Clone, Debug)]
 pub(crate) enum TokenRequest {
     Scopes(Vec<&'static str>),
+    Client(&'static str),
     Secret(&'static str),
     Audience(Option<&'static str>),
     GrantType(Option<&'static str>),
@@ -288,6 +289,7 @@ fn token_request() -> impl Strategy<Value = TokenRequest> {
         3 => select(vec![SECRETS[0], SECRETS[1], "", "wrong"]).prop_map(TokenRequest::Secret),
         1 => option::of(select(vec!["", "https://acme.kinde.com", "https://acme.kinde.com/api/v1"]))
             .prop_map(TokenRequest::Audience),
+        1 => select(vec!["", "other"]).prop_map(TokenRequest::Client),
         1 => option::of(select(vec!["", "password"])).prop_map(TokenRequest::GrantType),
         1 => option::of(select(vec!["", "application/json"])).prop_map(TokenRequest::ContentType),
     ]
@@ -438,7 +440,7 @@ fn body(name: &str) -> BoxedStrategy<Body> {
     let json = match name {
         "create_user" => new_user(),
         "create_user_billing_customer" => object(vec![
-            ("org_code", 95, texts(&["org_1ccfb819462"], &[""])),
+            ("org_code", 95, texts(&["org_1ccfb819462", "org_d2d85014942"], &[""])),
             ("billing_email", 95, texts(EMAILS, BAD_EMAILS)),
             ("billing_plan_code", 50, texts(&["pro"], &[""])),
         ]),

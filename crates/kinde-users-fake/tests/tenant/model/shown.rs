@@ -10,6 +10,13 @@ pub(super) fn first<'a>(user: &'a FakeUser, kind: &str) -> Option<&'a String> {
     user.identities.iter().find(|identity| identity.kind == kind).map(|identity| &identity.value)
 }
 
+/// Adds a field that is there only with a value.
+pub(super) fn add(shown: &mut Value, key: &str, value: Option<&String>) {
+    if let Some(value) = value {
+        shown[key] = json!(value);
+    }
+}
+
 /// A user as `get_users` shows it.
 pub(super) fn user(user: &FakeUser, expand: &[&str]) -> Value {
     let sign_ins: Vec<Value> = user
@@ -18,27 +25,32 @@ pub(super) fn user(user: &FakeUser, expand: &[&str]) -> Value {
         .map(|(code, at)| json!({ "org_code": code, "last_signed_in": utc(*at) }))
         .collect();
     let mut shown = json!({
-        "id": user.id, "provided_id": user.provided_id, "email": first(user, "email"),
+        "id": user.id, "provided_id": user.provided_id,
         "phone": first(user, "phone"), "username": first(user, "username"), "last_name": user.family_name,
         "first_name": user.given_name, "is_suspended": user.is_suspended, "picture": user.picture,
         "total_sign_ins": user.total_sign_ins, "failed_sign_ins": user.failed_sign_ins,
         "last_signed_in": user.last_signed_in.map(utc), "created_on": utc(user.created_on),
         "last_organization_sign_ins": if sign_ins.is_empty() { Value::Null } else { Value::Array(sign_ins) },
     });
+    add(&mut shown, "email", first(user, "email"));
     for part in expand {
-        shown[part] = match *part {
-            "organizations" => json!(user.organizations),
+        match *part {
+            "organizations" => shown["organizations"] = json!(user.organizations),
             "identities" => {
-                let shown = |identity: &FakeIdentity| {
+                let of_one = |identity: &FakeIdentity| {
                     json!({
                         "type": identity.kind, "identity": identity.value,
                         "connection_id": identity.connection_id,
                     })
                 };
-                user.identities.iter().map(shown).collect()
+                shown["identities"] = user.identities.iter().map(of_one).collect();
             }
-            _ => user.billing_customer.as_ref().map_or(Value::Null, |id| json!({ "customer_id": id })),
-        };
+            _ => {
+                if let Some(id) = &user.billing_customer {
+                    shown["billing"] = json!({ "customer_id": id });
+                }
+            }
+        }
     }
     shown
 }
@@ -48,13 +60,14 @@ pub(super) fn identity(user: &FakeUser, place: usize) -> Value {
     let is_email = identity.kind == "email";
     let preferred = user.identities.iter().position(|identity| identity.kind == "email");
     let signed_in = user.last_signed_in.filter(|_| is_email);
-    json!({
+    let mut shown = json!({
         "id": identity.id, "type": identity.kind, "is_confirmed": identity.is_confirmed,
         "created_on": zulu(identity.created_on), "last_login_on": signed_in.map(zulu),
         "total_logins": if is_email { user.total_sign_ins } else { 0 }, "name": identity.value,
-        "email": identity.value.contains('@').then_some(&identity.value),
         "connection_id": identity.connection_id, "is_primary": is_email.then_some(preferred == Some(place)),
-    })
+    });
+    add(&mut shown, "email", Some(&identity.value).filter(|value| value.contains('@')));
+    shown
 }
 
 pub(super) fn sessions(user: &FakeUser, now: Duration) -> Value {
@@ -74,13 +87,14 @@ pub(super) fn sessions(user: &FakeUser, now: Duration) -> Value {
 }
 
 pub(super) fn factors(user: &FakeUser) -> Value {
-    let shown = user.factors.first().map(|factor| {
-        json!({
+    let mut shown = json!({ "code": "OK", "message": "Success" });
+    if let Some(factor) = user.factors.first() {
+        shown["mfa"] = json!({
             "id": factor.id, "type": factor.kind, "created_on": sydney(factor.created_on),
-            "name": factor.name, "is_verified": true, "usage_count": 0, "last_used_on": null,
-        })
-    });
-    json!({ "code": "OK", "message": "Success", "mfa": shown })
+            "name": factor.name, "is_verified": true, "usage_count": 0,
+        });
+    }
+    shown
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
