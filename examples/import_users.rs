@@ -11,7 +11,9 @@ use clap::Parser;
 use kinde_users::models::IdentityType;
 use kinde_users::operations::{CreateUser, GetUsers};
 use kinde_users::{Client, Clock, Import, ImportUser, Imported, Job, Transport, UserId};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, Many, beside, end, progress, receipt};
+use kinde_users_examples::support::cli::{
+    EXIT_CODES, Failure, Many, UNFINISHED, beside, end, mismatch, progress, receipt,
+};
 use kinde_users_examples::support::journal::{Before, Journal, State};
 use kinde_users_examples::support::lines::{Line, Reading};
 use kinde_users_examples::support::{connect, counted, warn};
@@ -233,12 +235,19 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
             }
             Imported::LeftAlone { .. } => (left_alone, None),
             other => {
-                let wrong = match other {
-                    Imported::Taken { id, .. } => format!("{id} has the id or the address, and not both"),
-                    Imported::Several { users, .. } => format!("{users} users share the address or id"),
-                    other => format!("it ended with {other:?}"),
+                let failure = match other {
+                    Imported::Taken { id, .. } => {
+                        Failure::of_one(format!("{id} has the id or the address, and not both"))
+                    }
+                    Imported::Several { users, .. } => {
+                        Failure::of_one(format!("{users} users share the address or id"))
+                    }
+                    // What is wrong with a search may be wrong with all.
+                    Imported::Mismatch { id, .. } => Failure::new(mismatch(&id)),
+                    Imported::Unfinished => Failure::new(UNFINISHED),
+                    other => Failure::of_one(format!("it ended with {other:?}")),
                 };
-                return (State::Failed, Some(Failure::of_one(wrong)));
+                return (State::Failed, Some(failure));
             }
         };
         count.fetch_add(1, Ordering::Relaxed);

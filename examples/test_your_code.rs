@@ -17,6 +17,8 @@ enum Outcome {
     Nobody,
     /// Nothing was done: a person has to choose.
     Several(usize),
+    /// Nothing was done: the search found others, or did not end.
+    Unclear,
 }
 
 /// Suspends the user with this address, and signs them out. It may be called again, whatever became of it.
@@ -26,10 +28,11 @@ fn suspend<T: Transport, C: Clock>(
     client: &Client<T, C>,
     email: &str,
 ) -> Result<Outcome, CallError<T::Error>> {
-    let user = match client.send(&FindUser::by_email(email))? {
+    let user = match client.run(&mut FindUser::by_email(email))? {
         Found::One(user) => user,
         Found::None => return Ok(Outcome::Nobody),
         Found::Several(users) => return Ok(Outcome::Several(users.len())),
+        Found::Mismatch { .. } | Found::Unfinished => return Ok(Outcome::Unclear),
     };
     // First suspended, so that nobody signs in again between the two.
     client.send(&UpdateUser::new(&user.id).is_suspended(true))?;
@@ -82,6 +85,15 @@ mod tests {
         assert_eq!(suspend(&client, "eve@example.com").unwrap(), Outcome::Nobody);
         fake.add_user(NewFakeUser::new().email("ADA@example.com"));
         assert_eq!(suspend(&client, "ada@example.com").unwrap(), Outcome::Several(2));
+        assert!(fake.requests().of("update_user").is_empty());
+    }
+
+    #[test]
+    fn nobody_else_is_suspended_where_the_search_ignores_what_was_asked() {
+        let (fake, _) = ada();
+        let ignored = br#"{"users":[{"id":"kp_1","email":"grace@example.com"}]}"#.to_vec();
+        fake.next("get_users", Fault::reply(http::Response::new(ignored)));
+        assert_eq!(suspend(&fake.client().unwrap(), "eve@example.com").unwrap(), Outcome::Unclear);
         assert!(fake.requests().of("update_user").is_empty());
     }
 

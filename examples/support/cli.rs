@@ -161,23 +161,34 @@ pub fn receipt(line: impl fmt::Display) -> Result<(), Failure> {
 ///
 /// # Errors
 ///
-/// Where there is no such user, or more than one.
+/// Where there is no such user, or more than one, or the tenant's search cannot be trusted.
 pub fn find<T: Transport, C: Clock>(client: &Client<T, C>, text: &str) -> Result<UserId, Failure> {
     let text = text.trim();
     if text.is_empty() {
         return Err(Failure::input("no user is given"));
     }
-    let find = FindUser::by(text);
+    let mut find = FindUser::by(text);
     // Who has the id need not be there any more.
     if find == FindUser::by_id(text) {
         return Ok(text.into());
     }
-    match client.send(&find)? {
+    match client.run(&mut find)? {
         Found::One(user) => Ok(user.id),
         Found::None => Err(Failure::of_one("there is no such user")),
         Found::Several(users) => Err(Failure::of_one(format!("{} users share it: give an id", users.len()))),
+        Found::Mismatch { id } => Err(Failure::new(format!("{}: give an id", mismatch(&id)))),
+        Found::Unfinished => Err(Failure::new(format!("{UNFINISHED}: give an id"))),
     }
 }
+
+/// What is to be said of a search that found another user.
+pub fn mismatch(id: &UserId) -> String {
+    format!("the tenant's search cannot be trusted: it found {id}, who is another user")
+}
+
+/// What is to be said of a search that gave up.
+pub const UNFINISHED: &str =
+    "the tenant's search did not come to its end: it is not known whether there is such a user";
 
 /// A bar with rate and remaining time, which shows on a terminal only. Without a total it counts.
 pub fn progress(total: Option<u64>) -> ProgressBar {

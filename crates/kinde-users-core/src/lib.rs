@@ -66,8 +66,8 @@
 //!   that some of them need, and the trait [`Operation`] makes your own.
 //! - [`Domain`], [`Credentials`], [`Tenant`]: whom to talk to, and as whom.
 //! - [`Reply`], [`models`], [`Text`]: what came back, as owned or borrowing types.
-//! - [`Job`]: what takes several calls, as [`Erase`], [`Suspend`] and, with feature `import`, `Import`, as a machine
-//!   that any client [runs](Client::run); [`FindUser`], [`Pages`], and [`at_once`] for many async calls.
+//! - [`Job`]: what takes several calls, as [`FindUser`], [`Erase`], [`Suspend`] and, with feature `import`, `Import`,
+//!   as a machine that any client [runs](Client::run); [`Pages`], and [`at_once`] for many async calls.
 //! - [`Error`], and [`Effect`], which every error answers: did it happen all the same?
 //!
 //! # In scope, and not

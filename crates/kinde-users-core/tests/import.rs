@@ -96,7 +96,10 @@ fn values() -> impl Strategy<Value = Value> {
 fn comes_to_its_end(user: &ImportUser) {
     assert!(user.keys().next().is_some());
     let id = json!(user.provided_id());
-    let there = json!({ "users": [{ "id": "kp_7", "provided_id": id }] }).to_string();
+    let identities: Vec<_> =
+        user.keys().map(|(kind, name)| json!({"type": kind, "identity": name})).collect();
+    let there =
+        json!({ "users": [{ "id": "kp_7", "provided_id": id, "identities": identities }] }).to_string();
     for (import, users) in [
         (Import::new(user.clone()), "{}"),
         (Import::new(user.clone()).update(), &there),

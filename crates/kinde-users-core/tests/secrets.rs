@@ -22,10 +22,10 @@ use kinde_users_core::operations::{
 use kinde_users_core::{
     AccessToken, ApiError, AsyncClient, AsyncClock, AuthProblem, BillingAgreementId, BillingCustomerId,
     CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor, Delivery, Domain,
-    Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, Found, IdentityId, Import,
-    ImportForm, Input, Instant, Job, OPERATIONS, Operation, OrganizationCode, Pages, PasswordParts, Patch,
-    Personal, PropertyId, PropertyKey, Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId,
-    Value, async_transport_fn, build_request, transport_fn,
+    Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, IdentityId, Import, ImportForm,
+    Input, Instant, Job, OPERATIONS, Operation, OrganizationCode, Pages, PasswordParts, Patch, Personal,
+    PropertyId, PropertyKey, Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId, Value,
+    async_transport_fn, build_request, transport_fn,
 };
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
@@ -444,10 +444,16 @@ fn searches_and_lists_hide_what_they_look_for_and_where_they_are() {
         ] {
             debug_hides(&search, hidden, "search");
         }
-        for users in 0..3 {
-            let user = json!({"id": hidden, "email": hidden});
-            let found: Found = serde_json::from_value(json!({"users": vec![user; users]})).unwrap();
-            debug_hides(&found, hidden, "found");
+        for users in 0..4 {
+            let user = |n: usize| json!({"id": if n % 2 == 0 { hidden } else { "kp_2" }, "email": if n < 2 { hidden } else { "x" }});
+            let page = json!({"users": Vec::from_iter((0..users).map(user)), "next_token": null});
+            for mut search in [FindUser::by_email(*hidden), FindUser::by_email("ida@example.com")] {
+                debug_hides(&search.output(), hidden, "found");
+                let page = response(200, page.to_string(), hidden);
+                search.called(Ok(Reply::new::<GetUsers>(page))).unwrap();
+                debug_hides(&search, hidden, "search with users");
+                debug_hides(&search.output(), hidden, "found");
+            }
         }
 
         let list = GetUsers::new().email(*hidden);

@@ -438,9 +438,10 @@ fn one_user_is_found_by_what_is_known_of_it() {
         FindUser::by_phone("+61412345678"),
         FindUser::by_id(&ada),
     ] {
-        assert_eq!(client.send(&find).unwrap().one().unwrap().id, ada.as_str());
+        assert_eq!(client.run(&mut find.clone()).unwrap().one().unwrap().id, ada.as_str());
     }
-    assert_eq!(client.send(&FindUser::by_email("nobody@example.com")).unwrap(), Found::None);
+    let nobody = client.run(&mut FindUser::by_email("nobody@example.com"));
+    assert_eq!(nobody.unwrap(), Found::None);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
-    AnyOperation, AsyncTransport, CallError, Client, Clock, Credentials, Delivery, Erase, FindUser, Gone,
-    Import, ImportForm, ImportUser, Imported, Job, Suspend, TokioClock, Transport, async_client_over,
+    AnyOperation, AsyncTransport, CallError, Client, Clock, Credentials, Delivery, Erase, FindUser, Found,
+    Gone, Import, ImportForm, ImportUser, Imported, Job, Suspend, TokioClock, Transport, async_client_over,
     async_transport_fn, at_once, client_over, in_parallel, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
@@ -184,7 +184,7 @@ fn a_run_that_was_dropped_while_it_created_and_is_run_again_makes_one_user() {
         let response = service(&request, |method, path| match (method, path, created.load(SeqCst)) {
             ("GET", "/api/v1/user", _) => (200, ADA.into()),
             ("GET", _, 0) => (200, r#"{"users":null}"#.into()),
-            _ => (200, r#"{"id":"kp_1","users":[{"id":"kp_1"}]}"#.into()),
+            _ => (200, r#"{"id":"kp_1","users":[{"id":"kp_1","email":"ada@example.com"}]}"#.into()),
         });
         if is_create && created.fetch_add(1, SeqCst) == 0 {
             core::future::pending::<()>().await;
@@ -217,7 +217,7 @@ fn a_create_that_arrives_after_it_was_looked_for_is_found_by_the_next_run() {
             }
             ("GET", "/api/v1/user") => (200, ADA.into()),
             ("GET", _) => {
-                let told = vec![r#"{"id":"kp_1"}"#; *there].join(",");
+                let told = vec![r#"{"id":"kp_1","email":"ada@example.com"}"#; *there].join(",");
                 *there += core::mem::take(on_the_way);
                 (200, format!(r#"{{"users":[{told}]}}"#))
             }
@@ -268,9 +268,92 @@ fn a_user_is_found_by_what_a_text_looks_like() {
     fake.add_user(ada);
     fake.seed_users(3);
     for text in [id, "ada@example.com", "+61555111555", "kp_ada"] {
-        let found = fake.client().unwrap().send(&FindUser::by(text)).unwrap();
+        let found = fake.client().unwrap().run(&mut FindUser::by(text)).unwrap();
         assert_eq!(found.one().unwrap().id, id, "{text}");
     }
+}
+
+#[test]
+fn a_user_is_found_by_every_identity_over_both_clients_in_one_call_and_by_nothing_else() {
+    let fakes = twice(|fake| {
+        let ada = NewFakeUser::new().id("kp_ada").email("ada@example.com").email("ada@example.org");
+        fake.add_user(ada.phone("+61555111555").username("ada"));
+        fake.add_user(NewFakeUser::new().email("grace@example.com"));
+    });
+    for (find, is_found) in [
+        (FindUser::by_email("ADA@example.com"), true),
+        (FindUser::by_email("ada@example.org"), true),
+        (FindUser::by_phone("+61555111555"), true),
+        (FindUser::by_username("Ada"), true),
+        (FindUser::by_email("eve@example.com"), false),
+    ] {
+        for result in both(&find, fakes.clone()) {
+            let found = result.unwrap();
+            assert_eq!(found == Found::None, !is_found, "{find:?}");
+            assert_eq!(found.one().is_some_and(|user| user.id == "kp_ada"), is_found, "{find:?}");
+        }
+    }
+    assert!(fakes.iter().all(|fake| fake.requests().of("get_users").len() == 5));
+}
+
+#[test]
+fn a_search_that_filters_after_it_cuts_pages_finds_the_user_and_creates_nobody() {
+    let client = searching(|asked| match asked.contains("next_token=more") {
+        true => r#"{"users":[{"id":"kp_1","email":"ada@example.com"}]}"#,
+        false => r#"{"users":[],"next_token":"more"}"#,
+    });
+    let found = client.run(&mut FindUser::by_email("ada@example.com")).unwrap();
+    assert_eq!(found.one().unwrap().id, "kp_1");
+    assert!(
+        matches!(client.run(&mut Import::new(ada())), Ok(Imported::LeftAlone { id, .. }) if id == "kp_1")
+    );
+}
+
+#[test]
+fn a_search_that_does_not_do_what_it_is_asked_creates_and_changes_nobody() {
+    for (page, is_mismatch) in [
+        (r#"{"users":[{"id":"kp_9","email":"joada@example.com"}]}"#, true),
+        (r#"{"users":[{"id":"kp_9","email":"owner@example.com"},{"id":"kp_8"}]}"#, true),
+        (r#"{"users":[{"id":"kp_9","email":null,"identities":[]}],"next_token":"for ever"}"#, true),
+        (r#"{"users":null,"next_token":"for ever"}"#, false),
+    ] {
+        let client = searching(|_| page);
+        for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
+            let end = client.run(&mut import.clone()).unwrap();
+            assert_eq!(
+                matches!(end, Imported::Mismatch { ref id, .. } if id == "kp_9"),
+                is_mismatch,
+                "{page}"
+            );
+            assert_eq!(end == Imported::Unfinished, !is_mismatch, "{page}");
+        }
+    }
+}
+
+/// A tenant that answers searches by what they ask, and in which nothing may be changed.
+fn searching(answer: impl Fn(&str) -> &'static str + Send + Sync) -> Client<impl Transport, impl Clock> {
+    let transport = transport_fn(move |request: Request<Vec<u8>>| {
+        let asked = request.uri().query().unwrap_or_default().to_owned();
+        Ok::<_, FakeError>(service(&request, |method, path| {
+            assert_eq!((method, path), ("GET", "/api/v1/users"));
+            (200, answer(&asked).into())
+        }))
+    });
+    client_over(transport, "acme".parse().unwrap(), Credentials::new("id", "secret"))
+}
+
+#[test]
+fn the_404_of_a_proxy_is_no_receipt() {
+    let client = blocking(|method, _| match method {
+        "PATCH" => (200, r#"{"id":"kp_1","is_suspended":true}"#.into()),
+        _ => (404, "<html><center>nginx: no such route</center></html>".into()),
+    });
+    let mut suspend = Suspend::new("kp_1");
+    assert!(client.run(&mut suspend).is_err());
+    assert_eq!((suspend.output().is_suspended, suspend.output().is_signed_out), (true, false));
+    let mut erase = Erase::new("kp_1");
+    assert!(client.run(&mut erase).is_err());
+    assert_eq!((erase.output().sessions, erase.output().user), (None, None));
 }
 
 /// Counts how many requests are under way.

@@ -165,6 +165,72 @@ fn a_page_that_is_no_reply_of_kinde_resets_no_second_factor() {
 }
 
 #[test]
+fn a_search_that_finds_others_or_does_not_end_changes_nobody() {
+    let tenant = with_ada("others");
+    let list = tenant.write("users.txt", &"ann@example.com\n".repeat(40));
+    let csv = tenant
+        .write("users.csv", "email,hashed_password\nann@example.com,$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n");
+    let found = format!("the tenant's search cannot be trusted: it found {ADA}, who is another user");
+    let endless = "the tenant's search did not come to its end: it is not known whether there is such a user";
+    for (users, next, told) in [
+        (
+            json!([{"id": ADA, "email": "joann@example.com", "username": "joann"}]),
+            json!(null),
+            found.as_str(),
+        ),
+        (json!([{"id": ADA, "email": "ada@example.com"}]), json!("more"), &found),
+        (json!([{"id": ADA, "email": null, "username": null, "phone": null}]), json!(null), &found),
+        (json!([]), json!("more"), endless),
+    ] {
+        let page = json!({"code": "OK", "users": users, "next_token": next}).to_string();
+        tenant.fake.clear_faults();
+        tenant.fake.fail("get_users").always().with(Fault::reply(Response::new(page.into_bytes())));
+        for name in ["erase_user", "suspend_user", "reset_mfa"] {
+            for user in ["ann@example.com", "ann", "+61555111555"] {
+                let (code, receipt, errors) = run(&mut tenant.program(name, &[user]));
+                assert_eq!((code, receipt.as_str()), (1, ""), "{name} {user}");
+                assert_eq!(errors, format!("error: {told}: give an id"));
+            }
+        }
+        for (name, more) in [("refresh_claims", &[] as &[&str]), ("set_properties", &["plan=gold"])] {
+            let arguments: Vec<_> =
+                [list.as_str(), "--at-once=1"].into_iter().chain(more.iter().copied()).collect();
+            let (code, receipt, errors) = run(&mut tenant.program(name, &arguments));
+            assert_eq!((code, receipt.as_str()), (1, "done for 0 of 40 users\n"), "{name}");
+            assert!(errors.starts_with(&format!("line 1: {told}: give an id\n")), "{errors}");
+            // It is so for all of them.
+            assert!((25..=26).contains(&given_up(&errors)), "{errors}");
+        }
+        for more in [&[] as &[&str], &["--update"]] {
+            let journal = text_of(&tenant.file("import.journal"));
+            fs::remove_file(&journal).unwrap_or_default();
+            let arguments = [csv.as_str(), "--journal", &journal];
+            let arguments: Vec<_> = arguments.into_iter().chain(more.iter().copied()).collect();
+            let (code, _, errors) = run(&mut tenant.program("import_users", &arguments));
+            let again = "error: 1 line failed; run it again to try it again";
+            assert_eq!((code, errors), (1, format!("line 2: {told}\n{again}")));
+        }
+    }
+    let made = tenant.fake.requests();
+    assert_eq!(made.len(), made.of("get_users").len() + made.of("token").len());
+}
+
+#[test]
+fn an_erasure_that_meets_a_proxy_in_the_place_of_the_tenant_has_no_receipt_for_it() {
+    let tenant = with_ada("proxy");
+    let page = Response::builder().status(404).body(b"<html>nginx: no such route</html>".to_vec()).unwrap();
+    tenant.fake.fail("delete_user_sessions").always().with(Fault::reply(page));
+    let (code, receipt, errors) = run(&mut tenant.program("erase_user", &[ADA]));
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!((code, &receipt["sessions"], &receipt["user"]), (1, &Value::Null, &Value::Null));
+    assert_eq!(errors, "error: delete_user_sessions: HTTP 404");
+    let (code, receipt, _) = run(&mut tenant.program("suspend_user", &[ADA]));
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!((code, &receipt["is_suspended"], &receipt["is_signed_out"]), (1, &true.into(), &false.into()));
+    assert!(!tenant.fake.user(ADA).unwrap().sessions.is_empty());
+}
+
+#[test]
 fn an_erasure_that_stops_midway_tells_how_far_it_came() {
     let tenant = with_ada("midway");
     tenant.fake.fail("delete_user").always().with(Fault::forbidden());

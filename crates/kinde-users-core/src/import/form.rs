@@ -17,6 +17,7 @@ use crate::any_operation::AnyOperation;
 use crate::error::{BuildError, Problem};
 use crate::find::FindUser;
 use crate::ids::{FeatureFlagKey, PropertyKey, UserId};
+use crate::job::Job;
 use crate::models::{IdentityType, User};
 use crate::operations::{
     CreateUser, FirebaseParameters, NewIdentity, Password, SetUserPassword, UpdateUser,
@@ -383,7 +384,8 @@ impl ImportUser {
     /// Whether all of it can be sent.
     fn check(&self) -> Result<(), BuildError> {
         let id = UserId::from("kp_0123456789abcdef0123456789abcdef");
-        let first = [self.lookup().map(AnyOperation::new), Some(AnyOperation::new(self.create()))];
+        let first =
+            [self.lookup().and_then(|mut search| search.next_call()), Some(AnyOperation::new(self.create()))];
         let mut all = first.into_iter().flatten().chain(self.rest(&id, true));
         all.try_for_each(|operation| operation.check())
     }

@@ -95,12 +95,18 @@ pub enum Imported {
         /// The user.
         id: UserId,
     },
-    /// The user who was found is not who is meant: one with another `provided_id`, or, where the two cannot be compared, with
-    /// another address, number or name than was looked for. Or nobody has the address, and this user has the `provided_id`. Nothing
-    /// was done.
+    /// Another user has the address, number or name: one with another `provided_id`. Or nobody has the address, and this user
+    /// has the `provided_id`. Nothing was done.
     #[non_exhaustive]
     Taken {
         /// Who was found.
+        id: UserId,
+    },
+    /// The search for the user found others, none of whom has the address, number or name. Whether there is such a user is not
+    /// known; see [`Found::Mismatch`]. Nothing was done.
+    #[non_exhaustive]
+    Mismatch {
+        /// The first of them.
         id: UserId,
     },
     /// Several users share it, and nobody knows who is meant. Nothing was done.
@@ -109,14 +115,15 @@ pub enum Imported {
         /// How many.
         users: usize,
     },
-    /// It has not come to its end. With no next call it waits for [`Import::found`].
+    /// It has not come to its end. With no next call it waits for [`Import::found`], or the search for the user gave up
+    /// ([`Found::Unfinished`]): another import of the user looks again.
     Unfinished,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 enum Stage {
-    /// To look the user up. If there is nobody, this is what came of the create before.
-    Find(Option<Error>),
+    /// To look the user up, if any operation can. If there is nobody, this is what came of the create before.
+    Find(Option<FindUser>, Option<Error>),
     Create,
     /// A create was handed out, and nobody has said yet what came of it.
     Creating,
@@ -137,7 +144,7 @@ enum Who {
 impl Import {
     /// Of this user.
     pub fn new(user: ImportUser) -> Self {
-        let (stage, missing) = (Stage::Find(None), None);
+        let (stage, missing) = (Stage::Find(user.lookup(), None), None);
         Self { user, is_unsure: false, updates: false, has_walked: false, namesake: None, stage, missing }
     }
 
@@ -175,7 +182,7 @@ impl Import {
     #[must_use]
     pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.has_walked = true;
-        if matches!(self.stage, Stage::Find(_)) {
+        if matches!(self.stage, Stage::Find(..)) {
             let mut ids = ids.into_iter().map(Into::into);
             match (ids.next(), ids.count()) {
                 (None, _) => {}
@@ -224,6 +231,9 @@ impl Import {
 
     fn looked_up(&mut self, found: Found) {
         self.stage = match found {
+            // Nobody is created where the user may be there.
+            Found::Unfinished => return,
+            Found::Mismatch { id } => Stage::End(Imported::Mismatch { id }),
             Found::None => match self.namesake.take() {
                 Some(id) => Stage::End(Imported::Taken { id }),
                 None => Stage::Create,
@@ -237,20 +247,9 @@ impl Import {
         };
     }
 
-    /// Whether a user who was found is who was looked for, as far as the reply tells: a service that ignores a filter lists others.
+    /// Whether a user who has the address, number or name is who is meant.
     fn is_meant(&self, user: &User) -> bool {
-        if let (Some(theirs), Some(ours)) = (provided_id(user), self.user.provided_id()) {
-            return theirs == ours;
-        }
-        let told = [
-            ("email", user.email()),
-            ("username", user.username.as_deref()),
-            ("phone", user.phone.as_deref()),
-        ];
-        let sought = |kind| self.user.keys().find(|key| key.0 == kind).map(|(_, value)| value);
-        let sought = told.into_iter().find_map(|(kind, told)| Some((sought(kind)?, told)));
-        let Some((sought, Some(told))) = sought else { return true };
-        told.is_empty() || told.to_lowercase() == sought
+        provided_id(user).zip(self.user.provided_id()).is_none_or(|(theirs, ours)| theirs == ours)
     }
 
     /// Whether a user who was found can be none but the one whom a create made of which nobody saw the end.
@@ -284,13 +283,14 @@ impl Import {
         // A refusal too may come of a create that arrived after it was looked for.
         let can_look = self.is_unsure && self.user.lookup().is_some();
         let (failed, result) = if can_look { (Some(error), Ok(())) } else { (None, Err(error)) };
-        self.stage = Stage::Find(failed);
+        self.stage = Stage::Find(self.user.lookup(), failed);
         result
     }
 
     /// The user may be there, and may be on the way.
     fn forget_create(&mut self) {
-        (self.is_unsure, self.has_walked, self.stage) = (true, false, Stage::Find(None));
+        let stage = Stage::Find(self.user.lookup(), None);
+        (self.is_unsure, self.has_walked, self.stage) = (true, false, stage);
     }
 }
 
@@ -305,15 +305,15 @@ impl Job for Import {
         if self.stage == Stage::Creating {
             self.forget_create();
         }
-        match (&self.stage, self.user.lookup()) {
-            (Stage::Find(_), Some(lookup)) => Some(AnyOperation::new(lookup)),
-            (Stage::Find(_), None) if self.is_unsure && !self.has_walked => None,
-            (Stage::Find(_) | Stage::Create | Stage::Creating, _) => {
+        match &mut self.stage {
+            Stage::Find(Some(search), _) => search.next_call(),
+            Stage::Find(None, _) if self.is_unsure && !self.has_walked => None,
+            Stage::Find(None, _) | Stage::Create | Stage::Creating => {
                 self.stage = Stage::Creating;
                 Some(AnyOperation::new(self.user.create()))
             }
-            (Stage::With(..), _) => self.following(),
-            (Stage::End(_), _) => None,
+            Stage::With(..) => self.following(),
+            Stage::End(_) => None,
         }
     }
 
@@ -328,17 +328,25 @@ impl Job for Import {
             None => result,
         };
         match &mut self.stage {
-            Stage::Find(failed) => match (result?.into_output::<FindUser>()?, failed.take()) {
-                // It may be on the way still: not to be created again at once.
-                (Found::None, Some(error)) => return Err(error),
-                (found, _) => self.looked_up(found),
-            },
+            Stage::Find(Some(search), failed) => {
+                search.called(result)?;
+                if search.is_over() {
+                    match (search.output(), failed.take()) {
+                        // It may be on the way still: not to be created again at once.
+                        (Found::None | Found::Unfinished, Some(error)) => {
+                            self.stage = Stage::Find(self.user.lookup(), None);
+                            return Err(error);
+                        }
+                        (found, _) => self.looked_up(found),
+                    }
+                }
+            }
             Stage::Create | Stage::Creating => match result.and_then(Reply::into_output::<CreateUser>) {
                 Ok(created) => self.created_as(created),
                 Err(error) => return self.not_created(error),
             },
             Stage::With(_, _, steps) => *steps += 1,
-            Stage::End(_) => {}
+            Stage::Find(None, _) | Stage::End(_) => {}
         }
         Ok(())
     }
@@ -355,7 +363,7 @@ impl Job for Import {
                     false => Imported::LeftAlone { id },
                 }
             }
-            Stage::Find(_) | Stage::Create | Stage::Creating | Stage::With(..) => Imported::Unfinished,
+            Stage::Find(..) | Stage::Create | Stage::Creating | Stage::With(..) => Imported::Unfinished,
         }
     }
 }
@@ -440,7 +448,7 @@ mod tests {
 
     #[test]
     fn who_is_there_is_left_alone_unless_told() {
-        let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         let mut import = Import::new(ada());
         assert_eq!(names(&mut import, tenant(there)), ["get_users"]);
         assert_eq!(import.output(), left_alone("kp_7"));
@@ -453,7 +461,7 @@ mod tests {
     #[test]
     fn who_was_created_before_an_interruption_is_made_complete() {
         let mut import = Import::new(ada()).interrupted();
-        let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
         let mut import = Import::new(ada()).interrupted();
@@ -470,22 +478,23 @@ mod tests {
         let nameless =
             || ImportForm::new().row([("email", "bob@example.com"), ("hashed_password", HASH)]).unwrap();
         for (user, found, is_ours) in [
-            (ada(), r#"{"id":"kp_7"}"#, false),
-            (ada(), r#"{"id":"kp_7","provided_id":""}"#, false),
-            (bob(), r#"{"id":"kp_7"}"#, true),
-            (bob(), r#"{"id":"kp_7","email":"bob@example.com","total_sign_ins":0,"provided_id":""}"#, true),
-            (bob(), r#"{"id":"kp_7","total_sign_ins":1}"#, false),
-            (bob(), r#"{"id":"kp_7","last_signed_in":"2025-04-01T13:04:20Z"}"#, false),
-            (bob(), r#"{"id":"kp_7","provided_id":"43"}"#, false),
-            (bob(), r#"{"id":"kp_7","first_name":"Bob","last_name":null}"#, true),
-            (bob(), r#"{"id":"kp_7","first_name":"Robert"}"#, false),
-            (bob(), r#"{"id":"kp_7","first_name":"","last_name":"Roberts"}"#, false),
-            (nameless(), r#"{"id":"kp_7"}"#, true),
-            (nameless(), r#"{"id":"kp_7","first_name":"Bob"}"#, false),
+            (ada(), r#""id":"kp_7""#, false),
+            (ada(), r#""id":"kp_7","provided_id":"""#, false),
+            (bob(), r#""id":"kp_7""#, true),
+            (bob(), r#""id":"kp_7","total_sign_ins":0,"provided_id":"""#, true),
+            (bob(), r#""id":"kp_7","total_sign_ins":1"#, false),
+            (bob(), r#""id":"kp_7","last_signed_in":"2025-04-01T13:04:20Z""#, false),
+            (bob(), r#""id":"kp_7","provided_id":"43""#, false),
+            (bob(), r#""id":"kp_7","first_name":"Bob","last_name":null"#, true),
+            (bob(), r#""id":"kp_7","first_name":"Robert""#, false),
+            (bob(), r#""id":"kp_7","first_name":"","last_name":"Roberts""#, false),
+            (nameless(), r#""id":"kp_7""#, true),
+            (nameless(), r#""id":"kp_7","first_name":"Bob""#, false),
             // Whatever became of the name since, the id is the line's.
-            (ada(), r#"{"id":"kp_7","first_name":"Augusta","provided_id":"42"}"#, true),
+            (ada(), r#""id":"kp_7","first_name":"Augusta","provided_id":"42""#, true),
         ] {
-            let users = std::format!(r#"{{"users":[{found}]}}"#);
+            let email = &user.keys().next().unwrap().1;
+            let users = std::format!(r#"{{"users":[{{{found},"email":"{email}"}}]}}"#);
             let mut import = Import::new(user).interrupted();
             let called = names(&mut import, tenant(&users));
             assert_eq!((called.len() > 1, import.output() == created("kp_7")), (is_ours, is_ours), "{found}");
@@ -495,44 +504,130 @@ mod tests {
 
     #[test]
     fn a_stranger_with_the_same_address_is_never_touched() {
-        let stranger = r#"{"users":[{"id":"kp_7","provided_id":"43"}]}"#;
+        let stranger = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"43"}]}"#;
         for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
             let mut import = import;
             assert_eq!(names(&mut import, tenant(stranger)), ["get_users"]);
             assert_eq!(import.output(), Imported::Taken { id: "kp_7".into() });
         }
+        let two = ["a", "b"].map(|id| std::format!(r#"{{"id":"{id}","email":"ada@example.com"}}"#)).join(",");
+        let two = std::format!(r#"{{"users":[{two}]}}"#);
         let mut import = Import::new(ada()).update();
-        assert_eq!(names(&mut import, tenant(r#"{"users":[{"id":"a"},{"id":"b"}]}"#)), ["get_users"]);
+        assert_eq!(names(&mut import, tenant(&two)), ["get_users"]);
         assert_eq!(import.output(), several(2));
     }
 
     #[test]
-    fn who_is_found_is_who_was_looked_for() {
+    fn a_search_that_finds_others_is_reported_and_nothing_is_created_or_changed() {
         let row = |columns: &[(&str, &str)]| ImportForm::new().row(columns.iter().copied()).unwrap();
-        for (columns, found, is_meant) in [
+        let email = &[("email", "Ada@example.com"), ("hashed_password", HASH)][..];
+        for (columns, found, is_found) in [
             (&[("username", "ada")][..], r#""username":"admin","email":"ada@example.com""#, false),
             (
                 &[("username", "Ada"), ("phone", "+61555111555")],
                 r#""username":"aDA","phone":"+61555111556""#,
                 true,
             ),
-            (&[("username", "ada")], r#""username":"","email":"a@example.com""#, true),
+            (&[("username", "ada")], r#""username":"","email":"a@example.com""#, false),
             (&[("phone", "+61555111555")], r#""phone":"+61555111556""#, false),
-            (&[("email", "Ada@example.com")], r#""email":"ADA@example.com""#, true),
-            (&[("email", "ada@example.com")], r#""email":"bob@example.com""#, false),
-            // Who has the id is meant, whatever became of the address.
+            (&[("phone", "+61555111555")], r#""phone":"0061 555 111 555""#, true),
+            (email, r#""email":"ADA@example.com""#, true),
+            (email, r#""email":"bob@example.com""#, false),
+            (email, r#""email":null"#, false),
+            (
+                email,
+                r#""email":"new@example.com","identities":[{"type":"email","identity":"ada@example.com"}]"#,
+                true,
+            ),
+            // The id alone does not do: the walk finds those whose address was changed.
             (
                 &[("email", "ada@example.com"), ("id", "42")],
                 r#""email":"new@example.com","provided_id":"42""#,
-                true,
+                false,
             ),
         ] {
             let users = std::format!(r#"{{"users":[{{"id":"kp_7",{found}}}]}}"#);
-            let mut import = Import::new(row(columns)).update();
+            let user = row(columns);
+            for import in [
+                Import::new(user.clone()),
+                Import::new(user.clone()).update(),
+                Import::new(user.clone()).interrupted(),
+                Import::new(user.clone()).found(["kp_8"]).update(),
+            ] {
+                let mut import = import;
+                let called = names(&mut import, tenant(&users));
+                let end = import.output();
+                assert_eq!(end == Imported::Mismatch { id: "kp_7".into() }, !is_found, "{found}: {end:?}");
+                assert!(is_found || called == ["get_users"], "{found}: {called:?}");
+            }
+            let mut import = Import::new(user).update();
             names(&mut import, tenant(&users));
-            let expected = if is_meant { updated("kp_7") } else { Imported::Taken { id: "kp_7".into() } };
-            assert_eq!(import.output(), expected, "{found}");
+            assert_eq!(import.output() == updated("kp_7"), is_found, "{found}");
         }
+    }
+
+    #[test]
+    fn an_empty_page_with_more_to_come_creates_nobody() {
+        let more = r#"{"users":[],"next_token":"more"}"#;
+        let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
+        let other = r#"{"users":[{"id":"kp_7","email":"bob@example.com"}]}"#;
+        let searches = |import: &mut Import, pages: &[&str]| {
+            let mut pages = pages.iter();
+            names(import, |operation| match (operation.meta().name, pages.next()) {
+                ("get_users", Some(page)) => Ok(answer::<GetUsers>(200, page)),
+                ("get_users", None) => refusal::<GetUsers>(500, "", Effect::Possible),
+                _ => tenant(NOBODY)(operation),
+            })
+        };
+        let mut import = Import::new(ada());
+        assert_eq!(searches(&mut import, &[more, there]), ["get_users"; 2]);
+        assert_eq!(import.output(), left_alone("kp_7"));
+        let mut import = Import::new(ada());
+        assert_eq!(searches(&mut import, &[more, other]), ["get_users"; 2]);
+        assert_eq!(import.output(), Imported::Mismatch { id: "kp_7".into() });
+        let mut import = Import::new(ada());
+        assert_eq!(searches(&mut import, &[more, NOBODY]), after(&["get_users", "get_users", "create_user"]));
+        // It goes on at the page that could not be had.
+        let mut import = Import::new(ada());
+        assert_eq!(searches(&mut import, &[more]), ["get_users", "get_users", "get_users: HTTP 500"]);
+        assert_eq!(searches(&mut import, &[there]), ["get_users"]);
+        assert_eq!(import.output(), left_alone("kp_7"));
+        // Pages without end.
+        for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
+            let (mut import, was_unsure) = (import.clone(), import.may_have_created());
+            assert_eq!(names(&mut import, tenant(more)), ["get_users"; FindUser::MOST_PAGES]);
+            assert_eq!((import.output(), import.may_have_created()), (Imported::Unfinished, was_unsure));
+            assert!(import.next_call().is_none());
+        }
+    }
+
+    #[test]
+    fn after_a_create_of_unknown_outcome_a_search_without_an_answer_ends_with_the_error_of_the_create() {
+        let more = r#"{"users":[],"next_token":"more"}"#;
+        let mut import = Import::new(ada());
+        let mut searched = 0;
+        let called = names(&mut import, |operation| match operation.meta().name {
+            "create_user" => refusal::<CreateUser>(504, "", Effect::Possible),
+            _ => {
+                searched += 1;
+                Ok(answer::<GetUsers>(200, if searched == 1 { NOBODY } else { more }))
+            }
+        });
+        assert_eq!(called.iter().filter(|name| *name == "create_user").count(), 1);
+        assert_eq!(called.last().unwrap(), "create_user: HTTP 504");
+        assert!(import.may_have_created());
+        // The next run looks from the start.
+        let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
+        assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
+        // And others are no proof that the user is not there.
+        let mut import = Import::new(ada());
+        import.called(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
+        assert!(import.next_call().unwrap().is::<CreateUser>());
+        import.called(refusal::<CreateUser>(504, "", Effect::Possible)).unwrap();
+        let other = r#"{"users":[{"id":"kp_9","email":"bob@example.com"}]}"#;
+        assert_eq!(names(&mut import, tenant(other)), ["get_users"]);
+        assert_eq!(import.output(), Imported::Mismatch { id: "kp_9".into() });
+        assert!(import.may_have_created());
     }
 
     #[test]
@@ -547,7 +642,7 @@ mod tests {
         assert!(import.may_have_created());
         // The next run looks first, and then it may.
         assert_eq!(names(&mut import.clone(), tenant(NOBODY)), after(&["get_users", "create_user"]));
-        let late = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        let late = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         assert_eq!(names(&mut import, tenant(late)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
     }
@@ -560,7 +655,7 @@ mod tests {
             "create_user" => refusal::<CreateUser>(400, "", Effect::No),
             "get_users" => {
                 lookups += 1;
-                let late = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+                let late = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
                 Ok(answer::<GetUsers>(200, if lookups == 1 { NOBODY } else { late }))
             }
             "get_user_data" => Ok(answer::<GetUserData>(200, WHOLE)),
@@ -584,7 +679,7 @@ mod tests {
         assert!(!import.may_have_created());
         assert!(import.next_call().unwrap().is::<CreateUser>());
         assert!(import.may_have_created());
-        let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
         // And where nobody can look, it ends.
@@ -600,7 +695,8 @@ mod tests {
         let mut import = Import::new(ada());
         let mut is_there = false;
         let called = names(&mut import, |operation| {
-            let users = if is_there { r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"# } else { NOBODY };
+            let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
+            let users = if is_there { there } else { NOBODY };
             is_there |= operation.is::<CreateUser>();
             Ok(match operation.meta().name {
                 "get_users" => answer::<GetUsers>(200, users),
@@ -645,7 +741,7 @@ mod tests {
         let line = r#"{"id":"42","email":"a@b","username":"ada","phone":"+61555111555",
             "identities":[{"type":"email","identity":"c@d"}]}"#;
         let user = || ImportForm::new().line(line).unwrap();
-        let there = r#"{"users":[{"id":"kp_1","provided_id":"42"}]}"#;
+        let there = r#"{"users":[{"id":"kp_1","email":"C@d","provided_id":"42"}]}"#;
         for (data, missing) in [
             (r#"{"id":"kp_1"}"#, &["email", "email", "username", "phone"][..]),
             (
@@ -757,7 +853,7 @@ mod tests {
         }
         let mut import = Import::new(ada()).found([""; 0]);
         assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
-        let there = r#"{"users":[{"id":"kp_7","provided_id":"42"}]}"#;
+        let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         let mut import = Import::new(ada()).found(["kp_7"]).update();
         assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
         assert_eq!(import.output(), updated("kp_7"));
