@@ -337,27 +337,42 @@ fn hash_of(methods: &'static [&'static str]) -> BoxedStrategy<(&'static str, Str
 
 fn password() -> BoxedStrategy<Json> {
     let alone = hash_of(&["bcrypt", "crypt", "md5", "sha256", "wordpress", "aspnet-identity-v2"]);
+    let position = || select(&["prefix", "suffix"][..]).prop_map(Json::from);
     let number = || prop_oneof![8 => 1..=16_u32, 1 => 0..30_u32, 1 => any::<u32>()];
     let variant = prop_oneof![Just("salted-pbkdf2-hmac-sha256".to_owned()), text()];
     let body = prop_oneof![
-        alone.prop_map(|(method, hash)| json!({"hashed_password": hash, "hashing_method": method})),
-        (hash_of(&["crypt", "wordpress"]), text()).prop_map(|((method, hash), salt)| {
-            json!({"hashed_password": hash, "hashing_method": method, "salt": salt})
+        (alone, option::weighted(0.1, position())).prop_map(|((method, hash), position)| {
+            object([
+                ("hashed_password", Some(hash.into())),
+                ("hashing_method", Some(method.into())),
+                ("salt_position", position),
+            ])
         }),
-        (hash_of(&["md5", "sha256"]), text(), select(&["prefix", "suffix"][..])).prop_map(
+        (hash_of(&["crypt", "wordpress"]), text(), option::of(position())).prop_map(
+            |((method, hash), salt, position)| {
+                object([
+                    ("hashed_password", Some(hash.into())),
+                    ("hashing_method", Some(method.into())),
+                    ("salt", Some(salt.into())),
+                    ("salt_position", position),
+                ])
+            }
+        ),
+        (hash_of(&["md5", "sha256"]), text(), position()).prop_map(
             |((method, hash), salt, position)| json!({
                 "hashed_password": hash, "hashing_method": method, "salt": salt, "salt_position": position
             })
         ),
-        (text(), text(), option::of(number()), variant).prop_map(|(hash, salt, iterations, variant)| {
-            object([
+        (text(), text(), option::of(position()), option::of(number()), variant).prop_map(
+            |(hash, salt, position, iterations, variant)| object([
                 ("hashed_password", Some(hash.into())),
                 ("hashing_method", Some("pbkdf2".into())),
                 ("salt", Some(salt.into())),
+                ("salt_position", position),
                 ("iterations", iterations.map(Json::from)),
                 ("variant", Some(variant.into())),
             ])
-        }),
+        ),
         (text(), text(), text(), text(), number(), number()).prop_map(
             |(hash, salt, key, separator, rounds, mem_cost)| json!({
                 "hashed_password": hash, "hashing_method": "firebase-scrypt", "salt": salt, "signer_key": key,

@@ -80,6 +80,8 @@ fn check_refusal(name: &str, error: BuildError, refused: &Json) {
         Problem::OutOfRange { .. } => ("out_of_range", false),
         Problem::NotATimestamp => ("not_a_timestamp", false),
         Problem::WrongType => ("wrong_type", false),
+        Problem::NotAllowed => ("not_allowed", false),
+        Problem::Missing => ("missing", false),
         // The request as a whole is too long; the vectors name the argument that makes it so.
         Problem::TooLong { .. } => ("too_long", true),
         other => panic!("{name}: {other:?}"),

@@ -151,8 +151,7 @@ fn password(texts: &mut Texts<'_>) -> Json {
                 body[name] = texts.number().unwrap_or(8).into();
             }
         }
-        "crypt" | "wordpress" => set(&mut body, "salt", texts.maybe()),
-        "md5" | "sha256" => {
+        "crypt" | "wordpress" | "md5" | "sha256" => {
             if let Some(salt) = texts.maybe() {
                 body["salt"] = salt;
                 body["salt_position"] = if texts.text() == "suffix" { "suffix" } else { "prefix" }.into();

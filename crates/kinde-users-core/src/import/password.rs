@@ -69,7 +69,8 @@ impl PasswordParts {
         self
     }
 
-    /// `prefix` or `suffix`: where the salt stands in what was hashed.
+    /// `prefix` or `suffix`: where the salt stands in what was hashed. MD5 and SHA-256 need it with a salt; the other methods
+    /// that have a salt take it too.
     pub fn salt_position(mut self, position: impl Into<String>) -> Self {
         self.salt_position = position.into();
         self
@@ -126,12 +127,12 @@ impl PasswordParts {
                 Some(salt) => Password::wordpress_salted(hash, salt),
                 None => Password::wordpress(hash),
             },
-            "md5" => match self.placed_salt()? {
-                Some((salt, position)) => Password::md5_salted(hash, salt, position),
+            "md5" => match self.text_salt()? {
+                Some(salt) => Password::md5_salted(hash, salt, self.required_position()?),
                 None => Password::md5(hash),
             },
-            "sha256" => match self.placed_salt()? {
-                Some((salt, position)) => Password::sha256_salted(hash, salt, position),
+            "sha256" => match self.text_salt()? {
+                Some(salt) => Password::sha256_salted(hash, salt, self.required_position()?),
                 None => Password::sha256(hash),
             },
             "pbkdf2" => {
@@ -147,6 +148,10 @@ impl PasswordParts {
             }
             _ => return Err(refuse("hashing_method", Problem::Unknown)),
         };
+        let password = match self.position()? {
+            Some(position) => password.salt_position(position),
+            None => password,
+        };
         password.check().map_err(|(part, problem)| refuse(part, problem))?;
         Ok(password)
     }
@@ -154,11 +159,10 @@ impl PasswordParts {
     /// Refuses what the method has no use for, as one of the two is a mistake then. Parameters of Firebase are of all
     /// users of a file, and not of this one.
     fn refuse_what_is_not_for(&self, method: &str) -> Result<(), BuildError> {
-        let takes_salt = !matches!(method, "bcrypt" | "aspnet-identity-v2");
-        let takes_position = matches!(method, "md5" | "sha256");
+        let takes_salt = Password::takes_salt(method);
         let parts = [
             ("salt", takes_salt, self.salt.is_some()),
-            ("salt_position", takes_position, !self.salt_position.is_empty()),
+            ("salt_position", takes_salt, !self.salt_position.is_empty()),
             ("salt_format", takes_salt, !self.salt_format.is_empty()),
             ("variant", method == "pbkdf2", !self.variant.is_empty()),
             ("iterations", method == "pbkdf2", self.iterations.is_some()),
@@ -177,18 +181,17 @@ impl PasswordParts {
         }
     }
 
-    fn placed_salt(&self) -> Result<Option<(String, SaltPosition)>, BuildError> {
-        let position = match self.salt_position.to_ascii_lowercase().as_str() {
-            "prefix" => Ok(SaltPosition::Prefix),
-            "suffix" => Ok(SaltPosition::Suffix),
-            "" => Err(refuse("salt_position", Problem::Missing)),
+    fn position(&self) -> Result<Option<SaltPosition>, BuildError> {
+        match self.salt_position.to_ascii_lowercase().as_str() {
+            "prefix" => Ok(Some(SaltPosition::Prefix)),
+            "suffix" => Ok(Some(SaltPosition::Suffix)),
+            "" => Ok(None),
             _ => Err(refuse("salt_position", Problem::Unknown)),
-        };
-        match self.text_salt()? {
-            Some(salt) => Ok(Some((salt, position?))),
-            None if self.salt_position.is_empty() => Ok(None),
-            None => Err(refuse("salt", Problem::Missing)),
         }
+    }
+
+    fn required_position(&self) -> Result<SaltPosition, BuildError> {
+        self.position()?.ok_or(refuse("salt_position", Problem::Missing))
     }
 
     fn text_salt(&self) -> Result<Option<String>, BuildError> {
@@ -304,18 +307,20 @@ mod tests {
         for method in ["crypt", "wordpress"] {
             assert_eq!(sent(parts(method).salt("s")), json(r#"{"salt":"s"}"#), "{method}");
         }
-        for method in ["md5", "sha256"] {
+        for method in ["crypt", "wordpress", "md5", "sha256"] {
             let salted = parts(method).salt("s").salt_position("Prefix");
             assert_eq!(sent(salted), json(r#"{"salt":"s","salt_position":"prefix"}"#), "{method}");
         }
         let pbkdf2 = parts("pbkdf2").salt("c2FsdA==").variant("salted-pbkdf2-hmac-sha256");
         let expected = r#"{"salt":"c2FsdA==","variant":"salted-pbkdf2-hmac-sha256"}"#;
         assert_eq!(sent(pbkdf2.clone()), json(expected));
+        assert_eq!(sent(pbkdf2.clone().salt_position("suffix"))["salt_position"], "suffix");
         assert_eq!(sent(pbkdf2.iterations(7))["iterations"], 7);
         let firebase = parts("firebase-scrypt").salt("c2FsdA==");
         assert_eq!(refused(firebase.clone()), ("signer_key", Problem::Missing));
         let firebase = firebase.firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
-        assert_eq!(sent(firebase)["signer_key"], "a2V5");
+        assert_eq!(sent(firebase.clone())["signer_key"], "a2V5");
+        assert_eq!(sent(firebase.salt_position("prefix"))["salt_position"], "prefix");
     }
 
     #[test]
@@ -335,7 +340,10 @@ mod tests {
             ),
             (parts("bcrypt").salt("s"), ("salt", Problem::NotAllowed)),
             (parts("bcrypt").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
-            (parts("crypt").salt("s").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
+            (parts("aspnet-identity-v2").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
+            (parts("crypt").salt("s").salt_position("middle"), ("salt_position", Problem::Unknown)),
+            (parts("crypt").salt_position("prefix"), ("salt", Problem::Missing)),
+            (parts("wordpress").salt_position("suffix"), ("salt", Problem::Missing)),
             (parts("md5").salt("s").salt_position("middle"), ("salt_position", Problem::Unknown)),
             (parts("md5").salt_position("prefix"), ("salt", Problem::Missing)),
             (parts("md5").iterations(1), ("iterations", Problem::NotAllowed)),

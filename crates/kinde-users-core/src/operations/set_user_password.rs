@@ -92,7 +92,8 @@ impl Operation for SetUserPassword {
 /// The hash of a password, with all that is needed to check a password against it.
 ///
 /// There is one constructor for each hashing method and way of salting it, which takes what the service requires for
-/// that method and nothing that it rejects. There is none for argon2 or for plain text, which the service does not take.
+/// that method and nothing that it rejects. [`salt_position`](Self::salt_position) adds what it takes beyond that. There is
+/// none for argon2 or for plain text, which the service does not take.
 ///
 /// A password in plain text would be kept as a hash that nothing matches, and nobody could sign in with it. So a hash is refused,
 /// before anything is sent, if its form says that it cannot be one of the method:
@@ -149,6 +150,13 @@ impl Fields {
         let hash = self.hashed_password.as_ref().map(Secret::expose).unwrap_or_default();
         if !may_be_hash(self.hashing_method, hash, self.salt.is_some()) {
             return Err(("hashed_password", Problem::WrongType));
+        }
+        match (self.salt_position, &self.salt) {
+            (Some(_), _) if !Password::takes_salt(self.hashing_method) => {
+                return Err(("salt_position", Problem::NotAllowed));
+            }
+            (Some(_), None) => return Err(("salt", Problem::Missing)),
+            _ => {}
         }
         let numbers = [
             ("iterations", self.iterations, 1, u32::MAX),
@@ -287,9 +295,32 @@ impl Password {
         Self::of("aspnet-identity-v2", hashed_password.into())
     }
 
+    /// Says whether the salt is before or after the password in what was hashed.
+    ///
+    /// MD5 and SHA-256 with a salt have a position already. The service also takes one for the other methods that have a
+    /// salt. It takes none for bcrypt and ASP.NET Identity: such an operation is refused with [`Problem::NotAllowed`], and
+    /// one whose password has no salt with [`Problem::Missing`].
+    ///
+    /// ```
+    /// use kinde_users_core::operations::{Password, SaltPosition};
+    ///
+    /// let password = Password::crypt_salted("$6$hash", "salt").salt_position(SaltPosition::Prefix);
+    /// # drop(password);
+    /// ```
+    #[must_use]
+    pub fn salt_position(mut self, position: SaltPosition) -> Self {
+        self.0.salt_position = Some(position);
+        self
+    }
+
     /// The name of the hashing method on the wire.
     pub fn hashing_method(&self) -> &'static str {
         self.0.hashing_method
+    }
+
+    /// Whether the service takes a salt and its position for the method: the hashes of the others hold their salt.
+    pub(crate) fn takes_salt(hashing_method: &str) -> bool {
+        !matches!(hashing_method, "bcrypt" | "aspnet-identity-v2")
     }
 
     /// The part that cannot be sent, and what is wrong with it.
@@ -307,11 +338,6 @@ impl Password {
 
     fn salt(mut self, salt: String) -> Self {
         self.0.salt = Some(Secret::from(salt));
-        self
-    }
-
-    fn salt_position(mut self, position: SaltPosition) -> Self {
-        self.0.salt_position = Some(position);
         self
     }
 }

@@ -279,7 +279,13 @@ fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
     let numbers = numbers.filter_map(|(name, range)| Some((name, out_of_range(body[name].as_u64(), range)?)));
     let nameless = body["properties"].get("").map(|_| ("properties", Problem::Empty));
     let no_hash = is_no_hash(body).then_some(("hashed_password", Problem::WrongType));
-    empty.chain(numbers).chain(nameless).chain(no_hash).collect()
+    let position_alone = (body.get("salt_position").is_some() && body.get("salt").is_none()).then(|| {
+        match body["hashing_method"].as_str() {
+            Some("bcrypt" | "aspnet-identity-v2") => ("salt_position", Problem::NotAllowed),
+            _ => ("salt", Problem::Missing),
+        }
+    });
+    empty.chain(numbers).chain(nameless).chain(no_hash).chain(position_alone).collect()
 }
 
 /// Whether what is given as a hash cannot be one of its method.

@@ -171,7 +171,7 @@ fn password(arguments: &Json) -> Password {
     };
     let hash = text("hashed_password");
     let salted = arguments.get("salt").is_some();
-    match (text("hashing_method").as_str(), salted) {
+    let password = match (text("hashing_method").as_str(), salted) {
         ("bcrypt", false) => Password::bcrypt(hash),
         ("crypt", false) => Password::crypt(hash),
         ("crypt", true) => Password::crypt_salted(hash, text("salt")),
@@ -195,7 +195,8 @@ fn password(arguments: &Json) -> Password {
         }
         ("aspnet-identity-v2", false) => Password::aspnet_identity_v2(hash),
         other => panic!("no hashing method {other:?}"),
-    }
+    };
+    set(password, position, Password::salt_position)
 }
 
 /// `value` given to `setter`, where there is one.
