@@ -25,7 +25,8 @@ use http::{Request, Response, Uri};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::{
-    BodyFailure, Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock, Transport,
+    BodyFailure, BuildError, Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock,
+    Transport,
     UreqTransport, tenant,
 };
 
@@ -57,6 +58,8 @@ pub enum EnvironmentError {
     NotText(&'static str),
     /// The domain is none.
     Domain(DomainError),
+    /// The client id or secret cannot be right.
+    Credentials(BuildError),
     /// The domain, which is this one, is on this machine, where either scheme may be meant.
     Scheme(String),
 }
@@ -70,6 +73,10 @@ impl fmt::Display for EnvironmentError {
             }
             Self::NotText(name) => write!(f, "{name} is no text"),
             Self::Domain(error) => write!(f, "{}: {error}", NAMES[0]),
+            Self::Credentials(error) => {
+                let name = if error.argument() == "client_id" { NAMES[1] } else { NAMES[2] };
+                write!(f, "{name} {}", error.problem())
+            }
             Self::Scheme(domain) => {
                 let (name, http) = (NAMES[0], format!("http://{domain}"));
                 write!(
@@ -134,7 +141,8 @@ fn is_loopback(origin: &str) -> bool {
 ///
 /// # Errors
 ///
-/// Where it names one by halves, or the domain is none, or one on this machine without its scheme.
+/// Where it names one by halves, the domain is none, or one on this machine without its scheme, or client id or secret cannot
+/// be right.
 pub fn environment() -> Result<Option<(Domain, Credentials)>, EnvironmentError> {
     match [variable(NAMES[0])?, variable(NAMES[1])?, variable(NAMES[2])?] {
         [Some(domain), Some(id), Some(secret)] => {
@@ -143,7 +151,9 @@ pub fn environment() -> Result<Option<(Domain, Credentials)>, EnvironmentError> 
             if !domain.contains("://") && is_loopback(read.origin()) {
                 return Err(EnvironmentError::Scheme(domain));
             }
-            Ok(Some((read, Credentials::new(id, secret))))
+            let credentials = Credentials::new(id, secret);
+            credentials.check().map_err(EnvironmentError::Credentials)?;
+            Ok(Some((read, credentials)))
         }
         [None, None, None] => Ok(None),
         values => {
@@ -158,7 +168,8 @@ pub fn environment() -> Result<Option<(Domain, Credentials)>, EnvironmentError> 
 ///
 /// # Errors
 ///
-/// Where it names one by halves, or the domain is none, or one on this machine without its scheme.
+/// Where it names one by halves, the domain is none, or one on this machine without its scheme, or client id or secret cannot
+/// be right.
 pub fn connect(users: usize) -> Result<Connected, EnvironmentError> {
     let (domain, credentials, way, fake) = if let Some((domain, credentials)) = environment()? {
         (domain, credentials, Way::Real(UreqTransport::new()), None)

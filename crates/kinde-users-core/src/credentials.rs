@@ -9,6 +9,8 @@ use core::hash::{Hash, Hasher};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
+use crate::error::BuildError;
+use crate::text::check_id;
 use crate::token::AccessToken;
 
 /// What a tenant's access tokens are got with: the client id and secret of a machine-to-machine application.
@@ -26,6 +28,8 @@ pub(crate) enum Kind {
 
 impl Credentials {
     /// The client credentials of a machine-to-machine application that is authorised for the Management API.
+    ///
+    /// Use [`check`](Self::check) for credentials that come from a file or the environment.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
         let id = client_id.into().into();
         Self(Kind::Client { id, secret: Secret::from(client_secret.into()), scopes: Vec::new() })
@@ -34,6 +38,29 @@ impl Credentials {
     /// An access token that was got elsewhere. When it ends, calls end in an error: there is nothing to renew it with.
     pub fn access_token(token: AccessToken) -> Self {
         Self(Kind::Token(token))
+    }
+
+    /// Checks that client id and secret are not empty, have no control character, and do not begin or end with a blank, as
+    /// texts do that were copied or read from a file. A call with such credentials ends in the same error, with nothing sent.
+    ///
+    /// ```
+    /// use kinde_users_core::{Credentials, Problem};
+    ///
+    /// let error = Credentials::new("client", "secret\r\n").check().unwrap_err();
+    /// assert_eq!((error.argument(), error.problem()), ("client_secret", Problem::ControlCharacter));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The [`argument`](BuildError::argument) is `client_id` or `client_secret`, and the problem
+    /// [`Problem::Empty`](crate::Problem::Empty), [`Problem::ControlCharacter`](crate::Problem::ControlCharacter) or
+    /// [`Problem::OuterBlank`](crate::Problem::OuterBlank).
+    pub fn check(&self) -> Result<(), BuildError> {
+        match &self.0 {
+            Kind::Client { id, secret, .. } => check_credentials(id, secret),
+            // `AccessToken` has checked it.
+            Kind::Token(_) => Ok(()),
+        }
     }
 
     /// Asks for tokens with these scopes only; without, a token has all that the application is authorised for.
@@ -52,6 +79,12 @@ impl Credentials {
         }
         self
     }
+}
+
+pub(crate) fn check_credentials(id: &str, secret: &Secret) -> Result<(), BuildError> {
+    [("client_id", id), ("client_secret", secret.expose())].into_iter().try_for_each(|(argument, text)| {
+        check_id(text).map_err(|problem| BuildError::new("credentials", argument, problem))
+    })
 }
 
 impl fmt::Debug for Credentials {
@@ -111,6 +144,7 @@ pub(crate) mod tests {
     use secrecy::zeroize::ZeroizeOnDrop;
 
     use super::*;
+    use crate::error::Problem;
 
     /// Compiles only where the texts are of a type that is wiped when it is dropped.
     pub(crate) fn are_wiped<const COUNT: usize>(secrets: [&Secret; COUNT]) {
@@ -119,6 +153,28 @@ pub(crate) mod tests {
         for Secret(text) in secrets {
             is_wiped(text);
         }
+    }
+
+    #[test]
+    fn credentials_with_outer_blanks_and_control_characters_are_refused() {
+        for (text, problem) in [
+            ("", Problem::Empty),
+            ("\u{feff}secret", Problem::OuterBlank),
+            ("secret\u{200b}", Problem::OuterBlank),
+            (" secret", Problem::OuterBlank),
+            ("secret\u{a0}", Problem::OuterBlank),
+            ("secret\r", Problem::ControlCharacter),
+            ("secret\n", Problem::ControlCharacter),
+            ("\tsecret", Problem::ControlCharacter),
+            ("sec\0ret", Problem::ControlCharacter),
+            ("sec\u{7f}ret", Problem::ControlCharacter),
+        ] {
+            let refused = |argument| Err(BuildError::new("credentials", argument, problem));
+            assert_eq!(Credentials::new(text, "secret").check(), refused("client_id"));
+            assert_eq!(Credentials::new("id", text).check(), refused("client_secret"));
+        }
+        assert_eq!(Credentials::new("id", "a secret of words").check(), Ok(()));
+        assert_eq!(Credentials::access_token(AccessToken::new("t").unwrap()).check(), Ok(()));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use core::str::FromStr;
 
 use url::{Host, Url};
 
+use crate::error::Problem;
+use crate::text::check_id;
+
 /// Where a tenant's API lives: the origin that every request goes to, and the audience that its tokens are for.
 ///
 /// It is read from the forms in which people write it down:
@@ -83,8 +86,10 @@ impl Domain {
     }
 
     fn read(text: &str, plain_http: bool) -> Result<Self, DomainError> {
-        if text.is_empty() {
-            return Err(DomainError::Empty);
+        match check_id(text) {
+            Err(Problem::Empty) => return Err(DomainError::Empty),
+            Err(_) => return Err(DomainError::Blank),
+            Ok(()) => {}
         }
         let bare = text.strip_suffix('/').unwrap_or(text);
         let origin = if text.contains("://") {
@@ -151,7 +156,7 @@ fn is_label(text: &str) -> bool {
 }
 
 /// A host name that every HTTP stack reads alike: a URL's host may hold `!` or `(`, and labels may be empty.
-fn is_host(host: &str) -> bool {
+pub(crate) fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(is_label)
 }
 
@@ -161,6 +166,9 @@ fn is_host(host: &str) -> bool {
 pub enum DomainError {
     /// There is nothing in it.
     Empty,
+    /// It begins or ends with a blank, or has a line break or another control character, as a text that was copied or read
+    /// from a file.
+    Blank,
     /// It has neither dot nor scheme, and is no subdomain: letters, digits and inner hyphens, at most 63. Nor is `localhost`, which
     /// nobody means as one.
     Subdomain,
@@ -187,6 +195,7 @@ impl fmt::Display for DomainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "the domain is empty",
+            Self::Blank => "the domain has a line break, a control character or a blank at an end",
             Self::Subdomain => "the domain is no subdomain of kinde.com, host name or URL",
             Self::Unreadable => "the domain is no URL",
             Self::UserInfo => "the domain must not name a user or password",
@@ -256,8 +265,15 @@ mod tests {
             ("https://acme.kinde.com:443", Altered),
             ("https:\\\\acme.kinde.com", Path),
             ("https://acme.kinde.com\\", Altered),
-            ("https://acme.kinde.com\t", Altered),
-            (" https://acme.kinde.com", Altered),
+            ("https://acme.kinde.com\t", Blank),
+            (" https://acme.kinde.com", Blank),
+            ("acme\r", Blank),
+            ("acme\n", Blank),
+            ("acme.kinde.com\r\n", Blank),
+            ("acme ", Blank),
+            ("\u{feff}acme", Blank),
+            ("acme\u{a0}", Blank),
+            ("ac\tme", Blank),
             ("https://acme%2ekinde.com", Altered),
             ("https://user@acme.kinde.com", UserInfo),
             ("https://user:pw@acme.kinde.com", UserInfo),

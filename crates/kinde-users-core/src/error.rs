@@ -1,13 +1,17 @@
 //! What can go wrong, and what it means for the operation.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
+use url::Url;
 
+use crate::domain::is_host;
 use crate::exchange::{BodyFailure, Delivery};
 use crate::operation::Meta;
 use crate::reply::Reply;
@@ -357,6 +361,8 @@ pub struct ApiError {
 impl ApiError {
     /// How many errors are shown of a reply that has many.
     const MOST_SHOWN: usize = 4;
+    /// How many scopes are read from a message.
+    const MOST_SCOPES: usize = 8;
 
     /// Reads an error reply. `effect` is what the call's attempts had come to, with this reply.
     pub(crate) fn new(reply: Reply, effect: Effect) -> Self {
@@ -405,10 +411,33 @@ impl ApiError {
             && self.errors().iter().filter_map(ErrorItem::code).any(names_what_is_not_there)
     }
 
-    /// The scopes that the operation needs, where the answer was 403: Kinde answers so for a token without them, and often
-    /// says no more. Elsewhere there are none.
-    pub fn needed_scopes(&self) -> &'static [&'static str] {
-        if self.status() == StatusCode::FORBIDDEN { self.operation().scopes } else { &[] }
+    /// The scopes that the token lacks, where the answer was 403: those that the message of Kinde's `SCOPE_MISSING` names, and
+    /// otherwise all that the operation needs, as Kinde often says no more.
+    ///
+    /// There are none where the status is another one, where the body gives another reason, and where it is not in Kinde's
+    /// form: then a firewall or a proxy may have answered.
+    pub fn needed_scopes(&self) -> Vec<&str> {
+        if self.status() != StatusCode::FORBIDDEN || self.is_foreign() {
+            return Vec::new();
+        }
+        let codes = || self.errors().iter().map(|error| error.code().unwrap_or_default());
+        let named = self.errors().iter().filter(|error| mentions(error.code(), &["scope"]));
+        let mut scopes: Vec<&str> = Vec::new();
+        for scope in named.filter_map(ErrorItem::message).flat_map(scopes_in).take(Self::MOST_SCOPES) {
+            if !scopes.contains(&scope) {
+                scopes.push(scope);
+            }
+        }
+        let is_about_access = |code: &str| code.is_empty() || mentions(Some(code), &ABOUT_ACCESS);
+        if scopes.is_empty() && (self.errors().is_empty() || codes().any(is_about_access)) {
+            scopes.extend(self.operation().scopes);
+        }
+        scopes
+    }
+
+    /// Whether there is a body that is not in Kinde's form. Kinde answers 403 and 429 of some operations with no body.
+    fn is_foreign(&self) -> bool {
+        self.errors.is_none() && !self.reply.body().is_empty()
     }
 
     /// How long the service asks to wait, from `RateLimit-Reset` (Kinde's) or `Retry-After`.
@@ -449,6 +478,41 @@ fn names_what_is_not_there(code: &str) -> bool {
     code == "USER_INVALID" || thing.is_some_and(|thing| thing.split('_').all(|word| THINGS.contains(&word)))
 }
 
+/// What is in the codes of a 403 that may be about scopes.
+const ABOUT_ACCESS: [&str; 6] = ["scope", "forbidden", "authori", "permission", "access", "denied"];
+
+/// Whether a text holds one of these words, in whatever case.
+fn mentions(text: Option<&str>, words: &[&str]) -> bool {
+    let text = text.unwrap_or_default().as_bytes();
+    words.iter().any(|word| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
+}
+
+/// The words of a message that have the form of a scope, such as `read:users`.
+fn scopes_in(message: &str) -> impl Iterator<Item = &str> {
+    let is_part =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let words =
+        message.split(|character: char| character.is_whitespace() || matches!(character, ',' | ';' | '|'));
+    words.map(|word| word.trim_matches(['"', '\'', '`', '.', '(', ')', '[', ']'])).filter(move |word| {
+        word.len() <= 64 && word.split_once(':').is_some_and(|(verb, noun)| is_part(verb) && is_part(noun))
+    })
+}
+
+/// The host that a redirect leads to, if it is another one and has a plain name. The rest of the target may hold anything.
+pub(crate) fn redirect_host(status: StatusCode, headers: &HeaderMap) -> Option<Box<str>> {
+    let target = headers.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?;
+    // A target may leave out the scheme.
+    let target = if target.starts_with("//") { format!("https:{target}") } else { target.into() };
+    let target = Url::parse(&target).ok()?;
+    target.host_str().filter(|host| is_host(host)).map(Box::from)
+}
+
+/// Says where a redirect leads, and why there may be one.
+fn write_redirect(f: &mut fmt::Formatter<'_>, host: Option<&str>) -> fmt::Result {
+    write!(f, " (a redirect to {}, which is not followed; ", host.unwrap_or("another place"))?;
+    f.write_str("the domain has to be the tenant's kinde.com domain, not a custom one)")
+}
+
 /// The headers in which services and the proxies before them tell a request's id.
 fn request_ids(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> {
     const NAMES: [&str; 7] = [
@@ -472,11 +536,14 @@ impl fmt::Display for ApiError {
         if let Some(more @ 1..) = self.errors().len().checked_sub(Self::MOST_SHOWN) {
             write!(f, "; and {more} more")?;
         }
-        for (index, scope) in self.needed_scopes().iter().enumerate() {
-            write!(f, "{}{scope}", if index == 0 { " (needs scope " } else { ", " })?;
+        let scopes = self.needed_scopes();
+        if !scopes.is_empty() {
+            write!(f, " (needs scope {})", scopes.join(", "))?;
         }
-        if !self.needed_scopes().is_empty() {
-            f.write_str(")")?;
+        if self.status().is_redirection() && self.reply.headers().contains_key(LOCATION) {
+            write_redirect(f, redirect_host(self.status(), self.reply.headers()).as_deref())?;
+        } else if self.status().is_client_error() && self.is_foreign() {
+            f.write_str(" (not in Kinde's form; a firewall or proxy may have answered)")?;
         }
         if let Some(reset) = self.reset() {
             write!(f, " (retry in {} s)", reset.as_secs())?;
@@ -653,11 +720,16 @@ pub enum AuthProblem {
     Malformed,
     /// The token endpoint reported success, and the body of its reply could not be read.
     Body(BodyFailure),
+    /// The credentials cannot be right, as [`Credentials::check`](crate::Credentials::check) says, or the audience cannot.
+    /// Nothing was sent.
+    Unsendable(BuildError),
     /// The token endpoint could not answer: 408, 429, 460, 499, 5xx, a redirect.
     #[non_exhaustive]
     Unavailable {
         /// The HTTP status.
         status: u16,
+        /// The host that a redirect leads to.
+        redirect_host: Option<Box<str>>,
     },
     /// No reply came from the token endpoint.
     Unreachable(Delivery),
@@ -676,19 +748,53 @@ impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: no access token: ", self.operation.name)?;
         match &self.problem {
-            AuthProblem::Refused { status, error, .. } => {
-                write!(f, "HTTP {status}: {}", known_oauth_error(error.as_deref()))
+            AuthProblem::Refused { status, error, description } => {
+                write!(f, "HTTP {status}: {}", known_oauth_error(error.as_deref()))?;
+                f.write_str(likely_cause(*status, error.as_deref(), description.as_deref()))
             }
-            AuthProblem::Malformed => f.write_str("the token endpoint's reply holds none"),
+            AuthProblem::Malformed => f.write_str(
+                "the token endpoint's reply holds none (the domain has to be the tenant's kinde.com domain)",
+            ),
+            AuthProblem::Unsendable(error) => error.fmt(f),
+            AuthProblem::Unavailable { status, redirect_host } => {
+                write!(f, "the token endpoint answered HTTP {status}")?;
+                let is_redirect = (300..400).contains(status);
+                if is_redirect { write_redirect(f, redirect_host.as_deref()) } else { Ok(()) }
+            }
             AuthProblem::Body(failure) => {
                 write!(f, "the token endpoint reported success, but {failure}")
             }
-            AuthProblem::Unavailable { status } => write!(f, "the token endpoint answered HTTP {status}"),
             AuthProblem::Unreachable(_) => f.write_str("no reply from the token endpoint"),
             AuthProblem::Ended => f.write_str("the supplied one has ended"),
         }
     }
 }
+
+/// What is most likely wrong where the token endpoint refused, and what to do. It quotes nothing of the reply.
+fn likely_cause(status: u16, error: Option<&str>, description: Option<&str>) -> &'static str {
+    let mentions_audience = mentions(error, &["audience"]) || mentions(description, &["audience"]);
+    match (status, error) {
+        _ if mentions_audience => REFUSED_AUDIENCE,
+        (403, Some("invalid_request")) | (_, Some("invalid_target")) => REFUSED_AUDIENCE,
+        (_, Some("invalid_scope")) => {
+            " (a scope that was asked for is not granted: grant it to the application, or ask for fewer)"
+        }
+        (_, Some("invalid_client")) => {
+            " (the client id and secret are not those of an application at this domain)"
+        }
+        (_, Some("unauthorized_client" | "unsupported_grant_type")) => {
+            " (the application has to be a machine-to-machine application)"
+        }
+        (404, _) => {
+            " (the domain or the client id is likely wrong; the domain has to be the tenant's kinde.com domain)"
+        }
+        (_, None) => " (not in the form of OAuth; a firewall or proxy may have answered)",
+        _ => "",
+    }
+}
+
+const REFUSED_AUDIENCE: &str = " (the audience was refused: authorise the application for the Kinde Management API, and \
+    use the tenant's kinde.com domain, not a custom one)";
 
 impl fmt::Debug for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -721,7 +827,15 @@ impl fmt::Debug for AuthProblem {
                 .finish_non_exhaustive(),
             Self::Malformed => f.write_str("Malformed"),
             Self::Body(failure) => f.debug_tuple("Body").field(failure).finish(),
-            Self::Unavailable { status } => f.debug_struct("Unavailable").field("status", status).finish(),
+            Self::Unsendable(error) => f.debug_tuple("Unsendable").field(error).finish(),
+            Self::Unavailable { status, redirect_host } => {
+                let mut shown = f.debug_struct("Unavailable");
+                shown.field("status", status);
+                if let Some(host) = redirect_host {
+                    shown.field("redirect_host", host);
+                }
+                shown.finish()
+            }
             Self::Unreachable(delivery) => f.debug_tuple("Unreachable").field(delivery).finish(),
             Self::Ended => f.write_str("Ended"),
         }
@@ -908,6 +1022,139 @@ mod tests {
     }
 
     #[test]
+    fn the_scopes_that_are_missing_are_those_that_the_message_names() {
+        let item = |code: &str, message: &str| {
+            serde_json::json!({"errors": [{"code": code, "message": message}]}).to_string()
+        };
+        let of_operation: &[&str] = &["read:users"];
+        for (body, scopes) in [
+            (String::new(), of_operation),
+            (r#"{"errors":[]}"#.into(), of_operation),
+            (r#"{"errors":null}"#.into(), of_operation),
+            (item("SCOPE_MISSING", "Scope is missing: read:organizations"), &["read:organizations"]),
+            (
+                item("SCOPE_MISSING", "Scopes are missing: 'read:users', \"read:user_mfa\"."),
+                &["read:users", "read:user_mfa"],
+            ),
+            (item("SCOPE_MISSING", "read:users,update:users;read:users"), &["read:users", "update:users"]),
+            (item("MISSING_SCOPES", "(delete:users|read:users)"), &["delete:users", "read:users"]),
+            (item("scope_missing", "needs impersonate:users"), &["impersonate:users"]),
+            (item("SCOPE_MISSING", "Scope is missing"), of_operation),
+            (
+                item("SCOPE_MISSING", "missing: Read:Users, ada:x@example.com, :, a:, :b, a:b:c, kp:1"),
+                of_operation,
+            ),
+            (item("FORBIDDEN", "Access denied for read:things"), of_operation),
+            (item("", "No."), of_operation),
+            (r#"{"errors":[{"message":"No."}]}"#.into(), of_operation),
+            (item("USER_NOT_IN_ORGANIZATION", "Not a member"), &[]),
+            ("<html>Sorry, you have been blocked</html>".into(), &[]),
+            ("Forbidden".into(), &[]),
+            ("\"SCOPE_MISSING\"".into(), &[]),
+            (r#"{"message":"Forbidden"}"#.into(), &[]),
+            (r#"{"errors":"read:users"}"#.into(), &[]),
+        ] {
+            let error = api_error(403, &body);
+            assert_eq!(error.needed_scopes(), scopes, "{body}");
+            assert_eq!(api_error(404, &body).needed_scopes(), [""; 0], "{body}");
+            let says = format!("(needs scope {})", scopes.join(", "));
+            assert_eq!(error.to_string().contains("needs scope"), !scopes.is_empty(), "{error}");
+            assert!(scopes.is_empty() || error.to_string().ends_with(&says), "{error}");
+        }
+        let many = (0..100).map(|_| "a:b c:d ").collect::<String>();
+        assert_eq!(api_error(403, &item("SCOPE", &many)).needed_scopes(), ["a:b", "c:d"]);
+    }
+
+    #[test]
+    fn a_body_that_is_not_kindes_is_said_to_be_a_proxys() {
+        let says = "not in Kinde's form";
+        for status in [400, 401, 403, 404, 429] {
+            for body in ["<html>", "Forbidden", r#"{"message":"Forbidden"}"#, "{", "\u{fffd}"] {
+                assert!(api_error(status, body).to_string().contains(says), "{status} {body}");
+            }
+            for body in ["", r#"{"errors":[]}"#, r#"{"errors":{"code":"ROUTE_NOT_FOUND"}}"#] {
+                assert!(!api_error(status, body).to_string().contains(says), "{status} {body}");
+            }
+        }
+        // Kinde's own servers answer 500 in plain text.
+        assert!(!api_error(500, "INTERNAL SERVER ERROR").to_string().contains(says));
+    }
+
+    #[test]
+    fn a_redirect_tells_its_host_and_no_more() {
+        let host_of = |location: &str| {
+            let location = http::HeaderValue::from_str(location).unwrap();
+            let response =
+                Response::builder().status(302).header(LOCATION, location).body(Vec::new()).unwrap();
+            let host = redirect_host(response.status(), response.headers()).map(String::from);
+            let error = ApiError::new(Reply::new::<GetUsers>(response), Effect::No).to_string();
+            assert!(
+                error.contains(&format!("(a redirect to {}, ", host.as_deref().unwrap_or("another place"))),
+                "{error}"
+            );
+            assert!(!error.contains("s3cret"), "{error}");
+            host
+        };
+        for location in [
+            "https://acme.kinde.com/api/v1/users?token=s3cret#s3cret",
+            "https://s3cret:s3cret@acme.kinde.com:8443/s3cret",
+            "//acme.kinde.com/s3cret",
+            "HTTP://ACME.kinde.com",
+            "custom://acme.kinde.com/s3cret",
+        ] {
+            assert_eq!(host_of(location).unwrap().to_ascii_lowercase(), "acme.kinde.com", "{location}");
+        }
+        for location in [
+            "",
+            "/s3cret",
+            "s3cret",
+            "mailto:s3cret@acme.kinde.com",
+            "https://",
+            "https://s3cret(.example",
+            "//[",
+            "?s3cret",
+        ] {
+            assert_eq!(host_of(location), None, "{location}");
+        }
+        assert!(!api_error(304, "").to_string().contains("redirect"));
+    }
+
+    #[test]
+    fn what_the_token_endpoint_refused_is_named_with_what_to_do() {
+        let says = |status, error: Option<&str>, description: Option<&str>| {
+            let (error, description) = (error.map(Box::from), description.map(Box::from));
+            let problem = AuthProblem::Refused { status, error, description };
+            AuthError { operation: GetUsers::META_REF, problem, effect: Effect::No }.to_string()
+        };
+        let fosite = "Requested audience 'https://auth.example.com/api' has not been whitelisted by the OAuth 2.0 Client.";
+        for (status, error, description, part) in [
+            (400, Some("invalid_request"), Some(fosite), "the audience was refused"),
+            (401, Some("invalid_client"), Some("The AUDIENCE is unknown"), "the audience was refused"),
+            (403, Some("invalid_request"), None, "the audience was refused"),
+            (400, Some("invalid_target"), None, "the audience was refused"),
+            (400, Some("audience_not_allowed"), None, "the audience was refused"),
+            (403, Some("invalid_scope"), None, "a scope that was asked for is not granted"),
+            (400, Some("invalid_scope"), None, "a scope that was asked for is not granted"),
+            (401, Some("invalid_client"), None, "client id and secret"),
+            (400, Some("unauthorized_client"), None, "machine-to-machine"),
+            (404, None, None, "the domain or the client id is likely wrong"),
+            (404, Some("not_found"), None, "the domain or the client id is likely wrong"),
+            (403, None, None, "a firewall or proxy"),
+        ] {
+            let says = says(status, error, description);
+            assert!(says.contains(part), "{says}");
+            assert!(!says.contains("example.com"), "{says}");
+        }
+        assert_eq!(
+            says(400, Some("invalid_request"), None),
+            "get_users: no access token: HTTP 400: invalid_request"
+        );
+        for part in ["Management API", "kinde.com domain", "custom"] {
+            assert!(says(403, Some("invalid_request"), None).contains(part));
+        }
+    }
+
+    #[test]
     fn an_auth_error_quotes_nothing_that_the_endpoint_made_up() {
         let refused = |error: &str| AuthProblem::Refused {
             status: 401,
@@ -917,13 +1164,28 @@ mod tests {
         for (problem, says, shows) in [
             (
                 refused("invalid_client"),
-                "HTTP 401: invalid_client",
+                "HTTP 401: invalid_client (the client id and secret are not those of an application at this domain)",
                 r#"Refused { status: 401, error: "invalid_client", .. }"#,
             ),
             (refused("s3cret"), "HTTP 401: refused", r#"Refused { status: 401, error: "refused", .. }"#),
-            (AuthProblem::Malformed, "the token endpoint's reply holds none", "Malformed"),
             (
-                AuthProblem::Unavailable { status: 503 },
+                AuthProblem::Malformed,
+                "the token endpoint's reply holds none (the domain has to be the tenant's kinde.com domain)",
+                "Malformed",
+            ),
+            (
+                AuthProblem::Unsendable(BuildError::new("credentials", "client_secret", Problem::OuterBlank)),
+                "credentials: client_secret must not begin or end with a blank or an invisible character",
+                r#"Unsendable(BuildError { operation: "credentials", argument: "client_secret", problem: OuterBlank })"#,
+            ),
+            (
+                AuthProblem::Unavailable { status: 301, redirect_host: Some("acme.kinde.com".into()) },
+                "the token endpoint answered HTTP 301 (a redirect to acme.kinde.com, which is not followed; the domain has \
+                 to be the tenant's kinde.com domain, not a custom one)",
+                r#"Unavailable { status: 301, redirect_host: "acme.kinde.com" }"#,
+            ),
+            (
+                AuthProblem::Unavailable { status: 503, redirect_host: None },
                 "the token endpoint answered HTTP 503",
                 "Unavailable { status: 503 }",
             ),

@@ -358,7 +358,7 @@ pub(crate) mod tests {
     #[test]
     fn another_refusal_of_a_400_is_an_error() {
         let mut erase = Erase::new("kp_1");
-        let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(400, "{}", Effect::No);
+        let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(400, r#"{"errors":[]}"#, Effect::No);
         assert_eq!(names(&mut erase, refused), ["delete_user_sessions", "delete_user_sessions: HTTP 400"]);
     }
 

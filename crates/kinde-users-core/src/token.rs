@@ -13,12 +13,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use url::form_urlencoded;
 
-use crate::credentials::Secret;
+use crate::credentials::{Secret, check_credentials};
 use crate::domain::Domain;
-use crate::error::{AuthProblem, BuildError, Problem};
+use crate::error::{AuthProblem, BuildError, Problem, redirect_host};
 use crate::reply::stopped_waiting;
 use crate::serde_with::Object;
-use crate::text::Text;
+use crate::text::{Text, check_id};
 
 /// An access token, in the form in which requests carry it.
 ///
@@ -76,6 +76,10 @@ pub(crate) fn token_request(
     secret: &Secret,
     scopes: &[Box<str>],
 ) -> Result<Request<Vec<u8>>, AuthProblem> {
+    check_credentials(client_id, secret).map_err(AuthProblem::Unsendable)?;
+    let refuse_audience =
+        |problem| AuthProblem::Unsendable(BuildError::new("credentials", "audience", problem));
+    check_id(domain.audience()).map_err(refuse_audience)?;
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("grant_type", "client_credentials")
         .append_pair("client_id", client_id)
@@ -119,7 +123,8 @@ pub(crate) fn read_token(response: &Response<Vec<u8>>) -> Result<Issued, AuthPro
     let status_code = status.as_u16();
     let for_a_while = status == StatusCode::TOO_MANY_REQUESTS || stopped_waiting(status);
     if !status.is_client_error() || for_a_while {
-        return Err(AuthProblem::Unavailable { status: status_code });
+        let redirect_host = redirect_host(status, response.headers());
+        return Err(AuthProblem::Unavailable { status: status_code, redirect_host });
     }
     let refusal = serde_json::from_slice(response.body());
     let Refusal { error, error_description } = refusal.map(|Object(refusal)| refusal).unwrap_or_default();

@@ -512,6 +512,15 @@ fn an_error_is_one_line_with_the_code_and_message_of_kinde_and_the_scope() {
     assert!(errors.starts_with("error: ") && errors.contains("no reply from the token endpoint"), "{errors}");
     let (code, _, errors) = run(tenant.program("suspend_user", &[ADA]).env("KINDE_DOMAIN", "no domain"));
     assert!(code == 2 && errors.starts_with("error: KINDE_DOMAIN: "), "{errors}");
+    for name in ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"] {
+        for end in ["\r", "\n", " ", "\u{feff}"] {
+            let (code, _, errors) =
+                run(tenant.program("suspend_user", &[ADA]).env(name, format!("acme-s3cret{end}")));
+            assert!(code == 2 && errors.starts_with(&format!("error: {name}")), "{errors}");
+            assert!(errors.contains("blank") || errors.contains("control character"), "{errors}");
+            assert!(!errors.contains("s3cret"), "{errors}");
+        }
+    }
 }
 
 #[test]
