@@ -1,8 +1,4 @@
 //! The blocking client: a tenant under a lock, a transport, a clock.
-//!
-//! This is the one file of the core that names `std`, for the lock.
-
-extern crate std;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -11,7 +7,6 @@ use core::error::Error as StdError;
 use core::fmt;
 use core::mem;
 use core::task::Waker;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 
@@ -24,6 +19,7 @@ use crate::job::{Job, take_in};
 use crate::operation::Operation;
 use crate::pages::{Paginated, Walk};
 use crate::reply::Reply;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 use crate::tenant::Tenant;
 use crate::time::Instant;
 use crate::trace::CallSpan;

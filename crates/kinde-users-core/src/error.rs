@@ -9,6 +9,7 @@ use core::time::Duration;
 use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use url::Url;
 
 use crate::domain::is_host;
@@ -16,7 +17,7 @@ use crate::exchange::{BodyFailure, Delivery};
 use crate::operation::Meta;
 use crate::reply::Reply;
 use crate::retry::reset_delay;
-use crate::serde_with::{Object, one_or_many};
+use crate::serde_with::{Object, if_it_fits, one_or_many};
 use crate::text::Shown;
 
 /// Whether the service carried out the operation of a call that failed, over all attempts of the call.
@@ -372,7 +373,8 @@ impl ApiError {
             #[serde(deserialize_with = "one_or_many")]
             errors: Vec<Object<ErrorItem>>,
         }
-        let errors = serde_json::from_slice(reply.body()).ok();
+        // An empty body is common, and holds none.
+        let errors = if reply.body().is_empty() { None } else { reply.read(serde_json::from_str).ok() };
         let errors =
             errors.map(|Object(Envelope { errors })| errors.into_iter().map(|Object(item)| item).collect());
         Self { reply, errors, effect }
@@ -456,9 +458,8 @@ impl ApiError {
         if let Some(errors) = &self.errors {
             return ErrorBody::Kinde(errors);
         }
-        let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
-        match core::str::from_utf8(body) {
-            Ok(text) if is_json => ErrorBody::Json(text),
+        match self.reply.read(|text| serde_json::from_str(text).map(|IgnoredAny| text)) {
+            Ok(text) if !body.is_empty() => ErrorBody::Json(text),
             _ => ErrorBody::Other(body),
         }
     }
@@ -569,7 +570,7 @@ impl core::error::Error for ApiError {}
 pub enum ErrorBody<'a> {
     /// Kinde's shape: `{"errors": …}`, which may hold none.
     Kinde(&'a [ErrorItem]),
-    /// Some other JSON.
+    /// Some other JSON, [repaired](Reply::parse_as) where it was broken.
     Json(&'a str),
     /// Not JSON: nothing at all, text, HTML of a proxy.
     Other(&'a [u8]),
@@ -589,6 +590,8 @@ impl fmt::Debug for ErrorBody<'_> {
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct ErrorItem {
     code: Option<Box<str>>,
+    // One that is not a text must not cost the code.
+    #[serde(default, deserialize_with = "if_it_fits")]
     message: Option<Box<str>>,
 }
 
@@ -630,13 +633,14 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// The path of the value that could not be read, such as `users[3].is_suspended`; empty for the whole body. A key
-    /// that is not a plain field name is `?`.
+    /// The path of the value that could not be read or is missing, such as `users[3].is_suspended`; empty for the whole
+    /// body. A key that is not a plain field name is `?`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The line, from 1.
+    /// The line, from 1. Line and column are those of the text that was read, which differs from the body where that had
+    /// to be [repaired](Reply::parse_as).
     pub fn line(&self) -> usize {
         self.line
     }
@@ -656,7 +660,7 @@ impl DecodeError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeCategory {
-    /// The body is not UTF-8.
+    /// The body is not UTF-8, and wrong bytes are not in strings alone.
     NotUtf8,
     /// The body is not JSON.
     Syntax,

@@ -81,13 +81,14 @@
 //! - **No argument reaches another route.** Path arguments are one segment each, also behind a proxy that decodes a path
 //!   and folds it. What no encoding protects is refused, however often it is encoded: empty segments, dot segments, `/`,
 //!   `\`, `?`, `#`, `;` and control characters.
-//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read; a value of a wrong type is
-//!   an error with its path, and the reply is kept.
+//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read; only the id of a user is
+//!   needed. What is written in a broken way is repaired ([`Reply::parse_as`]). A value of a wrong type is an error with
+//!   its path, and the reply is kept.
 //! - **No error hides an effect.** [`Error::effect`] tells whether the operation may have taken place.
 //! - **No secret in a log.** Secrets, e-mail addresses and phone numbers are in no `Debug` or `Display` form of this
 //!   crate, nor are URIs and bodies in those of errors.
 //! - **No I/O.** The crate is `no_std`: a clock, socket, thread or file in it does not compile. One file names `std`, for
-//!   the lock in [`Client`].
+//!   locks.
 //!
 //! Request and reply buffers are not wiped from memory; client secret, password hash, salt and signer key are, where they
 //! are kept.
@@ -131,6 +132,7 @@ mod ids;
 #[cfg(feature = "import")]
 mod import;
 mod job;
+mod json;
 mod limit;
 pub mod models;
 mod operation;
@@ -141,6 +143,7 @@ mod reply;
 mod request;
 mod retry;
 mod serde_with;
+mod sync;
 mod tenant;
 mod text;
 mod time;

@@ -330,8 +330,7 @@ mod tests {
     /// after it. Page 0 is the first one, whose cursor is empty, and a page that does not exist is the end.
     fn walked(next: &[usize], start: usize) -> (Vec<usize>, bool) {
         // They differ at their end alone.
-        let name =
-            |page: usize| Cursor::from(if page == 0 { String::new() } else { format!("{:_>99}", page) });
+        let name = |page: usize| Cursor::from(if page == 0 { String::new() } else { format!("{page:_>99}") });
         let mut pages = Pages::new(Chain(None)).resume_from(name(start));
         let (mut delivered, mut page) = (Vec::new(), start);
         while let Some(operation) = match pages.next_operation() {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use crate::error::{ApiError, DecodeCategory, DecodeError, Effect, Error};
+use crate::json::{self, Repaired, Unread};
 use crate::operation::{Meta, MetaRef, Operation};
 
 /// A reply to an operation: status, headers and body as they came.
@@ -54,6 +55,7 @@ pub struct Reply {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
+    repaired: Repaired,
 }
 
 impl Reply {
@@ -64,7 +66,7 @@ impl Reply {
 
     pub(crate) fn of(operation: &'static Meta, response: Response<Vec<u8>>) -> Self {
         let (parts, body) = response.into_parts();
-        Self { operation, status: parts.status, headers: parts.headers, body }
+        Self { operation, status: parts.status, headers: parts.headers, body, repaired: Repaired::default() }
     }
 
     /// The operation that was answered.
@@ -122,13 +124,30 @@ impl Reply {
 
     /// Reads the body, whatever the status, as any type, which may borrow from it. An empty body is read as `null`.
     ///
+    /// If that fails, the body is repaired and read once more, so that one broken value does not cost a whole page:
+    ///
+    /// - An unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8 become U+FFFD in strings, and raw
+    ///   control characters are taken as they are.
+    /// - A number that no `f64` holds (`1e999`, `NaN`, `Infinity`) becomes `null`.
+    /// - What is nested more than 127 levels deep becomes `null`.
+    /// - A byte order mark is skipped.
+    ///
+    /// The repaired text is kept in the reply, and [`body`](Self::body) stays as it came.
+    ///
     /// # Errors
     ///
     /// A [`DecodeError`] says where it does not fit.
     pub fn parse_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
-        // Once for the whole body; the parser would validate each string by itself.
-        let text = self.text()?;
-        serde_json::from_str(text).map_err(|error| locate::<T>(self.body.is_empty(), text, &error))
+        self.read(serde_json::from_str).map_err(|unread| self.locate::<T>(&unread))
+    }
+
+    /// Reads the body by `read`, and once more after it is repaired if that fails.
+    pub(crate) fn read<'a, T>(
+        &'a self,
+        read: impl FnMut(&'a str) -> serde_json::Result<T>,
+    ) -> Result<T, Unread<'a>> {
+        let body = if self.body.is_empty() { b"null" } else { self.body.as_slice() };
+        json::read(body, &self.repaired, read)
     }
 
     /// Reads the body as what operation `O` answers, and keeps the reply in the error where that fails.
@@ -156,31 +175,46 @@ impl Reply {
     ///
     /// A [`DecodeError`] as from [`Reply::parse`].
     pub fn unknown_fields<O: Operation>(&self) -> Result<Vec<String>, DecodeError> {
-        let text = self.text()?;
-        let mut paths = Vec::new();
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let read: Result<O::Output, _> =
-            serde_ignored::deserialize(&mut deserializer, |path| paths.push(field_path(&path)));
-        match read.and_then(|_| deserializer.end()) {
-            Ok(()) => Ok(paths),
-            Err(error) => Err(locate::<O::Output>(self.body.is_empty(), text, &error)),
-        }
+        let read = |text| {
+            let mut paths = Vec::new();
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let _: O::Output =
+                serde_ignored::deserialize(&mut deserializer, |path| paths.push(field_path(&path)))?;
+            deserializer.end()?;
+            Ok(paths)
+        };
+        self.read(read).map_err(|unread| self.locate::<O::Output>(&unread))
     }
 
-    fn text(&self) -> Result<&str, DecodeError> {
-        if self.body.is_empty() {
-            return Ok("null");
-        }
-        core::str::from_utf8(&self.body).map_err(|error| {
-            let lines =
-                || self.body.get(..error.valid_up_to()).unwrap_or_default().split(|byte| *byte == b'\n');
-            DecodeError {
-                path: Box::default(),
-                line: lines().count(),
-                column: lines().next_back().map_or(0, <[u8]>::len) + 1,
-                category: DecodeCategory::NotUtf8,
+    /// Says where the text does not fit `T`, by parsing it once more, slowly.
+    fn locate<'a, T: Deserialize<'a>>(&self, unread: &Unread<'a>) -> DecodeError {
+        let (text, first) = match unread {
+            Unread::Unfit { text, error } => (*text, error),
+            Unread::NotUtf8(error) => {
+                let lines =
+                    || self.body.get(..error.valid_up_to()).unwrap_or_default().split(|byte| *byte == b'\n');
+                return DecodeError {
+                    path: Box::default(),
+                    line: lines().count(),
+                    column: lines().next_back().map_or(0, <[u8]>::len) + 1,
+                    category: DecodeCategory::NotUtf8,
+                };
             }
-        })
+        };
+        if self.body.is_empty() {
+            return DecodeError { path: Box::default(), line: 1, column: 0, category: DecodeCategory::Eof };
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Ok(_) => Box::default(),
+            Err(error) => shown_path(&error),
+        };
+        let category = match first.classify() {
+            serde_json::error::Category::Eof => DecodeCategory::Eof,
+            serde_json::error::Category::Data => DecodeCategory::Data,
+            _ => DecodeCategory::Syntax,
+        };
+        DecodeError { path, line: first.line(), column: first.column(), category }
     }
 }
 
@@ -238,44 +272,31 @@ fn field_path(path: &serde_ignored::Path<'_>) -> String {
     }
 }
 
-/// Says where `text` does not fit `T`, by parsing it once more, slowly.
-fn locate<'a, T: Deserialize<'a>>(empty: bool, text: &'a str, first: &serde_json::Error) -> DecodeError {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
-        Ok(_) => Box::default(),
-        Err(error) => shown_path(error.path()),
-    };
-    if empty {
-        return DecodeError { path: Box::default(), line: 1, column: 0, category: DecodeCategory::Eof };
-    }
-    let category = match first.classify() {
-        serde_json::error::Category::Eof => DecodeCategory::Eof,
-        serde_json::error::Category::Data => DecodeCategory::Data,
-        _ => DecodeCategory::Syntax,
-    };
-    DecodeError { path, line: first.line(), column: first.column(), category }
-}
-
 /// The path without keys that may be data: a map's keys can be anything.
-fn shown_path(path: &serde_path_to_error::Path) -> Box<str> {
+fn shown_path(error: &serde_path_to_error::Error<serde_json::Error>) -> Box<str> {
     let mut shown = String::new();
-    for segment in path {
+    let push_key = |shown: &mut String, key: &str| {
+        if !shown.is_empty() {
+            shown.push('.');
+        }
+        let plain = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        shown.push_str(if plain { key } else { "?" });
+    };
+    for segment in error.path() {
         match segment {
             Segment::Seq { index } => {
                 shown.push('[');
                 shown.push_str(&index.to_string());
                 shown.push(']');
             }
-            Segment::Map { key } | Segment::Enum { variant: key } => {
-                if !shown.is_empty() {
-                    shown.push('.');
-                }
-                let plain =
-                    key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-                shown.push_str(if plain { key } else { "?" });
-            }
+            Segment::Map { key } | Segment::Enum { variant: key } => push_key(&mut shown, key),
             Segment::Unknown => {}
         }
+    }
+    // A field that is missing is in no path, but only in the words of serde's `missing_field`.
+    let words = error.inner().to_string();
+    if let Some((field, _)) = words.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
+        push_key(&mut shown, field);
     }
     shown.into()
 }
@@ -320,7 +341,7 @@ mod tests {
             (b"<html>", DecodeCategory::Syntax, 1, 1),
             (b"{\"id\":\"a\"} x", DecodeCategory::Syntax, 1, 12),
             (b"[]", DecodeCategory::Data, 1, 0),
-            (b"{\n\"\xff\"}", DecodeCategory::NotUtf8, 2, 2),
+            (b"{\n\"\xff\"\xff}", DecodeCategory::NotUtf8, 2, 2),
         ] {
             let error = reply::<GetUserData>(body).parse::<GetUserData>().unwrap_err();
             assert_eq!((error.category(), error.line()), (category, line), "{body:?}");

@@ -1,12 +1,14 @@
 //! How the models read what the service really sends.
 
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::IntErrorKind;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
 /// Reads a list that may be `null`, and skips elements that are. With `#[serde(default)]`, it may be absent too.
 pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
@@ -72,6 +74,53 @@ pub(crate) fn list_if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     struct List<T>(#[serde(deserialize_with = "list")] Vec<T>);
 
     Ok(if_it_fits::<_, Option<List<T>>>(deserializer)?.map(|List(items)| items).unwrap_or_default())
+}
+
+/// Reads an integer, which may be written as `3.0`, `2e1` or `-0`. One that no `i64` holds is `None`, like `null`. With
+/// `#[serde(default)]`, it may be absent too.
+pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    struct Integer;
+
+    impl<'de> Visitor<'de> for Integer {
+        type Value = Option<i64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an integer or null")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+            deserializer.deserialize_i64(self)
+        }
+
+        fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+            Ok(Some(number))
+        }
+
+        fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(number.try_into().ok())
+        }
+
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
+            // The decimal form has a point only where there is a fraction, and never an exponent.
+            match number.to_string().parse() {
+                Ok(integer) => Ok(Some(integer)),
+                Err(error) => match error.kind() {
+                    IntErrorKind::PosOverflow | IntErrorKind::NegOverflow => Ok(None),
+                    _ => Err(E::invalid_type(Unexpected::Float(number), &self)),
+                },
+            }
+        }
+    }
+
+    deserializer.deserialize_option(Integer)
 }
 
 /// One object, or a list of them: what `errors` and `mfa` are.
@@ -197,6 +246,39 @@ mod tests {
         ] {
             let read: Lists = serde_json::from_str(text).unwrap();
             assert_eq!((read.list, read.any), (list, any), "{text}");
+        }
+    }
+
+    #[test]
+    fn integers_are_read_in_every_notation() {
+        #[derive(serde::Deserialize)]
+        struct Count(#[serde(deserialize_with = "integer")] Option<i64>);
+
+        for (text, number) in [
+            ("3", Some(3)),
+            ("-3", Some(-3)),
+            ("3.0", Some(3)),
+            ("2e1", Some(20)),
+            ("2E+1", Some(20)),
+            ("20e-1", Some(2)),
+            ("-1.5e1", Some(-15)),
+            ("-0", Some(0)),
+            ("-0.0", Some(0)),
+            ("0e999", Some(0)),
+            ("1e18", Some(1_000_000_000_000_000_000)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("18446744073709551615", None),
+            ("99999999999999999999", None),
+            ("-9223372036854775809e9", None),
+            ("1e308", None),
+            ("null", None),
+        ] {
+            assert_eq!(serde_json::from_str::<Count>(text).unwrap().0, number, "{text}");
+        }
+        for text in ["1.5", "-0.5", "\"3\"", "true", "[3]", "{}"] {
+            assert!(serde_json::from_str::<Count>(text).is_err(), "{text}");
         }
     }
 

@@ -16,8 +16,9 @@ use url::form_urlencoded;
 use crate::credentials::{Secret, check_credentials};
 use crate::domain::Domain;
 use crate::error::{AuthProblem, BuildError, Problem, redirect_host};
+use crate::json::{self, Repaired};
 use crate::reply::stopped_waiting;
-use crate::serde_with::Object;
+use crate::serde_with::{Object, if_it_fits};
 use crate::text::{Text, check_id};
 
 /// An access token, in the form in which requests carry it.
@@ -110,7 +111,9 @@ pub(crate) struct Issued {
 /// OAuth's error reply (RFC 6749, section 5.2), which is not of the shape of Kinde's own.
 #[derive(Deserialize, Default)]
 struct Refusal {
+    #[serde(default, deserialize_with = "if_it_fits")]
     error: Option<Box<str>>,
+    #[serde(default, deserialize_with = "if_it_fits")]
     error_description: Option<Box<str>>,
 }
 
@@ -126,7 +129,8 @@ pub(crate) fn read_token(response: &Response<Vec<u8>>) -> Result<Issued, AuthPro
         let redirect_host = redirect_host(status, response.headers());
         return Err(AuthProblem::Unavailable { status: status_code, redirect_host });
     }
-    let refusal = serde_json::from_slice(response.body());
+    let repaired = Repaired::default();
+    let refusal = json::read(response.body(), &repaired, serde_json::from_str::<Object<Refusal>>);
     let Refusal { error, error_description } = refusal.map(|Object(refusal)| refusal).unwrap_or_default();
     Err(AuthProblem::Refused { status: status_code, error, description: error_description })
 }
@@ -141,9 +145,8 @@ fn read_issued(body: &[u8]) -> Option<Issued> {
         #[serde(default, deserialize_with = "lifetime")]
         expires_in: Option<Duration>,
     }
-    // Once for the whole body; the parser would validate each string by itself.
-    let text = core::str::from_utf8(body).ok()?;
-    let Object(reply): Object<Reply<'_>> = serde_json::from_str(text).ok()?;
+    let repaired = Repaired::default();
+    let Object(reply) = json::read(body, &repaired, serde_json::from_str::<Object<Reply<'_>>>).ok()?;
     // `bearer` and `Bearer` both occur.
     let bearer = reply.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     let token = AccessToken::new(&reply.access_token).ok().filter(|_| bearer)?;

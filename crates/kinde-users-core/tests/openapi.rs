@@ -38,8 +38,12 @@ const ODD: &[(&str, &[&str])] = &[
         "array", "array_of_errors", "bearer_mixed_case", "bearer_upper_case", "error_oauth_shape", "errors_as_lists",
         "errors_is_a_boolean", "errors_is_a_number", "errors_is_a_string", "expires_in_0", "expires_in_digits",
         "expires_in_flag", "expires_in_fraction", "expires_in_list", "expires_in_negative", "expires_in_not_a_number",
-        "expires_in_object", "json_null", "json_number", "json_string", "kinde_shape", "oauth_shape",
+        "expires_in_object", "get_user_data/wrong_type_connection_id", "json_null", "json_number", "json_string",
+        "kinde_shape", "message_object", "oauth_shape",
         "refused_list_of_fields", "server_error_in_kinde_shape", "token_in_a_401", "token_in_a_500",
+    ]),
+    ("broken in a way that is repaired", &[
+        "counters_out_of_range", "expires_in_out_of_range", "half_an_emoji", "refused_with_half_an_emoji",
     ]),
     ("another type of content, or none that is whole", &[
         "cut", "error_cut", "forbidden_empty_said_to_be_json", "form_encoded", "html_404", "no_content_type",

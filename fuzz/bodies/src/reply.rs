@@ -9,6 +9,7 @@ use kinde_users_core::{
     Instant, OPERATIONS, Operation, Reply, RetryPolicy, Step, Tenant,
 };
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
 use crate::any_arguments;
@@ -22,10 +23,12 @@ pub fn reply(data: &[u8]) {
     let mut response = Response::new(message.body.to_vec());
     *response.status_mut() = status;
     *response.headers_mut() = message.headers;
-    // Another reader of the same bytes, which does not go as deep, and looks into each text.
-    let json: Option<Json> = serde_json::from_slice(message.body).ok();
-    let parsed = Reply::new::<GetUsers>(response.clone()).parse_as::<Json>();
-    assert_eq!(parsed.ok(), json.clone().or(message.body.is_empty().then_some(Json::Null)));
+    // Another reader of the same bytes, which repairs nothing.
+    let unrepaired: Option<Json> = serde_json::from_slice(message.body).ok();
+    let parsed = Reply::new::<GetUsers>(response.clone()).parse_as::<Json>().ok();
+    assert!(unrepaired.is_none() || parsed == unrepaired);
+    assert!(!message.body.is_empty() || parsed == Some(Json::Null));
+    let json = parsed.filter(|_| !message.body.is_empty());
     let arguments = any_arguments();
     for meta in OPERATIONS {
         with_operation(meta.name, &arguments, Answer(&response, json.as_ref()));
@@ -111,6 +114,13 @@ where
         // These are a listed user's, and left alone where they do not fit.
         value[sign_ins] = json.map_or(Json::Null, |json| json[sign_ins].clone());
     }
+    if O::META.name == "get_user_data" {
+        // And so are the connections of its identities.
+        for identity in value["identities"].as_array_mut().into_iter().flatten() {
+            let fields = identity.as_object_mut().expect("an identity");
+            fields.retain(|name, value| name != "connection_id" || !value.is_null());
+        }
+    }
     assert!(json.is_none_or(|json| is_said(&value, json)), "{}: {value} was read of {json:?}", O::META.name);
     let written = serde_json::to_vec(output).expect("a JSON form");
     let again = Reply::new::<O>(Response::new(written.clone())).parse::<O>();
@@ -130,6 +140,11 @@ fn is_said(read: &Json, reply: &Json) -> bool {
         }
         (Json::Array(items), Json::Null) => items.is_empty(),
         (Json::Array(items), one) => items.len() == 1 && is_said(&items[0], one),
+        // An integer may be written as a fraction is, and one that is out of range is none.
+        (Json::Number(read), Json::Number(written)) => read.as_f64() == written.as_f64(),
+        (Json::Null, Json::Number(written)) => {
+            written.as_i64().is_none() && written.as_f64().is_some_and(|number| number.abs() >= 9.2e18)
+        }
         _ => read == reply,
     }
 }
@@ -170,9 +185,14 @@ fn check_api_error(response: &Response<Vec<u8>>, json: Option<&Json>, error: &Ap
                 .collect();
             assert_eq!(found, expected);
         }
-        (ErrorBody::Json(text), _) => assert_eq!(text.as_bytes(), response.body()),
+        (ErrorBody::Json(text), _) => {
+            let is_json = |text: &str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+            assert!(is_json(text));
+            let body = std::str::from_utf8(response.body());
+            assert!(body.map_or(true, |body| body == text || !is_json(body)));
+        }
         (ErrorBody::Other(body), None) => assert_eq!(body, response.body()),
-        // What lies too deep for the other reader.
+        // What nothing looks into is not as well checked.
         (ErrorBody::Kinde(_), None) => {}
         (ErrorBody::Other(_), Some(json)) => panic!("{json} is JSON"),
     }

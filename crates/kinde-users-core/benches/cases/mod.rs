@@ -298,9 +298,9 @@ fn retried_exchange() -> Case {
         less: None,
         floor: call(StatusCode::OK),
         instructions: Target::Told.into(),
-        // Headers take 2, the body 1. The error that is kept while it is retried takes 1, and that its body
-        // is no JSON takes `serde_json` 1. The URI and `Authorization` are shared.
-        allocations: Target::Told.guarded(Target::More(5.0)),
+        // Headers take 2, the body 1. The error that is kept while it is retried takes 1. The URI and
+        // `Authorization` are shared.
+        allocations: Target::Told.guarded(Target::More(4.0)),
         time: Target::Told,
     }
 }

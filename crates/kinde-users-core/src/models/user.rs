@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::{BillingCustomerId, ConnectionId, OrganizationCode, UserId};
 use crate::models::IdentityType;
-use crate::serde_with::{if_it_fits, list, list_if_it_fits};
+use crate::serde_with::{if_it_fits, integer, list, list_if_it_fits};
 use crate::text::Personal;
 use crate::timestamp::Timestamp;
 
@@ -38,8 +38,10 @@ pub struct User {
     /// The URL of the profile picture.
     pub picture: Option<Personal>,
     /// How often the user signed in.
+    #[serde(default, deserialize_with = "integer")]
     pub total_sign_ins: Option<i64>,
     /// How often in a row the user failed to sign in.
+    #[serde(default, deserialize_with = "integer")]
     pub failed_sign_ins: Option<i64>,
     /// When the user last signed in.
     pub last_signed_in: Option<Timestamp>,
@@ -73,7 +75,9 @@ struct ListedFields {
     first_name: Option<Personal>,
     is_suspended: Option<bool>,
     picture: Option<Personal>,
+    #[serde(default, deserialize_with = "integer")]
     total_sign_ins: Option<i64>,
+    #[serde(default, deserialize_with = "integer")]
     failed_sign_ins: Option<i64>,
     last_signed_in: Option<Timestamp>,
     created_on: Option<Timestamp>,
@@ -81,7 +85,7 @@ struct ListedFields {
     last_organization_sign_ins: Vec<OrganizationSignIn>,
     #[serde(default, deserialize_with = "list")]
     organizations: Vec<OrganizationCode>,
-    #[serde(default, deserialize_with = "list")]
+    #[serde(default, deserialize_with = "listed_identities")]
     identities: Vec<UserIdentity>,
     billing: Option<Billing>,
 }
@@ -120,8 +124,26 @@ pub struct UserIdentity {
     pub kind: Option<IdentityType>,
     /// The e-mail address, phone number, user name, or the id at the social or enterprise connection.
     pub identity: Option<Personal>,
-    /// The social or enterprise connection.
+    /// The social or enterprise connection. In `get_users` only.
+    #[serde(default, deserialize_with = "if_it_fits")]
     pub connection_id: Option<ConnectionId>,
+}
+
+/// Reads a [`UserIdentity`] as `get_users` lists it, where the connection is described.
+#[derive(Deserialize)]
+#[serde(remote = "UserIdentity")]
+struct ListedIdentityFields {
+    #[serde(rename = "type")]
+    kind: Option<IdentityType>,
+    identity: Option<Personal>,
+    connection_id: Option<ConnectionId>,
+}
+
+#[derive(Deserialize)]
+struct ListedIdentity(#[serde(with = "ListedIdentityFields")] UserIdentity);
+
+fn listed_identities<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<UserIdentity>, D::Error> {
+    Ok(list(deserializer)?.into_iter().map(|ListedIdentity(identity)| identity).collect())
 }
 
 /// A user in billing.

@@ -10,7 +10,7 @@ use crate::operation::{Meta, Operation, Replay};
 use crate::pages::Paginated;
 use crate::path::PathTemplate;
 use crate::request::RequestWriter;
-use crate::serde_with::list;
+use crate::serde_with::{integer, list};
 use crate::text::Personal;
 use crate::timestamp::Timestamp;
 
@@ -151,6 +151,7 @@ pub struct Identity {
     /// When it was last used to sign in.
     pub last_login_on: Option<Timestamp>,
     /// How often it was used to sign in.
+    #[serde(default, deserialize_with = "integer")]
     pub total_logins: Option<i64>,
     /// The e-mail address, the phone number (E.164), the user name, or the id at the connection.
     pub name: Option<Personal>,

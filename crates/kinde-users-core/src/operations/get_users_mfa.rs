@@ -8,7 +8,7 @@ use crate::ids::{FactorId, UserId};
 use crate::operation::{Meta, Operation, Replay};
 use crate::path::PathTemplate;
 use crate::request::RequestWriter;
-use crate::serde_with::one_or_many;
+use crate::serde_with::{integer, one_or_many};
 use crate::text::Personal;
 use crate::timestamp::Timestamp;
 
@@ -96,6 +96,7 @@ pub struct MfaFactor {
     /// Whether the user has shown that it is theirs.
     pub is_verified: Option<bool>,
     /// How often it was used.
+    #[serde(default, deserialize_with = "integer")]
     pub usage_count: Option<i64>,
     /// When it was last used.
     pub last_used_on: Option<Timestamp>,
