@@ -26,8 +26,7 @@ use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::{
     BodyFailure, BuildError, Client, Clock, Credentials, Delivery, Domain, DomainError, Instant, SystemClock,
-    Transport,
-    UreqTransport, tenant,
+    Transport, UreqTransport, tenant,
 };
 
 /// A client of the tenant, and the tenant itself if it is the one in memory.

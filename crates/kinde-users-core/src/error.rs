@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::domain::is_host;
 use crate::exchange::{BodyFailure, Delivery};
-use crate::operation::Meta;
+use crate::operation::{Meta, Replay};
 use crate::reply::Reply;
 use crate::retry::reset_delay;
 use crate::serde_with::{Object, if_it_fits, one_or_many};
@@ -411,6 +411,12 @@ impl ApiError {
     pub fn is_not_there(&self) -> bool {
         matches!(self.status(), StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE)
             && self.errors().iter().filter_map(ErrorItem::code).any(names_what_is_not_there)
+    }
+
+    /// Whether the answer is what the operation's service refuses a repeat with.
+    pub(crate) fn is_refused_repeat(&self) -> bool {
+        let Replay::RefusesRepeat { code } = self.operation().replay else { return false };
+        self.status().is_client_error() && self.has_code(code)
     }
 
     /// The scopes that the token lacks, where the answer was 403: those that the message of Kinde's `SCOPE_MISSING` names, and

@@ -192,6 +192,9 @@ impl Default for CallOptions {
 /// A response of any other status whose body could not be read ([`Input::HeadOnly`]) counts as one with an empty body. That
 /// holds for the token endpoint too: its status decides, and a success whose body is cut off or broken is asked for again.
 ///
+/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried as `Idempotent` is. The error code of a repeat is
+/// [`Error::Api`], with the effect `Happened` where an attempt before it may have taken effect.
+///
 /// # What a status proves
 ///
 /// | status | the operation | because |
@@ -540,14 +543,18 @@ impl Exchange {
     fn answered(&mut self, tenant: &mut Tenant, now: Instant, response: Response<Vec<u8>>) -> Step {
         let reply = Reply::of(self.prepared.meta, response);
         let status = reply.status();
+        let may_have_happened = self.effect == Effect::Possible;
         self.effect = self.effect.max(effect_of(status));
         if status.is_success() {
             tenant.budget.succeeded();
             return self.end(Ok(reply));
         }
         let reset = asked_for(reply.headers());
-        let error = Error::Api(Box::new(ApiError::new(reply, self.effect)));
-        self.failed(tenant, now, Outcome::Refused(status), error, reset)
+        let error = ApiError::new(reply, self.effect);
+        if may_have_happened && error.is_refused_repeat() {
+            self.effect = Effect::Happened;
+        }
+        self.failed(tenant, now, Outcome::Refused(status), Error::Api(Box::new(error)), reset)
     }
 
     fn head_came(&mut self, tenant: &mut Tenant, now: Instant, head: Response<BodyFailure>) -> Step {

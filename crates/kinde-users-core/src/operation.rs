@@ -107,6 +107,12 @@ pub enum Replay {
     Safe,
     /// Twice has the effect of once.
     Idempotent,
+    /// A repeat is harmless, as the service refuses it with an error code of its own. Send it again at will; the code, after an
+    /// attempt that may have taken effect, says that it did.
+    RefusesRepeat {
+        /// The error code of a repeat.
+        code: &'static str,
+    },
     /// Twice does it twice. Send it again only when the first one certainly never left, or was refused.
     OnlyIfUnsent,
 }

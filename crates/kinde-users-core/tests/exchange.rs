@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::mem::size_of;
 
 use http::{Request, Response};
-use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
+use kinde_users_core::operations::{CreateUser, CreateUserBillingCustomer, DeleteUser, GetUsers};
 use kinde_users_core::{
     AccessToken, AuthProblem, BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error,
     Exchange, Input, Instant, Operation, Reply, RetryPolicy, Step, Tenant, Wait, time_limit,
@@ -425,6 +425,47 @@ fn token_body_cut_by_a_short_deadline_is_no_news_to_others() {
     fails(world.head(&mut hurried, 200, &[], BodyFailure::Broken));
     let mut other = world.call(&GetUsers::new(), CallOptions::new());
     asks_for_a_token(&world.start(&mut other));
+}
+
+#[test]
+fn refused_repeat_after_unknown_outcome_happened() {
+    const EXISTS: &str = r#"{"errors":[{"code":"BILLING_CUSTOMER_EXISTS","message":"Exists"}]}"#;
+    let operation = CreateUserBillingCustomer::new("kp_1", "org_1", "ada@example.com");
+    for ends in [Ends::NotSent, Ends::Unknown, Ends::Status(503), Ends::Status(429), Ends::Status(408)] {
+        assert_eq!(comes_to(&operation, ends).unwrap(), 2, "{ends:?}");
+    }
+    assert_eq!(comes_to(&operation, Ends::HeadOnly(200, BodyFailure::Broken)).unwrap(), 2);
+
+    let attempts: [(Option<fn() -> Input>, Effect); 4] = [
+        (None, Effect::No),
+        (Some(|| Input::Failed(Delivery::NotSent)), Effect::No),
+        (Some(|| Input::Failed(Delivery::Unknown)), Effect::Happened),
+        (Some(|| Input::Response(Response::builder().status(504).body(vec![]).unwrap())), Effect::Happened),
+    ];
+    for (before, effect) in attempts {
+        let mut world = World::with_token();
+        let mut call = world.call(&operation, CallOptions::new().retry(eager()));
+        sends(&world.start(&mut call));
+        if let Some(before) = before {
+            sends(&world.tell(&mut call, before()));
+        }
+        let error = fails(world.answer(&mut call, 400, &[], EXISTS));
+        assert_eq!(error.effect(), effect, "{error:?}");
+        assert!(error.as_api().unwrap().has_code("BILLING_CUSTOMER_EXISTS"));
+    }
+
+    // Other refusals, and the code from another operation or with another status, prove nothing.
+    let mut world = World::with_token();
+    let mut call = world.call(&operation, CallOptions::new().retry(eager()));
+    world.start(&mut call);
+    world.tell(&mut call, Input::Failed(Delivery::Unknown));
+    world.answer(&mut call, 503, &[], EXISTS);
+    let error = fails(world.answer(&mut call, 400, &[], r#"{"errors":[{"code":"BILLING_PLAN_INVALID"}]}"#));
+    assert_eq!(error.effect(), Effect::Possible);
+    let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
+    world.start(&mut call);
+    world.tell(&mut call, Input::Failed(Delivery::Unknown));
+    assert_eq!(fails(world.answer(&mut call, 400, &[], EXISTS)).effect(), Effect::Possible);
 }
 
 #[test]

@@ -82,6 +82,7 @@ const EVENTS: &[&str] = &[
     "a create was sent again",
     "a fresh token was refused too",
     "a lease was handed over",
+    "a repeat was refused as such",
     "a refusal came for a lease that was lost",
     "a refused token was not replaced",
     "a retry followed 500, 502, 503 or 504",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Request, Response};
-use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
+use kinde_users_core::operations::{CreateUser, CreateUserBillingCustomer, DeleteUser, GetUsers};
 use kinde_users_core::{
     BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input, Instant,
     RetryPolicy, Step, Tenant, Wait, time_limit,
@@ -365,11 +365,12 @@ impl Call {
         let machine = match how % 4 {
             0 => Exchange::new(&GetUsers::new(), tenant, options),
             1 => Exchange::new(&DeleteUser::new("kp_1"), tenant, options),
-            _ => Exchange::new(&CreateUser::new(), tenant, options),
+            2 => Exchange::new(&CreateUser::new(), tenant, options),
+            _ => Exchange::new(&CreateUserBillingCustomer::new("kp_1", "org_1", "a@b.c"), tenant, options),
         };
         Self {
             machine: machine.expect("arguments that can be sent"),
-            creates: how % 4 > 1,
+            creates: how % 4 == 2,
             attempts,
             limit,
             deadline: None,

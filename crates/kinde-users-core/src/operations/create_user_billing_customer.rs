@@ -14,10 +14,14 @@ use crate::text::Personal;
 /// |---|---|
 /// | Request | `POST /api/v1/users/{user_id}/billing_customer` |
 /// | Scope | `create:user_billing_customers` |
-/// | Replay | `OnlyIfUnsent` |
+/// | Replay | `RefusesRepeat { code: "BILLING_CUSTOMER_EXISTS" }` |
 /// | Reply | 200, [`CreatedBillingCustomer`] |
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` for a user who is one, 403 without the scope, 429 over the rate limit |
+///
+/// A user has one customer at most in an organisation, and Kinde's documentation says that a repeat is harmless. After an
+/// unknown outcome the call is therefore sent again, and `BILLING_CUSTOMER_EXISTS` is then an error with the effect
+/// [`Happened`](crate::Effect::Happened): the customer is there, and its ids are not in this reply.
 ///
 /// ```
 /// use kinde_users_core::operations::CreateUserBillingCustomer;
@@ -82,7 +86,7 @@ impl Operation for CreateUserBillingCustomer {
         path: PathTemplate::new("/api/v1/users/{user_id}/billing_customer"),
         scopes: &["create:user_billing_customers"],
         success: 200,
-        replay: Replay::OnlyIfUnsent,
+        replay: Replay::RefusesRepeat { code: "BILLING_CUSTOMER_EXISTS" },
     };
     type Output = CreatedBillingCustomer;
 

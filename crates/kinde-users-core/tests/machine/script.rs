@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::{Request, Response};
-use kinde_users_core::operations::{CreateUser, DeleteUser, GetUsers};
+use kinde_users_core::operations::{CreateUser, CreateUserBillingCustomer, DeleteUser, GetUsers};
 use kinde_users_core::{
     BodyFailure, BuildError, CallOptions, Delivery, Exchange, Input, Instant, Meta, Operation, Replay,
     RetryPolicy, Tenant,
@@ -66,14 +66,20 @@ impl Call {
         let options = self.deadline.into_iter().fold(options, CallOptions::deadline);
         match self.replay {
             Replay::Safe => Exchange::new(&GetUsers::new().page_size(7), tenant, options),
+            Replay::RefusesRepeat { .. } => Exchange::new(&customer(), tenant, options),
             Replay::Idempotent => Exchange::new(&DeleteUser::new("kp_1"), tenant, options),
             Replay::OnlyIfUnsent => Exchange::new(&CreateUser::new().given_name("Ada"), tenant, options),
         }
     }
 
+    pub(crate) fn refuses_repeat(&self) -> bool {
+        matches!(self.replay, Replay::RefusesRepeat { .. })
+    }
+
     pub(crate) fn meta(&self) -> Meta {
         match self.replay {
             Replay::Safe => GetUsers::META,
+            Replay::RefusesRepeat { .. } => CreateUserBillingCustomer::META,
             Replay::Idempotent => DeleteUser::META,
             Replay::OnlyIfUnsent => CreateUser::META,
         }
@@ -83,6 +89,11 @@ impl Call {
     pub(crate) fn wire(&self) -> (&'static str, &'static str, &'static str) {
         match self.replay {
             Replay::Safe => ("GET", "/api/v1/users?page_size=7", ""),
+            Replay::RefusesRepeat { .. } => (
+                "POST",
+                "/api/v1/users/kp_1/billing_customer",
+                r#"{"org_code":"org_1","billing_email":"a@b.c"}"#,
+            ),
             Replay::Idempotent => ("DELETE", "/api/v1/user?id=kp_1", ""),
             Replay::OnlyIfUnsent => ("POST", "/api/v1/user", r#"{"profile":{"given_name":"Ada"}}"#),
         }
@@ -98,6 +109,10 @@ impl Call {
     pub(crate) fn deadline(&self) -> Duration {
         self.deadline.unwrap_or(CallOptions::DEADLINE)
     }
+}
+
+fn customer() -> CreateUserBillingCustomer {
+    CreateUserBillingCustomer::new("kp_1", "org_1", "a@b.c")
 }
 
 /// What happens next. Calls are named by number, modulo how many there are.
@@ -293,7 +308,11 @@ static TOKENS: [Body; 14] = [
     token("1e300", Some(Duration::MAX)),
     token("99999999999999999999999", Some(Duration::MAX)),
 ];
-static TEXTS: [Body; 6] = [
+/// The error of a repeat, for operations that have one.
+pub(crate) const REPEAT: &str = r#"{"errors":[{"code":"BILLING_CUSTOMER_EXISTS","message":"No."}]}"#;
+
+static TEXTS: [Body; 7] = [
+    Body::Text(REPEAT),
     Body::Text(""),
     Body::Text("<html>Bad Gateway</html>"),
     Body::Text(r#"{"code":"OK","users":[{"id":"kp_1"}],"next_token":null}"#),
@@ -306,7 +325,7 @@ impl ForEither {
     /// What a healthy service answers.
     pub(crate) fn good() -> Self {
         let came = |body| News::Came { status: 200, reset: &NO_RESET, body };
-        Self { token: came(&DAY), operation: came(&TEXTS[2]) }
+        Self { token: came(&DAY), operation: came(&TEXTS[3]) }
     }
 }
 
@@ -319,7 +338,7 @@ pub(crate) fn is_for_token(request: &Request<Vec<u8>>) -> bool {
 
 pub(crate) fn scripts() -> impl Strategy<Value = Script> {
     // Some services refuse most of what they are asked.
-    let actions = prop_oneof![2 => vec(action(3), 1..=60), 1 => vec(action(60), 1..=60)];
+    let actions = prop_oneof![2 => vec(action(4), 1..=60), 1 => vec(action(80), 1..=60)];
     (shared(), vec(call(), 1..=8), actions).prop_map(|(shared, calls, actions)| Script {
         shared,
         calls,
@@ -340,7 +359,13 @@ fn shared() -> impl Strategy<Value = Shared> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let replay = select(&[Replay::Safe, Replay::Idempotent, Replay::OnlyIfUnsent][..]);
+    let classes = Vec::from([
+        Replay::Safe,
+        Replay::Idempotent,
+        CreateUserBillingCustomer::META.replay,
+        Replay::OnlyIfUnsent,
+    ]);
+    let replay = select(classes);
     let backoff = select(&[0, 500, 60_000, 4_294_967_295][..]).prop_map(Duration::from_millis);
     let longest = select(&[0, 2_000, 30_000, 4_294_967_295][..]).prop_map(Duration::from_millis);
     let deadline = prop_oneof![
@@ -441,8 +466,9 @@ fn operation_news(refusals: u32) -> impl Strategy<Value = News> {
         3 => came(Just(429), bodies(&TEXTS)),
         2 => came(100_u16..=999, bodies(&TEXTS)),
         1 => came(select(&[404, 410][..]), bodies(&TEXTS)),
+        5 => came(Just(400), bodies(&TEXTS[..1])),
         4 => delivery().prop_map(News::Lost),
-        2 => head_came(select(&[200, 201, 204][..])),
+        4 => head_came(select(&[200, 201, 204][..])),
         2 => head_came(select(&[302, 401, 403, 404, 429, 500, 501, 503][..])),
     ]
     .boxed()

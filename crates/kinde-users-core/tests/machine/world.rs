@@ -16,7 +16,7 @@ use kinde_users_core::{
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
 
-use super::script::{Action, Body, Call, ForEither, Kind, Line, News, Passing, Script, is_for_token};
+use super::script::{Action, Body, Call, ForEither, Kind, Line, News, Passing, REPEAT, Script, is_for_token};
 
 /// What a server can ask to wait, at the most.
 const LONGEST_RESET: Duration = Duration::from_secs(3600);
@@ -629,6 +629,12 @@ impl<'a> World<'a> {
                 truth.effect = Effect::Happened;
                 self.common.succeeded(self.script.shared.budget);
                 return Due::Success(status);
+            }
+            News::Came { status: status @ 400..=499, body: Body::Text(REPEAT), .. }
+                if truth.call.refuses_repeat() && truth.effect == Effect::Possible =>
+            {
+                *self.events.entry("a repeat was refused as such").or_default() += 1;
+                (Failure::Api(status), Effect::Happened)
             }
             News::HeadCame { status: 200..=299, failure, .. } => (Failure::Body(failure), Effect::Happened),
             News::Came { status: status @ (408 | 460 | 499), .. }

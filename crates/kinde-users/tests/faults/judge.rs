@@ -167,6 +167,9 @@ fn in_time_and_by_the_rules(
         }
         Ended::Failed(error) => {
             rule(tells_the_last(error, sent), "does not tell what came of the last attempt");
+            let proves = matches!(meta.replay, Replay::RefusesRepeat { code }
+                if known == Effect::Possible && error.as_api().is_some_and(|error| error.has_code(code)));
+            let known = if proves { Effect::Happened } else { known };
             rule(error.effect() == known, "does not tell the effect that its attempts had");
             rule(error.operation() == plan.operation, "names another operation");
         }

@@ -129,6 +129,9 @@ fn jitter_is_about_a_half() {
     }
 }
 
+const REFUSES_REPEAT: Replay = Replay::RefusesRepeat { code: "BILLING_CUSTOMER_EXISTS" };
+
+/// Those that differ for more than one call; [`REFUSES_REPEAT`] is as `Idempotent` but for what an answer means.
 const CLASSES: [Replay; 3] = [Replay::Safe, Replay::Idempotent, Replay::OnlyIfUnsent];
 
 /// Walks them all, and says what was there: in words, and from which phase calls came to which.
@@ -170,6 +173,7 @@ fn one_call_keeps_all_rules_in_all_states() {
         setups.push((format!("{replay:?}"), one(usual)));
         setups.push((format!("{replay:?}, with the other policies"), one(unusual)));
     }
+    setups.push(("RefusesRepeat".into(), one(call(REFUSES_REPEAT))));
     let more = Call { attempts: 3, ..call(Replay::Safe) };
     setups.push(("Safe, three attempts, at a pace".into(), Setup { pace: 1, interventions: 0, ..one(more) }));
     let seen = explore(&setups);

@@ -313,7 +313,11 @@ impl Onlooker {
                 (Failure::Body(failure), Effect::Happened, reset.map(Duration::from_secs))
             }
             Tell::Came(Answer { status, reset, .. }) | Tell::HeadCame(Answer { status, reset, .. }, _) => {
+                let proves = matches!(call.replay, Replay::RefusesRepeat { .. })
+                    && matches!(tell, Tell::Came(Answer { body: Body::Repeat, .. }))
+                    && known.effect == Effect::Possible;
                 let effect = match status {
+                    _ if proves => Effect::Happened,
                     200..300 => Effect::Happened,
                     408 => Effect::Possible,
                     400..500 => Effect::No,

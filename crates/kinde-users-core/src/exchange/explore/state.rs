@@ -11,7 +11,7 @@ use super::onlooker::{Common, Failure, Known, Onlooker, Owed};
 use super::rules::{self, Broken, Move};
 use super::{Call, NOW, Setup, halved_jitter};
 use crate::exchange::{BodyFailure, Delivery, Exchange, Input, Phase, Reason};
-use crate::operations::{CreateUser, DeleteUser, GetUsers};
+use crate::operations::{CreateUser, CreateUserBillingCustomer, DeleteUser, GetUsers};
 use crate::request::Prepared;
 use crate::{
     AccessToken, CallOptions, Credentials, Domain, Error, Instant, Operation, Replay, RetryPolicy, Step,
@@ -73,6 +73,8 @@ pub(super) struct Answer {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Body {
     Unreadable,
+    /// The error of a repeat, for operations that have one.
+    Repeat,
     /// A token, and how many seconds it lasts, if that is told.
     Token(Option<u64>),
 }
@@ -123,6 +125,7 @@ pub(super) static ALL: Alphabet = Alphabet {
         status(401),
         status(403),
         status(404),
+        Tell::Came(Answer { status: 400, reset: None, body: Body::Repeat }),
         status(408),
         status(429),
         reset(429, 2),
@@ -204,6 +207,7 @@ impl Tell {
             Self::Came(answer) => {
                 let body = match answer.body {
                     Body::Unreadable => String::from("<html>"),
+                    Body::Repeat => r#"{"errors":[{"code":"BILLING_CUSTOMER_EXISTS"}]}"#.into(),
                     Body::Token(None) => format!(r#"{{"access_token":"{FRESH}"}}"#),
                     Body::Token(Some(lifetime)) => {
                         format!(r#"{{"access_token":"{FRESH}","expires_in":{lifetime}}}"#)
@@ -238,6 +242,9 @@ impl Call {
         match self.replay {
             Replay::Safe => of(&GetUsers::new(), tenant, options),
             Replay::Idempotent => of(&DeleteUser::new("kp_1"), tenant, options),
+            Replay::RefusesRepeat { .. } => {
+                of(&CreateUserBillingCustomer::new("kp_1", "org_1", "a@b.c"), tenant, options)
+            }
             Replay::OnlyIfUnsent => of(&CreateUser::new(), tenant, options),
         }
     }
