@@ -448,7 +448,7 @@ impl ApiError {
         self.errors.is_none() && !self.reply.body().is_empty()
     }
 
-    /// How long the service asks to wait, from `RateLimit-Reset` (Kinde's) or `Retry-After`.
+    /// How long the service asks to wait: the longest of what `RateLimit-Reset` (Kinde's) and `Retry-After` say.
     pub fn reset(&self) -> Option<Duration> {
         reset_delay(self.reply.headers())
     }

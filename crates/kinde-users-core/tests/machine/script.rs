@@ -234,7 +234,13 @@ const fn reset(headers: &'static [(&'static str, &'static str)], seconds: Option
 }
 
 static NO_RESET: Reset = reset(&[], None);
-static RESETS: [Reset; 19] = [
+static RESETS: [Reset; 22] = [
+    reset(&[("ratelimit-reset", "1"), ("ratelimit-reset", "9")], Some(9)),
+    reset(&[("ratelimit-reset", "11, 2"), ("retry-after", "3")], Some(11)),
+    reset(
+        &[("retry-after", "3, Mon, 23 Nov 2026 12:00:30 GMT"), ("date", "Mon, 23 Nov 2026 12:00:00 GMT")],
+        Some(30),
+    ),
     reset(&[("ratelimit-reset", "0")], Some(0)),
     reset(&[("ratelimit-reset", "1")], Some(1)),
     reset(&[("ratelimit-reset", "17")], Some(17)),
@@ -250,7 +256,7 @@ static RESETS: [Reset; 19] = [
     reset(&[("retry-after", "3")], Some(3)),
     reset(&[("retry-after", "18446744073709551615")], Some(u64::MAX)),
     reset(&[("retry-after", "86401")], Some(86_401)),
-    reset(&[("retry-after", "5"), ("ratelimit-reset", "2")], Some(2)),
+    reset(&[("retry-after", "5"), ("ratelimit-reset", "2")], Some(5)),
     reset(&[("retry-after", "5"), ("ratelimit-reset", "1e3")], Some(5)),
     reset(
         &[("retry-after", "Mon, 23 Nov 2026 12:00:30 GMT"), ("date", "Mon, 23 Nov 2026 12:00:00 GMT")],
