@@ -16,12 +16,11 @@ pub mod text;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::{env, error, fmt};
 
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::{
@@ -130,12 +129,6 @@ fn variable(name: &'static str) -> Result<Option<String>, EnvironmentError> {
     value.map(OsString::into_string).transpose().map_err(|_| EnvironmentError::NotText(name))
 }
 
-fn is_loopback(origin: &str) -> bool {
-    let uri = origin.parse::<Uri>().unwrap_or_default();
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}
-
 /// The tenant that the environment names, if it names one.
 ///
 /// # Errors
@@ -147,7 +140,7 @@ pub fn environment() -> Result<Option<(Domain, Credentials)>, EnvironmentError> 
         [Some(domain), Some(id), Some(secret)] => {
             let read: Domain = domain.parse().map_err(EnvironmentError::Domain)?;
             // It would be taken for https, and a tenant for tests mostly has none: the error of TLS tells nobody why.
-            if !domain.contains("://") && is_loopback(read.origin()) {
+            if !domain.contains("://") && read.is_loopback() {
                 return Err(EnvironmentError::Scheme(domain));
             }
             let credentials = Credentials::new(id, secret);

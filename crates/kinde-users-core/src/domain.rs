@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use core::fmt;
+use core::net::IpAddr;
 use core::str::FromStr;
 
 use url::{Host, Url};
@@ -39,6 +40,7 @@ use crate::text::check_id;
 pub struct Domain {
     origin: Box<str>,
     audience: Box<str>,
+    is_loopback: bool,
 }
 
 impl Domain {
@@ -85,6 +87,11 @@ impl Domain {
         &self.audience
     }
 
+    /// Returns whether the host is on this machine: `localhost` or a loopback address.
+    pub fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
     fn read(text: &str, plain_http: bool) -> Result<Self, DomainError> {
         match check_id(text) {
             Err(Problem::Empty) => return Err(DomainError::Empty),
@@ -109,15 +116,13 @@ impl Domain {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(DomainError::Query);
         }
-        let loopback = match url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(host)) if is_host(host) => host == "localhost",
-            _ => return Err(DomainError::Host),
-        };
+        if url.host().is_none_or(|host| matches!(host, Host::Domain(name) if !is_host(name))) {
+            return Err(DomainError::Host);
+        }
+        let is_loopback = is_loopback(url.host_str().unwrap_or_default().trim_matches(['[', ']']));
         match url.scheme() {
             "https" => {}
-            "http" if loopback || plain_http => {}
+            "http" if is_loopback || plain_http => {}
             "http" => return Err(DomainError::PlainHttp),
             _ => return Err(DomainError::Scheme),
         }
@@ -129,7 +134,7 @@ impl Domain {
             return Err(DomainError::Altered);
         }
         let audience = format!("{origin}/api").into();
-        Ok(Self { origin: origin.into(), audience })
+        Ok(Self { origin: origin.into(), audience, is_loopback })
     }
 }
 
@@ -145,6 +150,11 @@ impl fmt::Debug for Domain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Domain({})", self.origin)
     }
+}
+
+/// Whether a host, without brackets, is on this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// One label of a host name.
@@ -235,13 +245,15 @@ mod tests {
     #[test]
     fn plain_http_is_for_loopback_unless_asked_for_by_name() {
         for text in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"] {
-            assert_eq!(Domain::parse(text).unwrap().origin(), text);
+            let domain = Domain::parse(text).unwrap();
+            assert_eq!((domain.origin(), domain.is_loopback()), (text, true));
+            assert!(Domain::parse(&text.replace("http", "https")).unwrap().is_loopback(), "{text}");
         }
         for text in
             ["http://acme.kinde.com", "http://10.0.0.1", "http://localhost.example.com", "http://[::2]"]
         {
             assert_eq!(Domain::parse(text), Err(DomainError::PlainHttp), "{text}");
-            assert!(Domain::allowing_plain_http(text).is_ok(), "{text}");
+            assert!(!Domain::allowing_plain_http(text).unwrap().is_loopback(), "{text}");
         }
     }
 
