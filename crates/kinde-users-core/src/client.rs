@@ -19,7 +19,7 @@ use crate::job::{Job, take_in};
 use crate::operation::Operation;
 use crate::pages::{Paginated, Walk};
 use crate::reply::Reply;
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{AssertUnwindSafe, Mutex, MutexGuard, PoisonError, catch_unwind};
 use crate::tenant::Tenant;
 use crate::time::Instant;
 use crate::trace::CallSpan;
@@ -283,7 +283,7 @@ pub(crate) struct Shared<T, C> {
 struct State {
     tenant: Tenant,
     /// Who waits for the tenant's epoch to move, by the number of the wait.
-    wakers: BTreeMap<u64, Waker>,
+    wakers: BTreeMap<u64, Sleeper>,
     /// How many waits there were.
     waits: u64,
 }
@@ -322,6 +322,33 @@ impl<T, C> Shared<T, C> {
     }
 }
 
+/// The waker of a call that waits.
+///
+/// A waker is code of its call's executor, and most of the time another call wakes it. So a panic of
+/// it ends here, where the panic hook has reported it: it must not end the call that wakes it, keep
+/// the wakers behind it from being woken, or abort a thread that is panicking already.
+struct Sleeper(Option<Waker>);
+
+impl Sleeper {
+    fn wake(self) {
+        // It is dropped in a step of its own, so that it may panic in both.
+        contained(|| self.0.as_ref().map(Waker::wake_by_ref));
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        contained(|| self.0 = None);
+    }
+}
+
+fn contained<R>(run: impl FnOnce() -> R) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
+        // Dropping what it panicked with could panic too.
+        mem::forget(panic);
+    }
+}
+
 /// Wakes those who wait for the tenant's epoch to move.
 struct Wakes<'a, T, C> {
     shared: &'a Shared<T, C>,
@@ -332,7 +359,7 @@ impl<T, C> Drop for Wakes<'_, T, C> {
     fn drop(&mut self) {
         if self.needed {
             let wakers = mem::take(&mut self.shared.lock().wakers);
-            wakers.into_values().for_each(Waker::wake);
+            wakers.into_values().for_each(Sleeper::wake);
         }
     }
 }
@@ -362,7 +389,7 @@ impl<T, C> Call<'_, T, C> {
     pub(crate) fn listen(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
         let Some(epoch) = epoch else { return true };
         // Making and dropping a waker can run anybody's code, so neither is done under the lock.
-        let waker = waker();
+        let waker = Sleeper(Some(waker()));
         let mut state = self.shared.lock();
         if state.tenant.epoch() != epoch {
             return false;

@@ -88,7 +88,7 @@
 //! - **No secret in a log.** Secrets, e-mail addresses and phone numbers are in no `Debug` or `Display` form of this
 //!   crate, nor are URIs and bodies in those of errors.
 //! - **No I/O.** The crate is `no_std`: a clock, socket, thread or file in it does not compile. One file names `std`, for
-//!   locks.
+//!   locks and to contain the panic of a waker.
 //!
 //! Request and reply buffers are not wiped from memory; client secret, password hash, salt and signer key are, where they
 //! are kept.

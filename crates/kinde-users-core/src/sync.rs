@@ -1,5 +1,6 @@
-//! The locks of `std`. This is the one file of the core that names `std`, and it takes nothing else from it.
+//! What the core takes from `std`: locks, and what contains the panic of a waker. No other file names `std`.
 
 extern crate std;
 
+pub(crate) use std::panic::{AssertUnwindSafe, catch_unwind};
 pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};

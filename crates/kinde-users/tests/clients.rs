@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::Wake;
 
 use http::{Request, Response};
@@ -16,8 +16,8 @@ use kinde_users::operations::{
     CreateUser, CreateUserIdentity, DeleteUserSessions, GetUserIdentities, GetUsers, UsersPage,
 };
 use kinde_users::{
-    AnyOperation, AsyncClient, AsyncTransport, CallError, CallOptions, Client, Effect, Error, FindUser,
-    Found, RetryPolicy, Tenant, Text, Transport, transport_fn,
+    AccessToken, AnyOperation, AsyncClient, AsyncClock, AsyncTransport, CallError, CallOptions, Client,
+    Clock, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 use serde::Deserialize;
@@ -175,6 +175,264 @@ fn a_panic_of_whoever_changes_the_tenant_strands_nobody() {
     assert_eq!(woken.0.load(Ordering::Relaxed), 1);
 }
 
+/// A waker that panics in one of its methods, or in both.
+struct Panicking {
+    in_wake: bool,
+    in_drop: bool,
+}
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        assert!(!self.in_wake, "a bug of this waker's wake");
+    }
+}
+
+impl Drop for Panicking {
+    fn drop(&mut self) {
+        assert!(!self.in_drop, "a bug of this waker's drop");
+    }
+}
+
+/// Wakers that panic in each way there is.
+fn panicking_wakers() -> [Waker; 3] {
+    [(true, false), (false, true), (true, true)]
+        .map(|(in_wake, in_drop)| Waker::from(Arc::new(Panicking { in_wake, in_drop })))
+}
+
+/// A clock that keeps no waker, so that the client has the only one.
+struct Standing;
+
+impl AsyncClock for Standing {
+    fn now(&self) -> Instant {
+        Instant::START
+    }
+
+    fn sleep_until(&self, _: Instant) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+}
+
+#[test]
+fn panicking_waker_ends_no_other_call_and_leaves_no_waiter_asleep() {
+    for waker in panicking_wakers() {
+        let fake = FakeKinde::new();
+        let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+        let operation = GetUsers::new();
+        let [mut leader, mut before, mut faulty, mut after] =
+            [(); 4].map(|()| Box::pin(client.reply(&operation)));
+        assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let counts = [(); 2].map(|()| Arc::new(Counting::default()));
+        let wakers = counts.clone().map(Waker::from);
+        assert!(before.as_mut().poll(&mut Context::from_waker(&wakers[0])).is_pending());
+        assert!(faulty.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        // The client has the last copy then.
+        drop(waker);
+        assert!(after.as_mut().poll(&mut Context::from_waker(&wakers[1])).is_pending());
+
+        finish(leader).unwrap();
+        assert_eq!(counts.map(|count| count.0.load(Ordering::Relaxed)), [1, 1]);
+        for call in [before, faulty, after] {
+            finish(call).unwrap();
+        }
+        assert_eq!(fake.token_requests(), 1);
+    }
+}
+
+#[test]
+fn panicking_waker_does_not_replace_the_panic_that_dropped_the_leader() {
+    for waker in panicking_wakers() {
+        let fake = FakeKinde::new();
+        let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+        let operation = GetUsers::new();
+        let [mut leader, mut faulty, mut waits] = [(); 3].map(|()| Box::pin(client.reply(&operation)));
+        assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert!(faulty.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        let woken = Arc::new(Counting::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        // While this thread panics, a second panic that gets out would end the process.
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            let _leader = leader;
+            panic!("a bug of the leader's");
+        }));
+        assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"a bug of the leader's"));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        finish(waits).unwrap();
+        finish(faulty).unwrap();
+    }
+}
+
+#[test]
+fn waker_that_panics_when_it_is_replaced_or_dropped_with_its_call_ends_no_call() {
+    let fake = FakeKinde::new();
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+    let operation = GetUsers::new();
+    let [mut leader, mut replaces, mut dropped, mut panics] =
+        [(); 4].map(|()| Box::pin(client.reply(&operation)));
+    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    for call in [&mut replaces, &mut dropped, &mut panics] {
+        let waker = Waker::from(Arc::new(Panicking { in_wake: false, in_drop: true }));
+        assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert!(replaces.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    drop(dropped);
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        let _panics = panics;
+        panic!("a bug of the caller's");
+    }));
+    assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"a bug of the caller's"));
+    finish(leader).unwrap();
+    finish(replaces).unwrap();
+    assert_eq!(fake.token_requests(), 1);
+}
+
+/// A clock whose next waker is made by this closure.
+#[derive(Clone)]
+struct MakingWakers(SimClock, Arc<dyn Fn() -> Waker + Send + Sync>);
+
+impl Clock for MakingWakers {
+    fn now(&self) -> Instant {
+        self.0.time()
+    }
+
+    fn waker(&self) -> Waker {
+        (self.1)()
+    }
+
+    fn wait_until(&self, until: Instant) {
+        self.0.pass_to(until);
+    }
+}
+
+/// A transport that lets another call begin while it gets the token.
+fn while_getting_the_token<C: Clock + Clone + Send + Sync + 'static>(
+    fake: &FakeKinde,
+    clock: C,
+    other: impl Fn(&Client<Shared, C>) + Send + Sync + 'static,
+) -> Client<Shared, C> {
+    let transport = Shared(fake.clone(), Arc::default());
+    let client = Client::new(tenant(fake), transport.clone(), clock);
+    let calling = client.clone();
+    *transport.1.lock().unwrap() = Some(Box::new(move || other(&calling)));
+    client
+}
+
+#[derive(Clone)]
+struct Shared(FakeKinde, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+
+impl Transport for Shared {
+    type Error = FakeError;
+
+    fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
+        let meanwhile = self.1.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        self.0.handle(request)
+    }
+}
+
+#[test]
+fn panic_in_making_a_waker_ends_the_call_that_it_is_for_alone() {
+    let fake = FakeKinde::new();
+    let clock = MakingWakers(SimClock::default(), Arc::new(|| panic!("a bug of this waker's clone")));
+    let panics = Arc::new(AtomicUsize::new(0));
+    let client = while_getting_the_token(&fake, clock, {
+        let panics = Arc::clone(&panics);
+        move |client| {
+            let call = catch_unwind(AssertUnwindSafe(|| client.send(&GetUsers::new())));
+            panics.fetch_add(usize::from(call.is_err()), Ordering::Relaxed);
+        }
+    });
+    client.send(&GetUsers::new()).unwrap();
+    client.send(&GetUsers::new()).unwrap();
+    assert_eq!((panics.load(Ordering::Relaxed), fake.token_requests()), (1, 1));
+}
+
+/// Runs a test that would never end if it failed.
+fn within_a_minute(test: impl FnOnce() + Send + 'static) {
+    let (ended, ends) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        test();
+        let _ = ended.send(());
+    });
+    if ends.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("it waits for a lock that its own thread holds");
+    }
+    thread.join().unwrap();
+}
+
+/// A waker that uses the client when it is woken and when it is dropped, as those of executors do
+/// which run the task at once or drop it with its last waker.
+struct UsingTheClient(Box<dyn Fn() + Send + Sync>);
+
+impl Wake for UsingTheClient {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+}
+
+impl Drop for UsingTheClient {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+#[test]
+fn wakers_are_made_woken_and_dropped_while_no_lock_is_held() {
+    within_a_minute(|| {
+        for epoch_moves in [false, true] {
+            let fake = FakeKinde::new();
+            let client = Arc::new(OnceLock::<Client<Shared, MakingWakers>>::new());
+            let used = Arc::new(AtomicUsize::new(0));
+            let use_client = {
+                let (client, used) = (Arc::clone(&client), Arc::clone(&used));
+                move || {
+                    client.get().unwrap().with_tenant(|_| ());
+                    used.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            let make = {
+                let (client, use_client) = (Arc::clone(&client), use_client.clone());
+                move || {
+                    use_client();
+                    if epoch_moves {
+                        // The call finds that there is nothing to wait for, and drops the waker.
+                        client.get().unwrap().with_tenant(|tenant| {
+                            tenant.supply_token(AccessToken::new("t").unwrap(), None, Instant::START);
+                        });
+                    }
+                    Waker::from(Arc::new(UsingTheClient(Box::new(use_client.clone()))))
+                }
+            };
+            let clock = MakingWakers(SimClock::default(), Arc::new(make));
+            let calling = while_getting_the_token(&fake, clock, |client| {
+                let _ = client.send(&GetUsers::new());
+            });
+            client.get_or_init(|| calling.clone()).send(&GetUsers::new()).unwrap();
+            assert!(used.load(Ordering::Relaxed) >= 2, "the other call made no waker");
+        }
+        let fake = FakeKinde::new();
+        let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+        let [mut leader, mut waits] = [client.clone(), client.clone()]
+            .map(|client| Box::pin(async move { client.reply(&GetUsers::new()).await }));
+        assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let used = Arc::new(AtomicUsize::new(0));
+        let waker = Waker::from(Arc::new(UsingTheClient(Box::new({
+            let used = Arc::clone(&used);
+            move || {
+                client.with_tenant(|_| ());
+                used.fetch_add(1, Ordering::Relaxed);
+            }
+        }))));
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        finish(leader).unwrap();
+        assert_eq!(used.load(Ordering::Relaxed), 2, "it is woken and dropped");
+    });
+}
+
 /// A waker that owns a call, as those of some executors do.
 struct Owning(#[expect(dead_code, reason = "it is dropped with the waker")] Mutex<OwnedCall>);
 
@@ -186,22 +444,22 @@ impl Wake for Owning {
 
 #[test]
 fn a_waker_that_owns_a_call_can_be_dropped() {
-    let fake = FakeKinde::new();
-    let clock = SimClock::default();
-    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
-    let _under_way = (clock.under_way(), clock.under_way(), clock.under_way());
-    let operation = GetUsers::new();
-    let mut leader = Box::pin(client.reply(&operation));
-    assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let owned = client.clone();
-    let mut owned = Box::pin(async move { drop(owned.reply(&GetUsers::new()).await) });
-    assert!(owned.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let waker = Waker::from(Arc::new(Owning(Mutex::new(owned))));
-    let mut waits = Box::pin(client.reply(&operation));
-    assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    drop(waker);
-    // The last of it goes when another waker takes its place.
-    assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    within_a_minute(|| {
+        let fake = FakeKinde::new();
+        let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+        let operation = GetUsers::new();
+        let mut leader = Box::pin(client.reply(&operation));
+        assert!(leader.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let owned = client.clone();
+        let mut owned = Box::pin(async move { drop(owned.reply(&GetUsers::new()).await) });
+        assert!(owned.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let waker = Waker::from(Arc::new(Owning(Mutex::new(owned))));
+        let mut waits = Box::pin(client.reply(&operation));
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(waker);
+        // The last of it goes when another waker takes its place.
+        assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    });
 }
 
 #[test]
@@ -556,9 +814,14 @@ fn a_transport_s_failure_is_the_source_of_the_error() {
 
     // A failure that was got over is not the source of what came after it.
     let client = blocking(&fake);
-    fake.next("get_users", Fault::not_sent());
-    fake.next("get_users", Fault::status(400));
-    assert!(client.send(&GetUsers::new()).unwrap_err().transport().is_none());
+    let other = AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default());
+    for is_async in [false, true] {
+        fake.next("get_users", Fault::not_sent());
+        fake.next("get_users", Fault::status(400));
+        let operation = GetUsers::new();
+        let result = if is_async { finish(other.send(&operation)) } else { client.send(&operation) };
+        assert!(result.unwrap_err().transport().is_none(), "async: {is_async}");
+    }
 }
 
 #[test]
