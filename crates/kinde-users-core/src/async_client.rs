@@ -6,6 +6,7 @@ use core::fmt;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -19,6 +20,7 @@ use crate::operation::Operation;
 use crate::pages::{Paginated, Walk};
 use crate::reply::Reply;
 use crate::tenant::Tenant;
+use crate::token::AccessToken;
 use crate::transport::{AsyncClock, AsyncTransport};
 
 /// Calls operations of one tenant, over any async transport. What [`Client`](crate::Client) is for blocking code.
@@ -71,10 +73,23 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
-    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, to take its token out. What is said
+    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, say. What is said
     /// of [`Client::with_tenant`](crate::Client::with_tenant) holds here too.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(with)
+    }
+
+    /// Returns the token and how long it still lasts, on this client's own clock; see
+    /// [`Client::token`](crate::Client::token).
+    pub fn token(&self) -> Option<(AccessToken, Option<Duration>)> {
+        self.shared.token(self.shared.clock.now())
+    }
+
+    /// Goes on with a token that was got elsewhere and lasts for `lifetime` from now on, on this
+    /// client's own clock; see [`Client::supply_token`](crate::Client::supply_token).
+    pub fn supply_token(&self, token: AccessToken, lifetime: Option<Duration>) {
+        let now = self.shared.clock.now();
+        self.shared.with_tenant(|tenant| tenant.supply_token(token, lifetime, now));
     }
 
     /// Calls an operation, and reads the reply as the operation's own type.

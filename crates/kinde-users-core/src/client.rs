@@ -7,6 +7,7 @@ use core::error::Error as StdError;
 use core::fmt;
 use core::mem;
 use core::task::Waker;
+use core::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -22,6 +23,7 @@ use crate::reply::Reply;
 use crate::sync::{AssertUnwindSafe, Mutex, MutexGuard, PoisonError, catch_unwind};
 use crate::tenant::Tenant;
 use crate::time::Instant;
+use crate::token::AccessToken;
 use crate::trace::CallSpan;
 use crate::transport::{Clock, Transport};
 
@@ -73,12 +75,30 @@ impl<T: Transport, C: Clock> Client<T, C> {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
-    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, to take its token out.
+    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, say.
     ///
     /// All calls wait for the end of `with`, so it must not make one itself, which would wait for ever. Another tenant in its place
     /// gets no calls: they end with [`Problem::OtherTenant`](crate::Problem::OtherTenant), and with the effect that they had.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(with)
+    }
+
+    /// Returns the token and how long it still lasts, if that is known: for a program that keeps it
+    /// for its next run.
+    ///
+    /// `None` where there is no token or it has ended. The rest of its lifetime is counted on this
+    /// client's own clock, at the time of the call.
+    pub fn token(&self) -> Option<(AccessToken, Option<Duration>)> {
+        self.shared.token(self.shared.clock.now())
+    }
+
+    /// Goes on with a token that was got elsewhere, as by an earlier run of the program.
+    ///
+    /// `lifetime` is how long the token lasts from now on, on this client's own clock; `None` if that
+    /// is not known, and the token is used until it is refused then.
+    pub fn supply_token(&self, token: AccessToken, lifetime: Option<Duration>) {
+        let now = self.shared.clock.now();
+        self.shared.with_tenant(|tenant| tenant.supply_token(token, lifetime, now));
     }
 
     /// Calls an operation, and reads the reply as the operation's own type.
@@ -314,6 +334,10 @@ impl<T, C> Shared<T, C> {
         let result = with(&mut state.tenant);
         wakes.needed = state.tenant.epoch() != epoch;
         result
+    }
+
+    pub(crate) fn token(&self, now: Instant) -> Option<(AccessToken, Option<Duration>)> {
+        self.lock().tenant.token(now).map(|(token, left)| (token.clone(), left))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

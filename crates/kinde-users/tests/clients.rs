@@ -733,19 +733,44 @@ fn a_reply_is_read_as_one_likes() {
 }
 
 #[test]
-fn a_token_is_handed_from_one_client_to_the_next() {
+fn token_is_handed_on_with_what_is_left_of_it_on_the_clients_own_clocks() {
+    const AGE: Duration = Duration::from_secs(3600);
     let fake = FakeKinde::new();
-    let first = blocking(&fake);
-    first.send(&GetUsers::new()).unwrap();
-    let (token, left) = first.with_tenant(|tenant| {
-        let (token, left) = tenant.token(kinde_users::Instant::START).unwrap();
-        (token.clone(), left)
-    });
-    assert!(left.unwrap() > Duration::from_secs(60));
-    let second = blocking(&fake);
-    second.with_tenant(|tenant| tenant.supply_token(token, left, kinde_users::Instant::START));
-    second.send(&GetUsers::new()).unwrap();
+    let clock = || {
+        let clock = SimClock::default();
+        clock.pass_to(Instant::from_start(AGE));
+        clock
+    };
+    let (first, second) = (clock(), clock());
+    let client = Client::new(tenant(&fake), fake.clone(), first.clone());
+    let other = AsyncClient::new(tenant(&fake), fake.clone(), second.clone());
+    assert_eq!((client.token(), other.token()), (None, None));
+    client.send(&GetUsers::new()).unwrap();
+    let lifetime = client.token().unwrap().1.unwrap();
+    first.pass_to(first.time().saturating_add(AGE));
+    let (token, left) = client.token().unwrap();
+    assert_eq!(left, Some(lifetime - AGE));
+    // Another clock, which has just been made, would overstate it by the age of the client's.
+    let elsewhere = client.with_tenant(|tenant| tenant.token(Instant::START).unwrap().1);
+    assert_eq!(elsewhere, left.map(|left| left + 2 * AGE));
+
+    other.supply_token(token, left);
+    assert_eq!(other.token().unwrap().1, left);
+    finish(other.send(&GetUsers::new())).unwrap();
     assert_eq!(fake.token_requests(), 1);
+    second.pass_to(second.time().saturating_add(AGE));
+    let (token, left) = other.token().unwrap();
+    assert_eq!(left, Some(lifetime - 2 * AGE));
+    // And back, to a client that has one already.
+    client.supply_token(token, left);
+    assert_eq!(client.token().unwrap().1, left);
+    client.send(&GetUsers::new()).unwrap();
+    assert_eq!(fake.token_requests(), 1);
+    first.pass_to(first.time().saturating_add(left.unwrap()));
+    assert_eq!(client.token(), None);
+    // A token of unknown lifetime is used until it is refused.
+    client.supply_token(AccessToken::new("t").unwrap(), None);
+    assert_eq!(client.token().unwrap().1, None);
 }
 
 #[test]
