@@ -319,7 +319,9 @@ fn while_getting_the_token<C: Clock + Clone + Send + Sync + 'static>(
 }
 
 #[derive(Clone)]
-struct Shared(FakeKinde, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+struct Shared(FakeKinde, Arc<Mutex<Option<Meanwhile>>>);
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl Transport for Shared {
     type Error = FakeError;
@@ -357,9 +359,8 @@ fn within_a_minute(test: impl FnOnce() + Send + 'static) {
         test();
         let _ = ended.send(());
     });
-    if ends.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        panic!("it waits for a lock that its own thread holds");
-    }
+    let timed_out = ends.recv_timeout(Duration::from_secs(60)) == Err(mpsc::RecvTimeoutError::Timeout);
+    assert!(!timed_out, "it waits for a lock that its own thread holds");
     thread.join().unwrap();
 }
 
@@ -749,7 +750,7 @@ fn token_is_handed_on_with_what_is_left_of_it_on_the_clients_own_clocks() {
     let lifetime = client.token().unwrap().1.unwrap();
     first.pass_to(first.time().saturating_add(AGE));
     let (token, left) = client.token().unwrap();
-    assert_eq!(left, Some(lifetime - AGE));
+    assert_eq!(left, lifetime.checked_sub(AGE));
     // Another clock, which has just been made, would overstate it by the age of the client's.
     let elsewhere = client.with_tenant(|tenant| tenant.token(Instant::START).unwrap().1);
     assert_eq!(elsewhere, left.map(|left| left + 2 * AGE));
@@ -760,7 +761,7 @@ fn token_is_handed_on_with_what_is_left_of_it_on_the_clients_own_clocks() {
     assert_eq!(fake.token_requests(), 1);
     second.pass_to(second.time().saturating_add(AGE));
     let (token, left) = other.token().unwrap();
-    assert_eq!(left, Some(lifetime - 2 * AGE));
+    assert_eq!(left, lifetime.checked_sub(2 * AGE));
     // And back, to a client that has one already.
     client.supply_token(token, left);
     assert_eq!(client.token().unwrap().1, left);
