@@ -322,7 +322,7 @@ fn time_limit() -> Vec<Case> {
         cases.push(Case { twist: Twist::Limited, ..case });
     };
     let mute = || Script::answers(|_, _| Answer::nothing(Then::Hold));
-    let cut = |then| Script::answers(move |_, _| Answer::short(&ok(), 1_000_000, then));
+    let cut = |then| Script::answers(move |_, _| Answer::short(&ok(), 10_000, then));
     limited("a server that does not answer a GET", &Method::GET, b"", mute());
     limited("a server that does not answer a POST", &Method::POST, b"{}", mute());
     limited("a server that stops within the body", &Method::GET, b"", cut(Then::Hold));

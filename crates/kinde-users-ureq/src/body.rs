@@ -1,0 +1,88 @@
+//! Reading the body of a response: whole, decompressed, and no longer than allowed.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use kinde_users_core::ContentCoding;
+use ureq::{Body, BodyReader};
+
+use crate::error::{Kind, UreqError};
+
+/// The most bytes that are reserved because a header says that they will come.
+const RESERVE: u64 = 1024 * 1024;
+
+/// Reads the body that these headers belong to. Where it was compressed, the headers that are about
+/// the compressed body are removed.
+pub(crate) fn read(headers: &mut HeaderMap, body: Body, limit: u64) -> Result<Vec<u8>, UreqError> {
+    let told = body.content_length().unwrap_or_default();
+    let mut wire = Wire { reader: body.into_reader(), has_data: false };
+    match ContentCoding::of(headers) {
+        ContentCoding::Identity if told > limit => Err(UreqError::of_body(Kind::BodyTooLong(limit))),
+        ContentCoding::Identity => whole(wire, told, limit),
+        ContentCoding::Gzip => {
+            let mut wire = BufReader::new(wire);
+            // No byte at all is no body.
+            if wire.fill_buf().map_err(failed)?.is_empty() {
+                return Ok(Vec::new());
+            }
+            let bytes = whole(MultiGzDecoder::new(wire), 0, limit)?;
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
+            Ok(bytes)
+        }
+        ContentCoding::Other => match wire.read(&mut [0]).map_err(failed)? {
+            0 => Ok(Vec::new()),
+            // To hand it on as it is would be to call it plain.
+            _ => Err(UreqError::of_body(Kind::Protocol)),
+        },
+    }
+}
+
+/// Reads to the end. There is room for `told` bytes from the start, or else the bytes are copied
+/// over and over as they become more.
+fn whole(mut reader: impl Read, told: u64, limit: u64) -> Result<Vec<u8>, UreqError> {
+    let mut bytes = Vec::with_capacity(usize::try_from(told.min(RESERVE)).unwrap_or_default());
+    reader.by_ref().take(limit).read_to_end(&mut bytes).map_err(failed)?;
+    match reader.read(&mut [0]).map_err(failed)? {
+        0 => Ok(bytes),
+        _ => Err(UreqError::of_body(Kind::BodyTooLong(limit))),
+    }
+}
+
+/// The body as it comes. Its errors hold a [`UreqError`], which tells them from the decoder's.
+struct Wire {
+    reader: BodyReader<'static>,
+    has_data: bool,
+}
+
+/// How ureq reports that it has decompressed nothing at all.
+///
+/// Where another crate of the program enables ureq's feature `gzip`, ureq decompresses what is
+/// called `gzip` before this crate can, and takes an empty body for a broken one. The variant of
+/// its error exists only with that feature, so its text is compared.
+const NOTHING_TO_DECOMPRESS: &str = "gzip decompression failed: unexpected end of file";
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.reader.read(buffer) {
+            Ok(read) => {
+                self.has_data |= read > 0;
+                Ok(read)
+            }
+            Err(error) => {
+                let error = ureq::Error::from(error);
+                if !self.has_data && error.to_string() == NOTHING_TO_DECOMPRESS {
+                    return Ok(0);
+                }
+                Err(io::Error::other(UreqError::from(error)))
+            }
+        }
+    }
+}
+
+/// What went wrong: on the connection, or else in the decoder.
+fn failed(error: io::Error) -> UreqError {
+    error.downcast().unwrap_or_else(|_| UreqError::of_body(Kind::Protocol))
+}
