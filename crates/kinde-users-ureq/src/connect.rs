@@ -13,11 +13,17 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
-use ureq::{Error, Timeout};
+use ureq::{Error, Proxy, Timeout};
 
-/// An error that came before there was a connection.
+use crate::interim::WithoutInterim;
+
+/// An error that came before there was a connection, and the host and port of the proxy that was to
+/// make it.
 #[derive(Debug)]
-pub(crate) struct BeforeSending(pub(crate) Error);
+pub(crate) struct BeforeSending {
+    pub(crate) error: Error,
+    pub(crate) proxy: Option<String>,
+}
 
 impl std::fmt::Display for BeforeSending {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -27,8 +33,14 @@ impl std::fmt::Display for BeforeSending {
 
 impl std::error::Error for BeforeSending {}
 
-fn mark(error: Error) -> Error {
-    Error::Other(Box::new(BeforeSending(error)))
+fn mark(error: Error, proxy: Option<&Proxy>) -> Error {
+    let proxy = proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
+    Error::Other(Box::new(BeforeSending { error, proxy }))
+}
+
+/// The proxy that a connection goes through.
+fn proxy_of<'a>(details: &ConnectionDetails<'a>) -> Option<&'a Proxy> {
+    details.config.proxy().filter(|proxy| !proxy.is_no_proxy(details.uri))
 }
 
 /// Looks nothing up: ureq asks before it looks for a kept connection, which needs no address, and where there is a time
@@ -56,8 +68,7 @@ impl<R: Resolver> MarkedConnector<R> {
 
     /// The addresses to connect to, and what is left of the time to do so.
     fn look_up(&self, details: &ConnectionDetails<'_>) -> Result<(ResolvedSocketAddrs, NextTimeout), Error> {
-        let proxy = details.config.proxy();
-        let by_proxy = proxy.is_some_and(|proxy| !proxy.is_no_proxy(details.uri) && !proxy.resolve_target());
+        let by_proxy = proxy_of(details).is_some_and(|proxy| !proxy.resolve_target());
         // A connection to a proxy comes with the proxy's addresses.
         if by_proxy || !details.addrs.is_empty() {
             return Ok((details.addrs.clone(), details.timeout));
@@ -92,7 +103,7 @@ impl<R: Resolver> Connector for MarkedConnector<R> {
         details: &ConnectionDetails<'_>,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
-        let (addrs, timeout) = self.look_up(details).map_err(mark)?;
+        let (addrs, timeout) = self.look_up(details).map_err(|error| mark(error, None))?;
         // Each request has its own time limits, and ureq would set up TLS anew (root certificates, sessions) for each
         // connection of a request that has settings of its own. Its TLS settings are always those of the agent.
         let details = ConnectionDetails {
@@ -108,7 +119,10 @@ impl<R: Resolver> Connector for MarkedConnector<R> {
             run_connector: details.run_connector.clone(),
             register_shutdown: details.register_shutdown.clone(),
         };
-        self.connector.connect(&details, chained).map_err(mark)
+        match self.connector.connect(&details, chained) {
+            Ok(transport) => Ok(transport.map(|transport| WithoutInterim::new(transport).boxed())),
+            Err(error) => Err(mark(error, proxy_of(&details))),
+        }
     }
 }
 

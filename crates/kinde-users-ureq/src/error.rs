@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-use kinde_users_core::Delivery;
+use http::{HeaderMap, Response, StatusCode};
+use kinde_users_core::{BodyFailure, Delivery};
 use ureq::Error;
 
 use crate::connect::BeforeSending;
@@ -11,12 +12,15 @@ use crate::connect::BeforeSending;
 /// Why no whole response came.
 ///
 /// ureq's own errors can print the URI with its query, so this keeps the kind, and for input/output and TLS the operating
-/// system's or rustls's words, which hold none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// system's or rustls's words, which hold none. A proxy is named by its host and port.
+#[derive(Clone)]
 pub struct UreqError {
     kind: Kind,
     detail: Option<String>,
     delivery: Delivery,
+    /// Host and port of the proxy through which no connection came about.
+    proxy: Option<String>,
+    head: Option<Box<Response<BodyFailure>>>,
 }
 
 /// In what way no whole response came.
@@ -27,8 +31,11 @@ pub enum Kind {
     Timeout,
     /// The host's name has no address.
     HostNotFound,
-    /// There was no connection to the host or its proxy.
+    /// There was no connection to the host.
     ConnectionFailed,
+    /// The proxy refused to connect, or the environment variable that asks for a proxy does not hold
+    /// the address of one.
+    Proxy,
     /// TLS failed: a certificate that does not hold, say.
     Tls,
     /// The operating system's error on the connection.
@@ -55,50 +62,103 @@ impl UreqError {
 
 impl From<Error> for UreqError {
     fn from(error: Error) -> Self {
-        Self::of(&error)
-    }
-}
-
-impl UreqError {
-    fn of(error: &Error) -> Self {
         let (kind, detail) = match error {
-            Error::Other(other) => match other.downcast_ref() {
-                // It may be marked twice: on the way to a proxy, and on the way through it.
-                Some(BeforeSending(error)) => {
-                    return Self { delivery: Delivery::NotSent, ..Self::of(error) };
+            Error::Other(other) => match other.downcast() {
+                Ok(before) => {
+                    let BeforeSending { error, proxy } = *before;
+                    let mut error = Self::from(error);
+                    error.delivery = Delivery::NotSent;
+                    // The way to the proxy is marked too, with no proxy.
+                    error.proxy = proxy.or(error.proxy);
+                    return error;
                 }
-                None => (Kind::Other, None),
+                Err(_) => (Kind::Other, None),
             },
             Error::Timeout(_) => (Kind::Timeout, None),
             Error::HostNotFound => (Kind::HostNotFound, None),
-            Error::ConnectionFailed | Error::ConnectProxyFailed(_) | Error::InvalidProxyUrl => {
-                (Kind::ConnectionFailed, None)
-            }
+            Error::ConnectionFailed => (Kind::ConnectionFailed, None),
+            Error::ConnectProxyFailed(text) => (Kind::Proxy, Some(answer_of_a_proxy(&text))),
+            Error::InvalidProxyUrl => (Kind::Proxy, None),
             // So rustls's own errors come out of a handshake; nothing else of ureq's has this kind.
             Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
                 (Kind::Tls, Some(error.to_string()))
             }
             Error::Io(error) => (Kind::Io(error.kind()), Some(error.to_string())),
-            Error::Tls(text) => (Kind::Tls, Some((*text).to_owned())),
+            Error::Tls(text) => (Kind::Tls, Some(text.to_owned())),
             Error::Rustls(error) => (Kind::Tls, Some(error.to_string())),
-            Error::BodyExceedsLimit(limit) => (Kind::BodyTooLong(*limit), None),
-            Error::Protocol(_)
-            | Error::Http(_)
-            | Error::LargeResponseHeader(..)
-            | Error::Decompress(..)
-            | Error::BodyStalled => (Kind::Protocol, None),
+            Error::BodyExceedsLimit(limit) => (Kind::BodyTooLong(limit), None),
+            Error::Protocol(_) | Error::Http(_) | Error::LargeResponseHeader(..) | Error::BodyStalled => {
+                (Kind::Protocol, None)
+            }
             _ => (Kind::Other, None),
         };
-        Self { kind, detail, delivery: Delivery::Unknown }
+        Self { detail, ..Self::new(kind, Delivery::Unknown) }
+    }
+}
+
+/// The status in ureq's words for the answer of a proxy.
+fn answer_of_a_proxy(text: &str) -> String {
+    let status = text.split(|char: char| !char.is_ascii_digit()).find(|digits| digits.len() == 3);
+    status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"))
+}
+
+impl UreqError {
+    fn new(kind: Kind, delivery: Delivery) -> Self {
+        Self { kind, detail: None, delivery, proxy: None, head: None }
+    }
+
+    /// The environment variable of this name does not hold the address of a proxy.
+    pub(crate) fn of_variable(name: &str) -> Self {
+        let detail = Some(format!("{name} does not hold the address of a proxy"));
+        Self { detail, ..Self::new(Kind::Proxy, Delivery::NotSent) }
+    }
+
+    /// The body of a response cannot be read.
+    pub(crate) fn of_body(kind: Kind) -> Self {
+        Self::new(kind, Delivery::Unknown)
+    }
+
+    /// Adds the head of the response whose body could not be read.
+    pub(crate) fn with_head(mut self, status: StatusCode, headers: HeaderMap) -> Self {
+        let failure = match self.kind {
+            Kind::BodyTooLong(_) => BodyFailure::TooLarge,
+            _ => BodyFailure::Broken,
+        };
+        let mut head = Response::new(failure);
+        *head.status_mut() = status;
+        *head.headers_mut() = headers;
+        self.head = Some(Box::new(head));
+        self
+    }
+
+    pub(crate) fn head(&self) -> Option<&Response<BodyFailure>> {
+        self.head.as_deref()
+    }
+}
+
+/// Without the headers of the response.
+impl fmt::Debug for UreqError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UreqError")
+            .field("kind", &self.kind)
+            .field("detail", &self.detail)
+            .field("delivery", &self.delivery)
+            .field("proxy", &self.proxy)
+            .field("head", &self.head.as_ref().map(|head| (head.status(), *head.body())))
+            .finish()
     }
 }
 
 impl fmt::Display for UreqError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(proxy) = &self.proxy {
+            write!(f, "through the proxy {proxy}: ")?;
+        }
         match self.kind {
             Kind::Timeout => f.write_str("the time limit was reached"),
             Kind::HostNotFound => f.write_str("the host was not found"),
             Kind::ConnectionFailed => f.write_str("no connection"),
+            Kind::Proxy => f.write_str("the proxy cannot be used"),
             Kind::Tls => f.write_str("TLS failed"),
             Kind::Io(_) => f.write_str("input/output failed"),
             Kind::Protocol => f.write_str("the response could not be read"),

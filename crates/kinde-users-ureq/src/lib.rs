@@ -16,19 +16,20 @@
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod body;
 mod connect;
 mod error;
+mod interim;
+mod proxy;
 
-use std::io::Read;
-use std::net::IpAddr;
 use std::time::Instant;
 
-use http::{Request, Response, Uri};
-use kinde_users_core::{Delivery, Transport, time_limit};
+use http::{Request, Response};
+use kinde_users_core::{BodyFailure, Delivery, ProxyVariables, Transport, time_limit};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
-use ureq::{Agent, AsSendBody};
+use ureq::{Agent, AsSendBody, Proxy};
 
 use crate::connect::{LaterResolver, MarkedConnector};
 pub use crate::error::{Kind, UreqError};
@@ -37,11 +38,17 @@ pub use ureq;
 
 /// Carries messages over ureq. A clone shares its connections.
 ///
-/// Proxies are taken from the environment (`HTTPS_PROXY` and the like), as ureq does, but not for loopback addresses.
+/// A proxy is used where the environment asks for one when the transport is made, by the rules of
+/// [`ProxyVariables`]: HTTP and HTTPS proxies with `CONNECT`, SOCKS 4, 4a, 5 and 5h, with a user name
+/// and a password where the variable has them. Where the variable does not hold the address of a proxy,
+/// or the proxy refuses, each request fails and is [not sent](Delivery::NotSent). A proxy that is
+/// [configured](Self::configured), or `None`, holds in place of the environment.
 #[derive(Clone, Debug)]
 pub struct UreqTransport {
     agent: Agent,
     body_limit: u64,
+    /// What the environment asks for, unless a proxy or none is configured.
+    environment: Option<ProxyVariables>,
 }
 
 impl UreqTransport {
@@ -61,20 +68,26 @@ impl UreqTransport {
     /// ```
     ///
     /// Redirects are not followed and no status is an error, whatever is set. Of a `timeout_global` and the request's own
-    /// [`time_limit`], the shorter one holds.
+    /// [`time_limit`], the shorter one holds. A proxy that is set is used for loopback addresses too.
     pub fn configured(
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
-        Self::looking_up(DefaultResolver::default(), configure)
+        Self::with_parts(DefaultResolver::default(), proxy::from_environment(), configure)
     }
 
-    fn looking_up(
+    fn with_parts(
         resolver: impl Resolver,
+        variables: ProxyVariables,
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
-        let config = configure(Agent::config_builder()).http_status_as_error(false).max_redirects(0).build();
+        // It stands for "not configured", and each request replaces it. ureq's own reading of the
+        // environment ignores variables that it cannot parse, and reads `NO_PROXY` in its own way.
+        let unset = Proxy::new("http://environment.invalid").ok();
+        let config = Agent::config_builder().accept_encoding("gzip").proxy(unset.clone());
+        let config = configure(config).http_status_as_error(false).max_redirects(0).build();
+        let environment = (config.proxy() == unset.as_ref()).then_some(variables);
         let agent = Agent::with_parts(config, MarkedConnector::new(resolver), LaterResolver);
-        Self { agent, body_limit: Self::BODY_LIMIT }
+        Self { agent, body_limit: Self::BODY_LIMIT, environment }
     }
 
     /// Sets the most bytes that a response's body may have, counted after decompression.
@@ -86,23 +99,17 @@ impl UreqTransport {
 }
 
 impl UreqTransport {
-    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, ureq::Error> {
+    fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, UreqError> {
         // One that the machine's clock cannot count is none.
         let limit = Some(time_limit(&request)).filter(|limit| Instant::now().checked_add(*limit).is_some());
         let limit = limit.into_iter().chain(self.agent.config().timeouts().global).min();
-        let is_local = is_loopback(request.uri());
+        let proxy = self.environment.as_ref().map(|variables| proxy::of(variables, request.uri()));
         let mut config = self.agent.configure_request(request).timeout_global(limit);
-        if is_local {
-            // A proxy of the environment's would carry off what is not to leave the machine, in the clear.
-            config = config.proxy(None);
+        if let Some(proxy) = proxy {
+            config = config.proxy(proxy?);
         }
-        self.agent.run(config.build())
+        Ok(self.agent.run(config.build())?)
     }
-}
-
-fn is_loopback(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 impl Default for UreqTransport {
@@ -121,16 +128,18 @@ impl Transport for UreqTransport {
         } else {
             self.run(request)
         };
-        let (parts, body) = response?.into_parts();
-        // With room for what is said to come, or else it is copied over and over as it grows.
-        let told = body.content_length().unwrap_or_default().min(self.body_limit);
-        let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or_default());
-        let mut reader = body.into_with_config().limit(self.body_limit).reader();
-        reader.read_to_end(&mut bytes).map_err(ureq::Error::from)?;
-        Ok(Response::from_parts(parts, bytes))
+        let (mut head, body) = response?.into_parts();
+        match body::read(&mut head.headers, body, self.body_limit) {
+            Ok(bytes) => Ok(Response::from_parts(head, bytes)),
+            Err(error) => Err(error.with_head(head.status, head.headers)),
+        }
     }
 
     fn delivery(&self, error: &UreqError) -> Delivery {
         error.delivery()
+    }
+
+    fn head<'e>(&self, error: &'e UreqError) -> Option<&'e Response<BodyFailure>> {
+        error.head()
     }
 }

@@ -96,23 +96,6 @@ fn where_tls_fails_nothing_was_sent() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_no_connection_and_its_password_stays_secret() {
-    let proxy = ureq::Proxy::new(&format!("http://sally:s3cret@{}", nobody())).unwrap();
-    let through = UreqTransport::configured(|config| config.proxy(Some(proxy)));
-    let error = fail(&through, get("https://acme.example.com"));
-    assert_eq!(error.delivery(), Delivery::NotSent, "{error}");
-}
-
-#[test]
-fn a_proxy_that_refuses_is_no_connection() {
-    let address = saying(b"HTTP/1.1 407 s3cret\r\ncontent-length: 0\r\n\r\n");
-    let proxy = ureq::Proxy::new(&format!("http://sally:s3cret@{address}")).unwrap();
-    let through = UreqTransport::configured(|config| config.proxy(Some(proxy)));
-    let error = fail(&through, get("https://acme.example.com"));
-    check(&error, Kind::ConnectionFailed, Delivery::NotSent);
-}
-
-#[test]
 fn what_breaks_after_the_request_was_sent_is_unknown() {
     let cases: [(&'static [u8], Kind); 5] = [
         (b"", Kind::Io(ErrorKind::UnexpectedEof)),
@@ -166,20 +149,4 @@ fn the_shorter_of_the_time_limits_of_agent_and_request_holds() {
         check(&fail(&transport, request), Kind::Timeout, Delivery::Unknown);
         assert!(start.elapsed() < Duration::from_secs(10), "{agent:?} {limit:?}");
     }
-}
-
-#[test]
-fn what_is_for_this_machine_does_not_go_through_a_proxy() {
-    let server = Server::answering(|_| Response::new(b"here".to_vec())).unwrap();
-    // A proxy as the environment would name it: nobody listens there.
-    let proxy = ureq::Proxy::new("http://127.0.0.1:9").unwrap();
-    let transport = UreqTransport::configured(|config| config.proxy(Some(proxy)));
-    for host in ["127.0.0.1", "localhost"] {
-        let mut request = Request::new(Vec::new());
-        *request.uri_mut() = server.origin().replace("127.0.0.1", host).parse().unwrap();
-        assert_eq!(transport.send(request).unwrap().body(), b"here", "{host}");
-    }
-    let mut request = Request::new(Vec::new());
-    *request.uri_mut() = "https://acme.kinde.com/".parse().unwrap();
-    assert!(transport.send(request).is_err());
 }

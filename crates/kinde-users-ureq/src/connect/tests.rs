@@ -1,15 +1,15 @@
 //! When names are looked up, and what comes of a lookup that fails or takes long.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration as Time;
 
 use http::{Request, Response};
-use kinde_users_core::{CallOptions, Delivery, Transport as _, set_time_limit};
+use kinde_users_core::{CallOptions, Delivery, ProxyVariables, Transport as _, set_time_limit};
 use kinde_users_fake::contract::Server;
 use ureq::Proxy;
 use ureq::config::ConfigBuilder;
@@ -51,7 +51,12 @@ impl Names {
         &self,
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> UreqTransport {
-        UreqTransport::looking_up(self.clone(), configure)
+        UreqTransport::with_parts(self.clone(), ProxyVariables::default(), configure)
+    }
+
+    /// In an environment with these variables.
+    fn among(&self, variables: &[(&str, &str)]) -> UreqTransport {
+        UreqTransport::with_parts(self.clone(), environment(variables), |config| config)
     }
 
     fn asked(&self) -> Vec<String> {
@@ -74,6 +79,13 @@ impl Resolver for Names {
         self.addresses.iter().for_each(|address| found.push(*address));
         Ok(found)
     }
+}
+
+fn environment(variables: &[(&str, &str)]) -> ProxyVariables {
+    ProxyVariables::read(|name| {
+        let found = variables.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    })
 }
 
 const SECOND: Time = Time::from_secs(1);
@@ -226,6 +238,233 @@ fn the_lookup_of_a_proxys_name_has_the_time_limit_too() {
     let transport = names.through(Proxy::new("http://proxy.example:3128").unwrap());
     check(&transport.send(get("http://acme.example")).unwrap_err(), Kind::Timeout);
     assert!(start.elapsed() < SECOND * 3, "{:?}", start.elapsed());
+}
+
+/// The address of a server that reads the head of what its first client says, says this, and is done.
+fn saying(answer: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let read = BufReader::new(&stream).lines().map_while(Result::ok).find(String::is_empty);
+        assert_eq!(read.as_deref(), Some(""));
+        stream.write_all(answer).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    address
+}
+
+#[test]
+fn failure_of_a_proxy_names_it_without_its_password() {
+    let nobody = nobody();
+    let refused = Kind::Io(std::io::ErrorKind::ConnectionRefused);
+    let cases = [
+        (nobody, refused, ": input/output failed: Connection refused"),
+        (saying(b"HTTP/1.1 407 s3cret\r\n\r\n"), Kind::Proxy, ": the proxy cannot be used: HTTP 407"),
+        (
+            saying(b"HTTP/1.1 403 No\r\nx: s3cret\r\n\r\n"),
+            Kind::Proxy,
+            ": the proxy cannot be used: HTTP 403",
+        ),
+        (saying(b"HTTP/1.0 502 No\r\n\r\ns3cret"), Kind::Proxy, ": the proxy cannot be used: HTTP 502"),
+        (saying(b""), Kind::Proxy, ": the proxy cannot be used: no answer"),
+        (saying(b"s3cret\r\n\r\n"), Kind::Protocol, ": the response could not be read"),
+        // It is the tunnel's other end that does not speak TLS.
+        (saying(b"HTTP/1.1 200 OK\r\n\r\ns3cret\r\n\r\n"), Kind::Tls, ": TLS failed"),
+    ];
+    for (address, kind, text) in cases {
+        let names = Names::at([address]);
+        let value = format!("http://sally:s3cret@{address}");
+        let proxy = Proxy::new(&value).unwrap();
+        let configured = names.through(proxy);
+        let transports = [names.among(&[("https_proxy", &value)]), configured];
+        // A server answers once.
+        let transports = if address == nobody { &transports[..] } else { &transports[..1] };
+        for transport in transports {
+            let error = transport.send(get("https://acme.example")).unwrap_err();
+            check(&error, kind);
+            let texts = format!("{error} {error:?}");
+            assert!(texts.starts_with(&format!("through the proxy {address}{text}")), "{texts}");
+            assert!(!texts.contains("s3cret") && !texts.contains("sally"), "{texts}");
+        }
+    }
+}
+
+#[test]
+fn proxy_over_tls_that_speaks_none_is_named() {
+    let address = nobody();
+    let transport = Names::at([address]).among(&[("HTTPS_PROXY", "https://s3cret:@proxy.example")]);
+    let error = transport.send(get("https://acme.example")).unwrap_err();
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    assert!(error.to_string().starts_with("through the proxy proxy.example:443: "), "{error}");
+}
+
+#[test]
+fn name_of_a_proxy_that_has_no_address_is_told() {
+    let transport = Names::default().among(&[("ALL_PROXY", "http://proxy.example:3128")]);
+    let error = transport.send(get("https://acme.example")).unwrap_err();
+    check(&error, Kind::HostNotFound);
+    let text = "through the proxy proxy.example:3128: the host was not found (not sent)";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn variable_that_is_no_address_of_a_proxy_fails_before_anything_is_sent() {
+    let (_server, address) = server();
+    let names = Names::at([address]);
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+        for value in ["s3cret", "http://s3cret:x@proxy", "ftp://s3cret@proxy", "s3cret\u{fffd}"] {
+            // The first two are addresses where a port is not: so each gets a port that is none.
+            let value = format!("{value}:99999");
+            let error = names.among(&[(name, &value)]).send(get("http://acme.example")).unwrap_err();
+            check(&error, Kind::Proxy);
+            let text =
+                format!("the proxy cannot be used: {name} does not hold the address of a proxy (not sent)");
+            assert_eq!(error.to_string(), text);
+            assert!(!format!("{error:?}").contains("s3cret"));
+        }
+    }
+    assert_eq!(names.asked(), [] as [&str; 0]);
+}
+
+#[test]
+fn requests_through_a_proxy_of_the_environment_share_a_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let proxy = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut requests = BufReader::new(&stream).lines().map_while(Result::ok);
+        let mut first_lines = Vec::new();
+        while let Some(line) = requests.next() {
+            first_lines.push(line);
+            requests.find(String::is_empty).unwrap();
+            let is_connect = first_lines.len() == 1;
+            let rest: &[u8] = if is_connect { b"\r\n" } else { b"content-length: 5\r\n\r\nthere" };
+            (&stream).write_all(b"HTTP/1.1 200 OK\r\n").unwrap();
+            (&stream).write_all(rest).unwrap();
+        }
+        first_lines.len()
+    });
+    let transport = Names::at([address]).among(&[("http_proxy", "proxy.example:3128")]);
+    for _ in 0..3 {
+        assert_eq!(transport.send(get("http://acme.example")).unwrap().body(), b"there");
+    }
+    drop(transport);
+    assert_eq!(proxy.join().unwrap(), 4);
+}
+
+#[test]
+fn what_no_proxy_lists_and_what_is_on_this_machine_is_reached_directly() {
+    let (_server, address) = server();
+    let variables = [("ALL_PROXY", "http://proxy:x"), ("NO_PROXY", "other.example, .example")];
+    let transport = Names::at([address]).among(&variables);
+    for host in ["acme.example", "127.0.0.1", "127.1.2.3", "localhost", "[::1]"] {
+        assert_eq!(transport.send(get(&format!("http://{host}"))).unwrap().body(), b"here", "{host}");
+    }
+    check(&transport.send(get("http://acme.kinde.com")).unwrap_err(), Kind::Proxy);
+}
+
+#[test]
+fn configured_proxy_or_none_holds_in_place_of_the_environment() {
+    let (_server, address) = server();
+    let names = Names::at([address]);
+    let nobody = format!("http://{}", nobody());
+    let all = environment(&[("ALL_PROXY", &nobody)]);
+    let direct = UreqTransport::with_parts(names.clone(), all.clone(), |config| config.proxy(None));
+    assert_eq!(direct.send(get("http://acme.example")).unwrap().body(), b"here");
+
+    for host in ["acme.example", "127.0.0.1", "localhost", "[::1]"] {
+        let (address, asked) = proxy();
+        let names = Names::at([address]);
+        let to_proxy = Proxy::new("http://proxy.example:3128").unwrap();
+        let configure = |config: ConfigBuilder<_>| config.proxy(Some(to_proxy));
+        let transport = UreqTransport::with_parts(names, all.clone(), configure);
+        let response = transport.send(get(&format!("http://{host}"))).unwrap();
+        assert_eq!(response.body(), b"there");
+        assert_eq!(asked.join().unwrap(), format!("CONNECT {host}:80 HTTP/1.1"));
+    }
+}
+
+/// A SOCKS proxy of version 5 for one client. It wants this name and password, if any, answers with
+/// this code, and is the server itself. It returns what it was asked to connect to.
+fn socks5(login: Option<&'static str>, code: u8) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let read = |mut stream: &TcpStream, length: usize| {
+            let mut bytes = vec![0; length];
+            stream.read_exact(&mut bytes).unwrap();
+            bytes
+        };
+        let methods = read(&stream, 2)[1];
+        read(&stream, methods.into());
+        stream.write_all(&[5, if login.is_some() { 2 } else { 0 }]).unwrap();
+        if let Some(login) = login {
+            let user = read(&stream, 2)[1];
+            let mut given = read(&stream, user.into());
+            given.push(b':');
+            let password = read(&stream, 1)[0];
+            given.extend(read(&stream, password.into()));
+            assert_eq!(String::from_utf8(given).unwrap(), login);
+            stream.write_all(&[1, 0]).unwrap();
+        }
+        let kind = read(&stream, 4)[3];
+        let length = if kind == 3 { read(&stream, 1)[0] } else { 4 };
+        let target = read(&stream, usize::from(length) + 2);
+        stream.write_all(&[5, code, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+        if code == 0 {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            lines.find(String::is_empty).unwrap();
+            (&stream).write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nthere").unwrap();
+        }
+        target
+    });
+    (address, asked)
+}
+
+#[test]
+fn socks_proxy_of_the_environment_carries_the_request() {
+    let target = Names::at(["10.1.2.3:80".parse().unwrap()]);
+    for (scheme, login) in [("socks5h", None), ("socks5", None), ("socks5h", Some("us@er:p@ss"))] {
+        let (address, asked) = socks5(login, 0);
+        let user = if login.is_some() { "us%40er:p%40ss@" } else { "" };
+        let value = format!("{scheme}://{user}{address}");
+        // The system's resolver knows the proxy's address; a name it need not know.
+        let names = SocksNames { proxy: address, target: target.clone() };
+        let variables = environment(&[("ALL_PROXY", &value)]);
+        let transport = UreqTransport::with_parts(names, variables, |config| config);
+        assert_eq!(transport.send(get("http://acme.example")).unwrap().body(), b"there", "{scheme}");
+        let expected: &[u8] = if scheme == "socks5h" { b"acme.example\0\x50" } else { &[10, 1, 2, 3, 0, 80] };
+        assert_eq!(asked.join().unwrap(), expected, "{scheme}");
+    }
+}
+
+/// Knows the address of a proxy and those of the target.
+#[derive(Clone, Debug)]
+struct SocksNames {
+    proxy: SocketAddr,
+    target: Names,
+}
+
+impl Resolver for SocksNames {
+    fn resolve(&self, uri: &Uri, config: &Config, limit: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let is_proxy = uri.host() == Some("127.0.0.1");
+        let names = if is_proxy { &Names::at([self.proxy]) } else { &self.target };
+        names.resolve(uri, config, limit)
+    }
+}
+
+#[test]
+fn socks_proxy_that_refuses_is_named() {
+    let (address, _asked) = socks5(None, 2);
+    let value = format!("socks5h://{address}");
+    let transport = Names::at([address]).among(&[("all_proxy", &value)]);
+    let error = transport.send(get("https://acme.example")).unwrap_err();
+    assert_eq!(error.delivery(), Delivery::NotSent);
+    let text = format!("through the proxy {address}: input/output failed: connection not allowed by ruleset");
+    assert!(error.to_string().starts_with(&text), "{error}");
 }
 
 const BEHIND_A_PROXY: &str = "KINDE_USERS_TEST_BEHIND_A_PROXY";
