@@ -467,6 +467,17 @@ fn socks_proxy_that_refuses_is_named() {
     assert!(error.to_string().starts_with(&text), "{error}");
 }
 
+/// What is left to ureq, and has to stay as it is.
+#[test]
+fn connections_send_at_once_and_are_soon_given_up() {
+    let transport = UreqTransport::new();
+    let config = transport.agent.config();
+    // Or the last bytes of a request wait for the server's acknowledgement of the first ones.
+    assert!(config.no_delay());
+    // Firewalls forget idle connections after a minute or more.
+    assert!(config.max_idle_age() < Time::from_secs(60), "{:?}", config.max_idle_age());
+}
+
 const BEHIND_A_PROXY: &str = "KINDE_USERS_TEST_BEHIND_A_PROXY";
 
 /// In a process of its own: the environment of this one is for all tests.
