@@ -57,13 +57,6 @@ struct Wire {
     has_data: bool,
 }
 
-/// How ureq reports that it has decompressed nothing at all.
-///
-/// Where another crate of the program enables ureq's feature `gzip`, ureq decompresses what is
-/// called `gzip` before this crate can, and takes an empty body for a broken one. The variant of
-/// its error exists only with that feature, so its text is compared.
-const NOTHING_TO_DECOMPRESS: &str = "gzip decompression failed: unexpected end of file";
-
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.reader.read(buffer) {
@@ -73,14 +66,23 @@ impl Read for Wire {
             }
             Err(error) => {
                 let error = ureq::Error::from(error);
-                if !self.has_data && error.to_string() == NOTHING_TO_DECOMPRESS {
-                    return Ok(0);
+                match error.to_string().strip_prefix(DECOMPRESSION) {
+                    Some("unexpected end of file") if !self.has_data => Ok(0),
+                    Some(_) => Err(io::Error::other(UreqError::of_body(Kind::Protocol))),
+                    None => Err(io::Error::other(UreqError::from(error))),
                 }
-                Err(io::Error::other(UreqError::from(error)))
             }
         }
     }
 }
+
+/// How ureq's own error of decompression begins.
+///
+/// Where another crate of the program enables ureq's feature `gzip`, ureq decompresses what is
+/// called `gzip` before this crate can, and fails for an empty body. The variant of that error
+/// exists only with the feature, so its text is compared. A body of less than the ten bytes of
+/// gzip's own header counts as empty then.
+const DECOMPRESSION: &str = "gzip decompression failed: ";
 
 /// What went wrong: on the connection, or else in the decoder.
 fn failed(error: io::Error) -> UreqError {

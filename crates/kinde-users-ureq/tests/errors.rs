@@ -102,7 +102,10 @@ fn what_breaks_after_the_request_was_sent_is_unknown() {
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", Kind::Io(ErrorKind::UnexpectedEof)),
         (b"sally@example.com s3cret 127.0.0.1\r\n\r\n", Kind::Protocol),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nsally\r\n", Kind::Protocol),
-        (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 5\r\n\r\nsally", Kind::Protocol),
+        (
+            b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 12\r\n\r\nsally s3cret",
+            Kind::Protocol,
+        ),
     ];
     for (answer, kind) in cases {
         let error = fail(&ureq(), get(&format!("http://{}", saying(answer))));
