@@ -1,17 +1,20 @@
 //! The body of a request, which notes when it is wanted; and reading the body of a response: whole, decompressed, and no
 //! longer than allowed.
 
+use std::future::poll_fn;
 use std::io::{self, Write};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use flate2::write::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use kinde_users_core::Delivery;
+use tokio::time::Sleep;
 
 use crate::error::{HyperError, Kind};
 
@@ -105,44 +108,79 @@ impl std::fmt::Display for Withdrawn {
 
 impl std::error::Error for Withdrawn {}
 
+/// Reads the body of a response, until `over` is over. An error has the head of the response.
+///
 /// No `async fn`, whose future would hold the response twice: as it came, and in parts.
 pub(crate) fn read(
     response: Response<Incoming>,
     limit: u64,
+    over: Pin<&mut Sleep>,
 ) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
     let (mut head, mut incoming) = response.into_parts();
     async move {
-        let told = incoming.size_hint().lower();
-        let mut body = match encoding(&head.headers) {
-            Some(Encoding::Plain) if told > limit => {
-                return Err(HyperError::of_response(Kind::BodyTooLong(limit)));
-            }
-            Some(Encoding::Plain) => Sink::Plain(Capped::new(told, limit)),
-            Some(Encoding::Gzip) => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
-            None => Sink::Unreadable,
-        };
-        let mut is_empty = true;
-        while let Some(frame) = incoming.frame().await {
-            // What is not data is trailers, which nobody reads.
-            let Ok(data) = frame?.into_data() else { continue };
-            if !data.is_empty() {
-                is_empty = false;
-                body.write(&data)?;
-            }
+        let is_http_2 = head.version == Version::HTTP_2;
+        let body = until(over, pin!(collect(&mut head.headers, &mut incoming, limit, is_http_2))).await;
+        match body.unwrap_or_else(|| Err(of_response(Kind::Timeout))) {
+            Ok(bytes) => Ok(Response::from_parts(head, bytes)),
+            Err(error) => Err(error.with_head(head)),
         }
-        let bytes = match body {
-            Sink::Plain(body) => body.bytes,
-            Sink::Gzip(decoder) if !is_empty => {
-                // They were about the body as it came.
-                head.headers.remove(CONTENT_ENCODING);
-                head.headers.remove(CONTENT_LENGTH);
-                decoder.finish().map_err(|error| failed(&error))?.bytes
-            }
-            // No byte at all is no body: of a 204, say.
-            Sink::Gzip(_) | Sink::Unreadable => Vec::new(),
-        };
-        Ok(Response::from_parts(head, bytes))
     }
+}
+
+/// What `future` comes to, or `None` where `over` is over first.
+pub(crate) fn until<F: Future>(
+    mut over: Pin<&mut Sleep>,
+    mut future: Pin<&mut F>,
+) -> impl Future<Output = Option<F::Output>> {
+    poll_fn(move |cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => over.as_mut().poll(cx).map(|()| None),
+    })
+}
+
+async fn collect(
+    headers: &mut HeaderMap,
+    incoming: &mut Incoming,
+    limit: u64,
+    is_http_2: bool,
+) -> Result<Vec<u8>, HyperError> {
+    let told = incoming.size_hint().lower();
+    let mut body = match encoding(headers) {
+        Some(Encoding::Plain) if told > limit => return Err(of_response(Kind::BodyTooLong(limit))),
+        Some(Encoding::Plain) => Sink::Plain(Capped::new(told, limit)),
+        Some(Encoding::Gzip) => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
+        None => Sink::Unreadable,
+    };
+    let mut is_empty = true;
+    while let Some(frame) = incoming.frame().await {
+        // What is not data is trailers, which nobody reads.
+        let Ok(data) = frame?.into_data() else { continue };
+        if !data.is_empty() {
+            is_empty = false;
+            body.write(&data)?;
+        }
+    }
+    // A server may take back a stream without an error, and hyper calls that the end of the body. It is
+    // one where the server said so, or where all came that it had announced.
+    if is_http_2 && !incoming.is_end_stream() && incoming.size_hint().exact() != Some(0) {
+        return Err(of_response(Kind::Closed));
+    }
+    match body {
+        Sink::Plain(body) => Ok(body.bytes),
+        Sink::Gzip(decoder) if !is_empty => {
+            let bytes = decoder.finish().map_err(|error| failed(&error))?.bytes;
+            // They were about the body as it came.
+            headers.remove(CONTENT_ENCODING);
+            headers.remove(CONTENT_LENGTH);
+            Ok(bytes)
+        }
+        // No byte at all is no body: of a 204, say.
+        Sink::Gzip(_) | Sink::Unreadable => Ok(Vec::new()),
+    }
+}
+
+fn of_response(kind: Kind) -> HyperError {
+    HyperError::plain(kind, Delivery::Unknown)
 }
 
 enum Encoding {
@@ -151,14 +189,23 @@ enum Encoding {
 }
 
 /// How the body is encoded; `None` for what was not asked for.
+///
+/// Names of encodings have no letter case, `x-gzip` is another name of gzip, and `identity` or
+/// nothing between two commas is no encoding.
 fn encoding(headers: &HeaderMap) -> Option<Encoding> {
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let lists = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let names = lists.flat_map(|list| list.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let is_some = |name: &&[u8]| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity");
+    let mut encodings = names.filter(is_some);
     match (encodings.next(), encodings.next()) {
         (None, _) => Some(Encoding::Plain),
-        (Some(encoding), None) if encoding.eq_ignore_ascii_case(b"identity") => Some(Encoding::Plain),
-        (Some(encoding), None) if encoding.eq_ignore_ascii_case(b"gzip") => Some(Encoding::Gzip),
+        (Some(name), None) if is_gzip(name) => Some(Encoding::Gzip),
         _ => None,
     }
+}
+
+fn is_gzip(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip")
 }
 
 enum Sink {
@@ -173,7 +220,7 @@ impl Sink {
             Self::Plain(body) => body.write_all(data).map_err(|error| failed(&error)),
             Self::Gzip(decoder) => decoder.write_all(data).map_err(|error| failed(&error)),
             // To hand it on as it is would be to call it plain.
-            Self::Unreadable => Err(HyperError::of_response(Kind::Protocol)),
+            Self::Unreadable => Err(of_response(Kind::Protocol)),
         }
     }
 }
@@ -181,7 +228,7 @@ impl Sink {
 /// What went wrong between one buffer and another: the limit, or else the decompression.
 fn failed(error: &io::Error) -> HyperError {
     let too_long = error.get_ref().and_then(|error| error.downcast_ref());
-    HyperError::of_response(match too_long {
+    of_response(match too_long {
         Some(TooLong(limit)) => Kind::BodyTooLong(*limit),
         None => Kind::Protocol,
     })
@@ -194,9 +241,14 @@ struct Capped {
 }
 
 impl Capped {
-    /// With room for a body that is said to be that long, which is not above the limit.
+    /// The most room that is taken before bytes come, whatever the limit is: a header must not decide
+    /// how much that is.
+    const ROOM: usize = 1024 * 1024;
+
+    /// With room for a body that is said to be that long.
     fn new(told: u64, limit: u64) -> Self {
-        Self { bytes: Vec::with_capacity(usize::try_from(told).unwrap_or_default()), limit }
+        let room = usize::try_from(told).map_or(Self::ROOM, |told| told.min(Self::ROOM));
+        Self { bytes: Vec::with_capacity(room), limit }
     }
 }
 
@@ -234,6 +286,15 @@ mod tests {
     fn poll(body: &mut RequestBody) -> Poll<Option<Result<Vec<u8>, Withdrawn>>> {
         let frame = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()));
         frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().to_vec())))
+    }
+
+    #[test]
+    fn at_most_a_mebibyte_is_reserved_before_bytes_come() {
+        for (told, room) in
+            [(0, 0), (1000, 1000), (1 << 20, 1 << 20), (1 << 34, 1 << 20), (u64::MAX, 1 << 20)]
+        {
+            assert_eq!(Capped::new(told, u64::MAX).bytes.capacity(), room, "{told}");
+        }
     }
 
     #[test]

@@ -56,3 +56,19 @@ impl Service<Uri> for Connector {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper_rustls::MaybeHttpsStream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn request_does_not_wait_for_the_acknowledgement_of_its_first_bytes() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let mut connector = Connector::new(crate::tls(), Duration::from_secs(30));
+        let MaybeHttpsStream::Http(stream) = connector.call(uri).await.unwrap() else { panic!("TLS") };
+        assert!(stream.inner().nodelay().unwrap());
+    }
+}

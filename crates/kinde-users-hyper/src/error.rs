@@ -3,8 +3,9 @@
 use std::error::Error as StdError;
 use std::{fmt, io};
 
+use http::{Response, response};
 use hyper_util::client::legacy;
-use kinde_users_core::Delivery;
+use kinde_users_core::{BodyFailure, Delivery};
 
 /// Why no whole response came.
 ///
@@ -15,6 +16,26 @@ pub struct HyperError {
     kind: Kind,
     detail: Option<String>,
     delivery: Delivery,
+    head: Option<Box<Head>>,
+}
+
+/// The head of a response whose body could not be read. Its headers are not printed.
+#[derive(Clone)]
+struct Head(Response<BodyFailure>);
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |Self(head): &Self| (head.status(), head.version(), *head.body());
+        parts(self) == parts(other) && self.0.headers() == other.0.headers()
+    }
+}
+
+impl Eq for Head {}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}, {:?}", self.0.status().as_u16(), self.0.body())
+    }
 }
 
 /// In what way no whole response came.
@@ -31,6 +52,11 @@ pub enum Kind {
     Closed,
     /// The response was not HTTP, its head was too long, it could not be decompressed, or the server broke off an HTTP/2 stream.
     Protocol,
+    /// The server said over HTTP/2 that it did not process the request: by `REFUSED_STREAM`, or by
+    /// `GOAWAY` with a last stream before this one.
+    Refused,
+    /// The environment asks for a proxy, which this transport does not use. Nothing was sent.
+    Proxy,
     /// The body was longer than this many bytes.
     BodyTooLong(u64),
     /// Something else.
@@ -48,14 +74,40 @@ impl HyperError {
         self.delivery
     }
 
-    /// The time limit of the whole request.
-    pub(crate) fn timeout(delivery: Delivery) -> Self {
-        Self { kind: Kind::Timeout, detail: None, delivery }
+    /// The head of the response, where its body could not be read.
+    pub fn head(&self) -> Option<&Response<BodyFailure>> {
+        self.head.as_ref().map(|head| &head.0)
     }
 
-    /// A response came that cannot be handed on.
-    pub(crate) fn of_response(kind: Kind) -> Self {
-        Self { kind, detail: None, delivery: Delivery::Unknown }
+    /// Without words of others.
+    pub(crate) fn plain(kind: Kind, delivery: Delivery) -> Self {
+        Self { kind, detail: None, delivery, head: None }
+    }
+
+    /// This environment variable asks for a proxy.
+    pub(crate) fn proxy(variable: &str) -> Self {
+        let detail = Some(variable.to_owned());
+        Self { kind: Kind::Proxy, detail, delivery: Delivery::NotSent, head: None }
+    }
+
+    /// No head of a response came. `delivery` is what is known of it without looking at the error.
+    /// `may_be_whole` says that the server may have had a whole request as soon as it had the head.
+    pub(crate) fn of_request(error: &legacy::Error, delivery: Delivery, may_be_whole: bool) -> Self {
+        if let Some(reason) = refusal(error, may_be_whole) {
+            let detail = Some(reason.description().to_owned());
+            return Self { kind: Kind::Refused, detail, delivery: Delivery::NotSent, head: None };
+        }
+        Self::of(error, if error.is_connect() { Delivery::NotSent } else { delivery })
+    }
+
+    /// A response with this head came, and its body could not be read.
+    pub(crate) fn with_head(mut self, head: response::Parts) -> Self {
+        let failure = match self.kind {
+            Kind::BodyTooLong(_) => BodyFailure::TooLarge,
+            _ => BodyFailure::Broken,
+        };
+        self.head = Some(Box::new(Head(Response::from_parts(head, failure))));
+        self
     }
 
     /// The innermost error that says what happened: those around it say only where.
@@ -80,8 +132,27 @@ impl HyperError {
             let held = io.and_then(io::Error::get_ref).map(|held| held as &(dyn StdError + 'static));
             next = held.or_else(|| error.source());
         }
-        Self { kind, detail, delivery }
+        Self { kind, detail, delivery, head: None }
     }
+}
+
+/// Why the server did not process the request, if it said so over HTTP/2 and no head of a response
+/// came.
+fn refusal(error: &legacy::Error, may_be_whole: bool) -> Option<h2::Reason> {
+    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            // A stream up to the last one that GOAWAY names does not end with that GOAWAY: it gets a
+            // response, or it ends with its connection. But a first GOAWAY without a last stream, of a
+            // server that is about to close, ends a request also where it comes just after the head
+            // went out. Where nothing follows the head, the server may have taken it for whole.
+            let is_refused = error.reason() == Some(h2::Reason::REFUSED_STREAM) && error.is_reset();
+            let is_above = error.is_go_away() && !may_be_whole;
+            return error.reason().filter(|_| error.is_remote() && (is_refused || is_above));
+        }
+        next = error.source();
+    }
+    None
 }
 
 fn kind_of(error: &hyper::Error) -> Kind {
@@ -93,13 +164,6 @@ fn kind_of(error: &hyper::Error) -> Kind {
         Kind::Other
     } else {
         Kind::Protocol
-    }
-}
-
-impl From<legacy::Error> for HyperError {
-    fn from(error: legacy::Error) -> Self {
-        let delivery = if error.is_connect() { Delivery::NotSent } else { Delivery::Unknown };
-        Self::of(&error, delivery)
     }
 }
 
@@ -118,6 +182,11 @@ impl fmt::Display for HyperError {
             Kind::Io(_) => f.write_str("input/output failed"),
             Kind::Closed => f.write_str("the connection was closed"),
             Kind::Protocol => f.write_str("the response could not be read"),
+            Kind::Refused => f.write_str("the server did not process the request"),
+            Kind::Proxy => f.write_str(
+                "this transport does not use proxies, and the environment asks for one (send with another \
+                 transport, or directly by `without_proxy`)",
+            ),
             Kind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
             Kind::Other => f.write_str("the HTTP client failed"),
         }?;

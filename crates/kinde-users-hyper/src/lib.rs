@@ -33,11 +33,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, HeaderValue};
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use kinde_users_core::{AsyncTransport, Delivery, time_limit};
+use kinde_users_core::{AsyncTransport, BodyFailure, Delivery, ProxyVariables, time_limit};
 use rustls::ClientConfig;
 
 use crate::body::{Message, RequestBody};
@@ -57,13 +57,19 @@ pub use rustls;
 /// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then. A
 ///   response in any other encoding is an error.
 /// - Certificates are checked against Mozilla's roots, which are compiled in; see [`with_tls`](Self::with_tls).
-/// - A response's head may have 64 KiB over HTTP/1, and just under 16 KiB over HTTP/2; one that is much longer is an error.
-/// - There is no proxy. For one, carry messages with a stack that knows proxies.
+/// - A response's head may have 64 KiB and 1,024 headers; one that is much longer is an error.
+/// - A connection that is idle for 15 seconds is closed: before a firewall or a server forgets it.
+/// - A request that the server says it did not process, over HTTP/2, was [not sent](Delivery::NotSent).
+/// - There is no proxy. Where the environment asks for one for the request's host, as [`ProxyVariables`]
+///   reads it, nothing is sent and the error says so. Carry messages with a stack that knows proxies
+///   then, or call [`without_proxy`](Self::without_proxy). The variables are read once, by the
+///   constructor.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
     connector: Connector,
     client: Client<Connector, RequestBody>,
     body_limit: u64,
+    proxies: Arc<ProxyVariables>,
 }
 
 impl HyperTransport {
@@ -96,7 +102,20 @@ impl HyperTransport {
     /// The choice between HTTP/2 and HTTP/1.1 (ALPN) is left to the server, whatever the settings say.
     pub fn with_tls(config: ClientConfig) -> Self {
         let connector = Connector::new(config, Self::CONNECT_LIMIT);
-        Self { client: client(connector.clone()), connector, body_limit: Self::BODY_LIMIT }
+        let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+        Self {
+            client: client(connector.clone()),
+            connector,
+            body_limit: Self::BODY_LIMIT,
+            proxies: Arc::new(ProxyVariables::read(variable)),
+        }
+    }
+
+    /// Sends requests directly, also where the environment asks for a proxy.
+    #[must_use]
+    pub fn without_proxy(mut self) -> Self {
+        self.proxies = Arc::default();
+        self
     }
 
     /// Sets the most bytes that a response's body may have, counted after decompression.
@@ -127,25 +146,35 @@ fn tls() -> ClientConfig {
     builder.with_webpki_roots().with_no_client_auth()
 }
 
-/// How long an HTTP/2 connection may be silent before it is asked whether it is alive, and how long it may take to answer.
+/// How long an HTTP/2 connection that has requests under way may be silent before it is asked whether
+/// it is alive, and how long it may take to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// How many bytes of a response HTTP/1 reads at once, and has of a head before it gives up. Of its own accord hyper reads 408 KiB
+/// How long a connection is kept that has no request under way. Routers and firewalls forget one after
+/// 30 seconds or more, and drop without a word what comes over it then; hyper would keep it for 90.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// How many bytes of a response HTTP/1 reads at once, and how many a head may have. Of its own accord hyper reads 408 KiB
 /// at once, which for each long page it takes anew and gives back: so much that the allocator may give it back to the system.
-const READ_BUFFER: usize = 64 * 1024;
+const HEAD: u32 = 64 * 1024;
+
+/// How many headers a response may have over HTTP/1. Unless it is set, hyper refuses more than 100.
+const HEADERS: usize = 1024;
 
 fn client(connector: Connector) -> Client<Connector, RequestBody> {
+    // Only what never left is sent again, which is hyper's default: the server sees one attempt.
     Client::builder(TokioExecutor::new())
         // Without timers idle connections stay for ever, and nobody asks whether they are alive.
         .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
         .timer(TokioTimer::new())
         // A time-out ends a stream and not its connection. Where a router has forgotten that one, every later request would
         // be sent into the void as well.
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE)
-        .http1_max_buf_size(READ_BUFFER)
-        // Only what never left is sent again: the server sees one attempt.
-        .retry_canceled_requests(true)
+        .http1_max_buf_size(HEAD as usize)
+        .http1_max_headers(HEADERS)
+        .http2_max_header_list_size(HEAD)
         .build(connector)
 }
 
@@ -164,22 +193,33 @@ impl AsyncTransport for HyperTransport {
         request: Request<Vec<u8>>,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
         let limit = time_limit(&request);
+        let proxy = self.proxies.proxy_for(request.uri()).map(|(variable, _)| variable);
+        // Only a POST may do something twice that is done once.
+        let may_be_whole = request.method() == Method::POST && request.body().is_empty();
         let (head, body) = request.into_parts();
         let message = Message::new(body);
         let mut request = Request::from_parts(head, RequestBody::new(Arc::clone(&message)));
         request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("gzip"));
-        let response = self.client.request(request);
+        let response = proxy.map_or_else(|| Ok(self.client.request(request)), Err);
         async move {
-            // In its place, so that nothing moves it.
-            let exchange = pin!(async { body::read(response.await?, self.body_limit).await });
+            let mut response = pin!(response.map_err(HyperError::proxy)?);
+            let mut over = pin!(tokio::time::sleep(limit));
             let delivery = || if message.withdraw() { Delivery::NotSent } else { Delivery::Unknown };
-            tokio::time::timeout(limit, exchange)
-                .await
-                .unwrap_or_else(|_| Err(HyperError::timeout(delivery())))
+            let response = match body::until(over.as_mut(), response.as_mut()).await {
+                Some(Ok(response)) => response,
+                Some(Err(error)) => return Err(HyperError::of_request(&error, delivery(), may_be_whole)),
+                None => return Err(HyperError::plain(Kind::Timeout, delivery())),
+            };
+            // In its place, so that nothing moves it.
+            pin!(body::read(response, self.body_limit, over)).await
         }
     }
 
     fn delivery(&self, error: &HyperError) -> Delivery {
         error.delivery()
+    }
+
+    fn head<'e>(&self, error: &'e HyperError) -> Option<&'e Response<BodyFailure>> {
+        error.head()
     }
 }

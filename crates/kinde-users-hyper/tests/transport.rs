@@ -1,5 +1,7 @@
 //! What `HyperTransport` does beyond the contract of transports: kinds of errors, compression, TLS and HTTP/2.
 
+mod tls;
+
 use std::convert::Infallible;
 use std::future::pending;
 use std::io::Write;
@@ -17,12 +19,12 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use kinde_users_core::{AsyncClock, AsyncTransport, Delivery, set_time_limit};
-use kinde_users_hyper::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use kinde_users_hyper::rustls::{ClientConfig, RootCertStore, ServerConfig};
-use kinde_users_hyper::{HyperError, HyperTransport, Kind, TokioClock, rustls};
+use kinde_users_core::{AsyncClock, AsyncTransport, BodyFailure, Delivery, set_time_limit};
+use kinde_users_hyper::rustls::pki_types::CertificateDer;
+use kinde_users_hyper::{HyperError, HyperTransport, Kind, TokioClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -110,12 +112,14 @@ async fn a_handshake_that_is_no_tls_is_not_sent() {
     assert_failure(result, Kind::Tls, Delivery::NotSent);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_handshake_that_hangs_ends_by_the_limit_of_connecting_and_is_not_sent() {
     let address = saying("", Then::Hold).await;
     let transport = HyperTransport::new().connect_limit(SHORT);
+    let begun = tokio::time::Instant::now();
     let result = transport.send(get(&format!("https://{address}"), AMPLE)).await;
     assert_failure(result, Kind::Timeout, Delivery::NotSent);
+    assert!(begun.elapsed() < 2 * SHORT, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
@@ -165,9 +169,22 @@ async fn a_head_has_room_and_no_more() {
 }
 
 #[tokio::test]
+async fn head_may_have_hundreds_of_short_headers() {
+    let with_headers = |count: usize| async move {
+        let headers = "x-a: 1\r\n".repeat(count);
+        let reply = format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n");
+        ask(saying(reply, Then::Hold).await, AMPLE).await
+    };
+    for count in [99, 100, 120, 500, 1000, 1023] {
+        assert_eq!(with_headers(count).await.unwrap().headers().get_all("x-a").iter().count(), count);
+    }
+    assert_failure(with_headers(2000).await, Kind::Protocol, Delivery::Unknown);
+}
+
+#[tokio::test]
 async fn a_uri_without_a_scheme_is_an_error() {
     let result = HyperTransport::new().send(get("", AMPLE)).await;
-    assert_failure(result, Kind::Other, Delivery::Unknown);
+    assert_failure(result, Kind::Other, Delivery::NotSent);
 }
 
 // ---- Bodies -------------------------------------------------------------------------------------------------
@@ -244,20 +261,165 @@ async fn compressed_bodies_that_are_damaged_are_errors() {
 
 #[tokio::test]
 async fn an_empty_body_is_empty_whatever_its_encoding() {
-    for headers in ["", GZIP, "content-encoding: br\r\n"] {
-        let result = with_body(headers, b"", 100).await;
-        assert_eq!(result.unwrap().body(), b"", "{headers}");
+    for encoding in ["", "gzip", "GZIP", "x-gzip", "br", "gzip, gzip"] {
+        for head in [
+            "200 OK\r\ncontent-length: 0",
+            "204 No Content",
+            "304 Not Modified",
+            "429 Slow Down\r\ncontent-length: 0",
+        ] {
+            let reply = format!("HTTP/1.1 {head}\r\ncontent-encoding: {encoding}\r\n\r\n");
+            let response = ask(saying(reply, Then::Hold).await, AMPLE).await.unwrap();
+            assert_eq!(response.body(), b"", "{encoding} {head}");
+        }
+        let chunked = format!(
+            "HTTP/1.1 429 Slow Down\r\ntransfer-encoding: chunked\r\ncontent-encoding: {encoding}\r\n\r\n0\r\n\r\n"
+        );
+        let response = ask(saying(chunked, Then::Hold).await, AMPLE).await.unwrap();
+        assert_eq!((response.status().as_u16(), response.body().as_slice()), (429, &b""[..]), "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn names_of_encodings_are_read_as_http_has_them() {
+    let body = b"{\"id\":\"kp_1\"}";
+    let packed = gzip(body);
+    for encoding in [
+        "gzip",
+        "GZIP",
+        "Gzip",
+        "x-gzip",
+        "X-GZIP",
+        " gzip ",
+        "identity, gzip",
+        ",gzip ,",
+        "identity\r\ncontent-encoding: x-gzip",
+    ] {
+        let response = with_body(&format!("content-encoding: {encoding}\r\n"), &packed, 100).await.unwrap();
+        assert_eq!(response.body(), body, "{encoding}");
+        assert!(!response.headers().contains_key(CONTENT_ENCODING), "{encoding}");
+    }
+    for encoding in ["identity", "IDENTITY", "", "identity, identity"] {
+        let response = with_body(&format!("content-encoding: {encoding}\r\n"), body, 100).await.unwrap();
+        assert_eq!(response.body(), body, "{encoding}");
     }
 }
 
 #[tokio::test]
 async fn a_body_in_an_encoding_that_was_not_asked_for_is_not_taken_for_plain() {
-    for headers in ["br", "gzip, gzip", "identity\r\ncontent-encoding: gzip", ""] {
-        let result = with_body(&format!("content-encoding: {headers}\r\n"), b"{}", 100).await;
+    for encoding in ["br", "gzip, gzip", "gzip, br", "gzip\r\ncontent-encoding: gzip", "deflate", "gzip2"] {
+        let result = with_body(&format!("content-encoding: {encoding}\r\n"), b"{}", 100).await;
         assert_failure(result, Kind::Protocol, Delivery::Unknown);
     }
-    let plain = with_body("content-encoding: identity\r\n", b"{}", 100).await;
-    assert_eq!(plain.unwrap().body(), b"{}");
+}
+
+#[tokio::test]
+async fn error_about_a_body_has_the_head_of_the_response() {
+    const LIMIT: u64 = 1000;
+    let packed = gzip(b"{\"errors\":[]}");
+    let (mut wrong_sum, bomb) = (packed.clone(), gzip(&vec![0; 100_000]));
+    wrong_sum[packed.len() - 8] ^= 1;
+    let with_length = |headers: &str, body: &[u8]| {
+        let head = format!("{headers}content-length: {}\r\n\r\n", body.len());
+        [head.as_bytes(), body].concat()
+    };
+    let chunked = |body: &str| format!("transfer-encoding: chunked\r\n\r\n{body}").into_bytes();
+    let (broken, too_large) = (BodyFailure::Broken, BodyFailure::TooLarge);
+    let cases = [
+        ("cut off", b"content-length: 100\r\n\r\n{\"errors\"".to_vec(), Then::Close, broken),
+        ("cut off before the first byte", b"content-length: 100\r\n\r\n".to_vec(), Then::Close, broken),
+        ("chunk cut off", chunked("9\r\n{\"err"), Then::Close, broken),
+        ("chunks without an end", chunked("2\r\n{}\r\n"), Then::Close, broken),
+        ("chunks that are none", chunked("zz\r\n{}\r\n"), Then::Hold, broken),
+        ("stops until the time is over", b"content-length: 100\r\n\r\n{".to_vec(), Then::Hold, broken),
+        ("too long by its header", b"content-length: 99999999\r\n\r\n".to_vec(), Then::Hold, too_large),
+        (
+            "too long in chunks",
+            chunked(&format!("{:x}\r\n{}\r\n", 2000, "x".repeat(2000))),
+            Then::Hold,
+            too_large,
+        ),
+        ("too long once it is unpacked", with_length(GZIP, &bomb), Then::Hold, too_large),
+        ("gzip with a wrong sum", with_length(GZIP, &wrong_sum), Then::Hold, broken),
+        ("gzip cut off", with_length(GZIP, &packed[..packed.len() - 4]), Then::Hold, broken),
+        ("plain called gzip", with_length(GZIP, b"{\"errors\":[]}"), Then::Hold, broken),
+        ("br", with_length("content-encoding: br\r\n", &[6, 0]), Then::Hold, broken),
+        ("gzip twice", with_length("content-encoding: gzip, gzip\r\n", &gzip(&packed)), Then::Hold, broken),
+    ];
+    for (name, rest, then, failure) in cases {
+        for status in [200_u16, 401, 429, 500] {
+            let head = format!("HTTP/1.1 {status} So\r\nratelimit-reset: 5\r\nset-cookie: sally\r\n");
+            let address = saying([head.as_bytes(), &rest].concat(), then).await;
+            let transport = HyperTransport::new().body_limit(LIMIT);
+            // Ample for the head, where the time is to be over while the body is read.
+            let limit = if name.starts_with("stops") { SHORT * 5 } else { AMPLE };
+            let result = transport.send(get(&format!("http://{address}"), limit)).await;
+            let error = result.as_ref().unwrap_err().clone();
+            let head = transport.head(&error).unwrap_or_else(|| panic!("{name}: no head"));
+            assert_eq!((head.status().as_u16(), *head.body()), (status, failure), "{name}");
+            assert_eq!(head.headers()["ratelimit-reset"], "5", "{name}");
+            assert_failure(result, error.kind(), Delivery::Unknown);
+        }
+    }
+    for no_head in ["", "HTTP/1.1 429 Slow Down\r\nratelimit-reset: 5\r\n", "SSH-2.0\r\n\r\n"] {
+        let error = ask(saying(no_head, Then::Close).await, AMPLE).await.unwrap_err();
+        assert!(error.head().is_none(), "{no_head}");
+    }
+}
+
+#[tokio::test]
+async fn header_does_not_decide_how_much_is_reserved() {
+    for length in [1_u64 << 33, 1 << 50, u64::MAX - 2] {
+        let address =
+            saying(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"), Then::Close).await;
+        let transport = HyperTransport::new().body_limit(u64::MAX);
+        let error = transport.send(get(&format!("http://{address}"), AMPLE)).await.unwrap_err();
+        assert_eq!((error.kind(), error.head().unwrap().status().as_u16()), (Kind::Closed, 200), "{length}");
+    }
+}
+
+// ---- Kept connections ---------------------------------------------------------------------------------------
+
+#[test]
+fn request_that_meets_a_kept_connection_which_has_ended_goes_over_another_one() {
+    use std::io::Read;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (heads, seen) = std::sync::mpsc::channel();
+    let (close, closes) = std::sync::mpsc::channel();
+    let (gone, is_gone) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap();
+            let _ = heads.send(head[..length].to_vec());
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+            let _ = closes.recv();
+            drop(stream);
+            let _ = gone.send(());
+        }
+    });
+    let transport = HyperTransport::new();
+    let exchange = async || {
+        for _ in 0..3 {
+            let (transport, uri) = (transport.clone(), format!("{origin}/user"));
+            let post = async move { transport.send(request(&Method::POST, uri, b"{}", AMPLE)).await };
+            tokio::spawn(post).await.unwrap().unwrap();
+            // The client keeps the connection. It cannot notice the end of it before the next request, as
+            // nothing of it runs on this thread meanwhile.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            close.send(()).unwrap();
+            is_gone.recv().unwrap();
+        }
+    };
+    // The request is on its way to the connection's task when that learns of the end, as the runtime
+    // asks the sockets after each step.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build();
+    runtime.unwrap().block_on(exchange());
+    assert_eq!(seen.try_iter().count(), 3);
 }
 
 // ---- TLS and HTTP/2 -----------------------------------------------------------------------------------------
@@ -268,6 +430,8 @@ struct TlsServer {
     connections: Arc<AtomicUsize>,
     seen: Log,
     certificate: CertificateDer<'static>,
+    /// Notified of each connection that has ended.
+    closed: Arc<Notify>,
 }
 
 type Log = Arc<Mutex<Vec<Seen>>>;
@@ -282,24 +446,23 @@ struct Seen {
 impl TlsServer {
     /// It answers with the path; but `/mute` not at all.
     async fn start(protocols: &[&str]) -> Self {
-        let rcgen::CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let certificate = cert.der().clone();
-        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-        let provider = rustls::crypto::ring::default_provider();
-        let builder = ServerConfig::builder_with_provider(provider.into());
-        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-        let mut config = builder.with_single_cert(vec![certificate.clone()], key).unwrap();
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-
+        let (config, certificate) = tls::server(protocols);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("https://{}", listener.local_addr().unwrap());
         let (connections, seen) = <(Arc<AtomicUsize>, Log)>::default();
-        let server = Self { origin, connections: connections.clone(), seen: seen.clone(), certificate };
+        let closed = Arc::new(Notify::new());
+        let server = Self {
+            origin,
+            connections: connections.clone(),
+            seen: seen.clone(),
+            certificate,
+            closed: closed.clone(),
+        };
         let acceptor = TlsAcceptor::from(Arc::new(config));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, connections, seen) = (acceptor.clone(), connections.clone(), seen.clone());
+                let closed = closed.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
                     connections.fetch_add(1, Ordering::Relaxed);
@@ -312,6 +475,7 @@ impl TlsServer {
                     } else {
                         let _ = http1::Builder::new().serve_connection(io, service).await;
                     }
+                    closed.notify_one();
                 });
             }
         });
@@ -319,15 +483,7 @@ impl TlsServer {
     }
 
     fn transport(&self) -> HyperTransport {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).unwrap();
-        let provider = rustls::crypto::ring::default_provider();
-        let builder = ClientConfig::builder_with_provider(provider.into());
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-        // What the settings say of this is not listened to.
-        config.alpn_protocols = vec![b"spdy/3".to_vec()];
-        HyperTransport::with_tls(config)
+        tls::transport(self.certificate.clone())
     }
 
     fn connections(&self) -> usize {
@@ -412,6 +568,52 @@ async fn a_certificate_that_nobody_vouches_for_is_not_sent_to() {
     let text = assert_failure(result, Kind::Tls, Delivery::NotSent);
     assert_eq!(text, "TLS failed: invalid peer certificate: UnknownIssuer (not sent)");
     assert!(server.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn limit_of_connecting_leaves_the_other_settings_as_they_are() {
+    let server = TlsServer::start(BOTH).await;
+    let transport = server.transport().body_limit(3).connect_limit(AMPLE);
+    let result = transport.send(get(&server.origin, AMPLE)).await;
+    assert_failure(result, Kind::BodyTooLong(3), Delivery::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connecting_takes_ten_seconds_at_most_unless_set() {
+    let address = saying("", Then::Hold).await;
+    let begun = tokio::time::Instant::now();
+    let result = HyperTransport::new().send(get(&format!("https://{address}"), AMPLE)).await;
+    assert_failure(result, Kind::Timeout, Delivery::NotSent);
+    assert_eq!(begun.elapsed().as_secs(), HyperTransport::CONNECT_LIMIT.as_secs());
+}
+
+#[tokio::test]
+async fn connection_is_used_again_within_fourteen_seconds_and_not_after_sixteen() {
+    for protocols in [BOTH, &["http/1.1"]] {
+        for (idle, connections) in [(14, 1), (16, 2)] {
+            let server = TlsServer::start(protocols).await;
+            let transport = server.transport();
+            transport.send(get(&server.origin, AMPLE)).await.unwrap();
+            tokio::time::pause();
+            tokio::time::advance(Duration::from_secs(idle)).await;
+            tokio::time::resume();
+            transport.send(get(&server.origin, AMPLE)).await.unwrap();
+            assert_eq!(server.connections(), connections, "{protocols:?}, {idle} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn idle_connection_is_closed_also_where_no_request_follows() {
+    for protocols in [BOTH, &["http/1.1"]] {
+        let server = TlsServer::start(protocols).await;
+        let transport = server.transport();
+        transport.send(get(&server.origin, AMPLE)).await.unwrap();
+        tokio::time::pause();
+        let closed = tokio::time::timeout(Duration::from_secs(40), server.closed.notified()).await;
+        assert!(closed.is_ok(), "{protocols:?}");
+        tokio::time::resume();
+    }
 }
 
 // ---- Many at once -------------------------------------------------------------------------------------------

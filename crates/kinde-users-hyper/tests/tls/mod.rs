@@ -1,0 +1,32 @@
+//! A certificate of its own for a server on loopback, and a transport that trusts it.
+
+use kinde_users_hyper::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use kinde_users_hyper::rustls::{ClientConfig, RootCertStore, ServerConfig};
+use kinde_users_hyper::{HyperTransport, rustls};
+
+/// The settings of a server at 127.0.0.1 that speaks these protocols, and its certificate.
+pub(crate) fn server(protocols: &[&str]) -> (ServerConfig, CertificateDer<'static>) {
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = cert.der().clone();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let builder = ServerConfig::builder_with_provider(provider.into());
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let mut config = builder.with_single_cert(vec![certificate.clone()], key).unwrap();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    (config, certificate)
+}
+
+/// A transport that trusts this certificate alone.
+pub(crate) fn transport(certificate: CertificateDer<'static>) -> HyperTransport {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let builder = ClientConfig::builder_with_provider(provider.into());
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    // What the settings say of this is not listened to.
+    config.alpn_protocols = vec![b"spdy/3".to_vec()];
+    HyperTransport::with_tls(config)
+}
