@@ -76,6 +76,8 @@ mod readme {}
 
 mod args;
 mod builder;
+#[cfg(any(feature = "contract", feature = "server"))]
+mod certificates;
 mod choice;
 #[cfg(feature = "contract")]
 pub mod contract;

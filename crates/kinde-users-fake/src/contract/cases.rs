@@ -1,14 +1,18 @@
 //! The clauses as data: what is sent, what the server does, and what is to come of it.
 
+use core::time::Duration;
 use std::io::{self, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use rustls::ServerConfig;
 
-use super::server::{Answer, Script, Then};
+use super::server::{Answer, Pace, Script, Server, Then, listen};
 use super::trial::takes_gzip;
-use super::{Clause, Options};
+use super::{Authority, Clause, Options};
 
 /// Some requests, what the server does about them, and what is to come of it.
 #[derive(Debug)]
@@ -16,7 +20,9 @@ pub struct Case {
     pub(crate) clause: Clause,
     pub(crate) name: String,
     pub(crate) place: Place,
-    /// The requests of a round are sent at once.
+    /// Another server, which is to see nothing.
+    pub(crate) bystander: Option<Arc<Server>>,
+    /// The requests of a round are sent at once. Without a round, the case is not for this transport.
     pub(crate) rounds: Vec<Vec<Attempt>>,
     pub(crate) twist: Twist,
 }
@@ -31,6 +37,10 @@ impl Case {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    fn with(self, twist: Twist) -> Self {
+        Self { twist, ..self }
+    }
 }
 
 /// Where the requests go.
@@ -38,8 +48,10 @@ impl Case {
 pub(crate) enum Place {
     /// To a server.
     Plain(Script),
-    /// To a server of which they think that it speaks TLS.
-    Tls(Script),
+    /// To a server at a port that the script names.
+    Bound(TcpListener, Script),
+    /// To a server of which they think that it speaks TLS, and which may do so.
+    Tls(Option<Arc<ServerConfig>>, Script),
     /// To a port that refuses connections.
     NobodyListens,
     /// To a host whose name has no address.
@@ -47,11 +59,28 @@ pub(crate) enum Place {
 }
 
 /// A request to some place, and what is to come of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    /// Its target is unlike those of the other requests of the case.
     pub(crate) request: Request<Vec<u8>>,
     pub(crate) expected: Expected,
+    /// Its time limit is the short one.
+    pub(crate) is_limited: bool,
+}
+
+impl Attempt {
+    fn new(method: &Method, target: &str, body: &[u8], expected: Expected) -> Self {
+        Self { request: request(method, target, body), expected, is_limited: false }
+    }
+
+    /// With a body where the method has one.
+    fn simple(method: &Method, target: &str, expected: Expected) -> Self {
+        let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+        Self::new(method, target, if has_body { BODY } else { b"" }, expected)
+    }
+
+    fn limited(self) -> Self {
+        Self { is_limited: true, ..self }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -64,43 +93,59 @@ pub(crate) enum Expected {
     Failure,
     /// A failure, and the transport is sure that nothing was sent.
     NotSent,
+    /// Anything: another case looks at it.
+    Any,
 }
 
 /// What is special about a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Twist {
     Nothing,
-    /// The time limit of the requests is the short one.
-    Limited,
     /// All requests better go over one connection.
     OneConnection,
     /// The server has closed the connection before the second round.
     ClosedInBetween,
+    /// The server has sent what it held back before the second round.
+    LateReply,
     /// It is about compression, which the transport may not ask for.
     Compressed,
 }
 
-/// In the targets of all requests that fail: no text of an error may hold it.
-pub(crate) const SECRET: &str = "sally";
+/// What no text of an error may hold, and words that give it away. They are in each request that fails and in the
+/// responses to them.
+pub(crate) const SECRETS: [(&str, &str); 4] = [
+    ("the token", "t0ps3cr3t"),
+    ("the URI", "sally"),
+    ("the request's body", "rosalind"),
+    ("the response", "penelope"),
+];
+const TOKEN: &str = "Bearer t0ps3cr3t.b-c_d";
+const PERSON: &str = "/api/v1/users/kp_sally?email=sally%40example.com";
+const BODY: &[u8] = b"{\"given_name\":\"rosalind\"}";
+
+const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// All cases, in the order of the clauses.
 ///
 /// # Errors
 ///
-/// None in practice: data for the tests is compressed in memory.
+/// If there can be no server on the loopback interface, and no key for its certificate.
 pub fn cases(options: &Options) -> io::Result<Vec<Case>> {
     let mut cases = Vec::new();
     cases.extend(targets());
-    cases.extend(request_headers_and_bodies());
+    cases.extend(request_headers());
+    cases.extend(request_bodies());
     cases.extend(hang_ups());
-    cases.extend(redirects());
+    cases.extend(redirects(options.patience)?);
     cases.extend(statuses());
     cases.extend(responses());
     cases.extend(body_limit(options.body_limit));
     cases.extend(compression(options.body_limit)?);
     cases.extend(time_limit());
     cases.extend(never_sent());
-    cases.push(many_at_once());
+    cases.extend(own_response(options.body_limit));
+    cases.extend(no_cache());
+    cases.extend(certificates(options.authority.as_ref())?);
     cases.extend(reuse());
     Ok(cases)
 }
@@ -111,161 +156,239 @@ fn targets() -> impl Iterator<Item = Case> {
         "/api/v1/users/a%2Fb%2fc/mfa",
         "/api/v1/users/a%20b%2C%252F%2e%2E",
         "/api/v1/users/kp_1%3Ax%40y/sessions",
+        "/api//v1/users//",
+        "/api/v1/users/a;b=c,d~e!f$g&h(i)*j+k:l@m",
+        "/api/v1/users/%E2%82%AC%00%7F%7E%41%2D",
         "/api/v1/users?email=a%2Bb%40example.com&expand=a%2Cb&empty=&plus=+&bare",
         "/api/v1/users?next_token=MTA6OmlkX2FzYw%3D%3D",
+        "/api/v1/users?b=2&a=1&b=1&&c=%7e/?:@",
     ];
     let get = targets.into_iter().map(|target| {
-        let name = format!("GET {target}");
-        to_server(Clause::Target, name, answering(&ok()), request(&Method::GET, target, b""), answer(ok()))
+        let attempt = Attempt::new(&Method::GET, target, b"", answer(ok()));
+        to_server(Clause::Target, format!("GET {target}"), answering(&ok()), attempt)
     });
-    let every_method = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    get.chain(every_method.into_iter().map(|method| {
+    get.chain(METHODS.into_iter().map(|method| {
         let name = format!("{method} without a body");
-        to_server(Clause::Target, name, answering(&ok()), request(&method, "/user", b""), answer(ok()))
+        let attempt = Attempt::new(&method, "/user", b"", answer(ok()));
+        to_server(Clause::Target, name, answering(&ok()), attempt)
     }))
 }
 
-fn request_headers_and_bodies() -> Vec<Case> {
-    let mut custom = request(&Method::GET, "/headers", b"");
-    for (name, value) in [
+fn request_headers() -> impl Iterator<Item = Case> {
+    let every_kind: &[_] = &[
         ("x-custom", "a, b;c=\"d e\""),
         ("x-empty", ""),
         ("accept-language", "en"),
         ("user-agent", "contract/1"),
-    ] {
-        custom.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    let mut cases = vec![to_server(
-        Clause::RequestHeaders,
-        "headers of one's own",
-        answering(&ok()),
-        custom,
-        answer(ok()),
-    )];
+    ];
+    let twice: &[_] = &[("x-twice", "a"), ("x-other", "c"), ("x-twice", "b, c"), ("x-twice", "a")];
+    let of_the_stack: &[_] = &[("accept", "text/plain;q=0.5"), ("accept-encoding", "identity")];
+    let own = [
+        ("headers of one's own", every_kind),
+        ("headers that come twice", twice),
+        ("headers that the HTTP stack has values for", of_the_stack),
+    ];
+    own.into_iter().flat_map(|(name, headers)| {
+        [Method::GET, Method::POST].map(|method| {
+            let mut attempt = Attempt::simple(&method, "/headers", answer(ok()));
+            let map = attempt.request.headers_mut();
+            headers.iter().for_each(|(name, _)| drop(map.remove(*name)));
+            append(map, headers);
+            to_server(Clause::RequestHeaders, format!("{method} with {name}"), answering(&ok()), attempt)
+        })
+    })
+}
+
+fn request_bodies() -> impl Iterator<Item = Case> {
     let every_byte: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
-    for method in [Method::POST, Method::PUT, Method::PATCH] {
-        for body in [b"{\"given_name\":\"Zo\xc3\xab\"}".as_slice(), &every_byte] {
+    let bodies: [&[u8]; 4] =
+        [b"{\"given_name\":\"Zo\xc3\xab\"}", b"\0", b"\xef\xbb\xbf {}\r\n\r\n", &every_byte];
+    let bodies = bodies.map(<[u8]>::to_vec);
+    [Method::POST, Method::PUT, Method::PATCH].into_iter().flat_map(move |method| {
+        bodies.clone().map(|body| {
             let name = format!("{method} of {} bytes", body.len());
-            let request = request(&method, "/body", body);
-            cases.push(to_server(Clause::RequestBody, name, answering(&ok()), request, answer(ok())));
-        }
-    }
-    cases
+            let attempt = Attempt::new(&method, "/body", &body, answer(ok()));
+            to_server(Clause::RequestBody, name, answering(&ok()), attempt)
+        })
+    })
 }
 
 /// The server goes away before the response is whole.
 fn hang_ups() -> Vec<Case> {
-    // Whoever tries again gets an answer in the end, so that the check has one too.
+    // A transport that tries again gets an answer in the end, so that the check has one too.
     let closing = || {
         Script::answers(|number, _| if number < 4 { Answer::nothing(Then::Close) } else { Answer::of(&ok()) })
     };
     let cut = |then| Script::answers(move |_, _| Answer::short(&ok(), 1000, then));
     let half_a_head =
-        || Script::answers(|_, _| Answer { bytes: b"HTTP/1.1 200 OK\r\nx-".to_vec(), then: Then::Close });
-    let half_a_chunk = || {
-        Script::answers(|_, _| {
+        || Script::answers(|_, _| Answer::bytes(b"HTTP/1.1 200 OK\r\nx-penelope: ".to_vec(), Then::Close));
+    let half_a_chunk = |missing: usize| {
+        Script::answers(move |_, _| {
             let mut answer = Answer::chunked(&ok(), 5);
-            answer.bytes.truncate(answer.bytes.len().saturating_sub(7));
+            answer.bytes.truncate(answer.bytes.len().saturating_sub(missing));
             Answer { then: Then::Close, ..answer }
         })
     };
     let mut cases = Vec::new();
-    for method in [Method::GET, Method::POST, Method::DELETE] {
-        let body: &[u8] = if method == Method::POST { b"{}" } else { b"" };
+    for method in METHODS {
         let mut fails = |clause, what: &str, script| {
-            let name = format!("{method}, and the server {what}");
-            let request = request(&method, "/user?email=sally%40example.com", body);
-            cases.push(to_server(clause, name, script, request, Expected::Failure));
+            let attempt = Attempt::simple(&method, PERSON, Expected::Failure);
+            cases.push(to_server(clause, format!("{method}, and the server {what}"), script, attempt));
         };
         fails(Clause::OneAttempt, "closes the connection", closing());
-        if method == Method::POST {
-            fails(Clause::OneAttempt, "resets the connection", Script::Reset);
-        }
+        fails(Clause::OneAttempt, "resets the connection", Script::Reset);
         fails(Clause::WholeResponse, "closes the connection within the head", half_a_head());
         fails(Clause::WholeResponse, "closes the connection within the body", cut(Then::Close));
-        fails(Clause::WholeResponse, "closes the connection within a chunk", half_a_chunk());
+        fails(Clause::WholeResponse, "closes the connection within a chunk", half_a_chunk(9));
+        fails(Clause::WholeResponse, "closes the connection before the last chunk", half_a_chunk(5));
     }
+    let attempt = Attempt::new(&Method::POST, PERSON, &BODY.repeat(40_000), Expected::Failure);
+    let name = "POST of a megabyte, and the server resets the connection after the head";
+    cases.push(to_server(Clause::OneAttempt, name, Script::Reset, attempt));
     cases
 }
 
-fn redirects() -> Vec<Case> {
+fn redirects(patience: Duration) -> io::Result<Vec<Case>> {
+    let bystander = Arc::new(Server::start(listen()?, answering(&ok()), None, patience)?);
+    let port = bystander.address().port();
+    let own = listen()?;
+    let locations = [
+        ("a path", None, "/elsewhere".to_owned()),
+        ("a relative path", None, "../elsewhere?a=b".to_owned()),
+        ("the same server", Some(own.local_addr()?), String::new()),
+        ("another port", None, format!("http://127.0.0.1:{port}/elsewhere")),
+        ("another host", None, format!("http://localhost:{port}/elsewhere")),
+        ("another host by the same scheme", None, format!("//localhost:{port}/elsewhere")),
+    ];
+    let mut own = Some(own);
     let mut cases = Vec::new();
-    for status in [301, 302, 303, 307, 308] {
-        for (method, body) in [(Method::GET, b"".as_slice()), (Method::POST, b"{}"), (Method::DELETE, b"")] {
-            let redirect = response(status, &[("location", "/elsewhere")], b"moved");
-            // What was followed is not to end in a circle.
-            let script = Script::answers({
-                let redirect = redirect.clone();
-                move |number, _| if number == 1 { Answer::of(&redirect) } else { Answer::of(&ok()) }
-            });
-            let name = format!("{status} to a {method}");
-            let request = request(&method, "/here", body);
-            cases.push(to_server(Clause::NoRedirect, name, script, request, answer(redirect)));
+    for (name, address, location) in locations {
+        let location = address.map_or(location, |address| format!("http://{address}/elsewhere"));
+        let redirect = move |target: &str| {
+            let status = target.split('/').nth(2).and_then(|status| status.parse().ok());
+            let mut redirect = response(status.unwrap_or(200), &[], b"moved");
+            let value = HeaderValue::try_from(&location);
+            redirect.headers_mut().extend(value.map(|value| (header::LOCATION, value)));
+            redirect
+        };
+        let mut rounds = Vec::new();
+        for status in [201, 300, 301, 302, 303, 307, 308] {
+            for method in METHODS {
+                let target = format!("/here/{status}/{method}");
+                let expected = answer(redirect(&target));
+                rounds.push(vec![Attempt::simple(&method, &target, expected)]);
+            }
         }
+        // A redirect that is followed is not to end in a circle.
+        let script = Script::answers(move |_, request| {
+            let target = request.uri().path();
+            Answer::of(&if target.starts_with("/here") { redirect(target) } else { ok() })
+        });
+        let place = match address.and_then(|_| own.take()) {
+            Some(listener) => Place::Bound(listener, script),
+            None => Place::Plain(script),
+        };
+        let name = format!("redirects to {name}");
+        let (bystander, twist) = (Some(Arc::clone(&bystander)), Twist::Nothing);
+        cases.push(Case { clause: Clause::NoRedirect, name, place, bystander, rounds, twist });
     }
-    cases
+    Ok(cases)
 }
 
 fn statuses() -> Vec<Case> {
-    let json = ("content-type", "application/json");
-    let errors = b"{\"errors\":[{\"code\":\"X\",\"message\":\"no\"}]}".as_slice();
-    let soon = ("retry-after", "0");
-    let replies = [
-        response(200, &[json], b"{\"id\":\"kp_1\"}"),
-        response(204, &[("x-request-id", "1")], b""),
-        response(400, &[json], errors),
-        response(401, &[json, ("www-authenticate", "Bearer realm=\"kinde\"")], errors),
-        response(403, &[json], b""),
-        response(404, &[json], errors),
-        response(408, &[json, soon], errors),
-        response(429, &[json, ("ratelimit-limit", "200"), ("ratelimit-reset", "0"), soon], errors),
-        response(500, &[("content-type", "text/html")], b"<h1>no</h1>"),
-        response(503, &[json, soon], errors),
+    /// Those that say that a later attempt may go better.
+    const LATER: [u16; 14] = [401, 403, 408, 409, 413, 421, 423, 425, 429, 500, 502, 503, 504, 529];
+    let hints: [&[_]; 5] = [
+        &[],
+        &[("retry-after", "0")],
+        &[("retry-after", "1")],
+        &[("retry-after", "Fri, 31 Dec 1999 23:59:59 GMT")],
+        &[("ratelimit-limit", "200"), ("ratelimit-remaining", "0"), ("ratelimit-reset", "0")],
     ];
     let mut cases = Vec::new();
-    for reply in replies {
-        for (method, body) in [(Method::GET, b"".as_slice()), (Method::POST, b"{}")] {
-            let name = format!("{} to a {method}", reply.status().as_u16());
-            let request = request(&method, "/status", body);
-            let script = answering(&reply);
-            cases.push(to_server(Clause::NoStatusIsAnError, name, script, request, answer(reply.clone())));
+    for (method, all) in METHODS.into_iter().zip([200..600, 200..600, 400..530, 400..530, 400..530]) {
+        for hint in hints {
+            let reply = move |status: u16| {
+                let body: &[u8] = match status {
+                    204 | 205 | 304 => b"",
+                    403 | 502 => b"<h1>no</h1>",
+                    _ => b"{\"errors\":[{\"code\":\"X\",\"message\":\"no\"}]}",
+                };
+                let mut reply = response(status, &[("content-type", "application/json")], body);
+                let challenges: &[_] = &[
+                    ("www-authenticate", "Bearer realm=\"kinde\""),
+                    ("www-authenticate", "Basic realm=\"x\""),
+                ];
+                append(reply.headers_mut(), if status == 401 { challenges } else { &[] });
+                append(reply.headers_mut(), hint);
+                reply
+            };
+            let statuses = if hint.is_empty() { all.clone().collect() } else { LATER.to_vec() };
+            let attempts = statuses
+                .into_iter()
+                .map(|status| Attempt::simple(&method, &format!("/status/{status}"), answer(reply(status))));
+            let script = Script::answers(move |_, request| {
+                let status = request.uri().path().strip_prefix("/status/");
+                Answer::of(&reply(status.and_then(|status| status.parse().ok()).unwrap_or(200)))
+            });
+            let name = match hint.first() {
+                None => format!("statuses from {} to a {method}", all.start),
+                Some((name, value)) => format!("statuses with `{name}: {value}` to a {method}"),
+            };
+            cases.push(in_a_row(Clause::NoStatusIsAnError, name, script, attempts));
         }
     }
     cases
 }
 
 fn responses() -> Vec<Case> {
-    let many = response(
+    let mut many = response(
         200,
-        &[("set-cookie", "a=1"), ("x-list", "a, b"), ("set-cookie", "b=2"), ("ratelimit-reset", "7")],
+        &[
+            ("set-cookie", "a=1"),
+            ("x-list", "a, b"),
+            ("x-empty", ""),
+            ("set-cookie", "b=2"),
+            ("x-list", "c"),
+            ("ratelimit-reset", "7"),
+            ("set-cookie", "a=1"),
+        ],
         b"{}",
     );
-    let get = || request(&Method::GET, "/response", b"");
+    many.headers_mut().extend(HeaderValue::from_bytes(b"caf\xe9").map(|value| (header::SERVER, value)));
     let long = response(200, &[], &b"0123456789abcdef".repeat(2000));
     let empty = response(200, &[], b"");
-    let with = |framed: fn(&Response<Vec<u8>>) -> Answer, reply: &Response<Vec<u8>>| {
-        let reply = reply.clone();
-        Script::answers(move |_, _| framed(&reply))
+    let every_byte: Vec<u8> = (0..=u8::MAX).cycle().take(1024).collect();
+    let latin = response(200, &[("content-type", "text/plain; charset=iso-8859-1")], &every_byte);
+    let blanks = response(200, &[("content-type", "text/plain")], b"\xef\xbb\xbf \r\n{\"a\":\"\0\"}\n\r\n ");
+    let extended = |reply: &Response<Vec<u8>>| {
+        let mut answer = Answer::chunked(reply, usize::MAX);
+        let end = b"0;last\r\nx-trailer: 1\r\nset-cookie: c=3\r\n\r\n";
+        answer.bytes.truncate(answer.bytes.len().saturating_sub(b"0\r\n\r\n".len()));
+        answer.bytes.extend_from_slice(end);
+        answer
     };
-    let mut cases = vec![to_server(
-        Clause::ResponseHeaders,
-        "headers that come twice",
-        answering(&many),
-        get(),
-        answer(many),
-    )];
-    let in_chunks: fn(&Response<Vec<u8>>) -> Answer = |reply| Answer::chunked(reply, 999);
-    for (name, framed, reply) in [
-        ("a body in chunks", in_chunks, &long),
-        ("no chunk but the last", in_chunks, &empty),
-        ("a body that ends with the connection", Answer::until_close, &long),
-        ("an empty body", Answer::of, &empty),
-        ("a body of a told length", Answer::of, &long),
-    ] {
-        let script = with(framed, reply);
-        cases.push(to_server(Clause::WholeResponse, name, script, get(), answer(reply.clone())));
-    }
-    cases
+    let bytewise = |answer: Answer| Answer { pace: Pace::ByteByByte, ..answer };
+    let chunks = |reply: &_, size| Answer::chunked(reply, size);
+    let rows = [
+        (Clause::ResponseHeaders, "headers that come twice", Answer::of(&many), &many),
+        (Clause::WholeResponse, "a body in chunks", chunks(&long, 999), &long),
+        (Clause::WholeResponse, "a body in chunks of one byte", chunks(&latin, 1), &latin),
+        (Clause::WholeResponse, "a body in a chunk, and trailers", extended(&long), &long),
+        (Clause::WholeResponse, "no chunk but the last", chunks(&empty, 1), &empty),
+        (Clause::WholeResponse, "a body that ends with the connection", Answer::until_close(&long), &long),
+        (Clause::WholeResponse, "an empty body", Answer::of(&empty), &empty),
+        (Clause::WholeResponse, "a body of a told length", Answer::of(&long), &long),
+        (Clause::WholeResponse, "a body of every byte in another charset", Answer::of(&latin), &latin),
+        (Clause::WholeResponse, "a body with blanks around it", Answer::of(&blanks), &blanks),
+        (Clause::WholeResponse, "a response byte by byte", bytewise(Answer::of(&blanks)), &blanks),
+        (Clause::WholeResponse, "chunks byte by byte", bytewise(chunks(&blanks, 3)), &blanks),
+    ];
+    let rows = rows.into_iter().map(|(clause, name, given, reply)| {
+        let attempt = Attempt::new(&Method::GET, "/response", b"", answer(reply.clone()));
+        to_server(clause, name, always(given), attempt)
+    });
+    rows.collect()
 }
 
 fn body_limit(limit: usize) -> Vec<Case> {
@@ -274,8 +397,7 @@ fn body_limit(limit: usize) -> Vec<Case> {
             let reply = sized(size);
             if is_chunked { Answer::chunked(&reply, 64 * 1024) } else { Answer::of(&reply) }
         });
-        let request = request(&Method::GET, "/users?email=sally%40example.com", b"");
-        to_server(Clause::BodyLimit, name, script, request, expected)
+        to_server(Clause::BodyLimit, name, script, Attempt::simple(&Method::GET, PERSON, expected))
     };
     let over = limit.saturating_add(1);
     vec![
@@ -287,142 +409,244 @@ fn body_limit(limit: usize) -> Vec<Case> {
 }
 
 fn compression(limit: usize) -> io::Result<Vec<Case>> {
-    let case = |name: &str, reply: Response<Vec<u8>>, expected| {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(reply.body())?;
-        let mut compressed = reply.clone().map(|_| Vec::new());
-        *compressed.body_mut() = encoder.finish()?;
-        compressed.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        let script = Script::answers(move |_, request| {
-            Answer::of(if takes_gzip(request) { &compressed } else { &reply })
+    let small = response(200, &[("content-type", "application/json")], b"{\"id\":\"penelope\"}");
+    let case = |name: &str, plain: &Response<Vec<u8>>, compressed: Vec<u8>, expected| {
+        let plain = plain.clone();
+        let mut compressed = plain.clone().map(|_| compressed);
+        append(compressed.headers_mut(), &[("content-encoding", "gzip")]);
+        let script = Script::answers(move |_, request| match request.uri().query() {
+            _ if !takes_gzip(request) => Answer::of(&plain),
+            Some("chunked") => Answer::chunked(&compressed, 7),
+            _ => Answer::of(&compressed),
         });
-        let request = request(&Method::GET, "/users?email=sally%40example.com", b"");
-        let case = to_server(Clause::Decompression, name, script, request, expected);
-        Ok(Case { twist: Twist::Compressed, ..case })
+        let attempts = ["/users/sally", "/users/sally?chunked"]
+            .map(|target| Attempt::simple(&Method::GET, target, Expected::clone(&expected)));
+        in_a_row(Clause::Decompression, name, script, attempts).with(Twist::Compressed)
     };
-    let small = response(200, &[("content-type", "application/json")], b"{\"id\":\"kp_1\"}");
-    [
-        case("a compressed body", small.clone(), answer(small)),
-        case("a compressed body that becomes the limit", sized(limit), answer(sized(limit))),
-        case(
-            "a compressed body that becomes one byte more",
-            sized(limit.saturating_add(1)),
-            Expected::Failure,
-        ),
-    ]
-    .into_iter()
-    .collect()
+    let whole = gzip(small.body())?;
+    let (start, end) = small.body().split_at(5);
+    let members = [gzip(start)?, gzip(end)?].concat();
+    let cut = |missing| whole.get(..whole.len().saturating_sub(missing)).unwrap_or_default().to_vec();
+    let mut wrong = whole.clone();
+    // The check sum is in front of the length, which has four bytes.
+    wrong.iter_mut().rev().skip(4).take(4).for_each(|byte| *byte ^= 1);
+    let (full, over) = (sized(limit), sized(limit.saturating_add(1)));
+    Ok(vec![
+        case("a compressed body", &small, whole.clone(), answer(small.clone())),
+        case("a compressed body in two members", &small, members, answer(small.clone())),
+        case("a compressed body that becomes the limit", &full, gzip(full.body())?, answer(full.clone())),
+        case("a compressed body that becomes one byte more", &over, gzip(over.body())?, Expected::Failure),
+        case("a compressed body that was cut off", &small, cut(12), Expected::Failure),
+        case("a compressed body without its check sum", &small, cut(8), Expected::Failure),
+        case("a compressed body with a wrong check sum", &small, wrong, Expected::Failure),
+        case("a plain body that is said to be compressed", &small, small.body().clone(), Expected::Failure),
+    ])
+}
+
+fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body)?;
+    encoder.finish()
 }
 
 fn time_limit() -> Vec<Case> {
-    let mut cases = Vec::new();
-    let mut limited = |name: &str, method: &Method, body: &[u8], script| {
-        let request = request(method, "/users?email=sally%40example.com", body);
-        let case = to_server(Clause::TimeLimit, name, script, request, Expected::Failure);
-        cases.push(Case { twist: Twist::Limited, ..case });
+    let mute = || Answer::nothing(Then::Hold);
+    let cut = |then| Answer::short(&ok(), 10_000, then);
+    let head = |then| Answer::bytes(b"HTTP/1.1 200 OK\r\nx-penelope: a".to_vec(), then);
+    let chunk = || {
+        let mut chunked = Answer::chunked(&ok(), 5);
+        chunked.bytes.truncate(chunked.bytes.len().saturating_sub(5));
+        Answer { then: Then::Drip(b"1\r\n \r\n"), ..chunked }
     };
-    let mute = || Script::answers(|_, _| Answer::nothing(Then::Hold));
-    let cut = |then| Script::answers(move |_, _| Answer::short(&ok(), 10_000, then));
-    limited("a server that does not answer a GET", &Method::GET, b"", mute());
-    limited("a server that does not answer a POST", &Method::POST, b"{}", mute());
-    limited("a server that stops within the body", &Method::GET, b"", cut(Then::Hold));
-    limited("a server that sends byte by byte", &Method::GET, b"", cut(Then::Drip));
-    cases
+    let rows = [
+        ("a server that does not answer a GET", Method::GET, mute()),
+        ("a server that does not answer a POST", Method::POST, mute()),
+        ("a server that stops within the body", Method::GET, cut(Then::Hold)),
+        ("a server that sends a head byte by byte", Method::GET, head(Then::Drip(b"a"))),
+        ("a server that sends byte by byte", Method::GET, cut(Then::Drip(b" "))),
+        ("a server that sends chunk by chunk", Method::POST, chunk()),
+    ];
+    let limited = rows.map(|(name, method, given)| {
+        let attempt = Attempt::simple(&method, PERSON, Expected::Failure).limited();
+        to_server(Clause::TimeLimit, name, always(given), attempt)
+    });
+    let slow = Answer { pace: Pace::After(Duration::from_millis(100)), ..Answer::of(&ok()) };
+    let attempt = Attempt::simple(&Method::POST, "/slow", answer(ok()));
+    let slow = to_server(Clause::OneAttempt, "a server that takes its time", always(slow), attempt);
+    limited.into_iter().chain([slow]).collect()
 }
 
 /// There is no connection to send anything over.
 fn never_sent() -> Vec<Case> {
-    let case = |name: &str, place, twist| {
-        let request = request(&Method::POST, "/user?email=sally%40example.com", b"{}");
-        let rounds = vec![vec![Attempt { request, expected: Expected::NotSent }]];
-        Case { clause: Clause::Delivery, name: name.to_owned(), place, rounds, twist }
+    let case = |clause, name, place, is_limited| {
+        let attempt = Attempt::simple(&Method::POST, PERSON, Expected::NotSent);
+        at(place, clause, name, [Attempt { is_limited, ..attempt }])
     };
-    let tls = |then| Place::Tls(Script::Raw(then));
+    let tls = |then| Place::Tls(None, Script::Raw(then));
     vec![
-        case("a port that nobody listens at", Place::NobodyListens, Twist::Nothing),
-        case("a host that has no address", Place::NoSuchHost, Twist::Nothing),
-        case("a server that closes the connection instead of TLS", tls(Then::Close), Twist::Nothing),
-        case("a server that says nothing instead of TLS", tls(Then::Hold), Twist::Limited),
+        case(Clause::Delivery, "a port that nobody listens at", Place::NobodyListens, false),
+        case(Clause::Delivery, "a host that has no address", Place::NoSuchHost, false),
+        case(Clause::Tls, "a server that closes the connection instead of TLS", tls(Then::Close), false),
+        case(Clause::Tls, "a server that says nothing instead of TLS", tls(Then::Hold), true),
     ]
 }
 
-fn many_at_once() -> Case {
-    let round = (0..8).map(|number| {
-        let target = format!("/echo/{number}");
-        let request = request(&Method::GET, &target, b"");
-        Attempt { request, expected: answer(response(200, &[], target.as_bytes())) }
+/// A reply is for the request that it answers.
+fn own_response(limit: usize) -> Vec<Case> {
+    let echo = |request: &Request<Vec<u8>>| response(200, &[], request.uri().to_string().as_bytes());
+    let own = move |method: &Method, target: &str| {
+        let mut attempt = Attempt::simple(method, target, Expected::Failure);
+        attempt.expected = answer(echo(&attempt.request));
+        attempt
+    };
+    let get = move |target: &str| own(&Method::GET, target);
+    // The answer to the first request leaves something over for the second.
+    let after = |name: &str, first: Attempt, given: Answer| {
+        let target = first.request.uri().clone();
+        let script = Script::answers(move |_, request| {
+            if *request.uri() == target { given.clone() } else { Answer::of(&echo(request)) }
+        });
+        let name = format!("requests after {name}");
+        in_a_row(Clause::OwnResponse, name, script, [first, get("/second"), own(&Method::POST, "/third")])
+    };
+    let failing = |method| Attempt::simple(&method, PERSON, Expected::Any);
+    let late = |at_once| Answer { pace: Pace::HeldBack(at_once), ..Answer::of(&ok()) };
+    let mut unasked = Answer::of(&ok());
+    unasked.bytes.extend_from_slice(&Answer::of(&response(200, &[], b"unasked")).bytes);
+    let mut cases = vec![
+        after("a GET whose reply came too late", failing(Method::GET).limited(), late(0)),
+        after("a POST whose reply came too late", failing(Method::POST).limited(), late(0)),
+        after("a reply whose end came too late", failing(Method::GET).limited(), late(90)),
+    ];
+    cases.iter_mut().for_each(|case| case.twist = Twist::LateReply);
+    cases.push(after(
+        "a body that was too long",
+        failing(Method::GET),
+        Answer::of(&sized(limit.saturating_add(1))),
+    ));
+    cases.push(after(
+        "a reply with another one behind it",
+        Attempt::simple(&Method::GET, "/first", answer(ok())),
+        unasked,
+    ));
+    let at_once = (0..8).map(|number| get(&format!("/echo/{number}"))).collect();
+    let script = Script::answers(move |_, request| Answer::of(&echo(request)));
+    cases.push(Case {
+        rounds: vec![at_once],
+        ..in_a_row(Clause::OwnResponse, "eight requests at once", script, [])
     });
-    let echo =
-        Script::answers(|_, request| Answer::of(&response(200, &[], request.uri().to_string().as_bytes())));
-    Case {
-        clause: Clause::OwnResponse,
-        name: "eight requests at once".to_owned(),
-        place: Place::Plain(echo),
-        rounds: vec![round.collect()],
-        twist: Twist::Nothing,
+    cases
+}
+
+/// Nothing that came before answers a request.
+fn no_cache() -> Vec<Case> {
+    let reply = |number: usize| {
+        let fresh = [
+            ("cache-control", "public, max-age=3600"),
+            ("etag", "\"1\""),
+            ("last-modified", "Fri, 31 Dec 1999 23:59:59 GMT"),
+            ("expires", "Fri, 31 Dec 2100 23:59:59 GMT"),
+        ];
+        response(200, &fresh, format!("{{\"id\":{number}}}").as_bytes())
+    };
+    let mut cases = Vec::new();
+    for method in METHODS {
+        let script = Script::answers(move |number, _| Answer::of(&reply(number)));
+        let attempts = (1..=3).map(|number| Attempt::simple(&method, "/fresh", answer(reply(number))));
+        let name = format!("the same {method} three times");
+        cases.push(in_a_row(Clause::NoCache, name, script, attempts));
+        let at_once = (0..4).map(|_| Attempt::simple(&method, "/same", answer(ok()))).collect();
+        let name = format!("the same {method} four times at once");
+        let case = in_a_row(Clause::NoCache, name, answering(&ok()), []);
+        cases.push(Case { rounds: vec![at_once], ..case });
     }
+    cases
+}
+
+fn certificates(trusted: Option<&Authority>) -> io::Result<Vec<Case>> {
+    let unknown = Authority::new()?;
+    let here: &[_] = &["127.0.0.1", "localhost"];
+    let others: &[_] = &["example.com", "127.0.0.2"];
+    let (any, past, future) = (None, Some((2001, 2002)), Some((4001, 4002)));
+    let yes = || answer(ok());
+    let no = || Expected::NotSent;
+    let rows = [
+        ("an authority that is not trusted", Some(&unknown), here, any, no()),
+        ("a trusted authority", trusted, here, any, yes()),
+        ("a trusted authority for other names", trusted, others, any, no()),
+        ("a trusted authority for a time in the past", trusted, here, past, no()),
+        ("a trusted authority for a time in the future", trusted, here, future, no()),
+    ];
+    let mut cases = Vec::new();
+    for (name, authority, names, years, expected) in rows {
+        let is_known = authority.is_some();
+        let config = authority.unwrap_or(&unknown).0.tls(names, |params| {
+            if let Some((from, to)) = years {
+                params.not_before = rcgen::date_time_ymd(from, 1, 1);
+                params.not_after = rcgen::date_time_ymd(to, 1, 1);
+            }
+        })?;
+        let attempts = [Method::GET, Method::POST]
+            .into_iter()
+            .filter(|_| is_known)
+            .map(|method| Attempt::simple(&method, PERSON, expected.clone()));
+        let place = Place::Tls(Some(Arc::new(config)), answering(&ok()));
+        cases.push(at(place, Clause::Tls, format!("a certificate of {name}"), attempts));
+    }
+    Ok(cases)
 }
 
 fn reuse() -> Vec<Case> {
-    let in_a_row = |clause, name: &str, script, twist, attempts: Vec<Attempt>| {
-        let rounds = attempts.into_iter().map(|attempt| vec![attempt]).collect();
-        Case { clause, name: name.to_owned(), place: Place::Plain(script), rounds, twist }
-    };
-    let attempt = |method: &Method, target: &str, expected| {
-        let body: &[u8] = if *method == Method::POST { b"{}" } else { b"" };
-        Attempt { request: request(method, target, body), expected }
-    };
-    let first = || attempt(&Method::GET, "/first", answer(ok()));
-    // A transport with a jar would send the cookie back, which is a header that nobody gave it.
+    let first = || Attempt::simple(&Method::GET, "/first", answer(ok()));
+    // A transport with a jar would send the cookie back, which is a header that it was not given.
     let cookie = response(200, &[("set-cookie", "a=1; Path=/")], b"{}");
-    let mut cases = vec![in_a_row(
-        Clause::Reuse,
-        "three requests in a row",
-        answering(&cookie),
-        Twist::OneConnection,
-        vec![
-            attempt(&Method::GET, "/first", answer(cookie.clone())),
-            attempt(&Method::POST, "/second", answer(cookie.clone())),
-            attempt(&Method::GET, "/third", answer(cookie.clone())),
-        ],
-    )];
-    for method in [Method::GET, Method::POST] {
+    let attempts = [(Method::GET, "/first"), (Method::POST, "/second"), (Method::GET, "/third")]
+        .map(|(method, target)| Attempt::simple(&method, target, answer(cookie.clone())));
+    let row = in_a_row(Clause::Reuse, "three requests in a row", answering(&cookie), attempts);
+    let mut cases = vec![row.with(Twist::OneConnection)];
+    for method in METHODS {
         let then_close = Script::answers(|number, _| {
             let then = if number == 1 { Then::Close } else { Then::Keep };
             Answer { then, ..Answer::of(&ok()) }
         });
-        cases.push(in_a_row(
-            Clause::Reuse,
-            &format!("{method} after the server closed the connection in between"),
-            then_close,
-            Twist::ClosedInBetween,
-            vec![first(), attempt(&method, "/second", Expected::Rather(ok()))],
-        ));
+        let name = format!("{method} after the server closed the connection in between");
+        let second = Attempt::simple(&method, "/second", Expected::Rather(ok()));
+        let case = in_a_row(Clause::Reuse, name, then_close, [first(), second]);
+        cases.push(case.with(Twist::ClosedInBetween));
         let close_on_the_second = Script::answers(|number, _| match number {
             2..=4 => Answer::nothing(Then::Close),
             _ => Answer::of(&ok()),
         });
-        cases.push(in_a_row(
-            Clause::OneAttempt,
-            &format!("{method} over a used connection, and the server closes it"),
-            close_on_the_second,
-            Twist::Nothing,
-            vec![first(), attempt(&method, "/user?email=sally%40example.com", Expected::Failure)],
-        ));
+        let name = format!("{method} over a used connection, and the server closes it");
+        let second = Attempt::simple(&method, PERSON, Expected::Failure);
+        cases.push(in_a_row(Clause::OneAttempt, name, close_on_the_second, [first(), second]));
     }
     cases
 }
 
 /// One request to one server.
-fn to_server(
+fn to_server(clause: Clause, name: impl Into<String>, script: Script, attempt: Attempt) -> Case {
+    in_a_row(clause, name, script, [attempt])
+}
+
+/// Several requests to one server, each after the one before.
+fn in_a_row(
     clause: Clause,
     name: impl Into<String>,
     script: Script,
-    request: Request<Vec<u8>>,
-    expected: Expected,
+    attempts: impl IntoIterator<Item = Attempt>,
 ) -> Case {
-    let rounds = vec![vec![Attempt { request, expected }]];
-    Case { clause, name: name.into(), place: Place::Plain(script), rounds, twist: Twist::Nothing }
+    at(Place::Plain(script), clause, name, attempts)
+}
+
+fn at(
+    place: Place,
+    clause: Clause,
+    name: impl Into<String>,
+    attempts: impl IntoIterator<Item = Attempt>,
+) -> Case {
+    let rounds = attempts.into_iter().map(|attempt| vec![attempt]).collect();
+    Case { clause, name: name.into(), place, bystander: None, rounds, twist: Twist::Nothing }
 }
 
 /// A request with the headers that the core writes. Its URI is a target, which goes behind an origin.
@@ -431,7 +655,7 @@ fn request(method: &Method, target: &str, body: &[u8]) -> Request<Vec<u8>> {
     *request.method_mut() = method.clone();
     *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
     let headers = request.headers_mut();
-    headers.insert(header::AUTHORIZATION, HeaderValue::from_static("Bearer a.b-c_d"));
+    headers.insert(header::AUTHORIZATION, HeaderValue::from_static(TOKEN));
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
     if !body.is_empty() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -444,14 +668,18 @@ fn request(method: &Method, target: &str, body: &[u8]) -> Request<Vec<u8>> {
 fn response(status: u16, headers: &[(&'static str, &'static str)], body: &[u8]) -> Response<Vec<u8>> {
     let mut response = Response::new(body.to_vec());
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
-    for (name, value) in headers {
-        response.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
+    append(response.headers_mut(), headers);
     response
 }
 
+fn append(map: &mut HeaderMap, headers: &[(&'static str, &'static str)]) {
+    for (name, value) in headers {
+        map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+}
+
 fn ok() -> Response<Vec<u8>> {
-    response(200, &[("content-type", "application/json")], b"{\"code\":\"OK\"}")
+    response(200, &[("content-type", "application/json")], b"{\"email\":\"penelope@example.com\"}")
 }
 
 fn sized(bytes: usize) -> Response<Vec<u8>> {
@@ -462,8 +690,11 @@ fn answer(response: Response<Vec<u8>>) -> Expected {
     Expected::Response(response)
 }
 
-/// Answers every request so.
+/// Answers every request with this response.
 fn answering(response: &Response<Vec<u8>>) -> Script {
-    let response = response.clone();
-    Script::answers(move |_, _| Answer::of(&response))
+    always(Answer::of(response))
+}
+
+fn always(answer: Answer) -> Script {
+    Script::answers(move |_, _| answer.clone())
 }

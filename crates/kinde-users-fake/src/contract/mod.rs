@@ -1,9 +1,9 @@
 //! The contract of [`Transport`], as a test that any transport can be put to; [`check_async`] is for async ones.
 //!
-//! [`check`] sends about a hundred requests through the transport to a server on the loopback interface that answers,
-//! redirects, compresses, falls silent, drips and hangs up, and compares what went in at one end with what came out
+//! [`check`] sends some thousand requests through the transport to servers on the loopback interface that answer,
+//! redirect, compress, fall silent, drip and hang up, and compares what went in at one end with what came out
 //! at the other. What the contract does not allow is *broken*; what it allows but a good transport does better is
-//! *weak*.
+//! *weak*. Each [`Clause`] is one of the duties that [`Transport`] lists.
 //!
 //! ```
 //! use kinde_users_core::Transport;
@@ -17,6 +17,26 @@
 //! ```
 //!
 //! The transport must speak HTTP/1.1 to `127.0.0.1` directly: take it out of the way of proxies.
+//!
+//! # Certificates
+//!
+//! Servers whose certificate is from an authority that the transport does not know are part of every check. Whether the
+//! transport looks at the name and the dates of a certificate as well shows only where it trusts the authority. Make
+//! one, build the transport so that it trusts it, and say so:
+//!
+//! ```
+//! # use kinde_users_core::Transport;
+//! use kinde_users_fake::contract::{self, Authority, Options};
+//!
+//! fn my_transport_checks_certificates<T: Transport + Sync>(
+//!     trusting: impl FnOnce(&[u8]) -> T, // Root certificates in DER.
+//! ) -> std::io::Result<()> {
+//!     let authority = Authority::new()?;
+//!     let transport = trusting(authority.certificate());
+//!     contract::check(&transport, &Options::new().trusted(&authority))?.assert_kept();
+//!     Ok(())
+//! }
+//! ```
 //!
 //! # Transports of another shape
 //!
@@ -52,21 +72,24 @@ mod report;
 mod server;
 mod trial;
 
+use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread;
 
 use http::Request;
 use kinde_users_core::Transport;
 
+use crate::certificates;
 pub use cases::{Case, cases};
 pub use check_async::check_async;
 pub use report::{Clause, Finding, Report};
 pub use server::{Lost, Server};
 pub use trial::{Failure, Outcome, Trial};
 
-/// Puts a transport to the test. It takes about a second.
+/// Puts a transport to the test. It takes about three seconds.
 ///
 /// # Errors
 ///
@@ -105,6 +128,42 @@ pub struct Options {
     pub(crate) body_limit: usize,
     pub(crate) time_limit: Duration,
     pub(crate) patience: Duration,
+    pub(crate) authority: Option<Authority>,
+}
+
+/// A certificate authority that signs the certificates of the check's servers. A transport that trusts it can be tried
+/// with certificates that are good, expired, and of another name; see [`Options::trusted`].
+#[derive(Clone)]
+pub struct Authority(pub(crate) Arc<certificates::Authority>);
+
+impl Authority {
+    /// Makes a new authority.
+    ///
+    /// # Errors
+    ///
+    /// If there is no randomness for its key.
+    pub fn new() -> io::Result<Self> {
+        certificates::Authority::new().map(|authority| Self(Arc::new(authority)))
+    }
+
+    /// Returns its certificate in DER, for the root certificates of the transport.
+    pub fn certificate(&self) -> &[u8] {
+        self.0.der()
+    }
+}
+
+impl PartialEq for Authority {
+    fn eq(&self, other: &Self) -> bool {
+        self.certificate() == other.certificate()
+    }
+}
+
+impl Eq for Authority {}
+
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authority")
+    }
 }
 
 impl Options {
@@ -112,8 +171,9 @@ impl Options {
     pub fn new() -> Self {
         Self {
             body_limit: 16 * 1024 * 1024,
-            time_limit: Duration::from_millis(150),
+            time_limit: Duration::from_millis(200),
             patience: Duration::from_secs(5),
+            authority: None,
         }
     }
 
@@ -124,7 +184,8 @@ impl Options {
         self
     }
 
-    /// The time limit of the requests that are to run into it; 150 ms unless set.
+    /// The time limit of the requests that are to run into it; 200 ms unless set. A request may end later by three
+    /// quarters of the limit, and by 150 ms at least.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
@@ -134,6 +195,13 @@ impl Options {
     /// server hangs up then, so that the check ends whatever the transport does.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The transport trusts the certificates of this authority. Unless it is set, the cases that need such a transport
+    /// are [skipped](Report::skipped).
+    pub fn trusted(mut self, authority: &Authority) -> Self {
+        self.authority = Some(authority.clone());
         self
     }
 }

@@ -3,18 +3,18 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-/// One thing that the contract asks for.
+/// One thing that the contract asks for: one of the duties of a [`Transport`](kinde_users_core::Transport).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Clause {
-    /// Method and target go out byte for byte.
+    /// Method and target go out byte for byte. Better: so does the letter case of percent-encodings.
     Target,
-    /// The headers go out as they are, once each.
+    /// The headers go out as they are, and nothing is added but what an HTTP stack has to add.
     RequestHeaders,
     /// The body goes out byte for byte, framed by its length; where there is none, nothing says that there is one, but
     /// for the `Content-Length: 0` that the request came with.
     RequestBody,
-    /// The server sees one attempt at most.
+    /// The server sees one attempt at most, whatever the status or the failure is.
     OneAttempt,
     /// No redirect is followed.
     NoRedirect,
@@ -30,15 +30,43 @@ pub enum Clause {
     Decompression,
     /// The time limit bounds the whole, the response's body included.
     TimeLimit,
-    /// What may have reached the server is never called not sent. What cannot have reached it is better not called
+    /// What may have reached the server is never called not sent. Better: what cannot have reached it is not called
     /// unknown.
     Delivery,
-    /// Each of several requests at once gets its own response.
+    /// Each request gets its own response, never one that belongs to a request before it or beside it.
     OwnResponse,
+    /// Each response comes from the server, and none from a cache.
+    NoCache,
+    /// A request to `https` is sent to nobody but a server with a trusted certificate of its name.
+    Tls,
+    /// The texts of errors hold nothing of the token, the URI or the bodies.
+    QuietErrors,
     /// Better: requests in a row share a connection, and one that the server closed in between does no harm.
     Reuse,
-    /// Better: the texts of errors hold nothing of the URI.
-    QuietErrors,
+}
+
+impl Clause {
+    /// All of them, in order.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 17] = [
+        Self::Target,
+        Self::RequestHeaders,
+        Self::RequestBody,
+        Self::OneAttempt,
+        Self::NoRedirect,
+        Self::NoStatusIsAnError,
+        Self::ResponseHeaders,
+        Self::WholeResponse,
+        Self::BodyLimit,
+        Self::Decompression,
+        Self::TimeLimit,
+        Self::Delivery,
+        Self::OwnResponse,
+        Self::NoCache,
+        Self::Tls,
+        Self::QuietErrors,
+        Self::Reuse,
+    ];
 }
 
 impl fmt::Display for Clause {
@@ -56,9 +84,11 @@ impl fmt::Display for Clause {
             Self::Decompression => "a compressed body is decompressed, and the limit counts what it becomes",
             Self::TimeLimit => "the time limit bounds the whole",
             Self::Delivery => "`NotSent` is said where nothing was sent, and nowhere else",
-            Self::OwnResponse => "each of several requests at once gets its own response",
+            Self::OwnResponse => "each request gets its own response",
+            Self::NoCache => "each response comes from the server, and none from a cache",
+            Self::Tls => "`https` goes to a server with a trusted certificate of its name, and nowhere else",
+            Self::QuietErrors => "the texts of errors hold nothing of the token, the URI or the bodies",
             Self::Reuse => "requests in a row share a connection",
-            Self::QuietErrors => "the texts of errors hold nothing of the URI",
         })
     }
 }
@@ -100,7 +130,8 @@ impl Report {
         &self.weak
     }
 
-    /// Cases that say nothing about this transport: of compression, where it asks for none.
+    /// Cases that say nothing about this transport: of compression, where it asks for none, and of certificates, where
+    /// no authority is [trusted](super::Options::trusted).
     pub fn skipped(&self) -> &[String] {
         &self.skipped
     }

@@ -1,13 +1,14 @@
 //! An HTTP/1.1 server on the loopback interface, which does what a script says and keeps what it saw.
 
 use core::time::Duration;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use rustls::{ServerConfig, ServerConnection};
 
 /// A plain HTTP/1.1 server on `127.0.0.1`, for tests. It ends when it is dropped, and its connections with it.
 ///
@@ -39,7 +40,7 @@ impl Server {
         F: Fn(Request<Vec<u8>>) -> Response<Vec<u8>> + Send + Sync + 'static,
     {
         let script = Script::answers(move |_, request| Answer::of(&answer(request.clone())));
-        Self::start(script, Duration::from_secs(60))
+        Self::start(listen()?, script, None, Duration::from_secs(60))
     }
 
     /// Starts a server whose `answer` may also be to lose the connection.
@@ -58,13 +59,19 @@ impl Server {
                 Answer::short(&response, response.body().len().saturating_add(1), Then::Close)
             }
         });
-        Self::start(script, Duration::from_secs(60))
+        Self::start(listen()?, script, None, Duration::from_secs(60))
     }
 
-    pub(crate) fn start(script: Script, patience: Duration) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    /// Starts a server that follows `script`. With `tls` it does so over TLS too.
+    pub(crate) fn start(
+        listener: TcpListener,
+        script: Script,
+        tls: Option<Arc<ServerConfig>>,
+        patience: Duration,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { script, patience, state: Mutex::default(), closed: Condvar::new() });
+        let state = Mutex::default();
+        let shared = Arc::new(Shared { script, tls, patience, state, changed: Condvar::new() });
         let acceptor = thread::Builder::new().spawn({
             let shared = Arc::clone(&shared);
             move || shared.accept(&listener)
@@ -83,21 +90,32 @@ impl Server {
 
     /// Returns once a connection was closed.
     pub(crate) fn wait_for_close(&self) {
-        let state = self.shared.lock();
-        let waited =
-            self.shared.closed.wait_timeout_while(state, self.shared.patience, |state| state.closed == 0);
-        drop(waited);
+        drop(self.shared.wait_while(|state| state.closed == 0));
+    }
+
+    /// Lets it send the replies that it holds back, and returns once they are sent.
+    pub(crate) fn release(&self) {
+        self.shared.lock().is_released = true;
+        self.shared.changed.notify_all();
+        drop(self.shared.wait_while(|state| state.held_back > 0));
+    }
+
+    /// What it has seen since the last call.
+    pub(crate) fn take_seen(&self) -> Seen {
+        std::mem::take(&mut self.shared.lock().seen)
     }
 
     /// Ends it, and tells what it saw.
     pub(crate) fn stop(mut self) -> Seen {
         self.end();
-        std::mem::take(&mut self.shared.lock().seen)
+        self.take_seen()
     }
 
     fn end(&mut self) {
         let mut state = self.shared.lock();
         state.is_over = true;
+        state.is_released = true;
+        self.shared.changed.notify_all();
         for stream in state.streams.drain(..).filter_map(|stream| stream.upgrade()) {
             // A byte that the other end does not read makes its close a reset, which frees the port at once. Else many
             // servers in a row use up the ports. All of it fails where the client was quicker.
@@ -120,6 +138,11 @@ impl Drop for Server {
     }
 }
 
+/// A port of the loopback interface.
+pub(crate) fn listen() -> io::Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", 0))
+}
+
 /// How a [`Server`] loses a connection.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -134,9 +157,10 @@ pub enum Lost {
 pub(crate) enum Script {
     /// Reads each request, and answers the nth of all, from 1.
     Answers(Handler),
-    /// Reads a request but for the last byte of its body, and closes the connection: an unread byte makes it a reset.
+    /// Looks at a request until its head is whole, and closes the connection. The request is left unread, which makes
+    /// the close a reset.
     Reset,
-    /// Reads what comes first, whatever it is, and does this.
+    /// Reads what comes first, and does this, unless it is a request, which gets an answer.
     Raw(Then),
 }
 
@@ -161,9 +185,23 @@ impl core::fmt::Debug for Script {
 }
 
 /// Some bytes, and what comes of the connection after them.
+#[derive(Clone)]
 pub(crate) struct Answer {
+    pub(crate) pace: Pace,
     pub(crate) bytes: Vec<u8>,
     pub(crate) then: Then,
+}
+
+/// When the bytes of an answer go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    AtOnce,
+    /// All of them after this time.
+    After(Duration),
+    /// That many at once, and the rest once [`Server::release`] is called.
+    HeldBack(usize),
+    /// One by one.
+    ByteByByte,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -174,8 +212,8 @@ pub(crate) enum Then {
     Close,
     /// Says nothing more, until the client closes the connection.
     Hold,
-    /// Sends a byte now and then, until the client closes the connection.
-    Drip,
+    /// Sends this now and then, until the client closes the connection.
+    Drip(&'static [u8]),
 }
 
 impl Answer {
@@ -185,7 +223,7 @@ impl Answer {
         let length = format!("content-length: {}\r\n", response.body().len());
         let mut bytes = head(response, if bodiless { "" } else { &length });
         bytes.extend_from_slice(response.body());
-        Self { bytes, then: Then::Keep }
+        Self::bytes(bytes, Then::Keep)
     }
 
     /// A response in chunks of at most that many bytes.
@@ -197,26 +235,30 @@ impl Answer {
             bytes.extend_from_slice(b"\r\n");
         }
         bytes.extend_from_slice(b"0\r\n\r\n");
-        Self { bytes, then: Then::Keep }
+        Self::bytes(bytes, Then::Keep)
     }
 
     /// A response that ends with the connection.
     pub(crate) fn until_close(response: &Response<Vec<u8>>) -> Self {
         let mut bytes = head(response, "connection: close\r\n");
         bytes.extend_from_slice(response.body());
-        Self { bytes, then: Then::Close }
+        Self::bytes(bytes, Then::Close)
     }
 
     /// The head of a response with a body of that many bytes, and as much of the body as there is.
     pub(crate) fn short(response: &Response<Vec<u8>>, told: usize, then: Then) -> Self {
         let mut bytes = head(response, &format!("content-length: {told}\r\n"));
         bytes.extend_from_slice(response.body());
-        Self { bytes, then }
+        Self::bytes(bytes, then)
     }
 
     /// No byte at all.
     pub(crate) fn nothing(then: Then) -> Self {
-        Self { bytes: Vec::new(), then }
+        Self::bytes(Vec::new(), then)
+    }
+
+    pub(crate) fn bytes(bytes: Vec<u8>, then: Then) -> Self {
+        Self { pace: Pace::AtOnce, bytes, then }
     }
 }
 
@@ -238,30 +280,54 @@ fn head(response: &Response<Vec<u8>>, framing: &str) -> Vec<u8> {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) connections: usize,
-    /// Their targets are as they came.
+    /// Their targets are as they came. [`Secure`] and [`Partial`] are among their extensions.
     pub(crate) requests: Vec<Request<Vec<u8>>>,
 }
+
+/// Of a request: it came over TLS.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Secure;
+
+/// Of a request: the server did not wait for the rest of its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Partial;
 
 #[derive(Debug)]
 struct Shared {
     script: Script,
+    tls: Option<Arc<ServerConfig>>,
     patience: Duration,
     state: Mutex<State>,
-    closed: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     is_over: bool,
+    is_released: bool,
+    /// How many replies are held back.
+    held_back: usize,
     closed: usize,
     /// Not the streams themselves: a connection closes when its thread drops it.
     streams: Vec<Weak<TcpStream>>,
     seen: Seen,
 }
 
+/// A socket, or TLS over one.
+trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for as long as `condition` holds, but no longer than the patience.
+    fn wait_while(&self, mut condition: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
+        let condition = |state: &mut State| condition(state);
+        let waited = self.changed.wait_timeout_while(self.lock(), self.patience, condition);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn accept(&self, listener: &TcpListener) {
@@ -282,40 +348,107 @@ impl Shared {
                     let _ = self.converse(&stream);
                     drop(stream);
                     self.lock().closed += 1;
-                    self.closed.notify_all();
+                    self.changed.notify_all();
                 });
             }
         });
     }
 
-    fn converse(&self, mut stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(self.patience))?;
-        stream.set_write_timeout(Some(self.patience))?;
-        match &self.script {
-            Script::Answers(answer) => {
-                while let Some(request) = read_request(stream, 0)? {
-                    let Answer { bytes, then } = answer(self.saw(&request), &request);
-                    stream.write_all(&bytes)?;
-                    match then {
-                        Then::Keep if is_last(&request) => break,
-                        Then::Keep => {}
-                        then => return self.finish(stream, then),
-                    }
-                }
-                Ok(())
+    fn converse(&self, socket: &TcpStream) -> io::Result<()> {
+        /// The first byte of a TLS connection.
+        const HANDSHAKE: u8 = 22;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(self.patience))?;
+        socket.set_write_timeout(Some(self.patience))?;
+        let mut stream = socket;
+        let mut first = [0];
+        let is_tls = socket.peek(&mut first)? > 0 && first == [HANDSHAKE];
+        match (&self.script, &self.tls) {
+            (Script::Answers(answer), Some(config)) if is_tls => {
+                let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+                let mut secure = rustls::StreamOwned::new(connection, socket);
+                self.answer_all(&mut secure, socket, true, answer)
             }
-            Script::Reset => {
-                if let Some(request) = read_request(stream, 1)? {
-                    self.saw(&request);
-                }
-                Ok(())
-            }
-            Script::Raw(then) => {
+            (Script::Answers(answer), _) => self.answer_all(&mut stream, socket, false, answer),
+            (Script::Reset, _) => self.see_and_reset(socket),
+            (Script::Raw(then), _) if is_tls => {
                 let _ = stream.read(&mut [0; 16 * 1024])?;
-                self.finish(stream, *then)
+                self.finish(&mut stream, socket, *then)
+            }
+            (Script::Raw(_), _) => {
+                let answer = |_, _: &_| Answer::of(&Response::default());
+                self.answer_all(&mut stream, socket, false, &answer)
             }
         }
+    }
+
+    fn answer_all(
+        &self,
+        stream: &mut dyn Stream,
+        socket: &TcpStream,
+        is_secure: bool,
+        answer: &dyn Fn(usize, &Request<Vec<u8>>) -> Answer,
+    ) -> io::Result<()> {
+        while let Some(mut request) = read_request(stream)? {
+            if is_secure {
+                request.extensions_mut().insert(Secure);
+            }
+            let Answer { pace, bytes, then } = answer(self.saw(&request), &request);
+            self.write(stream, &bytes, pace)?;
+            match then {
+                Then::Keep if is_last(&request) => break,
+                Then::Keep => {}
+                then => return self.finish(stream, socket, then),
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, stream: &mut dyn Stream, bytes: &[u8], pace: Pace) -> io::Result<()> {
+        let mut write = |bytes: &[u8]| stream.write_all(bytes).and_then(|()| stream.flush());
+        match pace {
+            Pace::AtOnce => write(bytes),
+            Pace::After(time) => {
+                thread::sleep(time);
+                write(bytes)
+            }
+            Pace::HeldBack(at_once) => {
+                let (at_once, late) = bytes.split_at(at_once.min(bytes.len()));
+                write(at_once)?;
+                self.lock().held_back += 1;
+                drop(self.wait_while(|state| !state.is_released));
+                let written = write(late);
+                self.lock().held_back -= 1;
+                self.changed.notify_all();
+                written
+            }
+            Pace::ByteByByte => bytes.chunks(1).try_for_each(|byte| {
+                // Without it the bytes come together at the other end.
+                thread::sleep(Duration::from_micros(50));
+                write(byte)
+            }),
+        }
+    }
+
+    fn see_and_reset(&self, stream: &TcpStream) -> io::Result<()> {
+        let mut bytes = vec![0; 64 * 1024];
+        let start = Instant::now();
+        while start.elapsed() < self.patience {
+            let length = stream.peek(&mut bytes)?;
+            let mut rest = bytes.get(..length).unwrap_or_default();
+            if length == 0 {
+                break;
+            }
+            if let Ok(Some(head)) = read_head(&mut rest) {
+                let mut request = head.map(|()| rest.to_vec());
+                request.extensions_mut().insert(Partial);
+                self.saw(&request);
+                break;
+            }
+            // What is there already does not make the next look wait.
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// Keeps a request, and tells the how manieth it is.
@@ -325,16 +458,16 @@ impl Shared {
         state.seen.requests.len()
     }
 
-    fn finish(&self, mut stream: &TcpStream, then: Then) -> io::Result<()> {
+    fn finish(&self, stream: &mut dyn Stream, socket: &TcpStream, then: Then) -> io::Result<()> {
         match then {
             Then::Keep | Then::Close => {}
             Then::Hold => while stream.read(&mut [0; 1024])? > 0 {},
-            Then::Drip => {
+            Then::Drip(bytes) => {
                 let start = Instant::now();
                 // The wait between two bytes is one for the client's hanging up.
-                stream.set_read_timeout(Some(Duration::from_millis(20)))?;
+                socket.set_read_timeout(Some(Duration::from_millis(20)))?;
                 while start.elapsed() < self.patience {
-                    stream.write_all(b" ")?;
+                    stream.write_all(bytes)?;
                     match stream.read(&mut [0; 1024]) {
                         Ok(0) => break,
                         Err(error) if !is_timeout(&error) => return Err(error),
@@ -349,21 +482,50 @@ impl Shared {
 
 /// Whether the client wants the connection closed.
 fn is_last(request: &Request<Vec<u8>>) -> bool {
-    let connection = request.headers().get(header::CONNECTION).and_then(|value| value.to_str().ok());
-    connection.is_some_and(|connection| connection.to_ascii_lowercase().contains("close"))
+    text(request, &header::CONNECTION).is_some_and(|text| text.to_ascii_lowercase().contains("close"))
 }
 
 fn is_timeout(error: &io::Error) -> bool {
-    [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut].contains(&error.kind())
+    [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind())
 }
 
-/// Reads a request, and leaves that many of the bytes of its body, which it has seen, unread.
-fn read_request(stream: &TcpStream, unread: u64) -> io::Result<Option<Request<Vec<u8>>>> {
-    let malformed = || io::Error::from(io::ErrorKind::InvalidData);
-    let line = read_line(stream)?;
-    if line.is_empty() {
-        return Ok(None);
+fn text<'a, B>(request: &'a Request<B>, name: &HeaderName) -> Option<&'a str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request<Vec<u8>>>> {
+    let Some(head) = read_head(stream)? else { return Ok(None) };
+    let mut request = head.map(|()| Vec::new());
+    if request.headers().contains_key(header::EXPECT) {
+        // The body comes after this.
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        stream.flush()?;
     }
+    let is_chunked = text(&request, &header::TRANSFER_ENCODING).is_some_and(|text| text.contains("chunked"));
+    let length = text(&request, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok()).unwrap_or(0);
+    let body = request.body_mut();
+    if is_chunked {
+        loop {
+            let size = read_line(stream)?.ok_or(ErrorKind::UnexpectedEof)?;
+            let size = size.split(|byte| *byte == b';').next().and_then(|hex| std::str::from_utf8(hex).ok());
+            let size =
+                size.and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or(ErrorKind::InvalidData)?;
+            read_exactly(stream, size, body)?;
+            // After the last chunk it ends the trailers, of which there are none.
+            read_line(stream)?;
+            if size == 0 {
+                break;
+            }
+        }
+    } else {
+        read_exactly(stream, length, body)?;
+    }
+    Ok(Some(request))
+}
+
+fn read_head(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Request<()>>> {
+    let malformed = || io::Error::from(ErrorKind::InvalidData);
+    let Some(line) = read_line(stream)? else { return Ok(None) };
     let mut words = line.split(|byte| *byte == b' ');
     let (Some(method), Some(target), Some(b"HTTP/1.1"), None) =
         (words.next(), words.next(), words.next(), words.next())
@@ -372,7 +534,7 @@ fn read_request(stream: &TcpStream, unread: u64) -> io::Result<Option<Request<Ve
     };
     let mut request = Request::builder().method(method).uri(target);
     loop {
-        let line = read_line(stream)?;
+        let line = read_line(stream)?.ok_or(ErrorKind::UnexpectedEof)?;
         if line.is_empty() {
             break;
         }
@@ -382,50 +544,30 @@ fn read_request(stream: &TcpStream, unread: u64) -> io::Result<Option<Request<Ve
         let value = HeaderValue::from_bytes(value.trim_ascii()).map_err(io::Error::other)?;
         request = request.header(name, value);
     }
-    let mut request = request.body(Vec::new()).map_err(io::Error::other)?;
-    let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let is_chunked = text(header::TRANSFER_ENCODING).is_some_and(|coding| coding.contains("chunked"));
-    let length: u64 = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
-    let body = request.body_mut();
-    if is_chunked {
-        loop {
-            let size = read_line(stream)?;
-            let size = size.split(|byte| *byte == b';').next().and_then(|hex| std::str::from_utf8(hex).ok());
-            let size = size.and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or_else(malformed)?;
-            read_exactly(stream, size, body)?;
-            // After the last chunk it ends the trailers, of which there are none.
-            read_line(stream)?;
-            if size == 0 {
-                break;
-            }
-        }
-    } else {
-        let unread = unread.min(length);
-        read_exactly(stream, length.saturating_sub(unread), body)?;
-        if unread > 0 {
-            let mut last = [0; 1];
-            stream.peek(&mut last)?;
-            body.extend_from_slice(&last);
-        }
-    }
-    Ok(Some(request))
+    request.body(()).map(Some).map_err(io::Error::other)
 }
 
-fn read_exactly(stream: &TcpStream, length: u64, into: &mut Vec<u8>) -> io::Result<()> {
+fn read_exactly(stream: &mut dyn Stream, length: u64, into: &mut Vec<u8>) -> io::Result<()> {
     let read = stream.take(length).read_to_end(into)?;
     if u64::try_from(read).is_ok_and(|read| read == length) {
         Ok(())
     } else {
-        Err(io::ErrorKind::UnexpectedEof.into())
+        Err(ErrorKind::UnexpectedEof.into())
     }
 }
 
-/// A line without its end; empty at the end of the stream too.
-fn read_line(stream: &TcpStream) -> io::Result<Vec<u8>> {
+/// A line without its end, or `None` at the end of the stream.
+fn read_line(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Vec<u8>>> {
     const LONGEST: u64 = 64 * 1024;
     let mut line = Vec::new();
     // A larger buffer would take in what comes after the line.
     BufReader::with_capacity(1, stream).take(LONGEST).read_until(b'\n', &mut line)?;
-    line.truncate(line.trim_ascii_end().len());
-    Ok(line)
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => {
+            line.truncate(line.trim_ascii_end().len());
+            Ok(Some(line))
+        }
+        Some(_) => Err(ErrorKind::UnexpectedEof.into()),
+    }
 }

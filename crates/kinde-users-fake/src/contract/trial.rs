@@ -3,17 +3,18 @@
 use core::error::Error as StdError;
 use core::fmt::Write as _;
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{self, HeaderName};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use kinde_users_core::{Delivery, set_time_limit};
 
-use super::cases::{Attempt, Case, Expected, Place, SECRET, Twist};
-use super::server::{Seen, Server};
+use super::cases::{Attempt, Case, Expected, Place, SECRETS, Twist};
+use super::server::{Partial, Secure, Seen, Server, listen};
 use super::{Clause, Finding, Options, Report};
 
 /// What came of a request.
@@ -24,7 +25,7 @@ pub type Outcome = Result<Response<Vec<u8>>, Failure>;
 pub struct Failure {
     delivery: Delivery,
     display: String,
-    /// All that the error, or one under it, prints.
+    /// All that the error, or one under it, prints, without blanks.
     texts: String,
 }
 
@@ -38,9 +39,20 @@ impl Failure {
             let _ = write!(texts, "{error} {error:?} {error:#?} ");
             next = error.source();
         }
+        texts.retain(|letter| !letter.is_whitespace());
+        texts.make_ascii_lowercase();
         Self { delivery, display: error.to_string(), texts }
     }
+
+    /// Whether its texts hold the word, as letters or as the bytes that a `Vec` of them prints.
+    fn prints(&self, word: &str) -> bool {
+        let bytes: Vec<_> = word.bytes().map(|byte| byte.to_string()).collect();
+        self.texts.contains(word) || self.texts.contains(&bytes.join(","))
+    }
 }
+
+/// How often a limited request is sent while it ends too late.
+const LIMITED_TRIES: usize = 3;
 
 /// A [`Case`] whose server is running.
 #[derive(Debug)]
@@ -49,16 +61,22 @@ pub struct Trial {
     clause: Clause,
     name: String,
     twist: Twist,
+    is_tls: bool,
+    authority: String,
+    time_limit: Duration,
     patience: Duration,
     server: Option<Server>,
+    bystander: Option<Arc<Server>>,
     /// Keeps the port to itself of which the case says that nobody listens there.
     _taken: Option<TcpStream>,
     /// What is still to be sent.
     rounds: VecDeque<Vec<Request<Vec<u8>>>>,
     attempts: Vec<Attempt>,
-    outcomes: Vec<Outcome>,
+    /// What came of them, and how long it took.
+    outcomes: Vec<(Outcome, Duration)>,
     sent_at: Instant,
-    slowest: Duration,
+    /// What was sent last, if it is limited and the only one of its case.
+    limited: Option<Request<Vec<u8>>>,
 }
 
 impl Case {
@@ -68,31 +86,36 @@ impl Case {
     ///
     /// If there can be no server on the loopback interface.
     pub fn start(self, options: &Options) -> io::Result<Trial> {
-        let (mut server, mut taken) = (None, None);
-        let origin = match self.place {
-            Place::Plain(script) => server.insert(Server::start(script, options.patience)?).origin(),
-            Place::Tls(script) => {
-                let server = server.insert(Server::start(script, options.patience)?);
-                format!("https://{}", server.address())
-            }
+        let mut taken = None;
+        let patience = options.patience;
+        let start = |listener, script, tls| Server::start(listener, script, tls, patience).map(Some);
+        let (scheme, server) = match self.place {
+            Place::Plain(script) => ("http", start(listen()?, script, None)?),
+            Place::Bound(listener, script) => ("http", start(listener, script, None)?),
+            Place::Tls(tls, script) => ("https", start(listen()?, script, tls)?),
             Place::NobodyListens => {
                 // The near end of a connection is a port that is taken and that nobody listens at.
                 let listener = TcpListener::bind(("127.0.0.1", 0))?;
-                let stream = taken.insert(TcpStream::connect(listener.local_addr()?)?);
-                format!("http://{}", stream.local_addr()?)
+                taken = Some(TcpStream::connect(listener.local_addr()?)?);
+                ("http", None)
             }
-            // A label has 63 characters at most, so nobody need be asked for this name.
-            Place::NoSuchHost => format!("http://{}.example", "a".repeat(64)),
+            Place::NoSuchHost => ("http", None),
         };
-        let limit = if self.twist == Twist::Limited { options.time_limit } else { options.patience };
+        let authority = match (&server, &taken) {
+            (Some(server), _) => server.address().to_string(),
+            (None, Some(stream)) => stream.local_addr()?.to_string(),
+            // A label has 63 characters at most, so nobody need be asked for this name.
+            (None, None) => format!("{}.example", "a".repeat(64)),
+        };
         let mut rounds = VecDeque::new();
         let mut attempts = Vec::new();
         for round in self.rounds {
             let mut requests = Vec::new();
             for attempt in round {
                 let mut request = attempt.request.clone();
-                let uri = format!("{origin}{}", request.uri());
+                let uri = format!("{scheme}://{authority}{}", request.uri());
                 *request.uri_mut() = Uri::try_from(uri).map_err(io::Error::other)?;
+                let limit = if attempt.is_limited { options.time_limit } else { patience };
                 set_time_limit(&mut request, limit);
                 requests.push(request);
                 attempts.push(attempt);
@@ -103,14 +126,18 @@ impl Case {
             clause: self.clause,
             name: self.name,
             twist: self.twist,
-            patience: options.patience,
+            is_tls: scheme == "https",
+            authority,
+            time_limit: options.time_limit,
+            patience,
             server,
+            bystander: self.bystander,
             _taken: taken,
             rounds,
             attempts,
             outcomes: Vec::new(),
             sent_at: Instant::now(),
-            slowest: Duration::ZERO,
+            limited: None,
         })
     }
 }
@@ -120,46 +147,83 @@ impl Trial {
     /// ones. It may wait for the server, for no longer than the patience.
     pub fn next_requests(&mut self) -> Option<Vec<Request<Vec<u8>>>> {
         let requests = self.rounds.pop_front()?;
-        if let (Twist::ClosedInBetween, false, Some(server)) =
-            (self.twist, self.outcomes.is_empty(), &self.server)
-        {
-            server.wait_for_close();
+        if let (Some(server), 1) = (&self.server, self.outcomes.len()) {
+            match self.twist {
+                Twist::ClosedInBetween => server.wait_for_close(),
+                Twist::LateReply => server.release(),
+                Twist::Nothing | Twist::OneConnection | Twist::Compressed => {}
+            }
         }
         self.sent_at = Instant::now();
+        if let ([attempt], [request]) = (&*self.attempts, &*requests) {
+            self.limited = attempt.is_limited.then(|| request.clone());
+        }
         Some(requests)
     }
 
     /// Takes in what came of the next request, in the order in which they were handed out.
     pub fn came(&mut self, outcome: Outcome) {
-        self.slowest = self.slowest.max(self.sent_at.elapsed());
-        self.outcomes.push(outcome);
+        let time = self.sent_at.elapsed();
+        self.outcomes.push((outcome, time));
+        let tries = self.outcomes.len();
+        let is_late = self.is_late(time) && time < self.patience;
+        if let Some(request) = self.limited.take_if(|_| is_late && tries < LIMITED_TRIES) {
+            // A busy machine is late once or twice, a transport that raises the limit is late each time.
+            self.attempts.extend(self.attempts.first().cloned());
+            self.rounds.push_back(vec![request]);
+        }
+    }
+
+    fn is_late(&self, time: Duration) -> bool {
+        time >= self.time_limit + (self.time_limit * 3 / 4).max(Duration::from_millis(150))
     }
 
     /// Ends the server's part, and writes down what is not as it should be.
     pub fn judge(mut self, report: &mut Report) {
         let seen = self.server.take().map(Server::stop).unwrap_or_default();
-        if self.twist == Twist::Compressed && !seen.requests.iter().any(takes_gzip) {
+        let bystander = self.bystander.take().map(|server| server.take_seen()).unwrap_or_default();
+        let is_for_it = self.twist != Twist::Compressed || seen.requests.iter().any(takes_gzip);
+        if !is_for_it || self.attempts.is_empty() {
             report.skipped.push(self.name);
             return;
         }
         report.cases += 1;
-        let mut verdict = Verdict { trial: &self, report };
+        let mut targets = HashMap::<_, Target<'_>>::new();
+        for attempt in &self.attempts {
+            targets.entry(normal(attempt.request.uri())).or_default().sent.push(&attempt.request);
+        }
+        for request in &seen.requests {
+            targets.entry(normal(request.uri())).or_default().arrivals += 1;
+        }
+        let mut verdict = Verdict { trial: &self, targets, report };
         for request in &seen.requests {
             verdict.judge_arrival(request);
         }
-        for (attempt, outcome) in self.attempts.iter().zip(&self.outcomes) {
-            let target = attempt.request.uri();
-            let arrivals = seen.requests.iter().filter(|request| request.uri() == target).count();
-            verdict.judge_attempts(arrivals, outcome);
-            verdict.judge_outcome(&attempt.expected, outcome);
+        for request in &bystander.requests {
+            let what = format!("sent nothing to another server, which saw {}", line(request));
+            verdict.broken(self.clause, what);
         }
+        for (attempt, (outcome, _)) in self.attempts.iter().zip(&self.outcomes) {
+            verdict.judge_failure(attempt, outcome);
+            verdict.judge_outcome(attempt, outcome);
+        }
+        verdict.judge_time();
+        verdict.judge_attempts();
         verdict.judge_whole(&seen);
     }
+}
+
+/// What was sent to a target, and how many requests arrived for it.
+#[derive(Default)]
+struct Target<'a> {
+    sent: Vec<&'a Request<Vec<u8>>>,
+    arrivals: usize,
 }
 
 /// The judgement over one trial.
 struct Verdict<'a> {
     trial: &'a Trial,
+    targets: HashMap<Vec<u8>, Target<'a>>,
     report: &'a mut Report,
 }
 
@@ -175,28 +239,52 @@ impl Verdict<'_> {
     /// What reached the server is what was sent.
     fn judge_arrival(&mut self, seen: &Request<Vec<u8>>) {
         let trial = self.trial;
-        let sent = trial.attempts.iter().map(|attempt| &attempt.request);
-        let Some(sent) = sent.into_iter().find(|sent| sent.uri() == seen.uri()) else {
-            let what = format!("the server saw {} {}, which was not sent", seen.method(), seen.uri());
+        if trial.is_tls && seen.extensions().get::<Secure>().is_none() {
+            self.broken(Clause::Tls, format!("sent to https, the server saw {} without TLS", line(seen)));
+        }
+        let of_its_target =
+            self.targets.get(&normal(seen.uri())).map(|target| &*target.sent).unwrap_or_default();
+        let of_its_method = of_its_target.iter().find(|sent| sent.method() == seen.method());
+        let Some(&sent) = of_its_method.or(of_its_target.first()) else {
+            let sent: Vec<_> = trial.attempts.iter().take(2).map(|attempt| line(&attempt.request)).collect();
+            let what = format!("sent {}, the server saw {}", sent.join(" and "), line(seen));
             let is_followed = trial.clause == Clause::NoRedirect;
             return self.broken(if is_followed { Clause::NoRedirect } else { Clause::Target }, what);
         };
+        let what = format!("sent {}, the server saw {}", line(sent), line(seen));
         if sent.method() != seen.method() {
-            self.broken(Clause::Target, format!("{} arrived as {}", sent.method(), seen.method()));
+            self.broken(Clause::Target, what);
+        } else if sent.uri() != seen.uri() {
+            self.weak(Clause::Target, what);
         }
         for name in sent.headers().keys().filter(|name| **name != header::CONTENT_LENGTH) {
-            if let Some(difference) = difference(name, sent.headers(), seen.headers()) {
-                self.broken(Clause::RequestHeaders, difference);
+            if let Some([sent, seen]) = difference(name, sent.headers(), seen.headers()) {
+                let what = format!("sent `{name}: {sent}`, the server saw {seen}");
+                self.broken(Clause::RequestHeaders, what);
             }
         }
-        for name in seen.headers().keys() {
-            if !sent.headers().contains_key(name) && !OF_THE_TRANSPORT.contains(name) {
-                self.broken(Clause::RequestHeaders, format!("`{name}` was added"));
+        for name in seen.headers().keys().filter(|name| !sent.headers().contains_key(*name)) {
+            let values = texts(seen.headers(), name);
+            if !OF_THE_TRANSPORT.contains(name) || values.len() > 1 {
+                let what = format!("sent no `{name}`, the server saw {values:?}");
+                self.broken(Clause::RequestHeaders, what);
             }
         }
-        if sent.body() != seen.body() {
-            let (sent, seen) = (sent.body().len(), seen.body().len());
-            self.broken(Clause::RequestBody, format!("{sent} bytes arrived as {seen} or other bytes"));
+        let hosts = texts(seen.headers(), &header::HOST);
+        if hosts != [trial.authority.as_str()] {
+            let what = format!("sent to {}, the server saw `host: {hosts:?}`", trial.authority);
+            self.broken(Clause::RequestHeaders, what);
+        }
+        self.judge_body(sent, seen);
+    }
+
+    fn judge_body(&mut self, sent: &Request<Vec<u8>>, seen: &Request<Vec<u8>>) {
+        let is_partial = seen.extensions().get::<Partial>().is_some();
+        let is_same =
+            if is_partial { sent.body().starts_with(seen.body()) } else { sent.body() == seen.body() };
+        if !is_same {
+            let what = format!("sent {}, the server saw {}", bytes(sent.body()), bytes(seen.body()));
+            self.broken(Clause::RequestBody, what);
         }
         let length = match (sent.body().len(), sent.method()) {
             (0, &Method::GET | &Method::DELETE) => vec![],
@@ -205,82 +293,130 @@ impl Verdict<'_> {
         let lengths = texts(seen.headers(), &header::CONTENT_LENGTH);
         let codings = texts(seen.headers(), &header::TRANSFER_ENCODING);
         if length != lengths || !codings.is_empty() {
-            let what =
-                format!("content-length {lengths:?}, transfer-encoding {codings:?}, not {length:?}, []");
+            let what = format!(
+                "sent `content-length: {length:?}`, the server saw {lengths:?} and `transfer-encoding: {codings:?}`"
+            );
             self.broken(Clause::RequestBody, what);
         }
     }
 
-    /// One attempt at most, and none where the transport says so.
-    fn judge_attempts(&mut self, arrivals: usize, outcome: &Outcome) {
-        if arrivals > 1 {
-            self.broken(Clause::OneAttempt, format!("the server saw {arrivals} attempts"));
+    /// Each request arrives once at most.
+    fn judge_attempts(&mut self) {
+        let mut findings = Vec::new();
+        for Target { sent, arrivals } in self.targets.values() {
+            if let Some(first) = sent.first().filter(|_| *arrivals > sent.len()) {
+                let (sent, seen) = (times(sent.len()), times(*arrivals));
+                findings.push(format!("sent {} {sent}, the server saw it {seen}", line(first)));
+            }
+        }
+        // A map has no order.
+        findings.sort();
+        findings.into_iter().for_each(|what| self.broken(Clause::OneAttempt, what));
+    }
+
+    /// Nothing is called not sent that arrived, and the texts are quiet.
+    fn judge_failure(&mut self, attempt: &Attempt, outcome: &Outcome) {
+        let request = &attempt.request;
+        let arrivals = self.targets.get(&normal(request.uri())).map_or(0, |target| target.arrivals);
+        if arrivals > 0 && matches!(attempt.expected, Expected::NotSent) {
+            let what = format!("sent {}, and the server saw it, which must not", line(request));
+            self.broken(self.trial.clause, what);
         }
         let Err(failure) = outcome else { return };
         if arrivals > 0 && failure.delivery == Delivery::NotSent {
-            let what = format!("the server saw the request, and `NotSent` was said of: {}", failure.display);
+            let what = format!(
+                "sent {}, the server saw it, and `NotSent` was said of: {}",
+                line(request),
+                failure.display
+            );
             self.broken(Clause::Delivery, what);
         }
-        if failure.texts.contains(SECRET) {
-            self.weak(Clause::QuietErrors, "the error prints the URI");
+        for (what, word) in SECRETS.iter().filter(|(_, word)| failure.prints(word)) {
+            self.broken(Clause::QuietErrors, format!("the error prints {what}, as in `{word}`"));
         }
     }
 
-    fn judge_outcome(&mut self, expected: &Expected, outcome: &Outcome) {
+    fn judge_outcome(&mut self, attempt: &Attempt, outcome: &Outcome) {
         let clause = self.trial.clause;
-        match (expected, outcome) {
+        let sent = line(&attempt.request);
+        match (&attempt.expected, outcome) {
             (Expected::Response(expected) | Expected::Rather(expected), Ok(response)) => {
-                self.judge_response(expected, response);
+                self.judge_response(&sent, expected, response);
             }
             (Expected::Response(_), Err(failure)) => {
-                self.broken(clause, format!("no response: {}", failure.display));
+                self.broken(clause, format!("sent {sent}, no response came: {}", failure.display));
             }
             (Expected::Rather(_), Err(failure)) => {
-                self.weak(clause, format!("no response: {}", failure.display));
+                self.weak(clause, format!("sent {sent}, no response came: {}", failure.display));
             }
             (Expected::Failure | Expected::NotSent, Ok(response)) => {
-                let what = format!("HTTP {} and {} bytes", response.status(), response.body().len());
-                self.broken(clause, what);
+                self.broken(clause, format!("sent {sent}, {} came", summary(response)));
             }
             (Expected::NotSent, Err(failure)) if failure.delivery == Delivery::Unknown => {
                 let what = format!("nothing was sent, and `Unknown` was said of: {}", failure.display);
                 self.weak(Clause::Delivery, what);
             }
-            (Expected::Failure | Expected::NotSent, Err(_)) => {}
+            (Expected::Failure | Expected::NotSent, Err(_)) | (Expected::Any, _) => {}
         }
     }
 
-    fn judge_response(&mut self, expected: &Response<Vec<u8>>, response: &Response<Vec<u8>>) {
+    fn judge_response(&mut self, sent: &str, expected: &Response<Vec<u8>>, response: &Response<Vec<u8>>) {
         let clause = self.trial.clause;
         if expected.status() != response.status() {
-            return self.broken(clause, format!("{} came as {}", expected.status(), response.status()));
+            let what =
+                format!("sent {sent}, the server answered {}, {} came", summary(expected), summary(response));
+            return self.broken(clause, what);
         }
         for name in expected.headers().keys() {
-            if let Some(difference) = difference(name, expected.headers(), response.headers()) {
-                self.broken(Clause::ResponseHeaders, difference);
+            if let Some([given, came]) = difference(name, expected.headers(), response.headers()) {
+                let what = format!("the server answered `{name}: {given}`, {came} came");
+                self.broken(Clause::ResponseHeaders, what);
             }
         }
         if expected.body() != response.body() {
-            let is_about_bodies =
-                matches!(clause, Clause::Decompression | Clause::BodyLimit | Clause::OwnResponse);
+            let is_about_bodies = matches!(
+                clause,
+                Clause::Decompression | Clause::BodyLimit | Clause::OwnResponse | Clause::NoCache
+            );
             let clause = if is_about_bodies { clause } else { Clause::WholeResponse };
-            let (expected, came) = (expected.body().len(), response.body().len());
-            self.broken(clause, format!("{expected} bytes came as {came} or other bytes"));
+            let (given, came) = (bytes(expected.body()), bytes(response.body()));
+            self.broken(clause, format!("sent {sent}, the server answered {given}, {came} came"));
+        }
+    }
+
+    /// A limited request ends with its limit, and any other before the patience is over.
+    fn judge_time(&mut self) {
+        let trial = self.trial;
+        let timed = || trial.attempts.iter().zip(trial.outcomes.iter().map(|(_, time)| *time));
+        let hanging = timed().find(|(_, time)| *time >= trial.patience);
+        let is_limited = trial.attempts.iter().all(|attempt| attempt.is_limited);
+        let quickest = timed().min_by_key(|(_, time)| *time);
+        let late = quickest.filter(|(_, time)| is_limited && trial.is_late(*time));
+        if let Some((attempt, time)) = hanging.or(late) {
+            let limit = if attempt.is_limited { trial.time_limit } else { trial.patience };
+            let (sent, limit, took) = (line(&attempt.request), limit.as_secs_f32(), time.as_secs_f32());
+            let what = format!("sent {sent} with a limit of {limit:.2} s, it took {took:.2} s");
+            self.broken(Clause::TimeLimit, what);
         }
     }
 
     /// What is to be said of all requests of the trial together.
     fn judge_whole(&mut self, seen: &Seen) {
         let trial = self.trial;
-        if trial.slowest >= trial.patience {
-            self.broken(Clause::TimeLimit, format!("it took {:.1} s", trial.slowest.as_secs_f32()));
-        }
-        if trial.outcomes.len() != trial.attempts.len() {
-            let (told, sent) = (trial.outcomes.len(), trial.attempts.len());
+        let (told, sent) = (trial.outcomes.len(), trial.attempts.len());
+        if told != sent {
             self.broken(trial.clause, format!("{told} outcomes of {sent} requests"));
         }
+        let answered = trial.outcomes.iter().filter(|(outcome, _)| outcome.is_ok()).count();
+        let arrived = seen.requests.len();
+        if arrived < answered {
+            let what =
+                format!("sent {sent} requests, the server saw {arrived}, and {answered} responses came");
+            self.broken(Clause::NoCache, what);
+        }
         if trial.twist == Twist::OneConnection && seen.connections > 1 {
-            self.weak(Clause::Reuse, format!("{} connections", seen.connections));
+            let what = format!("sent {sent} requests, the server saw {} connections", seen.connections);
+            self.weak(Clause::Reuse, what);
         }
     }
 }
@@ -301,12 +437,47 @@ pub(super) fn takes_gzip(request: &Request<Vec<u8>>) -> bool {
     texts(request.headers(), &header::ACCEPT_ENCODING).iter().any(|codings| codings.contains("gzip"))
 }
 
-fn texts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
-    let values = headers.get_all(name).iter();
-    values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+/// A target with its percent-encodings in capitals. Their letter case makes no difference by RFC 3986.
+fn normal(uri: &Uri) -> Vec<u8> {
+    let mut left = 0_u8;
+    let text = uri.to_string();
+    let bytes = text.bytes().map(|byte| {
+        let is_encoded = left > 0;
+        left = if byte == b'%' { 2 } else { left.saturating_sub(1) };
+        if is_encoded { byte.to_ascii_uppercase() } else { byte }
+    });
+    bytes.collect()
 }
 
-fn difference(name: &HeaderName, before: &HeaderMap, after: &HeaderMap) -> Option<String> {
+/// The first line of a request, as findings tell it.
+fn line(request: &Request<Vec<u8>>) -> String {
+    format!("{} {}", request.method(), request.uri())
+}
+
+fn times(count: usize) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+fn summary(response: &Response<Vec<u8>>) -> String {
+    format!("HTTP {} and {}", response.status(), bytes(response.body()))
+}
+
+/// The number of the bytes, and the first ones.
+fn bytes(bytes: &[u8]) -> String {
+    const SHOWN: usize = 32;
+    let count = bytes.len();
+    let start = bytes.get(..SHOWN).unwrap_or(bytes).escape_ascii();
+    let end = if count > SHOWN { "..." } else { "" };
+    format!("{count} bytes (`{start}{end}`)")
+}
+
+fn texts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let values = headers.get_all(name).iter();
+    values.map(|value| value.as_bytes().escape_ascii().to_string()).collect()
+}
+
+/// The values of a header in both, if they differ.
+fn difference(name: &HeaderName, before: &HeaderMap, after: &HeaderMap) -> Option<[String; 2]> {
     let (before, after) = (texts(before, name), texts(after, name));
-    (before != after).then(|| format!("`{name}`: {before:?} came as {after:?}"))
+    (before != after).then(|| [before, after].map(|values| format!("{values:?}")))
 }

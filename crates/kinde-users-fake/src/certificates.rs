@@ -1,0 +1,76 @@
+//! A certificate authority for one run, and certificates that it signs.
+
+use std::io;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+/// The certificate and the key of an authority.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    params: CertificateParams,
+    key: KeyPair,
+    certificate: Certificate,
+}
+
+impl Authority {
+    pub(crate) fn new() -> io::Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = named("kinde-users-fake, good for one run");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let certificate = params.self_signed(&key).map_err(io::Error::other)?;
+        Ok(Self { params, key, certificate })
+    }
+
+    pub(crate) fn der(&self) -> &CertificateDer<'static> {
+        self.certificate.der()
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// TLS for HTTP/1.1 with a new certificate for these names and addresses, as `adjust` leaves it. It says all
+    /// that strict clients ask for: what the key is for, and by which key the certificate was signed.
+    pub(crate) fn tls(
+        &self,
+        names: &[&str],
+        adjust: impl FnOnce(&mut CertificateParams),
+    ) -> io::Result<ServerConfig> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+        params.distinguished_name = named("localhost");
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        adjust(&mut params);
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let certificate = params.signed_by(&key, &issuer).map_err(io::Error::other)?;
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let mut config = builder
+            .with_safe_default_protocol_versions()
+            .and_then(|config| {
+                config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key)
+            })
+            .map_err(io::Error::other)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+fn named(name: &str) -> DistinguishedName {
+    let mut names = DistinguishedName::new();
+    names.push(DnType::CommonName, name);
+    names
+}
