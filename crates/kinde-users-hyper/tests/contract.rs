@@ -1,10 +1,12 @@
-//! `HyperTransport` keeps the contract of transports.
+//! `HyperTransport` keeps the contract of transports, and async transports that do not are found.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::ACCEPT_ENCODING;
-use http::{HeaderValue, Request};
-use kinde_users_core::{AsyncTransport, async_transport_fn};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, LOCATION};
+use http::{HeaderValue, Request, Response, Uri};
+use kinde_users_core::{AsyncTransport, async_transport_fn, set_time_limit, time_limit};
 use kinde_users_fake::contract::{Authority, Clause, Options, check_async};
 use kinde_users_hyper::HyperTransport;
 use kinde_users_hyper::rustls::pki_types::CertificateDer;
@@ -52,4 +54,113 @@ async fn it_keeps_every_clause_where_no_compression_is_asked_for() {
     report.assert_kept();
     // Those of compression, and those of certificates from an authority that it does not know.
     assert_eq!(report.skipped().len(), 12, "{report}");
+}
+
+// ---- Broken transports --------------------------------------------------------------------------------------
+
+type Result = std::result::Result<Response<Vec<u8>>, Failed>;
+
+#[derive(Debug)]
+struct Failed(String);
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+async fn send(transport: &HyperTransport, request: Request<Vec<u8>>) -> Result {
+    transport.send(request).await.map_err(|error| Failed(error.to_string()))
+}
+
+/// Puts a broken transport to the test, and tells which clauses it breaks.
+async fn broken<F>(transport: impl Fn(HyperTransport, Request<Vec<u8>>) -> F) -> Vec<Clause>
+where
+    F: Future<Output = Result> + Send,
+{
+    let good = HyperTransport::new().body_limit(LIMIT as u64);
+    let transport = async_transport_fn(move |request| transport(good.clone(), request));
+    check_async(&transport, &quick()).await.unwrap().broken_clauses()
+}
+
+#[tokio::test]
+async fn an_async_transport_that_follows_absolute_redirects_is_found() {
+    let found = broken(|good, mut request| async move {
+        let response = send(&good, request.clone()).await?;
+        match response.headers().get(LOCATION).map(|location| Uri::try_from(location.as_bytes())) {
+            Some(Ok(uri)) if uri.authority().is_some() && uri.scheme().is_some() => {
+                *request.uri_mut() = uri;
+                send(&good, request).await
+            }
+            _ => Ok(response),
+        }
+    });
+    assert_eq!(found.await, [Clause::NoRedirect]);
+}
+
+#[tokio::test]
+async fn an_async_transport_that_sends_again_on_502_is_found() {
+    let found = broken(|good, request| async move {
+        let response = send(&good, request.clone()).await?;
+        if response.status() == 502 { send(&good, request).await } else { Ok(response) }
+    });
+    assert_eq!(found.await, [Clause::OneAttempt]);
+}
+
+#[tokio::test]
+async fn an_async_transport_that_raises_the_time_limit_is_found() {
+    let found = broken(|good, mut request| async move {
+        let limit = time_limit(&request) + Duration::from_millis(400);
+        set_time_limit(&mut request, limit);
+        send(&good, request).await
+    });
+    assert_eq!(found.await, [Clause::TimeLimit]);
+}
+
+#[tokio::test]
+async fn an_async_transport_that_hands_a_late_reply_to_the_next_request_is_found() {
+    type Late = Arc<tokio::sync::Mutex<Option<tokio::task::JoinHandle<Result>>>>;
+    let late = Late::default();
+    let found = broken(|good, mut request| {
+        let late = late.clone();
+        async move {
+            let limit = time_limit(&request);
+            let mut late = late.lock().await;
+            let is_first = limit < Duration::from_secs(1);
+            if let Some(task) = late.take_if(|_| !is_first) {
+                if let Ok(response) = task.await.unwrap() {
+                    return Ok(response);
+                }
+            }
+            set_time_limit(&mut request, Duration::from_secs(1));
+            let mut task = tokio::spawn(async move { send(&good, request).await });
+            match tokio::time::timeout(limit, &mut task).await {
+                Ok(result) => result.unwrap(),
+                Err(_) => {
+                    *late = Some(task);
+                    Err(Failed("time-out".to_owned()))
+                }
+            }
+        }
+    });
+    let found = found.await;
+    assert!(found.contains(&Clause::OwnResponse), "{found:?}");
+}
+
+#[tokio::test]
+async fn an_async_transport_that_prints_secrets_or_falls_back_to_http_is_found() {
+    let found = broken(|good, mut request| async move {
+        let token = format!("{:?}", request.headers()[AUTHORIZATION].to_str());
+        let https = request.uri().to_string();
+        match send(&good, request.clone()).await {
+            Err(_) if https.starts_with("https") => {
+                *request.uri_mut() = https.replace("https", "http").parse().unwrap();
+                send(&good, request).await
+            }
+            result => result.map_err(|Failed(error)| Failed(format!("{error} {token}"))),
+        }
+    });
+    assert_eq!(found.await, [Clause::Tls, Clause::QuietErrors]);
 }

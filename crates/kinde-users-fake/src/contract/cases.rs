@@ -374,7 +374,6 @@ fn responses() -> Vec<Case> {
         (Clause::ResponseHeaders, "headers that come twice", Answer::of(&many), &many),
         (Clause::WholeResponse, "a body in chunks", chunks(&long, 999), &long),
         (Clause::WholeResponse, "a body in chunks of one byte", chunks(&latin, 1), &latin),
-        (Clause::WholeResponse, "a body in a chunk, and trailers", extended(&long), &long),
         (Clause::WholeResponse, "no chunk but the last", chunks(&empty, 1), &empty),
         (Clause::WholeResponse, "a body that ends with the connection", Answer::until_close(&long), &long),
         (Clause::WholeResponse, "an empty body", Answer::of(&empty), &empty),
@@ -384,11 +383,15 @@ fn responses() -> Vec<Case> {
         (Clause::WholeResponse, "a response byte by byte", bytewise(Answer::of(&blanks)), &blanks),
         (Clause::WholeResponse, "chunks byte by byte", bytewise(chunks(&blanks, 3)), &blanks),
     ];
-    let rows = rows.into_iter().map(|(clause, name, given, reply)| {
-        let attempt = Attempt::new(&Method::GET, "/response", b"", answer(reply.clone()));
-        to_server(clause, name, always(given), attempt)
-    });
-    rows.collect()
+    let case = |clause, name, given, expected| {
+        to_server(clause, name, always(given), Attempt::new(&Method::GET, "/response", b"", expected))
+    };
+    let rows =
+        rows.into_iter().map(|(clause, name, given, reply)| case(clause, name, given, answer(reply.clone())));
+    // Few servers send them, and an error loses nothing in silence.
+    let trailers = Expected::Rather(long.clone());
+    rows.chain([case(Clause::WholeResponse, "a body in a chunk, and trailers", extended(&long), trailers)])
+        .collect()
 }
 
 fn body_limit(limit: usize) -> Vec<Case> {
