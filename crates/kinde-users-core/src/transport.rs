@@ -13,18 +13,36 @@ use crate::time::Instant;
 
 /// Carries one HTTP message and brings back the other.
 ///
-/// A transport makes **no decision**. For each call of [`send`](Self::send):
+/// A transport makes **no decision**. It has these duties, and `contract::check` of `kinde-users-fake`
+/// tests each of them. For each call of [`send`](Self::send):
 ///
-/// - the server sees one attempt at most: no retry of its own;
-/// - no redirect is followed, and no status is turned into an error;
-/// - the headers go out as they are; those that an HTTP stack has to add may be added (host, framing, connection, user agent,
-///   accepted encodings);
-/// - the body of the response is read whole, decompressed if need be, up to a cap (16 MiB is usual), and what is longer
-///   is an error;
+/// - method and target go out byte for byte: nothing is decoded, encoded, merged or sorted;
+/// - the headers go out as they are, and those that come twice go out twice. An HTTP stack may add
+///   the host, the framing, the connection, the user agent and the accepted encodings, and nothing
+///   else: no cookie, no referer, no content type;
+/// - the body goes out byte for byte, framed by its length: neither compressed nor in chunks;
+/// - the server sees one attempt at most: no retry of its own, whatever the status or the failure is;
+/// - no redirect is followed, to the same server or another one;
+/// - no status is turned into an error;
+/// - the headers of the response come back as they are, and those that come twice come back twice;
+/// - the response comes back whole or not at all: a body that was cut off is an error;
+/// - a body up to the limit is read, and a longer one is an error. A limit of 16 MiB is usual;
+/// - a compressed body is decompressed, and the limit counts what it becomes;
+/// - the time limit bounds the whole, the response's body included: it is the
+///   [`time_limit`](crate::time_limit) of the request, which a transport does not raise. A transport
+///   around another one that makes a request of its own gives it the same limit;
+/// - `NotSent` is said where nothing was sent, and nowhere else, by [`delivery`](Self::delivery).
+///   Where there is any doubt it is `Unknown`;
+/// - each request gets its own response: a connection on which a reply or the rest of one may still
+///   come is not used again;
+/// - each response comes from the server, and none from a cache;
+/// - `https` goes to a server with a trusted certificate of its name, and nowhere else: there is no
+///   second attempt by plain HTTP;
+/// - the texts of errors hold nothing of the token, the URI or the bodies, and neither do the texts
+///   of the errors under them;
+/// - requests in a row share a connection, where the HTTP stack can;
 /// - where the head of a response came and its body cannot be read (cut off, too long, in an encoding that is broken or
-///   unknown), the error keeps the head, and [`head`](Self::head) hands it over;
-/// - [`time_limit`](crate::time_limit) of the request bounds the whole, the response's body included; a transport around another
-///   one that makes a request of its own gives it the same limit.
+///   unknown), the error keeps the head, and [`head`](Self::head) hands it over.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -49,7 +67,8 @@ use crate::time::Instant;
 /// }
 /// ```
 pub trait Transport {
-    /// Why no response came. Its texts should not hold the URI, whose query holds what was searched for.
+    /// Why no response came. Its texts hold nothing of the token, of the bodies, and of the URI, whose
+    /// query holds what was searched for.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request, and waits for the whole response.
@@ -103,7 +122,7 @@ transport_by_pointer!(&T, Box<T>, Arc<T>);
 /// Makes a transport of a closure. Every error's delivery is unknown, so that a create that failed is never sent again; a type
 /// of your own can say more. The closure has the duties of any [`Transport`]: it heeds the
 /// [`time_limit`](crate::time_limit) of the request, without which a call may hang, and its error (any that implements `Error`; `io::Error::other` wraps the rest)
-/// prints no URI. `kinde-users-fake` tests it all.
+/// prints no token, URI or body. `kinde-users-fake` tests it all.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -147,7 +166,8 @@ impl<F> core::fmt::Debug for TransportFn<F> {
 ///
 /// A future that is dropped sends nothing more, as far as the HTTP stack can still hold it back.
 pub trait AsyncTransport {
-    /// Why no response came. Its texts should not hold the URI, whose query holds what was searched for.
+    /// Why no response came. Its texts hold nothing of the token, of the bodies, and of the URI, whose
+    /// query holds what was searched for.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request, and waits for the whole response.
