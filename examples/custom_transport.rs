@@ -13,6 +13,7 @@ use kinde_users_examples::support::cli::no_arguments;
 use kinde_users_examples::support::{counted, end_of_example, environment, say};
 use kinde_users_fake::contract::{Options, check};
 use ureq::Agent;
+use ureq::config::AutoHeaderValue;
 
 const HELP: &str = "\
 Exit codes: 0 all is done; 1 the contract is broken, or something failed; 2 what was asked for is wrong, and nothing was called.
@@ -25,7 +26,13 @@ const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// One attempt a call, no redirects, every status as it is, a capped body, and the time limit heeded: that is all of it.
 fn transport() -> impl Transport {
-    let agent = Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None).build();
+    let agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        // ureq takes an empty body that is said to be compressed for an error.
+        .accept_encoding(AutoHeaderValue::None)
+        .build();
     let agent = Agent::from(agent);
     transport_fn(move |request: Request<Vec<u8>>| {
         let limit = Some(time_limit(&request));
