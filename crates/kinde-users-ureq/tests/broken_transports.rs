@@ -84,9 +84,11 @@ fn try_in(
         while let Some(requests) = trial.next_requests() {
             std::thread::scope(|scope| {
                 let send = |request| send(request).map_err(|error| Failure::new(error.delivery, &error));
-                let sent: Vec<_> =
+                let threads: Vec<_> =
                     requests.into_iter().map(|request| scope.spawn(move || send(request))).collect();
-                sent.into_iter().for_each(|sent| trial.came(sent.join().unwrap()));
+                for thread in threads {
+                    trial.came(thread.join().unwrap());
+                }
             });
         }
         trial.judge(&mut report);
@@ -408,7 +410,7 @@ fn changed_responses_are_found() {
     let body = |does, case, change| changes(does, case, Clause::WholeResponse, change);
     assert_found([
         headers("keeps the last header of a name", |response| {
-            let last = response.headers().get_all("set-cookie").iter().last().cloned();
+            let last = response.headers().get_all("set-cookie").iter().next_back().cloned();
             response.headers_mut().extend(last.map(|last| (http::header::SET_COOKIE, last)));
         }),
         headers("folds headers of a name", |response| {
@@ -538,14 +540,16 @@ impl Keeps {
         };
         stream.set_read_timeout(Some(time_limit(request)))?;
         let target = request.uri().path_and_query().unwrap();
-        let mut head = format!("{} {target} HTTP/1.1\r\nhost: {authority}\r\n", request.method());
+        let mut head =
+            format!("{} {target} HTTP/1.1\r\nhost: {authority}\r\n", request.method()).into_bytes();
         for (name, value) in request.headers() {
-            head += &format!("{name}: {}\r\n", value.to_str().unwrap());
+            write!(head, "{name}: {}\r\n", value.to_str().unwrap())?;
         }
         if !request.body().is_empty() {
-            head += &format!("content-length: {}\r\n", request.body().len());
+            write!(head, "content-length: {}\r\n", request.body().len())?;
         }
-        stream.write_all(format!("{head}\r\n").as_bytes())?;
+        head.extend_from_slice(b"\r\n");
+        stream.write_all(&head)?;
         stream.write_all(request.body())?;
 
         let mut bytes = Vec::new();

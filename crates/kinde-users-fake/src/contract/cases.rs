@@ -192,7 +192,9 @@ fn request_headers() -> impl Iterator<Item = Case> {
         [Method::GET, Method::POST].map(|method| {
             let mut attempt = Attempt::simple(&method, "/headers", answer(ok()));
             let map = attempt.request.headers_mut();
-            headers.iter().for_each(|(name, _)| drop(map.remove(*name)));
+            for (name, _) in headers {
+                map.remove(*name);
+            }
             append(map, headers);
             to_server(Clause::RequestHeaders, format!("{method} with {name}"), answering(&ok()), attempt)
         })
@@ -521,7 +523,9 @@ fn own_response(limit: usize) -> Vec<Case> {
         after("a POST whose reply came too late", failing(Method::POST).limited(), late(0)),
         after("a reply whose end came too late", failing(Method::GET).limited(), late(90)),
     ];
-    cases.iter_mut().for_each(|case| case.twist = Twist::LateReply);
+    for case in &mut cases {
+        case.twist = Twist::LateReply;
+    }
     cases.push(after(
         "a body that was too long",
         failing(Method::GET),

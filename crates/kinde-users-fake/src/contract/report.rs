@@ -3,94 +3,63 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-/// One thing that the contract asks for: one of the duties of a [`Transport`](kinde_users_core::Transport).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Clause {
+/// Makes the clauses, and the text that a report has for each.
+macro_rules! clauses {
+    ($($(#[$doc:meta])+ $clause:ident = $text:literal,)+) => {
+        /// One thing that the contract asks for: one of the duties of a [`Transport`](kinde_users_core::Transport).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Clause {
+            $($(#[$doc])+ $clause,)+
+        }
+
+        impl fmt::Display for Clause {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self {
+                    $(Self::$clause => $text,)+
+                })
+            }
+        }
+    };
+}
+
+clauses! {
     /// Method and target go out byte for byte. Better: so does the letter case of percent-encodings.
-    Target,
+    Target = "method and target go out byte for byte",
     /// The headers go out as they are, and nothing is added but what an HTTP stack has to add.
-    RequestHeaders,
+    RequestHeaders = "the headers go out as they are",
     /// The body goes out byte for byte, framed by its length; where there is none, nothing says that there is one, but
     /// for the `Content-Length: 0` that the request came with.
-    RequestBody,
+    RequestBody = "the body goes out byte for byte, framed by its length",
     /// The server sees one attempt at most, whatever the status or the failure is.
-    OneAttempt,
+    OneAttempt = "the server sees one attempt at most",
     /// No redirect is followed.
-    NoRedirect,
+    NoRedirect = "no redirect is followed",
     /// No status is turned into an error.
-    NoStatusIsAnError,
+    NoStatusIsAnError = "no status is turned into an error",
     /// The headers of the response come back as they are.
-    ResponseHeaders,
+    ResponseHeaders = "the headers of the response come back as they are",
     /// The response comes back whole or not at all.
-    WholeResponse,
+    WholeResponse = "the response comes back whole or not at all",
     /// A body up to the limit is read, and a longer one is an error.
-    BodyLimit,
+    BodyLimit = "a body up to the limit is read, and a longer one is an error",
     /// A compressed body is decompressed, and the limit counts what it becomes.
-    Decompression,
+    Decompression = "a compressed body is decompressed, and the limit counts what it becomes",
     /// The time limit bounds the whole, the response's body included.
-    TimeLimit,
+    TimeLimit = "the time limit bounds the whole",
     /// What may have reached the server is never called not sent. Better: what cannot have reached it is not called
     /// unknown.
-    Delivery,
+    Delivery = "`NotSent` is said where nothing was sent, and nowhere else",
     /// Each request gets its own response, never one that belongs to a request before it or beside it.
-    OwnResponse,
+    OwnResponse = "each request gets its own response",
     /// Each response comes from the server, and none from a cache.
-    NoCache,
+    NoCache = "each response comes from the server, and none from a cache",
     /// A request to `https` is sent to nobody but a server with a trusted certificate of its name.
-    Tls,
+    Tls = "`https` goes to a server with a trusted certificate of its name, and nowhere else",
     /// The texts of errors hold nothing of the token, the URI or the bodies.
-    QuietErrors,
+    QuietErrors = "the texts of errors hold nothing of the token, the URI or the bodies",
     /// Better: requests in a row share a connection, and one that the server closed in between does no harm.
-    Reuse,
-}
-
-impl Clause {
-    /// All of them, in order.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 17] = [
-        Self::Target,
-        Self::RequestHeaders,
-        Self::RequestBody,
-        Self::OneAttempt,
-        Self::NoRedirect,
-        Self::NoStatusIsAnError,
-        Self::ResponseHeaders,
-        Self::WholeResponse,
-        Self::BodyLimit,
-        Self::Decompression,
-        Self::TimeLimit,
-        Self::Delivery,
-        Self::OwnResponse,
-        Self::NoCache,
-        Self::Tls,
-        Self::QuietErrors,
-        Self::Reuse,
-    ];
-}
-
-impl fmt::Display for Clause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Target => "method and target go out byte for byte",
-            Self::RequestHeaders => "the headers go out as they are",
-            Self::RequestBody => "the body goes out byte for byte, framed by its length",
-            Self::OneAttempt => "the server sees one attempt at most",
-            Self::NoRedirect => "no redirect is followed",
-            Self::NoStatusIsAnError => "no status is turned into an error",
-            Self::ResponseHeaders => "the headers of the response come back as they are",
-            Self::WholeResponse => "the response comes back whole or not at all",
-            Self::BodyLimit => "a body up to the limit is read, and a longer one is an error",
-            Self::Decompression => "a compressed body is decompressed, and the limit counts what it becomes",
-            Self::TimeLimit => "the time limit bounds the whole",
-            Self::Delivery => "`NotSent` is said where nothing was sent, and nowhere else",
-            Self::OwnResponse => "each request gets its own response",
-            Self::NoCache => "each response comes from the server, and none from a cache",
-            Self::Tls => "`https` goes to a server with a trusted certificate of its name, and nowhere else",
-            Self::QuietErrors => "the texts of errors hold nothing of the token, the URI or the bodies",
-            Self::Reuse => "requests in a row share a connection",
-        })
-    }
+    Reuse = "requests in a row share a connection",
 }
 
 /// A clause, the case that it was tried in, and what was seen.

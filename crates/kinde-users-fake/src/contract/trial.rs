@@ -311,7 +311,9 @@ impl Verdict<'_> {
         }
         // A map has no order.
         findings.sort();
-        findings.into_iter().for_each(|what| self.broken(Clause::OneAttempt, what));
+        for what in findings {
+            self.broken(Clause::OneAttempt, what);
+        }
     }
 
     /// Nothing is called not sent that arrived, and the texts are quiet.
