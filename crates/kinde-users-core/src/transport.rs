@@ -41,8 +41,9 @@ use crate::time::Instant;
 /// - the texts of errors hold nothing of the token, the URI or the bodies, and neither do the texts
 ///   of the errors under them;
 /// - requests in a row share a connection, where the HTTP stack can;
-/// - where the head of a response came and its body cannot be read (cut off, too long, in an encoding that is broken or
-///   unknown), the error keeps the head, and [`head`](Self::head) hands it over.
+/// - a head without a body that can be read is handed over, by [`head`](Self::head). The body was cut
+///   off, is too long, or is in an encoding that is broken or unknown. Where an error keeps no head,
+///   a 429 makes no other call wait.
 ///
 /// ```
 /// use http::{Request, Response};

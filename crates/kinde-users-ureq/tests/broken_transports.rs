@@ -12,7 +12,7 @@ use http::header::{
     LOCATION, REFERER, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use kinde_users_core::{Delivery, Transport, set_time_limit, time_limit};
+use kinde_users_core::{BodyFailure, Delivery, Transport, set_time_limit, time_limit};
 use kinde_users_fake::contract::{Authority, Case, Clause, Failure, Options, Report, cases};
 use kinde_users_ureq::{Kind, UreqError, UreqTransport};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
@@ -27,11 +27,12 @@ const LIMIT: usize = 64 * 1024;
 struct Failed {
     text: String,
     delivery: Delivery,
+    head: Option<Box<Response<BodyFailure>>>,
 }
 
 impl Failed {
     fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), delivery: Delivery::Unknown }
+        Self { text: text.into(), delivery: Delivery::Unknown, head: None }
     }
 }
 
@@ -45,7 +46,7 @@ impl std::error::Error for Failed {}
 
 impl From<UreqError> for Failed {
     fn from(error: UreqError) -> Self {
-        Self { text: error.to_string(), delivery: error.delivery() }
+        Self { text: error.to_string(), delivery: error.delivery(), head: None }
     }
 }
 
@@ -83,7 +84,11 @@ fn try_in(
         let mut trial = case.start(options).unwrap();
         while let Some(requests) = trial.next_requests() {
             std::thread::scope(|scope| {
-                let send = |request| send(request).map_err(|error| Failure::new(error.delivery, &error));
+                let send = |request| {
+                    send(request).map_err(|error| {
+                        Failure::new(error.delivery, &error).with_head(error.head.as_deref())
+                    })
+                };
                 let threads: Vec<_> =
                     requests.into_iter().map(|request| scope.spawn(move || send(request))).collect();
                 for thread in threads {
@@ -477,6 +482,53 @@ fn bodies_that_are_not_whole_are_found() {
     ]);
 }
 
+#[test]
+fn heads_that_did_not_come_are_found() {
+    fn hands_over(does: &str, case: &'static str, head: fn() -> Response<BodyFailure>) -> Row {
+        row(does, case, Clause::Head, move |ureq, request| {
+            ureq.send(request).map_err(|error| Failed { head: Some(Box::new(head())), ..error.into() })
+        })
+    }
+    fn of_429() -> Response<BodyFailure> {
+        let head = Response::builder().status(429).header("retry-after", "7").header("x-request-id", "1");
+        head.body(BodyFailure::Broken).unwrap()
+    }
+    let good = ureq_with(TlsConfig::default());
+    let send = |request| {
+        good.send(request).map_err(|error| Failed { head: Some(Box::new(of_429())), ..error.into() })
+    };
+    let is_tried = |case: &Case| case.name().starts_with("429");
+    let report = try_in(&options(), is_tried, &send);
+    assert!(report.is_kept() && report.weak().is_empty(), "{report}");
+    assert_found([
+        hands_over("hands over another status", "429, and", || {
+            let (mut head, why) = of_429().into_parts();
+            head.status = http::StatusCode::OK;
+            Response::from_parts(head, why)
+        }),
+        hands_over("hands over no headers", "429, and", || {
+            let mut head = of_429();
+            head.headers_mut().clear();
+            head
+        }),
+        hands_over("calls a cut off body too large", "429, and", || of_429().map(|_| BodyFailure::TooLarge)),
+        hands_over("calls a long body broken", "a body of one byte more", || {
+            Response::new(BodyFailure::Broken)
+        }),
+        hands_over("makes up a head", "server closes the connection within the head", of_429),
+        hands_over("makes up a head", "does not answer", of_429),
+    ]);
+}
+
+#[test]
+fn handing_over_no_head_is_weak() {
+    let good = ureq_with(TlsConfig::default());
+    let send = |request| good.send(request).map_err(|error| Failed::new(error.to_string()));
+    let report = try_in(&options(), |case| case.clause() == Clause::Head, &send);
+    report.assert_kept();
+    assert_eq!((report.weak_clauses(), report.weak().len()), (vec![Clause::Head], 5), "{report}");
+}
+
 // ---- When ---------------------------------------------------------------------------------------------------
 
 #[test]
@@ -508,7 +560,7 @@ fn lies_about_what_was_sent_are_found() {
             ureq.send(request).map_err(|error| {
                 let lies = is_not_sent(error.kind());
                 let delivery = if lies { Delivery::NotSent } else { error.delivery() };
-                Failed { text: error.to_string(), delivery }
+                Failed { delivery, ..error.into() }
             })
         })
     }
@@ -679,8 +731,7 @@ fn errors_that_print_secrets_are_found() {
     fn prints(does: &str, text: fn(&Message) -> String) -> Row {
         row(does, "server closes the connection", Clause::QuietErrors, move |ureq, request| {
             let text = text(&request);
-            ureq.send(request)
-                .map_err(|error| Failed { text: format!("{error} {text}"), delivery: error.delivery() })
+            ureq.send(request).map_err(|error| Failed { text: format!("{error} {text}"), ..error.into() })
         })
     }
     assert_found([

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, Request, Response, Uri};
-use kinde_users_core::{Delivery, Transport, set_time_limit, time_limit, transport_fn};
+use kinde_users_core::{BodyFailure, Delivery, Transport, set_time_limit, time_limit, transport_fn};
 use kinde_users_fake::contract::{Authority, Clause, Options, Report, check};
 use kinde_users_ureq::{UreqError, UreqTransport};
 use ureq::config::ConfigBuilder;
@@ -82,7 +82,7 @@ fn a_transport_that_asks_for_no_compression_is_not_tried_with_it() {
         ureq.send(request)
     });
     report.assert_kept();
-    assert_eq!(report.skipped().len(), 12, "{report}");
+    assert_eq!(report.skipped().len(), 15, "{report}");
 }
 
 // ---- What goes out ------------------------------------------------------------------------------------------
@@ -240,6 +240,10 @@ impl Transport for Says {
     fn delivery(&self, _: &UreqError) -> Delivery {
         self.1
     }
+
+    fn head<'e>(&self, error: &'e UreqError) -> Option<&'e Response<BodyFailure>> {
+        self.0.head(error)
+    }
 }
 
 #[test]
@@ -260,7 +264,8 @@ fn a_transport_that_never_knows_what_was_sent_is_weak() {
 fn a_transport_with_a_connection_for_each_request_is_weak() {
     let report = report_of_fn(|request| ureq().send(request));
     report.assert_kept();
-    assert_eq!(report.weak_clauses(), [Clause::Delivery, Clause::Reuse], "{report}");
+    // A closure says neither what was sent nor which head came.
+    assert_eq!(report.weak_clauses(), [Clause::Delivery, Clause::Reuse, Clause::Head], "{report}");
 }
 
 #[test]
@@ -353,10 +358,17 @@ fn a_naive_transport_hears_all_that_it_lacks() {
     // The server drips faster than the one, and for as long as the other.
     let limits = quick().time_limit(Duration::from_millis(200)).patience(Duration::from_millis(500));
     let report = check(&naive, &limits).unwrap();
-    let lacks =
-        [Clause::WholeResponse, Clause::BodyLimit, Clause::TimeLimit, Clause::OwnResponse, Clause::Tls];
+    let lacks = [
+        Clause::WholeResponse,
+        Clause::BodyLimit,
+        Clause::TimeLimit,
+        Clause::OwnResponse,
+        Clause::Tls,
+        Clause::Head,
+    ];
     assert_broken(&report, &lacks);
-    assert_eq!(report.weak_clauses(), [Clause::Delivery, Clause::Reuse], "{report}");
+    let weak = [Clause::Decompression, Clause::Delivery, Clause::Reuse, Clause::Head];
+    assert_eq!(report.weak_clauses(), weak, "{report}");
 
     let text = report.to_string();
     for line in [

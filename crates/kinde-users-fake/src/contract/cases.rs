@@ -8,6 +8,7 @@ use std::sync::Arc;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use kinde_users_core::BodyFailure;
 use rustls::ServerConfig;
 
 use super::server::{Answer, Pace, Script, Server, Then, listen};
@@ -91,6 +92,10 @@ pub(crate) enum Expected {
     Rather(Response<Vec<u8>>),
     /// A failure.
     Failure,
+    /// A failure, for which this head is handed over.
+    Unread(Response<Vec<u8>>, BodyFailure),
+    /// The same, but a response is a mere weakness.
+    RatherUnread(Response<Vec<u8>>, BodyFailure),
     /// A failure, and the transport is sure that nothing was sent.
     NotSent,
     /// Anything: another case looks at it.
@@ -147,6 +152,7 @@ pub fn cases(options: &Options) -> io::Result<Vec<Case>> {
     cases.extend(no_cache());
     cases.extend(certificates(options.authority.as_ref())?);
     cases.extend(reuse());
+    cases.extend(heads());
     Ok(cases)
 }
 
@@ -233,16 +239,18 @@ fn hang_ups() -> Vec<Case> {
     };
     let mut cases = Vec::new();
     for method in METHODS {
-        let mut fails = |clause, what: &str, script| {
-            let attempt = Attempt::simple(&method, PERSON, Expected::Failure);
+        let mut case = |clause, what: &str, script, expected| {
+            let attempt = Attempt::simple(&method, PERSON, expected);
             cases.push(to_server(clause, format!("{method}, and the server {what}"), script, attempt));
         };
+        let mut fails = |clause, what: &str, script| case(clause, what, script, Expected::Failure);
         fails(Clause::OneAttempt, "closes the connection", closing());
         fails(Clause::OneAttempt, "resets the connection", Script::Reset);
         fails(Clause::WholeResponse, "closes the connection within the head", half_a_head());
-        fails(Clause::WholeResponse, "closes the connection within the body", cut(Then::Close));
-        fails(Clause::WholeResponse, "closes the connection within a chunk", half_a_chunk(9));
-        fails(Clause::WholeResponse, "closes the connection before the last chunk", half_a_chunk(5));
+        let mut unread = |what: &str, script| case(Clause::WholeResponse, what, script, broken(&ok()));
+        unread("closes the connection within the body", cut(Then::Close));
+        unread("closes the connection within a chunk", half_a_chunk(9));
+        unread("closes the connection before the last chunk", half_a_chunk(5));
     }
     let attempt = Attempt::new(&Method::POST, PERSON, &BODY.repeat(40_000), Expected::Failure);
     let name = "POST of a megabyte, and the server resets the connection after the head";
@@ -390,10 +398,22 @@ fn responses() -> Vec<Case> {
     };
     let rows =
         rows.into_iter().map(|(clause, name, given, reply)| case(clause, name, given, answer(reply.clone())));
-    // Few servers send them, and an error loses nothing in silence.
-    let trailers = Expected::Rather(long.clone());
-    rows.chain([case(Clause::WholeResponse, "a body in a chunk, and trailers", extended(&long), trailers)])
-        .collect()
+    let after = |interim: &str| {
+        let mut answer = Answer::of(&many);
+        answer.bytes.splice(..0, format!("HTTP/1.1 {interim}\r\n\r\n").into_bytes());
+        answer
+    };
+    // Few servers send these, and an error loses nothing in silence.
+    let rare = [
+        ("a body in a chunk, and trailers", extended(&long), &long),
+        ("a response after `100 Continue`", after("100 Continue"), &many),
+        ("a response after `100 Continue` with headers", after("100 Continue\r\nx-a: 1"), &many),
+        ("a response after early hints", after("103 Early Hints\r\nlink: </>; rel=preload"), &many),
+    ];
+    let rare = rare.map(|(name, given, reply)| {
+        case(Clause::WholeResponse, name, given, Expected::Rather(reply.clone()))
+    });
+    rows.chain(rare).collect()
 }
 
 fn body_limit(limit: usize) -> Vec<Case> {
@@ -408,17 +428,17 @@ fn body_limit(limit: usize) -> Vec<Case> {
     vec![
         case("a body of the limit", limit, false, answer(sized(limit))),
         case("a body of the limit in chunks", limit, true, answer(sized(limit))),
-        case("a body of one byte more", over, false, Expected::Failure),
-        case("a body of one byte more in chunks", over, true, Expected::Failure),
+        case("a body of one byte more", over, false, too_large(&sized(0))),
+        case("a body of one byte more in chunks", over, true, too_large(&sized(0))),
     ]
 }
 
 fn compression(limit: usize) -> io::Result<Vec<Case>> {
     let small = response(200, &[("content-type", "application/json")], b"{\"id\":\"penelope\"}");
-    let case = |name: &str, plain: &Response<Vec<u8>>, compressed: Vec<u8>, expected| {
+    let coded = |name: &str, coding, plain: &Response<Vec<u8>>, compressed: Vec<u8>, expected| {
         let plain = plain.clone();
         let mut compressed = plain.clone().map(|_| compressed);
-        append(compressed.headers_mut(), &[("content-encoding", "gzip")]);
+        append(compressed.headers_mut(), &[("content-encoding", coding)]);
         let script = Script::answers(move |_, request| match request.uri().query() {
             _ if !takes_gzip(request) => Answer::of(&plain),
             Some("chunked") => Answer::chunked(&compressed, 7),
@@ -428,6 +448,7 @@ fn compression(limit: usize) -> io::Result<Vec<Case>> {
             .map(|target| Attempt::simple(&Method::GET, target, Expected::clone(&expected)));
         in_a_row(Clause::Decompression, name, script, attempts).with(Twist::Compressed)
     };
+    let case = |name: &str, plain: &_, compressed, expected| coded(name, "gzip", plain, compressed, expected);
     let whole = gzip(small.body())?;
     let (start, end) = small.body().split_at(5);
     let members = [gzip(start)?, gzip(end)?].concat();
@@ -438,13 +459,26 @@ fn compression(limit: usize) -> io::Result<Vec<Case>> {
     let (full, over) = (sized(limit), sized(limit.saturating_add(1)));
     Ok(vec![
         case("a compressed body", &small, whole.clone(), answer(small.clone())),
+        coded("a body compressed by `GZIP`", "GZIP", &small, whole.clone(), answer(small.clone())),
+        coded("a body compressed by `x-gzip`", "x-gzip", &small, whole.clone(), answer(small.clone())),
+        case("an empty body that is said to be compressed", &sized(0), Vec::new(), answer(sized(0))),
         case("a compressed body in two members", &small, members, answer(small.clone())),
         case("a compressed body that becomes the limit", &full, gzip(full.body())?, answer(full.clone())),
-        case("a compressed body that becomes one byte more", &over, gzip(over.body())?, Expected::Failure),
-        case("a compressed body that was cut off", &small, cut(12), Expected::Failure),
-        case("a compressed body without its check sum", &small, cut(8), Expected::Failure),
-        case("a compressed body with a wrong check sum", &small, wrong, Expected::Failure),
-        case("a plain body that is said to be compressed", &small, small.body().clone(), Expected::Failure),
+        case("a compressed body that becomes one byte more", &over, gzip(over.body())?, too_large(&sized(0))),
+        case("a compressed body that was cut off", &small, cut(12), broken(&small)),
+        case("a compressed body without its check sum", &small, cut(8), broken(&small)),
+        case("a compressed body with a wrong check sum", &small, wrong, broken(&small)),
+        case("a plain body that is said to be compressed", &small, small.body().clone(), broken(&small)),
+        to_server(
+            Clause::Decompression,
+            "a body in an encoding that does not exist",
+            answering(&response(200, &[("content-encoding", "penelope")], b"{}")),
+            Attempt::simple(
+                &Method::GET,
+                PERSON,
+                Expected::RatherUnread(response(200, &[], b""), BodyFailure::Broken),
+            ),
+        ),
     ])
 }
 
@@ -456,7 +490,7 @@ fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
 
 fn time_limit() -> Vec<Case> {
     let mute = || Answer::nothing(Then::Hold);
-    let cut = |then| Answer::short(&ok(), 10_000, then);
+    let cut = |then| Answer::short(&ok(), 1000, then);
     let head = |then| Answer::bytes(b"HTTP/1.1 200 OK\r\nx-penelope: a".to_vec(), then);
     let chunk = || {
         let mut chunked = Answer::chunked(&ok(), 5);
@@ -464,15 +498,15 @@ fn time_limit() -> Vec<Case> {
         Answer { then: Then::Drip(b"1\r\n \r\n"), ..chunked }
     };
     let rows = [
-        ("a server that does not answer a GET", Method::GET, mute()),
-        ("a server that does not answer a POST", Method::POST, mute()),
-        ("a server that stops within the body", Method::GET, cut(Then::Hold)),
-        ("a server that sends a head byte by byte", Method::GET, head(Then::Drip(b"a"))),
-        ("a server that sends byte by byte", Method::GET, cut(Then::Drip(b" "))),
-        ("a server that sends chunk by chunk", Method::POST, chunk()),
+        ("a server that does not answer a GET", Method::GET, mute(), Expected::Failure),
+        ("a server that does not answer a POST", Method::POST, mute(), Expected::Failure),
+        ("a server that stops within the body", Method::GET, cut(Then::Hold), broken(&ok())),
+        ("a server that sends a head byte by byte", Method::GET, head(Then::Drip(b"a")), Expected::Failure),
+        ("a server that sends byte by byte", Method::GET, cut(Then::Drip(b" ")), broken(&ok())),
+        ("a server that sends chunk by chunk", Method::POST, chunk(), broken(&ok())),
     ];
-    let limited = rows.map(|(name, method, given)| {
-        let attempt = Attempt::simple(&method, PERSON, Expected::Failure).limited();
+    let limited = rows.map(|(name, method, given, expected)| {
+        let attempt = Attempt::simple(&method, PERSON, expected).limited();
         to_server(Clause::TimeLimit, name, always(given), attempt)
     });
     let slow = Answer { pace: Pace::After(Duration::from_millis(100)), ..Answer::of(&ok()) };
@@ -631,6 +665,16 @@ fn reuse() -> Vec<Case> {
     cases
 }
 
+/// What is left of a response whose body breaks off.
+fn heads() -> impl Iterator<Item = Case> {
+    [201, 401, 404, 429, 503].into_iter().map(|status| {
+        let reply = response(status, &[("retry-after", "7"), ("x-request-id", "1")], b"{\"errors\":");
+        let attempt = Attempt::simple(&Method::POST, PERSON, broken(&reply));
+        let script = always(Answer::short(&reply, 1000, Then::Close));
+        to_server(Clause::Head, format!("{status}, and the body is cut off"), script, attempt)
+    })
+}
+
 /// One request to one server.
 fn to_server(clause: Clause, name: impl Into<String>, script: Script, attempt: Attempt) -> Case {
     in_a_row(clause, name, script, [attempt])
@@ -691,6 +735,16 @@ fn ok() -> Response<Vec<u8>> {
 
 fn sized(bytes: usize) -> Response<Vec<u8>> {
     response(200, &[], &vec![b'x'; bytes])
+}
+
+/// No response, because its body is broken.
+fn broken(head: &Response<Vec<u8>>) -> Expected {
+    Expected::Unread(head.clone(), BodyFailure::Broken)
+}
+
+/// No response, because its body is too long.
+fn too_large(head: &Response<Vec<u8>>) -> Expected {
+    Expected::Unread(head.clone(), BodyFailure::TooLarge)
 }
 
 fn answer(response: Response<Vec<u8>>) -> Expected {

@@ -32,7 +32,9 @@ use super::{Failure, Options, Outcome, Report, cases};
 pub async fn check_async<T: AsyncTransport>(transport: &T, options: &Options) -> io::Result<Report> {
     let send = async |request: Request<Vec<u8>>| {
         let result = transport.send(request).await;
-        result.map_err(|error| Failure::new(transport.delivery(&error), &error))
+        result.map_err(|error| {
+            Failure::new(transport.delivery(&error), &error).with_head(transport.head(&error))
+        })
     };
     let mut report = Report::default();
     for case in cases(options)? {

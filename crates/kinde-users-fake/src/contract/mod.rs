@@ -96,7 +96,9 @@ pub use trial::{Failure, Outcome, Trial};
 /// If there can be no server on the loopback interface.
 pub fn check<T: Transport + Sync + ?Sized>(transport: &T, options: &Options) -> io::Result<Report> {
     let send = |request: Request<Vec<u8>>| {
-        transport.send(request).map_err(|error| Failure::new(transport.delivery(&error), &error))
+        transport.send(request).map_err(|error| {
+            Failure::new(transport.delivery(&error), &error).with_head(transport.head(&error))
+        })
     };
     let mut report = Report::default();
     for case in cases(options)? {

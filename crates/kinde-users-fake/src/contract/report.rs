@@ -20,6 +20,9 @@ macro_rules! clauses {
                 })
             }
         }
+
+        #[cfg(test)]
+        static TEXTS: &[&str] = &[$($text),+];
     };
 }
 
@@ -60,6 +63,9 @@ clauses! {
     QuietErrors = "the texts of errors hold nothing of the token, the URI or the bodies",
     /// Better: requests in a row share a connection, and one that the server closed in between does no harm.
     Reuse = "requests in a row share a connection",
+    /// Better: where the head of a response came and its body cannot be read, the head is handed over. Without it, a
+    /// 429 makes no other call wait. A head that is handed over is the one that came, and says why there is no body.
+    Head = "a head without a body that can be read is handed over",
 }
 
 /// A clause, the case that it was tried in, and what was seen.
@@ -161,5 +167,23 @@ impl fmt::Display for Report {
             write!(f, "\nnot applicable: {case}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transport_lists_each_clause_as_a_duty() {
+        let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../kinde-users-core/src/transport.rs");
+        let source = std::fs::read_to_string(core).unwrap();
+        let (docs, _) = source.split_once("pub trait Transport").unwrap();
+        let duties = docs.lines().filter_map(|line| line.strip_prefix("/// - "));
+        let duties: Vec<_> = duties.collect();
+        assert_eq!(duties.len(), TEXTS.len());
+        for (duty, text) in duties.iter().zip(TEXTS) {
+            assert!(duty.starts_with(text), "{text}\n{duty}");
+        }
     }
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{self, HeaderName};
-use http::{HeaderMap, Method, Request, Response, Uri};
-use kinde_users_core::{Delivery, set_time_limit};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use kinde_users_core::{BodyFailure, Delivery, set_time_limit};
 
 use super::cases::{Attempt, Case, Expected, Place, SECRETS, Twist};
 use super::server::{Partial, Secure, Seen, Server, listen};
@@ -27,6 +27,7 @@ pub struct Failure {
     display: String,
     /// All that the error, or one under it, prints, without blanks.
     texts: String,
+    head: Option<Box<(StatusCode, HeaderMap, BodyFailure)>>,
 }
 
 impl Failure {
@@ -41,7 +42,14 @@ impl Failure {
         }
         texts.retain(|letter| !letter.is_whitespace());
         texts.make_ascii_lowercase();
-        Self { delivery, display: error.to_string(), texts }
+        Self { delivery, display: error.to_string(), texts, head: None }
+    }
+
+    /// Adds the head that the transport hands over for the error.
+    #[must_use]
+    pub fn with_head(self, head: Option<&Response<BodyFailure>>) -> Self {
+        let head = head.map(|head| Box::new((head.status(), head.headers().clone(), *head.body())));
+        Self { head, ..self }
     }
 
     /// Whether its texts hold the word, as letters or as the bytes that a `Vec` of them prints.
@@ -351,14 +359,45 @@ impl Verdict<'_> {
             (Expected::Rather(_), Err(failure)) => {
                 self.weak(clause, format!("sent {sent}, no response came: {}", failure.display));
             }
-            (Expected::Failure | Expected::NotSent, Ok(response)) => {
+            (Expected::Failure | Expected::Unread(..) | Expected::NotSent, Ok(response)) => {
                 self.broken(clause, format!("sent {sent}, {} came", summary(response)));
+            }
+            (Expected::RatherUnread(..), Ok(response)) => {
+                self.weak(clause, format!("sent {sent}, {} came", summary(response)));
+            }
+            (Expected::Unread(head, why) | Expected::RatherUnread(head, why), Err(failure)) => {
+                self.judge_head(&sent, head, *why, failure);
             }
             (Expected::NotSent, Err(failure)) if failure.delivery == Delivery::Unknown => {
                 let what = format!("nothing was sent, and `Unknown` was said of: {}", failure.display);
                 self.weak(Clause::Delivery, what);
             }
             (Expected::Failure | Expected::NotSent, Err(_)) | (Expected::Any, _) => {}
+        }
+        let is_expected =
+            matches!(attempt.expected, Expected::Unread(..) | Expected::RatherUnread(..) | Expected::Any);
+        if let (false, Err(Failure { head: Some(head), .. })) = (is_expected, outcome) {
+            let (status, ..) = **head;
+            self.broken(Clause::Head, format!("sent {sent}, no head came, and {status} was handed over"));
+        }
+    }
+
+    fn judge_head(&mut self, sent: &str, given: &Response<Vec<u8>>, why: BodyFailure, failure: &Failure) {
+        let Some((status, headers, told)) = failure.head.as_deref() else {
+            let what =
+                format!("sent {sent}, the server answered {}, no head was handed over", given.status());
+            return self.weak(Clause::Head, what);
+        };
+        if (given.status(), why) != (*status, *told) {
+            let (given, came) = (given.status(), status);
+            let what = format!("the server answered {given} ({why:?}), {came} ({told:?}) was handed over");
+            self.broken(Clause::Head, what);
+        }
+        for name in given.headers().keys() {
+            if let Some([given, came]) = difference(name, given.headers(), headers) {
+                let what = format!("the server answered `{name}: {given}`, {came} was handed over");
+                self.broken(Clause::Head, what);
+            }
         }
     }
 
