@@ -607,7 +607,11 @@ impl ErrorItem {
         self.code.as_deref()
     }
 
-    /// Kinde's message, whole: it may quote what was sent. `Display` masks what may be personal.
+    /// Kinde's message, whole: it may quote what was sent, in any form.
+    ///
+    /// `Display` shows plain words, codes, scopes, routes and short numbers of it, and masks all other words. E-mail addresses,
+    /// phone numbers, ids, tokens, hashes and most salts are masked by this. A name or a secret that is written like a word
+    /// cannot be told from one, and is shown.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }

@@ -290,7 +290,7 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
 /// An address in separate words (`ada at example dot com`, `ada &#64; example`) is made of plain words and a sign. Where
 /// such a sign is a word of its own, nothing of the text is shown.
 ///
-/// A name or a secret that is made of letters only, like a word, cannot be told from a word and is shown.
+/// A name or a secret that is written like a word, or like several, cannot be told from one and is shown.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl<'a> Shown<'a> {
@@ -298,6 +298,8 @@ impl<'a> Shown<'a> {
     const LONGEST_WORD: usize = 40;
     const LONGEST_PART: usize = 20;
     const MOST_DIGITS: usize = 5;
+    /// Such a word is three dots or an operator, and a longer one may be a secret.
+    const LONGEST_PUNCTUATION: usize = 3;
     const MASK: &'static str = "[…]";
     /// What has no letter of another case and no digit but for these.
     const TERMS: [&'static str; 9] = ["OAuth", "OAuth2", "OpenID", "IDs", "URLs", "v1", "v2", "e.g", "i.e"];
@@ -320,12 +322,14 @@ fn count_digits(text: &str) -> usize {
 
 /// Whether a word may be shown, as [`Shown`] says.
 fn is_plain(word: &str) -> bool {
+    if !word.contains(char::is_alphanumeric) {
+        return word.chars().count() <= Shown::LONGEST_PUNCTUATION;
+    }
     let word = word.trim_matches(Shown::PUNCTUATION);
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     word.len() <= Shown::LONGEST_WORD
         && (is_number(word)
             || word.split_once('.').is_some_and(|(whole, rest)| is_number(whole) && is_number(rest))
-            || matches!(word, "&" | "%" | "–" | "—")
             || word.split(['_', ':', '-', '/', '=', ',', '\'', '’']).all(is_plain_part))
 }
 
@@ -370,8 +374,8 @@ impl fmt::Display for Shown<'_> {
         while let Some(word) = words.next() {
             let mut after = words.clone();
             // As in `ada at example.com`.
-            let is_before_host = after.next().is_some_and(|next| next.eq_ignore_ascii_case("at"))
-                && after.next().is_some_and(is_masked);
+            let is_at = |next: &str| next.trim_matches(Self::PUNCTUATION).eq_ignore_ascii_case("at");
+            let is_before_host = after.next().is_some_and(is_at) && after.next().is_some_and(is_masked);
             let word = if is_masked(word) || is_before_host { Self::MASK } else { word };
             let Some(left) = room.checked_sub(word.chars().count() + 1) else {
                 return f.write_char('…');
@@ -453,6 +457,7 @@ mod tests {
             ("no user sally_at_example.com", "no user […]"),
             ("no user sallyATexampleDOTcom", "[…]"),
             ("no user sally at example.com", "no user […] at […]"),
+            ("no user sally, at: example.com", "no user […] at: […]"),
             ("no user sally AT example dot com", "[…]"),
             ("no user sally (at) example", "[…]"),
             ("no user sally [at] example.com", "[…]"),
@@ -525,6 +530,9 @@ mod tests {
             "a*b",
             "pass#word",
             "hunter2",
+            "!?;:",
+            "++--",
+            "(((([",
         ] {
             assert_eq!(shown(&format!("salt {secret} is wrong")), "salt […] is wrong");
         }
