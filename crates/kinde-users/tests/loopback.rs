@@ -73,7 +73,7 @@ fn every_operation_works_over_a_socket() {
     let properties = client.send(&GetUserPropertyValues::new(ada)).unwrap();
     assert_eq!(properties.value_of("kp_usr_city"), Some("London"));
     assert_eq!(properties.value_of("note"), Some("50% & more"));
-    client.send(&UpdateUserFeatureFlagOverride::new(ada, "dark/mode", "on")).unwrap();
+    client.send(&UpdateUserFeatureFlagOverride::new(ada, "dark mode", "on")).unwrap();
     assert_eq!(client.send(&RefreshUserClaims::new(ada)).unwrap().code.as_deref(), Some("OK"));
     let customer = client.send(&CreateUserBillingCustomer::new(ada, "org_1", "pay@example.com")).unwrap();
 
@@ -82,7 +82,7 @@ fn every_operation_works_over_a_socket() {
     assert_eq!((kept.family_name.as_deref(), kept.is_suspended), (Some("Zoë & Söhne"), true));
     assert_eq!(kept.username(), Some("ada"));
     assert_eq!(kept.password.map(|password| password.hashed_password).as_deref(), Some(hash));
-    assert_eq!(kept.feature_flags["dark/mode"], "on");
+    assert_eq!(kept.feature_flags["dark mode"], "on");
     assert_eq!(kept.claims_refreshed, 1);
     let customer = customer.billing_customer.unwrap().id.unwrap();
     assert_eq!(kept.billing_customer.as_deref(), Some(customer.as_str()));

@@ -222,20 +222,13 @@ fn decode_leniently(bytes: &[u8]) -> Vec<u8> {
         let number = |from: usize, to| (from..to).try_fold(0, |number, at| Some(number * 16 + digit(at)?));
         let is_wide = bytes.get(at + 1).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'u'));
         let (from, to) = if is_wide { (at + 2, at + 6) } else { (at + 1, at + 3) };
-        match number(from, to).filter(|_| bytes[at] == b'%') {
-            Some(number) => {
-                match u8::try_from(number) {
-                    Ok(byte) => decoded.push(byte),
-                    Err(_) => {
-                        decoded.extend(char::from_u32(number).unwrap_or('\u{fffd}').to_string().bytes())
-                    }
-                }
-                at = to;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
+        if let Some(number) = number(from, to).filter(|_| bytes[at] == b'%') {
+            let wide = || char::from_u32(number).unwrap_or('\u{fffd}').to_string().into_bytes();
+            decoded.extend(u8::try_from(number).map_or_else(|_| wide(), |byte| vec![byte]));
+            at = to;
+        } else {
+            decoded.push(bytes[at]);
+            at += 1;
         }
     }
     decoded
