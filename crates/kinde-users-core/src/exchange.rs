@@ -177,7 +177,7 @@ impl Default for CallOptions {
 /// | not sent: no connection | retry | retry | retry |
 /// | unknown: time-out, reset, cut head | retry | retry | [`Error::UnknownOutcome`] |
 /// | 401, for the first time | a new token, and again | the same | the same |
-/// | 401, for the second time | [`Error::Api`] | the same | the same |
+/// | 401, for the second time, or [too soon after one](Tenant#tokens) | [`Error::Api`] | the same | the same |
 /// | 403 | [`Error::Api`], or as 401 [by policy](RetryPolicy::reauthenticate_on_403) | the same | the same |
 /// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](RetryPolicy::throttled_creates) |
 /// | 408, 460, 499, 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
@@ -546,7 +546,7 @@ impl Exchange {
         let may_have_happened = self.effect == Effect::Possible;
         self.effect = self.effect.max(effect_of(status));
         if status.is_success() {
-            tenant.budget.succeeded();
+            tenant.succeeded();
             return self.end(Ok(reply));
         }
         let reset = asked_for(reply.headers());
@@ -588,7 +588,7 @@ impl Exchange {
         error: Error,
         reset: Option<Duration>,
     ) -> Step {
-        let policy = self.options.retry;
+        let (policy, name) = (self.options.retry, self.prepared.meta.name);
         let backoff = tenant.jitter.up_to(policy.backoff_after(self.attempts));
         let mut again = now.saturating_add(backoff.max(reset.unwrap_or_default()));
         let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
@@ -599,7 +599,7 @@ impl Exchange {
             again = again.max(self.spread(tenant, opens));
         }
         match policy.verdict(self.prepared.meta.replay, outcome) {
-            Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen, now) => {
+            Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen, name, now) => {
                 self.reauthenticated = true;
                 self.resends = true;
                 self.last = Some(error);
@@ -607,7 +607,7 @@ impl Exchange {
             }
             Verdict::Reauthenticate => {
                 if self.reauthenticated {
-                    tenant.fresh_token_refused(now);
+                    tenant.fresh_token_refused(self.seen, name, now);
                 }
                 self.end(Err(error))
             }

@@ -1,6 +1,7 @@
 //! What all calls to one tenant share.
 
 use core::fmt;
+use core::mem;
 use core::time::Duration;
 
 use alloc::vec::Vec;
@@ -32,6 +33,11 @@ mod normal;
 /// A token is renewed a little before its end, by a tenth of its lifetime and at most 60 seconds; meanwhile it is used on. A
 /// fresh one is used at least once by each call that waited for it, whatever its lifetime is said to be.
 ///
+/// A token that is refused (401) is replaced. Where a call meets 401 with the new token too, the calls of that operation cause
+/// no further token for ten seconds, so that a route which always answers 401 costs one token in that time. Calls of other
+/// operations still get a new one, until four new tokens in a row were refused and no call has succeeded in between: then
+/// none is asked for because of a 401 for ten seconds, by any operation.
+///
 /// Where the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for all its calls. Where
 /// it refuses, calls that come within a second get the same error and no request is made.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -49,8 +55,7 @@ pub struct Tenant {
     failures: u32,
     epoch: u64,
     gate: Instant,
-    /// Until when a refused token is not replaced: a fresh one was refused too.
-    distrust: Instant,
+    distrust: Distrust,
     pace: Duration,
     next_slot: Instant,
     /// When an operation was last sent, where there is a pace.
@@ -77,6 +82,26 @@ struct Ends {
 impl Held {
     fn lasts(&self, now: Instant) -> bool {
         self.ends.is_none_or(|ends| now < ends.end)
+    }
+}
+
+/// What came of tokens that replaced refused ones, and were refused too: each more of them would be billed, and perhaps refused.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+struct Distrust {
+    /// Until when calls of an operation cause no new token.
+    operations: Vec<(&'static str, Instant)>,
+    /// Until when no call does.
+    all: Instant,
+    /// How many such tokens there were since the last success.
+    refused: u8,
+    /// The latest token is one of them.
+    counted: bool,
+}
+
+impl Distrust {
+    fn is_over(&self, operation: &str, now: Instant) -> bool {
+        let of_operation = self.operations.iter().find(|(name, _)| *name == operation);
+        now >= self.all && of_operation.is_none_or(|(_, until)| now >= *until)
     }
 }
 
@@ -117,8 +142,10 @@ impl Tenant {
     pub(crate) const TOKEN_LIMIT: Duration = Duration::from_secs(30);
     /// How long a refusal of the token endpoint stands for calls that come after it.
     const REFUSAL_STANDS: Duration = Duration::from_secs(1);
-    /// How long fresh tokens are not asked for after one was refused: each would be billed, and refused.
+    /// How long no new token is asked for because of a 401 after a new one was refused.
     const DISTRUST: Duration = Duration::from_secs(10);
+    /// After so many new tokens that were refused, all operations ask for no more for a while.
+    const MOST_REFUSED: u8 = 4;
     /// What a server can ask the tenant to wait, at the most.
     pub(crate) const LONGEST_RESET: Duration = Duration::from_secs(3600);
     /// How long a 429 that does not tell closes the gate.
@@ -139,7 +166,7 @@ impl Tenant {
             failures: 0,
             epoch: 0,
             gate: Instant::START,
-            distrust: Instant::START,
+            distrust: Distrust::default(),
             pace: Duration::ZERO,
             next_slot: Instant::START,
             last_sent: None,
@@ -202,7 +229,7 @@ impl Tenant {
         self.lease = None;
         self.trouble = None;
         self.failures = 0;
-        self.distrust = Instant::START;
+        self.distrust = Distrust::default();
         self.hold_supplied();
         self.move_epoch();
     }
@@ -317,25 +344,44 @@ impl Tenant {
         Some(trouble.problem.clone())
     }
 
-    /// Drops the token of this generation, which the service refused. Says whether there is another, or one can be got.
-    pub(crate) fn forget(&mut self, generation: u64, now: Instant) -> bool {
-        if self.held.as_ref().is_some_and(|held| held.generation > generation) {
-            return true;
+    /// Drops the token of this generation, which the service refused to a call of `operation`. Says whether there is another, or
+    /// one can be got.
+    pub(crate) fn forget(&mut self, generation: u64, operation: &str, now: Instant) -> bool {
+        match &self.held {
+            Some(held) if held.generation > generation => true,
+            Some(_) => {
+                let replaced = self.is_renewable() && self.distrust.is_over(operation, now);
+                self.held = self.held.take().filter(|_| !replaced);
+                replaced
+            }
+            // Another call had it dropped, and causes the next one.
+            None => self.is_renewable(),
         }
-        let replaced = self.is_renewable() && now >= self.distrust;
-        if replaced && self.held.as_ref().is_some_and(|held| held.generation == generation) {
-            self.held = None;
-        }
-        replaced
     }
 
     fn is_renewable(&self) -> bool {
         matches!(self.credentials.0, Kind::Client { .. })
     }
 
-    /// Notes that a token was refused which had just replaced a refused one.
-    pub(crate) fn fresh_token_refused(&mut self, now: Instant) {
-        self.distrust = now.saturating_add(Self::DISTRUST);
+    /// Notes that a token of this generation, which had just replaced a refused one, was refused too.
+    pub(crate) fn fresh_token_refused(&mut self, generation: u64, operation: &'static str, now: Instant) {
+        let until = now.saturating_add(Self::DISTRUST);
+        let distrust = &mut self.distrust;
+        distrust.operations.retain(|(name, until)| *name != operation && now < *until);
+        distrust.operations.push((operation, until));
+        // By many calls that use it at once, it is still one token.
+        if generation == self.generation && !mem::replace(&mut distrust.counted, true) {
+            distrust.refused = distrust.refused.saturating_add(1).min(Self::MOST_REFUSED);
+        }
+        if distrust.refused == Self::MOST_REFUSED {
+            distrust.all = until;
+        }
+    }
+
+    /// Notes that an operation succeeded.
+    pub(crate) fn succeeded(&mut self) {
+        self.budget.succeeded();
+        self.distrust.refused = 0;
     }
 
     /// When the gate opens that a 429 closed, if it is closed.
@@ -378,6 +424,7 @@ impl Tenant {
             Ends { renew: now.saturating_add(lifetime.saturating_sub(margin)), end }
         });
         self.generation = self.generation.wrapping_add(1);
+        self.distrust.counted = false;
         self.held = Some(Held { token, generation: self.generation, ends });
         self.trouble = None;
         self.failures = 0;

@@ -4,7 +4,9 @@ use core::time::Duration;
 use std::mem::size_of;
 
 use http::{Request, Response};
-use kinde_users_core::operations::{CreateUser, CreateUserBillingCustomer, DeleteUser, GetUsers};
+use kinde_users_core::operations::{
+    CreateUser, CreateUserBillingCustomer, DeleteUser, GetUserData, GetUserIdentities, GetUsers, GetUsersMfa,
+};
 use kinde_users_core::{
     AccessToken, AuthProblem, BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error,
     Exchange, Input, Instant, Operation, Reply, RetryPolicy, Step, Tenant, Wait, time_limit,
@@ -1037,6 +1039,118 @@ fn a_token_endpoint_that_hangs_does_not_cost_calls_that_have_a_token() {
         assert_eq!(sends_with(&step), "old");
         succeeds(world.status(&mut call, 200));
     }
+}
+
+/// A service that issues tokens, and a route of it.
+struct Service<'a> {
+    world: World,
+    tokens: u32,
+    /// Whether the token of this number is good for the operation of this name.
+    accepts: &'a dyn Fn(u32, &str) -> bool,
+}
+
+impl Service<'_> {
+    fn makes<O: Operation>(&mut self, operation: &O) -> bool {
+        let mut call = self.world.call(operation, CallOptions::new());
+        let mut step = self.world.start(&mut call);
+        loop {
+            step = match &step {
+                Step::Send(request) if request.uri().path() == "/oauth2/token" => {
+                    self.tokens += 1;
+                    self.world.issue(&mut call, &self.tokens.to_string(), "86399")
+                }
+                Step::Send(_) => {
+                    let token = sends_with(&step).parse().unwrap();
+                    let is_good = (self.accepts)(token, O::META.name);
+                    self.world.status(&mut call, if is_good { 200 } else { 401 })
+                }
+                Step::Wait(_) => panic!("{step:?}"),
+                Step::Done(result) => return result.is_ok(),
+            }
+        }
+    }
+}
+
+#[test]
+fn one_bad_route_costs_a_token_in_ten_seconds_and_leaves_renewal_to_others() {
+    // Of two routes that are always refused, and of tokens that are revoked one after the other.
+    let good = core::cell::Cell::new(1);
+    let accepts =
+        |token, name: &str| !["get_users_mfa", "delete_user"].contains(&name) && token >= good.get();
+    let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
+    assert!(service.makes(&GetUserData::new("kp_1")));
+    for round in 0..6 {
+        let before = service.tokens;
+        for _ in 0..20 {
+            assert!(!service.makes(&GetUsersMfa::new("kp_1")));
+            assert!(!service.makes(&DeleteUser::new("kp_1")));
+            if round % 2 == 0 {
+                assert!(service.makes(&GetUserData::new("kp_1")));
+            }
+        }
+        assert_eq!(service.tokens, before + 2, "one for each bad route");
+        good.set(service.tokens + 1);
+        assert!(service.makes(&GetUserData::new("kp_1")), "after a revocation");
+        assert!(service.makes(&GetUsers::new()));
+        assert_eq!(service.tokens, before + 3);
+        service.world.pass(seconds(10));
+    }
+}
+
+#[test]
+fn tokens_that_every_route_refuses_are_few() {
+    for accepted_before in [false, true] {
+        let bad = core::cell::Cell::new(!accepted_before);
+        let accepts = |_, _: &str| !bad.get();
+        let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
+        assert_eq!(service.makes(&GetUsers::new()), accepted_before);
+        bad.set(true);
+        let mut per_window = Vec::new();
+        for _ in 0..4 {
+            let before = service.tokens;
+            for _ in 0..20 {
+                service.makes(&GetUsers::new());
+                service.makes(&GetUserData::new("kp_1"));
+                service.makes(&GetUsersMfa::new("kp_1"));
+                service.makes(&DeleteUser::new("kp_1"));
+                service.makes(&CreateUser::new());
+                service.makes(&GetUserIdentities::new("kp_1"));
+            }
+            per_window.push(service.tokens - before);
+            service.world.pass(seconds(10));
+        }
+        assert!(per_window[0] <= 4 && per_window[1..] == [1, 1, 1], "{per_window:?}");
+        bad.set(false);
+        service.world.pass(seconds(10));
+        assert!(service.makes(&GetUsers::new()));
+    }
+}
+
+#[test]
+fn revoked_token_of_many_calls_is_replaced_once() {
+    let mut world = World::with_token();
+    let mut calls: Vec<_> = (0..50).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
+    for call in &mut calls {
+        assert_eq!(sends_with(&world.start(call)), "first");
+    }
+    asks_for_a_token(&world.status(&mut calls[0], 401));
+    for call in &mut calls[1..] {
+        waits(&world.status(call, 401));
+    }
+    world.issue(&mut calls[0], "second", "86399");
+    for call in &mut calls[1..] {
+        assert_eq!(sends_with(&world.tell(call, Input::Woken)), "second");
+    }
+    // The second one is refused as well: one token for all, and the other operations go on.
+    for call in &mut calls {
+        assert!(matches!(fails(world.status(call, 401)), Error::Api(_)));
+    }
+    let mut other = world.call(&DeleteUser::new("kp_1"), CallOptions::new());
+    world.start(&mut other);
+    asks_for_a_token(&world.status(&mut other, 401));
+    // A call of the distrusted operation that meets 401 meanwhile waits for that token.
+    let mut same = world.call(&GetUsers::new(), CallOptions::new());
+    waits(&world.start(&mut same));
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn the_scripts_reach_all_that_can_happen() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config(), rng);
     let mut events = std::collections::BTreeMap::new();
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         let script = scripts().new_tree(&mut runner).unwrap().current();
         let mut world = World::new(&script);
         world.play().unwrap();

@@ -27,8 +27,15 @@ impl Tenant {
         self.lease.iter_mut().for_each(|lease| visit(&mut lease.until));
         self.trouble.iter_mut().for_each(|trouble| visit(&mut trouble.until));
         visit(&mut self.gate);
-        visit(&mut self.distrust);
+        visit(&mut self.distrust.all);
+        self.distrust.operations.iter_mut().for_each(|(_, until)| visit(until));
         visit(&mut self.next_slot);
+    }
+
+    /// Forgets what is over.
+    pub(crate) fn tidy(&mut self, now: Instant) {
+        self.distrust.operations.retain(|(_, until)| now < *until);
+        self.distrust.operations.sort_unstable();
     }
 
     pub(crate) fn last_sent(&mut self) -> &mut Option<Instant> {

@@ -344,7 +344,7 @@ pub(crate) fn is_for_token(request: &Request<Vec<u8>>) -> bool {
 
 pub(crate) fn scripts() -> impl Strategy<Value = Script> {
     // Some services refuse most of what they are asked.
-    let actions = prop_oneof![2 => vec(action(4), 1..=60), 1 => vec(action(80), 1..=60)];
+    let actions = prop_oneof![2 => vec(action(4), 1..=60), 1 => vec(action(120), 1..=60), 1 => vec(action(900), 60..=150)];
     (shared(), vec(call(), 1..=8), actions).prop_map(|(shared, calls, actions)| Script {
         shared,
         calls,
@@ -368,6 +368,7 @@ fn call() -> impl Strategy<Value = Call> {
     let classes = Vec::from([
         Replay::Safe,
         Replay::Idempotent,
+        CreateUserBillingCustomer::META.replay,
         CreateUserBillingCustomer::META.replay,
         Replay::OnlyIfUnsent,
     ]);
@@ -472,7 +473,7 @@ fn operation_news(refusals: u32) -> impl Strategy<Value = News> {
         3 => came(Just(429), bodies(&TEXTS)),
         2 => came(100_u16..=999, bodies(&TEXTS)),
         1 => came(select(&[404, 410][..]), bodies(&TEXTS)),
-        5 => came(Just(400), bodies(&TEXTS[..1])),
+        12 => came(Just(400), bodies(&TEXTS[..1])),
         4 => delivery().prop_map(News::Lost),
         4 => head_came(select(&[200, 201, 204][..])),
         2 => head_came(select(&[302, 401, 403, 404, 429, 500, 501, 503][..])),

@@ -123,8 +123,13 @@ struct Common {
     trouble: Option<Trouble>,
     /// How often in a row no token came.
     failures: u32,
-    /// Until when no refused token is replaced.
-    distrust: Instant,
+    /// Until when a refused token is not replaced, by the operation that met the refusal, and by all.
+    distrust: BTreeMap<&'static str, Instant>,
+    distrust_all: Instant,
+    /// How many tokens that replaced refused ones were refused since the last success.
+    refused: u8,
+    /// The latest one of them.
+    refused_last: u64,
     /// When the gate opens.
     gate: Instant,
     /// The tenths of retries that are left.
@@ -255,7 +260,10 @@ impl<'a> World<'a> {
             orphans: false,
             trouble: None,
             failures: 0,
-            distrust: Instant::START,
+            distrust: BTreeMap::new(),
+            distrust_all: Instant::START,
+            refused: 0,
+            refused_last: 0,
             gate: Instant::START,
             budget: shared.budget.saturating_mul(RETRY),
             interval: interval(shared.pace),
@@ -336,7 +344,9 @@ impl<'a> World<'a> {
                 self.common.lease = None;
                 self.common.trouble = None;
                 self.common.failures = 0;
-                self.common.distrust = Instant::START;
+                self.common.distrust.clear();
+                self.common.distrust_all = Instant::START;
+                self.common.refused = 0;
                 self.common.hold_own();
                 self.move_epoch(|tenant, version| {
                     tenant.replace_credentials(credentials(*kind, version));
@@ -664,7 +674,10 @@ impl<'a> World<'a> {
             Failure::Api(429) => !creates || truth.call.throttled_creates,
             _ => false,
         };
-        if new_token && !truth.reauthenticated && self.common.can_replace(truth.seen, now) {
+        if new_token
+            && !truth.reauthenticated
+            && self.common.can_replace(truth.seen, truth.call.meta().name, now)
+        {
             truth.reauthenticated = true;
             truth.resends = true;
             if self.common.token.as_ref().is_some_and(|token| token.generation == truth.seen) {
@@ -676,7 +689,7 @@ impl<'a> World<'a> {
         let (is_spent, reauthenticated) = (truth.is_spent(), truth.reauthenticated);
         if new_token {
             if reauthenticated {
-                self.common.distrust = now.saturating_add(DISTRUST);
+                self.common.fresh_refused(truth.seen, truth.call.meta().name, now);
                 self.count("a fresh token was refused too");
             } else if self.common.kind == Kind::Client {
                 self.count("a refused token was not replaced");
@@ -1023,9 +1036,27 @@ impl Common {
     }
 
     /// Whether there is a newer token than the refused one, or can be.
-    fn can_replace(&self, refused: u64, now: Instant) -> bool {
-        let is_trusted = self.kind == Kind::Client && now >= self.distrust;
-        is_trusted || self.token.as_ref().is_some_and(|token| token.generation > refused)
+    fn can_replace(&self, refused: u64, operation: &str, now: Instant) -> bool {
+        let of_operation = self.distrust.get(operation).is_none_or(|until| *until <= now);
+        let is_trusted = of_operation && now >= self.distrust_all;
+        match &self.token {
+            Some(token) if token.generation > refused => true,
+            Some(_) => self.kind == Kind::Client && is_trusted,
+            None => self.kind == Kind::Client,
+        }
+    }
+
+    /// A token that had replaced a refused one was refused too.
+    fn fresh_refused(&mut self, token: u64, operation: &'static str, now: Instant) {
+        let until = now.saturating_add(DISTRUST);
+        self.distrust.insert(operation, until);
+        if token == self.generation && self.refused_last != token {
+            self.refused_last = token;
+            self.refused = self.refused.saturating_add(1);
+        }
+        if self.refused >= 4 {
+            self.distrust_all = until;
+        }
     }
 
     /// Why no token is asked for. Where it cannot be known whether that is over, it is if one is asked for.
@@ -1050,6 +1081,7 @@ impl Common {
     }
 
     fn succeeded(&mut self, most: u32) {
+        self.refused = 0;
         self.budget = self.budget.saturating_add(1).min(most.saturating_mul(RETRY));
     }
 

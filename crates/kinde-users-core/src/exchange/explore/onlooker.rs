@@ -2,6 +2,7 @@
 //! machine.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use super::state::{Answer, Body, FRESH, Tell};
@@ -12,6 +13,7 @@ use crate::{Effect, Error, Instant, Replay, RetryPolicy};
 const LEASE: Duration = Duration::from_secs(60);
 const REFUSAL_STANDS: Duration = Duration::from_secs(1);
 const DISTRUST: Duration = Duration::from_secs(10);
+const MOST_REFUSED: u8 = 4;
 const UNTOLD_RESET: Duration = Duration::from_secs(1);
 const SPREAD: Duration = Duration::from_secs(1);
 
@@ -91,8 +93,11 @@ pub(super) struct Common {
     pub(super) failures: u32,
     /// When the gate opens.
     pub(super) gate: Instant,
-    /// Until when no refused token is replaced.
-    pub(super) distrust: Instant,
+    /// Until when a refused token is not replaced, by the operation that met the refusal.
+    pub(super) distrust: BTreeMap<&'static str, Instant>,
+    /// How many tokens that replaced refused ones were refused since the last success, and whether the latest one is counted.
+    pub(super) refused: u8,
+    pub(super) counted: bool,
     /// Between two operations; zero where there is no pace.
     pub(super) interval: Duration,
     pub(super) next_slot: Instant,
@@ -107,7 +112,9 @@ impl Default for Common {
             trouble: None,
             failures: 0,
             gate: NOW,
-            distrust: NOW,
+            distrust: BTreeMap::new(),
+            refused: 0,
+            counted: false,
             interval: Duration::ZERO,
             next_slot: NOW,
             last_sent: None,
@@ -332,6 +339,7 @@ impl Onlooker {
         };
         known.effect = known.effect.max(effect);
         if let Failure::Api(status @ 200..300) = failure {
+            self.common.refused = 0;
             return Due::Success(status);
         }
         if failure == Failure::Api(429) {
@@ -339,20 +347,26 @@ impl Onlooker {
         }
         match meaning(call, failure) {
             Meaning::End => Due::Failure(failure),
-            Meaning::NewToken => self.token_refused(who, failure),
+            Meaning::NewToken => self.token_refused(call.operation(), who, failure),
             Meaning::Retry => self.retry(call, who, failure, reset),
         }
     }
 
-    fn token_refused(&mut self, who: usize, failure: Failure) -> Due {
+    fn token_refused(&mut self, operation: &'static str, who: usize, failure: Failure) -> Due {
         let common = &mut self.common;
         let known = self.calls[who].as_mut().unwrap();
         let has_newer = known.is_fresh && common.token.is_some();
         if known.reauthenticated {
-            common.distrust = after(DISTRUST);
+            common.distrust.insert(operation, after(DISTRUST));
+            if !known.is_fresh && !core::mem::replace(&mut common.counted, true) {
+                common.refused += 1;
+            }
             return Due::Failure(failure);
         }
-        if !has_newer && NOW < common.distrust {
+        // Two calls cause no more than two such tokens, so that those of all operations are still replaced.
+        assert!(common.refused < MOST_REFUSED);
+        let is_distrusted = common.distrust.get(operation).is_some_and(|until| NOW < *until);
+        if !has_newer && common.token.is_some() && is_distrusted {
             return Due::Failure(failure);
         }
         if !has_newer {
@@ -457,6 +471,7 @@ impl Onlooker {
         });
         self.common.trouble = None;
         self.common.failures = 0;
+        self.common.counted = false;
         self.forget_news();
         for known in self.calls.iter_mut().flatten() {
             known.is_fresh = known.deadline.is_some();
@@ -474,7 +489,9 @@ impl Onlooker {
         self.common.token = None;
         self.common.trouble = None;
         self.common.failures = 0;
-        self.common.distrust = NOW;
+        self.common.distrust.clear();
+        self.common.refused = 0;
+        self.common.counted = false;
     }
 
     fn forget_news(&mut self) {
@@ -524,7 +541,7 @@ impl Onlooker {
             visit(&mut until.latest);
         }
         visit(&mut common.gate);
-        visit(&mut common.distrust);
+        common.distrust.values_mut().for_each(&mut *visit);
         visit(&mut common.next_slot);
     }
 

@@ -228,6 +228,15 @@ fn credentials() -> Credentials {
 }
 
 impl Call {
+    pub(super) fn operation(&self) -> &'static str {
+        match self.replay {
+            Replay::Safe => "get_users",
+            Replay::Idempotent => "delete_user",
+            Replay::RefusesRepeat { .. } => "create_user_billing_customer",
+            Replay::OnlyIfUnsent => "create_user",
+        }
+    }
+
     fn exchange(&self, tenant: &Tenant) -> Exchange {
         fn of<O: Operation>(operation: &O, tenant: &Tenant, options: CallOptions) -> Exchange {
             Exchange::new(operation, tenant, options).unwrap()
@@ -438,6 +447,8 @@ impl State {
     /// Makes states equal that will do the same from now on. `passed` is how much time has gone by.
     fn normalise(&mut self, setup: &Setup, passed: Duration) {
         self.rebase(setup.grid, passed);
+        self.tenant.tidy(NOW);
+        self.known.common.distrust.retain(|_, until| NOW < *until);
         self.renumber_epochs();
         let had = self.tenant.renumber(&token(HELD), halved_jitter());
         if let Some(token) = &mut self.known.common.token {
