@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_is_suspended_where_the_search_ignores_what_was_asked() {
+    fn no_other_user_is_suspended_where_the_search_ignores_its_argument() {
         let (fake, _) = ada();
         let ignored = br#"{"users":[{"id":"kp_1","email":"grace@example.com"}]}"#.to_vec();
         fake.next("get_users", Fault::reply(http::Response::new(ignored)));

@@ -173,8 +173,8 @@ impl Error {
     }
 
     /// Whether Kinde answered a DELETE with an error that says that there is no such thing
-    /// ([`ApiError::is_not_there`]), after an earlier attempt may have been carried out: what was to be
-    /// deleted is gone, most likely by this very call.
+    /// ([`ApiError::is_not_there`]), after an earlier attempt may have been carried out: what was
+    /// to be deleted is gone, most likely by this very call.
     pub fn is_already_gone(&self) -> bool {
         self.as_api().is_some_and(|error| {
             error.effect != Effect::No
@@ -402,12 +402,13 @@ impl ApiError {
 
     /// Whether Kinde says that there is no such user, or nothing of what was asked for.
     ///
-    /// It says so by 400, 404 or 410 with an error whose code is `USER_INVALID`, which it gives for a
-    /// malformed id too, or names what is not there: `USER_NOT_FOUND`, `SESSION_NOT_FOUND`, `MFA_NOT_FOUND`
-    /// and the like, for users and for their sessions, factors, identities, properties and feature flags.
+    /// It says so by 400, 404 or 410 with an error whose code is `USER_INVALID`, which it gives for
+    /// a malformed id too, or names what is not there: `USER_NOT_FOUND`, `SESSION_NOT_FOUND`,
+    /// `MFA_NOT_FOUND` and the like, for users and for their sessions, factors, identities,
+    /// properties and feature flags.
     ///
-    /// A status alone says nothing of a user, as a proxy answers 404 too; neither does another code, such as
-    /// `ROUTE_NOT_FOUND`.
+    /// A status alone says nothing of a user, as a proxy answers 404 too. Another code says nothing
+    /// of a user either, such as `ROUTE_NOT_FOUND`.
     pub fn is_not_there(&self) -> bool {
         matches!(self.status(), StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE)
             && self.errors().iter().filter_map(ErrorItem::code).any(names_what_is_not_there)
@@ -476,7 +477,8 @@ impl ApiError {
     }
 }
 
-/// Whether a code says that a user, or a thing of a user, is not there. Kinde publishes no list of its codes.
+/// Whether a code says that a user, or a thing of a user, is not there. Kinde publishes no list of
+/// its codes.
 fn names_what_is_not_there(code: &str) -> bool {
     const THINGS: [&str; 10] = [
         "USER", "SESSION", "SESSIONS", "MFA", "FACTOR", "FACTORS", "IDENTITY", "PROPERTY", "FEATURE", "FLAG",

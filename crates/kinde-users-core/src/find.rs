@@ -20,15 +20,16 @@ use crate::text::Personal;
 /// argument, or that finds a part of it, never leads to another user:
 ///
 /// - an id, letter by letter;
-/// - an e-mail address with the user's address and all identities but phone numbers and user names,
-///   whatever the case of the letters;
-/// - a user name with the user's name and the identities of that type, whatever the case of the letters;
-/// - a phone number with the user's number and the identities of that type, digit by digit: `+` and `00`
-///   before the code of the country, blanks, hyphens, dots, slashes and parentheses do not count. A number
-///   without the code of the country is another one than that with it.
+/// - an e-mail address with the user's address and all identities but phone numbers and user
+///   names, whatever the case of the letters;
+/// - a user name with the user's name and the identities of that type, whatever the case of the
+///   letters;
+/// - a phone number with the user's number and the identities of that type, digit by digit: `+` and
+///   `00` before the code of the country, blanks, hyphens, dots, slashes and parentheses do not
+///   count. A number without the code of the country differs from the same one with it.
 ///
-/// It takes one call, and up to [`MOST_PAGES`](Self::MOST_PAGES) where the service says that there are more
-/// pages.
+/// It takes one call, and up to [`MOST_PAGES`](Self::MOST_PAGES) where the service says that there
+/// are more pages.
 ///
 /// ```
 /// # use kinde_users_core::{CallError, Client, Clock, Transport};
@@ -226,8 +227,8 @@ impl Sought {
     }
 }
 
-/// Whatever the case of the letters. A letter of ASCII is none but itself: the Kelvin sign, whose lower case
-/// is `k`, makes another address.
+/// Whether two texts are the same but for the case of their letters. A letter of ASCII equals no
+/// other sign: the Kelvin sign, whose lower case is `k`, makes another address.
 fn is_same_text(one: &str, other: &str) -> bool {
     let is_same = |(one, other): (char, char)| {
         if one.is_ascii() || other.is_ascii() {
@@ -272,15 +273,15 @@ pub enum Found {
     One(User),
     /// Several users match. There may be more of them.
     Several(Vec<User>),
-    /// The service sent users, and none of them matches: it does not know the argument of the search, or
-    /// compares in another way. Whether there is such a user is not known.
+    /// The service sent users, and none of them matches: it does not know the argument of the
+    /// search, or compares in another way. Whether there is such a user is not known.
     Mismatch {
         /// The first user who came, who is not the one that was asked for.
         id: UserId,
     },
     /// The search has not come to its end. With no next call, the service says after
-    /// [`FindUser::MOST_PAGES`] pages that there are more: whether there is such a user, or another one,
-    /// is not known.
+    /// [`FindUser::MOST_PAGES`] pages that there are more: whether there is such a user, or more
+    /// than one, is not known.
     Unfinished,
 }
 
@@ -312,7 +313,8 @@ mod tests {
         request.uri().path_and_query().unwrap().to_string()
     }
 
-    /// What a service finds that sends these pages, and the last of them for ever; and in how many calls.
+    /// The outcome of a search whose service sends these pages, and the last of them for ever; and
+    /// the number of calls.
     fn search(mut find: FindUser, pages: &[&str]) -> (Found, usize) {
         let mut calls = 0;
         while let Some(operation) = find.next_call() {
@@ -482,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pages_that_come_decide_and_an_empty_one_with_more_to_come_is_not_nobody() {
+    fn an_empty_page_with_more_to_come_is_followed_to_a_bound() {
         let page = |users: &[&str], next: &str| {
             let users: Vec<_> = users.iter().map(|user| format!("{{{user}}}")).collect();
             format!(r#"{{"users":[{}],"next_token":{next}}}"#, users.join(","))

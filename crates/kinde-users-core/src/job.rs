@@ -100,8 +100,9 @@ fn gone<O: Operation>(result: Result<Reply, Error>) -> Result<Gone, Error> {
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
 /// ```
 ///
-/// A user that is not there is [`Gone::Before`] and no error, which a mistyped id is too. Only Kinde's own error says so
-/// ([`ApiError::is_not_there`](crate::ApiError::is_not_there)), and not the 404 of a proxy.
+/// A user that is not there is [`Gone::Before`] and no error, which a mistyped id is too. Only an
+/// error of Kinde's own says so ([`ApiError::is_not_there`](crate::ApiError::is_not_there)), and
+/// not the 404 of a proxy.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Erase(Erased);
 

@@ -446,7 +446,7 @@ fn searches_and_lists_hide_what_they_look_for_and_where_they_are() {
         }
         for users in 0..4 {
             let user = |n: usize| json!({"id": if n % 2 == 0 { hidden } else { "kp_2" }, "email": if n < 2 { hidden } else { "x" }});
-            let page = json!({"users": Vec::from_iter((0..users).map(user)), "next_token": null});
+            let page = json!({"users": (0..users).map(user).collect::<Vec<_>>(), "next_token": null});
             for mut search in [FindUser::by_email(*hidden), FindUser::by_email("ida@example.com")] {
                 debug_hides(&search.output(), hidden, "found");
                 let page = response(200, page.to_string(), hidden);

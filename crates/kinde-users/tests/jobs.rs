@@ -297,10 +297,13 @@ fn a_user_is_found_by_every_identity_over_both_clients_in_one_call_and_by_nothin
 }
 
 #[test]
-fn a_search_that_filters_after_it_cuts_pages_finds_the_user_and_creates_nobody() {
-    let client = searching(|asked| match asked.contains("next_token=more") {
-        true => r#"{"users":[{"id":"kp_1","email":"ada@example.com"}]}"#,
-        false => r#"{"users":[],"next_token":"more"}"#,
+fn a_user_after_an_empty_page_is_found_and_not_created_again() {
+    let client = searching(|asked| {
+        if asked.contains("next_token=more") {
+            r#"{"users":[{"id":"kp_1","email":"ada@example.com"}]}"#
+        } else {
+            r#"{"users":[],"next_token":"more"}"#
+        }
     });
     let found = client.run(&mut FindUser::by_email("ada@example.com")).unwrap();
     assert_eq!(found.one().unwrap().id, "kp_1");
@@ -310,7 +313,7 @@ fn a_search_that_filters_after_it_cuts_pages_finds_the_user_and_creates_nobody()
 }
 
 #[test]
-fn a_search_that_does_not_do_what_it_is_asked_creates_and_changes_nobody() {
+fn a_search_that_returns_others_creates_and_changes_no_user() {
     for (page, is_mismatch) in [
         (r#"{"users":[{"id":"kp_9","email":"joada@example.com"}]}"#, true),
         (r#"{"users":[{"id":"kp_9","email":"owner@example.com"},{"id":"kp_8"}]}"#, true),

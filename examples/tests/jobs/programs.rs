@@ -165,7 +165,7 @@ fn a_page_that_is_no_reply_of_kinde_resets_no_second_factor() {
 }
 
 #[test]
-fn a_search_that_finds_others_or_does_not_end_changes_nobody() {
+fn a_search_that_finds_others_or_does_not_end_changes_no_user() {
     let tenant = with_ada("others");
     let list = tenant.write("users.txt", &"ann@example.com\n".repeat(40));
     let csv = tenant

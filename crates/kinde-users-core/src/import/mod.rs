@@ -95,15 +95,15 @@ pub enum Imported {
         /// The user.
         id: UserId,
     },
-    /// Another user has the address, number or name: one with another `provided_id`. Or nobody has the address, and this user
-    /// has the `provided_id`. Nothing was done.
+    /// The user with the address, number or name has another `provided_id`, or no user has the
+    /// address and this one has the `provided_id`. Nothing was done.
     #[non_exhaustive]
     Taken {
         /// Who was found.
         id: UserId,
     },
-    /// The search for the user found others, none of whom has the address, number or name. Whether there is such a user is not
-    /// known; see [`Found::Mismatch`]. Nothing was done.
+    /// The search for the user found others, and none of them has the address, number or name.
+    /// Whether there is such a user is not known; see [`Found::Mismatch`]. Nothing was done.
     #[non_exhaustive]
     Mismatch {
         /// The first of them.
@@ -115,14 +115,19 @@ pub enum Imported {
         /// How many.
         users: usize,
     },
-    /// It has not come to its end. With no next call it waits for [`Import::found`], or the search for the user gave up
-    /// ([`Found::Unfinished`]): another import of the user looks again.
+    /// It has not come to its end. With no next call it waits for [`Import::found`], or the search
+    /// for the user gave up ([`Found::Unfinished`]): another import of the user searches again.
     Unfinished,
 }
 
 #[derive(Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an import is in the large one at its start, and few are run at once"
+)]
 enum Stage {
-    /// To look the user up, if any operation can. If there is nobody, this is what came of the create before.
+    /// To look the user up, if an operation can. If there is no such user, the error is that of the
+    /// create before.
     Find(Option<FindUser>, Option<Error>),
     Create,
     /// A create was handed out, and nobody has said yet what came of it.
@@ -231,7 +236,7 @@ impl Import {
 
     fn looked_up(&mut self, found: Found) {
         self.stage = match found {
-            // Nobody is created where the user may be there.
+            // The user may be there, so that no other is created.
             Found::Unfinished => return,
             Found::Mismatch { id } => Stage::End(Imported::Mismatch { id }),
             Found::None => match self.namesake.take() {
@@ -567,7 +572,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_with_more_to_come_creates_nobody() {
+    fn an_empty_page_with_more_to_come_creates_no_user() {
         let more = r#"{"users":[],"next_token":"more"}"#;
         let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         let other = r#"{"users":[{"id":"kp_7","email":"bob@example.com"}]}"#;
@@ -606,12 +611,12 @@ mod tests {
         let more = r#"{"users":[],"next_token":"more"}"#;
         let mut import = Import::new(ada());
         let mut searched = 0;
-        let called = names(&mut import, |operation| match operation.meta().name {
-            "create_user" => refusal::<CreateUser>(504, "", Effect::Possible),
-            _ => {
-                searched += 1;
-                Ok(answer::<GetUsers>(200, if searched == 1 { NOBODY } else { more }))
+        let called = names(&mut import, |operation| {
+            if operation.is::<CreateUser>() {
+                return refusal::<CreateUser>(504, "", Effect::Possible);
             }
+            searched += 1;
+            Ok(answer::<GetUsers>(200, if searched == 1 { NOBODY } else { more }))
         });
         assert_eq!(called.iter().filter(|name| *name == "create_user").count(), 1);
         assert_eq!(called.last().unwrap(), "create_user: HTTP 504");
