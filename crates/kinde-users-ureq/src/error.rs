@@ -68,8 +68,8 @@ impl From<Error> for UreqError {
                     let BeforeSending { error, proxy } = *before;
                     let mut error = Self::from(error);
                     error.delivery = Delivery::NotSent;
-                    // The way to the proxy is marked too, with no proxy.
-                    error.proxy = proxy.or(error.proxy);
+                    // The way to a proxy is marked too, with no proxy.
+                    error.proxy = proxy;
                     return error;
                 }
                 Err(_) => (Kind::Other, None),

@@ -40,11 +40,6 @@ impl Transport for WithoutInterim {
         self.transport.transmit_output(amount, timeout)
     }
 
-    fn maybe_await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.drop_interim();
-        if self.buffers().can_use_input() { Ok(true) } else { self.await_input(timeout) }
-    }
-
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let has_progress = self.transport.await_input(timeout)?;
         self.drop_interim();
@@ -76,6 +71,60 @@ fn interim(input: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ureq::unversioned::transport::LazyBuffers;
+
+    /// Receives these pieces, one at a time, and is open once it has no more.
+    #[derive(Debug)]
+    struct Pieces(LazyBuffers, Vec<&'static str>);
+
+    impl Transport for Pieces {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.0
+        }
+
+        fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            let piece = self.1.remove(0).as_bytes();
+            self.0.input_append_buf()[..piece.len()].copy_from_slice(piece);
+            self.0.input_appended(piece.len());
+            Ok(true)
+        }
+
+        fn is_open(&mut self) -> bool {
+            self.1.is_empty()
+        }
+
+        fn is_tls(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn body_that_looks_like_an_interim_response_is_kept() {
+        let interim = "HTTP/1.1 100 Continue\r\nx: y\r\n\r\n";
+        let head = "HTTP/1.1 200 OK\r\n\r\n";
+        let pieces = Pieces(LazyBuffers::new(1024, 1024), vec![interim, head, interim, interim]);
+        let mut transport = WithoutInterim::new(pieces.boxed());
+        let limit = NextTimeout::default();
+        let mut receive = |is_sent| {
+            if is_sent {
+                transport.transmit_output(0, limit).unwrap();
+            }
+            assert!(transport.is_tls() && !transport.is_open());
+            assert!(transport.await_input(limit).unwrap());
+            let input = transport.buffers().input().to_vec();
+            transport.buffers().input_consume(input.len());
+            String::from_utf8(input).unwrap()
+        };
+        assert_eq!(receive(true), "");
+        assert_eq!(receive(false), head);
+        assert_eq!(receive(false), interim);
+        transport.await_input(limit).unwrap();
+        assert!(transport.is_open());
+    }
 
     #[test]
     fn interim_response_is_told_from_a_final_one() {

@@ -478,17 +478,24 @@ fn connections_send_at_once_and_are_soon_given_up() {
     assert!(config.max_idle_age() < Time::from_secs(60), "{:?}", config.max_idle_age());
 }
 
+#[cfg(unix)]
 const BEHIND_A_PROXY: &str = "KINDE_USERS_TEST_BEHIND_A_PROXY";
 
 /// In a process of its own: the environment of this one is for all tests.
+#[cfg(unix)]
 #[test]
 fn a_proxy_of_the_environment_gets_a_name_that_only_it_knows() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
     if env::var_os(BEHIND_A_PROXY).is_some() {
         // Names that end so have no address, anywhere.
         let mut request = get("http://acme.invalid");
         set_time_limit(&mut request, CallOptions::ATTEMPT_LIMIT);
         let response = UreqTransport::new().send(request).unwrap();
         assert_eq!(response.body(), b"there");
+        // A variable that is not Unicode is set all the same.
+        check(&UreqTransport::new().send(get("https://acme.invalid")).unwrap_err(), Kind::Proxy);
         return;
     }
 
@@ -500,8 +507,9 @@ fn a_proxy_of_the_environment_gets_a_name_that_only_it_knows() {
     }
     let this = concat!(module_path!(), "::a_proxy_of_the_environment_gets_a_name_that_only_it_knows");
     let run = child.args(["--exact", this.split_once("::").unwrap().1]);
-    let output =
-        run.env(BEHIND_A_PROXY, "1").env("http_proxy", format!("http://{address}")).output().unwrap();
+    let not_unicode: OsString = OsStringExt::from_vec(b"http://proxy\xff".to_vec());
+    let run = run.env("https_proxy", not_unicode).env("http_proxy", format!("http://{address}"));
+    let output = run.env(BEHIND_A_PROXY, "1").output().unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && told.contains("1 passed"), "{told}");
     assert_eq!(asked.join().unwrap(), "CONNECT acme.invalid:80 HTTP/1.1");
