@@ -161,10 +161,10 @@ impl Default for CallOptions {
 ///              │           │        │         │            ├─ 2xx ─▶ Done(Ok)   │
 ///              │           │        │         │            ├─ no retry ─▶ Done(Err)
 ///              │           │        │         │            └─ retry ───────────▶ Wait (back-off, reset)
-///              │           │        │         └── not yet ─────────────────────▶ Wait (its slot)
+///              │           │        │         └── not yet ─────────────────────▶ Wait (its slot, epoch)
 ///              │           │        ├── another call gets one ─────────────────▶ Wait (epoch)
 ///              │           │        └── none ─▶ Send(token request) ─▶ kept ───▶ token?
-///              │           └── closed by a 429 ────────────────────────────────▶ Wait (reset + jitter)
+///              │           └── closed by a 429 ─────────────────────────▶ Wait (reset + jitter, epoch)
 ///              └── passed ─▶ Done(Err)
 /// ```
 ///
@@ -245,12 +245,24 @@ enum Phase {
 /// What a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Reason {
-    /// To try again, or for the gate to open.
+    /// To try again.
     Time,
+    /// For the gate to open.
+    Gate { epoch: u64 },
     /// To send at the tenant's pace.
-    Slot,
+    Slot { epoch: u64 },
     /// For the token that another call gets, or for the token endpoint to recover.
     Token { epoch: u64 },
+}
+
+impl Reason {
+    /// The epoch that ends the wait where it is no longer the tenant's.
+    fn epoch(self) -> Option<u64> {
+        match self {
+            Self::Time => None,
+            Self::Gate { epoch } | Self::Slot { epoch } | Self::Token { epoch } => Some(epoch),
+        }
+    }
 }
 
 impl Exchange {
@@ -351,7 +363,9 @@ impl Exchange {
         if self.prepared.is_for(tenant.domain()) {
             match self.phase {
                 Phase::AwaitingToken { lease } => _ = tenant.end_lease(lease),
-                Phase::Waiting(_, Reason::Slot) => tenant.return_slot(),
+                Phase::Waiting(_, Reason::Slot { epoch }) if !tenant.has_new_pace_since(epoch) => {
+                    tenant.return_slot();
+                }
                 _ => {}
             }
         }
@@ -372,7 +386,7 @@ impl Exchange {
         }
         if let Some(opens) = tenant.gate(now) {
             let until = self.spread(tenant, opens);
-            return self.wait(tenant, now, until, Reason::Time);
+            return self.wait(tenant, now, until, Reason::Gate { epoch: tenant.epoch() });
         }
         match tenant.token_step(now, self.seen) {
             TokenStep::Wait(until) => {
@@ -395,7 +409,7 @@ impl Exchange {
                 let slot =
                     if has_slot { tenant.after_last_send(now) } else { tenant.take_slot(now, self.deadline) };
                 if now < slot {
-                    return self.wait(tenant, now, slot, Reason::Slot);
+                    return self.wait(tenant, now, slot, Reason::Slot { epoch: tenant.epoch() });
                 }
                 tenant.sends(now);
                 self.seen = generation;
@@ -430,11 +444,7 @@ impl Exchange {
     }
 
     fn wait_for(until: Instant, reason: Reason) -> Step {
-        let epoch = match reason {
-            Reason::Token { epoch } => Some(epoch),
-            Reason::Time | Reason::Slot => None,
-        };
-        Step::Wait(Wait { until, epoch })
+        Step::Wait(Wait { until, epoch: reason.epoch() })
     }
 
     fn woken(&mut self, tenant: &mut Tenant, now: Instant, until: Instant, reason: Reason) -> Step {
@@ -443,8 +453,21 @@ impl Exchange {
                 Some(problem) => self.no_token(tenant, now, problem),
                 None => self.proceed(tenant, now, false),
             },
-            _ if now < until => Self::wait_for(until, reason),
-            _ => self.proceed(tenant, now, reason == Reason::Slot),
+            Reason::Gate { epoch } if tenant.was_opened_since(epoch) => self.proceed(tenant, now, false),
+            // The slot was one of the old pace.
+            Reason::Slot { epoch } if tenant.has_new_pace_since(epoch) => self.proceed(tenant, now, false),
+            _ if now >= until => self.proceed(tenant, now, matches!(reason, Reason::Slot { .. })),
+            reason => {
+                // The epoch may have moved for those who wait for something else.
+                let epoch = tenant.epoch();
+                let reason = match reason {
+                    Reason::Gate { .. } => Reason::Gate { epoch },
+                    Reason::Slot { .. } => Reason::Slot { epoch },
+                    Reason::Time | Reason::Token { .. } => reason,
+                };
+                self.phase = Phase::Waiting(until, reason);
+                Self::wait_for(until, reason)
+            }
         }
     }
 
@@ -617,7 +640,8 @@ impl Exchange {
             Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
             Verdict::Retry => {
                 self.last = Some(error);
-                self.wait(tenant, now, again, Reason::Time)
+                let reason = if throttled { Reason::Gate { epoch: tenant.epoch() } } else { Reason::Time };
+                self.wait(tenant, now, again, reason)
             }
         }
     }

@@ -55,10 +55,14 @@ pub struct Tenant {
     failures: u32,
     epoch: u64,
     gate: Instant,
+    /// The epoch that began when the gate was last opened by hand.
+    opened: u64,
     distrust: Distrust,
     pace: Duration,
+    /// The epoch that began when the pace was last set.
+    paced: u64,
     next_slot: Instant,
-    /// When an operation was last sent, where there is a pace.
+    /// When an operation was last sent.
     last_sent: Option<Instant>,
     pub(crate) budget: Budget,
     pub(crate) jitter: Jitter,
@@ -166,8 +170,10 @@ impl Tenant {
             failures: 0,
             epoch: 0,
             gate: Instant::START,
+            opened: 0,
             distrust: Distrust::default(),
             pace: Duration::ZERO,
+            paced: 0,
             next_slot: Instant::START,
             last_sent: None,
             budget: Budget::new(100),
@@ -193,13 +199,20 @@ impl Tenant {
         self
     }
 
-    /// Sets the pace of [`with_pace`](Self::with_pace), while calls may run.
+    /// Sets the pace of [`with_pace`](Self::with_pace), while calls may run. It is that of all calls at once: those that wait
+    /// for their turn take another one at the new pace, in no certain order, and end where that comes after their deadline.
     pub fn set_pace(&mut self, requests_per_second: u32) {
         // Rounded up, so that a second never holds one more.
-        let nanos = u64::from(requests_per_second);
-        self.pace = Duration::from_nanos(1_000_000_000_u64.div_ceil(nanos.max(1)));
-        if requests_per_second == 0 {
-            self.pace = Duration::ZERO;
+        let pace = match u64::from(requests_per_second) {
+            0 => Duration::ZERO,
+            number => Duration::from_nanos(1_000_000_000_u64.div_ceil(number)),
+        };
+        if pace != self.pace {
+            self.pace = pace;
+            // The slots that were given away count no more.
+            self.next_slot = Instant::START;
+            self.move_epoch();
+            self.paced = self.epoch;
         }
     }
 
@@ -216,7 +229,7 @@ impl Tenant {
         &self.domain
     }
 
-    /// A number that moves when those who wait for a token should look again; see [`Wait::epoch`](crate::Wait::epoch).
+    /// A number that moves when those who wait should look again, as there is a token or another pace; see [`Wait::epoch`](crate::Wait::epoch).
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
@@ -241,10 +254,11 @@ impl Tenant {
         self.move_epoch();
     }
 
-    /// Lets calls go on that wait for the reset of a 429, and those that come: for a program that knows better. Calls that
-    /// wait already do so to the end.
+    /// Lets calls go on that wait for the reset of a 429, and those that come: for a program that knows better.
     pub fn open_gate(&mut self) {
         self.gate = Instant::START;
+        self.move_epoch();
+        self.opened = self.epoch;
     }
 
     /// The token, and how long it still lasts if that is known; `None` where there is none or it has ended. For programs that
@@ -402,6 +416,16 @@ impl Tenant {
         slot
     }
 
+    /// Whether slots that were taken up to this epoch count no more.
+    pub(crate) fn has_new_pace_since(&self, epoch: u64) -> bool {
+        self.paced > epoch
+    }
+
+    /// Whether the gate was opened by hand after this epoch.
+    pub(crate) fn was_opened_since(&self, epoch: u64) -> bool {
+        self.opened > epoch
+    }
+
     /// Gives a slot back that was not used. Which one does not matter: those who wait keep theirs, and what is sent keeps its
     /// distance to what was sent last.
     pub(crate) fn return_slot(&mut self) {
@@ -414,7 +438,7 @@ impl Tenant {
     }
 
     pub(crate) fn sends(&mut self, now: Instant) {
-        self.last_sent = Some(now).filter(|_| !self.pace.is_zero());
+        self.last_sent = Some(now);
     }
 
     fn hold(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {

@@ -735,6 +735,132 @@ fn a_pace_spaces_the_operations_of_all_calls() {
     }
 }
 
+/// Calls at a pace of one a second, all but the first of which wait for their slots.
+fn paced_calls(world: &mut World, count: usize) -> Vec<Call> {
+    world.tenant.set_pace(1);
+    let options = CallOptions::new().deadline(Duration::MAX);
+    let mut calls: Vec<_> = (0..count).map(|_| world.call(&GetUsers::new(), options)).collect();
+    sends(&world.start(&mut calls[0]));
+    for (number, call) in calls.iter_mut().enumerate().skip(1) {
+        let wait = waits(&world.start(call));
+        assert_eq!(wait.until.since_start(), seconds(u64::try_from(number).unwrap()));
+        assert_eq!(wait.epoch, Some(world.tenant.epoch()));
+    }
+    calls
+}
+
+/// Wakes the calls that wait, each when it is to be, until all are sent, and says when they were.
+fn sent_at(world: &mut World, calls: &mut [Call]) -> Vec<Duration> {
+    let mut waiting: Vec<_> = calls.iter_mut().map(|call| (world.now, call)).collect();
+    let mut sent = Vec::new();
+    while !waiting.is_empty() {
+        waiting.sort_by_key(|(until, _)| *until);
+        let (until, call) = waiting.remove(0);
+        world.now = world.now.max(until);
+        match world.tell(call, Input::Woken) {
+            Step::Send(_) => sent.push(world.now.since_start()),
+            Step::Wait(wait) => waiting.push((wait.until, call)),
+            done @ Step::Done(_) => panic!("{done:?}"),
+        }
+    }
+    sent
+}
+
+#[test]
+fn removed_pace_frees_waiting_and_new_calls() {
+    let mut world = World::with_token();
+    let mut calls = paced_calls(&mut world, 50);
+    let epoch = world.tenant.epoch();
+    world.tenant.set_pace(0);
+    assert_ne!(world.tenant.epoch(), epoch, "waiting calls are woken");
+    let mut new = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(1)));
+    sends(&world.start(&mut new));
+    assert_eq!(sent_at(&mut world, &mut calls[1..]), vec![Duration::ZERO; 49]);
+}
+
+#[test]
+fn changed_pace_spaces_waiting_and_new_calls() {
+    for (pace, interval) in [(10, 100), (3, 334), (1_000, 1)] {
+        let mut world = World::with_token();
+        let mut calls = paced_calls(&mut world, 30);
+        world.pass(Duration::from_millis(500));
+        world.tenant.set_pace(pace);
+        calls.push(world.call(&GetUsers::new(), CallOptions::new().deadline(Duration::MAX)));
+        let sent = sent_at(&mut world, &mut calls[1..]);
+        assert_eq!(sent.len(), 30);
+        assert!(sent[0] <= Duration::from_millis(500 + interval), "{sent:?}");
+        for pair in sent.windows(2) {
+            assert!(pair[1] - pair[0] >= seconds(1) / pace, "{sent:?}");
+            assert!(pair[1] - pair[0] <= Duration::from_millis(interval), "{sent:?}");
+        }
+    }
+    // A slower one, and one where there was none: the last operation counts.
+    let mut world = World::with_token();
+    let mut calls = paced_calls(&mut world, 10);
+    world.tenant.set_pace(2);
+    world.tenant.set_pace(1);
+    assert_eq!(sent_at(&mut world, &mut calls[1..]), (1..10).map(seconds).collect::<Vec<_>>());
+    let mut world = World::with_token();
+    let mut calls = [0, 1].map(|_| world.call(&GetUsers::new(), CallOptions::new()));
+    sends(&world.start(&mut calls[0]));
+    world.tenant.set_pace(1);
+    assert_eq!(waits(&world.start(&mut calls[1])).until, Instant::from_start(seconds(1)));
+}
+
+#[test]
+fn same_pace_set_again_changes_nothing() {
+    let mut world = World::with_token();
+    let mut calls = paced_calls(&mut world, 5);
+    let before = world.tenant.clone();
+    world.tenant.set_pace(1);
+    assert!(world.tenant == before);
+    assert_eq!(sent_at(&mut world, &mut calls[1..]), (1..5).map(seconds).collect::<Vec<_>>());
+}
+
+#[test]
+fn cancelled_call_of_an_old_pace_gives_no_slot_back() {
+    let mut world = World::with_token();
+    let mut calls = paced_calls(&mut world, 3);
+    world.tenant.set_pace(2);
+    let mut first = world.call(&GetUsers::new(), CallOptions::new());
+    assert_eq!(waits(&world.start(&mut first)).until.since_start(), Duration::from_millis(500));
+    calls[1].exchange.cancel(&mut world.tenant);
+    let mut second = world.call(&GetUsers::new(), CallOptions::new());
+    assert_eq!(waits(&world.start(&mut second)).until.since_start(), seconds(1));
+}
+
+#[test]
+fn epoch_that_moves_for_a_token_leaves_other_waits_as_they_are() {
+    let mut world = World::with_token();
+    let mut calls = paced_calls(&mut world, 3);
+    let before = waits(&world.tell(&mut calls[1], Input::Woken));
+    world.tenant.supply_token(AccessToken::new("another").unwrap(), None, world.now);
+    let after = waits(&world.tell(&mut calls[1], Input::Woken));
+    assert_eq!((after.until, after.epoch), (before.until, Some(world.tenant.epoch())));
+    assert_eq!(sent_at(&mut world, &mut calls[1..]), [seconds(1), seconds(2)]);
+}
+
+#[test]
+fn opened_gate_lets_waiting_calls_go_on() {
+    let mut world = World::with_token();
+    let mut calls = [0, 1, 2].map(|_| world.call(&GetUsers::new(), CallOptions::new()));
+    world.start(&mut calls[0]);
+    waits(&world.answer(&mut calls[0], 429, &[("retry-after", "60")], ""));
+    let wait = waits(&world.start(&mut calls[1]));
+    assert_eq!(wait.epoch, Some(world.tenant.epoch()));
+    world.tenant.open_gate();
+    assert_ne!(wait.epoch, Some(world.tenant.epoch()), "waiting calls are woken");
+    for call in &mut calls {
+        sends(&world.tell(call, Input::Woken));
+    }
+    // A call that waits for its back-off still does.
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    let wait = waits(&world.answer(&mut call, 503, &[("retry-after", "60")], ""));
+    world.tenant.open_gate();
+    assert_eq!(waits(&world.tell(&mut call, Input::Woken)), wait);
+}
+
 #[test]
 fn a_delete_that_finds_nothing_after_an_unknown_delivery_is_already_gone() {
     let unknown = r#"{"errors":{"code":"USER_NOT_FOUND"}}"#;

@@ -78,6 +78,7 @@ const EVENTS: &[&str] = &[
     "a call succeeded",
     "a call waited for a token",
     "a call waited for the gate",
+    "a call waited on in another epoch",
     "a call waited for its slot",
     "a create was sent again",
     "a fresh token was refused too",

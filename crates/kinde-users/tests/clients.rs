@@ -669,6 +669,40 @@ fn a_waiting_call_keeps_one_waker_however_often_it_is_polled() {
 }
 
 #[test]
+fn waiting_calls_are_woken_when_the_pace_is_removed_or_the_gate_opened() {
+    let fake = FakeKinde::new();
+    let clock = SimClock::default();
+    let client = AsyncClient::new(tenant(&fake).with_pace(1), fake.clone(), clock.clone());
+    let _under_way = (clock.under_way(), clock.under_way());
+    let operation = GetUsers::new();
+    let woken = Arc::new(Counting::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let cx = &mut Context::from_waker(&waker);
+    let mut first = Box::pin(client.reply(&operation));
+    assert!(first.as_mut().poll(cx).is_ready());
+    let mut waiting = [0, 1].map(|_| Box::pin(client.reply(&operation)));
+    for call in &mut waiting {
+        assert!(call.as_mut().poll(cx).is_pending());
+    }
+    client.with_tenant(|tenant| tenant.set_pace(0));
+    assert_eq!(woken.0.load(Ordering::Relaxed), 2);
+    for call in &mut waiting {
+        assert!(call.as_mut().poll(cx).is_ready());
+    }
+
+    fake.next("get_users", Fault::rate_limited(60));
+    let mut waiting = [0, 1].map(|_| Box::pin(client.reply(&operation)));
+    for call in &mut waiting {
+        assert!(call.as_mut().poll(cx).is_pending());
+    }
+    client.with_tenant(Tenant::open_gate);
+    assert_eq!(woken.0.load(Ordering::Relaxed), 4);
+    for call in &mut waiting {
+        assert!(call.as_mut().poll(cx).is_ready());
+    }
+}
+
+#[test]
 fn async_walks_resume_and_stop_at_errors_too() {
     let (fake, ids) = with_users(6);
     let client = AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default());

@@ -44,6 +44,8 @@ impl Tenant {
 
     pub(crate) fn epochs(&mut self, visit: &mut impl FnMut(&mut u64)) {
         visit(&mut self.epoch);
+        visit(&mut self.opened);
+        visit(&mut self.paced);
         self.trouble.iter_mut().for_each(|trouble| visit(&mut trouble.epoch));
     }
 
@@ -74,8 +76,10 @@ impl Tenant {
             failures,
             epoch,
             gate,
+            opened,
             distrust,
-            pace: _,
+            pace,
+            paced,
             next_slot,
             last_sent,
             budget,
@@ -83,6 +87,7 @@ impl Tenant {
         } = self;
         let held = held.as_ref().map(|held| (held.generation, held.ends));
         let numbers = (generation, lease, leases, failures, epoch);
-        (held, numbers, trouble, gate, distrust, next_slot, last_sent, budget, jitter)
+        let pace = (pace, paced, next_slot, last_sent);
+        (held, numbers, trouble, gate, opened, distrust, pace, budget, jitter)
     }
 }

@@ -133,6 +133,10 @@ pub(crate) enum Action {
     ReplaceCredentials(Kind),
     /// A token comes from elsewhere.
     SupplyToken(Option<Duration>),
+    /// The pace is set, in operations a second.
+    SetPace(u32),
+    /// The gate is opened by hand.
+    OpenGate,
 }
 
 /// What comes of a request, depending on which it is.
@@ -416,6 +420,8 @@ fn action(refusals: u32) -> impl Strategy<Value = Action> {
         1 => kind.prop_map(Action::ReplaceCredentials),
         1 => option::of(select(&[0, 20, 100, 86_399][..]).prop_map(Duration::from_secs))
             .prop_map(Action::SupplyToken),
+        1 => prop_oneof![Just(0), 1_u32..=5].prop_map(Action::SetPace),
+        1 => Just(Action::OpenGate),
     ]
 }
 

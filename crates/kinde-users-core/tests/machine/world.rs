@@ -189,6 +189,8 @@ impl Span {
 enum Due {
     /// Nothing: this is the current wait.
     Nothing(Wait),
+    /// To wait on, for the epoch that is now.
+    WaitOn(Wait),
     /// Nothing: it has ended.
     Finished,
     /// To end with a reply of this status.
@@ -218,6 +220,8 @@ enum Reason {
     Gate,
     Token,
     Slot,
+    /// For a slot or a gate that is no more.
+    Freed,
 }
 
 /// How a call ended.
@@ -299,7 +303,7 @@ impl<'a> World<'a> {
         let begun = self.now;
         // A token that could not be had before is news to who was waiting for it, and a supplied token may end.
         let bad_news = self.common.trouble.is_some() || self.common.kind == Kind::Token;
-        let mut turns = 20 * self.calls.len();
+        let mut turns = 40 * self.calls.len();
         while let Some(who) = self.turn() {
             prop_assert!(turns > 0, "nothing comes of all the serving");
             turns -= 1;
@@ -352,6 +356,19 @@ impl<'a> World<'a> {
                     tenant.replace_credentials(credentials(*kind, version));
                 })?;
             }
+            Action::SetPace(pace) => {
+                if interval(*pace) != self.common.interval {
+                    self.common.interval = interval(*pace);
+                    self.common.next_slot = Instant::START;
+                    self.free(Reason::Slot);
+                    self.move_epoch(|tenant, _| tenant.set_pace(*pace))?;
+                }
+            }
+            Action::OpenGate => {
+                self.common.gate = Instant::START;
+                self.free(Reason::Gate);
+                self.move_epoch(|tenant, _| tenant.open_gate())?;
+            }
             Action::SupplyToken(lifetime) => {
                 let token = AccessToken::new(&self.new_text()).unwrap();
                 self.common.lease = None;
@@ -362,6 +379,17 @@ impl<'a> World<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What calls wait for is no more.
+    fn free(&mut self, reason: Reason) {
+        for truth in &mut self.calls {
+            if let State::Waiting(_, waits_for) = &mut truth.state {
+                if *waits_for == reason {
+                    *waits_for = Reason::Freed;
+                }
+            }
+        }
     }
 
     /// Changes the tenant; who waits for a token has to look again.
@@ -539,8 +567,13 @@ impl<'a> World<'a> {
 
     fn woken(&mut self, who: usize, wait: Wait) -> Due {
         if let Some(epoch) = wait.epoch.filter(|epoch| *epoch != self.tenant.epoch()) {
-            return match &self.common.trouble {
-                Some(trouble) if trouble.epoch > epoch => self.no_token(who, trouble.is_final),
+            return match (self.calls[who].state, &self.common.trouble) {
+                (State::Waiting(_, Reason::Slot | Reason::Gate), _) if self.now < wait.until => {
+                    Due::WaitOn(Wait { epoch: Some(self.tenant.epoch()), ..wait })
+                }
+                (State::Waiting(_, Reason::Token), Some(trouble)) if trouble.epoch > epoch => {
+                    self.no_token(who, trouble.is_final)
+                }
                 _ => Due::Onward,
             };
         }
@@ -724,7 +757,8 @@ impl<'a> World<'a> {
                     return Due::OutOfTime;
                 }
                 self.common.budget -= cost;
-                if when.latest <= self.now { self.next(who, step) } else { Due::Wait(when, Reason::Backoff) }
+                let reason = if cost == 0 { Reason::Gate } else { Reason::Backoff };
+                if when.latest <= self.now { self.next(who, step) } else { Due::Wait(when, reason) }
             }
             due => due,
         }
@@ -789,6 +823,13 @@ impl<'a> World<'a> {
     fn judge(&mut self, who: usize, due: Due, step: &Step) -> Result<Option<End>, TestCaseError> {
         match (due, step) {
             (Due::Nothing(wait), Step::Wait(current)) => prop_assert_eq!(wait, *current),
+            (Due::WaitOn(wait), Step::Wait(current)) => {
+                prop_assert_eq!(wait, *current);
+                if let State::Waiting(kept, _) = &mut self.calls[who].state {
+                    *kept = wait;
+                }
+                self.count("a call waited on in another epoch");
+            }
             (Due::Token, Step::Send(request)) if is_for_token(request) => {
                 self.check_token_request(who, request)?;
             }
@@ -878,10 +919,9 @@ impl<'a> World<'a> {
         truth.state = State::OwedReply;
 
         // Whoever is woken late, no second sees more of them than the pace says.
-        let pace = self.script.shared.pace;
-        let last = common.last_sent.replace(now).filter(|_| pace > 0);
-        let since_last = last.map(|last| now.saturating_since(last).saturating_mul(pace));
-        prop_assert!(since_last.is_none_or(|times_pace| times_pace >= SECOND), "faster than the pace allows");
+        let since_last = common.last_sent.replace(now).map(|last| now.saturating_since(last));
+        let interval = common.interval.unwrap_or_default();
+        prop_assert!(since_last.is_none_or(|passed| passed >= interval), "faster than the pace allows");
         if is_again && matches!(after, Some(Failure::Api(500 | 502 | 503 | 504))) {
             self.count("a retry followed 500, 502, 503 or 504");
         }
@@ -895,12 +935,12 @@ impl<'a> World<'a> {
         let (truth, common, now) = (&mut self.calls[who], &mut self.common, self.now);
         let for_token = reason == Reason::Token;
         truth.state = State::Waiting(wait, reason);
-        prop_assert_eq!(wait.epoch, for_token.then(|| self.tenant.epoch()));
+        prop_assert_eq!(wait.epoch, (reason != Reason::Backoff).then(|| self.tenant.epoch()));
         prop_assert!(when.earliest <= wait.until && wait.until <= when.latest, "but due was {when:?}");
         prop_assert!(now < wait.until, "a wait that is over");
         prop_assert!(wait.until < truth.deadline || for_token, "a wait that leaves no time for more");
         match reason {
-            Reason::Backoff => {}
+            Reason::Backoff | Reason::Freed => {}
             Reason::Gate => self.count("a call waited for the gate"),
             Reason::Slot => self.count("a call waited for its slot"),
             Reason::Token => {
@@ -992,7 +1032,7 @@ impl Truth {
 
     /// Whether it waits for a token and has not been told to look again.
     fn waits_for_token(&self, epoch: u64) -> bool {
-        matches!(self.state, State::Waiting(wait, _) if wait.epoch == Some(epoch))
+        matches!(self.state, State::Waiting(wait, Reason::Token) if wait.epoch == Some(epoch))
     }
 
     /// When it leaves the gate: a little after that opens, and not so late as to miss the deadline.

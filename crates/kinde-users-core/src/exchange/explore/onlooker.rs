@@ -35,6 +35,9 @@ pub(super) struct Known {
     pub(super) has_lease: bool,
     pub(super) wait: Option<Wait>,
     pub(super) waits_for_slot: bool,
+    pub(super) waits_for_gate: bool,
+    /// The slot or the gate that it waits for is no more: the pace was set, or the gate opened.
+    pub(super) is_free: bool,
     pub(super) attempts: u32,
     /// It has a new token for a refused one, as often as it may.
     pub(super) reauthenticated: bool,
@@ -173,6 +176,8 @@ impl Span {
 pub(super) enum Due {
     /// Nothing: to say what it said before.
     Nothing,
+    /// To wait on, for the epoch that is now.
+    WaitOn,
     /// To go on to sending.
     Onward,
     /// To go on to sending in this span, as a retry, and out of the budget of these unless the gate makes all wait.
@@ -249,6 +254,13 @@ impl Onlooker {
         let has_news = wait.epoch.is_some_and(|waited_for| waited_for != epoch);
         match known.news.take() {
             Some(is_final) if has_news => self.no_token(call, who, is_final),
+            _ if known.waits_for_slot || known.waits_for_gate || known.is_free => {
+                if (known.is_free && has_news) || wait.until <= NOW {
+                    return Due::Onward;
+                }
+                known.wait = Some(Wait { epoch: Some(epoch), ..wait });
+                if has_news { Due::WaitOn } else { Due::Nothing }
+            }
             _ if has_news || wait.until <= NOW => Due::Onward,
             _ => Due::Nothing,
         }
@@ -295,7 +307,7 @@ impl Onlooker {
         self.common.failures += 1;
         self.common.trouble = Some(Trouble { is_final, until });
         for known in self.calls.iter_mut().flatten() {
-            known.news = known.wait.and_then(|wait| wait.epoch).map(|_| is_final);
+            known.news = known.waits_for_token().map(|_| is_final);
         }
     }
 
@@ -397,9 +409,10 @@ impl Onlooker {
     // ---- what calls say
 
     pub(super) fn said(&mut self, who: usize, due: Due, step: &Step) {
-        if due == Due::Nothing {
+        if matches!(due, Due::Nothing | Due::WaitOn) {
             return;
         }
+        let may_use_token = self.may_use_token(who);
         if matches!(step, Step::Send(request) if super::rules::is_for_token(request)) {
             self.take_lease(who);
         }
@@ -407,6 +420,8 @@ impl Onlooker {
         let known = self.calls[who].as_mut().unwrap();
         let had_slot = core::mem::take(&mut known.waits_for_slot);
         known.wait = None;
+        known.waits_for_gate = false;
+        known.is_free = false;
         match step {
             Step::Send(_) if known.has_lease => known.owed = Owed::Token,
             Step::Send(_) => {
@@ -417,7 +432,8 @@ impl Onlooker {
             }
             Step::Wait(wait) => {
                 known.wait = Some(*wait);
-                known.waits_for_slot = common.is_for_slot(due, *wait);
+                known.waits_for_gate = NOW < common.gate && wait.epoch.is_some();
+                known.waits_for_slot = wait.epoch.is_some() && !known.waits_for_gate && may_use_token;
                 if known.waits_for_slot && !had_slot {
                     common.next_slot = wait.until.saturating_add(common.interval);
                 }
@@ -494,6 +510,21 @@ impl Onlooker {
         self.common.counted = false;
     }
 
+    pub(super) fn pace_set(&mut self, interval: Duration) {
+        self.common.interval = interval;
+        self.common.next_slot = NOW;
+        for known in self.calls.iter_mut().flatten() {
+            known.is_free |= core::mem::take(&mut known.waits_for_slot);
+        }
+    }
+
+    pub(super) fn gate_opened(&mut self) {
+        self.common.gate = NOW;
+        for known in self.calls.iter_mut().flatten() {
+            known.is_free |= core::mem::take(&mut known.waits_for_gate);
+        }
+    }
+
     fn forget_news(&mut self) {
         self.calls.iter_mut().flatten().for_each(|known| known.news = None);
     }
@@ -553,6 +584,12 @@ impl Onlooker {
 }
 
 impl Known {
+    /// What ends its wait for a token.
+    pub(super) fn waits_for_token(&self) -> Option<u64> {
+        let is_other = self.waits_for_slot || self.waits_for_gate || self.is_free;
+        self.wait.and_then(|wait| wait.epoch).filter(|_| !is_other)
+    }
+
     pub(super) fn deadline(&self) -> Instant {
         self.deadline.unwrap()
     }
@@ -573,12 +610,6 @@ impl Common {
         self.lease.is_some_and(|until| NOW < until)
     }
 
-    /// Whether a wait can only be for a slot: nothing else keeps the call from sending.
-    fn is_for_slot(&self, due: Due, wait: Wait) -> bool {
-        let is_backoff = matches!(due, Due::Again(span, _) if span.holds(wait.until));
-        wait.epoch.is_none() && self.gate <= NOW && !is_backoff
-    }
-
     /// When a call may send that is ready now: in its slot, or later where that came too late for the one before.
     pub(super) fn slot(&self, has_slot: bool) -> Instant {
         let spaced = self.last_sent.map_or(NOW, |last| NOW.max(last.saturating_add(self.interval)));
@@ -586,12 +617,12 @@ impl Common {
     }
 
     fn sends(&mut self, had_slot: bool) {
+        self.last_sent = Some(NOW);
         if self.interval.is_zero() {
             return;
         }
         if !had_slot {
             self.next_slot = after(self.interval);
         }
-        self.last_sent = Some(NOW);
     }
 }

@@ -54,7 +54,11 @@ impl Move<'_> {
 
     /// What it says to wait for, newly.
     fn waits(&self) -> Option<Wait> {
-        if let Step::Wait(wait) = self.step { Some(*wait).filter(|_| self.due != Due::Nothing) } else { None }
+        if let Step::Wait(wait) = self.step {
+            Some(*wait).filter(|_| !matches!(self.due, Due::Nothing | Due::WaitOn))
+        } else {
+            None
+        }
     }
 
     fn fails(&self) -> Option<&Error> {
@@ -141,9 +145,10 @@ impl Move<'_> {
             Step::Send(_) if self.known().attempts > 0 => "an operation is sent again",
             Step::Send(_) => "an operation is sent",
             Step::Wait(_) if self.due == Due::Nothing => "a call waits on",
-            Step::Wait(wait) if wait.epoch.is_some() => "a call waits for a token",
+            Step::Wait(_) if self.due == Due::WaitOn => "a call waits on in another epoch",
+            Step::Wait(Wait { epoch: None, .. }) => "a call waits for its back-off",
             Step::Wait(_) if NOW < self.after.known.common.gate => "a call waits for the gate",
-            Step::Wait(_) if matches!(self.due, Due::Again(..)) => "a call waits for its back-off",
+            Step::Wait(_) if !self.after.known.may_use_token(self.who) => "a call waits for a token",
             Step::Wait(_) => "a call waits for its slot",
             Step::Done(Ok(_)) => "a call succeeds",
             Step::Done(Err(Error::Exhausted { .. })) if self.due == Due::GiveUp => "the attempts are spent",
@@ -165,6 +170,7 @@ pub(super) const WORDS: &[&str] = &[
     "an operation is sent again",
     "an operation is sent",
     "a call waits on",
+    "a call waits on in another epoch",
     "a call waits for a token",
     "a call waits for the gate",
     "a call waits for its back-off",
@@ -182,10 +188,14 @@ pub(super) const WORDS: &[&str] = &[
 
 fn what_was_not_asked_for_changes_nothing(m: &Move<'_>) -> bool {
     let said = m.known().wait.unwrap_or(Wait { until: NOW, epoch: None });
-    m.due != Due::Nothing
-        || (matches!(m.step, Step::Wait(wait) if *wait == said)
-            && m.before.exchanges == m.after.exchanges
-            && m.before.tenant == m.after.tenant)
+    let is_same = |of: &State| of.tenant == m.before.tenant && of.exchanges == m.before.exchanges;
+    match m.due {
+        Due::Nothing => matches!(m.step, Step::Wait(wait) if *wait == said) && is_same(m.after),
+        Due::WaitOn => {
+            matches!(m.step, Step::Wait(wait) if *wait == said) && m.before.tenant == m.after.tenant
+        }
+        _ => true,
+    }
 }
 
 fn a_call_ends_as_the_table_says(m: &Move<'_>) -> bool {
@@ -193,7 +203,7 @@ fn a_call_ends_as_the_table_says(m: &Move<'_>) -> bool {
         Due::Success(status) => m.succeeds().is_some_and(|reply| reply.status() == status),
         Due::Failure(failure) => m.fails().and_then(Failure::of) == Some(failure),
         Due::GiveUp => matches!(m.fails(), Some(Error::Exhausted { .. })),
-        Due::Nothing | Due::Onward | Due::Again(..) => m.succeeds().is_none(),
+        Due::Nothing | Due::WaitOn | Due::Onward | Due::Again(..) => m.succeeds().is_none(),
     }
 }
 
@@ -247,6 +257,10 @@ impl Move<'_> {
         };
         let gate = if NOW < common.gate { self.known().leaves(common.gate).latest } else { NOW };
         [NOW, backoff, gate, self.slot()].into_iter().any(|next| deadline <= next)
+    }
+
+    fn is_paced(&self) -> bool {
+        !self.after.known.common.interval.is_zero()
     }
 
     fn slot(&self) -> Instant {
@@ -329,10 +343,13 @@ fn a_wait_has_a_reason(m: &Move<'_>) -> bool {
     let known = &m.after.known;
     let common = &known.common;
     match (m.due, wait.epoch) {
-        (Due::Again(span, _), None) if NOW < span.latest => span.holds(wait.until),
-        (_, None) if NOW < common.gate => m.known().leaves(common.gate).holds(wait.until),
-        (_, None) => known.may_use_token(m.who) && wait.until == m.slot(),
-        (_, Some(epoch)) => {
+        (Due::Again(span, Budgeted::Yes), None) if NOW < span.latest => span.holds(wait.until),
+        (_, None) => false,
+        (_, Some(epoch)) if epoch != m.after.tenant.epoch() => false,
+        (Due::Again(span, Budgeted::No), Some(_)) => NOW < common.gate && span.holds(wait.until),
+        (_, Some(_)) if NOW < common.gate => m.known().leaves(common.gate).holds(wait.until),
+        (_, Some(_)) if known.may_use_token(m.who) => wait.until == m.slot(),
+        (_, Some(_)) => {
             let until = |instant: Instant| instant.min(m.deadline());
             let ends_in_time = match (common.lease.filter(|_| common.lease_stands()), common.trouble) {
                 (Some(lease), _) => wait.until == until(lease),
@@ -341,7 +358,7 @@ fn a_wait_has_a_reason(m: &Move<'_>) -> bool {
                 }
                 (None, _) => false,
             };
-            ends_in_time && epoch == m.after.tenant.epoch() && known.needs_token(m.who)
+            ends_in_time && known.needs_token(m.who)
         }
     }
 }
@@ -351,7 +368,8 @@ fn a_retry_costs_one_of_the_budget(m: &Move<'_>) -> bool {
     let mut expected = m.before.tenant.budget;
     match m.due {
         Due::Success(_) => expected.succeeded(),
-        Due::Again(_, Budgeted::Yes) if !m.is_out_of_time() => {
+        // Where the slot comes too late for it, it is known after the retry was paid for.
+        Due::Again(_, Budgeted::Yes) if !m.is_out_of_time() || (left != expected && m.is_paced()) => {
             expected.take();
         }
         _ => {}
@@ -389,11 +407,7 @@ fn has_its_token(state: &State) -> bool {
 /// Who waits for the epoch to move waits for a token request, or for the end of the endpoint's trouble.
 fn nobody_is_stranded(state: &State) -> bool {
     let common = &state.known.common;
-    let somebody_waits = state
-        .known
-        .calls
-        .iter()
-        .flatten()
-        .any(|known| known.wait.and_then(|wait| wait.epoch) == Some(state.tenant.epoch()));
+    let somebody_waits =
+        state.known.calls.iter().flatten().any(|known| known.waits_for_token() == Some(state.tenant.epoch()));
     !somebody_waits || common.lease.is_some() || common.trouble.is_some()
 }

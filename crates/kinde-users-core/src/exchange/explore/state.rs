@@ -48,6 +48,10 @@ pub(super) enum Event {
     ReplaceCredentials,
     /// The tenant is given a token that lasts so many seconds.
     SupplyToken(Option<u64>),
+    /// The tenant is given another pace.
+    SetPace(u32),
+    /// The gate is opened by hand.
+    OpenGate,
 }
 
 /// What a call is told.
@@ -321,6 +325,9 @@ impl State {
                 Event::ReplaceCredentials,
                 Event::SupplyToken(None),
                 Event::SupplyToken(Some(10)),
+                Event::SetPace(0),
+                Event::SetPace(1),
+                Event::OpenGate,
             ]);
         }
         events
@@ -355,8 +362,21 @@ impl State {
                 state.tenant.supply_token(token(FRESH), lifetime.map(Duration::from_secs), NOW);
                 state.known.token_supplied(lifetime);
             }
+            Event::SetPace(pace) => {
+                state.interventions -= 1;
+                let interval = Duration::from_secs(1).checked_div(pace).unwrap_or_default();
+                if interval != state.known.common.interval {
+                    state.known.pace_set(interval);
+                }
+                state.tenant.set_pace(pace);
+            }
+            Event::OpenGate => {
+                state.interventions -= 1;
+                state.tenant.open_gate();
+                state.known.gate_opened();
+            }
         }
-        if matches!(event, Event::ReplaceCredentials | Event::SupplyToken(_))
+        if matches!(event, Event::ReplaceCredentials | Event::SupplyToken(_) | Event::OpenGate)
             && state.tenant.epoch() == self.tenant.epoch()
         {
             return Err(Broken::from("those who wait for a token are not told of a change"));
@@ -505,14 +525,18 @@ impl State {
         self.epochs(&mut |epoch| {
             // The tenant's own is the last of them, and always the same.
             let later = epochs.len() - epochs.binary_search(epoch).unwrap();
-            *epoch = 10 - u64::try_from(later).unwrap();
+            *epoch = 20 - u64::try_from(later).unwrap();
         });
     }
 
     fn epochs(&mut self, visit: &mut impl FnMut(&mut u64)) {
         self.tenant.epochs(visit);
         for exchange in self.exchanges.iter_mut().flatten() {
-            if let Phase::Waiting(_, Reason::Token { epoch }) = &mut exchange.phase {
+            if let Phase::Waiting(
+                _,
+                Reason::Token { epoch } | Reason::Gate { epoch } | Reason::Slot { epoch },
+            ) = &mut exchange.phase
+            {
                 visit(epoch);
             }
         }
