@@ -434,7 +434,9 @@ impl Tenant {
 
     /// When an operation may be sent whose slot has come: not before the pace allows, as several may come late at once.
     pub(crate) fn after_last_send(&self, now: Instant) -> Instant {
-        self.last_sent.map_or(now, |last| now.max(last.saturating_add(self.pace)))
+        // Without a pace a call may come that read the clock before the one that was sent last.
+        let last = self.last_sent.filter(|_| !self.pace.is_zero());
+        last.map_or(now, |last| now.max(last.saturating_add(self.pace)))
     }
 
     pub(crate) fn sends(&mut self, now: Instant) {

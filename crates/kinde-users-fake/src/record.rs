@@ -38,7 +38,7 @@ impl Recorded {
 
     /// The status that the caller got, if any.
     pub fn status(&self) -> Option<u16> {
-        self.answer.as_ref().ok().map(http::StatusCode::as_u16)
+        self.answer.as_ref().ok().map(StatusCode::as_u16)
     }
 
     /// The body as text, with `�` for what is none.
