@@ -370,7 +370,8 @@ fn exhausted_retries_of_success_without_body_report_that_it_happened() {
     let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
     world.start(&mut call);
     sends(&world.head(&mut call, 200, &[], BodyFailure::Broken));
-    let error = fails(world.status(&mut call, 404));
+    let not_there = r#"{"errors":[{"code":"USER_NOT_FOUND"}]}"#;
+    let error = fails(world.answer(&mut call, 404, &[], not_there));
     assert!(error.is_already_gone() && error.effect() == Effect::Happened, "{error:?}");
 }
 

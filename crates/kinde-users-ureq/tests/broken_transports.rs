@@ -217,7 +217,7 @@ fn changed_request_headers_are_found() {
         changes("adds an idempotency key", "POST without a body", |map| {
             map.insert("idempotency-key", HeaderValue::from_static("1"));
         }),
-        changes("asks to go on", "POST of", |map| insert(map, EXPECT, "100-continue")),
+        changes("asks to go on", "POST without a body", |map| insert(map, EXPECT, "100-continue")),
         changes("names itself", "of one's own", |map| insert(map, USER_AGENT, "mine/1")),
         changes("asks for compression all the same", "has values for", |map| {
             insert(map, ACCEPT_ENCODING, "gzip");

@@ -148,7 +148,7 @@ fn the_scripts_reach_every_operation_and_every_refusal() {
     let rng = TestRng::deterministic_rng(RNG);
     let mut runner = TestRunner::new_with_rng(config(), rng);
     let (scripts, mut events) = (scripts(), BTreeMap::new());
-    for _ in 0..800 {
+    for _ in 0..1_200 {
         let script = scripts.new_tree(&mut runner).unwrap().current();
         for (event, times) in World::play(&script).unwrap().events {
             *events.entry(event).or_insert(0) += times;
