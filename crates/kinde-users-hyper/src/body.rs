@@ -10,10 +10,10 @@ use std::task::{Context, Poll};
 
 use flate2::write::MultiGzDecoder;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, Response, Version};
+use http::{HeaderMap, Response, Version};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use kinde_users_core::Delivery;
+use kinde_users_core::{ContentCoding, Delivery};
 use tokio::time::Sleep;
 
 use crate::error::{HyperError, Kind};
@@ -145,11 +145,13 @@ async fn collect(
     is_http_2: bool,
 ) -> Result<Vec<u8>, HyperError> {
     let told = incoming.size_hint().lower();
-    let mut body = match encoding(headers) {
-        Some(Encoding::Plain) if told > limit => return Err(of_response(Kind::BodyTooLong(limit))),
-        Some(Encoding::Plain) => Sink::Plain(Capped::new(told, limit)),
-        Some(Encoding::Gzip) => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
-        None => Sink::Unreadable,
+    let mut body = match ContentCoding::of(headers) {
+        ContentCoding::Identity if told > limit => {
+            return Err(of_response(Kind::BodyTooLong(limit)));
+        }
+        ContentCoding::Identity => Sink::Plain(Capped::new(told, limit)),
+        ContentCoding::Gzip => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
+        ContentCoding::Other => Sink::Unreadable,
     };
     let mut is_empty = true;
     while let Some(frame) = incoming.frame().await {
@@ -181,31 +183,6 @@ async fn collect(
 
 fn of_response(kind: Kind) -> HyperError {
     HyperError::plain(kind, Delivery::Unknown)
-}
-
-enum Encoding {
-    Plain,
-    Gzip,
-}
-
-/// How the body is encoded; `None` for what was not asked for.
-///
-/// Names of encodings have no letter case, `x-gzip` is another name of gzip, and `identity` or
-/// nothing between two commas is no encoding.
-fn encoding(headers: &HeaderMap) -> Option<Encoding> {
-    let lists = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
-    let names = lists.flat_map(|list| list.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-    let is_some = |name: &&[u8]| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity");
-    let mut encodings = names.filter(is_some);
-    match (encodings.next(), encodings.next()) {
-        (None, _) => Some(Encoding::Plain),
-        (Some(name), None) if is_gzip(name) => Some(Encoding::Gzip),
-        _ => None,
-    }
-}
-
-fn is_gzip(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip")
 }
 
 enum Sink {
