@@ -20,6 +20,7 @@ const SLACK: Duration = Duration::from_secs(2);
 /// A request that reached the tenant.
 struct Served {
     operation: &'static str,
+    is_answered: bool,
     took_effect: bool,
 }
 
@@ -73,7 +74,8 @@ impl Judge {
                 self.token_requests += 1;
                 continue;
             }
-            let served = Served { operation, took_effect: request.took_effect };
+            let is_answered = request.answer.is_ok();
+            let served = Served { operation, is_answered, took_effect: request.took_effect };
             match tag(&request.uri, &request.body) {
                 Some(tag) => self.served.entry(tag).or_default().push(served),
                 None => self.violations.push(format!("{operation}: a request about nobody")),
@@ -153,6 +155,7 @@ fn in_time_and_by_the_rules(
     let may_follow = |seen: &Seen| match seen {
         Seen::NotSent | Seen::Status(401 | 429) | Seen::HeadOnly(401 | 429) => true,
         Seen::Unknown
+        | Seen::Late
         | Seen::Status(408 | 500 | 502 | 503 | 504)
         | Seen::HeadOnly(200..=299 | 408 | 500 | 502 | 503 | 504) => meta.replay != Replay::OnlyIfUnsent,
         Seen::Status(_) | Seen::HeadOnly(_) | Seen::Nothing => false,
@@ -188,6 +191,10 @@ fn true_to_the_record(
     let answered = count(|seen| matches!(seen, Seen::Status(_) | Seen::HeadOnly(_)));
     let left = sent.len() - count(|seen| *seen == Seen::NotSent);
     rule((answered..=left).contains(&served.len()), "was not served as often as it was sent");
+    // Whatever becomes of the body, the client is to learn of the head: unless it waits no longer.
+    let unseen = count(|seen| matches!(seen, Seen::Late | Seen::Nothing));
+    let heads = served.iter().filter(|served| served.is_answered).count();
+    rule(heads <= answered + unseen, "was answered with a head that it did not see");
     rule(served.iter().all(|served| served.operation == plan.operation), "asked for another operation");
     let effects = served.iter().filter(|served| served.took_effect).count();
     match claim(result) {
@@ -215,7 +222,7 @@ fn tells_the_last(error: &Error, sent: &[Seen]) -> bool {
         }
         (Error::Decode { .. }, Some(Seen::Status(status)))
         | (Error::Body { .. }, Some(Seen::HeadOnly(status))) => (200..300).contains(status),
-        (Error::UnknownOutcome(_), Some(Seen::Unknown))
+        (Error::UnknownOutcome(_), Some(Seen::Unknown | Seen::Late))
         | (Error::Unsent(_), Some(Seen::NotSent))
         | (Error::Deadline { .. }, None)
         // The token endpoint is not logged by call.

@@ -3,7 +3,7 @@
 //!
 //! Every call ends with a right result or with an error that is true: true to what the tenant recorded and holds, and to
 //! what the client saw of each attempt. Nothing hangs, nothing is created twice, tokens are few, and in the end no socket is
-//! left open and memory has not grown.
+//! left open and memory has not grown. A client sees each head that the tenant sent in time, whatever becomes of the body.
 //!
 //! `.ci/faults` makes more calls; `KINDE_FAULTS_CALLS` and `KINDE_FAULTS_SEED` set how many and which. The same seed plans
 //! the same calls and throws the same faults; which call meets which fault is up to the threads.
@@ -24,6 +24,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
+use http::header::CONTENT_ENCODING;
+use http::{HeaderValue, Response};
 use kinde_users::{
     AsyncClient, CallOptions, Client, HyperTransport, OPERATIONS, SystemClock, Tenant, TokioClock,
     UreqTransport,
@@ -51,6 +53,11 @@ const TOKEN_RENEWED: Duration = Duration::from_secs(1000 - 60);
 const ATTEMPT: Duration = Duration::from_secs(100);
 /// How long the server says nothing, now and then.
 const SILENCE: Duration = Duration::from_secs(3600);
+/// The longest body that a client takes, and one that is longer.
+const LONGEST: u64 = 3 * 512 * 1024;
+const TOO_LONG: usize = 2 * 1024 * 1024;
+/// The seconds until the reset that a reply names whose body cannot be read.
+const RESET: &str = "40";
 
 /// How long all may take that a batch does, in the machine's time, before it counts as hanging.
 const BATCH_LIMIT: Duration = Duration::from_secs(60);
@@ -83,8 +90,8 @@ struct Clients {
 impl Clients {
     fn new(fake: &FakeKinde, seed: u64) -> Self {
         let tenant = |seed| Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
-        let ureq = Wire::new(UreqTransport::new(), Dice::new(seed ^ 1));
-        let hyper = Wire::new(HyperTransport::new(), Dice::new(seed ^ 2));
+        let ureq = Wire::new(UreqTransport::new().body_limit(LONGEST), Dice::new(seed ^ 1));
+        let hyper = Wire::new(HyperTransport::new().body_limit(LONGEST), Dice::new(seed ^ 2));
         Self {
             blocking: Client::new(tenant(seed ^ 3), ureq.clone(), Fast::default()),
             asynchronous: AsyncClient::new(tenant(seed ^ 4), hyper.clone(), Fast::default()),
@@ -122,6 +129,39 @@ fn plan(
         Plan { operation, id, factor, options: options.deadline(deadline), dropped_after }
     };
     (0..count).map(plan).collect()
+}
+
+/// Replies that say how their body is encoded, and whose body is not.
+fn encoded(name: &'static str) -> Fault {
+    Fault::edit(move |reply| {
+        reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+    })
+}
+
+/// Replies with a head that can be read, and a body that cannot.
+fn without_body() -> Vec<Fault> {
+    let refused = |status, encoding| {
+        let reply = Response::builder().status(status).header("ratelimit-reset", RESET);
+        let reply = reply.header(CONTENT_ENCODING, encoding).body(b"{}".to_vec());
+        Fault::reply(reply.unwrap())
+    };
+    vec![
+        Fault::real_reply().broken_off(),
+        Fault::real_reply().chunked().broken_off(),
+        Fault::real_reply().gzipped().broken_off(),
+        encoded("gzip"),
+        encoded("br"),
+        encoded("gzip, gzip").chunked(),
+        Fault::larger_by(TOO_LONG),
+        Fault::larger_by(TOO_LONG).chunked(),
+        Fault::larger_by(TOO_LONG).gzipped(),
+        refused(429, "br"),
+        refused(429, "gzip"),
+        refused(429, "identity").broken_off(),
+        refused(429, "identity").chunked().broken_off(),
+        refused(400, "br"),
+        refused(503, "gzip"),
+    ]
 }
 
 /// The plans of a batch, handed out to those who make the calls.
@@ -226,7 +266,11 @@ fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
         for late in [Fault::head_after, Fault::body_after] {
             fake.next(dice.pick(OPERATIONS).name, late(Fault::real_reply(), SILENCE));
         }
+        for fault in without_body() {
+            fake.next(dice.pick(OPERATIONS).name, fault);
+        }
         if batch % 4 == 1 {
+            fake.next("token", dice.pick(&without_body()).clone());
             fake.revoke_tokens();
             revoked += 1;
         }

@@ -28,6 +28,8 @@ pub(crate) enum Seen {
     HeadOnly(u16),
     NotSent,
     Unknown,
+    /// As unknown, and not before the time limit.
+    Late,
     /// The call was dropped before anything came.
     Nothing,
 }
@@ -39,7 +41,9 @@ impl Seen {
             Self::Status(200..=299) | Self::HeadOnly(200..=299) => Effect::Happened,
             Self::Status(408) | Self::HeadOnly(408) => Effect::Possible,
             Self::Status(400..=499) | Self::HeadOnly(400..=499) | Self::NotSent => Effect::No,
-            Self::Status(_) | Self::HeadOnly(_) | Self::Unknown | Self::Nothing => Effect::Possible,
+            Self::Status(_) | Self::HeadOnly(_) | Self::Unknown | Self::Late | Self::Nothing => {
+                Effect::Possible
+            }
         }
     }
 }
@@ -51,6 +55,7 @@ impl fmt::Display for Seen {
             Self::HeadOnly(status) => write!(f, "{status} without body"),
             Self::NotSent => f.write_str("not sent"),
             Self::Unknown => f.write_str("no reply"),
+            Self::Late => f.write_str("no reply in time"),
             Self::Nothing => f.write_str("dropped"),
         }
     }
@@ -96,6 +101,8 @@ struct UnderWay<'a> {
     tag: Option<String>,
     seen: Seen,
     has_token: bool,
+    /// When its time is over.
+    until: Instant,
 }
 
 impl Drop for UnderWay<'_> {
@@ -123,6 +130,7 @@ impl UnderWay<'_> {
             Err(error) => match (head(error), delivery(error)) {
                 (Some(head), _) => Seen::HeadOnly(head.status().as_u16()),
                 (None, Delivery::NotSent) => Seen::NotSent,
+                (None, Delivery::Unknown) if Instant::now() >= self.until => Seen::Late,
                 (None, Delivery::Unknown) => Seen::Unknown,
             },
         };
@@ -167,7 +175,7 @@ impl<T> Wire<T> {
             parts.path_and_query = request.uri().path_and_query().cloned();
             *request.uri_mut() = Uri::from_parts(parts).unwrap();
         }
-        UnderWay { log: &self.log, tag, seen: Seen::Nothing, has_token: false }
+        UnderWay { log: &self.log, tag, seen: Seen::Nothing, has_token: false, until: Instant::now() + limit }
     }
 }
 
