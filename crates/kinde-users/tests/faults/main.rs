@@ -11,6 +11,7 @@
 mod call;
 mod clock;
 mod dice;
+mod http2;
 mod judge;
 mod machine;
 mod wire;
@@ -37,6 +38,7 @@ use tokio::runtime::{self, Runtime};
 use call::{Caller, Ended, Outcome, Plan, make, user};
 use clock::{Fast, SPEED};
 use dice::Dice;
+use http2::Gateway;
 use judge::Judge;
 use wire::{Tokens, Wire};
 
@@ -57,7 +59,7 @@ const SILENCE: Duration = Duration::from_secs(3600);
 const LONGEST: u64 = 3 * 512 * 1024;
 const TOO_LONG: usize = 2 * 1024 * 1024;
 /// The seconds until the reset that a reply names whose body cannot be read.
-const RESET: &str = "40";
+const RESET: &str = "100";
 
 /// How long all may take that a batch does, in the machine's time, before it counts as hanging.
 const BATCH_LIMIT: Duration = Duration::from_secs(60);
@@ -66,8 +68,8 @@ const CLOSING: Duration = Duration::from_secs(10);
 /// By how much memory may grow after the first tenth of the calls, in KiB.
 const GROWTH: u64 = 32 * 1024;
 /// How many files may be open beyond those at the start: two a connection, its socket and the server's. hyper connects while
-/// it waits for a connection to come free, and then keeps both.
-const MOST_FILES: usize = 2 * (THREADS + 2 * TASKS) + 20;
+/// it waits for a connection to come free, and then keeps both. Half of the tasks go by way of a gateway, to which they connect too.
+const MOST_FILES: usize = 2 * (THREADS + 2 * TASKS + TASKS / 2) + 20;
 /// How many violations are shown.
 const SHOWN: usize = 20;
 
@@ -79,24 +81,30 @@ fn setting(name: &str, default: u64) -> u64 {
 type Blocking = Client<Wire<UreqTransport>, Fast<SystemClock>>;
 type Async = AsyncClient<Wire<HyperTransport>, Fast<TokioClock>>;
 
-/// Both clients, each with a tenant of its own, as in two programs.
+/// The clients, each with a tenant of its own, as in several programs.
 struct Clients {
     blocking: Blocking,
     asynchronous: Async,
+    over_http_2: Async,
     ureq: Wire<UreqTransport>,
     hyper: Wire<HyperTransport>,
+    http_2: Wire<HyperTransport>,
 }
 
 impl Clients {
-    fn new(fake: &FakeKinde, seed: u64) -> Self {
+    fn new(fake: &FakeKinde, gateway: &Gateway, seed: u64) -> Self {
         let tenant = |seed| Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
         let ureq = Wire::new(UreqTransport::new().body_limit(LONGEST), Dice::new(seed ^ 1));
         let hyper = Wire::new(HyperTransport::new().body_limit(LONGEST), Dice::new(seed ^ 2));
+        let http_2 = Wire::new(gateway.transport.clone().body_limit(LONGEST), Dice::new(seed ^ 5))
+            .by(gateway.authority.clone());
         Self {
             blocking: Client::new(tenant(seed ^ 3), ureq.clone(), Fast::default()),
             asynchronous: AsyncClient::new(tenant(seed ^ 4), hyper.clone(), Fast::default()),
+            over_http_2: AsyncClient::new(tenant(seed ^ 6), http_2.clone(), Fast::default()),
             ureq,
             hyper,
+            http_2,
         }
     }
 }
@@ -138,14 +146,15 @@ fn encoded(name: &'static str) -> Fault {
     })
 }
 
+/// An error whose body is not encoded like this.
+fn refused(status: u16, encoding: &str) -> Fault {
+    let reply = Response::builder().status(status).header("ratelimit-reset", RESET);
+    Fault::reply(reply.header(CONTENT_ENCODING, encoding).body(b"{}".to_vec()).unwrap())
+}
+
 /// Replies with a head that can be read, and a body that cannot.
-fn without_body() -> Vec<Fault> {
-    let refused = |status, encoding| {
-        let reply = Response::builder().status(status).header("ratelimit-reset", RESET);
-        let reply = reply.header(CONTENT_ENCODING, encoding).body(b"{}".to_vec());
-        Fault::reply(reply.unwrap())
-    };
-    vec![
+fn without_body() -> [Fault; 11] {
+    [
         Fault::real_reply().broken_off(),
         Fault::real_reply().chunked().broken_off(),
         Fault::real_reply().gzipped().broken_off(),
@@ -155,13 +164,15 @@ fn without_body() -> Vec<Fault> {
         Fault::larger_by(TOO_LONG),
         Fault::larger_by(TOO_LONG).chunked(),
         Fault::larger_by(TOO_LONG).gzipped(),
-        refused(429, "br"),
-        refused(429, "gzip"),
-        refused(429, "identity").broken_off(),
-        refused(429, "identity").chunked().broken_off(),
         refused(400, "br"),
         refused(503, "gzip"),
     ]
+}
+
+/// As [`without_body`], and with a reset far ahead.
+fn limited_without_body() -> [Fault; 4] {
+    let plain = || refused(429, "identity");
+    [refused(429, "br"), refused(429, "gzip"), plain().broken_off(), plain().chunked().broken_off()]
 }
 
 /// The plans of a batch, handed out to those who make the calls.
@@ -199,7 +210,8 @@ fn finish(future: impl Future<Output = ()>) {
     assert_eq!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
 }
 
-/// Makes the calls of a batch, half of them by threads and half by tasks.
+/// Makes the calls of a batch, half of them by threads and half by tasks, of which every other one
+/// speaks HTTP/2.
 fn run(runtime: &Runtime, clients: &Clients, mut for_threads: Vec<Plan>) -> Vec<Outcome> {
     let count = for_threads.len();
     let for_tasks = Queue::new(for_threads.split_off(count / 2));
@@ -213,8 +225,9 @@ fn run(runtime: &Runtime, clients: &Clients, mut for_threads: Vec<Plan>) -> Vec<
         let (client, queue, done) = (clients.blocking.clone(), for_threads.clone(), done.clone());
         thread::spawn(|| finish(work(client, queue, done)));
     }
-    for _ in 0..TASKS {
-        runtime.spawn(work(clients.asynchronous.clone(), for_tasks.clone(), done.clone()));
+    for task in 0..TASKS {
+        let client = if task % 2 == 0 { &clients.asynchronous } else { &clients.over_http_2 };
+        runtime.spawn(work(client.clone(), for_tasks.clone(), done.clone()));
     }
     drop(done);
     let until = Instant::now() + BATCH_LIMIT;
@@ -254,7 +267,9 @@ fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let files_before = machine::open_files();
     let mut taken = Taken { files_before, ..Taken::default() };
-    let clients = Clients::new(&fake, seed);
+    let tenant = server.address().to_string().parse().unwrap();
+    let gateway = Gateway::start(tenant, ATTEMPT / SPEED, Dice::new(seed ^ 7));
+    let clients = Clients::new(&fake, &gateway, seed);
     let mut judge = Judge::default();
     let mut revoked = 0;
     let began = Instant::now();
@@ -266,7 +281,8 @@ fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
         for late in [Fault::head_after, Fault::body_after] {
             fake.next(dice.pick(OPERATIONS).name, late(Fault::real_reply(), SILENCE));
         }
-        for fault in without_body() {
+        let limited = dice.pick(&limited_without_body()).clone();
+        for fault in without_body().into_iter().chain([limited]) {
             fake.next(dice.pick(OPERATIONS).name, fault);
         }
         if batch % 4 == 1 {
@@ -276,6 +292,7 @@ fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
         }
         let ended = run(&runtime, &clients, plans);
         let sent = clients.ureq.take_attempts().into_iter().chain(clients.hyper.take_attempts());
+        let sent = sent.chain(clients.http_2.take_attempts());
         let requests = fake.requests();
         fake.forget_requests();
         judge.take_in(&fake, ended, sent, requests);
@@ -287,9 +304,14 @@ fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
     taken.memory_after = machine::memory();
     taken.time = began.elapsed();
     judge.end(&fake, fake.requests());
-    let tokens = [("ureq", clients.ureq.tokens()), ("hyper", clients.hyper.tokens())];
+    let per_client = [
+        ("ureq", clients.ureq.tokens(), clients.ureq.early()),
+        ("hyper", clients.hyper.tokens(), clients.hyper.early()),
+        ("HTTP/2", clients.http_2.tokens(), clients.http_2.early()),
+    ];
 
     drop(clients);
+    drop(gateway);
     let until = Instant::now() + CLOSING;
     while machine::open_files() > files_before && Instant::now() < until {
         thread::sleep(Duration::from_millis(5));
@@ -297,10 +319,13 @@ fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
     taken.files_after = machine::open_files();
     drop(server);
 
-    println!("tokens: {tokens:?}, {} requests; revoked {revoked} times", judge.token_requests);
+    println!(
+        "tokens and early requests: {per_client:?}, {} token requests; revoked {revoked} times",
+        judge.token_requests
+    );
     tell(&judge, &taken);
     let renewed = (taken.time * SPEED).as_secs() / TOKEN_RENEWED.as_secs();
-    judge_tokens(&mut judge, tokens, revoked + renewed);
+    judge_clients(&mut judge, per_client, revoked + renewed);
     judge_run(&mut judge, calls, &taken);
     let violations = judge.violations();
     for violation in violations.iter().take(SHOWN) {
@@ -320,15 +345,17 @@ fn tell(judge: &Judge, taken: &Taken) {
     println!("memory: {memory_before:?} KiB after a tenth of the calls, {memory_after:?} KiB at the end");
 }
 
-/// Each client gets a token at the start, and another one where that was revoked or ends.
-fn judge_tokens(judge: &mut Judge, tokens: [(&str, Tokens); 2], replaced: u64) {
-    for (client, Tokens { got, failed, at_once, .. }) in tokens {
+/// Each client gets a token at the start, and another one where that was revoked or ends. It sends
+/// nothing before a reset.
+fn judge_clients(judge: &mut Judge, clients: [(&str, Tokens, u64); 3], replaced: u64) {
+    for (client, Tokens { got, failed, at_once, .. }, early) in clients {
+        judge.rule(early == 0, || format!("{client}: {early} requests before a reset"));
         judge.rule(got <= 1 + replaced, || format!("{client}: {got} tokens, replaced {replaced} times"));
         // One in twenty goes wrong, and some more where the tenant is busy.
         judge.rule(failed <= 10 + got, || format!("{client}: {failed} failed token requests"));
         judge.rule(at_once == 0, || format!("{client}: {at_once} token requests at once"));
     }
-    let sent = tokens.iter().map(|(_, tokens)| tokens.got + tokens.failed).sum();
+    let sent = clients.iter().map(|(_, tokens, _)| tokens.got + tokens.failed).sum();
     let served = judge.token_requests;
     judge.rule(served <= sent, || format!("{served} token requests were served of {sent}"));
 }

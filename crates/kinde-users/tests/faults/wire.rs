@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use kinde_users::{AsyncTransport, BodyFailure, Delivery, Effect, Transport, set_time_limit, time_limit};
 
 use crate::clock::SPEED;
@@ -71,6 +71,23 @@ pub(crate) fn tag(uri: &Uri, body: &[u8]) -> Option<String> {
 struct Log {
     attempts: HashMap<String, Vec<Seen>>,
     tokens: Tokens,
+    /// Between when and when no request may be sent, as a 429 said.
+    closed: Option<(Instant, Instant)>,
+    /// Requests that were sent nevertheless.
+    early: u64,
+}
+
+impl Log {
+    /// Notes the reset of a 429. What is on its way to the transport may still be sent for half of the
+    /// time: for short ones this says little.
+    fn close(&mut self, headers: &HeaderMap) {
+        let reset = headers.get("ratelimit-reset").and_then(|value| value.to_str().ok()?.parse().ok());
+        let wait = Duration::from_secs(reset.unwrap_or(0)) / SPEED;
+        let now = Instant::now();
+        if self.closed.is_none_or(|(_, until)| until < now + wait) {
+            self.closed = Some((now + wait / 2, now + wait));
+        }
+    }
 }
 
 /// What a client asked of the token endpoint.
@@ -90,6 +107,8 @@ pub(crate) struct Tokens {
 #[derive(Clone)]
 pub(crate) struct Wire<T> {
     inner: T,
+    /// What stands before the tenant, if not all requests go to it directly.
+    gateway: Option<Authority>,
     log: Arc<Mutex<Log>>,
     dice: Arc<Mutex<Dice>>,
 }
@@ -122,7 +141,7 @@ impl UnderWay<'_> {
     fn ended<E>(
         mut self,
         result: &Result<Response<Vec<u8>>, E>,
-        head: impl FnOnce(&E) -> Option<&Response<BodyFailure>>,
+        head: impl Fn(&E) -> Option<&Response<BodyFailure>>,
         delivery: impl FnOnce(&E) -> Delivery,
     ) {
         self.seen = match result {
@@ -134,6 +153,14 @@ impl UnderWay<'_> {
                 (None, Delivery::Unknown) => Seen::Unknown,
             },
         };
+        let headers = match result {
+            Ok(reply) if reply.status() == 429 => Some(reply.headers()),
+            Ok(_) => None,
+            Err(error) => head(error).filter(|head| head.status() == 429).map(Response::headers),
+        };
+        if let Some(headers) = headers {
+            self.log.lock().unwrap().close(headers);
+        }
         // A reply that was cut off in the middle has no last brace.
         self.has_token = result
             .as_ref()
@@ -143,7 +170,12 @@ impl UnderWay<'_> {
 
 impl<T> Wire<T> {
     pub(crate) fn new(inner: T, dice: Dice) -> Self {
-        Self { inner, log: Arc::default(), dice: Arc::new(Mutex::new(dice)) }
+        Self { inner, gateway: None, log: Arc::default(), dice: Arc::new(Mutex::new(dice)) }
+    }
+
+    /// Sends by way of this server, over TLS.
+    pub(crate) fn by(self, gateway: Authority) -> Self {
+        Self { gateway: Some(gateway), ..self }
     }
 
     /// The attempts of each call since this was last asked.
@@ -155,27 +187,43 @@ impl<T> Wire<T> {
         self.log.lock().unwrap().tokens
     }
 
+    /// Requests that were sent before a reset.
+    pub(crate) fn early(&self) -> u64 {
+        self.log.lock().unwrap().early
+    }
+
     fn begin(&self, request: &mut Request<Vec<u8>>) -> UnderWay<'_> {
         let limit = time_limit(request) / SPEED;
         set_time_limit(request, limit);
         let is_token = request.uri().path() == "/oauth2/token";
         let tag = if is_token { None } else { tag(request.uri(), request.body()) };
         assert!(is_token || tag.is_some(), "no id in {} {}", request.method(), request.uri().path());
-        if is_token {
-            let now = Instant::now();
-            let tokens = &mut self.log.lock().unwrap().tokens;
-            let before = tokens.since.replace(now);
-            tokens.at_once += u64::from(before.is_some_and(|since| now - since < LEASE / SPEED));
+        let now = Instant::now();
+        {
+            let mut log = self.log.lock().unwrap();
+            if is_token {
+                let before = log.tokens.since.replace(now);
+                let is_leased = before.is_some_and(|since| now - since < LEASE / SPEED);
+                log.tokens.at_once += u64::from(is_leased);
+            } else {
+                let is_early = log.closed.is_some_and(|(from, until)| from < now && now < until);
+                log.early += u64::from(is_early);
+            }
         }
-        if self.dice.lock().unwrap().one_in(LOST_WAYS) {
+        let way = if self.dice.lock().unwrap().one_in(LOST_WAYS) {
             // Nobody listens at port 1.
+            Some((Scheme::HTTP, Authority::from_static("127.0.0.1:1")))
+        } else {
+            self.gateway.clone().map(|gateway| (Scheme::HTTPS, gateway))
+        };
+        if let Some((scheme, authority)) = way {
             let mut parts = http::uri::Parts::default();
-            parts.scheme = Some(Scheme::HTTP);
-            parts.authority = Some(Authority::from_static("127.0.0.1:1"));
+            parts.scheme = Some(scheme);
+            parts.authority = Some(authority);
             parts.path_and_query = request.uri().path_and_query().cloned();
             *request.uri_mut() = Uri::from_parts(parts).unwrap();
         }
-        UnderWay { log: &self.log, tag, seen: Seen::Nothing, has_token: false, until: Instant::now() + limit }
+        UnderWay { log: &self.log, tag, seen: Seen::Nothing, has_token: false, until: now + limit }
     }
 }
 
