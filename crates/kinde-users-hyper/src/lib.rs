@@ -54,12 +54,16 @@ pub use rustls;
 ///   server sees it once.
 /// - A request whose time is over before anybody has looked at it is taken back, and was [not sent](Delivery::NotSent). Over
 ///   HTTP/2 its head may still go out, at that very moment, with no end and a reset behind it: no whole request, and nothing of its body.
-/// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then. A
-///   response in any other encoding is an error.
+/// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then.
+///   A body in any other encoding cannot be read.
+/// - An error about a body that cannot be read has the [head](HyperError::head) of the response.
 /// - Certificates are checked against Mozilla's roots, which are compiled in; see [`with_tls`](Self::with_tls).
-/// - A response's head may have 64 KiB and 1,024 headers; one that is much longer is an error.
+/// - A response's head may have 64 KiB, and over HTTP/1 1,024 headers. A longer one is an error.
 /// - A connection that is idle for 15 seconds is closed: before a firewall or a server forgets it.
+/// - An HTTP/2 connection that has requests under way, and is silent for 10 seconds, is asked whether
+///   it is alive. It is closed if it does not answer within 10 more.
 /// - A request that the server says it did not process, over HTTP/2, was [not sent](Delivery::NotSent).
+///   A POST without a body is only known to be so by a reset of its stream (`REFUSED_STREAM`).
 /// - There is no proxy. Where the environment asks for one for the request's host, as [`ProxyVariables`]
 ///   reads it, nothing is sent and the error says so. Carry messages with a stack that knows proxies
 ///   then, or call [`without_proxy`](Self::without_proxy). The variables are read once, by the
