@@ -94,7 +94,9 @@ impl HyperError {
     /// `may_be_whole` says that the server may have had a whole request as soon as it had the head.
     pub(crate) fn of_request(error: &legacy::Error, delivery: Delivery, may_be_whole: bool) -> Self {
         if let Some(reason) = refusal(error, may_be_whole) {
-            let detail = Some(reason.description().to_owned());
+            // The server just closes the connection, or keeps the reason to itself.
+            let is_told = reason != h2::Reason::NO_ERROR;
+            let detail = is_told.then(|| reason.description().to_owned());
             return Self { kind: Kind::Refused, detail, delivery: Delivery::NotSent, head: None };
         }
         Self::of(error, if error.is_connect() { Delivery::NotSent } else { delivery })
