@@ -9,7 +9,9 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+#[cfg(feature = "contract")]
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivatePkcs8KeyDer;
 
 /// The certificate and the key of an authority.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ impl Authority {
         Ok(Self { params, key, certificate })
     }
 
+    #[cfg(feature = "contract")]
     pub(crate) fn der(&self) -> &CertificateDer<'static> {
         self.certificate.der()
     }
