@@ -16,6 +16,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use tower_service::Service;
 
+use crate::drain::Drained;
+
 type Https = HttpsConnector<HttpConnector>;
 
 /// TCP and TLS, in the time given.
@@ -40,7 +42,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = <Https as Service<Uri>>::Response;
+    type Response = Drained<<Https as Service<Uri>>::Response>;
     type Error = <Https as Service<Uri>>::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
@@ -52,7 +54,8 @@ impl Service<Uri> for Connector {
         let (connecting, limit) = (self.https.call(uri), self.limit);
         Box::pin(async move {
             let timed_out = |_| Err(io::Error::from(io::ErrorKind::TimedOut).into());
-            tokio::time::timeout(limit, connecting).await.unwrap_or_else(timed_out)
+            let connected = tokio::time::timeout(limit, connecting).await.unwrap_or_else(timed_out);
+            connected.map(Drained::new)
         })
     }
 }
@@ -68,7 +71,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let mut connector = Connector::new(crate::tls(), Duration::from_secs(30));
-        let MaybeHttpsStream::Http(stream) = connector.call(uri).await.unwrap() else { panic!("TLS") };
+        let MaybeHttpsStream::Http(stream) = connector.call(uri).await.unwrap().inner else { panic!("TLS") };
         assert!(stream.inner().nodelay().unwrap());
     }
 }

@@ -26,6 +26,7 @@ mod readme {}
 mod body;
 mod clock;
 mod connect;
+mod drain;
 mod error;
 
 use std::pin::pin;
