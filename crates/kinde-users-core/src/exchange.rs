@@ -569,7 +569,7 @@ impl Exchange {
         let may_have_happened = self.effect == Effect::Possible;
         self.effect = self.effect.max(effect_of(status));
         if status.is_success() {
-            tenant.succeeded();
+            tenant.succeeded(self.seen);
             return self.end(Ok(reply));
         }
         let reset = asked_for(reply.headers());

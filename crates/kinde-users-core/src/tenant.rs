@@ -36,7 +36,7 @@ mod normal;
 /// A token that is refused (401) is replaced. Where a call meets 401 with the new token too, the calls of that operation cause
 /// no further token for ten seconds, so that a route which always answers 401 costs one token in that time. Calls of other
 /// operations still get a new one, until four new tokens in a row were refused and no call has succeeded in between: then
-/// none is asked for because of a 401 for ten seconds, by any operation.
+/// none is asked for because of a 401 for ten seconds, by any operation, or until a call succeeds with the latest token.
 ///
 /// Where the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for all its calls. Where
 /// it refuses, calls that come within a second get the same error and no request is made.
@@ -96,7 +96,7 @@ struct Distrust {
     operations: Vec<(&'static str, Instant)>,
     /// Until when no call does.
     all: Instant,
-    /// How many such tokens there were since the last success.
+    /// How many such tokens there were since the last success with the latest token.
     refused: u8,
     /// The latest token is one of them.
     counted: bool,
@@ -392,10 +392,14 @@ impl Tenant {
         }
     }
 
-    /// Notes that an operation succeeded.
-    pub(crate) fn succeeded(&mut self) {
+    /// Notes that an operation succeeded with the token of this generation.
+    pub(crate) fn succeeded(&mut self, generation: u64) {
         self.budget.succeeded();
-        self.distrust.refused = 0;
+        // An older token says nothing about those that came after it.
+        if generation == self.generation {
+            self.distrust.refused = 0;
+            self.distrust.all = Instant::START;
+        }
     }
 
     /// When the gate opens that a 429 closed, if it is closed.

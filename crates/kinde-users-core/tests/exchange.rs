@@ -5,7 +5,8 @@ use std::mem::size_of;
 
 use http::{Request, Response};
 use kinde_users_core::operations::{
-    CreateUser, CreateUserBillingCustomer, DeleteUser, GetUserData, GetUserIdentities, GetUsers, GetUsersMfa,
+    CreateUser, CreateUserBillingCustomer, DeleteUser, DeleteUserSessions, GetUserData, GetUserIdentities,
+    GetUserSessions, GetUsers, GetUsersMfa, RefreshUserClaims,
 };
 use kinde_users_core::{
     AccessToken, AuthProblem, BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error,
@@ -1253,6 +1254,64 @@ fn tokens_that_every_route_refuses_are_few() {
         service.world.pass(seconds(10));
         assert!(service.makes(&GetUsers::new()));
     }
+}
+
+#[test]
+fn success_after_four_refused_tokens_lets_a_revoked_token_be_replaced() {
+    let good = core::cell::Cell::new(0);
+    let accepts = |token, name: &str| name == "get_users" && token >= good.get();
+    let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
+    service.makes(&GetUserData::new("kp_1"));
+    service.makes(&GetUsersMfa::new("kp_1"));
+    service.makes(&DeleteUser::new("kp_1"));
+    service.makes(&CreateUser::new());
+    service.world.pass(seconds(1));
+    assert!(service.makes(&GetUsers::new()));
+    good.set(service.tokens + 1);
+    service.world.pass(seconds(1));
+    assert!(service.makes(&GetUsers::new()));
+    assert_eq!(service.tokens, good.get());
+}
+
+#[test]
+fn success_with_an_older_token_leaves_renewal_off_after_four_refused_tokens() {
+    let accepts = |_, _: &str| false;
+    let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
+    service.world.tenant.supply_token(AccessToken::new("0").unwrap(), None, Instant::START);
+    let mut old = service.world.call(&GetUsers::new(), CallOptions::new());
+    service.world.start(&mut old);
+    service.makes(&GetUserData::new("kp_1"));
+    service.makes(&GetUsersMfa::new("kp_1"));
+    service.makes(&DeleteUser::new("kp_1"));
+    service.makes(&CreateUser::new());
+    assert_eq!(service.tokens, 4);
+    succeeds(service.world.status(&mut old, 200));
+    assert!(!service.makes(&GetUserIdentities::new("kp_1")));
+    assert_eq!(service.tokens, 4);
+}
+
+#[test]
+fn eight_bad_routes_and_revocations_leave_good_calls_alone() {
+    let good = core::cell::Cell::new(0);
+    let accepts = |token, name: &str| name == "get_users" && token >= good.get();
+    let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
+    for second in 0..300 {
+        if second % 7 == 0 {
+            good.set(service.tokens + 1);
+        }
+        service.makes(&GetUserData::new("kp_1"));
+        service.makes(&GetUsersMfa::new("kp_1"));
+        service.makes(&GetUserIdentities::new("kp_1"));
+        service.makes(&GetUserSessions::new("kp_1"));
+        service.makes(&DeleteUser::new("kp_1"));
+        service.makes(&DeleteUserSessions::new("kp_1"));
+        service.makes(&RefreshUserClaims::new("kp_1"));
+        service.makes(&CreateUser::new());
+        assert!(service.makes(&GetUsers::new()), "after {second} s");
+        service.world.pass(seconds(1));
+    }
+    // One for each bad route in ten seconds, one for each revocation, and the first.
+    assert!(service.tokens <= 8 * 30 + 300_u32.div_ceil(7) + 1, "{} tokens", service.tokens);
 }
 
 #[test]

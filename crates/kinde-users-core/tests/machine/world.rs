@@ -670,7 +670,7 @@ impl<'a> World<'a> {
         let (failure, effect) = match *news {
             News::Came { status: status @ 200..=299, .. } => {
                 truth.effect = Effect::Happened;
-                self.common.succeeded(self.script.shared.budget);
+                self.common.succeeded(truth.seen, self.script.shared.budget);
                 return Due::Success(status);
             }
             News::Came { status: status @ 400..=499, body: Body::Text(REPEAT), .. }
@@ -1120,8 +1120,11 @@ impl Common {
         }
     }
 
-    fn succeeded(&mut self, most: u32) {
-        self.refused = 0;
+    fn succeeded(&mut self, token: u64, most: u32) {
+        if token == self.generation {
+            self.refused = 0;
+            self.distrust_all = Instant::START;
+        }
         self.budget = self.budget.saturating_add(1).min(most.saturating_mul(RETRY));
     }
 

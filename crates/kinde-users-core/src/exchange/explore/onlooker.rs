@@ -98,7 +98,8 @@ pub(super) struct Common {
     pub(super) gate: Instant,
     /// Until when a refused token is not replaced, by the operation that met the refusal.
     pub(super) distrust: BTreeMap<&'static str, Instant>,
-    /// How many tokens that replaced refused ones were refused since the last success, and whether the latest one is counted.
+    /// How many tokens that replaced refused ones were refused since the last success with the latest one, and whether
+    /// that is counted.
     pub(super) refused: u8,
     pub(super) counted: bool,
     /// Between two operations; zero where there is no pace.
@@ -351,7 +352,9 @@ impl Onlooker {
         };
         known.effect = known.effect.max(effect);
         if let Failure::Api(status @ 200..300) = failure {
-            self.common.refused = 0;
+            if !known.is_fresh {
+                self.common.refused = 0;
+            }
             return Due::Success(status);
         }
         if failure == Failure::Api(429) {
