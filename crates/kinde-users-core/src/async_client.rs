@@ -76,7 +76,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, say. What is said
     /// of [`Client::with_tenant`](crate::Client::with_tenant) holds here too.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
-        self.shared.with_tenant(with)
+        self.shared.with_tenant(|tenant| tenant.lend(with))
     }
 
     /// Returns the token and how long it still lasts, on this client's own clock; see

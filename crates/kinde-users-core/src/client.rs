@@ -77,10 +77,10 @@ impl<T: Transport, C: Clock> Client<T, C> {
 
     /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, say.
     ///
-    /// All calls wait for the end of `with`, so it must not make one itself, which would wait for ever. Another tenant in its place
-    /// gets no calls: they end with [`Problem::OtherTenant`](crate::Problem::OtherTenant), and with the effect that they had.
+    /// All calls wait for the end of `with`, so it must not make one itself, which would wait for ever. Another tenant may be put
+    /// in its place: waiting calls then look again. One of another domain gets no calls: they end with [`Problem::OtherTenant`](crate::Problem::OtherTenant), and with the effect that they had.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
-        self.shared.with_tenant(with)
+        self.shared.with_tenant(|tenant| tenant.lend(with))
     }
 
     /// Returns the token and how long it still lasts, if that is known: for a program that keeps it

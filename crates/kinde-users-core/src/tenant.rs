@@ -66,6 +66,8 @@ pub struct Tenant {
     last_sent: Option<Instant>,
     pub(crate) budget: Budget,
     pub(crate) jitter: Jitter,
+    /// A client has lent it to the program, which may put another one in its place.
+    is_lent: bool,
 }
 
 /// A token, and how long to use it.
@@ -178,6 +180,7 @@ impl Tenant {
             last_sent: None,
             budget: Budget::new(100),
             jitter: Jitter(0),
+            is_lent: false,
         };
         tenant.hold_supplied();
         tenant
@@ -420,14 +423,15 @@ impl Tenant {
         slot
     }
 
-    /// Whether slots that were taken up to this epoch count no more.
+    /// Whether slots that were taken up to this epoch count no more. An epoch that is still to come
+    /// is that of another tenant, which was here before.
     pub(crate) fn has_new_pace_since(&self, epoch: u64) -> bool {
-        self.paced > epoch
+        self.paced > epoch || self.epoch < epoch
     }
 
-    /// Whether the gate was opened by hand after this epoch.
+    /// Whether the gate was opened by hand after this epoch, or is that of another tenant.
     pub(crate) fn was_opened_since(&self, epoch: u64) -> bool {
-        self.opened > epoch
+        self.opened > epoch || self.epoch < epoch
     }
 
     /// Gives a slot back that was not used. Which one does not matter: those who wait keep theirs, and what is sent keeps its
@@ -465,6 +469,26 @@ impl Tenant {
             let token = token.clone();
             self.hold(token, None, Instant::START);
         }
+    }
+
+    /// Lets the program work on the tenant. Where it puts another one in its place, calls that wait
+    /// for something of the old one look again, and take no number of the new one for one of the old.
+    pub(crate) fn lend<R>(&mut self, with: impl FnOnce(&mut Self) -> R) -> R {
+        let (epoch, generation, leases) = (self.epoch, self.generation, self.leases);
+        self.is_lent = true;
+        let result = with(self);
+        if !mem::take(&mut self.is_lent) || self.epoch < epoch {
+            self.leases = self.leases.max(leases);
+            self.generation = self.generation.max(generation).wrapping_add(1);
+            if let Some(held) = &mut self.held {
+                held.generation = self.generation;
+            }
+            self.epoch = self.epoch.max(epoch);
+            self.move_epoch();
+            self.opened = self.epoch;
+            self.paced = self.epoch;
+        }
+        result
     }
 
     fn move_epoch(&mut self) {

@@ -845,6 +845,19 @@ fn epoch_that_moves_for_a_token_leaves_other_waits_as_they_are() {
 }
 
 #[test]
+fn replaced_tenant_lets_waiting_calls_go_on() {
+    let mut world = World::with_token();
+    world.tenant.open_gate();
+    world.tenant = world.tenant.with_pace(1);
+    let mut calls = paced_calls(&mut world, 2);
+    waits(&world.answer(&mut calls[0], 429, &[("retry-after", "60")], ""));
+    world.tenant = World::with_token().tenant;
+    for call in &mut calls {
+        sends(&world.tell(call, Input::Woken));
+    }
+}
+
+#[test]
 fn opened_gate_lets_waiting_calls_go_on() {
     let mut world = World::with_token();
     let mut calls = [0, 1, 2].map(|_| world.call(&GetUsers::new(), CallOptions::new()));

@@ -706,6 +706,49 @@ fn waiting_calls_are_woken_when_the_pace_is_removed_or_the_gate_opened() {
 }
 
 #[test]
+fn waiting_calls_are_woken_when_the_tenant_is_replaced() {
+    // Its epoch may be smaller than the one of the old tenant, the same, or larger.
+    for (moves_before, moves_after) in [(0, 0), (3, 0), (0, 3)] {
+        let fake = FakeKinde::new();
+        let clock = SimClock::default();
+        let of_epoch = |moves| {
+            let mut tenant = tenant(&fake);
+            (0..moves).for_each(|_| tenant.open_gate());
+            tenant
+        };
+        let client = AsyncClient::new(of_epoch(moves_before).with_pace(1), fake.clone(), clock.clone());
+        // Time stands still.
+        let _under_way = [(); 8].map(|()| clock.under_way());
+        let operation = GetUsers::new();
+        let woken = Arc::new(Counting::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let cx = &mut Context::from_waker(&waker);
+        assert!(pin!(client.reply(&operation)).poll(cx).is_ready());
+        let mut paced = Box::pin(client.reply(&operation));
+        assert!(paced.as_mut().poll(cx).is_pending());
+        let epoch = client.with_tenant(|tenant| tenant.epoch());
+        let before = woken.0.load(Ordering::Relaxed);
+        client.with_tenant(|tenant| {
+            *tenant = of_epoch(moves_after);
+            while tenant.epoch() < epoch && moves_before == moves_after {
+                tenant.open_gate();
+            }
+        });
+        assert_eq!(woken.0.load(Ordering::Relaxed), before + 1, "{moves_before} {moves_after}");
+        assert!(paced.as_mut().poll(cx).is_ready());
+
+        fake.next("get_users", Fault::rate_limited(60));
+        let mut throttled = Box::pin(client.reply(&operation));
+        assert!(throttled.as_mut().poll(cx).is_pending());
+        client.with_tenant(|tenant| *tenant = of_epoch(moves_after));
+        assert!(throttled.as_mut().poll(cx).is_ready());
+        // A look changes nothing.
+        let epoch = client.with_tenant(|tenant| tenant.epoch());
+        assert_eq!(client.with_tenant(|tenant| tenant.epoch()), epoch);
+    }
+}
+
+#[test]
 fn async_walks_resume_and_stop_at_errors_too() {
     let (fake, ids) = with_users(6);
     let client = AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default());

@@ -84,6 +84,7 @@ impl Tenant {
             last_sent,
             budget,
             jitter,
+            is_lent: _,
         } = self;
         let held = held.as_ref().map(|held| (held.generation, held.ends));
         let numbers = (generation, lease, leases, failures, epoch);
