@@ -320,7 +320,7 @@ impl Exchange {
                 self.end(Err(Error::Finished { operation: self.prepared.meta, effect: self.effect }))
             }
             // What came is a token of its own tenant, and not for this one.
-            (Phase::AwaitingToken { .. }, _) if !self.prepared.is_for(tenant.domain()) => self.other_tenant(),
+            (Phase::AwaitingToken { .. }, _) if !self.is_of(tenant) => self.other_tenant(),
             (Phase::Ready, Input::Start | Input::Woken) => {
                 self.deadline = now.saturating_add(self.options.deadline.unwrap_or(CallOptions::DEADLINE));
                 self.seen = tenant.generation();
@@ -360,7 +360,7 @@ impl Exchange {
     ///
     /// The drop guards of both clients call this; a loop of your own does when it gives up on an exchange.
     pub fn cancel(&mut self, tenant: &mut Tenant) {
-        if self.prepared.is_for(tenant.domain()) {
+        if self.is_of(tenant) {
             match self.phase {
                 Phase::AwaitingToken { lease } => _ = tenant.end_lease(lease),
                 Phase::Waiting(_, Reason::Slot { epoch }) if !tenant.has_new_pace_since(epoch) => {
@@ -378,7 +378,7 @@ impl Exchange {
 
     /// Does the next thing on the way to sending: waits for what has to be waited for, gets a token, or sends.
     fn proceed(&mut self, tenant: &mut Tenant, now: Instant, has_slot: bool) -> Step {
-        if !self.prepared.is_for(tenant.domain()) {
+        if !self.is_of(tenant) {
             return self.other_tenant();
         }
         if now >= self.deadline {
@@ -420,6 +420,10 @@ impl Exchange {
                 Self::send(self.prepared.clone().into_request(&token), self.options.attempt_limit.min(left))
             }
         }
+    }
+
+    fn is_of(&self, tenant: &Tenant) -> bool {
+        self.prepared.is_for(tenant.domain())
     }
 
     /// The tenant is another one than the request was written for: its token is not for this host.
@@ -569,7 +573,9 @@ impl Exchange {
         let may_have_happened = self.effect == Effect::Possible;
         self.effect = self.effect.max(effect_of(status));
         if status.is_success() {
-            tenant.succeeded(self.seen);
+            if self.is_of(tenant) {
+                tenant.succeeded(self.seen);
+            }
             return self.end(Ok(reply));
         }
         let reset = asked_for(reply.headers());
@@ -612,6 +618,11 @@ impl Exchange {
         reset: Option<Duration>,
     ) -> Step {
         let (policy, name) = (self.options.retry, self.prepared.meta.name);
+        let verdict = policy.verdict(self.prepared.meta.replay, outcome);
+        if !self.is_of(tenant) {
+            // Nothing that is shared is this call's to change.
+            return if verdict == Verdict::End { self.end(Err(error)) } else { self.other_tenant() };
+        }
         let backoff = tenant.jitter.up_to(policy.backoff_after(self.attempts));
         let mut again = now.saturating_add(backoff.max(reset.unwrap_or_default()));
         let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
@@ -621,7 +632,7 @@ impl Exchange {
             tenant.close_gate(opens);
             again = again.max(self.spread(tenant, opens));
         }
-        match policy.verdict(self.prepared.meta.replay, outcome) {
+        match verdict {
             Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen, name, now) => {
                 self.reauthenticated = true;
                 self.resends = true;

@@ -1421,6 +1421,55 @@ fn a_request_is_not_sent_with_the_token_of_another_tenant() {
 }
 
 #[test]
+fn reply_leaves_another_tenant_as_it_is() {
+    type Reply = fn(&mut World, &mut Call) -> Step;
+
+    let replies: [(Reply, Effect); 11] = [
+        (|world, call| world.status(call, 401), Effect::No),
+        (|world, call| world.status(call, 403), Effect::No),
+        (|world, call| world.status(call, 429), Effect::No),
+        (|world, call| world.answer(call, 429, &[("retry-after", "60")], ""), Effect::No),
+        (|world, call| world.status(call, 503), Effect::Possible),
+        (|world, call| world.head(call, 401, &[], BodyFailure::Broken), Effect::No),
+        (|world, call| world.head(call, 429, &[], BodyFailure::TooLarge), Effect::No),
+        (|world, call| world.head(call, 200, &[], BodyFailure::Broken), Effect::Happened),
+        (|world, call| world.tell(call, Input::Failed(Delivery::NotSent)), Effect::No),
+        (|world, call| world.tell(call, Input::Failed(Delivery::Unknown)), Effect::Possible),
+        (|world, call| world.tell(call, Input::Woken), Effect::Possible),
+    ];
+    let bravo = || {
+        let mut tenant = Tenant::new(Domain::parse("bravo").unwrap(), Credentials::new("id", "secret"));
+        tenant.supply_token(AccessToken::new("theirs").unwrap(), None, Instant::START);
+        tenant
+    };
+    let policy = RetryPolicy::new().reauthenticate_on_403(true);
+    for (number, (reply, effect)) in replies.into_iter().enumerate() {
+        let mut world = World::with_token();
+        let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(policy));
+        sends(&world.start(&mut call));
+        world.tenant = bravo();
+        let error = fails(reply(&mut world, &mut call));
+        assert_eq!(error.effect(), effect, "{number}: {error:?}");
+        assert!(error.to_string().contains("is another one"), "{number}: {error}");
+        assert!(world.tenant == bravo(), "{number}");
+    }
+    // What is the last word on the call is still its result.
+    for status in [200, 404] {
+        let mut world = World::with_token();
+        let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new());
+        sends(&world.start(&mut call));
+        world.tenant = bravo();
+        let found = match world.status(&mut call, status) {
+            Step::Done(Ok(reply)) => reply.status(),
+            Step::Done(Err(error)) => error.as_api().unwrap().status(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, status);
+        assert!(world.tenant == bravo(), "{status}");
+    }
+}
+
+#[test]
 fn a_user_that_is_unknown_after_an_unknown_delivery_is_already_gone() {
     let mut world = World::with_token();
     let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
