@@ -187,13 +187,10 @@ impl Jitter {
 /// is measured against the reply's own `Date`: the core has no clock, and the two come from the same one.
 pub(crate) fn reset_delay(headers: &HeaderMap) -> Option<Duration> {
     const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
-    // A number that makes no sense as a wait is a point in time, which other services send.
-    let resets = items(headers, &RATELIMIT_RESET)
-        .filter_map(whole_seconds)
-        .filter(|seconds| *seconds <= LONGEST_RESET_TOLD);
+    let resets = items(headers, &RATELIMIT_RESET).filter_map(seconds_to_wait);
     let now = items(headers, &DATE).filter_map(|text| httpdate::parse_http_date(text).ok()).min();
     let retry_after = items(headers, &RETRY_AFTER).filter_map(|text| {
-        whole_seconds(text).or_else(|| {
+        seconds_to_wait(text).or_else(|| {
             let until = httpdate::parse_http_date(text).ok()?;
             Some(until.duration_since(now?).unwrap_or_default())
         })
@@ -217,8 +214,9 @@ fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 /// More than this is no wait: a day.
 const LONGEST_RESET_TOLD: Duration = Duration::from_secs(86_400);
 
-/// A number of seconds, rounded up; more than fit is the most that fit.
-fn whole_seconds(text: &str) -> Option<Duration> {
+/// A number of seconds, rounded up. A number that makes no sense as a wait is a point in time, which
+/// other services send.
+fn seconds_to_wait(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !digits(whole) || !digits(fraction) {
@@ -226,7 +224,7 @@ fn whole_seconds(text: &str) -> Option<Duration> {
     }
     let seconds = whole.parse().unwrap_or(u64::MAX);
     let rounding = u64::from(fraction.bytes().any(|digit| digit != b'0'));
-    Some(Duration::from_secs(seconds.saturating_add(rounding)))
+    Some(Duration::from_secs(seconds.saturating_add(rounding))).filter(|wait| *wait <= LONGEST_RESET_TOLD)
 }
 
 #[cfg(test)]
@@ -286,7 +284,12 @@ mod tests {
         assert_eq!(delay(&[("ratelimit-reset", "1795449000")]), None);
         assert_eq!(delay(&[("ratelimit-reset", "99999999999999999999999")]), None);
         assert_eq!(delay(&[("ratelimit-reset", "1795449000"), ("retry-after", "5")]), Some(5));
-        assert_eq!(delay(&[("retry-after", "99999999999999999999999")]), Some(u64::MAX));
+        for text in ["1795449000", "1764360000", "1764360000000", "99999999999999999999999"] {
+            assert_eq!(delay(&[("retry-after", text)]), None, "{text}");
+            assert_eq!(delay(&[("retry-after", &format!("{text}, 5"))]), Some(5), "{text}");
+            assert_eq!(delay(&[("retry-after", text), ("ratelimit-reset", "7")]), Some(7), "{text}");
+        }
+        assert_eq!(delay(&[("retry-after", "86400")]), Some(86_400));
     }
 
     #[test]
@@ -309,7 +312,7 @@ mod tests {
             (vec![retry("3000"), reset("1")], Some(3000)),
             (vec![reset("7"), retry("5")], Some(7)),
             (vec![reset("1795449000"), retry("0")], Some(0)),
-            (vec![reset("86401"), retry("86401")], Some(86_401)),
+            (vec![reset("86401"), retry("86401")], None),
             // Repeated.
             (vec![reset("1"), reset("60")], Some(60)),
             (vec![reset("60"), reset("1"), reset("soon")], Some(60)),

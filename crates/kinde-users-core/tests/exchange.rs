@@ -638,6 +638,7 @@ fn a_429_without_a_reset_or_with_one_of_more_than_a_day_closes_the_tenant_for_a_
         &[] as &[_],
         &[("ratelimit-reset", "86401")],
         &[("ratelimit-reset", "1795449000")],
+        &[("retry-after", "1764360000")],
         &[("ratelimit-reset", "soon")],
     ] {
         let mut world = World::with_token();

@@ -70,9 +70,7 @@ fn expected(headers: &HeaderMap) -> Expected {
         texts.map(|text| text.split(',').map(str::trim).collect()).collect()
     };
     let numbers = |name| lists(name).concat().into_iter().filter_map(number);
-    // Kinde's own, where it is a wait: more than a day is a point in time.
-    let resets = numbers("ratelimit-reset").filter(|seconds| *seconds <= 86_400);
-    let sure = resets.chain(numbers("retry-after")).max();
+    let sure = numbers("ratelimit-reset").chain(numbers("retry-after")).max();
     // A date is one item, or two, as there is a comma in it.
     let dates = |name| -> Vec<i64> {
         let lists = lists(name);
@@ -86,7 +84,7 @@ fn expected(headers: &HeaderMap) -> Expected {
     Expected { sure, with_dates: dates("retry-after").into_iter().flat_map(waits).collect() }
 }
 
-/// Digits, perhaps with a point and more digits, rounded up.
+/// Digits, perhaps with a point and more digits, rounded up. More than a day is a point in time.
 fn number(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
@@ -94,7 +92,8 @@ fn number(text: &str) -> Option<u64> {
         return None;
     }
     let more = fraction.contains(|digit| digit != '0');
-    Some(whole.parse::<u64>().unwrap_or(u64::MAX).saturating_add(more.into()))
+    let seconds = whole.parse::<u64>().unwrap_or(u64::MAX).saturating_add(more.into());
+    Some(seconds).filter(|seconds| *seconds <= 86_400)
 }
 
 /// The seconds since 1970 of all that can be taken for a date of HTTP.
