@@ -104,7 +104,7 @@ pub(crate) fn token_request(
 #[derive(Debug)]
 pub(crate) struct Issued {
     pub(crate) token: AccessToken,
-    /// How long it lasts; `None` where the reply does not say, or not in a way that can be read.
+    /// How long it lasts, a second or more; `None` where the reply does not say so.
     pub(crate) lifetime: Option<Duration>,
 }
 
@@ -136,21 +136,59 @@ pub(crate) fn read_token(response: &Response<Vec<u8>>) -> Result<Issued, AuthPro
 }
 
 fn read_issued(body: &[u8]) -> Option<Issued> {
-    #[derive(Deserialize)]
-    struct Reply<'a> {
-        #[serde(borrow)]
-        access_token: Text<'a>,
-        #[serde(borrow)]
-        token_type: Option<Text<'a>>,
-        #[serde(default, deserialize_with = "lifetime")]
-        expires_in: Option<Duration>,
-    }
     let repaired = Repaired::default();
-    let Object(reply) = json::read(body, &repaired, serde_json::from_str::<Object<Reply<'_>>>).ok()?;
+    let reply = json::read(body, &repaired, serde_json::from_str::<IssuedReply<'_>>).ok()?;
     // `bearer` and `Bearer` both occur.
     let bearer = reply.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
-    let token = AccessToken::new(&reply.access_token).ok().filter(|_| bearer)?;
-    Some(Issued { token, lifetime: reply.expires_in })
+    let token = AccessToken::new(&reply.access_token?).ok().filter(|_| bearer)?;
+    // One that is over before it began would have every call get another token.
+    let lifetime = reply.expires_in.filter(|lifetime| *lifetime >= Duration::from_secs(1));
+    Some(Issued { token, lifetime })
+}
+
+/// A reply with a token. Not derived, as a field that comes twice would lose the token then.
+#[derive(Default)]
+struct IssuedReply<'a> {
+    access_token: Option<Text<'a>>,
+    token_type: Option<Text<'a>>,
+    expires_in: Option<Duration>,
+}
+
+impl<'de> Deserialize<'de> for IssuedReply<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Lifetime(#[serde(deserialize_with = "lifetime")] Option<Duration>);
+
+        #[derive(Deserialize)]
+        struct Kind<'a>(#[serde(borrow, deserialize_with = "if_it_fits")] Option<Text<'a>>);
+
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = IssuedReply<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut reply = IssuedReply::default();
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    match name.as_str() {
+                        "access_token" => reply.access_token = Some(map.next_value()?),
+                        "token_type" => reply.token_type = map.next_value::<Kind<'de>>()?.0,
+                        "expires_in" => {
+                            reply.expires_in = map.next_value::<Lifetime>()?.0.or(reply.expires_in);
+                        }
+                        _ => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                Ok(reply)
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
 }
 
 /// Reads a number of seconds in any form; what is none is as good as absent: a token with a strange lifetime is still a
@@ -263,6 +301,31 @@ mod tests {
             assert_eq!(outcome, vector["outcome"], "{name}");
             assert_eq!(expires_in, vector["expires_in"].as_u64(), "{name}");
             assert_eq!(error, vector["error"].as_str(), "{name}");
+        }
+    }
+
+    #[test]
+    fn strange_fields_beside_a_token_do_not_lose_it() {
+        for (fields, seconds) in [
+            (r#""expires_in":0"#, None),
+            (r#""expires_in":-0.0"#, None),
+            (r#""expires_in":"-1""#, None),
+            (r#""expires_in":"0""#, None),
+            (r#""expires_in":1e-9"#, None),
+            (r#""expires_in":0.5"#, None),
+            (r#""expires_in":-1e300"#, None),
+            (r#""expires_in":1"#, Some(1)),
+            (r#""expires_in":60,"expires_in":90"#, Some(90)),
+            (r#""expires_in":60,"expires_in":null"#, Some(60)),
+            (r#""expires_in":60,"token_type":["bearer"]"#, Some(60)),
+            (r#""expires_in":60,"token_type":5"#, Some(60)),
+            (r#""expires_in":60,"token_type":{"a":"b"}"#, Some(60)),
+            (r#""expires_in":60,"token_type":null"#, Some(60)),
+            (r#""expires_in":60,"token_type":"Bearer","token_type":"bearer""#, Some(60)),
+        ] {
+            let body = format!(r#"{{{fields},"access_token":"t"}}"#);
+            let issued = read_token(&Response::new(body.into_bytes())).expect(fields);
+            assert_eq!(issued.lifetime.map(|lifetime| lifetime.as_secs()), seconds, "{fields}");
         }
     }
 

@@ -96,8 +96,8 @@ pub(super) struct Alphabet {
     before_timers: bool,
 }
 
-/// All kinds of outcomes, with one status of each class. Resets are within the deadlines or beyond; tokens have ended when
-/// they come, last for some time, or do not say how long.
+/// All kinds of outcomes, with one status of each class. Resets are within the deadlines or beyond; tokens last for a
+/// moment, for some time, or do not say how long.
 pub(super) static ALL: Alphabet = Alphabet {
     idle: IDLE,
     token: &[
@@ -105,7 +105,7 @@ pub(super) static ALL: Alphabet = Alphabet {
         Tell::Woken,
         Tell::Lost(Delivery::NotSent),
         Tell::Lost(Delivery::Unknown),
-        issued(Some(0)),
+        issued(Some(1)),
         issued(Some(10)),
         issued(None),
         // A success without a token.
@@ -151,7 +151,7 @@ pub(super) static ALL: Alphabet = Alphabet {
 /// One outcome of each kind that changes what calls share or how a call goes on.
 pub(super) static FEW: Alphabet = Alphabet {
     idle: &[Tell::Woken],
-    token: &[Tell::Woken, issued(Some(0)), issued(Some(10)), status(401), reset(503, 2)],
+    token: &[Tell::Woken, issued(Some(1)), issued(Some(10)), status(401), reset(503, 2)],
     operation: &[
         Tell::Woken,
         Tell::Lost(Delivery::NotSent),
