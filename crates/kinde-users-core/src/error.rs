@@ -507,7 +507,7 @@ fn scopes_in(message: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The host that a redirect leads to, if it is another one and has a plain name. The rest of the target may hold anything.
+/// The host that a redirect names, if it names one and that is plain. The rest of the target may hold anything.
 pub(crate) fn redirect_host(status: StatusCode, headers: &HeaderMap) -> Option<Box<str>> {
     let target = headers.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?;
     // A target may leave out the scheme.
