@@ -111,6 +111,7 @@ impl Error {
         match self {
             Self::Build(_) | Self::Unsent(_) => Effect::No,
             Self::Api(error) => error.effect,
+            Self::Decode { error, .. } if error.category == DecodeCategory::NotDone => Effect::Possible,
             Self::Decode { .. } | Self::Body { .. } | Self::CursorLoop(_) => Effect::Happened,
             Self::Auth(error) => error.effect,
             Self::UnknownOutcome(_) => Effect::Possible,
@@ -410,8 +411,22 @@ impl ApiError {
     /// A status alone says nothing of a user, as a proxy answers 404 too. Another code says nothing
     /// of a user either, such as `ROUTE_NOT_FOUND`.
     pub fn is_not_there(&self) -> bool {
+        const THINGS: [&str; 10] = [
+            "USER", "SESSION", "SESSIONS", "MFA", "FACTOR", "FACTORS", "IDENTITY", "PROPERTY", "FEATURE",
+            "FLAG",
+        ];
+        self.names_missing(&THINGS)
+    }
+
+    /// As [`is_not_there`](Self::is_not_there), where the code names nothing but these things.
+    pub(crate) fn names_missing(&self, things: &[&str]) -> bool {
+        let names_missing = |code: &str| {
+            let thing = code.strip_suffix("_NOT_FOUND");
+            code == "USER_INVALID"
+                || thing.is_some_and(|thing| thing.split('_').all(|word| things.contains(&word)))
+        };
         matches!(self.status(), StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE)
-            && self.errors().iter().filter_map(ErrorItem::code).any(names_what_is_not_there)
+            && self.errors().iter().filter_map(ErrorItem::code).any(names_missing)
     }
 
     /// Whether the answer is what the operation's service refuses a repeat with.
@@ -475,16 +490,6 @@ impl ApiError {
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
-}
-
-/// Whether a code says that a user, or a thing of a user, is not there. Kinde publishes no list of
-/// its codes.
-fn names_what_is_not_there(code: &str) -> bool {
-    const THINGS: [&str; 10] = [
-        "USER", "SESSION", "SESSIONS", "MFA", "FACTOR", "FACTORS", "IDENTITY", "PROPERTY", "FEATURE", "FLAG",
-    ];
-    let thing = code.strip_suffix("_NOT_FOUND");
-    code == "USER_INVALID" || thing.is_some_and(|thing| thing.split('_').all(|word| THINGS.contains(&word)))
 }
 
 /// What is in the codes of a 403 that may be about scopes.
@@ -682,6 +687,10 @@ pub enum DecodeCategory {
     Eof,
     /// The status is none of success, so that the body is another one.
     NotSuccess,
+    /// The status is a success, but the body does not confirm it: it has an error, another user's id
+    /// or another state. The operation may have happened. [`Erase`](crate::Erase) and
+    /// [`Suspend`](crate::Suspend) report this.
+    NotDone,
 }
 
 impl fmt::Display for DecodeError {
@@ -692,6 +701,7 @@ impl fmt::Display for DecodeError {
             DecodeCategory::Data => "the reply does not fit its type",
             DecodeCategory::Eof => "the reply ends too early",
             DecodeCategory::NotSuccess => "the reply is no success",
+            DecodeCategory::NotDone => "the reply does not confirm what was asked for",
         })?;
         if !self.path.is_empty() {
             write!(f, " at {}", self.path)?;

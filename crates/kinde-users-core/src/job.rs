@@ -2,15 +2,19 @@
 
 use core::fmt;
 
-use serde::Serialize;
+use alloc::boxed::Box;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use crate::any_operation::AnyOperation;
 use crate::client::CallError;
-use crate::error::{Effect, Error};
+use crate::error::{DecodeCategory, DecodeError, Effect, Error};
 use crate::ids::UserId;
-use crate::operation::Operation;
-use crate::operations::{DeleteUser, DeleteUserSessions, UpdateUser};
+use crate::operations::{DeleteUser, DeleteUserSessions, UpdateUser, UpdatedUser};
 use crate::reply::Reply;
+use crate::serde_with::Object;
+use crate::text::Personal;
 
 /// Several calls that are one thing to do, with no I/O: [`Erase`], [`Suspend`], `Import` of the feature of that name, or one of
 /// your own.
@@ -78,17 +82,63 @@ pub enum Gone {
     Before,
 }
 
-/// The success of the DELETE `O`, or the failure that means as much.
-fn gone<O: Operation>(result: Result<Reply, Error>) -> Result<Gone, Error> {
-    match result.and_then(Reply::into_output::<O>) {
-        Ok(_) => Ok(Gone::Now),
-        Err(error) if error.as_api().is_some_and(crate::ApiError::is_not_there) => {
+/// What the DELETE of a user answers, as far as it says whether it was done.
+#[derive(Default, Deserialize)]
+struct Receipt {
+    code: Option<Personal>,
+    message: Option<Personal>,
+    errors: Option<IgnoredAny>,
+}
+
+impl Receipt {
+    /// The field that does not confirm the success, or is missing for it.
+    fn denial(&self) -> Option<&'static str> {
+        let is = |text: &str, says: &str| text.eq_ignore_ascii_case(says);
+        match (&self.errors, &self.code, &self.message) {
+            (Some(_), ..) => Some("errors"),
+            (None, Some(code), _) => (!is(code, "OK")).then_some("code"),
+            (None, None, Some(message)) => (!is(message, "Success")).then_some("message"),
+            (None, None, None) => Some("code"),
+        }
+    }
+}
+
+/// Reads a success, and makes an error of one whose body denies it: `denial` names the field.
+fn confirm<T: DeserializeOwned>(
+    result: Result<Reply, Error>,
+    denial: impl FnOnce(&T) -> Option<&'static str>,
+) -> Result<(), Error> {
+    let reply = result?.into_result()?;
+    let error = match reply.parse_as::<T>() {
+        Ok(output) => match denial(&output) {
+            Some(field) => {
+                DecodeError { path: field.into(), line: 1, column: 0, category: DecodeCategory::NotDone }
+            }
+            None => return Ok(()),
+        },
+        Err(error) => error,
+    };
+    Err(Error::Decode { error: Box::new(error), reply: Box::new(reply) })
+}
+
+/// The success of a DELETE, or the failure that means as much: that one of `things` is not there.
+fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Gone, Error> {
+    // An empty body is a success too.
+    let denial =
+        |receipt: &Option<Object<Receipt>>| receipt.as_ref().and_then(|Object(receipt)| receipt.denial());
+    match confirm(result, denial) {
+        Ok(()) => Ok(Gone::Now),
+        Err(error) if error.as_api().is_some_and(|error| error.names_missing(things)) => {
             // An attempt before this one may have done it, and then most likely has.
             Ok(if error.effect() == Effect::No { Gone::Before } else { Gone::Now })
         }
         Err(error) => Err(error),
     }
 }
+
+/// What is missing where a user is gone, and where the user's sessions are.
+const USER: [&str; 1] = ["USER"];
+const SESSIONS: [&str; 3] = ["USER", "SESSION", "SESSIONS"];
 
 /// Erases a user: ends the sessions, then deletes the user with the profile, from all of Kinde. Done twice it is done once.
 ///
@@ -102,7 +152,11 @@ fn gone<O: Operation>(result: Result<Reply, Error>) -> Result<Gone, Error> {
 ///
 /// A user that is not there is [`Gone::Before`] and no error, which a mistyped id is too. Only an
 /// error of Kinde's own says so ([`ApiError::is_not_there`](crate::ApiError::is_not_there)), and
-/// not the 404 of a proxy.
+/// not the 404 of a proxy. Its code has to name the user, or where it is about the sessions, them.
+///
+/// [`Gone::Now`] needs a success with an empty body, or with the code `OK`, or with the message
+/// `Success` and no code. Another body is an [`Error::Decode`] with
+/// [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Erase(Erased);
 
@@ -141,9 +195,9 @@ impl Job for Erase {
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         let Erased { sessions, user, .. } = &mut self.0;
         if sessions.is_none() {
-            *sessions = Some(gone::<DeleteUserSessions>(result)?);
+            *sessions = Some(gone(result, &SESSIONS)?);
         } else {
-            *user = Some(gone::<DeleteUser>(result)?);
+            *user = Some(gone(result, &USER)?);
         }
         Ok(())
     }
@@ -154,6 +208,9 @@ impl Job for Erase {
 }
 
 /// Suspends a user, and signs them out of everything. Done twice it is done once.
+///
+/// A success whose body has another user's id, or says that the user is not suspended, is an
+/// [`Error::Decode`] with [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 ///
 /// ```
 /// use kinde_users_core::operations::UpdateUser;
@@ -200,10 +257,15 @@ impl Job for Suspend {
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         if self.0.is_suspended {
             // A user who was there a moment ago and has no sessions is signed out.
-            gone::<DeleteUserSessions>(result)?;
+            gone(result, &SESSIONS)?;
             self.0.is_signed_out = true;
         } else {
-            result?.into_output::<UpdateUser>()?;
+            let user_id = &self.0.user_id;
+            confirm(result, |updated: &UpdatedUser| match updated.is_suspended {
+                _ if !is_same_id(&updated.id, user_id) => Some("id"),
+                Some(false) => Some("is_suspended"),
+                _ => None,
+            })?;
             self.0.is_suspended = true;
         }
         Ok(())
@@ -212,6 +274,11 @@ impl Job for Suspend {
     fn output(&self) -> Suspended {
         self.0.clone()
     }
+}
+
+/// Whether two ids are of one user. Old ids have a colon (`kp:…`) where new ones have `_`.
+fn is_same_id(one: &UserId, other: &UserId) -> bool {
+    one.as_str().replace(':', "_") == other.as_str().replace(':', "_")
 }
 
 /// `Debug` by what there is to tell.
@@ -231,6 +298,7 @@ debug_by_output!(Erase, Suspend);
 pub(crate) mod tests {
     use super::*;
     use crate::error::ApiError;
+    use crate::operation::Operation;
     use http::Response;
     use std::boxed::Box;
     use std::string::String;
@@ -263,7 +331,7 @@ pub(crate) mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "as a call answers")]
     fn ok(_: &AnyOperation) -> Result<Reply, Error> {
-        Ok(answer::<DeleteUser>(200, r#"{"id":"kp_1"}"#))
+        Ok(answer::<DeleteUser>(200, r#"{"id":"kp_1","code":"OK"}"#))
     }
 
     #[test]
@@ -322,6 +390,82 @@ pub(crate) mod tests {
             suspend.called(Ok(answer::<UpdateUser>(200, r#"{"id":"kp_1"}"#))).unwrap();
             names(&mut suspend, page);
             assert!(!suspend.output().is_signed_out, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_success_that_its_body_denies_certifies_nothing() {
+        for (body, field) in [
+            (r#"{"id":"kp_1","is_suspended":false}"#, "is_suspended"),
+            (r#"{"id":"kp_2","is_suspended":true}"#, "id"),
+            (r#"{"id":"kp_2"}"#, "id"),
+        ] {
+            let mut suspend = Suspend::new("kp_1");
+            let error = suspend.called(Ok(answer::<UpdateUser>(200, body))).unwrap_err();
+            assert_eq!(error.effect(), Effect::Possible, "{body}");
+            let says = std::format!(
+                "update_user: HTTP 200: the reply does not confirm what was asked for at {field} (line 1, column 0)"
+            );
+            assert_eq!(std::format!("{error}"), says);
+            assert!(!suspend.output().is_suspended, "{body}");
+            suspend.called(Ok(answer::<UpdateUser>(200, r#"{"id":"kp:1","is_suspended":true}"#))).unwrap();
+            assert!(suspend.output().is_suspended);
+        }
+        for body in [
+            r#"{"errors":[{"code":"USER_INVALID"}]}"#,
+            r#"{"code":"OK","errors":[{"code":"USER_INVALID"}]}"#,
+            r#"{"errors":{"code":"ROUTE_NOT_FOUND"}}"#,
+            r#"{"errors":[]}"#,
+            r#"{"code":"ERROR"}"#,
+            r#"{"code":"ERROR","message":"Success"}"#,
+            r#"{"message":"no Route matched with those values"}"#,
+            r#"{"status":"ok"}"#,
+            r#"{"code":null,"message":null}"#,
+            r#"{"id":"kp_1"}"#,
+            "{}",
+        ] {
+            let mut erase = Erase::new("kp_1");
+            for stage in 0..2 {
+                let error = erase.called(Ok(answer::<DeleteUser>(200, body))).unwrap_err();
+                let Error::Decode { error: why, .. } = &error else { panic!("{error:?}") };
+                assert_eq!(why.category(), DecodeCategory::NotDone, "{body}");
+                assert_eq!(error.effect(), Effect::Possible, "{body}");
+                assert_eq!((erase.output().sessions.is_some(), erase.output().user), (stage == 1, None));
+                erase.called(Ok(answer::<DeleteUser>(204, ""))).unwrap();
+            }
+            assert_eq!(erase.output().user, Some(Gone::Now));
+        }
+        for body in ["", "null", r#"{"code":"OK","errors":null}"#, r#"{"message":"Success"}"#] {
+            let mut erase = Erase::new("kp_1");
+            assert_eq!(names(&mut erase, |_| Ok(answer::<DeleteUser>(200, body))).len(), 2);
+            assert_eq!((erase.output().sessions, erase.output().user), (Some(Gone::Now), Some(Gone::Now)));
+        }
+    }
+
+    #[test]
+    fn a_code_about_another_thing_certifies_no_deletion() {
+        let refused = |code: &str| {
+            let body = std::format!(r#"{{"errors":[{{"code":"{code}"}}]}}"#);
+            refusal::<DeleteUser>(404, &body, Effect::No)
+        };
+        for (code, of_sessions, of_user) in [
+            ("USER_NOT_FOUND", true, true),
+            ("USER_INVALID", true, true),
+            ("SESSION_NOT_FOUND", true, false),
+            ("SESSIONS_NOT_FOUND", true, false),
+            ("USER_SESSION_NOT_FOUND", true, false),
+            ("FEATURE_FLAG_NOT_FOUND", false, false),
+            ("USER_PROPERTY_NOT_FOUND", false, false),
+            ("MFA_NOT_FOUND", false, false),
+            ("IDENTITY_NOT_FOUND", false, false),
+        ] {
+            let mut erase = Erase::new("kp_1");
+            assert_eq!(erase.called(refused(code)).is_ok(), of_sessions, "{code}");
+            if !of_sessions {
+                erase.called(Ok(answer::<DeleteUser>(204, ""))).unwrap();
+            }
+            assert_eq!(erase.called(refused(code)).is_ok(), of_user, "{code}");
+            assert_eq!(erase.output().user, of_user.then_some(Gone::Before), "{code}");
         }
     }
 
