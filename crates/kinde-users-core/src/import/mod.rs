@@ -334,7 +334,12 @@ impl Job for Import {
         };
         match &mut self.stage {
             Stage::Find(Some(search), failed) => {
-                search.called(result)?;
+                if let Err(error) = search.called(result) {
+                    // The error of the search would hide that the create may have taken effect.
+                    let Some(error_of_create) = failed.take() else { return Err(error) };
+                    self.stage = Stage::Find(self.user.lookup(), None);
+                    return Err(error_of_create);
+                }
                 if search.is_over() {
                     match (search.output(), failed.take()) {
                         // It may be on the way still: not to be created again at once.
@@ -633,6 +638,26 @@ mod tests {
         assert_eq!(names(&mut import, tenant(other)), ["get_users"]);
         assert_eq!(import.output(), Imported::Mismatch { id: "kp_9".into() });
         assert!(import.may_have_created());
+    }
+
+    #[test]
+    fn a_search_that_fails_after_a_create_of_unknown_outcome_ends_with_the_error_of_the_create() {
+        let mut import = Import::new(ada());
+        let mut searches = 0;
+        let called = names(&mut import, |operation| {
+            if operation.is::<CreateUser>() {
+                return refusal::<CreateUser>(504, "", Effect::Possible);
+            }
+            searches += 1;
+            if searches == 1 { tenant(NOBODY)(operation) } else { refusal::<GetUsers>(403, "", Effect::No) }
+        });
+        assert_eq!(called.last().unwrap(), "create_user: HTTP 504");
+        assert!(import.may_have_created());
+        // The search goes on from its beginning, and its own failure is the next error.
+        let operation = import.next_call().unwrap();
+        assert!(operation.is::<GetUsers>());
+        let error = import.called(refusal::<GetUsers>(403, "", Effect::No)).unwrap_err();
+        assert_eq!(error.operation(), "get_users");
     }
 
     #[test]
