@@ -8,8 +8,8 @@ use core::time::Duration;
 
 use http::header::LOCATION;
 use http::{HeaderMap, Method, StatusCode};
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::domain::is_host;
@@ -372,12 +372,24 @@ impl ApiError {
         struct Envelope {
             // An array, and for some errors an object.
             #[serde(deserialize_with = "one_or_many")]
-            errors: Vec<Object<ErrorItem>>,
+            errors: Vec<Item>,
         }
+        // One odd item must not cost the others.
+        struct Item(Option<Object<ErrorItem>>);
+        impl<'de> Deserialize<'de> for Item {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if_it_fits(deserializer).map(Self)
+            }
+        }
+
         // An empty body is common, and holds none.
         let errors = if reply.body().is_empty() { None } else { reply.read(serde_json::from_str).ok() };
-        let errors =
-            errors.map(|Object(Envelope { errors })| errors.into_iter().map(|Object(item)| item).collect());
+        let errors = errors.and_then(|Object(Envelope { errors })| {
+            let had_none = errors.is_empty();
+            let items = errors.into_iter().filter_map(|Item(item)| Some(item?.0));
+            let items: Vec<ErrorItem> = items.collect();
+            (had_none || !items.is_empty()).then_some(items)
+        });
         Self { reply, errors, effect }
     }
 
@@ -392,6 +404,8 @@ impl ApiError {
     }
 
     /// Every `{code, message}` of the body; Kinde sends several at once for some faults.
+    ///
+    /// What else is in the list is left out.
     pub fn errors(&self) -> &[ErrorItem] {
         self.errors.as_deref().unwrap_or_default()
     }
@@ -602,8 +616,9 @@ impl fmt::Debug for ErrorBody<'_> {
 /// One error of an error reply.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct ErrorItem {
+    // One that is not a text must not cost the other.
+    #[serde(default, deserialize_with = "if_it_fits")]
     code: Option<Box<str>>,
-    // One that is not a text must not cost the code.
     #[serde(default, deserialize_with = "if_it_fits")]
     message: Option<Box<str>>,
 }
@@ -1017,6 +1032,26 @@ mod tests {
         assert!(error.has_code("A") && error.has_code("B"));
         assert!(!error.has_code("C") && !error.has_code("m"));
         assert!(!api_error(400, "").has_code(""));
+    }
+
+    #[test]
+    fn an_odd_item_costs_no_code_of_the_others() {
+        for odd in [r#"{"code":400}"#, "\"x\"", "400", "[]", "true", "null", r#"["A","m"]"#, "{}"] {
+            for body in [
+                format!(r#"{{"errors":[{{"code":"USER_INVALID"}},{odd}]}}"#),
+                format!(r#"{{"errors":[{odd},{{"code":"USER_INVALID"}}]}}"#),
+            ] {
+                let error = api_error(400, &body);
+                assert!(error.has_code("USER_INVALID") && !error.is_foreign(), "{body}");
+                assert!(!error.has_code("A"), "{body}");
+                assert!(!error.to_string().contains("firewall"), "{error}");
+            }
+        }
+        let numbered = api_error(400, r#"{"errors":[{"code":400,"message":"m"}]}"#);
+        assert_eq!((numbered.errors()[0].code(), numbered.errors()[0].message()), (None, Some("m")));
+        for body in [r#"{"errors":["x"]}"#, r#"{"errors":[1,[]]}"#, r#"{"errors":"x"}"#] {
+            assert!(api_error(400, body).is_foreign(), "{body}");
+        }
     }
 
     #[test]
