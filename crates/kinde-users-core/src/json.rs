@@ -59,19 +59,20 @@ const DEEPEST: usize = 127;
 ///   is escaped.
 /// - A number that no `f64` holds (`1e999`), `NaN`, `Infinity` and `-Infinity` become `null`.
 /// - A list or object that is nested too deeply becomes `null`.
-/// - Byte order marks at the beginning are removed.
+/// - Byte order marks, NULs and blanks around the text are removed.
 ///
 /// Everything else stays as it is, so a text that is not JSON in other ways is still not JSON. Returns `None` if there
-/// is nothing to replace, if the text begins neither as a list, object or string nor with a byte order mark, or if it is
-/// not UTF-8 outside of its strings. It takes linear time, and does not recurse.
+/// is nothing to replace, if the text neither begins as a list, object or string nor has a byte order mark or NUL around
+/// it, or if it is not UTF-8 outside of its strings. It takes linear time, and does not recurse.
 fn repair(body: &[u8]) -> Option<Box<str>> {
-    let mut rest = body;
-    while let Some(after) = rest.strip_prefix(b"\xef\xbb\xbf") {
-        rest = after;
-    }
+    const BLANKS: [&[u8]; 4] = [b" ", b"\n", b"\r", b"\t"];
+    const MARKS: [&[u8]; 8] = [b" ", b"\n", b"\r", b"\t", b"\xef\xbb\xbf", b"\0", b"\x0b", b"\x0c"];
+    let inner = trim(body, &MARKS);
+    let has_marks = inner.len() != trim(body, &BLANKS).len();
+    let mut rest = if has_marks { inner } else { body };
     // Pages of HTML and plain text are not worth a copy.
-    let may_be_json = matches!(rest.trim_ascii_start(), [b'[' | b'{' | b'"', ..]);
-    if !may_be_json && rest.len() == body.len() {
+    let may_be_json = matches!(inner, [b'[' | b'{' | b'"', ..]);
+    if !may_be_json && !has_marks {
         return None;
     }
     let mut out = Vec::with_capacity(body.len());
@@ -95,6 +96,16 @@ fn repair(body: &[u8]) -> Option<Box<str>> {
         }
     }
     if out == body { None } else { String::from_utf8(out).ok().map(String::into_boxed_str) }
+}
+
+/// Removes all of `marks` from both ends.
+fn trim<'a>(mut text: &'a [u8], marks: &[&[u8]]) -> &'a [u8] {
+    let without =
+        |text: &'a [u8], mark: &&[u8]| text.strip_prefix(*mark).or_else(|| text.strip_suffix(*mark));
+    while let Some(rest) = marks.iter().find_map(|mark| without(text, mark)) {
+        text = rest;
+    }
+    text
 }
 
 /// Splits off the first token: a string, a run of the characters of numbers and words, or any other byte.
@@ -209,7 +220,14 @@ mod tests {
             (b"\"\xed\xa0\xbd\"", "\"\u{fffd}\u{fffd}\u{fffd}\""),
             (b"\"a\tb\nc\r\x00\x1f\x7f\"", "\"a\\u0009b\\u000ac\\u000d\\u0000\\u001f\x7f\""),
             (b"\xef\xbb\xbf{}", "{}"),
-            (b"\xef\xbb\xbf\xef\xbb\xbf null", " null"),
+            (b"\xef\xbb\xbf\xef\xbb\xbf null", "null"),
+            (b" \n\xef\xbb\xbf {} ", "{}"),
+            (b"{}\xef\xbb\xbf", "{}"),
+            (b"[1]\r\n\xef\xbb\xbf\n", "[1]"),
+            (b"{}\0", "{}"),
+            (b"\0\xef\xbb\xbf\0 {\"a\":1}\n\0\0", "{\"a\":1}"),
+            (b"null\0", "null"),
+            (b"\x0c[]\x0b", "[]"),
             ("\"\u{feff}\"".as_bytes(), "\"\u{feff}\""),
         ] {
             assert_eq!(repaired(body), text);

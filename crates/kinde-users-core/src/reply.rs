@@ -130,7 +130,9 @@ impl Reply {
     ///   control characters are taken as they are.
     /// - A number that no `f64` holds (`1e999`, `NaN`, `Infinity`) becomes `null`.
     /// - What is nested more than 127 levels deep becomes `null`.
-    /// - A byte order mark is skipped.
+    /// - Byte order marks, NUL bytes and blanks before and after the text are skipped.
+    ///
+    /// An object that has a field of `T` twice is not repaired, and is an error.
     ///
     /// The repaired text is kept in the reply, and [`body`](Self::body) stays as it came.
     ///
