@@ -307,6 +307,10 @@ mod tests {
         for method in ["crypt", "wordpress"] {
             assert_eq!(sent(parts(method).salt("s")), json(r#"{"salt":"s"}"#), "{method}");
         }
+        for method in ["crypt", "wordpress"] {
+            let within = parts(method).salt_position("suffix");
+            assert_eq!(sent(within), json(r#"{"salt_position":"suffix"}"#), "{method}");
+        }
         for method in ["crypt", "wordpress", "md5", "sha256"] {
             let salted = parts(method).salt("s").salt_position("Prefix");
             assert_eq!(sent(salted), json(r#"{"salt":"s","salt_position":"prefix"}"#), "{method}");
@@ -342,8 +346,6 @@ mod tests {
             (parts("bcrypt").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
             (parts("aspnet-identity-v2").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
             (parts("crypt").salt("s").salt_position("middle"), ("salt_position", Problem::Unknown)),
-            (parts("crypt").salt_position("prefix"), ("salt", Problem::Missing)),
-            (parts("wordpress").salt_position("suffix"), ("salt", Problem::Missing)),
             (parts("md5").salt("s").salt_position("middle"), ("salt_position", Problem::Unknown)),
             (parts("md5").salt_position("prefix"), ("salt", Problem::Missing)),
             (parts("md5").iterations(1), ("iterations", Problem::NotAllowed)),

@@ -155,7 +155,10 @@ impl Fields {
             (Some(_), _) if !Password::takes_salt(self.hashing_method) => {
                 return Err(("salt_position", Problem::NotAllowed));
             }
-            (Some(_), None) => return Err(("salt", Problem::Missing)),
+            // The hashes of these have a salt within.
+            (Some(_), None) if !matches!(self.hashing_method, "crypt" | "wordpress") => {
+                return Err(("salt", Problem::Missing));
+            }
             _ => {}
         }
         let numbers = [
@@ -298,8 +301,9 @@ impl Password {
     /// Says whether the salt is before or after the password in what was hashed.
     ///
     /// MD5 and SHA-256 with a salt have a position already. The service also takes one for the other methods that have a
-    /// salt. It takes none for bcrypt and ASP.NET Identity: such an operation is refused with [`Problem::NotAllowed`], and
-    /// one whose password has no salt with [`Problem::Missing`].
+    /// salt, which crypt and `WordPress` may have within the hash. It takes none for bcrypt and ASP.NET Identity: such an
+    /// operation is refused with [`Problem::NotAllowed`]. MD5 and SHA-256 without a salt are refused with
+    /// [`Problem::Missing`].
     ///
     /// ```
     /// use kinde_users_core::operations::{Password, SaltPosition};

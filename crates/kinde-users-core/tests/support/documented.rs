@@ -274,10 +274,13 @@ fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
     let no_hash = is_no_hash(body).then_some(("hashed_password", Problem::WrongType));
     let position_alone = (body.get("salt_position").is_some() && body.get("salt").is_none()).then(|| {
         match body["hashing_method"].as_str() {
-            Some("bcrypt" | "aspnet-identity-v2") => ("salt_position", Problem::NotAllowed),
-            _ => ("salt", Problem::Missing),
+            Some("bcrypt" | "aspnet-identity-v2") => Some(("salt_position", Problem::NotAllowed)),
+            // Their hashes have a salt within.
+            Some("crypt" | "wordpress") => None,
+            _ => Some(("salt", Problem::Missing)),
         }
     });
+    let position_alone = position_alone.flatten();
     empty.chain(numbers).chain(nameless).chain(no_hash).chain(position_alone).collect()
 }
 
