@@ -250,8 +250,7 @@ pub(crate) fn write_hidden(f: &mut fmt::Formatter<'_>, name: &str, bytes: usize)
 /// What is wrong with an id or a secret, if anything. None has a control character or a blank at an end: a file, a
 /// terminal or a form left it there, and the service would answer that it knows no such thing.
 pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
-    const INVISIBLE: [char; 6] = ['\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{2060}', '\u{feff}'];
-    let is_blank = |character: char| character.is_whitespace() || INVISIBLE.contains(&character);
+    let is_blank = |character: char| character.is_whitespace() || is_invisible(character);
     if text.is_empty() {
         return Err(Problem::Empty);
     }
@@ -262,6 +261,27 @@ pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
         return Err(Problem::OuterBlank);
     }
     Ok(())
+}
+
+/// Whether a character shows nothing: soft hyphens, fillers, joiners, marks of direction and of byte order, tags.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 /// Whether a text that should be an id may be an e-mail address or a phone number: unless it has the form of one of Kinde's
@@ -589,6 +609,35 @@ mod tests {
         assert_eq!(Text::deserialize(given).unwrap().as_str(), "given");
         let wrong = serde_json::from_str::<Text<'_>>("1").unwrap_err().to_string();
         assert!(wrong.contains("expected a string"), "{wrong}");
+    }
+
+    #[test]
+    fn an_invisible_character_at_an_end_is_refused() {
+        for character in [
+            '\u{ad}',
+            '\u{61c}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{202a}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2063}',
+            '\u{2066}',
+            '\u{3164}',
+            '\u{feff}',
+            '\u{e0001}',
+            '\u{a0}',
+            '\u{2028}',
+        ] {
+            for id in [format!("{character}kp_1"), format!("kp_1{character}")] {
+                assert_eq!(check_id(&id), Err(Problem::OuterBlank), "{id:?}");
+            }
+            assert_eq!(check_id(&format!("a{character}b")), Ok(()));
+        }
+        for id in ["kp_1", "漢字", "e\u{301}", "❤\u{fe0f}", "😀"] {
+            assert_eq!(check_id(id), Ok(()), "{id:?}");
+        }
     }
 
     #[test]
