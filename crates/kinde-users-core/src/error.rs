@@ -631,9 +631,9 @@ impl ErrorItem {
 
     /// Kinde's message, whole: it may quote what was sent, in any form.
     ///
-    /// `Display` shows plain words, codes, scopes, routes and short numbers of it, and masks all other words. E-mail addresses,
-    /// phone numbers, ids, tokens, hashes and most salts are masked by this. A name or a secret that is written like a word
-    /// cannot be told from one, and is shown.
+    /// `Display` shows plain words, codes, scopes, routes and short numbers of it, and masks all other words. E-mail addresses
+    /// with an `@` or a dot, phone numbers, ids, tokens, hashes and most salts are masked by this. A name, a secret or an
+    /// address that is written like plain words cannot be told from them, and is shown.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
     }

@@ -307,10 +307,18 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
 /// - numbers, as long as the text has no more than five digits in all, so that no phone number passes in pieces;
 /// - some [terms](Self::TERMS) of the documentation, and punctuation around all of these.
 ///
-/// An address in separate words (`ada at example dot com`, `ada &#64; example`) is made of plain words and a sign. Where
-/// such a sign is a word of its own, nothing of the text is shown.
+/// Of these, some are masked all the same, because they stand where a value does. Only [known words](Self::KNOWN) pass
+/// there:
 ///
-/// A name or a secret that is written like a word, or like several, cannot be told from one and is shown.
+/// - a single word in quotes, or behind `=` or `:` in the same word, unless it is a scope;
+/// - the word after `salt`, `hash`, `key`, `secret` or `password`;
+/// - several words with `at` or `dot` between them, as in `ada_at_example_com`.
+///
+/// An address in separate words may be made of plain words and a sign, such as `@`, `&#64;`, `(at)` or `dot`. If such a
+/// sign is a separate word, nothing of the text is shown.
+///
+/// A name, secret or address that is written like plain words is shown, as in `ada at example`: nothing tells it from
+/// other words.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl<'a> Shown<'a> {
@@ -327,6 +335,78 @@ impl<'a> Shown<'a> {
     const PUNCTUATION: [char; 22] = [
         '(', ')', '[', ']', '{', '}', '<', '>', '"', '\'', '`', '.', ',', ';', ':', '!', '?', '…', '“', '”',
         '‘', '’',
+    ];
+    const QUOTES: [char; 7] = ['"', '\'', '`', '“', '”', '‘', '’'];
+    /// What the word after such a word may be.
+    const SECRETS: [&'static str; 5] = ["salt", "hash", "key", "secret", "password"];
+    /// What a scope begins with.
+    const VERBS: [&'static str; 5] = ["create", "delete", "impersonate", "read", "update"];
+    /// Words that are no value of anybody where a value may be: names of fields, of their types and of hashing methods, and
+    /// what is said of them.
+    const KNOWN: [&'static str; 63] = [
+        "a",
+        "already",
+        "an",
+        "and",
+        "are",
+        "array",
+        "at",
+        "bcrypt",
+        "be",
+        "boolean",
+        "cannot",
+        "code",
+        "crypt",
+        "details",
+        "does",
+        "email",
+        "exists",
+        "expand",
+        "false",
+        "for",
+        "format",
+        "from",
+        "has",
+        "hash",
+        "id",
+        "identities",
+        "identity",
+        "in",
+        "integer",
+        "invalid",
+        "is",
+        "key",
+        "length",
+        "message",
+        "method",
+        "missing",
+        "must",
+        "not",
+        "null",
+        "number",
+        "object",
+        "of",
+        "ok",
+        "or",
+        "organizations",
+        "password",
+        "phone",
+        "prefix",
+        "profile",
+        "required",
+        "salt",
+        "secret",
+        "string",
+        "suffix",
+        "too",
+        "true",
+        "type",
+        "user",
+        "username",
+        "value",
+        "was",
+        "wordpress",
+        "wrong",
     ];
     /// What an `@` is written as, and what escapes of it and of a dot begin with.
     const SIGNS: [&'static str; 10] = ["@", "＠", "﹫", "%", "&", "\\", "=40", "=2e", "u+", "0x"];
@@ -345,12 +425,61 @@ fn is_plain(word: &str) -> bool {
     if !word.contains(char::is_alphanumeric) {
         return word.chars().count() <= Shown::LONGEST_PUNCTUATION;
     }
+    let whole = word;
     let word = word.trim_matches(Shown::PUNCTUATION);
+    if has_inner_sign(word) || is_value(whole, word) {
+        return false;
+    }
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     word.len() <= Shown::LONGEST_WORD
         && (is_number(word)
             || word.split_once('.').is_some_and(|(whole, rest)| is_number(whole) && is_number(rest))
             || word.split(['_', ':', '-', '/', '=', ',', '\'', '’']).all(is_plain_part))
+}
+
+/// Whether a word has `at` or `dot` between others, as in `ada_at_example_com`.
+fn has_inner_sign(word: &str) -> bool {
+    let mut parts =
+        word.split(['_', '-', '.', ':', '/', '=', ',']).filter(|part| !part.is_empty()).skip(1).peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_some() && ["at", "dot"].iter().any(|sign| part.eq_ignore_ascii_case(sign)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a word is or ends in what may be a value: in quotes, or after `=` or `:`. `inner` is without punctuation.
+fn is_value(word: &str, inner: &str) -> bool {
+    let (before, after) = word.split_once(inner).unwrap_or_default();
+    let is_quoted = before.ends_with(Shown::QUOTES) && after.starts_with(Shown::QUOTES);
+    let is_unknown = |value: &str| {
+        !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_alphabetic()) && !is_known(value)
+    };
+    match inner.rsplit_once(['=', ':']) {
+        Some((name, _)) if names_secret(name.split(['=', ':']).next().unwrap_or_default()) => true,
+        Some((verb, _)) if Shown::VERBS.contains(&verb) => false,
+        Some((_, value)) => is_unknown(value.trim_matches(Shown::PUNCTUATION)),
+        None => is_quoted && is_unknown(inner),
+    }
+}
+
+fn is_known(word: &str) -> bool {
+    let word = word.trim_matches(Shown::PUNCTUATION);
+    Shown::KNOWN.iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// Whether a word names a secret, as `salt` and `client_secret`.
+fn names_secret(word: &str) -> bool {
+    let is_mark = |character: char| character == '=' || Shown::PUNCTUATION.contains(&character);
+    let last = word.trim_matches(is_mark).rsplit(['_', '-']).next().unwrap_or_default();
+    Shown::SECRETS.iter().any(|secret| last.eq_ignore_ascii_case(secret))
+}
+
+/// Whether what follows a word belongs to what is before it: `is`, `was` and punctuation.
+fn is_link(word: &str) -> bool {
+    let word = word.trim_matches(Shown::PUNCTUATION);
+    ["is", "was"].iter().any(|link| word.eq_ignore_ascii_case(link)) || !word.contains(char::is_alphanumeric)
 }
 
 fn is_plain_part(part: &str) -> bool {
@@ -373,13 +502,14 @@ fn is_sign(word: &str) -> bool {
     let is_marked = !word.starts_with(|c: char| c.is_ascii_alphanumeric())
         && !word.ends_with(|c: char| c.is_ascii_alphanumeric());
     let letters = word.chars().filter(|character| character.is_alphabetic());
-    let is_at = letters.map(|letter| letter.to_ascii_lowercase()).eq("at".chars());
+    let letters = letters.map(|letter| letter.to_ascii_lowercase());
+    let is_at = letters.clone().eq("at".chars());
     // A sign alone may be meant as it is: `terms & conditions`.
     (!matches!(inner, "&" | "%") && Shown::SIGNS.iter().any(has_prefix))
         || word.ends_with(['@', '＠', '﹫'])
         || (is_marked && is_at)
         || matches!(word, "." | "．" | "。" | "｡" | "․")
-        || word.as_bytes().windows(3).any(|letters| letters.eq_ignore_ascii_case(b"dot"))
+        || letters.eq("dot".chars())
 }
 
 impl fmt::Display for Shown<'_> {
@@ -391,12 +521,15 @@ impl fmt::Display for Shown<'_> {
         let is_masked = |word: &str| !is_plain(word) || (has_long_number && count_digits(word) > 0);
         let mut words = self.words().peekable();
         let mut room = Self::MOST;
+        let mut is_after_secret = false;
         while let Some(word) = words.next() {
             let mut after = words.clone();
             // As in `ada at example.com`.
             let is_at = |next: &str| next.trim_matches(Self::PUNCTUATION).eq_ignore_ascii_case("at");
             let is_before_host = after.next().is_some_and(is_at) && after.next().is_some_and(is_masked);
-            let word = if is_masked(word) || is_before_host { Self::MASK } else { word };
+            let is_secret = is_after_secret && word.contains(char::is_alphanumeric) && !is_known(word);
+            is_after_secret = names_secret(word) || (is_after_secret && is_link(word));
+            let word = if is_masked(word) || is_before_host || is_secret { Self::MASK } else { word };
             let Some(left) = room.checked_sub(word.chars().count() + 1) else {
                 return f.write_char('…');
             };
@@ -438,6 +571,11 @@ mod tests {
             "USER_NOT_IN_ORGANIZATION: the user isn't a member (yet); add them first!",
             "'page_size' must be between 1 and 500",
             "code=ROUTE_NOT_FOUND",
+            "page_size must be a dotted number",
+            "'email' is required, and \"type\" must be 'string' (or null)",
+            "salt is missing",
+            "The hashed_password is invalid. The password is too",
+            "expand=identities, type:email",
             "terms & conditions, 5 % off – or more…",
             "The user’s identity doesn't exist",
             "Client authentication failed (e.g., unknown client, no client authentication included, or unsupported \
@@ -472,10 +610,22 @@ mod tests {
             (r"no user sally\u0040example.com", "no user […]"),
             (r"no user sally\x40example.com", "no user […]"),
             ("no user sally=40example=2Ecom", "no user […]"),
-            ("no user sally(at)example(dot)com", "[…]"),
+            ("no user sally(at)example(dot)com", "no user […]"),
             ("no user sally[at]example.com", "no user […]"),
             ("no user sally_at_example.com", "no user […]"),
-            ("no user sallyATexampleDOTcom", "[…]"),
+            ("no user sallyATexampleDOTcom", "no user […]"),
+            ("no user sally_at_example_com", "no user […]"),
+            ("no user sally-at-example-com", "no user […]"),
+            ("no user SALLY-AT-EXAMPLE", "no user […]"),
+            ("email=sally_at_example", "[…]"),
+            ("no user sally_dot_smith", "no user […]"),
+            ("no user sally dot smith", "[…]"),
+            ("no user sally -dot- smith", "[…]"),
+            ("no user 'Sally'", "no user […]"),
+            ("name=Sally, (\"Smith\")", "[…] […]"),
+            ("name:sally is taken", "[…] is taken"),
+            // Nothing tells it from plain words.
+            ("no user sally at example", "no user sally at example"),
             ("no user sally at example.com", "no user […] at […]"),
             ("no user sally, at: example.com", "no user […] at: […]"),
             ("no user sally AT example dot com", "[…]"),
@@ -555,6 +705,21 @@ mod tests {
             "(((([",
         ] {
             assert_eq!(shown(&format!("salt {secret} is wrong")), "salt […] is wrong");
+        }
+        for (message, says) in [
+            ("salt 'abcd'", "salt […]"),
+            ("salt=xyz", "[…]"),
+            ("salt=12345", "[…]"),
+            ("client_secret:correct-horse", "[…]"),
+            ("salt \"QQ\"", "salt […]"),
+            ("salt 12345", "salt […]"),
+            ("the salt: abcd.", "the salt: […]"),
+            ("the salt = abcd", "the salt = […]"),
+            ("password was swordfish here", "password was […] here"),
+            ("signer_key correct-horse", "signer_key […]"),
+            ("HASH abcd", "HASH […]"),
+        ] {
+            assert_eq!(shown(message), says);
         }
         assert_eq!(shown(&format!("a {} b", "x".repeat(21))), "a […] b");
         assert_eq!(shown(&"x".repeat(20)), "x".repeat(20));
