@@ -212,7 +212,7 @@ impl Sought {
         type Same = fn(&str, &str) -> bool;
         let (asked, field, is_of_type, is_same): (_, _, OfType, Same) = match self {
             Self::Id(id) => return user.id == *id,
-            // An address has a form of its own, so that what looks like one at a connection is one.
+            // An address is recognised by its form, so one that belongs to a connection counts too.
             Self::Email(email) => {
                 (email, user.email(), |kind| !matches!(kind, Some(Phone | Username)), is_same_text)
             }

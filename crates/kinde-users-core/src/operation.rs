@@ -107,8 +107,8 @@ pub enum Replay {
     Safe,
     /// Twice has the effect of once.
     Idempotent,
-    /// A repeat is harmless, as the service refuses it with an error code of its own. Send it again at will; the code, after an
-    /// attempt that may have taken effect, says that it did.
+    /// A repeat is harmless, because the service refuses it with a special error code. Send it again at will. If an
+    /// earlier attempt may have taken effect, this code says that it did.
     RefusesRepeat {
         /// The error code of a repeat.
         code: &'static str,

@@ -38,7 +38,7 @@ fn split_plain(value: &str) -> (&str, &str) {
 
 #[expect(clippy::indexing_slicing, reason = "a place for each byte")]
 const fn is_unreserved(byte: u8) -> bool {
-    // Looked up: each byte of each request is asked about.
+    // A table, because every byte of every request is checked.
     static UNRESERVED: [bool; 256] = {
         let mut table = [false; 256];
         let mut byte = 0_u8;

@@ -51,7 +51,7 @@ pub fn build_request<O: Operation>(
 ///
 /// Whatever the arguments hold, the request goes to the tenant's host, to the route of the template, with just the
 /// pairs that were written: everything but `A-Z a-z 0-9 - . _ ~` is percent-encoded (a space is `%20`), and what
-/// percent-encoding does not protect is refused. That is so behind a proxy too that decodes a path and folds it.
+/// percent-encoding does not protect is refused. This also holds behind a proxy that decodes and folds paths.
 pub struct RequestWriter<'a> {
     meta: &'a Meta,
     /// Origin, path and query, as far as they are written.
