@@ -258,7 +258,7 @@ static RESETS: [Reset; 22] = [
     reset(&[("ratelimit-reset", "soon")], None),
     reset(&[("ratelimit-reset", "")], None),
     reset(&[("retry-after", "3")], Some(3)),
-    reset(&[("retry-after", "18446744073709551615")], Some(u64::MAX)),
+    reset(&[("retry-after", "18446744073709551615")], None),
     reset(&[("retry-after", "86401")], None),
     reset(&[("retry-after", "5"), ("ratelimit-reset", "2")], Some(5)),
     reset(&[("retry-after", "5"), ("ratelimit-reset", "1e3")], Some(5)),
