@@ -144,10 +144,10 @@ fn refusal(error: &legacy::Error, may_be_whole: bool) -> Option<h2::Reason> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
-            // A stream up to the last one that GOAWAY names does not end with that GOAWAY: it gets a
-            // response, or it ends with its connection. But a first GOAWAY without a last stream, of a
-            // server that is about to close, ends a request also where it comes just after the head
-            // went out. Where nothing follows the head, the server may have taken it for whole.
+            // A GOAWAY names the last stream that the server may process. It ends only the streams
+            // above that one. But h2 also ends a request whose head it has just sent when a first
+            // GOAWAY arrives that names no last stream. A request without a body is whole by then, and
+            // the server may have processed it.
             let is_refused = error.reason() == Some(h2::Reason::REFUSED_STREAM) && error.is_reset();
             let is_above = error.is_go_away() && !may_be_whole;
             return error.reason().filter(|_| error.is_remote() && (is_refused || is_above));

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, HeaderValue};
-use http::{Method, Request, Response};
+use http::{Request, Response};
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -53,8 +53,9 @@ pub use rustls;
 /// - Connections are kept and used again; where the server speaks HTTP/2, one is enough.
 /// - A request that could not be written, because the server had closed the kept connection, goes over another one. The
 ///   server sees it once.
-/// - A request whose time is over before anybody has looked at it is taken back, and was [not sent](Delivery::NotSent). Over
-///   HTTP/2 its head may still go out, at that very moment, with no end and a reset behind it: no whole request, and nothing of its body.
+/// - A request whose time limit passes before hyper begins to send it is withdrawn, and was
+///   [not sent](Delivery::NotSent). Over HTTP/2 its head may still go out at that moment, without an
+///   end and followed by a reset. The server never gets a whole request then, and no part of its body.
 /// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then.
 ///   A body in any other encoding cannot be read.
 /// - An error about a body that cannot be read has the [head](HyperError::head) of the response.
@@ -63,8 +64,9 @@ pub use rustls;
 /// - A connection that is idle for 15 seconds is closed: before a firewall or a server forgets it.
 /// - An HTTP/2 connection that has requests under way, and is silent for 10 seconds, is asked whether
 ///   it is alive. It is closed if it does not answer within 10 more.
-/// - A request that the server says it did not process, over HTTP/2, was [not sent](Delivery::NotSent).
-///   A POST without a body is only known to be so by a reset of its stream (`REFUSED_STREAM`).
+/// - A request that the server refuses over HTTP/2 with `REFUSED_STREAM` was
+///   [not sent](Delivery::NotSent). So was one with a body that a GOAWAY leaves out. A GOAWAY that ends
+///   a request without a body proves nothing, because the server may have processed it.
 /// - There is no proxy. Where the environment asks for one for the request's host, as [`ProxyVariables`]
 ///   reads it, nothing is sent and the error says so. Carry messages with a stack that knows proxies
 ///   then, or call [`without_proxy`](Self::without_proxy). The variables are read once, by the
@@ -167,7 +169,7 @@ const HEAD: u32 = 64 * 1024;
 const HEADERS: usize = 1024;
 
 fn client(connector: Connector) -> Client<Connector, RequestBody> {
-    // Only what never left is sent again, which is hyper's default: the server sees one attempt.
+    // By default hyper sends a request again only if no part of it was sent, so the server sees it once.
     Client::builder(TokioExecutor::new())
         // Without timers idle connections stay for ever, and nobody asks whether they are alive.
         .pool_timer(TokioTimer::new())
@@ -199,8 +201,7 @@ impl AsyncTransport for HyperTransport {
     ) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
         let limit = time_limit(&request);
         let proxy = self.proxies.proxy_for(request.uri()).map(|(variable, _)| variable);
-        // Only a POST may do something twice that is done once.
-        let may_be_whole = request.method() == Method::POST && request.body().is_empty();
+        let may_be_whole = request.body().is_empty();
         let (head, body) = request.into_parts();
         let message = Message::new(body);
         let mut request = Request::from_parts(head, RequestBody::new(Arc::clone(&message)));

@@ -160,7 +160,6 @@ const REQUESTS: [(Method, &[u8]); 5] = [
 async fn request_that_the_server_did_not_process_is_not_sent() {
     let cases = || {
         [
-            case("refused", |id| (reset(id, REFUSED_STREAM), true)),
             case("stream above the last one", |id| (go_away(id - 1, NO_ERROR), true)),
             case("stream above the last one, for an error", |id| (go_away(id - 1, ENHANCE_YOUR_CALM), true)),
             case("stream above the last one, and an end", |id| (go_away(id - 1, NO_ERROR), false)),
@@ -173,7 +172,10 @@ async fn request_that_the_server_did_not_process_is_not_sent() {
     for (method, body) in REQUESTS {
         // On a connection that is new, and on one that has carried a request.
         for before in [0, 1] {
-            for (name, answer) in cases() {
+            // A GOAWAY says it only of a request whose body was still to come.
+            let of_body = cases().into_iter().filter(|_| !body.is_empty());
+            let refused = case("refused", |id| (reset(id, REFUSED_STREAM), true));
+            for (name, answer) in of_body.chain([refused]) {
                 let answers = move |nth, id| Some(if nth == before { answer(id) } else { (ok(id), true) });
                 let server = Server::start(answers).await;
                 for _ in 0..before {
@@ -221,12 +223,29 @@ async fn request_that_the_server_may_have_processed_is_of_unknown_delivery() {
 }
 
 #[tokio::test]
-async fn post_without_a_body_that_a_go_away_ended_is_of_unknown_delivery() {
+async fn request_without_a_body_that_a_go_away_ended_is_of_unknown_delivery() {
     // A first GOAWAY looks the same to the client whether the head of the request went out or not.
-    let server = Server::start(|_, id| Some((go_away(id - 1, NO_ERROR), true))).await;
-    assert_eq!(server.send(Method::POST, b"").await.unwrap_err().delivery(), Delivery::Unknown);
-    let server = Server::start(|_, id| Some((reset(id, REFUSED_STREAM), true))).await;
-    assert_eq!(server.send(Method::POST, b"").await.unwrap_err().delivery(), Delivery::NotSent);
+    let cases = || {
+        [
+            case("stream above the last one", |id| (go_away(id - 1, NO_ERROR), true)),
+            case("stream above the last one, for an error", |id| (go_away(id - 1, ENHANCE_YOUR_CALM), true)),
+            case("no stream at all", |_| (go_away(0, CANCEL), false)),
+            case("about to close, and then above", |id| {
+                ([go_away(ANY, NO_ERROR), go_away(id - 1, NO_ERROR)].concat(), true)
+            }),
+        ]
+    };
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::GET] {
+        for (name, answer) in cases() {
+            let server = Server::start(move |_, id| Some(answer(id))).await;
+            let error = server.send(method.clone(), b"").await.unwrap_err();
+            assert_eq!(error.delivery(), Delivery::Unknown, "{name}, {method}: {error}");
+            assert_ne!(error.kind(), Kind::Refused, "{name}, {method}: {error}");
+        }
+        let server = Server::start(|_, id| Some((reset(id, REFUSED_STREAM), true))).await;
+        let error = server.send(method.clone(), b"").await.unwrap_err();
+        assert_eq!(error.delivery(), Delivery::NotSent, "{method}: {error}");
+    }
 }
 
 #[tokio::test]
