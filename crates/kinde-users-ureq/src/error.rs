@@ -1,7 +1,7 @@
 //! Why no response came, in words that hold no URI.
 
 use std::fmt;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use http::{HeaderMap, Response, StatusCode};
 use kinde_users_core::{BodyFailure, Delivery};
@@ -79,11 +79,11 @@ impl From<Error> for UreqError {
             Error::ConnectionFailed => (Kind::ConnectionFailed, None),
             Error::ConnectProxyFailed(text) => (Kind::Proxy, Some(answer_of_a_proxy(&text))),
             Error::InvalidProxyUrl => (Kind::Proxy, None),
-            // So rustls's own errors come out of a handshake; nothing else of ureq's has this kind.
-            Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
-                (Kind::Tls, Some(error.to_string()))
-            }
-            Error::Io(error) => (Kind::Io(error.kind()), Some(error.to_string())),
+            // rustls's own errors have the kind `InvalidData`.
+            Error::Io(error) => match innermost(&error).kind() {
+                ErrorKind::InvalidData => (Kind::Tls, Some(error.to_string())),
+                kind => (Kind::Io(kind), Some(error.to_string())),
+            },
             Error::Tls(text) => (Kind::Tls, Some(text.to_owned())),
             Error::Rustls(error) => (Kind::Tls, Some(error.to_string())),
             Error::BodyExceedsLimit(limit) => (Kind::BodyTooLong(limit), None),
@@ -94,6 +94,11 @@ impl From<Error> for UreqError {
         };
         Self { detail, ..Self::new(kind, Delivery::Unknown) }
     }
+}
+
+/// The error as it was before the connection wrapped it.
+fn innermost(error: &io::Error) -> &io::Error {
+    error.get_ref().and_then(|held| held.downcast_ref()).unwrap_or(error)
 }
 
 /// The status in ureq's words for the answer of a proxy.

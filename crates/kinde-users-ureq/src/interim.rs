@@ -1,11 +1,17 @@
-//! Reading past interim responses: ureq takes a `100 Continue` that has headers for a broken
-//! response.
+//! Corrects two things in what ureq reads from a connection.
+//!
+//! ureq takes a `100 Continue` that has headers for a broken response, so interim responses are
+//! dropped. And it takes a reset for the end of a body without a length, so the error is hidden in one
+//! of another kind.
+
+use std::io;
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 /// A connection on which interim responses (1xx, but not 101, which is the last over HTTP) are
-/// dropped before ureq sees them.
+/// dropped before ureq sees them. An error within a response is wrapped in one of the kind
+/// [`Other`](io::ErrorKind::Other).
 #[derive(Debug)]
 pub(crate) struct WithoutInterim {
     transport: Box<dyn Transport>,
@@ -41,7 +47,11 @@ impl Transport for WithoutInterim {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let has_progress = self.transport.await_input(timeout)?;
+        let has_progress = match self.transport.await_input(timeout) {
+            // ureq takes some kinds of error, a reset among them, for the end of a body without a length.
+            Err(Error::Io(error)) if !self.awaits_head => return Err(Error::Io(io::Error::other(error))),
+            result => result?,
+        };
         self.drop_interim();
         Ok(has_progress)
     }
@@ -70,7 +80,10 @@ fn interim(input: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
+
     use super::*;
+    use crate::{Kind, UreqError};
     use ureq::unversioned::transport::LazyBuffers;
 
     /// Receives these pieces, one at a time, and is open once it has no more.
@@ -124,6 +137,45 @@ mod tests {
         assert_eq!(receive(false), interim);
         transport.await_input(limit).unwrap();
         assert!(transport.is_open());
+    }
+
+    /// Fails every read with an error of this kind.
+    #[derive(Debug)]
+    struct Broken(LazyBuffers, ErrorKind);
+
+    impl Transport for Broken {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.0
+        }
+
+        fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+            Ok(())
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            Err(Error::Io(io::Error::new(self.1, "cut off")))
+        }
+
+        fn is_open(&mut self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn error_within_a_response_is_not_one_that_ureq_takes_for_the_end() {
+        use ErrorKind::*;
+        for kind in [ConnectionReset, ConnectionAborted, UnexpectedEof, BrokenPipe] {
+            let mut transport = WithoutInterim::new(Broken(LazyBuffers::new(64, 64), kind).boxed());
+            let limit = NextTimeout::default();
+            let Err(Error::Io(within)) = transport.await_input(limit) else { panic!("{kind}") };
+            let is_end = matches!(within.kind(), ConnectionReset | ConnectionAborted | UnexpectedEof);
+            assert!(!is_end && within.to_string() == "cut off", "{within:?}");
+            assert_eq!(UreqError::from(Error::Io(within)).kind(), Kind::Io(kind));
+            // Before the response the error stays as it is.
+            transport.transmit_output(0, limit).unwrap();
+            let Err(Error::Io(before)) = transport.await_input(limit) else { panic!("{kind}") };
+            assert_eq!(before.kind(), kind);
+        }
     }
 
     #[test]

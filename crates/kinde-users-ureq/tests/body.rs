@@ -1,6 +1,6 @@
 //! How bodies are read, and what is left of a response whose body cannot be read.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
 use std::time::Duration;
@@ -231,6 +231,50 @@ fn head_is_handed_over_where_the_time_limit_ends_within_the_body() {
     let head = transport.head(&error).unwrap();
     assert_eq!((head.status().as_u16(), *head.body()), (429, BodyFailure::Broken));
     server.join().unwrap();
+}
+
+/// The answer to a request from a server that says this and resets the connection.
+fn answer_and_reset(said: Vec<u8>) -> Result<Response<Vec<u8>>, UreqError> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // To close a connection with unread input resets it.
+        assert!(stream.peek(&mut [0]).unwrap() > 0);
+        stream.write_all(&said).unwrap();
+    });
+    UreqTransport::new().send(get(&format!("http://{address}")))
+}
+
+#[test]
+fn body_that_a_reset_cuts_off_is_broken() {
+    for framing in ["connection: close", "x: y", "content-length: 99", "transfer-encoding: chunked"] {
+        for body in [&b"{\"code\":"[..], b""] {
+            let is_chunked = framing.ends_with("chunked");
+            let body = if is_chunked { chunked(body)[..body.len()].to_vec() } else { body.to_vec() };
+            let said = message(&format!("HTTP/1.1 200 OK\n{framing}"), &body);
+            let error = answer_and_reset(said).expect_err(framing);
+            let head = error_head(&error);
+            assert_eq!(head, Some((200, BodyFailure::Broken)), "{framing}: {error}");
+            let is = (error.kind(), error.delivery());
+            assert_eq!(is, (Kind::Io(ErrorKind::ConnectionReset), Delivery::Unknown), "{framing}: {error}");
+        }
+    }
+}
+
+#[test]
+fn reset_before_the_end_of_a_head_is_unknown() {
+    for said in ["", "HTTP/1.1 2", "HTTP/1.1 200 OK\r\nx: y\r\n", "HTTP/1.1 100 Continue\r\n\r\n"] {
+        let error = answer_and_reset(said.into()).unwrap_err();
+        assert_eq!(error_head(&error), None, "{said:?}");
+        let is = (error.kind(), error.delivery());
+        assert_eq!(is, (Kind::Io(ErrorKind::ConnectionReset), Delivery::Unknown), "{said:?}: {error}");
+    }
+}
+
+fn error_head(error: &UreqError) -> Option<(u16, BodyFailure)> {
+    let head = Transport::head(&UreqTransport::new(), error)?;
+    Some((head.status().as_u16(), *head.body()))
 }
 
 #[test]
