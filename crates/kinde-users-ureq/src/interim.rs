@@ -65,17 +65,25 @@ impl Transport for WithoutInterim {
     }
 }
 
-/// The length of the interim response that the input begins with: 0 while its end is missing, and
-/// none for anything else.
+/// The length of the interim response that the input begins with, and of empty lines before it: 0
+/// while its end is missing, and none for anything else.
 fn interim(input: &[u8]) -> Option<usize> {
+    let start = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let response = input.get(start..)?;
     let is_like = |(byte, like): (&u8, &u8)| *like == b'?' || byte == like;
-    if !input.iter().zip(b"HTTP/1.? 1").all(is_like) || input.get(9..12) == Some(b"101") {
+    if !response.iter().zip(b"HTTP/1.? 1").all(is_like) || response.get(9..12) == Some(b"101") {
         return None;
     }
-    // An empty line ends it.
-    let end_of = |end: &[u8]| Some(input.windows(end.len()).position(|bytes| bytes == end)? + end.len());
-    let ends = [b"\n\r\n".as_slice(), b"\n\n"].into_iter().filter_map(end_of);
-    Some(ends.min().filter(|_| input.len() >= 12).unwrap_or(0))
+    if response.len() < 12 {
+        return Some(0);
+    }
+    // An empty line ends it. The search stops there, because many more responses may follow.
+    let end = |at: usize| {
+        let ends = [b"\n\r\n".as_slice(), b"\n\n"];
+        let found = ends.into_iter().find(|end| response.get(at..).is_some_and(|rest| rest.starts_with(end)));
+        found.map(|end| start + at + end.len())
+    };
+    Some((0..response.len()).find_map(end).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -190,6 +198,13 @@ mod tests {
             ("HTTP/1.1 100\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", Some(16)),
             ("HTTP/1.0 100\r\nx: y\r\n\r\nHTTP", Some(22)),
             ("HTTP/1.1 103\nx: y\n\nHTTP/1.1 200 OK\r\n\r\n", Some(19)),
+            ("HTTP/1.1 100 \n\r\r\n\r\n", Some(19)),
+            // Empty lines before a response are skipped.
+            ("\r\n", Some(0)),
+            ("\r\nHTTP/1.1 1", Some(0)),
+            ("\r\n\nHTTP/1.1 100\r\nx: y\r\n\r\nHTTP", Some(25)),
+            ("\r\nHTTP/1.1 200 OK\r\n\r\n", None),
+            ("\r\nHTTP/1.1 101 Switching\r\n\r\n", None),
             ("HTTP/1.1 101 Switching Protocols\r\n\r\n", None),
             ("HTTP/1.1 101", None),
             ("HTTP/1.1 200 OK\r\n\r\n", None),

@@ -43,6 +43,8 @@ pub use ureq;
 /// and a password where the variable has them. Where the variable does not hold the address of a proxy,
 /// or the proxy refuses, each request fails and is [not sent](Delivery::NotSent). A proxy that is
 /// [configured](Self::configured), or `None`, holds in place of the environment.
+///
+/// A response may have 128 headers, which is ureq's limit; one with more is an error.
 #[derive(Clone, Debug)]
 pub struct UreqTransport {
     agent: Agent,

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
@@ -335,6 +335,47 @@ fn interim_responses_are_read_past_with_and_without_headers() {
                 );
                 drop(transport);
                 server.join().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn thousands_of_interim_responses_take_little_time() {
+    let said = [b"HTTP/1.1 100\r\n\r\n".repeat(50_000), message("HTTP/1.1 204 No Content", b"")].concat();
+    let response = answer(&UreqTransport::new(), said).unwrap();
+    assert_eq!(response.status(), 204);
+}
+
+#[test]
+fn endless_interim_responses_end_with_the_time_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        while stream.write_all(&b"HTTP/1.1 103\r\nx: y\r\n\r\n".repeat(100)).is_ok() {}
+    });
+    let mut request = get(&format!("http://{address}"));
+    set_time_limit(&mut request, Duration::from_millis(100));
+    let transport = UreqTransport::new();
+    let start = Instant::now();
+    let error = transport.send(request).unwrap_err();
+    assert_eq!((error.kind(), error.delivery()), (Kind::Timeout, Delivery::Unknown), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    server.join().unwrap();
+}
+
+#[test]
+fn response_may_have_128_headers() {
+    for (count, is_read) in [(128, true), (129, false)] {
+        let headers = "\nx: y".repeat(count - 1);
+        let said = message(&format!("HTTP/1.1 200 OK\ncontent-length: 2{headers}"), b"{}");
+        match answer(&UreqTransport::new(), said) {
+            Ok(response) => assert!(is_read && response.headers().len() == count, "{count}"),
+            Err(error) => {
+                assert!(!is_read, "{count}: {error}");
+                assert_eq!((error.kind(), error.delivery()), (Kind::Protocol, Delivery::Unknown));
             }
         }
     }
