@@ -66,7 +66,11 @@ impl From<Error> for UreqError {
             Error::Other(other) => match other.downcast() {
                 Ok(before) => {
                     let BeforeSending { error, proxy } = *before;
+                    let is_refusal = proxy.is_some() && is_refusal(&error);
                     let mut error = Self::from(error);
+                    if is_refusal {
+                        error.kind = Kind::Proxy;
+                    }
                     error.delivery = Delivery::NotSent;
                     // The way to a proxy is marked too, with no proxy.
                     error.proxy = proxy;
@@ -79,11 +83,11 @@ impl From<Error> for UreqError {
             Error::ConnectionFailed => (Kind::ConnectionFailed, None),
             Error::ConnectProxyFailed(text) => (Kind::Proxy, Some(answer_of_a_proxy(&text))),
             Error::InvalidProxyUrl => (Kind::Proxy, None),
-            // rustls's own errors have the kind `InvalidData`.
-            Error::Io(error) => match innermost(&error).kind() {
-                ErrorKind::InvalidData => (Kind::Tls, Some(error.to_string())),
-                kind => (Kind::Io(kind), Some(error.to_string())),
-            },
+            Error::Io(error) => {
+                let inner = innermost(&error);
+                let kind = if holds(inner, Error::Rustls) { Kind::Tls } else { Kind::Io(inner.kind()) };
+                (kind, Some(error.to_string()))
+            }
             Error::Tls(text) => (Kind::Tls, Some(text.to_owned())),
             Error::Rustls(error) => (Kind::Tls, Some(error.to_string())),
             Error::BodyExceedsLimit(limit) => (Kind::BodyTooLong(limit), None),
@@ -99,6 +103,21 @@ impl From<Error> for UreqError {
 /// The error as it was before the connection wrapped it.
 fn innermost(error: &io::Error) -> &io::Error {
     error.get_ref().and_then(|held| held.downcast_ref()).unwrap_or(error)
+}
+
+/// Whether the error holds one that this variant of ureq's error is for. It saves a dependency on the
+/// crate of that error.
+fn holds<E: std::error::Error + 'static>(error: &io::Error, _variant: fn(E) -> Error) -> bool {
+    error.get_ref().is_some_and(|held| held.is::<E>())
+}
+
+/// Whether a SOCKS proxy refused, or its answer was not SOCKS. Errors of the operating system hold
+/// nothing, and those of TLS hold an error of rustls or are an `UnexpectedEof`.
+fn is_refusal(error: &Error) -> bool {
+    use ErrorKind::{InvalidData, InvalidInput, Other, PermissionDenied};
+    let Error::Io(error) = error else { return false };
+    let is_kind = matches!(error.kind(), InvalidData | InvalidInput | Other | PermissionDenied);
+    is_kind && error.get_ref().is_some() && !holds(error, Error::Rustls)
 }
 
 /// The status in ureq's words for the answer of a proxy.

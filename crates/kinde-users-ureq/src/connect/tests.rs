@@ -462,9 +462,39 @@ fn socks_proxy_that_refuses_is_named() {
     let value = format!("socks5h://{address}");
     let transport = Names::at([address]).among(&[("all_proxy", &value)]);
     let error = transport.send(get("https://acme.example")).unwrap_err();
-    assert_eq!(error.delivery(), Delivery::NotSent);
-    let text = format!("through the proxy {address}: input/output failed: connection not allowed by ruleset");
+    check(&error, Kind::Proxy);
+    let text =
+        format!("through the proxy {address}: the proxy cannot be used: connection not allowed by ruleset");
     assert!(error.to_string().starts_with(&text), "{error}");
+}
+
+#[test]
+fn answer_that_is_not_socks_is_of_the_kind_proxy() {
+    let cases: [(&str, &'static [u8], Kind); 8] = [
+        ("socks5h", b"HTTP/1.1 400 Bad Request\r\n\r\n", Kind::Proxy),
+        ("socks5h", &[5, 0xff], Kind::Proxy),
+        ("socks5h", &[5, 9], Kind::Proxy),
+        ("socks5h", &[5, 0, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0], Kind::Proxy),
+        ("socks4a", b"HTTP/1.1 400 Bad Request\r\n\r\n", Kind::Proxy),
+        ("socks4a", &[0, 91, 0, 0, 0, 0, 0, 0], Kind::Proxy),
+        ("socks4a", &[0, 93, 0, 0, 0, 0, 0, 0], Kind::Proxy),
+        // The other end of the tunnel does not speak TLS.
+        ("socks4a", b"\0\x5a\0\0\0\0\0\0HTTP/1.1 400 Bad Request\r\n\r\n", Kind::Tls),
+    ];
+    for (scheme, answer, kind) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(answer).unwrap();
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let value = format!("{scheme}://{address}");
+        let transport = Names::at([address]).among(&[("all_proxy", &value)]);
+        let error = transport.send(get("https://acme.example")).unwrap_err();
+        check(&error, kind);
+        assert!(error.to_string().starts_with(&format!("through the proxy {address}: ")), "{error}");
+    }
 }
 
 /// What is left to ureq, and has to stay as it is.
