@@ -108,7 +108,7 @@ fn innermost(error: &io::Error) -> &io::Error {
 /// Whether the error holds one that this variant of ureq's error is for. It saves a dependency on the
 /// crate of that error.
 fn holds<E: std::error::Error + 'static>(error: &io::Error, _variant: fn(E) -> Error) -> bool {
-    error.get_ref().is_some_and(|held| held.is::<E>())
+    matches!(error.get_ref(), Some(held) if held.is::<E>())
 }
 
 /// Whether a SOCKS proxy refused, or its answer was not SOCKS. Errors of the operating system hold
