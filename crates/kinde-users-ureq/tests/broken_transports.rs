@@ -685,6 +685,21 @@ fn caches_are_found() {
         row("asks whether it changed", "the same GET three times", Clause::RequestHeaders, revalidates),
         row("sends the same request once", "the same POST four times", Clause::NoCache, joins),
     ]);
+    assert_found([301, 404, 410].map(|status| {
+        let kept = Mutex::new(HashMap::new());
+        let case = "three GETs, each answered";
+        row(format!("keeps a {status}"), case, Clause::NoCache, move |ureq, request| {
+            if let Some(response) = kept.lock().unwrap().get(request.uri()) {
+                return Ok(Response::clone(response));
+            }
+            let uri = request.uri().clone();
+            let response = ureq.send(request)?;
+            if response.status() == status {
+                kept.lock().unwrap().insert(uri, response.clone());
+            }
+            Ok(response)
+        })
+    }));
 }
 
 // ---- To whom ------------------------------------------------------------------------------------------------

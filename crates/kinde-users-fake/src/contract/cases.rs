@@ -581,25 +581,33 @@ fn own_response(limit: usize) -> Vec<Case> {
 
 /// Nothing that came before answers a request.
 fn no_cache() -> Vec<Case> {
-    let reply = |number: usize| {
+    let reply = |status, number: usize| {
         let fresh = [
             ("cache-control", "public, max-age=3600"),
             ("etag", "\"1\""),
             ("last-modified", "Fri, 31 Dec 1999 23:59:59 GMT"),
             ("expires", "Fri, 31 Dec 2100 23:59:59 GMT"),
         ];
-        response(200, &fresh, format!("{{\"id\":{number}}}").as_bytes())
+        response(status, &fresh, format!("{{\"id\":{number}}}").as_bytes())
     };
     let mut cases = Vec::new();
     for method in METHODS {
-        let script = Script::answers(move |number, _| Answer::of(&reply(number)));
-        let attempts = (1..=3).map(|number| Attempt::simple(&method, "/fresh", answer(reply(number))));
+        let script = Script::answers(move |number, _| Answer::of(&reply(200, number)));
+        let attempts = (1..=3).map(|number| Attempt::simple(&method, "/fresh", answer(reply(200, number))));
         let name = format!("the same {method} three times");
         cases.push(in_a_row(Clause::NoCache, name, script, attempts));
         let at_once = (0..4).map(|_| Attempt::simple(&method, "/same", answer(ok()))).collect();
         let name = format!("the same {method} four times at once");
         let case = in_a_row(Clause::NoCache, name, answering(&ok()), []);
         cases.push(Case { rounds: vec![at_once], ..case });
+    }
+    // A cache may keep these statuses too.
+    for status in [301, 404, 410] {
+        let script = Script::answers(move |number, _| Answer::of(&reply(status, number)));
+        let attempts =
+            (1..=3).map(|number| Attempt::simple(&Method::GET, "/fresh", answer(reply(status, number))));
+        let name = format!("three GETs, each answered with {status}");
+        cases.push(in_a_row(Clause::NoCache, name, script, attempts));
     }
     cases
 }
