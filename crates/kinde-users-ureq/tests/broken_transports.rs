@@ -8,8 +8,8 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, EXPECT, HOST, IF_NONE_MATCH,
-    LOCATION, REFERER, TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LOCATION, CONTENT_TYPE, ETAG, EXPECT, HOST,
+    IF_NONE_MATCH, LOCATION, REFERER, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use kinde_users_core::{BodyFailure, Delivery, Transport, set_time_limit, time_limit};
@@ -383,6 +383,18 @@ fn following_redirects_is_found() {
             Ok(ureq.send(get)?)
         });
     assert_found([follows_303]);
+    assert_found([(200, LOCATION), (200, CONTENT_LOCATION), (202, LOCATION)].map(|(status, name)| {
+        let does = format!("asks at the `{name}` of a {status}");
+        row(does, "redirects to another port", Clause::NoRedirect, move |ureq, request| {
+            let response = ureq.send(request.clone())?;
+            let location = response.headers().get(&name).filter(|_| response.status() == status);
+            let Some(location) = location else { return Ok(response) };
+            let mut get = request.map(|_| Vec::new());
+            *get.method_mut() = Method::GET;
+            *get.uri_mut() = location.to_str().unwrap().parse().unwrap();
+            Ok(ureq.send(get)?)
+        })
+    }));
 }
 
 // ---- What comes back ----------------------------------------------------------------------------------------

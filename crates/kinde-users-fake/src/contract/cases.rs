@@ -259,7 +259,9 @@ fn hang_ups() -> Vec<Case> {
 }
 
 fn redirects(patience: Duration) -> io::Result<Vec<Case>> {
-    let bystander = Arc::new(Server::start(listen()?, answering(&ok()), None, patience)?);
+    // A redirect that is followed is not to end in a circle, and has a status of its own.
+    let elsewhere = response(404, &[], b"");
+    let bystander = Arc::new(Server::start(listen()?, answering(&elsewhere), None, patience)?);
     let port = bystander.address().port();
     let own = listen()?;
     let locations = [
@@ -278,21 +280,23 @@ fn redirects(patience: Duration) -> io::Result<Vec<Case>> {
             let status = target.split('/').nth(2).and_then(|status| status.parse().ok());
             let mut redirect = response(status.unwrap_or(200), &[], b"moved");
             let value = HeaderValue::try_from(&location);
-            redirect.headers_mut().extend(value.map(|value| (header::LOCATION, value)));
+            for name in [header::LOCATION, header::CONTENT_LOCATION] {
+                redirect.headers_mut().extend(value.as_ref().map(|value| (name, value.clone())));
+            }
             redirect
         };
         let mut rounds = Vec::new();
-        for status in [201, 300, 301, 302, 303, 307, 308] {
+        for status in [200, 201, 202, 300, 301, 302, 303, 307, 308] {
             for method in METHODS {
                 let target = format!("/here/{status}/{method}");
                 let expected = answer(redirect(&target));
                 rounds.push(vec![Attempt::simple(&method, &target, expected)]);
             }
         }
-        // A redirect that is followed is not to end in a circle.
+        let elsewhere = elsewhere.clone();
         let script = Script::answers(move |_, request| {
             let target = request.uri().path();
-            Answer::of(&if target.starts_with("/here") { redirect(target) } else { ok() })
+            Answer::of(&if target.starts_with("/here") { redirect(target) } else { elsewhere.clone() })
         });
         let place = match address.and_then(|_| own.take()) {
             Some(listener) => Place::Bound(listener, script),

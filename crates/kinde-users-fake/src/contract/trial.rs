@@ -353,7 +353,10 @@ impl Verdict<'_> {
             (Expected::Response(expected) | Expected::Rather(expected), Ok(response)) => {
                 self.judge_response(&sent, expected, response);
             }
-            (Expected::Response(_), Err(failure)) => {
+            (Expected::Response(expected), Err(failure)) => {
+                // A failure for a status does not come from a cache.
+                let is_status = clause == Clause::NoCache && !expected.status().is_success();
+                let clause = if is_status { Clause::NoStatusIsAnError } else { clause };
                 self.broken(clause, format!("sent {sent}, no response came: {}", failure.display));
             }
             (Expected::Rather(_), Err(failure)) => {
