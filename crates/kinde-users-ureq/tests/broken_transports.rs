@@ -503,6 +503,7 @@ fn heads_that_did_not_come_are_found() {
     }
     fn of_429() -> Response<BodyFailure> {
         let head = Response::builder().status(429).header("retry-after", "7").header("x-request-id", "1");
+        let head = head.header("ratelimit-reset", "7").header("ratelimit-reset", "30");
         head.body(BodyFailure::Broken).unwrap()
     }
     let good = ureq_with(TlsConfig::default());
@@ -521,6 +522,11 @@ fn heads_that_did_not_come_are_found() {
         hands_over("hands over no headers", "429, and", || {
             let mut head = of_429();
             head.headers_mut().clear();
+            head
+        }),
+        hands_over("hands over one header of a name", "429, and", || {
+            let mut head = of_429();
+            head.headers_mut().insert("ratelimit-reset", HeaderValue::from_static("7"));
             head
         }),
         hands_over("calls a cut off body too large", "429, and", || of_429().map(|_| BodyFailure::TooLarge)),

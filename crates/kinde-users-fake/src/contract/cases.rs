@@ -680,7 +680,13 @@ fn reuse() -> Vec<Case> {
 /// What is left of a response whose body breaks off.
 fn heads() -> impl Iterator<Item = Case> {
     [201, 401, 404, 429, 503].into_iter().map(|status| {
-        let reply = response(status, &[("retry-after", "7"), ("x-request-id", "1")], b"{\"errors\":");
+        let headers = [
+            ("retry-after", "7"),
+            ("x-request-id", "1"),
+            ("ratelimit-reset", "7"),
+            ("ratelimit-reset", "30"),
+        ];
+        let reply = response(status, &headers, b"{\"errors\":");
         let attempt = Attempt::simple(&Method::POST, PERSON, broken(&reply));
         let script = always(Answer::short(&reply, 1000, Then::Close));
         to_server(Clause::Head, format!("{status}, and the body is cut off"), script, attempt)
