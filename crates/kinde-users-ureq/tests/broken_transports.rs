@@ -130,6 +130,14 @@ fn assert_found(rows: impl IntoIterator<Item = Row>) {
     }
 }
 
+/// Base64 without padding.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let sextets = bits.chunks(6).map(|bits| (0..6).fold(0, |sum, at| sum << 1 | bits.get(at).unwrap_or(&0)));
+    sextets.map(|sextet| char::from(LETTERS[usize::from(sextet)])).collect()
+}
+
 fn with_target(mut request: Message, change: impl Fn(&str) -> String) -> Message {
     let uri = request.uri();
     let origin = format!("{}://{}", uri.scheme_str().unwrap(), uri.authority().unwrap());
@@ -775,6 +783,25 @@ fn errors_that_print_secrets_are_found() {
         prints("prints the URI", |request| request.uri().to_string()),
         prints("prints the query", |request| request.uri().query().unwrap_or_default().to_uppercase()),
         prints("prints the path", |request| request.uri().path().to_owned()),
+    ]);
+    fn token(request: &Message) -> &[u8] {
+        request.headers()[AUTHORIZATION].as_bytes().strip_prefix(b"Bearer ").unwrap()
+    }
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+    }
+    assert_found([
+        prints("prints the start of the token", |request| {
+            String::from_utf8_lossy(&token(request)[..6]).into_owned()
+        }),
+        prints("prints the token in hex", |request| hex(token(request))),
+        prints("prints the token in base64", |request| base64(token(request))),
+        prints("prints the header of the token in base64", |request| {
+            base64(request.headers()[AUTHORIZATION].as_bytes())
+        }),
+        prints("prints the body in hex", |request| hex(request.body())),
+        prints("prints a list of the body in hex", |request| format!("{:#x?}", request.body())),
+        prints("prints the body in base64", |request| base64(request.body())),
     ]);
     let prints_response =
         row("prints the response", "within the body", Clause::QuietErrors, |ureq, request| {

@@ -9,6 +9,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use kinde_users_core::{BodyFailure, Delivery, set_time_limit};
@@ -52,11 +54,27 @@ impl Failure {
         Self { head, ..self }
     }
 
-    /// Whether its texts hold the word, as letters or as the bytes that a `Vec` of them prints.
+    /// Whether its texts hold the first letters of the word: as letters, as the bytes that a `Vec`
+    /// of them prints, in hex or in base64. That finds every longer part from the start as well.
     fn prints(&self, word: &str) -> bool {
-        let bytes: Vec<_> = word.bytes().map(|byte| byte.to_string()).collect();
-        self.texts.contains(word) || self.texts.contains(&bytes.join(","))
+        const LETTERS: usize = 5;
+        let start: Vec<u8> = word.bytes().take(LETTERS).collect();
+        let decimal: Vec<_> = start.iter().map(u8::to_string).collect();
+        let hex: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut forms = vec![String::from_utf8_lossy(&start).into_owned(), decimal.join(",")];
+        forms.extend(["", ",", ":", ",0x", "\\x", "%"].map(|between| hex.join(between)));
+        // How base64 writes the word depends on how many bytes come before it, modulo 3.
+        forms.extend((0..3).map(|before| base64_within(before, &start)));
+        forms.iter().any(|form| self.texts.contains(form))
     }
+}
+
+/// The base64 letters, in lower case, that depend on these bytes alone where others come before.
+fn base64_within(before: usize, bytes: &[u8]) -> String {
+    let text = STANDARD_NO_PAD.encode([&vec![0; before], bytes].concat());
+    let first = (before * 8).div_ceil(6);
+    let end = (before + bytes.len()) * 8 / 6;
+    text.chars().take(end).skip(first).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// How often a limited request is sent while it ends too late.
