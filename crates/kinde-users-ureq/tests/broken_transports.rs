@@ -573,6 +573,15 @@ fn raised_time_limits_are_found() {
         limits("has no limit", |_| Duration::MAX),
     ];
     assert_found(rows);
+    let line = Mutex::new(());
+    let waits = move |ureq: &UreqTransport, request: Message| {
+        let _turn = line.lock().unwrap();
+        Ok(ureq.send(request)?)
+    };
+    let options_of_200_ms = options().time_limit(Duration::from_millis(200));
+    let Row { send, .. } = row("counts no wait for the connection", "", Clause::TimeLimit, waits);
+    let report = try_in(&options_of_200_ms, |case| case.name().contains("neither of two"), &send);
+    assert_eq!(report.broken_clauses(), [Clause::TimeLimit], "{report}");
     let doubles = limits("doubles the limit", |limit| limit * 2);
     let options = options().time_limit(Duration::from_millis(200));
     let report = try_in(&options, |case| case.name().contains("does not answer"), &doubles.send);
@@ -769,6 +778,12 @@ fn falling_back_to_plain_http_is_found() {
 
 #[test]
 fn errors_that_print_secrets_are_found() {
+    fn token(request: &Message) -> &[u8] {
+        request.headers()[AUTHORIZATION].as_bytes().strip_prefix(b"Bearer ").unwrap()
+    }
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat()
+    }
     fn prints(does: &str, text: fn(&Message) -> String) -> Row {
         row(does, "server closes the connection", Clause::QuietErrors, move |ureq, request| {
             let text = text(&request);
@@ -784,12 +799,6 @@ fn errors_that_print_secrets_are_found() {
         prints("prints the query", |request| request.uri().query().unwrap_or_default().to_uppercase()),
         prints("prints the path", |request| request.uri().path().to_owned()),
     ]);
-    fn token(request: &Message) -> &[u8] {
-        request.headers()[AUTHORIZATION].as_bytes().strip_prefix(b"Bearer ").unwrap()
-    }
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-    }
     assert_found([
         prints("prints the start of the token", |request| {
             String::from_utf8_lossy(&token(request)[..6]).into_owned()

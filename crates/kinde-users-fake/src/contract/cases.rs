@@ -516,7 +516,12 @@ fn time_limit() -> Vec<Case> {
     let slow = Answer { pace: Pace::After(Duration::from_millis(100)), ..Answer::of(&ok()) };
     let attempt = Attempt::simple(&Method::POST, "/slow", answer(ok()));
     let slow = to_server(Clause::OneAttempt, "a server that takes its time", always(slow), attempt);
-    limited.into_iter().chain([slow]).collect()
+    // A request that waits for another one to end is under its limit as well.
+    let attempt = || Attempt::simple(&Method::GET, PERSON, Expected::Failure).limited();
+    let at_once =
+        in_a_row(Clause::TimeLimit, "a server that answers neither of two GETs", always(mute()), []);
+    let at_once = Case { rounds: vec![vec![attempt(), attempt()]], ..at_once };
+    limited.into_iter().chain([slow, at_once]).collect()
 }
 
 /// There is no connection to send anything over.

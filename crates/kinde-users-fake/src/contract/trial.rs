@@ -101,8 +101,8 @@ pub struct Trial {
     /// What came of them, and how long it took.
     outcomes: Vec<(Outcome, Duration)>,
     sent_at: Instant,
-    /// What was sent last, if it is limited and the only one of its case.
-    limited: Option<Request<Vec<u8>>>,
+    /// The requests of the only round, if each of them is limited.
+    limited: Vec<Request<Vec<u8>>>,
 }
 
 impl Case {
@@ -163,7 +163,7 @@ impl Case {
             attempts,
             outcomes: Vec::new(),
             sent_at: Instant::now(),
-            limited: None,
+            limited: Vec::new(),
         })
     }
 }
@@ -181,8 +181,9 @@ impl Trial {
             }
         }
         self.sent_at = Instant::now();
-        if let ([attempt], [request]) = (&*self.attempts, &*requests) {
-            self.limited = attempt.is_limited.then(|| request.clone());
+        let is_whole = self.outcomes.is_empty() && self.rounds.is_empty();
+        if is_whole && self.attempts.iter().all(|attempt| attempt.is_limited) {
+            self.limited.clone_from(&requests);
         }
         Some(requests)
     }
@@ -191,12 +192,14 @@ impl Trial {
     pub fn came(&mut self, outcome: Outcome) {
         let time = self.sent_at.elapsed();
         self.outcomes.push((outcome, time));
-        let tries = self.outcomes.len();
+        let (came, size) = (self.outcomes.len(), self.limited.len());
+        let is_round = size > 0 && came == self.attempts.len();
         let is_late = self.is_late(time) && time < self.patience;
-        if let Some(request) = self.limited.take_if(|_| is_late && tries < LIMITED_TRIES) {
+        if is_round && is_late && came < LIMITED_TRIES * size {
             // A busy machine is late once or twice, a transport that raises the limit is late each time.
-            self.attempts.extend(self.attempts.first().cloned());
-            self.rounds.push_back(vec![request]);
+            let again: Vec<_> = self.attempts.iter().take(size).cloned().collect();
+            self.attempts.extend(again);
+            self.rounds.push_back(self.limited.clone());
         }
     }
 
@@ -451,9 +454,11 @@ impl Verdict<'_> {
         let trial = self.trial;
         let timed = || trial.attempts.iter().zip(trial.outcomes.iter().map(|(_, time)| *time));
         let hanging = timed().find(|(_, time)| *time >= trial.patience);
-        let is_limited = trial.attempts.iter().all(|attempt| attempt.is_limited);
-        let quickest = timed().min_by_key(|(_, time)| *time);
-        let late = quickest.filter(|(_, time)| is_limited && trial.is_late(*time));
+        let size = trial.limited.len();
+        // The last outcome of a round has the time of the round.
+        let rounds = timed().skip(size.saturating_sub(1)).step_by(size.max(1));
+        let quickest = rounds.min_by_key(|(_, time)| *time);
+        let late = quickest.filter(|(_, time)| size > 0 && trial.is_late(*time));
         if let Some((attempt, time)) = hanging.or(late) {
             let limit = if attempt.is_limited { trial.time_limit } else { trial.patience };
             let (sent, limit, took) = (line(&attempt.request), limit.as_secs_f32(), time.as_secs_f32());
