@@ -33,6 +33,10 @@ impl Transport for AttohttpcTransport {
         // An empty body would be said to have no bytes, which is not for a GET.
         let response = if body.is_empty() { builder.send()? } else { builder.bytes(body).send()? };
         let (status, headers, reader) = response.split();
+        if status.is_informational() {
+            // attohttpc takes an interim response for the response itself.
+            return Err(io::Error::other("an interim response came").into());
+        }
         let mut body = Vec::new();
         let read = reader.take(BODY_LIMIT + 1).read_to_end(&mut body)?;
         // A body that was cut off comes as if it were whole.
