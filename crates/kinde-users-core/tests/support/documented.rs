@@ -182,8 +182,25 @@ fn id_faults(text: &str) -> Vec<Problem> {
     if text.chars().any(char::is_control) {
         faults.push(Problem::ControlCharacter);
     }
+    // What Unicode says to show as nothing, but for what chooses the form of the character before it.
     let is_blank = |character: char| {
-        character.is_whitespace() || "\u{200b}\u{200c}\u{200d}\u{200e}\u{2060}\u{feff}".contains(character)
+        let invisible = matches!(
+            u32::from(character),
+            0xad | 0x34f
+                | 0x61c
+                | 0x115f..=0x1160
+                | 0x17b4..=0x17b5
+                | 0x180b..=0x180f
+                | 0x200b..=0x200f
+                | 0x202a..=0x202e
+                | 0x2060..=0x206f
+                | 0x3164
+                | 0xfeff
+                | 0xffa0
+                | 0xfff9..=0xfffb
+                | 0xe0000..=0xe0fff
+        );
+        character.is_whitespace() || invisible
     };
     if text.starts_with(is_blank) || text.ends_with(is_blank) {
         faults.push(Problem::OuterBlank);
