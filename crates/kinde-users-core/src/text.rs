@@ -254,6 +254,10 @@ pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
     if text.is_empty() {
         return Err(Problem::Empty);
     }
+    // Nearly all ids are of these, and need no closer look.
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
     if text.chars().any(char::is_control) {
         return Err(Problem::ControlCharacter);
     }
