@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use clap::Parser;
+use kinde_users::import::{Import, ImportUser, Imported};
 use kinde_users::models::IdentityType;
 use kinde_users::operations::{CreateUser, GetUsers};
-use kinde_users::{Client, Clock, Import, ImportUser, Imported, Job, Transport, UserId};
+use kinde_users::{Client, Clock, Job, Transport, UserId};
 use kinde_users_examples::support::cli::{
     EXIT_CODES, Failure, Many, UNFINISHED, beside, end, mismatch, progress, receipt,
 };

@@ -7,7 +7,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use kinde_users::ImportUser;
+use kinde_users::import::ImportUser;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::SipHasher24;
 

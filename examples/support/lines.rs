@@ -8,7 +8,8 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use kinde_users::{ImportError, ImportForm, ImportUser, Problem};
+use kinde_users::Problem;
+use kinde_users::import::{ImportError, ImportForm, ImportProblem, ImportUser};
 
 use super::cli::{Failure, tell};
 use super::{counted, text, warn};
@@ -257,8 +258,8 @@ fn told(error: &ImportError) -> String {
     }
     let name = error.field().rsplit('.').next().unwrap_or_default();
     match (name, error.problem()) {
-        ("signer_key", Problem::Missing) => format!("{text} (--firebase)"),
-        ("variant", Problem::Missing) => format!("{text} (--pbkdf2-variant)"),
+        ("signer_key", ImportProblem::Argument(Problem::Missing)) => format!("{text} (--firebase)"),
+        ("variant", ImportProblem::Argument(Problem::Missing)) => format!("{text} (--pbkdf2-variant)"),
         _ => text,
     }
 }

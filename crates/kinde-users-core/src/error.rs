@@ -296,8 +296,6 @@ pub enum Problem {
     Missing,
     /// It does not go with the others, as a salt with a hash that holds its own.
     NotAllowed,
-    /// It is none of the values that there are.
-    Unknown,
     /// It is of another type, or in another form, than it has to be.
     WrongType,
     /// The whole URI is longer than this many bytes.
@@ -305,8 +303,6 @@ pub enum Problem {
         /// The most that is allowed, in bytes.
         longest: usize,
     },
-    /// It stands there twice, and nobody knows which one is meant.
-    Twice,
     /// It holds a line break or another control character, as where a quote is not closed.
     ControlCharacter,
     /// It begins or ends with a blank or an invisible character, as a text does that was cut out of a file.
@@ -336,10 +332,8 @@ impl fmt::Display for Problem {
             Self::NotATimestamp => f.write_str("must be a date-time as in RFC 3339"),
             Self::Missing => f.write_str("is missing"),
             Self::NotAllowed => f.write_str("does not go with the rest"),
-            Self::Unknown => f.write_str("is none of the values that there are"),
             Self::WrongType => f.write_str("has the wrong type or form"),
             Self::TooLong { longest } => write!(f, "must not be longer than {longest} bytes"),
-            Self::Twice => f.write_str("stands there twice"),
             Self::ControlCharacter => f.write_str("must not hold a line break or another control character"),
             Self::OuterBlank => f.write_str("must not begin or end with a blank or an invisible character"),
             Self::NotJson => f.write_str("must have a JSON form"),
@@ -1015,7 +1009,6 @@ mod tests {
             (Problem::NotJson, "must have a JSON form"),
             (Problem::NotAHeader, "must hold visible ASCII characters only"),
             (Problem::NotAUri, "must form a URI"),
-            (Problem::Twice, "stands there twice"),
             (Problem::ControlCharacter, "must not hold a line break or another control character"),
             (Problem::OtherTenant, "is another one than the request was written for"),
             (Problem::Misplaced, "is not where the path template has it"),

@@ -138,11 +138,6 @@ impl FindUser {
         }
         self
     }
-
-    /// Whether there is no next call.
-    pub(crate) fn is_over(&self) -> bool {
-        self.progress != Progress::Open
-    }
 }
 
 /// In the form that the service gives its ids. A user name may well begin as one does.
@@ -155,7 +150,7 @@ impl Job for FindUser {
     type Output = Found;
 
     fn next_call(&mut self) -> Option<AnyOperation> {
-        (!self.is_over()).then(|| AnyOperation::new(self.list.clone()))
+        (self.progress == Progress::Open).then(|| AnyOperation::new(self.list.clone()))
     }
 
     fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use crate::reply::Reply;
 use crate::serde_with::Object;
 use crate::text::Personal;
 
-/// Several calls that are one thing to do, with no I/O: [`Erase`], [`Suspend`], `Import` of the feature of that name, or one of
+/// Several calls that are one thing to do, with no I/O: [`Erase`], [`Suspend`], `Import` of the crate `kinde-users-import`, or one of
 /// your own.
 ///
 /// [`Client::run`](crate::Client::run) and [`AsyncClient::run`](crate::AsyncClient::run) make the calls. By hand it is three

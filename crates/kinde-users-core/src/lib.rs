@@ -66,8 +66,8 @@
 //!   that some of them need, and the trait [`Operation`] makes your own.
 //! - [`Domain`], [`Credentials`], [`Tenant`]: whom to talk to, and as whom.
 //! - [`Reply`], [`models`], [`Text`]: what came back, as owned or borrowing types.
-//! - [`Job`]: what takes several calls, as [`FindUser`], [`Erase`], [`Suspend`] and, with feature `import`, `Import`,
-//!   as a machine that any client [runs](Client::run); [`Pages`], and [`at_once`] for many async calls.
+//! - [`Job`]: what takes several calls, as [`FindUser`], [`Erase`], [`Suspend`] and those of the crate
+//!   `kinde-users-import`, as a machine that any client [runs](Client::run); [`Pages`], and [`at_once`] for many async calls.
 //! - [`Error`], and [`Effect`], which every error answers: did it happen all the same?
 //!
 //! # In scope, and not
@@ -130,8 +130,6 @@ mod error;
 mod exchange;
 mod find;
 mod ids;
-#[cfg(feature = "import")]
-mod import;
 mod job;
 mod json;
 mod limit;
@@ -172,8 +170,6 @@ pub use ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
-#[cfg(feature = "import")]
-pub use import::{Import, ImportError, ImportForm, ImportUser, Imported, PasswordParts};
 pub use job::{Erase, Erased, Gone, Job, Suspend, Suspended};
 pub use limit::{set_time_limit, time_limit};
 pub use operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};

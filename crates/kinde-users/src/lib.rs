@@ -21,6 +21,8 @@ pub use kinde_users_core::*;
 pub use kinde_users_fake as fake;
 #[cfg(feature = "hyper")]
 pub use kinde_users_hyper::{self as hyper, HyperTransport, TokioClock};
+#[cfg(feature = "import")]
+pub use kinde_users_import as import;
 #[cfg(feature = "ureq")]
 pub use kinde_users_ureq::{self as ureq, UreqTransport};
 pub use parallel::in_parallel;

@@ -5,11 +5,12 @@ use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response};
+use kinde_users::import::{Import, ImportForm, ImportUser, Imported};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
     AnyOperation, AsyncTransport, CallError, Client, Clock, Credentials, Delivery, Erase, FindUser, Found,
-    Gone, Import, ImportForm, ImportUser, Imported, Job, Suspend, TokioClock, Transport, async_client_over,
-    async_transport_fn, at_once, client_over, in_parallel, transport_fn,
+    Gone, Job, Suspend, TokioClock, Transport, async_client_over, async_transport_fn, at_once, client_over,
+    in_parallel, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 

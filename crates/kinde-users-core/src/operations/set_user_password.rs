@@ -323,12 +323,12 @@ impl Password {
     }
 
     /// Whether the service takes a salt and its position for the method: the hashes of the others hold their salt.
-    pub(crate) fn takes_salt(hashing_method: &str) -> bool {
+    fn takes_salt(hashing_method: &str) -> bool {
         !matches!(hashing_method, "bcrypt" | "aspnet-identity-v2")
     }
 
     /// The part that cannot be sent, and what is wrong with it.
-    pub(crate) fn check(&self) -> Result<(), (&'static str, Problem)> {
+    fn check(&self) -> Result<(), (&'static str, Problem)> {
         self.0.check()
     }
 

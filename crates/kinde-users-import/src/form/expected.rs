@@ -1,6 +1,8 @@
 //! What is expected where a value is wrong, for whom no error shows that value.
 
-use crate::error::Problem;
+use kinde_users_core::Problem;
+
+use crate::error::ImportProblem::{self, Argument, Unknown};
 
 pub(super) const ADDRESS: &str = "an address with one @ and no blanks";
 pub(super) const PHONE: &str = "+ and 7 to 15 digits, those of the country first";
@@ -15,9 +17,9 @@ pub(super) const DIGITS: &str = "at most 15 digits, or a text in quotes";
 pub(super) const LINE: &str = "a JSON object";
 
 /// Of a part of a password; nothing where the problem says it all.
-pub(super) fn of_password(part: &str, problem: Problem, method: &str) -> &'static str {
+pub(super) fn of_password(part: &str, problem: ImportProblem, method: &str) -> &'static str {
     match (part, problem) {
-        ("hashed_password", Problem::WrongType) => match method {
+        ("hashed_password", Argument(Problem::WrongType)) => match method {
             "" | "bcrypt" => "a hash of bcrypt, which begins with $2a$, $2b$ or $2y$",
             "crypt" => {
                 "a hash of crypt, which begins with a name between two $, as $6$, or with _, or has the 13 characters of DES"
@@ -28,19 +30,21 @@ pub(super) fn of_password(part: &str, problem: Problem, method: &str) -> &'stati
             "aspnet-identity-v2" => "a hash of ASP.NET Identity, in base64",
             _ => "",
         },
-        ("hashing_method", Problem::Unknown) => {
+        ("hashing_method", Unknown) => {
             "bcrypt, crypt, md5, sha256, wordpress, pbkdf2, firebase-scrypt or aspnet-identity-v2"
         }
-        ("salt", Problem::WrongType) => match method {
+        ("salt", Argument(Problem::WrongType)) => match method {
             "pbkdf2" | "firebase-scrypt" => "base64, or what salt_format names",
             _ => "what salt_format names, and text when it is read",
         },
-        ("salt_position", Problem::Unknown | Problem::Missing) => "prefix or suffix",
-        ("salt_format", Problem::Unknown) => "string, hex or base64",
-        ("variant", Problem::Unknown | Problem::Missing) => {
+        ("salt_position", Unknown | Argument(Problem::Missing)) => "prefix or suffix",
+        ("salt_format", Unknown) => "string, hex or base64",
+        ("variant", Unknown | Argument(Problem::Missing)) => {
             "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512"
         }
-        ("signer_key", Problem::Missing) => "the hash parameters of the Firebase project, beside the file",
+        ("signer_key", Argument(Problem::Missing)) => {
+            "the hash parameters of the Firebase project, beside the file"
+        }
         _ => "",
     }
 }

@@ -6,25 +6,28 @@ use core::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kinde_users_core::operations::{
+    FirebaseParameters, Password, Pbkdf2Variant, SaltPosition, SetUserPassword,
+};
+use kinde_users_core::{AnyOperation, Problem};
+use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::credentials::Secret;
-use crate::error::{BuildError, Problem};
-use crate::operation::Operation as _;
-use crate::operations::{FirebaseParameters, Password, Pbkdf2Variant, SaltPosition, SetUserPassword};
+use crate::error::{ImportError, ImportProblem};
 
 /// The hash of a password in the parts in which files have it: all of them texts, of which some method needs some.
 ///
 /// [`password`](Self::password) makes a [`Password`] of them, by the rules of the method.
 ///
 /// ```
-/// use kinde_users_core::{PasswordParts, Problem};
+/// use kinde_users_core::Problem;
+/// use kinde_users_import::PasswordParts;
 ///
 /// let parts = PasswordParts::new("5f4dcc3b5aa765d61d8327deb882cf99").hashing_method("md5").salt("pepper");
 /// // With a salt it has to be told where it stands.
 /// let error = parts.clone().password().unwrap_err();
-/// assert_eq!((error.argument(), error.problem()), ("salt_position", Problem::Missing));
+/// assert_eq!((error.field(), error.problem()), ("salt_position", Problem::Missing.into()));
 /// assert_eq!(parts.salt_position("suffix").password()?.hashing_method(), "md5");
-/// # Ok::<(), kinde_users_core::BuildError>(())
+/// # Ok::<(), kinde_users_import::ImportError>(())
 /// ```
 ///
 /// An empty text is none. Hash and salt are wiped from memory when dropped, and are in no `Debug` form; what they were read from, as the
@@ -32,9 +35,9 @@ use crate::operations::{FirebaseParameters, Password, Pbkdf2Variant, SaltPositio
 #[derive(Clone)]
 #[must_use]
 pub struct PasswordParts {
-    hashed_password: Secret,
+    hashed_password: SecretString,
     hashing_method: String,
-    salt: Option<Secret>,
+    salt: Option<SecretString>,
     salt_position: String,
     salt_format: String,
     variant: String,
@@ -46,7 +49,7 @@ impl PasswordParts {
     /// A hash, of bcrypt unless another method is named.
     pub fn new(hashed_password: impl Into<String>) -> Self {
         Self {
-            hashed_password: Secret::from(hashed_password.into()),
+            hashed_password: SecretString::from(hashed_password.into()),
             hashing_method: String::new(),
             salt: None,
             salt_position: String::new(),
@@ -65,7 +68,7 @@ impl PasswordParts {
 
     /// The salt.
     pub fn salt(mut self, salt: impl Into<String>) -> Self {
-        self.salt = Some(salt.into()).filter(|salt| !salt.is_empty()).map(Secret::from);
+        self.salt = Some(salt.into()).filter(|salt| !salt.is_empty()).map(SecretString::from);
         self
     }
 
@@ -105,15 +108,15 @@ impl PasswordParts {
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] names the part that is missing, wrong, or nothing that the method takes.
-    pub fn password(self) -> Result<Password, BuildError> {
-        let hash = self.hashed_password.expose();
+    /// An [`ImportError`] names the part that is missing, wrong, or nothing that the method takes.
+    pub fn password(self) -> Result<Password, ImportError> {
+        let hash = self.hashed_password.expose_secret();
         let method = if self.hashing_method.is_empty() { "bcrypt" } else { self.hashing_method.as_str() };
         if hash.is_empty() {
-            return Err(refuse("hashed_password", Problem::Missing));
+            return Err(ImportError::new("hashed_password", Problem::Missing));
         }
         if method == "aspnet-identity-v2" && STANDARD.decode(hash).is_err() {
-            return Err(refuse("hashed_password", Problem::WrongType));
+            return Err(ImportError::new("hashed_password", Problem::WrongType));
         }
         self.refuse_what_is_not_for(method)?;
         let password = match method {
@@ -143,23 +146,27 @@ impl PasswordParts {
                 }
             }
             "firebase-scrypt" => {
-                let parameters = self.firebase.as_ref().ok_or(refuse("signer_key", Problem::Missing))?;
+                let parameters =
+                    self.firebase.as_ref().ok_or(ImportError::new("signer_key", Problem::Missing))?;
                 Password::firebase_scrypt(hash, self.base64_salt()?, parameters)
             }
-            _ => return Err(refuse("hashing_method", Problem::Unknown)),
+            _ => return Err(ImportError::new("hashing_method", ImportProblem::Unknown)),
         };
         let password = match self.position()? {
             Some(position) => password.salt_position(position),
             None => password,
         };
-        password.check().map_err(|(part, problem)| refuse(part, problem))?;
+        // Its user does not matter to what is wrong with it.
+        let operation = AnyOperation::new(SetUserPassword::new("kp_1", password.clone()));
+        operation.check().map_err(|error| ImportError::new(error.argument(), error.problem()))?;
         Ok(password)
     }
 
     /// Refuses what the method has no use for, as one of the two is a mistake then. Parameters of Firebase are of all
     /// users of a file, and not of this one.
-    fn refuse_what_is_not_for(&self, method: &str) -> Result<(), BuildError> {
-        let takes_salt = Password::takes_salt(method);
+    fn refuse_what_is_not_for(&self, method: &str) -> Result<(), ImportError> {
+        // The hashes of these hold their salt.
+        let takes_salt = !matches!(method, "bcrypt" | "aspnet-identity-v2");
         let parts = [
             ("salt", takes_salt, self.salt.is_some()),
             ("salt_position", takes_salt, !self.salt_position.is_empty()),
@@ -168,66 +175,66 @@ impl PasswordParts {
             ("iterations", method == "pbkdf2", self.iterations.is_some()),
         ];
         match parts.into_iter().find(|(_, is_taken, is_given)| *is_given && !is_taken) {
-            Some((part, ..)) => Err(refuse(part, Problem::NotAllowed)),
+            Some((part, ..)) => Err(ImportError::new(part, Problem::NotAllowed)),
             None => Ok(()),
         }
     }
 
-    fn known_variant(&self) -> Result<Pbkdf2Variant, BuildError> {
+    fn known_variant(&self) -> Result<Pbkdf2Variant, ImportError> {
         match Pbkdf2Variant::from(self.variant.as_str()) {
-            Pbkdf2Variant::Other(text) if text.is_empty() => Err(refuse("variant", Problem::Missing)),
-            Pbkdf2Variant::Other(_) => Err(refuse("variant", Problem::Unknown)),
+            Pbkdf2Variant::Other(text) if text.is_empty() => {
+                Err(ImportError::new("variant", Problem::Missing))
+            }
+            Pbkdf2Variant::Other(_) => Err(ImportError::new("variant", ImportProblem::Unknown)),
             known => Ok(known),
         }
     }
 
-    fn position(&self) -> Result<Option<SaltPosition>, BuildError> {
+    fn position(&self) -> Result<Option<SaltPosition>, ImportError> {
         match self.salt_position.to_ascii_lowercase().as_str() {
             "prefix" => Ok(Some(SaltPosition::Prefix)),
             "suffix" => Ok(Some(SaltPosition::Suffix)),
             "" => Ok(None),
-            _ => Err(refuse("salt_position", Problem::Unknown)),
+            _ => Err(ImportError::new("salt_position", ImportProblem::Unknown)),
         }
     }
 
-    fn required_position(&self) -> Result<SaltPosition, BuildError> {
-        self.position()?.ok_or(refuse("salt_position", Problem::Missing))
+    fn required_position(&self) -> Result<SaltPosition, ImportError> {
+        self.position()?.ok_or(ImportError::new("salt_position", Problem::Missing))
     }
 
-    fn text_salt(&self) -> Result<Option<String>, BuildError> {
+    fn text_salt(&self) -> Result<Option<String>, ImportError> {
         let Some(salt) = &self.salt else { return Ok(None) };
-        let bytes = match self.salt_bytes(salt.expose())? {
-            None => salt.expose().into(),
+        let bytes = match self.salt_bytes(salt.expose_secret())? {
+            None => salt.expose_secret().into(),
             // The operation has no way to say that a salt is hex, nor one to send bytes that are no text.
-            Some(bytes) => String::from_utf8(bytes).map_err(|_| refuse("salt", Problem::WrongType))?,
+            Some(bytes) => {
+                String::from_utf8(bytes).map_err(|_| ImportError::new("salt", Problem::WrongType))?
+            }
         };
         Ok(Some(bytes))
     }
 
-    fn base64_salt(&self) -> Result<String, BuildError> {
-        let salt = self.salt.as_ref().ok_or(refuse("salt", Problem::Missing))?.expose();
+    fn base64_salt(&self) -> Result<String, ImportError> {
+        let salt = self.salt.as_ref().ok_or(ImportError::new("salt", Problem::Missing))?.expose_secret();
         match self.salt_bytes(salt)? {
             Some(bytes) => Ok(STANDARD.encode(bytes)),
             None if STANDARD.decode(salt).is_ok() => Ok(salt.into()),
-            None => Err(refuse("salt", Problem::WrongType)),
+            None => Err(ImportError::new("salt", Problem::WrongType)),
         }
     }
 
     /// The bytes that the salt stands for; `None` if that is for the method to say.
-    fn salt_bytes(&self, salt: &str) -> Result<Option<Vec<u8>>, BuildError> {
+    fn salt_bytes(&self, salt: &str) -> Result<Option<Vec<u8>>, ImportError> {
         let bytes = match self.salt_format.to_ascii_lowercase().as_str() {
             "" => return Ok(None),
             "string" => Some(salt.as_bytes().to_vec()),
             "hex" => from_hex(salt),
             "base64" => STANDARD.decode(salt).ok(),
-            _ => return Err(refuse("salt_format", Problem::Unknown)),
+            _ => return Err(ImportError::new("salt_format", ImportProblem::Unknown)),
         };
-        bytes.map(Some).ok_or(refuse("salt", Problem::WrongType))
+        bytes.map(Some).ok_or(ImportError::new("salt", Problem::WrongType))
     }
-}
-
-fn refuse(part: &'static str, problem: Problem) -> BuildError {
-    BuildError::new(SetUserPassword::META.name, part, problem)
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
@@ -249,7 +256,9 @@ impl fmt::Debug for PasswordParts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AnyOperation, Domain, build_request};
+    use crate::error::ImportProblem::{Argument, Unknown};
+    use kinde_users_core::{AccessToken, Domain, build_request};
+    use secrecy::zeroize::ZeroizeOnDrop;
 
     fn parts(method: &str) -> PasswordParts {
         let hash = match method {
@@ -265,7 +274,7 @@ mod tests {
     /// What is sent of it, but the hash and the method.
     fn sent(parts: PasswordParts) -> serde_json::Value {
         let operation = SetUserPassword::new("kp_1", parts.password().unwrap());
-        let (domain, token) = (Domain::parse("acme").unwrap(), crate::AccessToken::new("t").unwrap());
+        let (domain, token) = (Domain::parse("acme").unwrap(), AccessToken::new("t").unwrap());
         let request = build_request(&operation, &domain, &token).unwrap();
         let mut body: serde_json::Value = serde_json::from_slice(request.body()).unwrap();
         let body_of = body.as_object_mut().unwrap();
@@ -275,13 +284,17 @@ mod tests {
         body
     }
 
-    fn refused(parts: PasswordParts) -> (&'static str, Problem) {
+    #[track_caller]
+    fn refuses(parts: PasswordParts, expected: (&str, ImportProblem)) {
         let error = parts.password().unwrap_err();
-        (error.argument(), error.problem())
+        assert_eq!((error.field(), error.problem()), expected);
     }
 
     #[test]
     fn hash_and_salt_of_a_file_are_wiped_when_they_are_dropped() {
+        // Compiles only where the texts are of a type that is wiped when it is dropped.
+        fn is_wiped(_: &impl ZeroizeOnDrop) {}
+
         let PasswordParts {
             hashed_password,
             hashing_method: _,
@@ -295,7 +308,8 @@ mod tests {
         else {
             panic!("it has a salt")
         };
-        crate::credentials::tests::are_wiped([&hashed_password, &salt]);
+        is_wiped(&hashed_password);
+        is_wiped(&salt);
     }
 
     #[test]
@@ -321,7 +335,7 @@ mod tests {
         assert_eq!(sent(pbkdf2.clone().salt_position("suffix"))["salt_position"], "suffix");
         assert_eq!(sent(pbkdf2.iterations(7))["iterations"], 7);
         let firebase = parts("firebase-scrypt").salt("c2FsdA==");
-        assert_eq!(refused(firebase.clone()), ("signer_key", Problem::Missing));
+        refuses(firebase.clone(), ("signer_key", Argument(Problem::Missing)));
         let firebase = firebase.firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
         assert_eq!(sent(firebase.clone())["signer_key"], "a2V5");
         assert_eq!(sent(firebase.salt_position("prefix"))["salt_position"], "prefix");
@@ -329,10 +343,10 @@ mod tests {
 
     #[test]
     fn what_a_method_lacks_or_has_no_use_for_is_named() {
-        let wrong_hash = ("hashed_password", Problem::WrongType);
+        let wrong_hash = ("hashed_password", Argument(Problem::WrongType));
         for (refused_parts, expected) in [
-            (parts("argon2"), ("hashing_method", Problem::Unknown)),
-            (PasswordParts::new(""), ("hashed_password", Problem::Missing)),
+            (parts("argon2"), ("hashing_method", Unknown)),
+            (PasswordParts::new(""), ("hashed_password", Argument(Problem::Missing))),
             (PasswordParts::new("hunter2").hashing_method("aspnet-identity-v2"), wrong_hash),
             (PasswordParts::new("hunter2"), wrong_hash),
             (PasswordParts::new("hunter2").hashing_method("crypt"), wrong_hash),
@@ -342,23 +356,26 @@ mod tests {
                 PasswordParts::new("hunter2").hashing_method("md5").salt("s").salt_position("prefix"),
                 wrong_hash,
             ),
-            (parts("bcrypt").salt("s"), ("salt", Problem::NotAllowed)),
-            (parts("bcrypt").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
-            (parts("aspnet-identity-v2").salt_position("prefix"), ("salt_position", Problem::NotAllowed)),
-            (parts("crypt").salt("s").salt_position("middle"), ("salt_position", Problem::Unknown)),
-            (parts("md5").salt("s").salt_position("middle"), ("salt_position", Problem::Unknown)),
-            (parts("md5").salt_position("prefix"), ("salt", Problem::Missing)),
-            (parts("md5").iterations(1), ("iterations", Problem::NotAllowed)),
-            (parts("pbkdf2").variant("salted-pbkdf2-hmac-sha256"), ("salt", Problem::Missing)),
-            (parts("pbkdf2").salt("c2FsdA=="), ("variant", Problem::Missing)),
-            (parts("pbkdf2").salt("c2FsdA==").variant("sha1"), ("variant", Problem::Unknown)),
+            (parts("bcrypt").salt("s"), ("salt", Argument(Problem::NotAllowed))),
+            (parts("bcrypt").salt_position("prefix"), ("salt_position", Argument(Problem::NotAllowed))),
+            (
+                parts("aspnet-identity-v2").salt_position("prefix"),
+                ("salt_position", Argument(Problem::NotAllowed)),
+            ),
+            (parts("crypt").salt("s").salt_position("middle"), ("salt_position", Unknown)),
+            (parts("md5").salt("s").salt_position("middle"), ("salt_position", Unknown)),
+            (parts("md5").salt_position("prefix"), ("salt", Argument(Problem::Missing))),
+            (parts("md5").iterations(1), ("iterations", Argument(Problem::NotAllowed))),
+            (parts("pbkdf2").variant("salted-pbkdf2-hmac-sha256"), ("salt", Argument(Problem::Missing))),
+            (parts("pbkdf2").salt("c2FsdA=="), ("variant", Argument(Problem::Missing))),
+            (parts("pbkdf2").salt("c2FsdA==").variant("sha1"), ("variant", Unknown)),
             (
                 parts("pbkdf2").salt("no base64").variant("salted-pbkdf2-hmac-sha256"),
-                ("salt", Problem::WrongType),
+                ("salt", Argument(Problem::WrongType)),
             ),
-            (parts("aspnet-identity-v2").salt("s"), ("salt", Problem::NotAllowed)),
+            (parts("aspnet-identity-v2").salt("s"), ("salt", Argument(Problem::NotAllowed))),
         ] {
-            assert_eq!(refused(refused_parts), expected);
+            refuses(refused_parts, expected);
         }
     }
 
@@ -378,8 +395,8 @@ mod tests {
         {
             assert_eq!(sent(pbkdf2(salt, format))["salt"], "c2FsdA==", "{format}");
         }
-        assert_eq!(refused(md5("7361f", "hex")), ("salt", Problem::WrongType));
-        assert_eq!(refused(md5("ff", "hex")), ("salt", Problem::WrongType));
-        assert_eq!(refused(md5("s", "octal")), ("salt_format", Problem::Unknown));
+        refuses(md5("7361f", "hex"), ("salt", Argument(Problem::WrongType)));
+        refuses(md5("ff", "hex"), ("salt", Argument(Problem::WrongType)));
+        refuses(md5("s", "octal"), ("salt_format", Unknown));
     }
 }

@@ -1,22 +1,13 @@
 //! Bringing users over from a file.
 
-mod form;
-mod password;
-
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::any_operation::AnyOperation;
-use crate::error::{Effect, Error};
-use crate::find::{FindUser, Found};
-use crate::ids::UserId;
-use crate::job::Job;
-use crate::models::{IdentityType, User};
-use crate::operations::{CreateUser, CreatedUser, CreatedUserIdentity, Expand, GetUserData};
-use crate::reply::Reply;
+use kinde_users_core::models::{IdentityType, User};
+use kinde_users_core::operations::{CreateUser, CreatedUser, CreatedUserIdentity, Expand, GetUserData};
+use kinde_users_core::{AnyOperation, Effect, Error, FindUser, Found, Job, Reply, UserId};
 
-pub use form::{ImportError, ImportForm, ImportUser};
-pub use password::PasswordParts;
+use crate::form::ImportUser;
 
 /// Brings one user over: looks the user up, creates the user if there is none, then sets password, properties and feature flags,
 /// and suspends where that is asked for. Where nobody saw the reply of the create, it asks for the user's identities at the end.
@@ -37,7 +28,7 @@ pub use password::PasswordParts;
 ///
 /// ```
 /// # use kinde_users_core::{CallError, Client, Clock, Transport};
-/// use kinde_users_core::{Import, ImportForm, Imported};
+/// use kinde_users_import::{Import, ImportForm, Imported};
 ///
 /// # fn import<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn std::error::Error>> {
 /// let ada = ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "$2a$10$...")])?;
@@ -147,7 +138,7 @@ enum Who {
 }
 
 impl Import {
-    /// Of this user.
+    /// Creates an import job for `user`.
     pub fn new(user: ImportUser) -> Self {
         let (stage, missing) = (Stage::Find(user.lookup(), None), None);
         Self { user, is_unsure: false, updates: false, has_walked: false, namesake: None, stage, missing }
@@ -340,7 +331,7 @@ impl Job for Import {
                     self.stage = Stage::Find(self.user.lookup(), None);
                     return Err(error_of_create);
                 }
-                if search.is_over() {
+                if search.next_call().is_none() {
                     match (search.output(), failed.take()) {
                         // It may be on the way still: not to be created again at once.
                         (Found::None | Found::Unfinished, Some(error)) => {
@@ -387,8 +378,10 @@ impl fmt::Debug for Import {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::tests::{answer, names, refusal};
-    use crate::operations::{GetUsers, SetUserPassword};
+    use crate::form::ImportForm;
+    use http::Response;
+    use kinde_users_core::Operation;
+    use kinde_users_core::operations::{GetUsers, SetUserPassword};
     use std::string::String;
 
     const NOBODY: &str = r#"{"users":null}"#;
@@ -413,6 +406,32 @@ mod tests {
                 _ => answer::<CreateUser>(200, r#"{"id":"kp_1"}"#),
             })
         }
+    }
+
+    fn answer<O: Operation>(status: u16, body: &str) -> Reply {
+        let mut response = Response::new(body.as_bytes().to_vec());
+        *response.status_mut() = status.try_into().unwrap();
+        Reply::new::<O>(response)
+    }
+
+    fn refusal<O: Operation>(status: u16) -> Result<Reply, Error> {
+        answer::<O>(status, "").into_result()
+    }
+
+    /// The names of the operations that the job calls, and the error that ends it.
+    fn names<J: Job>(
+        job: &mut J,
+        mut call: impl FnMut(&AnyOperation) -> Result<Reply, Error>,
+    ) -> Vec<String> {
+        let mut names = Vec::new();
+        while let Some(operation) = job.next_call() {
+            names.push(operation.meta().name.into());
+            if let Err(error) = job.called(call(&operation)) {
+                names.push(std::format!("{error}"));
+                break;
+            }
+        }
+        names
     }
 
     fn created(id: &str) -> Imported {
@@ -585,7 +604,7 @@ mod tests {
             let mut pages = pages.iter();
             names(import, |operation| match (operation.meta().name, pages.next()) {
                 ("get_users", Some(page)) => Ok(answer::<GetUsers>(200, page)),
-                ("get_users", None) => refusal::<GetUsers>(500, "", Effect::Possible),
+                ("get_users", None) => refusal::<GetUsers>(500),
                 _ => tenant(NOBODY)(operation),
             })
         };
@@ -618,7 +637,7 @@ mod tests {
         let mut searched = 0;
         let called = names(&mut import, |operation| {
             if operation.is::<CreateUser>() {
-                return refusal::<CreateUser>(504, "", Effect::Possible);
+                return refusal::<CreateUser>(504);
             }
             searched += 1;
             Ok(answer::<GetUsers>(200, if searched == 1 { NOBODY } else { more }))
@@ -633,7 +652,7 @@ mod tests {
         let mut import = Import::new(ada());
         import.called(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
         assert!(import.next_call().unwrap().is::<CreateUser>());
-        import.called(refusal::<CreateUser>(504, "", Effect::Possible)).unwrap();
+        import.called(refusal::<CreateUser>(504)).unwrap();
         let other = r#"{"users":[{"id":"kp_9","email":"bob@example.com"}]}"#;
         assert_eq!(names(&mut import, tenant(other)), ["get_users"]);
         assert_eq!(import.output(), Imported::Mismatch { id: "kp_9".into() });
@@ -646,17 +665,17 @@ mod tests {
         let mut searches = 0;
         let called = names(&mut import, |operation| {
             if operation.is::<CreateUser>() {
-                return refusal::<CreateUser>(504, "", Effect::Possible);
+                return refusal::<CreateUser>(504);
             }
             searches += 1;
-            if searches == 1 { tenant(NOBODY)(operation) } else { refusal::<GetUsers>(403, "", Effect::No) }
+            if searches == 1 { tenant(NOBODY)(operation) } else { refusal::<GetUsers>(403) }
         });
         assert_eq!(called.last().unwrap(), "create_user: HTTP 504");
         assert!(import.may_have_created());
         // The search goes on from its beginning, and its own failure is the next error.
         let operation = import.next_call().unwrap();
         assert!(operation.is::<GetUsers>());
-        let error = import.called(refusal::<GetUsers>(403, "", Effect::No)).unwrap_err();
+        let error = import.called(refusal::<GetUsers>(403)).unwrap_err();
         assert_eq!(error.operation(), "get_users");
     }
 
@@ -664,7 +683,7 @@ mod tests {
     fn a_create_of_unknown_outcome_is_not_made_again_in_the_same_run() {
         let mut import = Import::new(ada());
         let nobody_yet = |operation: &AnyOperation| match operation.meta().name {
-            "create_user" => refusal::<CreateUser>(504, "", Effect::Possible),
+            "create_user" => refusal::<CreateUser>(504),
             _ => tenant(NOBODY)(operation),
         };
         let called = names(&mut import, nobody_yet);
@@ -682,7 +701,7 @@ mod tests {
         let mut import = Import::new(ada()).interrupted();
         let mut lookups = 0;
         let called = names(&mut import, |operation| match operation.meta().name {
-            "create_user" => refusal::<CreateUser>(400, "", Effect::No),
+            "create_user" => refusal::<CreateUser>(400),
             "get_users" => {
                 lookups += 1;
                 let late = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
@@ -696,7 +715,7 @@ mod tests {
         // And a refusal for another reason is told.
         let mut import = Import::new(ada()).interrupted();
         let called = names(&mut import, |operation| match operation.meta().name {
-            "create_user" => refusal::<CreateUser>(400, "", Effect::No),
+            "create_user" => refusal::<CreateUser>(400),
             _ => tenant(NOBODY)(operation),
         });
         assert_eq!(called, ["get_users", "create_user", "get_users", "create_user: HTTP 400"]);
@@ -810,7 +829,7 @@ mod tests {
         }
         // It is no step, so that it is asked for until there is an answer; and not where there is nothing to ask for.
         let mut import = Import::new(ada()).created("kp_1", 5);
-        let refused = |_: &AnyOperation| refusal::<GetUserData>(403, "", Effect::No);
+        let refused = |_: &AnyOperation| refusal::<GetUserData>(403);
         assert_eq!(names(&mut import, refused)[0], "get_user_data");
         assert_eq!((import.steps(), import.output()), (5, Imported::Unfinished));
         assert_eq!(names(&mut import, tenant(NOBODY)), ["get_user_data"]);
@@ -823,7 +842,7 @@ mod tests {
     fn a_refusal_ends_it_and_it_goes_on_from_there() {
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| match operation.meta().name {
-            "update_user_properties" => refusal::<SetUserPassword>(400, "", Effect::No),
+            "update_user_properties" => refusal::<SetUserPassword>(400),
             _ => tenant(NOBODY)(operation),
         });
         assert_eq!(
@@ -841,7 +860,7 @@ mod tests {
         }
         let mut import = Import::new(ada());
         names(&mut import, |operation| match operation.meta().name {
-            "create_user" => refusal::<CreateUser>(400, "", Effect::No),
+            "create_user" => refusal::<CreateUser>(400),
             _ => tenant(NOBODY)(operation),
         });
         assert!(!import.may_have_created());
@@ -863,7 +882,7 @@ mod tests {
         let mut import = Import::new(user());
         assert_eq!(names(&mut import, tenant(NOBODY)), ["create_user", "set_user_password"]);
         let mut import = Import::new(user());
-        let unknown = |_: &AnyOperation| refusal::<CreateUser>(500, "", Effect::Possible);
+        let unknown = |_: &AnyOperation| refusal::<CreateUser>(500);
         assert_eq!(names(&mut import, unknown), ["create_user", "create_user: HTTP 500"]);
         // Nobody looks, so nobody is created again.
         assert_eq!(names(&mut import, unknown), [""; 0]);

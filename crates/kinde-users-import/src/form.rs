@@ -3,33 +3,31 @@
 mod exact;
 mod expected;
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::iter::repeat_n;
 
-use serde_json::{Map, Value as Json};
-
-use super::password::PasswordParts;
-use crate::any_operation::AnyOperation;
-use crate::error::{BuildError, Problem};
-use crate::find::FindUser;
-use crate::ids::{FeatureFlagKey, PropertyKey, UserId};
-use crate::job::Job;
-use crate::models::{IdentityType, User};
-use crate::operations::{
+use kinde_users_core::models::{IdentityType, User};
+use kinde_users_core::operations::{
     CreateUser, FirebaseParameters, NewIdentity, Password, SetUserPassword, UpdateUser,
     UpdateUserFeatureFlagOverride, UpdateUserProperties,
 };
-use crate::text::Personal;
-use crate::values::{Patch, Value};
+use kinde_users_core::{
+    AnyOperation, BuildError, FeatureFlagKey, FindUser, Job, Patch, Personal, Problem, PropertyKey, UserId,
+    Value,
+};
+use serde_json::{Map, Value as Json};
+
+use crate::error::{ImportError, ImportProblem};
+use crate::password::PasswordParts;
 
 /// Reads users in the two forms that Kinde's own importer takes: rows of CSV and lines of NDJSON.
 ///
 /// ```
-/// use kinde_users_core::ImportForm;
+/// use kinde_users_import::ImportForm;
 ///
 /// let form = ImportForm::new();
 /// let ada = form.row([("email", "ada@example.com"), ("email_verified", "TRUE"), ("role_key", "admin")])?;
@@ -41,7 +39,7 @@ use crate::values::{Patch, Value};
 ///
 /// let error = form.row([("email", "ada")]).unwrap_err();
 /// assert_eq!(error.to_string(), "email has the wrong type or form: expected an address with one @ and no blanks");
-/// # Ok::<(), kinde_users_core::ImportError>(())
+/// # Ok::<(), kinde_users_import::ImportError>(())
 /// ```
 ///
 /// # Columns of CSV
@@ -114,12 +112,12 @@ impl ImportForm {
         let mut entries = Map::new();
         for (name, value) in columns {
             let name = name.trim_start_matches(BYTE_ORDER_MARK).trim();
-            let refuse = |problem| Err(ImportError::new(shown(name), problem));
+            let refuse = |problem| Err(ImportError::new(shown(name).to_owned(), problem));
             if value.contains(char::is_control) {
-                return refuse(Problem::ControlCharacter);
+                return refuse(Problem::ControlCharacter.into());
             }
             if entries.insert(name.to_owned(), Json::from(value)).is_some() {
-                return refuse(Problem::Twice);
+                return refuse(ImportProblem::Twice);
             }
         }
         let mut row = Fields::new(entries);
@@ -144,7 +142,9 @@ impl ImportForm {
                 let password = self.password(&mut parts, "hashing_algorithm")?;
                 // Without what it was made with, the hash would never match.
                 if let Some(name) = names.iter().find(|name| parts.entries.get(*name).is_some_and(is_value)) {
-                    return Err(parts.error(&format!("hashing_config.{}", shown(name)), Problem::Unknown));
+                    return Err(
+                        parts.error(&format!("hashing_config.{}", shown(name)), ImportProblem::Unknown)
+                    );
                 }
                 line.left_out.append(&mut parts.rest());
                 password
@@ -178,10 +178,10 @@ impl ImportForm {
         if let Some(firebase) = &self.firebase {
             parts = parts.firebase(firebase.clone());
         }
-        let name_of = |part| if part == "hashing_method" { method_name } else { part };
-        let refused = |error: BuildError| {
-            let (part, problem) = (error.argument(), error.problem());
-            fields.error(name_of(part), problem).expecting(expected::of_password(part, problem, &method))
+        let refused = |error: ImportError| {
+            let (part, problem) = (error.field(), error.problem());
+            let name = if part == "hashing_method" { method_name } else { part };
+            fields.error(name, problem).expecting(expected::of_password(part, problem, &method))
         };
         parts.password().map(Some).map_err(refused)
     }
@@ -303,7 +303,7 @@ impl ImportUser {
         })
     }
 
-    pub(super) fn create(&self) -> CreateUser {
+    pub(crate) fn create(&self) -> CreateUser {
         let mut create = CreateUser::new();
         if let Some(name) = &self.given_name {
             create = create.given_name(name);
@@ -318,7 +318,7 @@ impl ImportUser {
     }
 
     /// What comes after there is a user, in its order; with `all`, for one who was there, what create says too.
-    pub(super) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = AnyOperation> {
+    pub(crate) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = AnyOperation> {
         let password = self.password.clone().map(|password| SetUserPassword::new(id, password));
         let flag = move |(key, value): &(FeatureFlagKey, Value)| {
             AnyOperation::new(UpdateUserFeatureFlagOverride::new(id, key, value.clone()))
@@ -330,7 +330,7 @@ impl ImportUser {
     }
 
     /// Whether the user has no other name than the line says. One that is not told says nothing.
-    pub(super) fn may_have_names_of(&self, user: &User) -> bool {
+    pub(crate) fn may_have_names_of(&self, user: &User) -> bool {
         [(&self.given_name, &user.first_name), (&self.family_name, &user.last_name)].into_iter().all(
             |(ours, theirs)| match theirs.as_deref() {
                 None | Some("") => true,
@@ -341,7 +341,7 @@ impl ImportUser {
 
     /// The types of the identities that the user does not have: by their number, as a service may write a value in another way. Of a
     /// user whose identities are not listed, the fields tell of one each.
-    pub(super) fn missing_from(&self, user: &User) -> Vec<IdentityType> {
+    pub(crate) fn missing_from(&self, user: &User) -> Vec<IdentityType> {
         let mut missing = Vec::new();
         for (kind, field) in [
             (Kind::Email, user.email()),
@@ -499,45 +499,6 @@ impl Kind {
     }
 }
 
-/// What is wrong with a line of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ImportError {
-    field: String,
-    problem: Problem,
-    /// Empty where the problem says it all.
-    expected: Cow<'static, str>,
-}
-
-impl ImportError {
-    fn new(field: impl Into<String>, problem: Problem) -> Self {
-        Self { field: field.into(), problem, expected: Cow::Borrowed("") }
-    }
-
-    fn expecting(self, expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { expected: expected.into(), ..self }
-    }
-
-    /// The column or key, as `identities[0].type`; `line` for all of a line that is no JSON object.
-    pub fn field(&self) -> &str {
-        &self.field
-    }
-
-    /// What is wrong with it.
-    pub fn problem(&self) -> Problem {
-        self.problem
-    }
-}
-
-impl fmt::Display for ImportError {
-    /// The field, the problem and what is expected, and never the value.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field, self.problem)?;
-        if self.expected.is_empty() { Ok(()) } else { write!(f, ": expected {}", self.expected) }
-    }
-}
-
-impl core::error::Error for ImportError {}
-
 /// The fields of a row or of an object, each to be taken once: those that are left are those that nobody knows.
 struct Fields {
     path: String,
@@ -550,7 +511,7 @@ impl Fields {
         Self { path: String::new(), entries, left_out: Vec::new() }
     }
 
-    fn error(&self, name: &str, problem: Problem) -> ImportError {
+    fn error(&self, name: &str, problem: impl Into<ImportProblem>) -> ImportError {
         ImportError::new(format!("{}{name}", self.path), problem)
     }
 
@@ -559,7 +520,7 @@ impl Fields {
         let names = other.entries.keys().cloned().collect();
         for (name, value) in other.entries {
             if self.entries.get(&name).is_some_and(is_value) {
-                return Err(self.error(&name, Problem::Twice));
+                return Err(self.error(&name, ImportProblem::Twice));
             }
             self.entries.insert(name, value);
         }
@@ -665,7 +626,7 @@ impl Fields {
             let key = item.text("key")?.ok_or_else(|| item.error("key", Problem::Missing))?;
             let key = K::from(key);
             if values.iter().any(|(known, _)| *known == key) {
-                return Err(item.error("key", Problem::Twice));
+                return Err(item.error("key", ImportProblem::Twice));
             }
             let value = item.take("value", expected::VALUE, |value| serde_json::from_value(value).ok())?;
             values.extend(value.map(|value| (key, value)));

@@ -2,7 +2,8 @@
 
 use http::Response;
 use kinde_users_core::operations::CreateUser;
-use kinde_users_core::{AnyOperation, Import, ImportForm, ImportUser, Imported, Job, Reply};
+use kinde_users_core::{AnyOperation, Job, Reply};
+use kinde_users_import::{Import, ImportForm, ImportUser, Imported};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

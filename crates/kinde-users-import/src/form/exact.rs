@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
 
+use kinde_users_core::Problem;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
-use super::{ImportError, expected, shown};
-use crate::error::Problem;
+use super::{expected, shown};
+use crate::error::{ImportError, ImportProblem};
 
 /// Reads all of a text, whose keys must not stand twice, and whose numbers must be the same when they are written again.
 pub(super) fn read(json: &str) -> Result<Json, ImportError> {
@@ -38,9 +39,8 @@ impl At<'_> {
         At { path, wrong: self.wrong }
     }
 
-    fn refuse<E: Error>(&self, path: String, problem: Problem) -> E {
-        let expected = if problem == Problem::WrongType { expected::DIGITS } else { "" };
-        *self.wrong.borrow_mut() = Some(ImportError::new(path, problem).expecting(expected));
+    fn refuse<E: Error>(&self, error: ImportError) -> E {
+        *self.wrong.borrow_mut() = Some(error);
         E::custom("refused")
     }
 }
@@ -90,7 +90,8 @@ impl<'de> Visitor<'de> for At<'_> {
         if is_exact(value) {
             Ok(value.into())
         } else {
-            Err(self.refuse(self.path.clone(), Problem::WrongType))
+            let error = ImportError::new(self.path.clone(), Problem::WrongType);
+            Err(self.refuse(error.expecting(expected::DIGITS)))
         }
     }
 
@@ -121,7 +122,7 @@ impl<'de> Visitor<'de> for At<'_> {
             };
             let value = object.next_value_seed(self.below(path.clone()))?;
             if fields.insert(key, value).is_some() {
-                return Err(self.refuse(path, Problem::Twice));
+                return Err(self.refuse(ImportError::new(path, ImportProblem::Twice)));
             }
         }
         Ok(Json::Object(fields))
