@@ -116,75 +116,49 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-#[macro_use]
-mod macros;
-
-mod any_operation;
-mod async_client;
-mod at_once;
-mod body;
+// The layers: types, api, models, operations, error, protocol, jobs, client. A file imports from its own
+// layer and from those before it only, by the path of the file that has the item.
+mod api;
 mod client;
-mod credentials;
-mod domain;
 mod error;
-mod exchange;
-mod find;
-mod ids;
-mod job;
-mod json;
-mod limit;
+mod jobs;
 pub mod models;
-mod operation;
 pub mod operations;
-mod pages;
-mod path;
-mod proxy;
-mod reply;
-mod request;
-mod retry;
-mod serde_with;
-mod sync;
-mod tenant;
-mod text;
-mod time;
-mod timestamp;
-mod token;
-mod trace;
-mod transport;
-mod values;
+mod protocol;
+mod types;
 
-pub use any_operation::AnyOperation;
-pub use async_client::{AsyncClient, AsyncItems, AsyncPages};
-pub use at_once::{AtOnce, at_once};
-pub use body::ContentCoding;
-pub use client::{CallError, Client, ClientPages};
-pub use credentials::Credentials;
-pub use domain::{Domain, DomainError};
-pub use error::{
+pub use api::coding::ContentCoding;
+pub use api::operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
+pub use api::path::PathTemplate;
+pub use api::proxy::ProxyVariables;
+pub use api::reply::Reply;
+pub use api::request::{RequestWriter, build_request};
+pub use client::async_client::{AsyncClient, AsyncItems, AsyncPages};
+pub use client::at_once::{AtOnce, at_once};
+pub use client::blocking::{CallError, Client, ClientPages};
+pub use client::transport::{
+    AsyncClock, AsyncTransport, Clock, Transport, TransportFn, async_transport_fn, transport_fn,
+};
+pub use error::call::{
     ApiError, AuthError, AuthProblem, BuildError, DecodeCategory, DecodeError, Effect, Error, ErrorBody,
     ErrorItem, Problem,
 };
-pub use exchange::{BodyFailure, CallOptions, Delivery, Exchange, Input, Step, Wait};
-pub use find::{FindUser, Found};
-pub use ids::{
+pub use jobs::find::{FindUser, Found};
+pub use jobs::job::{Erase, Erased, Gone, Job, Suspend, Suspended};
+pub use jobs::pages::{Pages, Paginated};
+pub use protocol::any_operation::AnyOperation;
+pub use protocol::credentials::Credentials;
+pub use protocol::exchange::{BodyFailure, CallOptions, Delivery, Exchange, Input, Step, Wait};
+pub use protocol::limit::{set_time_limit, time_limit};
+pub use protocol::retry::RetryPolicy;
+pub use protocol::tenant::Tenant;
+pub use protocol::token::AccessToken;
+pub use types::domain::{Domain, DomainError};
+pub use types::ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
-pub use job::{Erase, Erased, Gone, Job, Suspend, Suspended};
-pub use limit::{set_time_limit, time_limit};
-pub use operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
-pub use pages::{Pages, Paginated};
-pub use path::PathTemplate;
-pub use proxy::ProxyVariables;
-pub use reply::Reply;
-pub use request::{RequestWriter, build_request};
-pub use retry::RetryPolicy;
-pub use tenant::Tenant;
-pub use text::{Personal, Text};
-pub use time::Instant;
-pub use timestamp::Timestamp;
-pub use token::AccessToken;
-pub use transport::{
-    AsyncClock, AsyncTransport, Clock, Transport, TransportFn, async_transport_fn, transport_fn,
-};
-pub use values::{Patch, Value};
+pub use types::text::{Personal, Text};
+pub use types::time::Instant;
+pub use types::timestamp::Timestamp;
+pub use types::values::{Patch, Value};

@@ -1,3 +1,5 @@
+use crate::types::macros::open_enum;
+
 open_enum! {
     /// The type of an identity, which Kinde adds to: social ones are `oauth2:google` and the like.
     IdentityType {

@@ -3,11 +3,10 @@
 //! Any field may be absent or `null` in what the service sends, whatever its description says, so every field is an
 //! `Option` or a list that may be empty; a user's id alone is required. Enums keep values that they do not know.
 
-mod identity_type;
-mod success;
-mod user;
+pub(crate) mod identity_type;
+pub(crate) mod success;
+pub(crate) mod user;
 
 pub use identity_type::IdentityType;
 pub use success::Success;
-pub(crate) use user::listed_users;
 pub use user::{Billing, OrganizationSignIn, User, UserIdentity};

@@ -2,11 +2,11 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::ids::{BillingCustomerId, ConnectionId, OrganizationCode, UserId};
-use crate::models::IdentityType;
-use crate::serde_with::{if_it_fits, integer, list, list_if_it_fits};
-use crate::text::Personal;
-use crate::timestamp::Timestamp;
+use crate::models::identity_type::IdentityType;
+use crate::types::ids::{BillingCustomerId, ConnectionId, OrganizationCode, UserId};
+use crate::types::lenient::{if_it_fits, integer, list, list_if_it_fits};
+use crate::types::text::Personal;
+use crate::types::timestamp::Timestamp;
 
 /// A user, as `get_users` and `get_user_data` tell.
 ///

@@ -3,14 +3,14 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::BuildError;
-use crate::ids::{OrganizationCode, UserId};
-use crate::models::IdentityType;
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::serde_with::list;
-use crate::text::Personal;
+use crate::error::call::BuildError;
+use crate::types::ids::{OrganizationCode, UserId};
+use crate::models::identity_type::IdentityType;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::lenient::list;
+use crate::types::text::Personal;
 
 /// Creates a user, with any number of identities.
 ///

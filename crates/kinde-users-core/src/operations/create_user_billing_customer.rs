@@ -1,12 +1,12 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::BuildError;
-use crate::ids::{BillingAgreementId, BillingCustomerId, OrganizationCode, UserId};
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::text::Personal;
+use crate::error::call::BuildError;
+use crate::types::ids::{BillingAgreementId, BillingCustomerId, OrganizationCode, UserId};
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::text::Personal;
 
 /// Makes a user a customer in billing.
 ///

@@ -2,13 +2,13 @@ use alloc::vec::Vec;
 
 use http::Method;
 
-use crate::error::BuildError;
-use crate::ids::UserId;
-use crate::models::User;
-use crate::operation::{Meta, Operation, Replay};
-use crate::operations::Expand;
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
+use crate::error::call::BuildError;
+use crate::types::ids::UserId;
+use crate::models::user::User;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::operations::expand::Expand;
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
 
 /// Gets one user.
 ///

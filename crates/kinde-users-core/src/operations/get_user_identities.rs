@@ -3,16 +3,16 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::BuildError;
-use crate::ids::{ConnectionId, Cursor, IdentityId, UserId};
-use crate::models::IdentityType;
-use crate::operation::{Meta, Operation, Replay};
-use crate::pages::Paginated;
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::serde_with::{integer, list};
-use crate::text::Personal;
-use crate::timestamp::Timestamp;
+use crate::error::call::BuildError;
+use crate::types::ids::{ConnectionId, Cursor, IdentityId, UserId};
+use crate::models::identity_type::IdentityType;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::jobs::pages::Paginated;
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::lenient::{integer, list};
+use crate::types::text::Personal;
+use crate::types::timestamp::Timestamp;
 
 /// Lists a user's identities, a page at a time.
 ///

@@ -3,13 +3,13 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::BuildError;
-use crate::ids::{Cursor, PropertyId, PropertyKey, UserId};
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::serde_with::list;
-use crate::text::Personal;
+use crate::error::call::BuildError;
+use crate::types::ids::{Cursor, PropertyId, PropertyKey, UserId};
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::lenient::list;
+use crate::types::text::Personal;
 
 /// Lists the values of a user's properties.
 ///

@@ -3,16 +3,16 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{BuildError, Problem};
-use crate::ids::{Cursor, UserId};
-use crate::models::{User, listed_users};
-use crate::operation::{Meta, Operation, Replay};
-use crate::operations::Expand;
-use crate::pages::Paginated;
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::text::Personal;
-use crate::timestamp::Timestamp;
+use crate::error::call::{BuildError, Problem};
+use crate::types::ids::{Cursor, UserId};
+use crate::models::user::{User, listed_users};
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::operations::expand::Expand;
+use crate::jobs::pages::Paginated;
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::text::Personal;
+use crate::types::timestamp::Timestamp;
 
 /// Lists users, a page at a time, all or those that filters let through.
 ///

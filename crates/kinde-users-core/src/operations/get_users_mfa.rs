@@ -3,14 +3,14 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::BuildError;
-use crate::ids::{FactorId, UserId};
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::serde_with::{integer, one_or_many};
-use crate::text::Personal;
-use crate::timestamp::Timestamp;
+use crate::error::call::BuildError;
+use crate::types::ids::{FactorId, UserId};
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::lenient::{integer, one_or_many};
+use crate::types::text::Personal;
+use crate::types::timestamp::Timestamp;
 
 /// Lists a user's factors of multi-factor authentication.
 ///

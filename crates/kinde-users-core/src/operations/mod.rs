@@ -4,12 +4,16 @@
 //! by a [`Client`](crate::Client), by an [`Exchange`](crate::Exchange) in a loop of your own, or built into an
 //! `http::Request` by [`build_request`](crate::build_request).
 
-use crate::operation::{Meta, Operation};
+use crate::api::operation::{Meta, Operation};
+
+pub(crate) mod expand;
+
+pub use expand::Expand;
 
 /// Lists each operation's module and types once, for the modules, the re-exports and the table.
 macro_rules! operations {
     ($($module:ident: $operation:ident $(, $($other:ident),+)?;)+) => {
-        $(mod $module;)+
+        $(pub(crate) mod $module;)+
         $(pub use $module::{$operation $(, $($other),+)?};)+
 
         /// The table behind [`OPERATIONS`](crate::OPERATIONS).
@@ -37,22 +41,4 @@ operations! {
     update_user_feature_flag_override: UpdateUserFeatureFlagOverride;
     update_user_properties: UpdateUserProperties;
     update_user_property: UpdateUserProperty;
-}
-
-open_enum! {
-    /// What a read of users tells besides the users themselves.
-    Expand {
-        /// The organisations that each user belongs to.
-        Organizations = "organizations",
-        /// Each user's identities.
-        Identities = "identities",
-        /// Each user in billing.
-        Billing = "billing",
-    }
-}
-
-impl From<&Expand> for Expand {
-    fn from(expand: &Expand) -> Self {
-        expand.clone()
-    }
 }

@@ -1,11 +1,11 @@
 use http::Method;
 
-use crate::error::BuildError;
-use crate::ids::UserId;
-use crate::models::Success;
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
+use crate::error::call::BuildError;
+use crate::types::ids::UserId;
+use crate::models::success::Success;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
 
 /// Has a user's claims computed anew, as after a change of roles.
 ///

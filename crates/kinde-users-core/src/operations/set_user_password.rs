@@ -4,13 +4,14 @@ use core::fmt;
 use http::Method;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::credentials::Secret;
-use crate::error::{BuildError, Problem};
-use crate::ids::UserId;
-use crate::models::Success;
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
+use crate::types::macros::open_enum;
+use crate::protocol::credentials::Secret;
+use crate::error::call::{BuildError, Problem};
+use crate::types::ids::UserId;
+use crate::models::success::Success;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
 
 /// Sets a user's password, by the hash that another system has of it.
 ///
@@ -433,7 +434,7 @@ open_enum! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credentials::tests::are_wiped;
+    use crate::protocol::credentials::tests::are_wiped;
 
     #[test]
     fn hash_salt_and_signer_key_are_wiped_when_they_are_dropped() {

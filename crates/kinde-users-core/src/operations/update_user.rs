@@ -1,13 +1,13 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::BuildError;
-use crate::ids::UserId;
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::text::Personal;
-use crate::values::Patch;
+use crate::error::call::BuildError;
+use crate::types::ids::UserId;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::text::Personal;
+use crate::types::values::Patch;
 
 /// Changes a user: suspends it, renames it, asks for a new password.
 ///

@@ -1,12 +1,12 @@
 use http::Method;
 
-use crate::error::BuildError;
-use crate::ids::{FeatureFlagKey, UserId};
-use crate::models::Success;
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::values::Value;
+use crate::error::call::BuildError;
+use crate::types::ids::{FeatureFlagKey, UserId};
+use crate::models::success::Success;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::values::Value;
 
 /// Gives a feature flag another value for one user.
 ///

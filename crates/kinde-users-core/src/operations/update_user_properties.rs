@@ -4,13 +4,13 @@ use http::Method;
 use serde::ser::{SerializeMap, Serializer};
 use serde::Serialize;
 
-use crate::error::{BuildError, Problem};
-use crate::ids::{PropertyKey, UserId};
-use crate::models::Success;
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::values::{Patch, Value};
+use crate::error::call::{BuildError, Problem};
+use crate::types::ids::{PropertyKey, UserId};
+use crate::models::success::Success;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::values::{Patch, Value};
 
 /// Sets any number of properties of a user.
 ///

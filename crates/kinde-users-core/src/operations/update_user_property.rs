@@ -1,12 +1,12 @@
 use http::Method;
 
-use crate::error::BuildError;
-use crate::ids::{PropertyKey, UserId};
-use crate::models::Success;
-use crate::operation::{Meta, Operation, Replay};
-use crate::path::PathTemplate;
-use crate::request::RequestWriter;
-use crate::values::Value;
+use crate::error::call::BuildError;
+use crate::types::ids::{PropertyKey, UserId};
+use crate::models::success::Success;
+use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::path::PathTemplate;
+use crate::api::request::RequestWriter;
+use crate::types::values::Value;
 
 /// Sets one property of a user.
 ///

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn transport_lists_each_clause_as_a_duty() {
-        let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../kinde-users-core/src/transport.rs");
+        let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../kinde-users-core/src/client/transport.rs");
         let source = std::fs::read_to_string(core).unwrap();
         let (docs, _) = source.split_once("pub trait Transport").unwrap();
         let duties = docs.lines().filter_map(|line| line.strip_prefix("/// - "));

@@ -1,0 +1,8 @@
+//! Layer 2: what an operation is, how its request is written, and what its reply is.
+
+pub(crate) mod coding;
+pub(crate) mod operation;
+pub(crate) mod path;
+pub(crate) mod proxy;
+pub(crate) mod reply;
+pub(crate) mod request;

@@ -1,0 +1,413 @@
+//! Replies: the bytes, and what they are read as.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use http::{HeaderMap, Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use crate::api::operation::{Meta, MetaRef, Operation};
+use crate::error::call::{ApiError, DecodeCategory, DecodeError, Effect, Error};
+use crate::types::json::{self, Repaired, Unread};
+
+/// A reply to an operation: status, headers and body as they came.
+///
+/// It is parsed when it is asked for, as the operation's own type or as any other:
+///
+/// ```
+/// use kinde_users_core::operations::GetUsers;
+/// use kinde_users_core::{Reply, Text};
+/// use serde::Deserialize;
+///
+/// let body = br#"{"code":"OK","users":[{"id":"kp_1","email":"ada@example.com","shoe_size":38}],"next_token":null}"#;
+/// let reply = Reply::new::<GetUsers>(http::Response::new(body.to_vec()));
+///
+/// let page = reply.parse::<GetUsers>()?;
+/// assert_eq!(page.users[0].email(), Some("ada@example.com"));
+///
+/// // A model of one's own borrows from the body, and reads just what it needs.
+/// #[derive(Deserialize)]
+/// struct Page<'a> {
+///     #[serde(borrow)]
+///     users: Option<Vec<Row<'a>>>,
+/// }
+/// #[derive(Deserialize)]
+/// struct Row<'a> {
+///     #[serde(borrow)]
+///     id: Text<'a>,
+/// }
+/// let page: Page<'_> = reply.parse_as()?;
+/// assert!(page.users.unwrap()[0].id.is_borrowed());
+///
+/// // What the service sends and the model does not know.
+/// assert_eq!(reply.unknown_fields::<GetUsers>()?, ["users[0].shoe_size"]);
+/// # Ok::<(), kinde_users_core::DecodeError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    operation: &'static Meta,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    repaired: Repaired,
+}
+
+impl Reply {
+    /// The reply to operation `O` that a response is.
+    pub fn new<O: Operation>(response: Response<Vec<u8>>) -> Self {
+        Self::of(O::META_REF, response)
+    }
+
+    pub(crate) fn of(operation: &'static Meta, response: Response<Vec<u8>>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self { operation, status: parts.status, headers: parts.headers, body, repaired: Repaired::default() }
+    }
+
+    /// The operation that was answered.
+    pub fn operation(&self) -> &'static Meta {
+        self.operation
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The HTTP headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body's bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body's bytes, owned.
+    pub fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    /// This reply if it is a success, and otherwise the error that it is. Replies of an [`Exchange`](crate::Exchange) and of
+    /// clients are successes already.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Api`].
+    pub fn into_result(self) -> Result<Self, Error> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        let effect = effect_of(self.status);
+        Err(Error::Api(Box::new(ApiError::new(self, effect))))
+    }
+
+    /// Reads the body as what operation `O` answers on success.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] says where it does not fit, or that the status is none of success
+    /// ([`DecodeCategory::NotSuccess`]).
+    pub fn parse<O: Operation>(&self) -> Result<O::Output, DecodeError> {
+        if !self.status.is_success() {
+            let category = DecodeCategory::NotSuccess;
+            return Err(DecodeError { path: Box::default(), line: 1, column: 0, category });
+        }
+        self.parse_as()
+    }
+
+    /// Reads the body, whatever the status, as any type, which may borrow from it. An empty body is read as `null`.
+    ///
+    /// If that fails, the body is repaired and read once more, so that one broken value does not cost a whole page:
+    ///
+    /// - An unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8 become U+FFFD in strings, and raw
+    ///   control characters are taken as they are.
+    /// - A number that no `f64` holds (`1e999`, `NaN`, `Infinity`) becomes `null`.
+    /// - What is nested more than 127 levels deep becomes `null`.
+    /// - Byte order marks, NUL bytes and blanks before and after the text are skipped.
+    ///
+    /// An object that has a field of `T` twice is not repaired, and is an error.
+    ///
+    /// The repaired text is kept in the reply, and [`body`](Self::body) stays as it came.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] says where it does not fit.
+    pub fn parse_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
+        self.read(serde_json::from_str).map_err(|unread| self.locate::<T>(&unread))
+    }
+
+    /// Reads the body by `read`, and once more after it is repaired if that fails.
+    pub(crate) fn read<'a, T>(
+        &'a self,
+        read: impl FnMut(&'a str) -> serde_json::Result<T>,
+    ) -> Result<T, Unread<'a>> {
+        let body = if self.body.is_empty() { b"null" } else { self.body.as_slice() };
+        json::read(body, &self.repaired, read)
+    }
+
+    /// Reads the body as what operation `O` answers, and keeps the reply in the error where that fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Decode`], or [`Error::Api`] if the status is none of success.
+    pub fn into_output<O: Operation>(self) -> Result<O::Output, Error> {
+        self.into_parsed()
+    }
+
+    /// Reads the body as any type that owns its data, and keeps the reply in the error where that fails.
+    ///
+    /// # Errors
+    ///
+    /// As [`into_output`](Self::into_output).
+    pub fn into_parsed<T: DeserializeOwned>(self) -> Result<T, Error> {
+        let reply = self.into_result()?;
+        reply.parse_as().map_err(|error| Error::Decode { error: Box::new(error), reply: Box::new(reply) })
+    }
+
+    /// The paths of the fields that the body has and operation `O`'s type does not: what the service added since.
+    ///
+    /// # Errors
+    ///
+    /// A [`DecodeError`] as from [`Reply::parse`].
+    pub fn unknown_fields<O: Operation>(&self) -> Result<Vec<String>, DecodeError> {
+        let read = |text| {
+            let mut paths = Vec::new();
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let _: O::Output =
+                serde_ignored::deserialize(&mut deserializer, |path| paths.push(field_path(&path)))?;
+            deserializer.end()?;
+            Ok(paths)
+        };
+        self.read(read).map_err(|unread| self.locate::<O::Output>(&unread))
+    }
+
+    /// Says where the text does not fit `T`, by parsing it once more, slowly.
+    fn locate<'a, T: Deserialize<'a>>(&self, unread: &Unread<'a>) -> DecodeError {
+        let (text, first) = match unread {
+            Unread::Unfit { text, error } => (*text, error),
+            Unread::NotUtf8(error) => {
+                let lines =
+                    || self.body.get(..error.valid_up_to()).unwrap_or_default().split(|byte| *byte == b'\n');
+                return DecodeError {
+                    path: Box::default(),
+                    line: lines().count(),
+                    column: lines().next_back().map_or(0, <[u8]>::len) + 1,
+                    category: DecodeCategory::NotUtf8,
+                };
+            }
+        };
+        if self.body.is_empty() {
+            return DecodeError { path: Box::default(), line: 1, column: 0, category: DecodeCategory::Eof };
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let path = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+            Ok(_) => Box::default(),
+            Err(error) => shown_path(&error),
+        };
+        let category = match first.classify() {
+            serde_json::error::Category::Eof => DecodeCategory::Eof,
+            serde_json::error::Category::Data => DecodeCategory::Data,
+            _ => DecodeCategory::Syntax,
+        };
+        DecodeError { path, line: first.line(), column: first.column(), category }
+    }
+}
+
+impl Hash for Reply {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // A header map has no hash. Replies that differ in their headers alone are still not equal.
+        (self.operation, self.status, &self.body).hash(state);
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Reply({}: HTTP {}, {} headers, {} bytes)",
+            self.operation.name,
+            self.status.as_u16(),
+            self.headers.len(),
+            self.body.len()
+        )
+    }
+}
+
+/// Whether the status says that the service, or a proxy before it, stopped waiting: for the rest of a request (408), or
+/// because it took its caller for gone (460 of AWS, 499 of nginx and others). A proxy that says so may have passed the
+/// request on.
+pub(crate) fn stopped_waiting(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 408 | 460 | 499)
+}
+
+/// What a reply with this status says about the operation; see [`Exchange`](crate::Exchange) for why.
+pub(crate) fn effect_of(status: StatusCode) -> Effect {
+    if status.is_success() {
+        Effect::Happened
+    } else if status.is_client_error() && !stopped_waiting(status) {
+        Effect::No
+    } else {
+        Effect::Possible
+    }
+}
+
+/// The path of a field, in the form of [`DecodeError::path`].
+fn field_path(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", field_path(parent)),
+        Path::Map { parent, key } => match field_path(parent) {
+            parent if parent.is_empty() => key.clone(),
+            parent => format!("{parent}.{key}"),
+        },
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            field_path(parent)
+        }
+    }
+}
+
+/// The path without keys that may be data: a map's keys can be anything.
+fn shown_path(error: &serde_path_to_error::Error<serde_json::Error>) -> Box<str> {
+    let mut shown = String::new();
+    let push_key = |shown: &mut String, key: &str| {
+        if !shown.is_empty() {
+            shown.push('.');
+        }
+        let plain = key.len() <= 40 && key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        shown.push_str(if plain { key } else { "?" });
+    };
+    for segment in error.path() {
+        match segment {
+            Segment::Seq { index } => {
+                shown.push('[');
+                shown.push_str(&index.to_string());
+                shown.push(']');
+            }
+            Segment::Map { key } | Segment::Enum { variant: key } => push_key(&mut shown, key),
+            Segment::Unknown => {}
+        }
+    }
+    // A field that is missing is in no path, but only in the words of serde's `missing_field`.
+    let words = error.inner().to_string();
+    if let Some((field, _)) = words.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
+        push_key(&mut shown, field);
+    }
+    shown.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::delete_user::DeleteUser;
+    use crate::operations::get_user_data::GetUserData;
+    use crate::operations::get_users::GetUsers;
+    use alloc::vec;
+    use core::error::Error as _;
+
+    fn reply<O: Operation>(body: impl Into<Vec<u8>>) -> Reply {
+        Reply::new::<O>(Response::new(body.into()))
+    }
+
+    #[test]
+    fn a_decode_error_names_the_path_and_quotes_no_value() {
+        let body = r#"{"users":[{"id":"kp_1"},{"id":"kp_2","is_suspended":"sally@example.com"}]}"#;
+        let error = reply::<GetUsers>(body).into_output::<GetUsers>().unwrap_err();
+        assert_eq!(
+            format!("{error}"),
+            "get_users: HTTP 200: the reply does not fit its type at users[1].is_suspended (line 1, column 71)"
+        );
+        let source = error.source().unwrap();
+        assert!(!format!("{error:?} {source} {source:?}").contains("sally"));
+        let Error::Decode { reply, .. } = error else { panic!("not a decode error") };
+        assert_eq!(reply.into_body(), body.as_bytes());
+    }
+
+    #[test]
+    fn keys_that_may_be_data_are_not_shown() {
+        type Map = alloc::collections::BTreeMap<String, bool>;
+        let reply = reply::<GetUsers>(r#"{"sally@example.com": 1}"#);
+        assert_eq!(reply.parse_as::<Map>().unwrap_err().path(), "?");
+    }
+
+    #[test]
+    fn each_way_of_not_being_readable_has_its_category() {
+        for (body, category, line, column) in [
+            (&b""[..], DecodeCategory::Eof, 1, 0),
+            (b"{\"users\":[", DecodeCategory::Eof, 1, 10),
+            (b"<html>", DecodeCategory::Syntax, 1, 1),
+            (b"{\"id\":\"a\"} x", DecodeCategory::Syntax, 1, 12),
+            (b"[]", DecodeCategory::Data, 1, 0),
+            (b"{\n\"\xff\"\xff}", DecodeCategory::NotUtf8, 2, 2),
+        ] {
+            let error = reply::<GetUserData>(body).parse::<GetUserData>().unwrap_err();
+            assert_eq!((error.category(), error.line()), (category, line), "{body:?}");
+            if category != DecodeCategory::Data {
+                assert_eq!(error.column(), column, "{body:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_success_is_a_success_where_nothing_is_awaited_from_it() {
+        assert!(reply::<DeleteUser>("").parse::<DeleteUser>().is_ok());
+        assert!(reply::<DeleteUser>("null").parse::<DeleteUser>().is_ok());
+        assert!(reply::<GetUserData>("null").parse::<GetUserData>().is_err());
+        assert_eq!(reply::<DeleteUser>("").unknown_fields::<DeleteUser>().unwrap(), vec![""; 0]);
+    }
+
+    #[test]
+    fn an_error_s_body_is_not_taken_for_a_success() {
+        let refused = || {
+            let mut response = Response::new(b"{\"users\":[]}".to_vec());
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            Reply::new::<GetUsers>(response)
+        };
+        let error = refused().parse::<GetUsers>().unwrap_err();
+        assert_eq!(error.category(), DecodeCategory::NotSuccess);
+        let error = refused().into_output::<GetUsers>().unwrap_err();
+        assert_eq!(
+            (error.effect(), error.as_api().unwrap().status()),
+            (Effect::No, StatusCode::UNAUTHORIZED)
+        );
+        assert!(refused().into_result().is_err());
+    }
+
+    #[test]
+    fn unknown_fields_are_listed_on_demand() {
+        let body = r#"{"a":1,"users":[{"id":"kp_1","full_name":"x","billing":{"b":1}}]}"#;
+        let unknown = reply::<GetUsers>(body).unknown_fields::<GetUsers>().unwrap();
+        assert_eq!(unknown, ["a", "users[0].full_name", "users[0].billing.b"]);
+        assert_eq!(
+            reply::<GetUsers>("{\"a\":1} x").unknown_fields::<GetUsers>().unwrap_err().category(),
+            DecodeCategory::Syntax
+        );
+    }
+
+    #[test]
+    fn replies_that_differ_in_status_or_body_have_other_hashes() {
+        let hash = |reply: &Reply| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            reply.hash(&mut hasher);
+            hasher.finish()
+        };
+        let (one, other) = (reply::<GetUsers>("{}"), reply::<GetUsers>("[]"));
+        assert_ne!(hash(&one), hash(&other));
+        let accepted = Response::builder().status(202).body(b"{}".to_vec()).unwrap();
+        assert_ne!(hash(&one), hash(&Reply::new::<GetUsers>(accepted)));
+        assert_eq!(hash(&one), hash(&one.clone()));
+    }
+
+    #[test]
+    fn debug_tells_lengths_only() {
+        let reply = reply::<GetUsers>("{\"email\":\"sally@example.com\"}");
+        assert_eq!(format!("{reply:?}"), "Reply(get_users: HTTP 200, 0 headers, 29 bytes)");
+    }
+}

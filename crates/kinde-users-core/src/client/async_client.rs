@@ -1,0 +1,318 @@
+//! The async client: the same tenant, machine and lock as the blocking one, with other waiting.
+
+use alloc::sync::Arc;
+use alloc::vec;
+use core::fmt;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::api::operation::Operation;
+use crate::api::reply::Reply;
+use crate::client::blocking::{CallError, Shared};
+use crate::client::transport::{AsyncClock, AsyncTransport};
+use crate::error::call::Error;
+use crate::jobs::job::{Job, take_in};
+use crate::jobs::pages::{Paginated, Walk};
+use crate::protocol::any_operation::AnyOperation;
+use crate::protocol::exchange::{CallOptions, Exchange, Input, Step};
+use crate::protocol::tenant::Tenant;
+use crate::protocol::token::AccessToken;
+use crate::types::ids::Cursor;
+
+/// Calls operations of one tenant, over any async transport. What [`Client`](crate::Client) is for blocking code.
+///
+/// It is cheap to clone, and all clones share the tenant. Its futures are `Send` and can be dropped at any time: a call that
+/// was getting the token for others hands that on.
+///
+/// ```
+/// use kinde_users_core::operations::GetUsers;
+/// use kinde_users_core::{AsyncClient, AsyncClock, Credentials, Domain, Instant, Tenant, async_transport_fn};
+///
+/// # struct Standing;
+/// # impl AsyncClock for Standing {
+/// #     fn now(&self) -> Instant { Instant::START }
+/// #     async fn sleep_until(&self, _: Instant) {}
+/// # }
+/// let transport = async_transport_fn(|request: http::Request<Vec<u8>>| async move {
+///     // Your own HTTP stack here.
+///     Ok::<_, std::io::Error>(http::Response::new(match request.uri().path() {
+///         "/oauth2/token" => br#"{"access_token":"t","token_type":"bearer","expires_in":86399}"#.to_vec(),
+///         _ => br#"{"users":[{"id":"kp_1","email":"ada@example.com"}]}"#.to_vec(),
+///     }))
+/// });
+/// let tenant = Tenant::new(Domain::parse("acme")?, Credentials::new("id", "secret"));
+/// let client = AsyncClient::new(tenant, transport, Standing);
+///
+/// let call = async {
+///     let page = client.send(&GetUsers::new()).await?;
+///     assert_eq!(page.users[0].email(), Some("ada@example.com"));
+///     Ok::<_, kinde_users_core::CallError<std::io::Error>>(())
+/// };
+/// # let mut context = core::task::Context::from_waker(core::task::Waker::noop());
+/// # assert!(core::pin::pin!(call).poll(&mut context).is_ready());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AsyncClient<T, C> {
+    shared: Arc<Shared<T, C>>,
+    options: CallOptions,
+}
+
+impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
+    /// A client of `tenant`.
+    pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
+        Self { shared: Arc::new(Shared::new(tenant, transport, clock)), options: CallOptions::new() }
+    }
+
+    /// This client with other options for the calls made through it.
+    #[must_use]
+    pub fn with_options(&self, options: CallOptions) -> Self {
+        Self { shared: Arc::clone(&self.shared), options }
+    }
+
+    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, say. What is said
+    /// of [`Client::with_tenant`](crate::Client::with_tenant) holds here too.
+    pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
+        self.shared.with_tenant(|tenant| tenant.lend(with))
+    }
+
+    /// Returns the token and how long it still lasts, on this client's own clock; see
+    /// [`Client::token`](crate::Client::token).
+    pub fn token(&self) -> Option<(AccessToken, Option<Duration>)> {
+        self.shared.token(self.shared.clock.now())
+    }
+
+    /// Goes on with a token that was got elsewhere and lasts for `lifetime` from now on, on this
+    /// client's own clock; see [`Client::supply_token`](crate::Client::supply_token).
+    pub fn supply_token(&self, token: AccessToken, lifetime: Option<Duration>) {
+        let now = self.shared.clock.now();
+        self.shared.with_tenant(|tenant| tenant.supply_token(token, lifetime, now));
+    }
+
+    /// Calls an operation, and reads the reply as the operation's own type.
+    ///
+    /// # Errors
+    ///
+    /// A [`CallError`], whose [`effect`](CallError::effect) tells whether the operation took place all the same.
+    pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output, CallError<T::Error>> {
+        self.send_as(operation).await
+    }
+
+    /// Calls an operation, and reads the reply as a type of your choice.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_as<R: DeserializeOwned>(
+        &self,
+        operation: &impl Operation,
+    ) -> Result<R, CallError<T::Error>> {
+        self.reply(operation).await?.into_parsed().map_err(CallError::from)
+    }
+
+    /// Calls an operation, and leaves the reply as it came: [`Reply::parse_as`] borrows from it.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), but never [`Error::Decode`].
+    pub async fn reply(&self, operation: &impl Operation) -> Result<Reply, CallError<T::Error>> {
+        let exchange = Exchange::of(operation, &self.shared.domain, self.options).map_err(Error::from)?;
+        self.drive(exchange).await
+    }
+
+    /// Calls an operation whose type is not known here, and leaves the reply as it came.
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply).
+    pub async fn call(&self, operation: &AnyOperation) -> Result<Reply, CallError<T::Error>> {
+        let exchange = operation.exchange_at(&self.shared.domain, self.options).map_err(Error::from)?;
+        self.drive(exchange).await
+    }
+
+    /// Makes the calls of a job, one after another, to its end or to the first error that ends it.
+    ///
+    /// ```
+    /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport, CallError};
+    /// use kinde_users_core::Suspend;
+    ///
+    /// # async fn all<T: AsyncTransport, C: AsyncClock>(client: &AsyncClient<T, C>) -> Result<(), CallError<T::Error>> {
+    /// let suspended = client.run(&mut Suspend::new("kp_1")).await?;
+    /// assert!(suspended.is_suspended && suspended.is_signed_out);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`reply`](Self::reply), from the call that failed. The job then tells how far it came, and goes on from there where
+    /// it is run again.
+    pub async fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
+        while let Some(operation) = job.next_call() {
+            self.call_for(job, &operation).await?;
+        }
+        Ok(job.output())
+    }
+
+    /// Makes a call that the job handed out, and tells the job what came of it: for a loop like that of [`run`](Self::run) that
+    /// keeps a journal, before the call and after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn call_for<J: Job>(
+        &self,
+        job: &mut J,
+        operation: &AnyOperation,
+    ) -> Result<(), CallError<T::Error>> {
+        take_in(job, self.call(operation).await)
+    }
+
+    // No `async fn`, whose future would hold the exchange twice: as it came, and in the call.
+    fn drive(&self, exchange: Exchange) -> impl Future<Output = Result<Reply, CallError<T::Error>>> {
+        let Shared { transport, clock, .. } = &*self.shared;
+        let mut call = self.shared.call(exchange);
+        async move {
+            let (mut input, mut failure) = (Input::Start, None);
+            loop {
+                // Out of the match, or a call under way would hold the whole step too, which is as large as all else.
+                let request = match call.advance(clock.now(), input) {
+                    Step::Send(request) => request,
+                    Step::Wait(wait) => {
+                        let mut sleep = pin!(clock.sleep_until(wait.until));
+                        let mut waits = |cx: &mut Context<'_>| call.listen(wait.epoch, || cx.waker().clone());
+                        poll_fn(|cx| if waits(cx) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
+                        input = Input::Woken;
+                        continue;
+                    }
+                    Step::Done(result) => return result.map_err(|error| CallError::new(error, failure)),
+                };
+                input = match transport.send(request).await {
+                    Ok(response) => {
+                        failure = None;
+                        Input::Response(response)
+                    }
+                    Err(error) => {
+                        let error = failure.insert(error);
+                        Input::lost(transport.head(error), || transport.delivery(error))
+                    }
+                };
+            }
+        }
+    }
+
+    /// Goes through a list, page by page or item by item.
+    ///
+    /// ```
+    /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport};
+    /// use kinde_users_core::operations::GetUsers;
+    ///
+    /// # async fn all<T: AsyncTransport, C: AsyncClock>(client: &AsyncClient<T, C>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut pages = client.pages(GetUsers::new().page_size(500));
+    /// while let Some(page) = pages.next_page().await {
+    ///     for user in page?.users {
+    ///         println!("{}", user.id);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pages<O: Paginated>(&self, operation: O) -> AsyncPages<T, C, O> {
+        AsyncPages { client: self.clone(), walk: Walk::new(operation) }
+    }
+}
+
+impl<T, C> Clone for AsyncClient<T, C> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), options: self.options }
+    }
+}
+
+impl<T, C> fmt::Debug for AsyncClient<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncClient").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// A list that an [`AsyncClient`] goes through.
+///
+/// After an error it ends; [`cursor`](Self::cursor) tells where to go on. The guide of `kinde-users` makes a `Stream` of it.
+pub struct AsyncPages<T, C, O: Paginated> {
+    client: AsyncClient<T, C>,
+    walk: Walk<O>,
+}
+
+impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
+    /// Ends after this many pages.
+    #[must_use]
+    pub fn max_pages(mut self, pages: u64) -> Self {
+        self.walk = self.walk.map_pages(|all| all.max_pages(pages));
+        self
+    }
+
+    /// Begins at a page whose cursor was kept.
+    #[must_use]
+    pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
+        self.walk = self.walk.map_pages(|all| all.resume_from(cursor));
+        self
+    }
+
+    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.walk.pages.cursor()
+    }
+
+    /// The next page. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
+    pub async fn next_page(&mut self) -> Option<Result<O::Output, CallError<T::Error>>> {
+        let AsyncClient { shared, options } = &self.client;
+        match self.walk.next_call(*options, shared.clock.now()) {
+            Ok(Some((operation, options))) => {
+                let result = self.client.with_options(options).reply(&operation).await;
+                Some(self.walk.called(result))
+            }
+            Ok(None) => None,
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
+    /// The items of all pages.
+    pub fn items(self) -> AsyncItems<T, C, O> {
+        AsyncItems { pages: self, items: vec::Vec::new().into_iter() }
+    }
+}
+
+impl<T, C, O: Paginated> fmt::Debug for AsyncPages<T, C, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.walk.pages.fmt(f)
+    }
+}
+
+/// The items of a list that an [`AsyncClient`] goes through.
+pub struct AsyncItems<T, C, O: Paginated> {
+    pages: AsyncPages<T, C, O>,
+    items: vec::IntoIter<O::Item>,
+}
+
+impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncItems<T, C, O> {
+    /// The next item. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
+    pub async fn next_item(&mut self) -> Option<Result<O::Item, CallError<T::Error>>> {
+        loop {
+            if let Some(item) = self.items.next() {
+                return Some(Ok(item));
+            }
+            match self.pages.next_page().await? {
+                Ok(page) => self.items = O::items(page).into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl<T, C, O: Paginated> fmt::Debug for AsyncItems<T, C, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pages.fmt(f)
+    }
+}

@@ -1,0 +1,7 @@
+//! Layer 8: the clients, which carry the steps of the machine over a transport and a clock.
+
+pub(crate) mod async_client;
+pub(crate) mod at_once;
+pub(crate) mod blocking;
+pub(crate) mod trace;
+pub(crate) mod transport;

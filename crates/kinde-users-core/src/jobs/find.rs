@@ -1,0 +1,541 @@
+//! Finding one user.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::api::reply::Reply;
+use crate::error::call::Error;
+use crate::jobs::job::Job;
+use crate::jobs::pages::Paginated;
+use crate::models::identity_type::IdentityType;
+use crate::models::user::User;
+use crate::operations::expand::Expand;
+use crate::operations::get_users::GetUsers;
+use crate::protocol::any_operation::AnyOperation;
+use crate::types::ids::UserId;
+use crate::types::text::Personal;
+
+/// Finds the user with an e-mail address, phone number, user name or id, by way of [`GetUsers`].
+///
+/// What the service sends is compared with what was asked for, so that a search that ignores its
+/// argument, or that finds a part of it, never leads to another user:
+///
+/// - an id, letter by letter;
+/// - an e-mail address with the user's address and all identities but phone numbers and user
+///   names, whatever the case of the letters;
+/// - a user name with the user's name and the identities of that type, whatever the case of the
+///   letters;
+/// - a phone number with the user's number and the identities of that type, digit by digit: `+` and
+///   `00` before the code of the country, blanks, hyphens, dots, slashes and parentheses do not
+///   count. A number without the code of the country differs from the same one with it.
+///
+/// It takes one call, and up to [`MOST_PAGES`](Self::MOST_PAGES) where the service says that there
+/// are more pages.
+///
+/// ```
+/// # use kinde_users_core::{CallError, Client, Clock, Transport};
+/// use kinde_users_core::{FindUser, Found};
+///
+/// # fn find<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), CallError<T::Error>> {
+/// match client.run(&mut FindUser::by_email("ada@example.com"))? {
+///     Found::One(user) => println!("{}", user.id),
+///     Found::None => println!("there is no such user"),
+///     Found::Several(users) => println!("{} users share it", users.len()),
+///     Found::Mismatch { id } => println!("the search cannot be trusted: it found {id}"),
+///     Found::Unfinished => println!("the search did not end: there may be such a user"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// An id that is unknown finds [`Found::None`] where [`GetUserData`](crate::operations::GetUserData) is an error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[must_use = "a job does nothing until it is run"]
+pub struct FindUser {
+    /// The page to ask for next.
+    list: GetUsers,
+    sought: Sought,
+    pages: usize,
+    progress: Progress,
+    matching: Vec<User>,
+    /// The first user who came and does not match.
+    other: Option<UserId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Progress {
+    /// There is a page to ask for.
+    Open,
+    /// The service sent all there is, or so much that the rest does not matter.
+    Whole,
+    /// The service says that there is more after the last page that is asked for.
+    Cut,
+}
+
+impl FindUser {
+    /// The number of pages, empty ones among them, after which a search gives up.
+    pub const MOST_PAGES: usize = 10;
+
+    /// Finds the user with this e-mail address.
+    pub fn by_email(email: impl Into<Personal>) -> Self {
+        let email = email.into();
+        Self::of(GetUsers::new().email(&email), Sought::Email(email))
+    }
+
+    /// Finds the user with this phone number.
+    pub fn by_phone(phone: impl Into<Personal>) -> Self {
+        let phone = phone.into();
+        Self::of(GetUsers::new().phone(&phone), Sought::Phone(phone))
+    }
+
+    /// Finds the user with this user name.
+    pub fn by_username(username: impl Into<Personal>) -> Self {
+        let username = username.into();
+        Self::of(GetUsers::new().username(&username), Sought::Username(username))
+    }
+
+    /// Finds the user with this id.
+    pub fn by_id(id: impl Into<UserId>) -> Self {
+        let id = id.into();
+        Self::of(GetUsers::new().user_id(&id), Sought::Id(id))
+    }
+
+    fn of(list: GetUsers, sought: Sought) -> Self {
+        let (list, matching) = (list.expand(Expand::Identities), Vec::new());
+        Self { list, sought, pages: 0, progress: Progress::Open, matching, other: None }
+    }
+
+    /// The user whom a text means that a person gave: with an `@` it is an e-mail address, with a `+` before digits a phone number,
+    /// as `kp_` or `kp:` and 32 hex digits an id, and else a user name, which may begin with `kp_` too.
+    ///
+    /// ```
+    /// use kinde_users_core::FindUser;
+    ///
+    /// assert_eq!(FindUser::by("ada@example.com"), FindUser::by_email("ada@example.com"));
+    /// assert_eq!(FindUser::by("+61555111555"), FindUser::by_phone("+61555111555"));
+    /// let id = "kp_0123456789abcdef0123456789abcdef";
+    /// assert_eq!(FindUser::by(id), FindUser::by_id(id));
+    /// assert_eq!(FindUser::by("ada"), FindUser::by_username("ada"));
+    /// assert_eq!(FindUser::by("kp_ada"), FindUser::by_username("kp_ada"));
+    /// ```
+    pub fn by(text: &str) -> Self {
+        let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if text.contains('@') {
+            Self::by_email(text)
+        } else if text.strip_prefix('+').is_some_and(is_number) {
+            Self::by_phone(text)
+        } else if is_id(text) {
+            Self::by_id(text)
+        } else {
+            Self::by_username(text)
+        }
+    }
+
+    /// Tells this too, besides the user itself and its identities.
+    pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
+        let expand = expand.into();
+        if expand != Expand::Identities {
+            self.list = self.list.expand(expand);
+        }
+        self
+    }
+}
+
+/// In the form that the service gives its ids. A user name may well begin as one does.
+fn is_id(text: &str) -> bool {
+    let digits = text.strip_prefix("kp_").or_else(|| text.strip_prefix("kp:"));
+    digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+impl Job for FindUser {
+    type Output = Found;
+
+    fn next_call(&mut self) -> Option<AnyOperation> {
+        (self.progress == Progress::Open).then(|| AnyOperation::new(self.list.clone()))
+    }
+
+    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+        let page = result?.into_output::<GetUsers>()?;
+        let next = self.list.next(&page);
+        for user in page.users {
+            if self.sought.is(&user) {
+                self.matching.push(user);
+            } else {
+                self.other.get_or_insert(user.id);
+            }
+        }
+        // A list that changes while it is read may show a user on two pages.
+        if self.matching.len() > 1 {
+            let mut seen = BTreeSet::new();
+            self.matching.retain(|user| seen.insert(user.id.clone()));
+        }
+        self.pages += 1;
+        self.progress = match next {
+            Some(cursor) if self.matching.len() < 2 => {
+                self.list = self.list.clone().at(cursor);
+                if self.pages < Self::MOST_PAGES { Progress::Open } else { Progress::Cut }
+            }
+            _ => Progress::Whole,
+        };
+        Ok(())
+    }
+
+    fn output(&self) -> Found {
+        match (self.progress, self.matching.as_slice(), &self.other) {
+            (Progress::Whole, [], None) => Found::None,
+            (Progress::Whole, [user], _) => Found::One(user.clone()),
+            (Progress::Whole, [_, _, ..], _) => Found::Several(self.matching.clone()),
+            (Progress::Whole | Progress::Cut, [], Some(id)) => Found::Mismatch { id: id.clone() },
+            (Progress::Open | Progress::Cut, ..) => Found::Unfinished,
+        }
+    }
+}
+
+/// What is searched for, and what a user has to have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Sought {
+    Email(Personal),
+    Phone(Personal),
+    Username(Personal),
+    Id(UserId),
+}
+
+impl Sought {
+    /// Whether a field of the user, or an identity of a type that may be, is what is searched for.
+    fn is(&self, user: &User) -> bool {
+        use IdentityType::{Phone, Username};
+        type OfType = fn(Option<&IdentityType>) -> bool;
+        type Same = fn(&str, &str) -> bool;
+        let (asked, field, is_of_type, is_same): (_, _, OfType, Same) = match self {
+            Self::Id(id) => return user.id == *id,
+            // An address is recognised by its form, so one that belongs to a connection counts too.
+            Self::Email(email) => {
+                (email, user.email(), |kind| !matches!(kind, Some(Phone | Username)), is_same_text)
+            }
+            Self::Phone(phone) => (phone, user.phone.as_deref(), |kind| kind == Some(&Phone), is_same_number),
+            Self::Username(name) => {
+                (name, user.username.as_deref(), |kind| kind == Some(&Username), is_same_text)
+            }
+        };
+        let listed = user.identities.iter().filter(|identity| is_of_type(identity.kind.as_ref()));
+        let listed = listed.filter_map(|identity| identity.identity.as_deref());
+        field.into_iter().chain(listed).any(|theirs| is_same(theirs, asked))
+    }
+}
+
+/// Whether two texts are the same but for the case of their letters. A letter of ASCII equals no
+/// other sign: the Kelvin sign, whose lower case is `k`, makes another address.
+fn is_same_text(one: &str, other: &str) -> bool {
+    let is_same = |(one, other): (char, char)| {
+        if one.is_ascii() || other.is_ascii() {
+            one.eq_ignore_ascii_case(&other)
+        } else {
+            one.to_lowercase().eq(other.to_lowercase()) || one.to_uppercase().eq(other.to_uppercase())
+        }
+    };
+    one.chars().count() == other.chars().count() && one.chars().zip(other.chars()).all(is_same)
+}
+
+/// Whether two phone numbers have the same digits; see [`FindUser`].
+fn is_same_number(one: &str, other: &str) -> bool {
+    match (digits(one), digits(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => one == other,
+    }
+}
+
+/// The digits of a phone number, from the code of the country on; `None` for what is no number.
+fn digits(number: &str) -> Option<String> {
+    let number = number.trim();
+    let is_separator =
+        |sign: char| sign.is_whitespace() || "-.()/\u{2010}\u{2011}\u{2012}\u{2013}".contains(sign);
+    let (is_international, rest) = match number.strip_prefix('+') {
+        Some(rest) => (true, rest),
+        None => (false, number),
+    };
+    let is_number = |sign: char| sign.is_ascii_digit() || is_separator(sign);
+    let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
+    let national = if is_international { None } else { digits.strip_prefix("00").map(String::from) };
+    (rest.chars().all(is_number) && !digits.is_empty()).then(|| national.unwrap_or(digits))
+}
+
+/// What a search for one user found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "one user is what is hoped for")]
+pub enum Found {
+    /// There is no such user.
+    None,
+    /// There is one user who matches.
+    One(User),
+    /// Several users match. There may be more of them.
+    Several(Vec<User>),
+    /// The service sent users, and none of them matches: it does not know the argument of the
+    /// search, or compares in another way. Whether there is such a user is not known.
+    Mismatch {
+        /// The first user who came, who is not the one that was asked for.
+        id: UserId,
+    },
+    /// The search has not come to its end. With no next call, the service says after
+    /// [`FindUser::MOST_PAGES`] pages that there are more: whether there is such a user, or more
+    /// than one, is not known.
+    Unfinished,
+}
+
+impl Found {
+    /// The user, if there is exactly one.
+    pub fn one(self) -> Option<User> {
+        match self {
+            Self::One(user) => Some(user),
+            Self::None | Self::Several(_) | Self::Mismatch { .. } | Self::Unfinished => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::call::Effect;
+    use crate::jobs::job::tests::{answer, refusal};
+    use std::string::ToString;
+    use std::{format, vec};
+
+    const IDENTITIES: &str = "/api/v1/users?email=ada%40example.com&expand=identities";
+
+    /// The target of the next call.
+    fn target(find: &FindUser) -> String {
+        let domain = crate::Domain::parse("acme").unwrap();
+        let token = crate::AccessToken::new("t").unwrap();
+        let request = crate::build_request(&find.list, &domain, &token).unwrap();
+        request.uri().path_and_query().unwrap().to_string()
+    }
+
+    /// The outcome of a search whose service sends these pages, and the last of them for ever; and
+    /// the number of calls.
+    fn search(mut find: FindUser, pages: &[&str]) -> (Found, usize) {
+        let mut calls = 0;
+        while let Some(operation) = find.next_call() {
+            assert!(operation.is::<GetUsers>());
+            assert_eq!(find.output(), Found::Unfinished);
+            let page = pages.get(calls).or(pages.last()).unwrap();
+            find.called(Ok(answer::<GetUsers>(200, page))).unwrap();
+            calls += 1;
+        }
+        (find.output(), calls)
+    }
+
+    /// What is found among these users, the fields of each but the id.
+    fn among(find: &FindUser, users: &[&str]) -> Found {
+        let users: Vec<_> =
+            users.iter().enumerate().map(|(n, user)| format!(r#"{{"id":"kp_{n}",{user}}}"#)).collect();
+        search(find.clone(), &[&format!(r#"{{"users":[{}]}}"#, users.join(","))]).0
+    }
+
+    fn id_of(found: Found) -> Option<String> {
+        found.one().map(|user| user.id.into_string())
+    }
+
+    fn ada() -> FindUser {
+        FindUser::by_email("ada@example.com")
+    }
+
+    const ADA: &str = r#""email":"ada@example.com""#;
+    const BOB: &str = r#""email":"bob@example.com""#;
+
+    fn mismatch(id: &str) -> Found {
+        Found::Mismatch { id: id.into() }
+    }
+
+    #[test]
+    fn users_who_match_are_kept_and_others_are_a_mismatch_where_none_does() {
+        assert_eq!(among(&ada(), &[]), Found::None);
+        assert_eq!(search(ada(), &[r#"{"users":null}"#]), (Found::None, 1));
+        assert_eq!(id_of(among(&ada(), &[ADA])).unwrap(), "kp_0");
+        assert_eq!(id_of(among(&ada(), &[BOB, ADA])).unwrap(), "kp_1");
+        assert_eq!(id_of(among(&ada(), &[ADA, BOB])).unwrap(), "kp_0");
+        assert_eq!(among(&ada(), &[BOB]), mismatch("kp_0"));
+        assert_eq!(among(&ada(), &[BOB; 3]), mismatch("kp_0"));
+        let Found::Several(users) = among(&ada(), &[ADA, BOB, ADA]) else { panic!() };
+        assert_eq!(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["kp_0", "kp_2"]);
+        assert!(among(&ada(), &[ADA, ADA]).one().is_none());
+    }
+
+    #[test]
+    fn a_user_has_to_have_what_was_asked_for() {
+        let (email, phone) = (|text: &str| FindUser::by_email(text), |text: &str| FindUser::by_phone(text));
+        let name = |text: &str| FindUser::by_username(text);
+        for (find, user, matches) in [
+            (ada(), r#""email":"ADA@Example.COM""#, true),
+            (ada(), r#""preferred_email":"ada@example.com""#, true),
+            (email("ADA@Example.com"), ADA, true),
+            (email("ÉMILE@example.com"), r#""email":"émile@example.com""#, true),
+            (name("ΝΊΚΟΣ"), r#""username":"νίκος""#, true),
+            // A part, a prefix, a suffix, and what is something else for a person or a mail server.
+            (email("ann@example.com"), r#""email":"joann@example.com""#, false),
+            (email("ann@example.com"), r#""email":"ann@example.com.evil.example""#, false),
+            (email("ann+x@example.com"), r#""email":"ann@example.com""#, false),
+            (email("a.nn@example.com"), r#""email":"ann@example.com""#, false),
+            (name("ann"), r#""username":"anna""#, false),
+            (name("ann"), r#""username":"an""#, false),
+            // Signs that are not seen, and letters that only look or fold alike.
+            (ada(), r#""email":"ada@example.com\u200b""#, false),
+            (ada(), r#""email":"\ufeffada@example.com""#, false),
+            (ada(), r#""email":"a\u00adda@example.com""#, false),
+            (ada(), r#""email":" ada@example.com""#, false),
+            (ada(), r#""email":"\u0430da@example.com""#, false),
+            (email("mike@example.com"), r#""email":"mi\u212ae@example.com""#, false),
+            (email("mi\u{212a}e@example.com"), r#""email":"mike@example.com""#, false),
+            (name("sus"), r#""username":"\u017fus""#, false),
+            (name("ida"), r#""username":"\u0130da""#, false),
+            (name("strasse"), r#""username":"straße""#, false),
+            // Nothing is no match.
+            (ada(), r#""email":null,"phone":null,"username":null,"identities":null"#, false),
+            (ada(), r#""email":"","identities":[]"#, false),
+            (ada(), r#""email":"","identities":[{"type":"email"},{"type":"email","identity":""}]"#, false),
+            (phone("+61555111555"), r#""phone":"""#, false),
+            (phone("+"), r#""phone":"""#, false),
+            // Another field is another thing.
+            (ada(), r#""username":"ada@example.com""#, false),
+            (name("ada"), r#""email":"ada@example.com","first_name":"ada""#, false),
+            (name("61555111555"), r#""phone":"61555111555""#, false),
+            (phone("61555111555"), r#""username":"61555111555""#, false),
+            // Numbers by their digits.
+            (phone("+61555111555"), r#""phone":"+61 555-111.555""#, true),
+            (phone("+61 (555) 111/555"), r#""phone":"61555111555""#, true),
+            (phone("61555111555"), r#""phone":"+61555111555""#, true),
+            (phone("0061555111555"), r#""phone":"+61555111555""#, true),
+            (phone("+61555111555"), r#""phone":"0061\u00a0555\u2011111555""#, true),
+            (phone("+61555111555"), r#""phone":"+61555111556""#, false),
+            (phone("+61555111555"), r#""phone":"+6155511155""#, false),
+            (phone("+61555111555"), r#""phone":"555111555""#, false),
+            (phone("0555111555"), r#""phone":"+61555111555""#, false),
+            (phone("+0061555111555"), r#""phone":"+61555111555""#, false),
+            (phone("+1800"), r#""phone":"+1-800-FLOWERS""#, false),
+            (phone("+61555111555"), r#""phone":"\u200b+61555111555""#, false),
+            (phone("+61555111555"), r#""phone":"+61555111555 ext. 5""#, false),
+            (phone("+61555111555"), r#""phone":"61+555111555""#, false),
+        ] {
+            let matched = among(&find, &[user]);
+            assert_eq!(id_of(matched.clone()).is_some(), matches, "{find:?} {user}");
+            assert!(matches || matched == mismatch("kp_0"), "{find:?} {user}");
+        }
+    }
+
+    #[test]
+    fn a_user_is_known_by_every_identity_of_the_type() {
+        let with = |kind: &str, identity: &str| {
+            let listed = format!(r#"{{"type":{kind},"identity":"{identity}"}}"#);
+            format!(r#"{BOB},"identities":[{{"type":"email","identity":"bob@example.com"}},{listed}]"#)
+        };
+        let finds = [ada(), FindUser::by_phone("+61555111555"), FindUser::by_username("ada")];
+        for (kind, identity, found) in [
+            (r#""email""#, "Ada@example.com", [true, false, false]),
+            (r#""phone""#, "61 555 111 555", [false, true, false]),
+            (r#""username""#, "ADA", [false, false, true]),
+            (r#""oauth2:google""#, "ada@example.com", [true, false, false]),
+            (r#""enterprise""#, "ada@example.com", [true, false, false]),
+            ("null", "ada@example.com", [true, false, false]),
+            (r#""username""#, "ada@example.com", [false; 3]),
+            // The id at a connection is no number and no name of the user.
+            (r#""oauth2:google""#, "61555111555", [false; 3]),
+            (r#""oauth2:github""#, "ada", [false; 3]),
+            ("null", "61555111555", [false; 3]),
+            ("null", "ada", [false; 3]),
+        ] {
+            let user = with(kind, identity);
+            let are = finds.each_ref().map(|find| id_of(among(find, &[&user])).is_some());
+            assert_eq!(are, found, "{user}");
+        }
+    }
+
+    #[test]
+    fn a_user_searched_for_by_id_has_that_id() {
+        let found = |page: &str| search(FindUser::by_id("kp_1"), &[page]).0;
+        assert_eq!(id_of(found(r#"{"users":[{"id":"kp_1"}]}"#)).unwrap(), "kp_1");
+        assert_eq!(id_of(found(r#"{"users":[{"id":"kp_2"},{"id":"kp_1"}]}"#)).unwrap(), "kp_1");
+        for other in ["kp_2", "kp:1", "KP_1", "kp_11", " kp_1", ""] {
+            let page = format!(r#"{{"users":[{{"id":"{other}","provided_id":"kp_1"}}]}}"#);
+            assert_eq!(found(&page), mismatch(other));
+        }
+    }
+
+    #[test]
+    fn a_search_asks_for_one_page_and_for_more_where_there_are_more() {
+        let mut find = ada();
+        assert_eq!(target(&find), IDENTITIES);
+        find.called(Ok(answer::<GetUsers>(200, r#"{"users":[],"next_token":"a="}"#))).unwrap();
+        let second = "/api/v1/users?next_token=a%3D&email=ada%40example.com&expand=identities";
+        assert_eq!(target(&find), second);
+        // A call that fails is made again.
+        find.called(refusal::<GetUsers>(503, "", Effect::No)).unwrap_err();
+        find.called(Ok(answer::<GetUsers>(200, "<html>"))).unwrap_err();
+        assert_eq!((target(&find).as_str(), find.output()), (second, Found::Unfinished));
+        find.called(Ok(answer::<GetUsers>(200, &format!(r#"{{"users":[{{"id":"kp_1",{ADA}}}]}}"#)))).unwrap();
+        assert_eq!(id_of(find.output()).unwrap(), "kp_1");
+        assert!(find.next_call().is_none());
+        for expand in [ada(), ada().expand(Expand::Identities)] {
+            assert_eq!(target(&expand), IDENTITIES);
+        }
+        let both = ada().expand(Expand::Billing);
+        assert_eq!(target(&both), format!("{IDENTITIES}%2Cbilling"));
+    }
+
+    #[test]
+    fn an_empty_page_with_more_to_come_is_followed_to_a_bound() {
+        let page = |users: &[&str], next: &str| {
+            let users: Vec<_> = users.iter().map(|user| format!("{{{user}}}")).collect();
+            format!(r#"{{"users":[{}],"next_token":{next}}}"#, users.join(","))
+        };
+        let ada_1 = &format!(r#""id":"kp_1",{ADA}"#);
+        let ada_2 = &format!(r#""id":"kp_2",{ADA}"#);
+        let bob = &format!(r#""id":"kp_3",{BOB}"#);
+        let (more, end) = (r#""more""#, "null");
+        let most = FindUser::MOST_PAGES;
+        let late: Vec<_> = vec![page(&[], more); most - 1].into_iter().chain([page(&[ada_1], end)]).collect();
+        let one = Some("kp_1");
+        for (pages, told, calls) in [
+            (vec![page(&[], more), page(&[ada_1], end)], Ok(one), 2),
+            (vec![page(&[], more), page(&[], end)], Ok(None), 2),
+            (vec![page(&[], more), page(&[], r#""""#)], Ok(None), 2),
+            (vec![page(&[bob], more), page(&[ada_1], end)], Ok(one), 2),
+            (vec![page(&[ada_1], more), page(&[bob], end)], Ok(one), 2),
+            (vec![page(&[ada_1], more), page(&[], end)], Ok(one), 2),
+            // One who is listed twice is one.
+            (vec![page(&[ada_1, ada_1], end)], Ok(one), 1),
+            (vec![page(&[ada_1], more), page(&[ada_1], end)], Ok(one), 2),
+            (vec![page(&[ada_1], more), page(&[ada_2], more)], Err("several"), 2),
+            (vec![page(&[ada_1, ada_2], more)], Err("several"), 1),
+            (vec![page(&[bob], more), page(&[], end)], Err("mismatch"), 2),
+            (vec![page(&[], more), page(&[bob], end)], Err("mismatch"), 2),
+            (vec![page(&[bob], more)], Err("mismatch"), most),
+            (vec![page(&[], more)], Err("unfinished"), most),
+            (vec![page(&[ada_1], more)], Err("unfinished"), most),
+            (late, Ok(one), most),
+        ] {
+            let pages: Vec<_> = pages.iter().map(String::as_str).collect();
+            let (found, made) = search(ada(), &pages);
+            assert_eq!(made, calls, "{pages:?}");
+            let is_as_told = match &found {
+                Found::None => told == Ok(None),
+                Found::One(user) => told == Ok(Some(user.id.as_str())),
+                Found::Several(_) => told == Err("several"),
+                Found::Mismatch { id } => told == Err("mismatch") && *id == "kp_3",
+                Found::Unfinished => told == Err("unfinished"),
+            };
+            assert!(is_as_told, "{pages:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_user_name_that_begins_as_an_id_does_is_none() {
+        for start in ["kp_", "kp:"] {
+            let id = |digits: &str| format!("{start}{digits}");
+            let known = id("0123456789abcdef0123456789ABCDEF");
+            assert_eq!(FindUser::by(&known), FindUser::by_id(known.as_str()));
+            let (short, long) = ("0123456789abcdef0123456789abcde", "0123456789abcdef0123456789abcdef0");
+            for digits in ["", "ada", short, long, "g123456789abcdef0123456789abcdef"] {
+                assert_eq!(FindUser::by(&id(digits)), FindUser::by_username(id(digits)));
+            }
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! Lists that come in pages.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use crate::api::operation::{MetaRef, Operation};
+use crate::api::reply::Reply;
+use crate::client::blocking::CallError;
+use crate::error::call::Error;
+use crate::protocol::exchange::CallOptions;
+use crate::types::ids::Cursor;
+use crate::types::time::Instant;
+
+/// An operation whose reply is a page of a list.
+///
+/// Implement it for an [`Operation`] of your own, and clients page through it.
+pub trait Paginated: Operation + Clone {
+    /// What the list is of.
+    type Item;
+
+    /// This operation for the page that `cursor` stands for, all other arguments as they are.
+    #[must_use]
+    fn at(self, cursor: Cursor) -> Self;
+
+    /// The cursor of the page after this one; `None` if it is the last. An empty cursor is the first page's.
+    fn next(&self, page: &Self::Output) -> Option<Cursor>;
+
+    /// The items of a page.
+    fn items(page: Self::Output) -> Vec<Self::Item>;
+
+    /// The cursor of the page that this operation asks for, if it is not the first one.
+    fn cursor(&self) -> Option<Cursor> {
+        None
+    }
+}
+
+/// A walk through the pages of a list, with no I/O: which operation comes next, given what came.
+///
+/// ```
+/// use kinde_users_core::operations::{GetUsers, UsersPage};
+/// use kinde_users_core::{Cursor, Error, Pages, Reply};
+/// # fn call(operation: &GetUsers) -> UsersPage {
+/// #     let body = br#"{"users":[{"id":"kp_1"}],"next_token":null}"#.to_vec();
+/// #     Reply::new::<GetUsers>(http::Response::new(body)).parse::<GetUsers>().unwrap()
+/// # }
+///
+/// let mut pages = Pages::new(GetUsers::new().page_size(500));
+/// while let Some(operation) = pages.next_operation()? {
+///     let page = call(&operation);
+///     pages.received(&page);
+///     // To go on another day: `pages.cursor()`, and `Pages::resume_from`.
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// It ends where there is no further page, and where `max_pages` says. A cursor that was there before, or that of the first
+/// page, is [`Error::CursorLoop`]: the list would never end. To find it, at most 16 bytes are kept for each page, however
+/// long the cursors are.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pages<O: Paginated> {
+    operation: O,
+    next: Next,
+    seen: Seen,
+    left: u64,
+}
+
+/// The cursors that were there, as hashes of 64 bits in ascending order. With the room that the list grows by, they take
+/// at most 16 bytes each.
+///
+/// A cursor that was there is always found, so no page is delivered twice. One that is new is taken for an old one only if
+/// the hashes are equal. Over a million pages that has a chance of 3 in 100 million, and ends the list early, with an error.
+/// The key of the hash is public: a server that looks for such cursors can end its own list early in any case.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Seen(Vec<u64>);
+
+impl Seen {
+    fn position(&self, cursor: &Cursor) -> Result<usize, (usize, u64)> {
+        // `DefaultHasher`, which took its place, is not in `core`.
+        #[expect(deprecated, reason = "the only good hash of `core`; its values never leave the program")]
+        let mut hasher = core::hash::SipHasher::new();
+        cursor.hash(&mut hasher);
+        let hash = hasher.finish();
+        self.0.binary_search(&hash).map_err(|at| (at, hash))
+    }
+
+    fn contains(&self, cursor: &Cursor) -> bool {
+        self.position(cursor).is_ok()
+    }
+
+    fn insert(&mut self, cursor: &Cursor) {
+        if let Err((at, hash)) = self.position(cursor) {
+            self.0.insert(at, hash);
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Next {
+    First,
+    At(Cursor),
+    /// The service says that this page comes next, which came already.
+    Again(Cursor),
+    /// There is no more.
+    End,
+    /// There is more, and nobody goes on: the page at the cursor failed, or enough pages came.
+    Stopped(Option<Cursor>),
+}
+
+impl<O: Paginated> Pages<O> {
+    /// From the page that `operation` asks for.
+    pub fn new(operation: O) -> Self {
+        let next = operation.cursor().map_or(Next::First, Next::At);
+        Self { operation, next, seen: Seen::default(), left: u64::MAX }
+    }
+
+    /// Ends after this many pages.
+    #[must_use]
+    pub fn max_pages(mut self, pages: u64) -> Self {
+        self.left = pages;
+        self
+    }
+
+    /// Begins at a page whose cursor was kept; an empty one is the first page's.
+    #[must_use]
+    pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
+        let cursor = cursor.into();
+        self.next = if cursor.as_str().is_empty() { Next::First } else { Next::At(cursor) };
+        self
+    }
+
+    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        match &self.next {
+            Next::At(cursor) | Next::Again(cursor) | Next::Stopped(Some(cursor)) => Some(cursor),
+            Next::First | Next::End | Next::Stopped(None) => None,
+        }
+    }
+
+    /// Whether the list is at its end, other than by having been stopped.
+    pub fn is_complete(&self) -> bool {
+        self.next == Next::End
+    }
+
+    /// The operation that gets the next page; `None` if there is none to get. Until [`received`](Self::received) is told of
+    /// its page, it is the same one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CursorLoop`], once, if the service says that a page comes next which came already.
+    pub fn next_operation(&mut self) -> Result<Option<O>, Error> {
+        if self.left == 0 {
+            self.stop();
+        }
+        match &self.next {
+            Next::Again(_) => {
+                self.stop();
+                return Err(Error::CursorLoop(O::META_REF));
+            }
+            Next::At(cursor) => {
+                self.seen.insert(cursor);
+            }
+            Next::First | Next::End | Next::Stopped(_) => {}
+        }
+        Ok(self.operation())
+    }
+
+    fn operation(&self) -> Option<O> {
+        match &self.next {
+            Next::First => Some(self.operation.clone()),
+            Next::At(cursor) => Some(self.operation.clone().at(cursor.clone())),
+            Next::Again(_) | Next::End | Next::Stopped(_) => None,
+        }
+    }
+
+    /// Takes in the page that came.
+    pub fn received(&mut self, page: &O::Output) {
+        let Some(operation) = self.operation() else { return };
+        self.left = self.left.saturating_sub(1);
+        self.next = match operation.next(page) {
+            None => Next::End,
+            Some(cursor) if cursor.as_str().is_empty() || self.seen.contains(&cursor) => Next::Again(cursor),
+            Some(cursor) => Next::At(cursor),
+        };
+    }
+
+    /// Ends here. [`cursor`](Self::cursor) still tells where to go on.
+    pub fn stop(&mut self) {
+        if self.next != Next::End {
+            self.next = Next::Stopped(self.cursor().cloned());
+        }
+    }
+}
+
+impl<O: Paginated> fmt::Debug for Pages<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pages({}, {} cursors seen)", O::META.name, self.seen.0.len())
+    }
+}
+
+/// Pages as a client goes through them: each page is a call, and the deadline, if one is set, is for all of them.
+#[derive(Clone)]
+pub(crate) struct Walk<O: Paginated> {
+    pub(crate) pages: Pages<O>,
+    until: Option<Instant>,
+}
+
+impl<O: Paginated> Walk<O> {
+    pub(crate) fn new(operation: O) -> Self {
+        Self { pages: Pages::new(operation), until: None }
+    }
+
+    pub(crate) fn map_pages(mut self, change: impl FnOnce(Pages<O>) -> Pages<O>) -> Self {
+        self.pages = change(self.pages);
+        self
+    }
+
+    /// The next call, if there is one.
+    pub(crate) fn next_call(
+        &mut self,
+        options: CallOptions,
+        now: Instant,
+    ) -> Result<Option<(O, CallOptions)>, Error> {
+        let operation = self.pages.next_operation()?;
+        Ok(operation.map(|operation| (operation, options.for_page(now, &mut self.until))))
+    }
+
+    /// What the call came to.
+    pub(crate) fn called<E>(
+        &mut self,
+        result: Result<Reply, CallError<E>>,
+    ) -> Result<O::Output, CallError<E>> {
+        let page = result.and_then(|reply| reply.into_output::<O>().map_err(CallError::from));
+        match &page {
+            Ok(page) => self.pages.received(page),
+            Err(_) => self.pages.stop(),
+        }
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::operation::{Meta, Replay};
+    use crate::api::path::PathTemplate;
+    use crate::api::request::RequestWriter;
+    use crate::error::call::BuildError;
+    use crate::operations::get_users::{GetUsers, UsersPage};
+    use alloc::string::String;
+    use core::time::Duration;
+    use http::Method;
+    use proptest::prelude::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    fn received(walk: &mut Walk<GetUsers>, body: &str) {
+        let reply = Reply::new::<GetUsers>(http::Response::new(body.as_bytes().to_vec()));
+        let page: Result<UsersPage, CallError<Error>> = walk.called(Ok(reply));
+        page.unwrap();
+    }
+
+    #[test]
+    fn a_deadline_is_for_all_pages_and_begins_with_the_first() {
+        let mut walk = Walk::new(GetUsers::new());
+        let options =
+            CallOptions::new().deadline(Duration::from_secs(10)).attempt_limit(Duration::from_secs(7));
+        let (_, first) = walk.next_call(options, at(5)).unwrap().unwrap();
+        assert_eq!(first, options);
+        received(&mut walk, r#"{"users":[],"next_token":"more"}"#);
+        let (operation, second) = walk.next_call(options, at(9)).unwrap().unwrap();
+        assert_eq!(operation, GetUsers::new().next_token("more"));
+        assert_eq!(second, options.deadline(Duration::from_secs(6)));
+        received(&mut walk, r#"{"users":[],"next_token":null}"#);
+        assert!(walk.next_call(options, at(9)).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_page_whose_deadline_is_not_set_has_its_own() {
+        let mut walk = Walk::new(GetUsers::new());
+        for now in [5, 500] {
+            let (_, options) = walk.next_call(CallOptions::new(), at(now)).unwrap().unwrap();
+            assert_eq!(options, CallOptions::new());
+        }
+    }
+
+    /// A list whose pages are nothing but the cursor of the next one.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Chain(Option<Cursor>);
+
+    impl Operation for Chain {
+        const META: Meta = Meta {
+            name: "chain",
+            method: Method::GET,
+            path: PathTemplate::new("/chain"),
+            scopes: &[],
+            success: 200,
+            replay: Replay::Safe,
+        };
+        type Output = Option<Cursor>;
+
+        fn write(&self, _: &mut RequestWriter<'_>) -> Result<(), BuildError> {
+            Ok(())
+        }
+    }
+
+    impl Paginated for Chain {
+        type Item = Cursor;
+
+        fn at(self, cursor: Cursor) -> Self {
+            Self(Some(cursor))
+        }
+
+        fn next(&self, page: &Option<Cursor>) -> Option<Cursor> {
+            page.clone()
+        }
+
+        fn items(page: Option<Cursor>) -> Vec<Cursor> {
+            page.into_iter().collect()
+        }
+
+        fn cursor(&self) -> Option<Cursor> {
+            self.0.clone()
+        }
+    }
+
+    /// The pages that are delivered, and whether the list ends, where the page `n` names the page `next[n]` as the one
+    /// after it. Page 0 is the first one, whose cursor is empty, and a page that does not exist is the end.
+    fn walked(next: &[usize], start: usize) -> (Vec<usize>, bool) {
+        // They differ at their end alone.
+        let name = |page: usize| Cursor::from(if page == 0 { String::new() } else { format!("{page:_>99}") });
+        let mut pages = Pages::new(Chain(None)).resume_from(name(start));
+        let (mut delivered, mut page) = (Vec::new(), start);
+        while let Some(operation) = match pages.next_operation() {
+            Ok(operation) => operation,
+            Err(error) => {
+                assert_eq!(error, Error::CursorLoop(Chain::META_REF));
+                assert_eq!(pages.next_operation(), Ok(None));
+                return (delivered, false);
+            }
+        } {
+            // It is the same one until its page comes, and a copy goes on alike.
+            assert_eq!(pages.next_operation().as_ref(), Ok(&Some(operation.clone())));
+            pages = pages.clone();
+            assert_eq!(operation.0, Some(name(page)).filter(|_| page != 0));
+            delivered.push(page);
+            page = next[page];
+            pages.received(&(page < next.len()).then(|| name(page)));
+        }
+        assert!(pages.is_complete());
+        (delivered, true)
+    }
+
+    proptest! {
+        #[test]
+        fn each_page_is_delivered_once_until_the_end_or_the_first_repetition(
+            (next, start) in (1..60_usize).prop_flat_map(|pages| {
+                (proptest::collection::vec(0..=pages, pages), 0..pages)
+            }),
+        ) {
+            let mut expected = Vec::new();
+            let mut page = start;
+            while page < next.len() && !expected.contains(&page) {
+                expected.push(page);
+                page = next[page];
+            }
+            // The first page is known by its cursor, which is empty, even where the walk began elsewhere.
+            let back_to_first = expected.iter().skip(1).position(|page| *page == 0);
+            let ends = page == next.len() && back_to_first.is_none();
+            expected.truncate(back_to_first.map_or(usize::MAX, |before| before + 1));
+            prop_assert_eq!(walked(&next, start), (expected, ends));
+        }
+    }
+
+    #[test]
+    fn loop_of_any_length_is_found_before_a_page_repeats() {
+        for length in [1, 2, 3, 255, 256, 1000] {
+            for before in [0, 1, 100] {
+                let pages = before + length;
+                let mut next: Vec<usize> = (1..=pages).collect();
+                assert_eq!(walked(&next, 0), ((0..pages).collect(), true));
+                next[pages - 1] = before;
+                assert_eq!(walked(&next, 0), ((0..pages).collect(), false));
+            }
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_cursor() {
+        let mut pages = Pages::new(GetUsers::new()).resume_from("secret");
+        pages.next_operation().unwrap();
+        assert_eq!(format!("{pages:?}"), "Pages(get_users, 1 cursors seen)");
+    }
+}

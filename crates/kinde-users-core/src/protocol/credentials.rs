@@ -1,0 +1,187 @@
+//! What a token is got with.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Serialize, Serializer};
+
+use crate::error::call::BuildError;
+use crate::protocol::token::AccessToken;
+use crate::types::text::check_id;
+
+/// What a tenant's access tokens are got with: the client id and secret of a machine-to-machine application.
+///
+/// The secret is wiped from memory when the last copy is dropped, and is in no `Debug` form. The bytes of a request for
+/// a token are not wiped.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Credentials(pub(crate) Kind);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Client { id: Box<str>, secret: Secret, scopes: Vec<Box<str>> },
+    Token(AccessToken),
+}
+
+impl Credentials {
+    /// The client credentials of a machine-to-machine application that is authorised for the Management API.
+    ///
+    /// Use [`check`](Self::check) for credentials that come from a file or the environment.
+    pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
+        let id = client_id.into().into();
+        Self(Kind::Client { id, secret: Secret::from(client_secret.into()), scopes: Vec::new() })
+    }
+
+    /// An access token that was got elsewhere. When it ends, calls end in an error: there is nothing to renew it with.
+    pub fn access_token(token: AccessToken) -> Self {
+        Self(Kind::Token(token))
+    }
+
+    /// Checks that client id and secret are not empty, have no control character, and do not begin or end with a blank, as
+    /// texts do that were copied or read from a file. A call with such credentials ends in the same error, with nothing sent.
+    ///
+    /// ```
+    /// use kinde_users_core::{Credentials, Problem};
+    ///
+    /// let error = Credentials::new("client", "secret\r\n").check().unwrap_err();
+    /// assert_eq!((error.argument(), error.problem()), ("client_secret", Problem::ControlCharacter));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The [`argument`](BuildError::argument) is `client_id` or `client_secret`, and the problem
+    /// [`Problem::Empty`](crate::Problem::Empty), [`Problem::ControlCharacter`](crate::Problem::ControlCharacter) or
+    /// [`Problem::OuterBlank`](crate::Problem::OuterBlank).
+    pub fn check(&self) -> Result<(), BuildError> {
+        match &self.0 {
+            Kind::Client { id, secret, .. } => check_credentials(id, secret),
+            // `AccessToken` has checked it.
+            Kind::Token(_) => Ok(()),
+        }
+    }
+
+    /// Asks for tokens with these scopes only; without, a token has all that the application is authorised for.
+    /// [`scopes_for`](crate::scopes_for) computes them. On a supplied token this does nothing.
+    ///
+    /// ```
+    /// use kinde_users_core::operations::GetUsers;
+    /// use kinde_users_core::{Credentials, Operation, scopes_for};
+    ///
+    /// let credentials = Credentials::new("client", "secret").with_scopes(scopes_for(&[GetUsers::META]));
+    /// ```
+    #[must_use]
+    pub fn with_scopes<S: AsRef<str>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        if let Kind::Client { scopes: kept, .. } = &mut self.0 {
+            *kept = scopes.into_iter().map(|scope| scope.as_ref().into()).collect();
+        }
+        self
+    }
+}
+
+pub(crate) fn check_credentials(id: &str, secret: &Secret) -> Result<(), BuildError> {
+    [("client_id", id), ("client_secret", secret.expose())].into_iter().try_for_each(|(argument, text)| {
+        check_id(text).map_err(|problem| BuildError::new("credentials", argument, problem))
+    })
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Kind::Client { .. } => "Credentials(client)",
+            Kind::Token(_) => "Credentials(access token)",
+        })
+    }
+}
+
+/// A secret at rest: wiped when dropped, never printed.
+#[derive(Clone)]
+pub(crate) struct Secret(SecretString);
+
+impl Secret {
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(SecretString::from(text))
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Eq for Secret {}
+
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.expose().hash(state);
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// Into the body of a request, which is where secrets are for.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use secrecy::zeroize::ZeroizeOnDrop;
+
+    use super::*;
+    use crate::error::call::Problem;
+
+    /// Compiles only where the texts are of a type that is wiped when it is dropped.
+    pub(crate) fn are_wiped<const COUNT: usize>(secrets: [&Secret; COUNT]) {
+        fn is_wiped(_: &impl ZeroizeOnDrop) {}
+
+        for Secret(text) in secrets {
+            is_wiped(text);
+        }
+    }
+
+    #[test]
+    fn credentials_with_outer_blanks_and_control_characters_are_refused() {
+        for (text, problem) in [
+            ("", Problem::Empty),
+            ("\u{feff}secret", Problem::OuterBlank),
+            ("secret\u{200b}", Problem::OuterBlank),
+            (" secret", Problem::OuterBlank),
+            ("secret\u{a0}", Problem::OuterBlank),
+            ("secret\r", Problem::ControlCharacter),
+            ("secret\n", Problem::ControlCharacter),
+            ("\tsecret", Problem::ControlCharacter),
+            ("sec\0ret", Problem::ControlCharacter),
+            ("sec\u{7f}ret", Problem::ControlCharacter),
+        ] {
+            let refused = |argument| Err(BuildError::new("credentials", argument, problem));
+            assert_eq!(Credentials::new(text, "secret").check(), refused("client_id"));
+            assert_eq!(Credentials::new("id", text).check(), refused("client_secret"));
+        }
+        assert_eq!(Credentials::new("id", "a secret of words").check(), Ok(()));
+        assert_eq!(Credentials::access_token(AccessToken::new("t").unwrap()).check(), Ok(()));
+    }
+
+    #[test]
+    fn a_client_secret_is_wiped_when_it_is_dropped() {
+        let Credentials(Kind::Client { id: _, secret, scopes: _ }) = Credentials::new("id", "secret") else {
+            panic!("it has a secret")
+        };
+        are_wiped([&secret]);
+    }
+}

@@ -1,0 +1,740 @@
+//! One call, as a machine: what to do next, given what happened.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use http::{HeaderMap, Request, Response, StatusCode};
+
+use crate::api::operation::{Meta, Operation};
+use crate::api::reply::{Reply, effect_of};
+use crate::api::request::Prepared;
+use crate::error::call::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error, Problem};
+use crate::protocol::limit::set_time_limit;
+use crate::protocol::retry::{Outcome, RetryPolicy, Verdict, reset_delay};
+use crate::protocol::tenant::{Tenant, TokenStep};
+use crate::protocol::token::read_token;
+use crate::types::domain::Domain;
+use crate::types::time::Instant;
+
+#[cfg(test)]
+mod explore;
+
+/// What happened, as the driver tells the exchange.
+pub enum Input {
+    /// Begin.
+    Start,
+    /// A response came for what was sent.
+    Response(Response<Vec<u8>>),
+    /// The head of a response came for what was sent, and its body could not be read.
+    HeadOnly(Response<BodyFailure>),
+    /// No response came for what was sent.
+    Failed(Delivery),
+    /// The wait is over.
+    Woken,
+}
+
+/// Whether a request that failed may have reached the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// It certainly did not: there was no connection to send it over.
+    NotSent,
+    /// Nobody knows: a time-out, a reset, a reply that was cut off.
+    Unknown,
+}
+
+/// Why the body of a response could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyFailure {
+    /// It was cut off, or its encoding is broken or unknown. Another attempt may succeed.
+    Broken,
+    /// It is larger than the transport allows. Another attempt does not help.
+    TooLarge,
+}
+
+impl fmt::Display for BodyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "its body is broken or incomplete",
+            Self::TooLarge => "its body is larger than the transport allows",
+        })
+    }
+}
+
+/// What the driver is to do next.
+pub enum Step {
+    /// Send this, once, and tell what came of it. [`time_limit`](crate::time_limit) tells how long it may take.
+    Send(Request<Vec<u8>>),
+    /// Wait, then say [`Input::Woken`].
+    Wait(Wait),
+    /// The call has ended.
+    Done(Result<Reply, Error>),
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wait {
+    /// Until when, at the latest.
+    pub until: Instant,
+    /// If given, also end the wait when [`Tenant::epoch`] is no longer this.
+    pub epoch: Option<u64>,
+}
+
+/// How one call is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// How long one attempt may take; 30 seconds unless set.
+    pub attempt_limit: Duration,
+    /// How long the call may take in all, waits included; two minutes unless set. Where a list is paged through it is for all
+    /// pages together, and where it is not set each page has its own.
+    pub deadline: Option<Duration>,
+    /// How failed attempts are retried.
+    pub retry: RetryPolicy,
+}
+
+impl CallOptions {
+    /// How long one attempt may take, unless set: 30 seconds.
+    pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+
+    /// How long a call may take in all, unless set: two minutes.
+    pub const DEADLINE: Duration = Duration::from_secs(120);
+
+    /// The defaults: 30 seconds an attempt, two minutes in all, [`RetryPolicy::new`].
+    pub const fn new() -> Self {
+        Self { attempt_limit: Self::ATTEMPT_LIMIT, deadline: None, retry: RetryPolicy::new() }
+    }
+
+    /// Sets how long one attempt may take.
+    #[must_use]
+    pub const fn attempt_limit(mut self, limit: Duration) -> Self {
+        self.attempt_limit = limit;
+        self
+    }
+
+    /// Sets how long the call may take in all, from its first step on, waits included. [`Duration::MAX`] is no limit.
+    ///
+    /// It bounds the token request too, if the call is the one that gets the token. Where deadlines are shorter than that
+    /// takes, get the token first, by a call that has time or with [`Tenant::supply_token`]: otherwise each call asks for one,
+    /// each is billed, and none arrives in time.
+    #[must_use]
+    pub const fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Sets how failed attempts are retried.
+    #[must_use]
+    pub const fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// The options for a page of a list. `until` is when the deadline of all pages ends, set for the first one.
+    pub(crate) fn for_page(mut self, now: Instant, until: &mut Option<Instant>) -> Self {
+        self.deadline = self.deadline.map(|deadline| {
+            let until = *until.get_or_insert(now.saturating_add(deadline));
+            until.saturating_since(now)
+        });
+        self
+    }
+}
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One call of an operation: a machine that gets a token if there is none, sends, retries what may be retried, and ends.
+///
+/// It does no I/O. The driver does what each [`Step`] says and tells what happened; the loop is the same for every
+/// operation, and for blocking and async code. See the [crate's front page](crate) for it.
+///
+/// ```text
+///                        ┌──────────────────── wait over ◀──────────────────────┐
+///                        ▼                                                      │
+///  Start ─▶ deadline? ─▶ gate? ─▶ token? ─▶ pace? ─▶ Send(operation)            │
+///              │           │        │         │            │                    │
+///              │           │        │         │            ├─ 2xx ─▶ Done(Ok)   │
+///              │           │        │         │            ├─ no retry ─▶ Done(Err)
+///              │           │        │         │            └─ retry ───────────▶ Wait (back-off, reset)
+///              │           │        │         └── not yet ─────────────────────▶ Wait (its slot, epoch)
+///              │           │        ├── another call gets one ─────────────────▶ Wait (epoch)
+///              │           │        └── none ─▶ Send(token request) ─▶ kept ───▶ token?
+///              │           └── closed by a 429 ─────────────────────────▶ Wait (reset + jitter, epoch)
+///              └── passed ─▶ Done(Err)
+/// ```
+///
+/// # What comes of an attempt
+///
+/// By the operation's [`Replay`](crate::Replay):
+///
+/// | an attempt ended in | `Safe` | `Idempotent` | `OnlyIfUnsent` |
+/// |---|---|---|---|
+/// | not sent: no connection | retry | retry | retry |
+/// | unknown: time-out, reset, cut head | retry | retry | [`Error::UnknownOutcome`] |
+/// | 401, for the first time | a new token, and again | the same | the same |
+/// | 401, for the second time, or [too soon after one](Tenant#tokens) | [`Error::Api`] | the same | the same |
+/// | 403 | [`Error::Api`], or as 401 [by policy](RetryPolicy::reauthenticate_on_403) | the same | the same |
+/// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](RetryPolicy::throttled_creates) |
+/// | 408, 460, 499, 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
+/// | other 4xx | [`Error::Api`], effect `No` | the same | the same |
+/// | other 5xx and beyond, 1xx | [`Error::Api`], effect `Possible` | the same | the same |
+/// | 3xx | [`Error::Api`], effect `Possible`; never followed | the same | the same |
+/// | 2xx whose body is cut off or broken | retry | retry | [`Error::Body`], effect `Happened` |
+/// | 2xx whose body is too large | [`Error::Body`], effect `Happened` | the same | the same |
+/// | 2xx that does not fit its type | [`Error::Decode`], effect `Happened` | the same | the same |
+/// | attempts, budget or deadline spent | [`Error::Exhausted`] with the last error | the same | the same |
+///
+/// A response of any other status whose body could not be read ([`Input::HeadOnly`]) counts as one with an empty body. That
+/// holds for the token endpoint too: its status decides, and a success whose body is cut off or broken is asked for again.
+///
+/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried as `Idempotent` is. The error code of a repeat is
+/// [`Error::Api`], with the effect `Happened` where an attempt before it may have taken effect.
+///
+/// # What a status proves
+///
+/// | status | the operation | because |
+/// |---|---|---|
+/// | 2xx | `Happened` | the service reports success |
+/// | 408, 460, 499 | `Possible` | the service or a proxy stopped waiting, and what was passed on may go on |
+/// | other 4xx | `No` | the service or a proxy refused the request: 401, 403, 404, 409, 421, 425, 429 and so on |
+/// | 5xx and beyond | `Possible` | a proxy answers so (502, 504, 520 to 530) while the service works on |
+/// | 1xx, 3xx | `Possible` | the service never answers so, and what a proxy did before is not known |
+///
+/// An error reports the most that any attempt of the call came to, whatever ended the call.
+///
+/// The first attempt never waits for a back-off. Where the next thing to do lies beyond the deadline, the call ends at once.
+///
+/// # Every input has an answer
+///
+/// [`Start`](Input::Start) or [`Woken`](Input::Woken) while a reply is owed counts as a failure with unknown delivery. A reply or
+/// failure that nobody asked for changes nothing and returns the current wait; `Woken` before its time does too. After the
+/// end comes [`Error::Finished`]. Nothing makes it send while a reply is owed.
+///
+/// A driver that drops an exchange before its end calls [`cancel`](Self::cancel), so that nobody waits for it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Exchange {
+    prepared: Prepared,
+    options: CallOptions,
+    deadline: Instant,
+    phase: Phase,
+    /// Why the last attempt failed that is being retried.
+    last: Option<Error>,
+    /// The token generation that was used last, or that was there at the start.
+    seen: u64,
+    attempts: u32,
+    effect: Effect,
+    reauthenticated: bool,
+    /// The next send is part of an attempt that was counted: the token was refused.
+    resends: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    Ready,
+    Waiting(Instant, Reason),
+    AwaitingToken { lease: u64 },
+    AwaitingReply,
+    Finished,
+}
+
+/// What a wait is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Reason {
+    /// To try again.
+    Time,
+    /// For the gate to open.
+    Gate { epoch: u64 },
+    /// To send at the tenant's pace.
+    Slot { epoch: u64 },
+    /// For the token that another call gets, or for the token endpoint to recover.
+    Token { epoch: u64 },
+}
+
+impl Reason {
+    /// The epoch that ends the wait where it is no longer the tenant's.
+    fn epoch(self) -> Option<u64> {
+        match self {
+            Self::Time => None,
+            Self::Gate { epoch } | Self::Slot { epoch } | Self::Token { epoch } => Some(epoch),
+        }
+    }
+}
+
+impl Exchange {
+    /// Writes the request of `operation`.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`] names the argument that cannot be sent.
+    pub fn new<O: Operation>(
+        operation: &O,
+        tenant: &Tenant,
+        options: CallOptions,
+    ) -> Result<Self, BuildError> {
+        Self::of(operation, tenant.domain(), options)
+    }
+
+    pub(crate) fn of<O: Operation>(
+        operation: &O,
+        domain: &Domain,
+        options: CallOptions,
+    ) -> Result<Self, BuildError> {
+        Ok(Self::prepared(Prepared::new(operation, domain)?, options))
+    }
+
+    pub(crate) fn prepared(prepared: Prepared, options: CallOptions) -> Self {
+        Self {
+            prepared,
+            options,
+            deadline: Instant::START,
+            phase: Phase::Ready,
+            last: None,
+            seen: 0,
+            attempts: 0,
+            effect: Effect::No,
+            reauthenticated: false,
+            resends: false,
+        }
+    }
+
+    /// The operation that is called.
+    pub fn operation(&self) -> &'static Meta {
+        self.prepared.meta
+    }
+
+    /// How many attempts there were, the one under way included. A resend with a new token is part of its attempt; a token
+    /// request that failed is an attempt.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Takes in what happened by `now`, and says what to do next.
+    pub fn advance(&mut self, tenant: &mut Tenant, now: Instant, input: Input) -> Step {
+        match (self.phase, input) {
+            (Phase::Finished, _) => {
+                self.end(Err(Error::Finished { operation: self.prepared.meta, effect: self.effect }))
+            }
+            // What came is a token of its own tenant, and not for this one.
+            (Phase::AwaitingToken { .. }, _) if !self.is_of(tenant) => self.other_tenant(),
+            (Phase::Ready, Input::Start | Input::Woken) => {
+                self.deadline = now.saturating_add(self.options.deadline.unwrap_or(CallOptions::DEADLINE));
+                self.seen = tenant.generation();
+                self.proceed(tenant, now, false)
+            }
+            (Phase::Ready, Input::Response(_) | Input::HeadOnly(_) | Input::Failed(_)) => {
+                Step::Wait(Wait { until: now, epoch: None })
+            }
+            (Phase::Waiting(until, reason), Input::Start | Input::Woken) => {
+                self.woken(tenant, now, until, reason)
+            }
+            (Phase::Waiting(until, reason), Input::Response(_) | Input::HeadOnly(_) | Input::Failed(_)) => {
+                Self::wait_for(until, reason)
+            }
+            (Phase::AwaitingToken { lease }, Input::Response(response)) => {
+                self.token_answered(tenant, now, lease, &response)
+            }
+            (Phase::AwaitingToken { lease }, Input::HeadOnly(head)) => {
+                self.token_head(tenant, now, lease, head)
+            }
+            (Phase::AwaitingToken { lease }, Input::Failed(delivery)) => {
+                self.token_lost(tenant, now, lease, AuthProblem::Unreachable(delivery), None)
+            }
+            (Phase::AwaitingToken { lease }, Input::Start | Input::Woken) => {
+                self.token_lost(tenant, now, lease, AuthProblem::Unreachable(Delivery::Unknown), None)
+            }
+            (Phase::AwaitingReply, Input::Response(response)) => self.answered(tenant, now, response),
+            (Phase::AwaitingReply, Input::HeadOnly(head)) => self.head_came(tenant, now, head),
+            (Phase::AwaitingReply, Input::Failed(delivery)) => self.unanswered(tenant, now, delivery),
+            (Phase::AwaitingReply, Input::Start | Input::Woken) => {
+                self.unanswered(tenant, now, Delivery::Unknown)
+            }
+        }
+    }
+
+    /// Ends the call: its driver goes away. If it was getting the token for others, one of them does so now.
+    ///
+    /// The drop guards of both clients call this; a loop of your own does when it gives up on an exchange.
+    pub fn cancel(&mut self, tenant: &mut Tenant) {
+        if self.is_of(tenant) {
+            match self.phase {
+                Phase::AwaitingToken { lease } => _ = tenant.end_lease(lease),
+                Phase::Waiting(_, Reason::Slot { epoch }) if !tenant.has_new_pace_since(epoch) => {
+                    tenant.return_slot();
+                }
+                _ => {}
+            }
+        }
+        if self.phase == Phase::AwaitingReply {
+            self.effect = self.effect.max(Effect::Possible);
+        }
+        self.phase = Phase::Finished;
+        self.last = None;
+    }
+
+    /// Does the next thing on the way to sending: waits for what has to be waited for, gets a token, or sends.
+    fn proceed(&mut self, tenant: &mut Tenant, now: Instant, has_slot: bool) -> Step {
+        if !self.is_of(tenant) {
+            return self.other_tenant();
+        }
+        if now >= self.deadline {
+            return self.out_of_time();
+        }
+        if let Some(opens) = tenant.gate(now) {
+            let until = self.spread(tenant, opens);
+            return self.wait(tenant, now, until, Reason::Gate { epoch: tenant.epoch() });
+        }
+        match tenant.token_step(now, self.seen) {
+            TokenStep::Wait(until) => {
+                let reason = Reason::Token { epoch: tenant.epoch() };
+                self.phase = Phase::Waiting(until.min(self.deadline), reason);
+                Self::wait_for(until.min(self.deadline), reason)
+            }
+            TokenStep::Fail(problem) => {
+                let error = self.auth_error(problem);
+                self.end(Err(error))
+            }
+            TokenStep::Fetch(request, lease) => {
+                self.phase = Phase::AwaitingToken { lease };
+                // While a token lasts, this call is to have time left to go on with it.
+                let left = self.deadline.saturating_since(now);
+                let left = if tenant.token(now).is_some() { left / 2 } else { left };
+                Self::send(request, Tenant::TOKEN_LIMIT.min(left))
+            }
+            TokenStep::Use(token, generation) => {
+                let slot =
+                    if has_slot { tenant.after_last_send(now) } else { tenant.take_slot(now, self.deadline) };
+                if now < slot {
+                    return self.wait(tenant, now, slot, Reason::Slot { epoch: tenant.epoch() });
+                }
+                tenant.sends(now);
+                self.seen = generation;
+                self.attempts = self.attempts.saturating_add(u32::from(!self.resends));
+                self.resends = false;
+                self.phase = Phase::AwaitingReply;
+                let left = self.deadline.saturating_since(now);
+                Self::send(self.prepared.clone().into_request(&token), self.options.attempt_limit.min(left))
+            }
+        }
+    }
+
+    fn is_of(&self, tenant: &Tenant) -> bool {
+        self.prepared.is_for(tenant.domain())
+    }
+
+    /// The tenant is another one than the request was written for: its token is not for this host.
+    fn other_tenant(&mut self) -> Step {
+        self.end(Err(BuildError::new(self.prepared.meta.name, "tenant", Problem::OtherTenant).into()))
+    }
+
+    fn send(mut request: Request<Vec<u8>>, limit: Duration) -> Step {
+        set_time_limit(&mut request, limit);
+        Step::Send(request)
+    }
+
+    fn wait(&mut self, tenant: &mut Tenant, now: Instant, until: Instant, reason: Reason) -> Step {
+        if until >= self.deadline {
+            return self.out_of_time();
+        }
+        self.phase = Phase::Waiting(until, reason);
+        if until <= now {
+            return self.proceed(tenant, now, false);
+        }
+        Self::wait_for(until, reason)
+    }
+
+    fn wait_for(until: Instant, reason: Reason) -> Step {
+        Step::Wait(Wait { until, epoch: reason.epoch() })
+    }
+
+    fn woken(&mut self, tenant: &mut Tenant, now: Instant, until: Instant, reason: Reason) -> Step {
+        match reason {
+            Reason::Token { epoch } if epoch != tenant.epoch() => match tenant.trouble_since(epoch) {
+                Some(problem) => self.no_token(tenant, now, problem),
+                None => self.proceed(tenant, now, false),
+            },
+            Reason::Gate { epoch } if tenant.was_opened_since(epoch) => self.proceed(tenant, now, false),
+            // The slot was one of the old pace.
+            Reason::Slot { epoch } if tenant.has_new_pace_since(epoch) => self.proceed(tenant, now, false),
+            _ if now >= until => self.proceed(tenant, now, matches!(reason, Reason::Slot { .. })),
+            reason => {
+                // The epoch may have moved for those who wait for something else.
+                let epoch = tenant.epoch();
+                let reason = match reason {
+                    Reason::Gate { .. } => Reason::Gate { epoch },
+                    Reason::Slot { .. } => Reason::Slot { epoch },
+                    Reason::Time | Reason::Token { .. } => reason,
+                };
+                self.phase = Phase::Waiting(until, reason);
+                Self::wait_for(until, reason)
+            }
+        }
+    }
+
+    fn token_answered(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        response: &Response<Vec<u8>>,
+    ) -> Step {
+        match read_token(response) {
+            Ok(issued) => {
+                tenant.token_issued(lease, issued, now);
+                self.proceed(tenant, now, false)
+            }
+            Err(problem) => {
+                let reset = asked_for(response.headers());
+                self.token_trouble(tenant, now, lease, problem, reset)
+            }
+        }
+    }
+
+    /// A status of the token endpoint came, and not the body.
+    fn token_head(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        head: Response<BodyFailure>,
+    ) -> Step {
+        if !head.status().is_success() {
+            return self.token_answered(tenant, now, lease, &without_body(head));
+        }
+        let reset = asked_for(head.headers());
+        self.token_lost(tenant, now, lease, AuthProblem::Body(*head.body()), reset)
+    }
+
+    fn token_lost(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        problem: AuthProblem,
+        reset: Option<Duration>,
+    ) -> Step {
+        if now >= self.deadline && tenant.token(now).is_none() {
+            // It had less time than the others have: that is no news of the endpoint.
+            tenant.end_lease(lease);
+            return self.out_of_time();
+        }
+        self.token_trouble(tenant, now, lease, problem, reset)
+    }
+
+    fn token_trouble(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        lease: u64,
+        problem: AuthProblem,
+        reset: Option<Duration>,
+    ) -> Step {
+        // For all calls, so not by this call's own policy.
+        let backoff = tenant.jitter.up_to(RetryPolicy::new().backoff_after(tenant.failures()));
+        let delay = backoff.max(reset.unwrap_or_default());
+        let counts = tenant.token_failed(lease, problem.clone(), now, delay);
+        if !counts && problem.is_final() {
+            // It was refused with credentials that were replaced since, or to a lease that has passed to another call.
+            return self.proceed(tenant, now, false);
+        }
+        self.no_token(tenant, now, problem)
+    }
+
+    /// The token endpoint gave no token, to this call or to the one that it waited for.
+    fn no_token(&mut self, tenant: &mut Tenant, now: Instant, problem: AuthProblem) -> Step {
+        if tenant.token(now).is_some() {
+            // It was to be renewed before its end.
+            return self.proceed(tenant, now, false);
+        }
+        let is_final = problem.is_final();
+        let error = self.auth_error(problem);
+        if is_final {
+            return self.end(Err(error));
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        if self.is_spent() {
+            return self.exhausted(error);
+        }
+        self.last = Some(error);
+        self.proceed(tenant, now, false)
+    }
+
+    fn auth_error(&self, problem: AuthProblem) -> Error {
+        Error::Auth(Box::new(AuthError { operation: self.prepared.meta, problem, effect: self.effect }))
+    }
+
+    fn answered(&mut self, tenant: &mut Tenant, now: Instant, response: Response<Vec<u8>>) -> Step {
+        let reply = Reply::of(self.prepared.meta, response);
+        let status = reply.status();
+        let may_have_happened = self.effect == Effect::Possible;
+        self.effect = self.effect.max(effect_of(status));
+        if status.is_success() {
+            if self.is_of(tenant) {
+                tenant.succeeded(self.seen);
+            }
+            return self.end(Ok(reply));
+        }
+        let reset = asked_for(reply.headers());
+        let error = ApiError::new(reply, self.effect);
+        if may_have_happened && error.is_refused_repeat() {
+            self.effect = Effect::Happened;
+        }
+        self.failed(tenant, now, Outcome::Refused(status), Error::Api(Box::new(error)), reset)
+    }
+
+    fn head_came(&mut self, tenant: &mut Tenant, now: Instant, head: Response<BodyFailure>) -> Step {
+        let (status, failure) = (head.status(), *head.body());
+        if !status.is_success() {
+            return self.answered(tenant, now, without_body(head));
+        }
+        self.effect = self.effect.max(effect_of(status));
+        let reset = asked_for(head.headers());
+        let reply = Box::new(Reply::of(self.prepared.meta, without_body(head)));
+        self.failed(tenant, now, Outcome::Unread(failure), Error::Body { failure, reply }, reset)
+    }
+
+    fn unanswered(&mut self, tenant: &mut Tenant, now: Instant, delivery: Delivery) -> Step {
+        let error = match delivery {
+            Delivery::NotSent => Error::Unsent(self.prepared.meta),
+            Delivery::Unknown => {
+                self.effect = self.effect.max(Effect::Possible);
+                Error::UnknownOutcome(self.prepared.meta)
+            }
+        };
+        self.failed(tenant, now, Outcome::Failed(delivery), error, None)
+    }
+
+    /// Does with a failed attempt what the policy says.
+    fn failed(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        outcome: Outcome,
+        error: Error,
+        reset: Option<Duration>,
+    ) -> Step {
+        let (policy, name) = (self.options.retry, self.prepared.meta.name);
+        let verdict = policy.verdict(self.prepared.meta.replay, outcome);
+        if !self.is_of(tenant) {
+            // Nothing that is shared is this call's to change.
+            return if verdict == Verdict::End { self.end(Err(error)) } else { self.other_tenant() };
+        }
+        let backoff = tenant.jitter.up_to(policy.backoff_after(self.attempts));
+        let mut again = now.saturating_add(backoff.max(reset.unwrap_or_default()));
+        let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
+        if throttled {
+            // For all calls, so by what the service asks for and not by this call's own patience.
+            let opens = now.saturating_add(reset.unwrap_or(Tenant::UNTOLD_RESET));
+            tenant.close_gate(opens);
+            again = again.max(self.spread(tenant, opens));
+        }
+        match verdict {
+            Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen, name, now) => {
+                self.reauthenticated = true;
+                self.resends = true;
+                self.last = Some(error);
+                self.proceed(tenant, now, false)
+            }
+            Verdict::Reauthenticate => {
+                if self.reauthenticated {
+                    tenant.fresh_token_refused(self.seen, name, now);
+                }
+                self.end(Err(error))
+            }
+            Verdict::End => self.end(Err(error)),
+            Verdict::Retry if self.is_spent() || again >= self.deadline => self.exhausted(error),
+            // The gate keeps everyone waiting, so that there is nothing to save.
+            Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
+            Verdict::Retry => {
+                self.last = Some(error);
+                let reason = if throttled { Reason::Gate { epoch: tenant.epoch() } } else { Reason::Time };
+                self.wait(tenant, now, again, reason)
+            }
+        }
+    }
+
+    /// An instant at or a little after `opens`, so that those who wait for it do not leave all at once; not so late as to miss
+    /// the deadline.
+    fn spread(&self, tenant: &mut Tenant, opens: Instant) -> Instant {
+        let left = self.deadline.saturating_since(opens);
+        opens.saturating_add(tenant.jitter.up_to(Tenant::SPREAD.min(left / 2)))
+    }
+
+    fn is_spent(&self) -> bool {
+        self.attempts >= self.options.retry.most_attempts()
+    }
+
+    fn exhausted(&mut self, last: Error) -> Step {
+        let (attempts, effect) = (self.attempts, self.effect);
+        self.end(Err(Error::Exhausted { attempts, effect, last: Box::new(last) }))
+    }
+
+    fn out_of_time(&mut self) -> Step {
+        match self.last.take() {
+            Some(last) => self.exhausted(last),
+            None => self.end(Err(Error::Deadline { operation: self.prepared.meta, effect: self.effect })),
+        }
+    }
+
+    /// Ends the call. Every end goes through here, so that no error reports less than what all attempts came to.
+    fn end(&mut self, result: Result<Reply, Error>) -> Step {
+        self.phase = Phase::Finished;
+        self.last = None;
+        Step::Done(result.map_err(|error| error.with_at_least(self.effect, self.attempts)))
+    }
+}
+
+impl Input {
+    /// What a transport's error means: the head that came, if one did, or else what is known of the delivery.
+    pub(crate) fn lost(head: Option<&Response<BodyFailure>>, delivery: impl FnOnce() -> Delivery) -> Self {
+        head.map_or_else(|| Self::Failed(delivery()), |head| Self::HeadOnly(head.clone()))
+    }
+}
+
+/// The head of a response, with an empty body.
+fn without_body(head: Response<BodyFailure>) -> Response<Vec<u8>> {
+    head.map(|_| Vec::new())
+}
+
+/// What the server asks to wait, within reason.
+fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+    reset_delay(headers).map(|reset| reset.min(Tenant::LONGEST_RESET))
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Exchange({}: {:?}, {} attempts, effect {:?})",
+            self.prepared.meta.name, self.phase, self.attempts, self.effect
+        )
+    }
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("Start"),
+            Self::Response(response) => {
+                write!(f, "Response(HTTP {}, {} bytes)", response.status().as_u16(), response.body().len())
+            }
+            Self::HeadOnly(head) => write!(f, "HeadOnly(HTTP {}, {:?})", head.status().as_u16(), head.body()),
+            Self::Failed(delivery) => write!(f, "Failed({delivery:?})"),
+            Self::Woken => f.write_str("Woken"),
+        }
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(request) => write!(f, "Send({}, {} bytes)", request.method(), request.body().len()),
+            Self::Wait(wait) => wait.fmt(f),
+            Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
+        }
+    }
+}

@@ -1,0 +1,569 @@
+//! What all calls to one tenant share.
+
+use core::fmt;
+use core::mem;
+use core::time::Duration;
+
+use alloc::vec::Vec;
+use http::Request;
+
+use crate::error::call::AuthProblem;
+use crate::protocol::credentials::{Credentials, Kind};
+use crate::protocol::retry::{Budget, Jitter};
+use crate::protocol::token::{AccessToken, Issued, token_request};
+use crate::types::domain::Domain;
+use crate::types::time::Instant;
+
+#[cfg(test)]
+mod normal;
+
+/// What all calls to one tenant share: its domain and credentials, the token that was got with them, the gate that a 429
+/// closes, the budget of retries.
+///
+/// It is plain state: no lock, no clock, no connection. A [`Client`](crate::Client) keeps one behind a lock; a loop of
+/// your own keeps it where it likes.
+///
+/// # Tokens
+///
+/// Every token request is billed, so there is never one more than needed. The first call without a token takes a *lease*
+/// on getting one, and the others wait until the tenant's [epoch](Self::epoch) moves: because the token is there, because it
+/// was refused (all who waited get that error), or because the call that had the lease was cancelled. A lease ends by
+/// itself after 60 seconds.
+///
+/// A token is renewed a little before its end, by a tenth of its lifetime and at most 60 seconds; meanwhile it is used on. A
+/// fresh one is used at least once by each call that waited for it, whatever its lifetime is said to be.
+///
+/// A token that is refused (401) is replaced. Where a call meets 401 with the new token too, the calls of that operation cause
+/// no further token for ten seconds, so that a route which always answers 401 costs one token in that time. Calls of other
+/// operations still get a new one, until four new tokens in a row were refused and no call has succeeded in between: then
+/// none is asked for because of a 401 for ten seconds, by any operation, or until a call succeeds with the latest token.
+///
+/// Where the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for all its calls. Where
+/// it refuses, calls that come within a second get the same error and no request is made.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Tenant {
+    domain: Domain,
+    credentials: Credentials,
+    held: Option<Held>,
+    /// How many tokens there were: the generation of the latest.
+    generation: u64,
+    lease: Option<Lease>,
+    /// How many leases there were: the number of the latest.
+    leases: u64,
+    trouble: Option<Trouble>,
+    /// How often in a row the token endpoint failed.
+    failures: u32,
+    epoch: u64,
+    gate: Instant,
+    /// The epoch that began when the gate was last opened by hand.
+    opened: u64,
+    distrust: Distrust,
+    pace: Duration,
+    /// The epoch that began when the pace was last set.
+    paced: u64,
+    next_slot: Instant,
+    /// When an operation was last sent.
+    last_sent: Option<Instant>,
+    pub(crate) budget: Budget,
+    pub(crate) jitter: Jitter,
+    /// A client has lent it to the program, which may put another one in its place.
+    is_lent: bool,
+}
+
+/// A token, and how long to use it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Held {
+    token: AccessToken,
+    generation: u64,
+    /// When it ends and when to get another; `None` where its lifetime is not known: it is used until it is refused.
+    ends: Option<Ends>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Ends {
+    renew: Instant,
+    end: Instant,
+}
+
+impl Held {
+    fn lasts(&self, now: Instant) -> bool {
+        self.ends.is_none_or(|ends| now < ends.end)
+    }
+}
+
+/// What came of tokens that replaced refused ones, and were refused too: each more of them would be billed, and perhaps refused.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+struct Distrust {
+    /// Until when calls of an operation cause no new token.
+    operations: Vec<(&'static str, Instant)>,
+    /// Until when no call does.
+    all: Instant,
+    /// How many such tokens there were since the last success with the latest token.
+    refused: u8,
+    /// The latest token is one of them.
+    counted: bool,
+}
+
+impl Distrust {
+    fn is_over(&self, operation: &str, now: Instant) -> bool {
+        let of_operation = self.operations.iter().find(|(name, _)| *name == operation);
+        now >= self.all && of_operation.is_none_or(|(_, until)| now >= *until)
+    }
+}
+
+/// The right to get a token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Lease {
+    number: u64,
+    until: Instant,
+}
+
+/// What came of the last token request, where no token did.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Trouble {
+    /// The epoch that it began.
+    epoch: u64,
+    problem: AuthProblem,
+    /// Until when no other token is asked for.
+    until: Instant,
+}
+
+/// What a call that needs a token is to do.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
+pub(crate) enum TokenStep {
+    /// Send with this one, of this generation.
+    Use(AccessToken, u64),
+    /// Get one: this is the request and the number of the lease.
+    Fetch(Request<Vec<u8>>, u64),
+    /// Wait until then, or until the epoch moves.
+    Wait(Instant),
+    /// There is none to be had.
+    Fail(AuthProblem),
+}
+
+impl Tenant {
+    /// How long a call has the right to get a token. Longer than [any token request takes](Self::TOKEN_LIMIT).
+    const LEASE: Duration = Duration::from_secs(60);
+    /// How long a token request may take.
+    pub(crate) const TOKEN_LIMIT: Duration = Duration::from_secs(30);
+    /// How long a refusal of the token endpoint stands for calls that come after it.
+    const REFUSAL_STANDS: Duration = Duration::from_secs(1);
+    /// How long no new token is asked for because of a 401 after a new one was refused.
+    const DISTRUST: Duration = Duration::from_secs(10);
+    /// After so many new tokens that were refused, all operations ask for no more for a while.
+    const MOST_REFUSED: u8 = 4;
+    /// What a server can ask the tenant to wait, at the most.
+    pub(crate) const LONGEST_RESET: Duration = Duration::from_secs(3600);
+    /// How long a 429 that does not tell closes the gate.
+    pub(crate) const UNTOLD_RESET: Duration = Duration::from_secs(1);
+    /// Over how long those who wait for the gate leave when it opens.
+    pub(crate) const SPREAD: Duration = Duration::from_secs(1);
+
+    /// A tenant with no token yet, no pacing, a budget of 100 retries, and a fixed seed of randomness.
+    pub fn new(domain: Domain, credentials: Credentials) -> Self {
+        let mut tenant = Self {
+            domain,
+            credentials,
+            held: None,
+            generation: 0,
+            lease: None,
+            leases: 0,
+            trouble: None,
+            failures: 0,
+            epoch: 0,
+            gate: Instant::START,
+            opened: 0,
+            distrust: Distrust::default(),
+            pace: Duration::ZERO,
+            paced: 0,
+            next_slot: Instant::START,
+            last_sent: None,
+            budget: Budget::new(100),
+            jitter: Jitter(0),
+            is_lent: false,
+        };
+        tenant.hold_supplied();
+        tenant
+    }
+
+    /// Seeds the randomness of waits. Programs that run many processes against one tenant give each another seed, so that
+    /// they do not retry in step.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.jitter = Jitter(seed);
+        self
+    }
+
+    /// Sends at most this many operations a second, evenly spaced. Zero, the default, is no limit. Kinde publishes no
+    /// numbers, and advises programs to keep a pace.
+    #[must_use]
+    pub fn with_pace(mut self, requests_per_second: u32) -> Self {
+        self.set_pace(requests_per_second);
+        self
+    }
+
+    /// Sets the pace of [`with_pace`](Self::with_pace), while calls may run. It is that of all calls at once: those that wait
+    /// for their turn take another one at the new pace, in no certain order, and end where that comes after their deadline.
+    pub fn set_pace(&mut self, requests_per_second: u32) {
+        // Rounded up, so that a second never holds one more.
+        let pace = match u64::from(requests_per_second) {
+            0 => Duration::ZERO,
+            number => Duration::from_nanos(1_000_000_000_u64.div_ceil(number)),
+        };
+        if pace != self.pace {
+            self.pace = pace;
+            // The slots that were given away count no more.
+            self.next_slot = Instant::START;
+            self.move_epoch();
+            self.paced = self.epoch;
+        }
+    }
+
+    /// Lets all calls together make at most this many retries more than a tenth of their successes. Waiting for the
+    /// reset of a 429 is not a retry in this sense.
+    #[must_use]
+    pub fn with_retry_budget(mut self, retries: u32) -> Self {
+        self.budget = Budget::new(retries);
+        self
+    }
+
+    /// Where the tenant is.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// A number that moves when those who wait should look again, as there is a token or another pace; see [`Wait::epoch`](crate::Wait::epoch).
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Goes on with other credentials, as after a secret was rotated. The token that was got with the old ones is dropped;
+    /// calls that have it already go on with it, and a token that is under way is not kept.
+    pub fn replace_credentials(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
+        self.held = None;
+        self.lease = None;
+        self.trouble = None;
+        self.failures = 0;
+        self.distrust = Distrust::default();
+        self.hold_supplied();
+        self.move_epoch();
+    }
+
+    /// Goes on with a token that was got elsewhere, as by another process, and how long it lasts from now on if that is known.
+    pub fn supply_token(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
+        self.hold(token, lifetime, now);
+        self.lease = None;
+        self.move_epoch();
+    }
+
+    /// Lets calls go on that wait for the reset of a 429, and those that come: for a program that knows better.
+    pub fn open_gate(&mut self) {
+        self.gate = Instant::START;
+        self.move_epoch();
+        self.opened = self.epoch;
+    }
+
+    /// The token, and how long it still lasts if that is known; `None` where there is none or it has ended. For programs that
+    /// keep it for their next run.
+    pub fn token(&self, now: Instant) -> Option<(&AccessToken, Option<Duration>)> {
+        let held = self.held.as_ref().filter(|held| held.lasts(now))?;
+        Some((&held.token, held.ends.map(|ends| ends.end.saturating_since(now))))
+    }
+
+    /// How many tokens there were.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What a call that needs a token is to do. `seen` is the generation that it has used, or that was there when it began:
+    /// a later one is fresh to it.
+    pub(crate) fn token_step(&mut self, now: Instant, seen: u64) -> TokenStep {
+        let held = self.held.as_ref();
+        let fresh = |held: &&Held| held.generation > seen || held.ends.is_none_or(|ends| now < ends.renew);
+        if let Some(held) = held.filter(fresh) {
+            return TokenStep::Use(held.token.clone(), held.generation);
+        }
+        let lease = self.lease.filter(|lease| now < lease.until);
+        let trouble = self.trouble.as_ref().filter(|trouble| now < trouble.until);
+        let stuck = lease.is_some() || trouble.is_some() || !self.is_renewable();
+        if let Some(held) = held.filter(|held| stuck && held.lasts(now)) {
+            // It is being renewed, or could not be just now, or cannot be at all.
+            return TokenStep::Use(held.token.clone(), held.generation);
+        }
+        match (lease, trouble) {
+            (Some(lease), _) => TokenStep::Wait(lease.until),
+            (None, Some(trouble)) if trouble.problem.is_final() => TokenStep::Fail(trouble.problem.clone()),
+            (None, Some(trouble)) => TokenStep::Wait(trouble.until),
+            (None, None) => self.fetch(now),
+        }
+    }
+
+    fn fetch(&mut self, now: Instant) -> TokenStep {
+        let Kind::Client { id, secret, scopes } = &self.credentials.0 else {
+            return TokenStep::Fail(AuthProblem::Ended);
+        };
+        match token_request(&self.domain, id, secret, scopes) {
+            Ok(request) => {
+                self.leases = self.leases.wrapping_add(1);
+                self.lease = Some(Lease { number: self.leases, until: now.saturating_add(Self::LEASE) });
+                TokenStep::Fetch(request, self.leases)
+            }
+            Err(problem) => TokenStep::Fail(problem),
+        }
+    }
+
+    /// Keeps a token that the call with this lease got.
+    pub(crate) fn token_issued(&mut self, lease: u64, issued: Issued, now: Instant) {
+        if self.end_lease(lease) {
+            self.hold(issued.token, issued.lifetime, now);
+        }
+    }
+
+    /// Notes that the call with this lease got no token, and that none is to be asked for until `until`.
+    /// Says whether that lease still counted.
+    pub(crate) fn token_failed(
+        &mut self,
+        lease: u64,
+        problem: AuthProblem,
+        now: Instant,
+        delay: Duration,
+    ) -> bool {
+        let counts = self.end_lease(lease);
+        if counts {
+            // Never nothing: the call that has it goes on with a token that lasts, if there is one, and does not ask again.
+            let delay =
+                if problem.is_final() { Self::REFUSAL_STANDS } else { delay.max(Duration::from_millis(1)) };
+            self.failures = self.failures.saturating_add(1);
+            self.trouble = Some(Trouble { epoch: self.epoch, problem, until: now.saturating_add(delay) });
+        }
+        counts
+    }
+
+    /// Gives the right to get a token back.
+    pub(crate) fn end_lease(&mut self, number: u64) -> bool {
+        let is_held = self.lease.is_some_and(|lease| lease.number == number);
+        if is_held {
+            self.lease = None;
+            self.move_epoch();
+        }
+        is_held
+    }
+
+    /// How often in a row the token endpoint failed, with the failure that is being noted.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures.saturating_add(1)
+    }
+
+    /// What became of getting a token since `epoch`, if no token came of it.
+    pub(crate) fn trouble_since(&self, epoch: u64) -> Option<AuthProblem> {
+        let trouble = self.trouble.as_ref().filter(|trouble| trouble.epoch > epoch)?;
+        Some(trouble.problem.clone())
+    }
+
+    /// Drops the token of this generation, which the service refused to a call of `operation`. Says whether there is another, or
+    /// one can be got.
+    pub(crate) fn forget(&mut self, generation: u64, operation: &str, now: Instant) -> bool {
+        match &self.held {
+            Some(held) if held.generation > generation => true,
+            Some(_) => {
+                let replaced = self.is_renewable() && self.distrust.is_over(operation, now);
+                self.held = self.held.take().filter(|_| !replaced);
+                replaced
+            }
+            // Another call had it dropped, and causes the next one.
+            None => self.is_renewable(),
+        }
+    }
+
+    fn is_renewable(&self) -> bool {
+        matches!(self.credentials.0, Kind::Client { .. })
+    }
+
+    /// Notes that a token of this generation, which had just replaced a refused one, was refused too.
+    pub(crate) fn fresh_token_refused(&mut self, generation: u64, operation: &'static str, now: Instant) {
+        let until = now.saturating_add(Self::DISTRUST);
+        let distrust = &mut self.distrust;
+        distrust.operations.retain(|(name, until)| *name != operation && now < *until);
+        distrust.operations.push((operation, until));
+        // By many calls that use it at once, it is still one token.
+        if generation == self.generation && !mem::replace(&mut distrust.counted, true) {
+            distrust.refused = distrust.refused.saturating_add(1).min(Self::MOST_REFUSED);
+        }
+        if distrust.refused == Self::MOST_REFUSED {
+            distrust.all = until;
+        }
+    }
+
+    /// Notes that an operation succeeded with the token of this generation.
+    pub(crate) fn succeeded(&mut self, generation: u64) {
+        self.budget.succeeded();
+        // An older token says nothing about those that came after it.
+        if generation == self.generation {
+            self.distrust.refused = 0;
+            self.distrust.all = Instant::START;
+        }
+    }
+
+    /// When the gate opens that a 429 closed, if it is closed.
+    pub(crate) fn gate(&self, now: Instant) -> Option<Instant> {
+        Some(self.gate).filter(|gate| now < *gate)
+    }
+
+    pub(crate) fn close_gate(&mut self, until: Instant) {
+        self.gate = self.gate.max(until);
+    }
+
+    /// When the next operation may be sent at the tenant's pace; nothing is taken where that is not before `deadline`.
+    pub(crate) fn take_slot(&mut self, now: Instant, deadline: Instant) -> Instant {
+        let slot = self.next_slot.max(self.after_last_send(now));
+        if !self.pace.is_zero() && slot < deadline {
+            self.next_slot = slot.saturating_add(self.pace);
+        }
+        slot
+    }
+
+    /// Whether slots that were taken up to this epoch count no more. An epoch that is still to come
+    /// is that of another tenant, which was here before.
+    pub(crate) fn has_new_pace_since(&self, epoch: u64) -> bool {
+        self.paced > epoch || self.epoch < epoch
+    }
+
+    /// Whether the gate was opened by hand after this epoch, or is that of another tenant.
+    pub(crate) fn was_opened_since(&self, epoch: u64) -> bool {
+        self.opened > epoch || self.epoch < epoch
+    }
+
+    /// Gives a slot back that was not used. Which one does not matter: those who wait keep theirs, and what is sent keeps its
+    /// distance to what was sent last.
+    pub(crate) fn return_slot(&mut self) {
+        self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.pace));
+    }
+
+    /// When an operation may be sent whose slot has come: not before the pace allows, as several may come late at once.
+    pub(crate) fn after_last_send(&self, now: Instant) -> Instant {
+        // Without a pace a call may come that read the clock before the one that was sent last.
+        let last = self.last_sent.filter(|_| !self.pace.is_zero());
+        last.map_or(now, |last| now.max(last.saturating_add(self.pace)))
+    }
+
+    pub(crate) fn sends(&mut self, now: Instant) {
+        self.last_sent = Some(now);
+    }
+
+    fn hold(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
+        let ends = lifetime.map(|lifetime| {
+            let margin = (lifetime / 10).min(Duration::from_secs(60));
+            let end = now.saturating_add(lifetime);
+            Ends { renew: now.saturating_add(lifetime.saturating_sub(margin)), end }
+        });
+        self.generation = self.generation.wrapping_add(1);
+        self.distrust.counted = false;
+        self.held = Some(Held { token, generation: self.generation, ends });
+        self.trouble = None;
+        self.failures = 0;
+    }
+
+    fn hold_supplied(&mut self) {
+        if let Kind::Token(token) = &self.credentials.0 {
+            let token = token.clone();
+            self.hold(token, None, Instant::START);
+        }
+    }
+
+    /// Lets the program work on the tenant. Where it puts another one in its place, calls that wait
+    /// for something of the old one look again, and take no number of the new one for one of the old.
+    pub(crate) fn lend<R>(&mut self, with: impl FnOnce(&mut Self) -> R) -> R {
+        let (epoch, generation, leases) = (self.epoch, self.generation, self.leases);
+        self.is_lent = true;
+        let result = with(self);
+        if !mem::take(&mut self.is_lent) || self.epoch < epoch {
+            self.leases = self.leases.max(leases);
+            self.generation = self.generation.max(generation).wrapping_add(1);
+            if let Some(held) = &mut self.held {
+                held.generation = self.generation;
+            }
+            self.epoch = self.epoch.max(epoch);
+            self.move_epoch();
+            self.opened = self.epoch;
+            self.paced = self.epoch;
+        }
+        result
+    }
+
+    fn move_epoch(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant")
+            .field("domain", &self.domain)
+            .field("credentials", &self.credentials)
+            .field("has_token", &self.held.is_some())
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant() -> Tenant {
+        Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"))
+    }
+
+    fn token(text: &str) -> AccessToken {
+        AccessToken::new(text).unwrap()
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_token_can_be_supplied_and_taken_out_with_what_is_left_of_it() {
+        let mut tenant = tenant();
+        assert_eq!(tenant.token(at(0)), None);
+        tenant.supply_token(token("a"), Some(Duration::from_secs(100)), at(10));
+        assert_eq!(tenant.epoch(), 1);
+        assert_eq!(tenant.token(at(50)), Some((&token("a"), Some(Duration::from_secs(60)))));
+        assert_eq!(tenant.token(at(110)), None);
+        tenant.supply_token(token("b"), None, at(200));
+        assert_eq!(tenant.token(at(10_000)), Some((&token("b"), None)));
+    }
+
+    #[test]
+    fn a_token_is_renewed_a_tenth_of_its_life_before_its_end_and_at_most_a_minute() {
+        for (lifetime, renewed_at) in [(100, 90), (600, 540), (3600, 3540), (86_399, 86_339)] {
+            let mut tenant = tenant();
+            tenant.supply_token(token("a"), Some(Duration::from_secs(lifetime)), at(0));
+            let seen = tenant.generation();
+            assert!(matches!(tenant.token_step(at(renewed_at - 1), seen), TokenStep::Use(..)), "{lifetime}");
+            assert!(matches!(tenant.token_step(at(renewed_at), seen), TokenStep::Fetch(..)), "{lifetime}");
+        }
+    }
+
+    #[test]
+    fn a_pace_spaces_operations_evenly_and_takes_no_slot_past_the_deadline() {
+        let mut tenant = tenant().with_pace(4);
+        let slots: Vec<_> =
+            (0..4).map(|_| tenant.take_slot(at(1), at(2)).since_start().as_millis()).collect();
+        assert_eq!(slots, [1000, 1250, 1500, 1750]);
+        assert_eq!(tenant.take_slot(at(1), at(2)), at(2));
+        assert_eq!(tenant.take_slot(at(1), at(2)), at(2));
+        assert_eq!(tenant.take_slot(at(9), at(20)), at(9));
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut tenant =
+            Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("the-id", "the-secret"));
+        tenant.supply_token(token("the-token"), None, at(0));
+        let shown = std::format!("{tenant:?}");
+        assert!(!shown.contains("the-"), "{shown}");
+        assert!(shown.starts_with("Tenant { domain: ") && shown.contains("has_token: true"), "{shown}");
+    }
+}

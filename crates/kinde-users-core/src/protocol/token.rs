@@ -1,0 +1,348 @@
+//! Access tokens: the request for one, and its reply.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use url::form_urlencoded;
+
+use crate::api::reply::stopped_waiting;
+use crate::error::call::{AuthProblem, BuildError, Problem, redirect_host};
+use crate::protocol::credentials::{Secret, check_credentials};
+use crate::types::domain::Domain;
+use crate::types::json::{self, Repaired};
+use crate::types::lenient::{Object, if_it_fits};
+use crate::types::text::{Text, check_id};
+
+/// An access token, in the form in which requests carry it.
+///
+/// It is kept once, and all requests share it. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct AccessToken {
+    authorization: HeaderValue,
+}
+
+impl AccessToken {
+    const SCHEME: &'static str = "Bearer ";
+
+    /// Takes a token that was got elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem::Empty`], or [`Problem::NotAHeader`] if it holds anything but visible ASCII characters.
+    pub fn new(token: &str) -> Result<Self, BuildError> {
+        let refuse = |problem| BuildError::new("access_token", "token", problem);
+        if token.is_empty() {
+            return Err(refuse(Problem::Empty));
+        }
+        // To the end in any case: compilers do many bytes at once then.
+        if !token.bytes().fold(true, |is_visible, byte| is_visible & byte.is_ascii_graphic()) {
+            return Err(refuse(Problem::NotAHeader));
+        }
+        let mut authorization =
+            HeaderValue::try_from([Self::SCHEME, token].concat()).map_err(|_| refuse(Problem::NotAHeader))?;
+        authorization.set_sensitive(true);
+        Ok(Self { authorization })
+    }
+
+    /// The value of the `Authorization` header, marked sensitive.
+    pub fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        self.authorization.to_str().ok().and_then(|text| text.strip_prefix(Self::SCHEME)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken")
+    }
+}
+
+/// The request for a token by client credentials. The audience is always asked for: without, Kinde's token is for no
+/// API. Here `+` for a space is right, other than in the queries of operations.
+pub(crate) fn token_request(
+    domain: &Domain,
+    client_id: &str,
+    secret: &Secret,
+    scopes: &[Box<str>],
+) -> Result<Request<Vec<u8>>, AuthProblem> {
+    check_credentials(client_id, secret).map_err(AuthProblem::Unsendable)?;
+    let refuse_audience =
+        |problem| AuthProblem::Unsendable(BuildError::new("credentials", "audience", problem));
+    check_id(domain.audience()).map_err(refuse_audience)?;
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials")
+        .append_pair("client_id", client_id)
+        .append_pair("client_secret", secret.expose())
+        .append_pair("audience", domain.audience());
+    if !scopes.is_empty() {
+        form.append_pair("scope", &scopes.join(" "));
+    }
+    let mut request = Request::new(form.finish().into_bytes());
+    *request.method_mut() = Method::POST;
+    // `Domain` lets no origin through that is no URI.
+    *request.uri_mut() =
+        Uri::try_from(format!("{}/oauth2/token", domain.origin())).map_err(|_| AuthProblem::Malformed)?;
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    Ok(request)
+}
+
+/// A token that was issued.
+#[derive(Debug)]
+pub(crate) struct Issued {
+    pub(crate) token: AccessToken,
+    /// How long it lasts, a second or more; `None` where the reply does not say so.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// OAuth's error reply (RFC 6749, section 5.2), which is not of the shape of Kinde's own.
+#[derive(Deserialize, Default)]
+struct Refusal {
+    #[serde(default, deserialize_with = "if_it_fits")]
+    error: Option<Box<str>>,
+    #[serde(default, deserialize_with = "if_it_fits")]
+    error_description: Option<Box<str>>,
+}
+
+/// Reads the token endpoint's reply.
+pub(crate) fn read_token(response: &Response<Vec<u8>>) -> Result<Issued, AuthProblem> {
+    let status = response.status();
+    if status.is_success() {
+        return read_issued(response.body()).ok_or(AuthProblem::Malformed);
+    }
+    let status_code = status.as_u16();
+    let for_a_while = status == StatusCode::TOO_MANY_REQUESTS || stopped_waiting(status);
+    if !status.is_client_error() || for_a_while {
+        let redirect_host = redirect_host(status, response.headers());
+        return Err(AuthProblem::Unavailable { status: status_code, redirect_host });
+    }
+    let repaired = Repaired::default();
+    let refusal = json::read(response.body(), &repaired, serde_json::from_str::<Object<Refusal>>);
+    let Refusal { error, error_description } = refusal.map(|Object(refusal)| refusal).unwrap_or_default();
+    Err(AuthProblem::Refused { status: status_code, error, description: error_description })
+}
+
+fn read_issued(body: &[u8]) -> Option<Issued> {
+    let repaired = Repaired::default();
+    let reply = json::read(body, &repaired, serde_json::from_str::<IssuedReply<'_>>).ok()?;
+    // `bearer` and `Bearer` both occur.
+    let bearer = reply.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
+    let token = AccessToken::new(&reply.access_token?).ok().filter(|_| bearer)?;
+    // One that is over before it began would have every call get another token.
+    let lifetime = reply.expires_in.filter(|lifetime| *lifetime >= Duration::from_secs(1));
+    Some(Issued { token, lifetime })
+}
+
+/// A reply with a token. Not derived, as a field that comes twice would lose the token then.
+#[derive(Default)]
+struct IssuedReply<'a> {
+    access_token: Option<Text<'a>>,
+    token_type: Option<Text<'a>>,
+    expires_in: Option<Duration>,
+}
+
+impl<'de> Deserialize<'de> for IssuedReply<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Lifetime(#[serde(deserialize_with = "lifetime")] Option<Duration>);
+
+        #[derive(Deserialize)]
+        struct Kind<'a>(#[serde(borrow, deserialize_with = "if_it_fits")] Option<Text<'a>>);
+
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = IssuedReply<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut reply = IssuedReply::default();
+                while let Some(name) = map.next_key::<Text<'de>>()? {
+                    match name.as_str() {
+                        "access_token" => reply.access_token = Some(map.next_value()?),
+                        "token_type" => reply.token_type = map.next_value::<Kind<'de>>()?.0,
+                        "expires_in" => {
+                            reply.expires_in = map.next_value::<Lifetime>()?.0.or(reply.expires_in);
+                        }
+                        _ => _ = map.next_value::<IgnoredAny>()?,
+                    }
+                }
+                Ok(reply)
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// Reads a number of seconds in any form; what is none is as good as absent: a token with a strange lifetime is still a
+/// token, and was paid for.
+fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    struct Seconds;
+
+    impl<'de> Visitor<'de> for Seconds {
+        type Value = Option<Duration>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("anything")
+        }
+
+        fn visit_u64<E>(self, seconds: u64) -> Result<Self::Value, E> {
+            Ok(Some(Duration::from_secs(seconds)))
+        }
+
+        fn visit_i64<E>(self, seconds: i64) -> Result<Self::Value, E> {
+            Ok(Some(Duration::from_secs(seconds.try_into().unwrap_or(0))))
+        }
+
+        fn visit_f64<E>(self, seconds: f64) -> Result<Self::Value, E> {
+            // Too large to be held is as good as for ever.
+            Ok(Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            match text.trim().parse::<f64>() {
+                Ok(seconds) if !seconds.is_nan() => self.visit_f64(seconds),
+                _ => Ok(None),
+            }
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(None)
+        }
+    }
+
+    deserializer.deserialize_any(Seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value as Json;
+
+    fn vectors(part: &str) -> Vec<Json> {
+        let vectors: Json = serde_json::from_str(include_str!("../../tests/vectors/token.json")).unwrap();
+        vectors[part].as_array().unwrap().clone()
+    }
+
+    #[test]
+    fn token_requests_are_what_the_vectors_say() {
+        for vector in vectors("requests") {
+            let name = &vector["name"];
+            let mut domain = Domain::parse(vector["domain"].as_str().unwrap()).unwrap();
+            if let Some(audience) = vector["audience"].as_str() {
+                domain = domain.with_audience(audience);
+            }
+            let secret = Secret::from(String::from(vector["client_secret"].as_str().unwrap()));
+            let scopes: Vec<Box<str>> = vector["scopes"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|scope| scope.as_str().unwrap().into())
+                .collect();
+            let request =
+                token_request(&domain, vector["client_id"].as_str().unwrap(), &secret, &scopes).unwrap();
+            assert_eq!(request.method(), Method::POST, "{name}");
+            assert_eq!(*request.uri(), *format!("{}/oauth2/token", domain.origin()), "{name}");
+            assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded", "{name}");
+            assert_eq!(request.headers()["accept"], "application/json", "{name}");
+            assert_eq!(core::str::from_utf8(request.body()).unwrap(), vector["body"], "{name}");
+        }
+    }
+
+    #[test]
+    fn token_replies_are_read_as_the_vectors_say() {
+        for vector in vectors("replies") {
+            let name = &vector["name"];
+            let body = match (&vector["text"], &vector["body"]) {
+                (Json::String(text), _) => text.clone().into_bytes(),
+                (_, Json::Null) => Vec::new(),
+                (_, body) => serde_json::to_vec(body).unwrap(),
+            };
+            let status = u16::try_from(vector["status"].as_u64().unwrap()).unwrap();
+            let read = read_token(&Response::builder().status(status).body(body).unwrap());
+            let (outcome, expires_in, error) = match &read {
+                Ok(issued) => ("token", issued.lifetime.map(|lifetime| lifetime.as_secs()), None),
+                Err(AuthProblem::Malformed) => ("malformed", None, None),
+                Err(AuthProblem::Refused { error, .. }) => ("refused", None, error.as_deref()),
+                Err(AuthProblem::Unavailable { .. }) => ("unavailable", None, None),
+                Err(other) => panic!("{name}: {other:?}"),
+            };
+            assert_eq!(outcome, vector["outcome"], "{name}");
+            assert_eq!(expires_in, vector["expires_in"].as_u64(), "{name}");
+            assert_eq!(error, vector["error"].as_str(), "{name}");
+        }
+    }
+
+    #[test]
+    fn strange_fields_beside_a_token_do_not_lose_it() {
+        for (fields, seconds) in [
+            (r#""expires_in":0"#, None),
+            (r#""expires_in":-0.0"#, None),
+            (r#""expires_in":"-1""#, None),
+            (r#""expires_in":"0""#, None),
+            (r#""expires_in":1e-9"#, None),
+            (r#""expires_in":0.5"#, None),
+            (r#""expires_in":-1e300"#, None),
+            (r#""expires_in":1"#, Some(1)),
+            (r#""expires_in":60,"expires_in":90"#, Some(90)),
+            (r#""expires_in":60,"expires_in":null"#, Some(60)),
+            (r#""expires_in":60,"token_type":["bearer"]"#, Some(60)),
+            (r#""expires_in":60,"token_type":5"#, Some(60)),
+            (r#""expires_in":60,"token_type":{"a":"b"}"#, Some(60)),
+            (r#""expires_in":60,"token_type":null"#, Some(60)),
+            (r#""expires_in":60,"token_type":"Bearer","token_type":"bearer""#, Some(60)),
+        ] {
+            let body = format!(r#"{{{fields},"access_token":"t"}}"#);
+            let issued = read_token(&Response::new(body.into_bytes())).expect(fields);
+            assert_eq!(issued.lifetime.map(|lifetime| lifetime.as_secs()), seconds, "{fields}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_kept_as_a_sensitive_header() {
+        let token = AccessToken::new("a.b-c_d~e+f/g=").unwrap();
+        assert_eq!(token.authorization(), "Bearer a.b-c_d~e+f/g=");
+        assert!(token.authorization().is_sensitive());
+        assert_eq!(token.expose(), "a.b-c_d~e+f/g=");
+        assert_eq!(format!("{token:?}"), "AccessToken");
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_refused() {
+        assert_eq!(AccessToken::new("").unwrap_err().problem(), Problem::Empty);
+        for text in ["a b", "a\nb", "a\u{0}", "\u{7f}", "é", "a\r\nx-evil: 1", " a", "a\t"] {
+            assert_eq!(AccessToken::new(text).unwrap_err().problem(), Problem::NotAHeader, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Layer 1: the values that requests and replies are made of, and the tools that read and show them.
+
+pub(crate) mod domain;
+pub(crate) mod ids;
+pub(crate) mod json;
+pub(crate) mod lenient;
+pub(crate) mod macros;
+pub(crate) mod sync;
+pub(crate) mod text;
+pub(crate) mod time;
+pub(crate) mod timestamp;
+pub(crate) mod values;

@@ -1,0 +1,187 @@
+//! Values that operations take.
+
+use alloc::string::{String, ToString};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::types::text::Personal;
+
+/// What a PATCH does with a field.
+///
+/// What `null` does is for the service to decide. It does not clear a name of a user: once set, `given_name` and
+/// `family_name` can be replaced and not removed, as Kinde's own Terraform provider notes. For other fields nothing
+/// public tells: read the value back where that matters.
+///
+/// ```
+/// use kinde_users_core::Patch;
+///
+/// // From an optional column of a database: no value there means that the field is to be cleared.
+/// let column: Option<&str> = None;
+/// assert_eq!(Patch::set_or_clear(column), Patch::<String>::Clear);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Patch<T> {
+    /// Leaves the field alone: it is not in the request.
+    #[default]
+    Leave,
+    /// Asks to clear the field: it is `null` in the request. The name of a user stays as it is.
+    Clear,
+    /// Sets the field.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// Sets the field to a value that is there, and [clears](Self::Clear) it otherwise.
+    pub fn set_or_clear<U: Into<T>>(value: Option<U>) -> Self {
+        value.map_or(Self::Clear, |value| Self::Set(value.into()))
+    }
+
+    /// Sets the field to a value that is there, and leaves it alone otherwise.
+    pub fn set_or_leave<U: Into<T>>(value: Option<U>) -> Self {
+        value.map_or(Self::Leave, |value| Self::Set(value.into()))
+    }
+
+    /// For `#[serde(skip_serializing_if)]`.
+    pub(crate) fn is_leave(&self) -> bool {
+        matches!(self, Self::Leave)
+    }
+}
+
+impl<T: Serialize> Serialize for Patch<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Leave | Self::Clear => serializer.serialize_none(),
+            Self::Set(value) => value.serialize(serializer),
+        }
+    }
+}
+
+impl From<&str> for Patch<Personal> {
+    fn from(value: &str) -> Self {
+        Self::Set(value.into())
+    }
+}
+
+impl From<String> for Patch<Personal> {
+    fn from(value: String) -> Self {
+        Self::Set(value.into())
+    }
+}
+
+impl From<Personal> for Patch<Personal> {
+    fn from(value: Personal) -> Self {
+        Self::Set(value)
+    }
+}
+
+impl From<bool> for Patch<bool> {
+    fn from(value: bool) -> Self {
+        Self::Set(value)
+    }
+}
+
+/// The value of a property or a feature flag. On the wire all of them are text: a flag that is on is `true`.
+///
+/// ```
+/// use kinde_users_core::Value;
+///
+/// assert_eq!(Value::from(true).as_str(), "true");
+/// assert_eq!(Value::from(42).as_str(), "42");
+/// assert_eq!(Value::from("Construction").as_str(), "Construction");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Value(Personal);
+
+impl Value {
+    /// The text on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The value of a flag that is on or off.
+    pub fn as_bool(&self) -> Option<bool> {
+        self.as_str().parse().ok()
+    }
+
+    /// The value as a whole number.
+    pub fn as_integer(&self) -> Option<i64> {
+        self.as_str().parse().ok()
+    }
+}
+
+/// From the JSON that a file or a program has: a string as it is, `true`, `false` and numbers as their text, and an object or
+/// a list, which a flag of type JSON has, as the JSON that it is. There is no value for `null`.
+///
+/// ```
+/// use kinde_users_core::Value;
+///
+/// let values: Vec<Value> = serde_json::from_str(r#"["Construction", true, 42, 0.5, {"theme": "dark"}]"#)?;
+/// let texts: Vec<&str> = values.iter().map(Value::as_str).collect();
+/// assert_eq!(texts, ["Construction", "true", "42", "0.5", r#"{"theme":"dark"}"#]);
+/// assert_eq!((values[1].as_bool(), values[2].as_integer()), (Some(true), Some(42)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(text.into()),
+            serde_json::Value::Null => Err(D::Error::custom("null is no value")),
+            other => Ok(other.to_string().into()),
+        }
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self(value.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self(value.into())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(value: &String) -> Self {
+        Self(value.into())
+    }
+}
+
+impl From<Personal> for Value {
+    fn from(value: Personal) -> Self {
+        Self(value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self(if value { "true" } else { "false" }.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl From<i32> for Value {
+    fn from(value: i32) -> Self {
+        i64::from(value).into()
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        i64::from(value).into()
+    }
+}
