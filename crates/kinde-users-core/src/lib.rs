@@ -128,37 +128,51 @@ mod protocol;
 mod types;
 
 pub use api::coding::ContentCoding;
-pub use api::operation::{Meta, OPERATIONS, Operation, Replay, scopes_for};
+pub use api::decode_error::{DecodeCategory, DecodeError};
+pub use api::meta::{Meta, Replay};
+pub use api::operation::Operation;
+pub use api::paginated::Paginated;
 pub use api::path::PathTemplate;
+pub use api::prepared::build_request;
 pub use api::proxy::ProxyVariables;
 pub use api::reply::Reply;
-pub use api::request::{RequestWriter, build_request};
+pub use api::request_writer::RequestWriter;
 pub use client::async_client::{AsyncClient, AsyncItems, AsyncPages};
 pub use client::at_once::{AtOnce, at_once};
-pub use client::blocking::{CallError, Client, ClientPages};
-pub use client::transport::{
-    AsyncClock, AsyncTransport, Clock, Transport, TransportFn, async_transport_fn, transport_fn,
-};
-pub use error::call::{
-    ApiError, AuthError, AuthProblem, BuildError, DecodeCategory, DecodeError, Effect, Error, ErrorBody,
-    ErrorItem, Problem,
-};
+pub use client::blocking::{Client, ClientPages};
+pub use client::call_error::CallError;
+pub use client::clock::{AsyncClock, Clock};
+pub use client::transport::{AsyncTransport, Transport, TransportFn, async_transport_fn, transport_fn};
+pub use error::api_error::ApiError;
+pub use error::auth_error::{AuthError, AuthProblem};
+pub use error::call::Error;
+pub use error::error_body::{ErrorBody, ErrorItem};
+pub use jobs::erase::{Erase, Erased};
 pub use jobs::find::{FindUser, Found};
-pub use jobs::job::{Erase, Erased, Gone, Job, Suspend, Suspended};
-pub use jobs::pages::{Pages, Paginated};
+pub use jobs::gone::Gone;
+pub use jobs::job::Job;
+pub use jobs::pages::Pages;
+pub use jobs::suspend::{Suspend, Suspended};
+pub use operations::{OPERATIONS, scopes_for};
 pub use protocol::any_operation::AnyOperation;
+pub use protocol::call_options::CallOptions;
 pub use protocol::credentials::Credentials;
-pub use protocol::exchange::{BodyFailure, CallOptions, Delivery, Exchange, Input, Step, Wait};
+pub use protocol::exchange::Exchange;
 pub use protocol::limit::{set_time_limit, time_limit};
 pub use protocol::retry::RetryPolicy;
+pub use protocol::step::{Input, Step, Wait};
 pub use protocol::tenant::Tenant;
-pub use protocol::token::AccessToken;
+pub use types::access_token::AccessToken;
+pub use types::build_error::{BuildError, Problem};
+pub use types::delivery::{BodyFailure, Delivery};
 pub use types::domain::{Domain, DomainError};
+pub use types::effect::Effect;
 pub use types::ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
-pub use types::text::{Personal, Text};
+pub use types::personal::Personal;
+pub use types::text::Text;
 pub use types::time::Instant;
 pub use types::timestamp::Timestamp;
 pub use types::values::{Patch, Value};

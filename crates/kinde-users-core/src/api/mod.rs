@@ -1,8 +1,12 @@
 //! Layer 2: what an operation is, how its request is written, and what its reply is.
 
 pub(crate) mod coding;
+pub(crate) mod decode_error;
+pub(crate) mod meta;
 pub(crate) mod operation;
+pub(crate) mod paginated;
 pub(crate) mod path;
+pub(crate) mod prepared;
 pub(crate) mod proxy;
 pub(crate) mod reply;
-pub(crate) mod request;
+pub(crate) mod request_writer;

@@ -9,11 +9,11 @@ use core::hash::{Hash, Hasher};
 
 use http::{HeaderMap, Response, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use crate::api::operation::{Meta, MetaRef, Operation};
-use crate::error::call::{ApiError, DecodeCategory, DecodeError, Effect, Error};
+use crate::api::decode_error::{DecodeCategory, DecodeError};
+use crate::api::meta::Meta;
+use crate::api::operation::{MetaRef, Operation};
 use crate::types::json::{self, Repaired, Unread};
 
 /// A reply to an operation: status, headers and body as they came.
@@ -94,20 +94,6 @@ impl Reply {
         self.body
     }
 
-    /// This reply if it is a success, and otherwise the error that it is. Replies of an [`Exchange`](crate::Exchange) and of
-    /// clients are successes already.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Api`].
-    pub fn into_result(self) -> Result<Self, Error> {
-        if self.status.is_success() {
-            return Ok(self);
-        }
-        let effect = effect_of(self.status);
-        Err(Error::Api(Box::new(ApiError::new(self, effect))))
-    }
-
     /// Reads the body as what operation `O` answers on success.
     ///
     /// # Errors
@@ -150,25 +136,6 @@ impl Reply {
     ) -> Result<T, Unread<'a>> {
         let body = if self.body.is_empty() { b"null" } else { self.body.as_slice() };
         json::read(body, &self.repaired, read)
-    }
-
-    /// Reads the body as what operation `O` answers, and keeps the reply in the error where that fails.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Decode`], or [`Error::Api`] if the status is none of success.
-    pub fn into_output<O: Operation>(self) -> Result<O::Output, Error> {
-        self.into_parsed()
-    }
-
-    /// Reads the body as any type that owns its data, and keeps the reply in the error where that fails.
-    ///
-    /// # Errors
-    ///
-    /// As [`into_output`](Self::into_output).
-    pub fn into_parsed<T: DeserializeOwned>(self) -> Result<T, Error> {
-        let reply = self.into_result()?;
-        reply.parse_as().map_err(|error| Error::Decode { error: Box::new(error), reply: Box::new(reply) })
     }
 
     /// The paths of the fields that the body has and operation `O`'s type does not: what the service added since.
@@ -240,24 +207,6 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// Whether the status says that the service, or a proxy before it, stopped waiting: for the rest of a request (408), or
-/// because it took its caller for gone (460 of AWS, 499 of nginx and others). A proxy that says so may have passed the
-/// request on.
-pub(crate) fn stopped_waiting(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 460 | 499)
-}
-
-/// What a reply with this status says about the operation; see [`Exchange`](crate::Exchange) for why.
-pub(crate) fn effect_of(status: StatusCode) -> Effect {
-    if status.is_success() {
-        Effect::Happened
-    } else if status.is_client_error() && !stopped_waiting(status) {
-        Effect::No
-    } else {
-        Effect::Possible
-    }
-}
-
 /// The path of a field, in the form of [`DecodeError::path`].
 fn field_path(path: &serde_ignored::Path<'_>) -> String {
     use serde_ignored::Path;
@@ -306,9 +255,11 @@ fn shown_path(error: &serde_path_to_error::Error<serde_json::Error>) -> Box<str>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::call::Error;
     use crate::operations::delete_user::DeleteUser;
     use crate::operations::get_user_data::GetUserData;
     use crate::operations::get_users::GetUsers;
+    use crate::types::effect::Effect;
     use alloc::vec;
     use core::error::Error as _;
 

@@ -11,16 +11,21 @@ use core::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::api::operation::Operation;
+use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
-use crate::client::blocking::{CallError, Shared};
-use crate::client::transport::{AsyncClock, AsyncTransport};
+use crate::client::call::Shared;
+use crate::client::call_error::{CallError, take_in};
+use crate::client::clock::AsyncClock;
+use crate::client::transport::AsyncTransport;
+use crate::client::walk::Walk;
 use crate::error::call::Error;
-use crate::jobs::job::{Job, take_in};
-use crate::jobs::pages::{Paginated, Walk};
+use crate::jobs::job::Job;
 use crate::protocol::any_operation::AnyOperation;
-use crate::protocol::exchange::{CallOptions, Exchange, Input, Step};
+use crate::protocol::call_options::CallOptions;
+use crate::protocol::exchange::Exchange;
+use crate::protocol::step::{Input, Step};
 use crate::protocol::tenant::Tenant;
-use crate::protocol::token::AccessToken;
+use crate::types::access_token::AccessToken;
 use crate::types::ids::Cursor;
 
 /// Calls operations of one tenant, over any async transport. What [`Client`](crate::Client) is for blocking code.

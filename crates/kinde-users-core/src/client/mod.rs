@@ -3,5 +3,9 @@
 pub(crate) mod async_client;
 pub(crate) mod at_once;
 pub(crate) mod blocking;
+pub(crate) mod call;
+pub(crate) mod call_error;
+pub(crate) mod clock;
 pub(crate) mod trace;
 pub(crate) mod transport;
+pub(crate) mod walk;

@@ -13,8 +13,8 @@ mod on {
     use tracing::field::Empty;
     use tracing::{Span, debug, info_span};
 
-    use crate::api::operation::Meta;
-    use crate::protocol::exchange::{Input, Step};
+    use crate::api::meta::Meta;
+    use crate::protocol::step::{Input, Step};
     use crate::types::time::Instant;
 
     /// A span of one call. It holds the path's template and never the path, and no argument. What came of the call is recorded
@@ -105,8 +105,8 @@ mod on {
 
 #[cfg(not(feature = "tracing"))]
 mod off {
-    use crate::api::operation::Meta;
-    use crate::protocol::exchange::{Input, Step};
+    use crate::api::meta::Meta;
+    use crate::protocol::step::{Input, Step};
     use crate::types::time::Instant;
 
     pub(crate) struct CallSpan;

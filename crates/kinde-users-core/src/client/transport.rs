@@ -1,15 +1,13 @@
-//! What carries messages and tells the time, and the loop that uses both.
+//! What carries messages.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
-use core::task::Waker;
 
 use http::{Request, Response};
 
-use crate::protocol::exchange::{BodyFailure, Delivery};
-use crate::types::time::Instant;
+use crate::types::delivery::{BodyFailure, Delivery};
 
 /// Carries one HTTP message and brings back the other.
 ///
@@ -251,62 +249,3 @@ where
         (self.0)(request)
     }
 }
-
-/// Tells the time, and waits for it.
-pub trait Clock {
-    /// The time now, counted from some moment of the clock's choice. It never goes back.
-    fn now(&self) -> Instant;
-
-    /// What ends a wait of this thread.
-    fn waker(&self) -> Waker;
-
-    /// Returns at `until`, or once this thread's [`waker`](Self::waker) was woken. It may return early.
-    fn wait_until(&self, until: Instant);
-}
-
-/// Makes a pointer to a clock one.
-macro_rules! clock_by_pointer {
-    ($($pointer:ty),+) => {$(
-        impl<C: Clock + ?Sized> Clock for $pointer {
-            fn now(&self) -> Instant {
-                (**self).now()
-            }
-
-            fn waker(&self) -> Waker {
-                (**self).waker()
-            }
-
-            fn wait_until(&self, until: Instant) {
-                (**self).wait_until(until);
-            }
-        }
-    )+};
-}
-
-clock_by_pointer!(&C, Box<C>, Arc<C>);
-
-/// Tells the time, and waits for it, in async code.
-pub trait AsyncClock {
-    /// The time now, counted from some moment of the clock's choice. It never goes back.
-    fn now(&self) -> Instant;
-
-    /// Is ready at `until`. It may be ready early.
-    fn sleep_until(&self, until: Instant) -> impl Future<Output = ()> + Send;
-}
-
-/// Makes a pointer to an async clock one.
-macro_rules! async_clock_by_pointer {
-    ($($pointer:ty),+) => {$(
-        impl<C: AsyncClock> AsyncClock for $pointer {
-            fn now(&self) -> Instant {
-                (**self).now()
-            }
-
-            fn sleep_until(&self, until: Instant) -> impl Future<Output = ()> + Send {
-                (**self).sleep_until(until)
-            }
-        }
-    )+};
-}
-
-async_clock_by_pointer!(&C, Box<C>, Arc<C>);

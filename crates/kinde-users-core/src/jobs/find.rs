@@ -4,17 +4,17 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::error::call::Error;
 use crate::jobs::job::Job;
-use crate::jobs::pages::Paginated;
 use crate::models::identity_type::IdentityType;
 use crate::models::user::User;
 use crate::operations::expand::Expand;
 use crate::operations::get_users::GetUsers;
 use crate::protocol::any_operation::AnyOperation;
 use crate::types::ids::UserId;
-use crate::types::text::Personal;
+use crate::types::personal::Personal;
 
 /// Finds the user with an e-mail address, phone number, user name or id, by way of [`GetUsers`].
 ///
@@ -295,8 +295,8 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::call::Effect;
-    use crate::jobs::job::tests::{answer, refusal};
+    use crate::jobs::tests::{answer, refusal};
+    use crate::types::effect::Effect;
     use std::string::ToString;
     use std::{format, vec};
 

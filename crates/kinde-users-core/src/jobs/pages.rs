@@ -4,36 +4,10 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
-use crate::api::operation::{MetaRef, Operation};
-use crate::api::reply::Reply;
-use crate::client::blocking::CallError;
+use crate::api::operation::MetaRef;
+use crate::api::paginated::Paginated;
 use crate::error::call::Error;
-use crate::protocol::exchange::CallOptions;
 use crate::types::ids::Cursor;
-use crate::types::time::Instant;
-
-/// An operation whose reply is a page of a list.
-///
-/// Implement it for an [`Operation`] of your own, and clients page through it.
-pub trait Paginated: Operation + Clone {
-    /// What the list is of.
-    type Item;
-
-    /// This operation for the page that `cursor` stands for, all other arguments as they are.
-    #[must_use]
-    fn at(self, cursor: Cursor) -> Self;
-
-    /// The cursor of the page after this one; `None` if it is the last. An empty cursor is the first page's.
-    fn next(&self, page: &Self::Output) -> Option<Cursor>;
-
-    /// The items of a page.
-    fn items(page: Self::Output) -> Vec<Self::Item>;
-
-    /// The cursor of the page that this operation asks for, if it is not the first one.
-    fn cursor(&self) -> Option<Cursor> {
-        None
-    }
-}
 
 /// A walk through the pages of a list, with no I/O: which operation comes next, given what came.
 ///
@@ -198,93 +172,18 @@ impl<O: Paginated> fmt::Debug for Pages<O> {
     }
 }
 
-/// Pages as a client goes through them: each page is a call, and the deadline, if one is set, is for all of them.
-#[derive(Clone)]
-pub(crate) struct Walk<O: Paginated> {
-    pub(crate) pages: Pages<O>,
-    until: Option<Instant>,
-}
-
-impl<O: Paginated> Walk<O> {
-    pub(crate) fn new(operation: O) -> Self {
-        Self { pages: Pages::new(operation), until: None }
-    }
-
-    pub(crate) fn map_pages(mut self, change: impl FnOnce(Pages<O>) -> Pages<O>) -> Self {
-        self.pages = change(self.pages);
-        self
-    }
-
-    /// The next call, if there is one.
-    pub(crate) fn next_call(
-        &mut self,
-        options: CallOptions,
-        now: Instant,
-    ) -> Result<Option<(O, CallOptions)>, Error> {
-        let operation = self.pages.next_operation()?;
-        Ok(operation.map(|operation| (operation, options.for_page(now, &mut self.until))))
-    }
-
-    /// What the call came to.
-    pub(crate) fn called<E>(
-        &mut self,
-        result: Result<Reply, CallError<E>>,
-    ) -> Result<O::Output, CallError<E>> {
-        let page = result.and_then(|reply| reply.into_output::<O>().map_err(CallError::from));
-        match &page {
-            Ok(page) => self.pages.received(page),
-            Err(_) => self.pages.stop(),
-        }
-        page
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::operation::{Meta, Replay};
+    use crate::api::meta::{Meta, Replay};
+    use crate::api::operation::Operation;
     use crate::api::path::PathTemplate;
-    use crate::api::request::RequestWriter;
-    use crate::error::call::BuildError;
-    use crate::operations::get_users::{GetUsers, UsersPage};
+    use crate::api::request_writer::RequestWriter;
+    use crate::operations::get_users::GetUsers;
+    use crate::types::build_error::BuildError;
     use alloc::string::String;
-    use core::time::Duration;
     use http::Method;
     use proptest::prelude::*;
-
-    fn at(seconds: u64) -> Instant {
-        Instant::from_start(Duration::from_secs(seconds))
-    }
-
-    fn received(walk: &mut Walk<GetUsers>, body: &str) {
-        let reply = Reply::new::<GetUsers>(http::Response::new(body.as_bytes().to_vec()));
-        let page: Result<UsersPage, CallError<Error>> = walk.called(Ok(reply));
-        page.unwrap();
-    }
-
-    #[test]
-    fn a_deadline_is_for_all_pages_and_begins_with_the_first() {
-        let mut walk = Walk::new(GetUsers::new());
-        let options =
-            CallOptions::new().deadline(Duration::from_secs(10)).attempt_limit(Duration::from_secs(7));
-        let (_, first) = walk.next_call(options, at(5)).unwrap().unwrap();
-        assert_eq!(first, options);
-        received(&mut walk, r#"{"users":[],"next_token":"more"}"#);
-        let (operation, second) = walk.next_call(options, at(9)).unwrap().unwrap();
-        assert_eq!(operation, GetUsers::new().next_token("more"));
-        assert_eq!(second, options.deadline(Duration::from_secs(6)));
-        received(&mut walk, r#"{"users":[],"next_token":null}"#);
-        assert!(walk.next_call(options, at(9)).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_page_whose_deadline_is_not_set_has_its_own() {
-        let mut walk = Walk::new(GetUsers::new());
-        for now in [5, 500] {
-            let (_, options) = walk.next_call(CallOptions::new(), at(now)).unwrap().unwrap();
-            assert_eq!(options, CallOptions::new());
-        }
-    }
 
     /// A list whose pages are nothing but the cursor of the next one.
     #[derive(Clone, Debug, PartialEq, Eq)]

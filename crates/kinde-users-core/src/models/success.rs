@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::types::lenient::Object;
-use crate::types::text::Personal;
+use crate::types::personal::Personal;
 
 /// The reply of operations that have nothing to tell but that they succeeded.
 ///

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::models::identity_type::IdentityType;
 use crate::types::ids::{BillingCustomerId, ConnectionId, OrganizationCode, UserId};
 use crate::types::lenient::{if_it_fits, integer, list, list_if_it_fits};
-use crate::types::text::Personal;
+use crate::types::personal::Personal;
 use crate::types::timestamp::Timestamp;
 
 /// A user, as `get_users` and `get_user_data` tell.

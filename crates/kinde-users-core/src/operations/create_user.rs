@@ -3,14 +3,15 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::call::BuildError;
+use crate::types::build_error::BuildError;
 use crate::types::ids::{OrganizationCode, UserId};
 use crate::models::identity_type::IdentityType;
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
+use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::list;
-use crate::types::text::Personal;
+use crate::types::personal::Personal;
 
 /// Creates a user, with any number of identities.
 ///

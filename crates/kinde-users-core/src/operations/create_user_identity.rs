@@ -1,12 +1,13 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::call::BuildError;
+use crate::types::build_error::BuildError;
 use crate::types::ids::{ConnectionId, IdentityId, UserId};
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
-use crate::types::text::Personal;
+use crate::api::request_writer::RequestWriter;
+use crate::types::personal::Personal;
 
 /// Gives a user another identity.
 ///

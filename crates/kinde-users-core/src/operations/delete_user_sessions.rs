@@ -1,11 +1,12 @@
 use http::Method;
 
-use crate::error::call::BuildError;
+use crate::types::build_error::BuildError;
 use crate::types::ids::UserId;
 use crate::models::success::Success;
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
+use crate::api::request_writer::RequestWriter;
 
 /// Ends all sessions of a user.
 ///

@@ -2,13 +2,14 @@ use alloc::vec::Vec;
 
 use http::Method;
 
-use crate::error::call::BuildError;
+use crate::types::build_error::BuildError;
 use crate::types::ids::UserId;
 use crate::models::user::User;
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::operations::expand::Expand;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
+use crate::api::request_writer::RequestWriter;
 
 /// Gets one user.
 ///

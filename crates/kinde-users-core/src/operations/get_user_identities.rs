@@ -3,15 +3,16 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::call::BuildError;
+use crate::types::build_error::BuildError;
 use crate::types::ids::{ConnectionId, Cursor, IdentityId, UserId};
 use crate::models::identity_type::IdentityType;
-use crate::api::operation::{Meta, Operation, Replay};
-use crate::jobs::pages::Paginated;
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
+use crate::api::paginated::Paginated;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
+use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::{integer, list};
-use crate::types::text::Personal;
+use crate::types::personal::Personal;
 use crate::types::timestamp::Timestamp;
 
 /// Lists a user's identities, a page at a time.

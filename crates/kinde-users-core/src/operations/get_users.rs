@@ -3,15 +3,16 @@ use alloc::vec::Vec;
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::call::{BuildError, Problem};
+use crate::types::build_error::{BuildError, Problem};
 use crate::types::ids::{Cursor, UserId};
 use crate::models::user::{User, listed_users};
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::operations::expand::Expand;
-use crate::jobs::pages::Paginated;
+use crate::api::paginated::Paginated;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
-use crate::types::text::Personal;
+use crate::api::request_writer::RequestWriter;
+use crate::types::personal::Personal;
 use crate::types::timestamp::Timestamp;
 
 /// Lists users, a page at a time, all or those that filters let through.

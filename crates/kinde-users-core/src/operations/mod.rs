@@ -4,7 +4,10 @@
 //! by a [`Client`](crate::Client), by an [`Exchange`](crate::Exchange) in a loop of your own, or built into an
 //! `http::Request` by [`build_request`](crate::build_request).
 
-use crate::api::operation::{Meta, Operation};
+use alloc::vec::Vec;
+
+use crate::api::meta::Meta;
+use crate::api::operation::Operation;
 
 pub(crate) mod expand;
 
@@ -16,8 +19,16 @@ macro_rules! operations {
         $(pub(crate) mod $module;)+
         $(pub use $module::{$operation $(, $($other),+)?};)+
 
-        /// The table behind [`OPERATIONS`](crate::OPERATIONS).
-        pub(crate) static ALL: &[Meta] = &[$($operation::META),+];
+        /// All operations of this crate, in the order of their names.
+        ///
+        /// ```
+        /// use kinde_users_core::OPERATIONS;
+        ///
+        /// for meta in OPERATIONS {
+        ///     println!("{:6} {} needs {:?}", meta.method, meta.path.as_str(), meta.scopes);
+        /// }
+        /// ```
+        pub static OPERATIONS: &[Meta] = &[$($operation::META),+];
     };
 }
 
@@ -41,4 +52,52 @@ operations! {
     update_user_feature_flag_override: UpdateUserFeatureFlagOverride;
     update_user_properties: UpdateUserProperties;
     update_user_property: UpdateUserProperty;
+}
+
+/// The scopes that a program needs which uses just these operations: sorted, each once.
+///
+/// ```
+/// use kinde_users_core::operations::{DeleteUser, GetUserData, GetUsers};
+/// use kinde_users_core::{Operation, scopes_for};
+///
+/// let scopes = scopes_for(&[GetUsers::META, GetUserData::META, DeleteUser::META]);
+/// assert_eq!(scopes, ["delete:users", "read:users"]);
+/// ```
+pub fn scopes_for(operations: &[Meta]) -> Vec<&'static str> {
+    let mut scopes: Vec<_> = operations.iter().flat_map(|meta| meta.scopes).copied().collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::meta::Replay;
+    use http::Method;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn operations_are_listed_once_each_in_the_order_of_their_names() {
+        assert_eq!(OPERATIONS.len(), 19);
+        assert!(OPERATIONS.is_sorted_by(|a, b| a.name < b.name));
+        let routes: BTreeSet<_> =
+            OPERATIONS.iter().map(|meta| (meta.method.as_str(), meta.path.as_str())).collect();
+        assert_eq!(routes.len(), OPERATIONS.len());
+    }
+
+    #[test]
+    fn every_operation_needs_a_scope_and_a_read_is_a_get() {
+        for meta in OPERATIONS {
+            assert_eq!(meta.scopes.len(), 1, "{}", meta.name);
+            assert_eq!(meta.replay == Replay::Safe, meta.method == Method::GET, "{}", meta.name);
+        }
+    }
+
+    #[test]
+    fn all_scopes_of_all_operations_come_once_each() {
+        let scopes = scopes_for(OPERATIONS);
+        assert_eq!(scopes.len(), 16);
+        assert_eq!(scopes_for(&[]), Vec::<&str>::new());
+    }
 }

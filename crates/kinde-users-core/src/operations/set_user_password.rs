@@ -5,13 +5,14 @@ use http::Method;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::types::macros::open_enum;
-use crate::protocol::credentials::Secret;
-use crate::error::call::{BuildError, Problem};
+use crate::types::secret::Secret;
+use crate::types::build_error::{BuildError, Problem};
 use crate::types::ids::UserId;
 use crate::models::success::Success;
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
+use crate::api::request_writer::RequestWriter;
 
 /// Sets a user's password, by the hash that another system has of it.
 ///
@@ -434,7 +435,7 @@ open_enum! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::credentials::tests::are_wiped;
+    use crate::types::secret::tests::are_wiped;
 
     #[test]
     fn hash_salt_and_signer_key_are_wiped_when_they_are_dropped() {

@@ -1,12 +1,13 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::error::call::BuildError;
+use crate::types::build_error::BuildError;
 use crate::types::ids::UserId;
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
-use crate::types::text::Personal;
+use crate::api::request_writer::RequestWriter;
+use crate::types::personal::Personal;
 use crate::types::values::Patch;
 
 /// Changes a user: suspends it, renames it, asks for a new password.

@@ -4,12 +4,13 @@ use http::Method;
 use serde::ser::{SerializeMap, Serializer};
 use serde::Serialize;
 
-use crate::error::call::{BuildError, Problem};
+use crate::types::build_error::{BuildError, Problem};
 use crate::types::ids::{PropertyKey, UserId};
 use crate::models::success::Success;
-use crate::api::operation::{Meta, Operation, Replay};
+use crate::api::meta::{Meta, Replay};
+use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
-use crate::api::request::RequestWriter;
+use crate::api::request_writer::RequestWriter;
 use crate::types::values::{Patch, Value};
 
 /// Sets any number of properties of a user.

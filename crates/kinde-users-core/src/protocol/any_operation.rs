@@ -3,12 +3,16 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use crate::api::operation::{Meta, MetaRef, Operation};
+use crate::api::meta::Meta;
+use crate::api::operation::{MetaRef, Operation};
+use crate::api::prepared::Prepared;
 use crate::api::reply::Reply;
-use crate::api::request::{Prepared, RequestWriter};
-use crate::error::call::{BuildError, Error};
-use crate::protocol::exchange::{CallOptions, Exchange};
+use crate::api::request_writer::RequestWriter;
+use crate::error::call::Error;
+use crate::protocol::call_options::CallOptions;
+use crate::protocol::exchange::Exchange;
 use crate::protocol::tenant::Tenant;
+use crate::types::build_error::BuildError;
 use crate::types::domain::Domain;
 
 /// An operation of any type: what a [`Job`](crate::Job) says is to be called next.
@@ -127,11 +131,11 @@ impl fmt::Debug for AnyOperation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::call::Problem;
     use crate::operations::delete_user::DeleteUser;
     use crate::operations::get_user_data::GetUserData;
     use crate::operations::get_users::GetUsers;
     use crate::protocol::credentials::Credentials;
+    use crate::types::build_error::Problem;
 
     #[test]
     fn the_call_is_that_of_the_operation_itself() {

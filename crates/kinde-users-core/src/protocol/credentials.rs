@@ -4,14 +4,12 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::hash::{Hash, Hasher};
+use core::hash::Hash;
 
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Serialize, Serializer};
-
-use crate::error::call::BuildError;
-use crate::protocol::token::AccessToken;
-use crate::types::text::check_id;
+use crate::types::access_token::AccessToken;
+use crate::types::build_error::BuildError;
+use crate::types::check_id::check_id;
+use crate::types::secret::Secret;
 
 /// What a tenant's access tokens are got with: the client id and secret of a machine-to-machine application.
 ///
@@ -96,64 +94,10 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A secret at rest: wiped when dropped, never printed.
-#[derive(Clone)]
-pub(crate) struct Secret(SecretString);
-
-impl Secret {
-    pub(crate) fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(SecretString::from(text))
-    }
-}
-
-impl PartialEq for Secret {
-    fn eq(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
-    }
-}
-
-impl Eq for Secret {}
-
-impl Hash for Secret {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.expose().hash(state);
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-/// Into the body of a request, which is where secrets are for.
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.expose())
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
-    use secrecy::zeroize::ZeroizeOnDrop;
-
+mod tests {
     use super::*;
-    use crate::error::call::Problem;
-
-    /// Compiles only where the texts are of a type that is wiped when it is dropped.
-    pub(crate) fn are_wiped<const COUNT: usize>(secrets: [&Secret; COUNT]) {
-        fn is_wiped(_: &impl ZeroizeOnDrop) {}
-
-        for Secret(text) in secrets {
-            is_wiped(text);
-        }
-    }
+    use crate::types::build_error::Problem;
 
     #[test]
     fn credentials_with_outer_blanks_and_control_characters_are_refused() {
@@ -182,6 +126,6 @@ pub(crate) mod tests {
         let Credentials(Kind::Client { id: _, secret, scopes: _ }) = Credentials::new("id", "secret") else {
             panic!("it has a secret")
         };
-        are_wiped([&secret]);
+        crate::types::secret::tests::are_wiped([&secret]);
     }
 }

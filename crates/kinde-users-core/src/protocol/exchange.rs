@@ -7,146 +7,28 @@ use core::time::Duration;
 
 use http::{HeaderMap, Request, Response, StatusCode};
 
-use crate::api::operation::{Meta, Operation};
-use crate::api::reply::{Reply, effect_of};
-use crate::api::request::Prepared;
-use crate::error::call::{ApiError, AuthError, AuthProblem, BuildError, Effect, Error, Problem};
+use crate::api::meta::Meta;
+use crate::api::operation::Operation;
+use crate::api::prepared::Prepared;
+use crate::api::reply::Reply;
+use crate::error::api_error::ApiError;
+use crate::error::auth_error::{AuthError, AuthProblem};
+use crate::error::call::Error;
+use crate::protocol::call_options::CallOptions;
 use crate::protocol::limit::set_time_limit;
-use crate::protocol::retry::{Outcome, RetryPolicy, Verdict, reset_delay};
+use crate::protocol::retry::{Outcome, RetryPolicy, Verdict};
+use crate::protocol::step::{Input, Step, Wait};
 use crate::protocol::tenant::{Tenant, TokenStep};
-use crate::protocol::token::read_token;
+use crate::protocol::token_reply::read_token;
+use crate::types::build_error::{BuildError, Problem};
+use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::domain::Domain;
+use crate::types::effect::{Effect, effect_of};
+use crate::types::reset_headers::reset_delay;
 use crate::types::time::Instant;
 
 #[cfg(test)]
 mod explore;
-
-/// What happened, as the driver tells the exchange.
-pub enum Input {
-    /// Begin.
-    Start,
-    /// A response came for what was sent.
-    Response(Response<Vec<u8>>),
-    /// The head of a response came for what was sent, and its body could not be read.
-    HeadOnly(Response<BodyFailure>),
-    /// No response came for what was sent.
-    Failed(Delivery),
-    /// The wait is over.
-    Woken,
-}
-
-/// Whether a request that failed may have reached the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Delivery {
-    /// It certainly did not: there was no connection to send it over.
-    NotSent,
-    /// Nobody knows: a time-out, a reset, a reply that was cut off.
-    Unknown,
-}
-
-/// Why the body of a response could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum BodyFailure {
-    /// It was cut off, or its encoding is broken or unknown. Another attempt may succeed.
-    Broken,
-    /// It is larger than the transport allows. Another attempt does not help.
-    TooLarge,
-}
-
-impl fmt::Display for BodyFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Broken => "its body is broken or incomplete",
-            Self::TooLarge => "its body is larger than the transport allows",
-        })
-    }
-}
-
-/// What the driver is to do next.
-pub enum Step {
-    /// Send this, once, and tell what came of it. [`time_limit`](crate::time_limit) tells how long it may take.
-    Send(Request<Vec<u8>>),
-    /// Wait, then say [`Input::Woken`].
-    Wait(Wait),
-    /// The call has ended.
-    Done(Result<Reply, Error>),
-}
-
-/// How long to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Wait {
-    /// Until when, at the latest.
-    pub until: Instant,
-    /// If given, also end the wait when [`Tenant::epoch`] is no longer this.
-    pub epoch: Option<u64>,
-}
-
-/// How one call is to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct CallOptions {
-    /// How long one attempt may take; 30 seconds unless set.
-    pub attempt_limit: Duration,
-    /// How long the call may take in all, waits included; two minutes unless set. Where a list is paged through it is for all
-    /// pages together, and where it is not set each page has its own.
-    pub deadline: Option<Duration>,
-    /// How failed attempts are retried.
-    pub retry: RetryPolicy,
-}
-
-impl CallOptions {
-    /// How long one attempt may take, unless set: 30 seconds.
-    pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
-
-    /// How long a call may take in all, unless set: two minutes.
-    pub const DEADLINE: Duration = Duration::from_secs(120);
-
-    /// The defaults: 30 seconds an attempt, two minutes in all, [`RetryPolicy::new`].
-    pub const fn new() -> Self {
-        Self { attempt_limit: Self::ATTEMPT_LIMIT, deadline: None, retry: RetryPolicy::new() }
-    }
-
-    /// Sets how long one attempt may take.
-    #[must_use]
-    pub const fn attempt_limit(mut self, limit: Duration) -> Self {
-        self.attempt_limit = limit;
-        self
-    }
-
-    /// Sets how long the call may take in all, from its first step on, waits included. [`Duration::MAX`] is no limit.
-    ///
-    /// It bounds the token request too, if the call is the one that gets the token. Where deadlines are shorter than that
-    /// takes, get the token first, by a call that has time or with [`Tenant::supply_token`]: otherwise each call asks for one,
-    /// each is billed, and none arrives in time.
-    #[must_use]
-    pub const fn deadline(mut self, limit: Duration) -> Self {
-        self.deadline = Some(limit);
-        self
-    }
-
-    /// Sets how failed attempts are retried.
-    #[must_use]
-    pub const fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
-        self
-    }
-
-    /// The options for a page of a list. `until` is when the deadline of all pages ends, set for the first one.
-    pub(crate) fn for_page(mut self, now: Instant, until: &mut Option<Instant>) -> Self {
-        self.deadline = self.deadline.map(|deadline| {
-            let until = *until.get_or_insert(now.saturating_add(deadline));
-            until.saturating_since(now)
-        });
-        self
-    }
-}
-
-impl Default for CallOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 /// One call of an operation: a machine that gets a token if there is none, sends, retries what may be retried, and ends.
 ///
@@ -688,13 +570,6 @@ impl Exchange {
     }
 }
 
-impl Input {
-    /// What a transport's error means: the head that came, if one did, or else what is known of the delivery.
-    pub(crate) fn lost(head: Option<&Response<BodyFailure>>, delivery: impl FnOnce() -> Delivery) -> Self {
-        head.map_or_else(|| Self::Failed(delivery()), |head| Self::HeadOnly(head.clone()))
-    }
-}
-
 /// The head of a response, with an empty body.
 fn without_body(head: Response<BodyFailure>) -> Response<Vec<u8>> {
     head.map(|_| Vec::new())
@@ -712,29 +587,5 @@ impl fmt::Debug for Exchange {
             "Exchange({}: {:?}, {} attempts, effect {:?})",
             self.prepared.meta.name, self.phase, self.attempts, self.effect
         )
-    }
-}
-
-impl fmt::Debug for Input {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start => f.write_str("Start"),
-            Self::Response(response) => {
-                write!(f, "Response(HTTP {}, {} bytes)", response.status().as_u16(), response.body().len())
-            }
-            Self::HeadOnly(head) => write!(f, "HeadOnly(HTTP {}, {:?})", head.status().as_u16(), head.body()),
-            Self::Failed(delivery) => write!(f, "Failed({delivery:?})"),
-            Self::Woken => f.write_str("Woken"),
-        }
-    }
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Send(request) => write!(f, "Send({}, {} bytes)", request.method(), request.body().len()),
-            Self::Wait(wait) => wait.fmt(f),
-            Self::Done(result) => f.debug_tuple("Done").field(result).finish(),
-        }
     }
 }

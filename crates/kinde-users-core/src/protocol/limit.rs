@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use http::Request;
 
-use crate::protocol::exchange::CallOptions;
+use crate::protocol::call_options::CallOptions;
 
 /// In the extensions of a request whose limit is another than [`CallOptions::ATTEMPT_LIMIT`]. Most have that one, and
 /// extensions take three allocations for one value.

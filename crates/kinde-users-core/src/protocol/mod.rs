@@ -1,9 +1,12 @@
 //! Layer 6: the machine of one call, and the state that all calls to a tenant share.
 
 pub(crate) mod any_operation;
+pub(crate) mod call_options;
 pub(crate) mod credentials;
 pub(crate) mod exchange;
 pub(crate) mod limit;
 pub(crate) mod retry;
+pub(crate) mod step;
 pub(crate) mod tenant;
-pub(crate) mod token;
+pub(crate) mod token_reply;
+pub(crate) mod token_request;

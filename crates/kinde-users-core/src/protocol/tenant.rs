@@ -1,16 +1,17 @@
 //! What all calls to one tenant share.
 
-use core::fmt;
-use core::mem;
-use core::time::Duration;
-
 use alloc::vec::Vec;
+use core::time::Duration;
+use core::{fmt, mem};
+
 use http::Request;
 
-use crate::error::call::AuthProblem;
+use crate::error::auth_error::AuthProblem;
 use crate::protocol::credentials::{Credentials, Kind};
 use crate::protocol::retry::{Budget, Jitter};
-use crate::protocol::token::{AccessToken, Issued, token_request};
+use crate::protocol::token_reply::Issued;
+use crate::protocol::token_request::token_request;
+use crate::types::access_token::AccessToken;
 use crate::types::domain::Domain;
 use crate::types::time::Instant;
 

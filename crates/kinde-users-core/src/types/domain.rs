@@ -9,8 +9,8 @@ use core::str::FromStr;
 
 use url::{Host, Url};
 
-use crate::error::call::Problem;
-use crate::types::text::check_id;
+use crate::types::build_error::Problem;
+use crate::types::check_id::check_id;
 
 /// Where a tenant's API lives: the origin that every request goes to, and the audience that its tokens are for.
 ///

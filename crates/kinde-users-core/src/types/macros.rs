@@ -3,7 +3,7 @@
 /// Defines a string newtype that names something of Kinde's.
 macro_rules! string_id {
     ($(#[$meta:meta])* $name:ident) => {
-        string_id!($(#[$meta])* $name, hidden if crate::types::text::looks_like_an_address);
+        string_id!($(#[$meta])* $name, hidden if crate::types::masking::looks_like_an_address);
     };
     ($(#[$meta:meta])* $name:ident, hidden if $hidden:expr) => {
         $(#[$meta])*
@@ -77,7 +77,7 @@ macro_rules! string_id {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let is_hidden: fn(&str) -> bool = $hidden;
                 if is_hidden(&self.0) {
-                    crate::types::text::write_hidden(f, stringify!($name), self.0.len())
+                    crate::types::masking::write_hidden(f, stringify!($name), self.0.len())
                 } else {
                     write!(f, concat!(stringify!($name), "({:?})"), self.0)
                 }
@@ -95,7 +95,7 @@ macro_rules! open_enum {
         pub enum $name {
             $($(#[$variant_meta])* $variant,)+
             /// Any other, as it came.
-            Other(crate::types::text::Personal),
+            Other(crate::types::personal::Personal),
         }
 
         impl $name {

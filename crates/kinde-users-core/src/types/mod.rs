@@ -1,10 +1,19 @@
 //! Layer 1: the values that requests and replies are made of, and the tools that read and show them.
 
+pub(crate) mod access_token;
+pub(crate) mod build_error;
+pub(crate) mod check_id;
+pub(crate) mod delivery;
 pub(crate) mod domain;
+pub(crate) mod effect;
 pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod lenient;
 pub(crate) mod macros;
+pub(crate) mod masking;
+pub(crate) mod personal;
+pub(crate) mod reset_headers;
+pub(crate) mod secret;
 pub(crate) mod sync;
 pub(crate) mod text;
 pub(crate) mod time;

@@ -111,7 +111,7 @@ impl fmt::Debug for Timestamp {
         if self.is_well_formed() {
             write!(f, "Timestamp({})", self.0)
         } else {
-            crate::types::text::write_hidden(f, "Timestamp", self.0.len())
+            crate::types::masking::write_hidden(f, "Timestamp", self.0.len())
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::types::text::Personal;
+use crate::types::personal::Personal;
 
 /// What a PATCH does with a field.
 ///

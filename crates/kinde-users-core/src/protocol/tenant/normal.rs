@@ -5,7 +5,7 @@ use core::hash::Hash;
 
 use super::Tenant;
 use crate::protocol::retry::Jitter;
-use crate::protocol::token::AccessToken;
+use crate::types::access_token::AccessToken;
 use crate::types::time::Instant;
 
 /// The numbers that calls compare theirs with, as they were.

@@ -41,7 +41,7 @@ use std::vec::Vec;
 use state::{ALL, Alphabet, FEW, FEWEST};
 use walk::walk;
 
-use crate::api::operation::Replay;
+use crate::api::meta::Replay;
 use crate::protocol::retry::Jitter;
 use crate::types::time::Instant;
 

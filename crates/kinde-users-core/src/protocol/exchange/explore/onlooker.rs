@@ -7,10 +7,12 @@ use std::vec::Vec;
 
 use super::state::{Answer, Body, FRESH, Tell};
 use super::{Call, NOW};
-use crate::api::operation::Replay;
-use crate::error::call::{Effect, Error};
-use crate::protocol::exchange::{BodyFailure, Delivery, Step, Wait};
+use crate::api::meta::Replay;
+use crate::error::call::Error;
 use crate::protocol::retry::RetryPolicy;
+use crate::protocol::step::{Step, Wait};
+use crate::types::delivery::{BodyFailure, Delivery};
+use crate::types::effect::Effect;
 use crate::types::time::Instant;
 
 const LEASE: Duration = Duration::from_secs(60);

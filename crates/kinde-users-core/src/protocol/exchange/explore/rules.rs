@@ -9,11 +9,12 @@ use http::header::AUTHORIZATION;
 use super::onlooker::{Budgeted, Due, Failure, Known};
 use super::state::State;
 use super::{Call, NOW};
-use crate::api::operation::Replay;
+use crate::api::meta::Replay;
 use crate::api::reply::Reply;
-use crate::error::call::{Effect, Error};
-use crate::protocol::exchange::{Step, Wait};
+use crate::error::call::Error;
 use crate::protocol::limit::time_limit;
+use crate::protocol::step::{Step, Wait};
+use crate::types::effect::Effect;
 use crate::types::time::Instant;
 
 const TOKEN_LIMIT: Duration = Duration::from_secs(30);

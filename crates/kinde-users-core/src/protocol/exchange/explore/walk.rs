@@ -1,8 +1,7 @@
 //! The walk through all states, breadth first.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::string::String;
 use std::vec::Vec;
 

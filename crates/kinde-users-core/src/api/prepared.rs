@@ -1,20 +1,16 @@
-//! From arguments to method, URI and body.
+//! The request of an operation, written once and sent in each attempt.
 
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
-use core::ops::RangeInclusive;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
-use serde::Serialize;
 
-use crate::api::operation::{Meta, MetaRef, Operation};
-use crate::api::path::{next_place, percent_encode, push_segment};
-use crate::error::call::{BuildError, Problem};
-use crate::protocol::token::AccessToken;
+use crate::api::meta::Meta;
+use crate::api::operation::{MetaRef, Operation};
+use crate::api::request_writer::RequestWriter;
+use crate::types::access_token::AccessToken;
+use crate::types::build_error::{BuildError, Problem};
 use crate::types::domain::Domain;
-use crate::types::text::check_id;
 
 /// The longest URI, in bytes, that `http::Uri` takes.
 const LONGEST_URI: usize = 65_534;
@@ -47,159 +43,6 @@ pub fn build_request<O: Operation>(
     Ok(Prepared::new(operation, domain)?.into_request(token))
 }
 
-/// Where an operation writes its arguments: path arguments first, then query pairs, then the body.
-///
-/// Whatever the arguments hold, the request goes to the tenant's host, to the route of the template, with just the
-/// pairs that were written: everything but `A-Z a-z 0-9 - . _ ~` is percent-encoded (a space is `%20`), and what
-/// percent-encoding does not protect is refused. This also holds behind a proxy that decodes and folds paths.
-pub struct RequestWriter<'a> {
-    meta: &'a Meta,
-    /// Origin, path and query, as far as they are written.
-    target: String,
-    /// What of the path template is not written yet.
-    template: &'static str,
-    has_query: bool,
-    /// A path argument that was not written before the query.
-    missing: Option<&'static str>,
-    body: Option<Vec<u8>>,
-}
-
-impl RequestWriter<'_> {
-    /// Writes the next path argument. It becomes exactly one segment.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Empty`]; [`Problem::DotSegment`] for `.` and `..`, which servers and proxies fold away;
-    /// [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment for some of them;
-    /// [`Problem::ControlCharacter`] and [`Problem::OuterBlank`]. All of these are refused in percent-encoded form
-    /// too, however often it is encoded, because a proxy may decode it. [`Problem::Misplaced`] if `name` is not the
-    /// template's next place.
-    pub fn path(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
-        let place = next_place(self.template).filter(|(_, expected, _)| *expected == name);
-        let Some((before, _, after)) = place else {
-            return Err(self.refuse(name, Problem::Misplaced));
-        };
-        self.target.push_str(before);
-        push_segment(value, &mut self.target).map_err(|problem| self.refuse(name, problem))?;
-        self.template = after;
-        Ok(())
-    }
-
-    /// Writes one query pair.
-    pub fn query(&mut self, name: &'static str, value: &str) {
-        self.query_name(name);
-        percent_encode(value, &mut self.target);
-    }
-
-    /// Writes one query pair whose value must not be empty.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Empty`].
-    pub fn required_query(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
-        if value.is_empty() {
-            return Err(self.refuse(name, Problem::Empty));
-        }
-        self.query(name, value);
-        Ok(())
-    }
-
-    /// Writes one query pair whose value is an id.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`], as a line of a file leaves them at
-    /// the end of an id.
-    pub fn id_query(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
-        check_id(value).map_err(|problem| self.refuse(name, problem))?;
-        self.query(name, value);
-        Ok(())
-    }
-
-    /// Writes one query pair whose value is `true` or `false`.
-    pub fn bool_query(&mut self, name: &'static str, value: bool) {
-        self.query(name, if value { "true" } else { "false" });
-    }
-
-    /// Writes one query pair whose value is a number.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::OutOfRange`].
-    pub fn number_query(
-        &mut self,
-        name: &'static str,
-        value: u32,
-        range: RangeInclusive<u32>,
-    ) -> Result<(), BuildError> {
-        if !range.contains(&value) {
-            let (least, most) = range.into_inner();
-            return Err(self.refuse(name, Problem::OutOfRange { least, most }));
-        }
-        self.query_name(name);
-        // Digits stand for themselves, and a `String` takes all that is written.
-        let _ = write!(self.target, "{value}");
-        Ok(())
-    }
-
-    /// Writes one query pair whose value is the list, separated by commas; nothing where the list is empty.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Comma`] and [`Problem::Empty`] for a value that would not come back as one.
-    pub fn query_list<T: AsRef<str>>(&mut self, name: &'static str, values: &[T]) -> Result<(), BuildError> {
-        for (index, value) in values.iter().map(AsRef::as_ref).enumerate() {
-            if value.is_empty() {
-                return Err(self.refuse(name, Problem::Empty));
-            }
-            if value.bytes().any(|byte| byte == b',') {
-                return Err(self.refuse(name, Problem::Comma));
-            }
-            if index == 0 {
-                self.query_name(name);
-            } else {
-                self.target.push_str("%2C");
-            }
-            percent_encode(value, &mut self.target);
-        }
-        Ok(())
-    }
-
-    /// Makes `body` the JSON body.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::NotJson`] where it has no JSON form, as a map whose keys are no strings.
-    pub fn json<T: Serialize>(&mut self, body: &T) -> Result<(), BuildError> {
-        let bytes = serde_json::to_vec(body).map_err(|_| self.refuse("body", Problem::NotJson))?;
-        self.body = Some(bytes);
-        Ok(())
-    }
-
-    /// The error that says that `argument` cannot be sent.
-    pub fn refuse(&self, argument: &'static str, problem: Problem) -> BuildError {
-        BuildError::new(self.meta.name, argument, problem)
-    }
-
-    fn query_name(&mut self, name: &str) {
-        if self.has_query {
-            self.target.push('&');
-        } else {
-            self.finish_path();
-            self.target.push('?');
-            self.has_query = true;
-        }
-        percent_encode(name, &mut self.target);
-        self.target.push('=');
-    }
-
-    fn finish_path(&mut self) {
-        self.missing = self.missing.or(next_place(self.template).map(|(_, name, _)| name));
-        self.target.push_str(self.template);
-        self.template = "";
-    }
-}
-
 /// A request without its token: what stays the same over all attempts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Prepared {
@@ -218,23 +61,14 @@ impl Prepared {
         origin: &str,
         write: impl FnOnce(&mut RequestWriter<'_>) -> Result<(), BuildError>,
     ) -> Result<Self, BuildError> {
-        let template = meta.path.as_str();
-        // Room for two ids or a few short filters.
-        let mut target = String::with_capacity(origin.len() + template.len() + 96);
-        target.push_str(origin);
-        let mut writer =
-            RequestWriter { meta, target, template, has_query: false, missing: None, body: None };
+        let mut writer = RequestWriter::new(meta, origin);
         write(&mut writer)?;
-        writer.finish_path();
-        if let Some(missing) = writer.missing {
-            return Err(writer.refuse(missing, Problem::Misplaced));
+        let (target, body) = writer.finish()?;
+        let refuse = |problem| BuildError::new(meta.name, "request", problem);
+        if target.len() > LONGEST_URI {
+            return Err(refuse(Problem::TooLong { longest: LONGEST_URI }));
         }
-        if writer.target.len() > LONGEST_URI {
-            return Err(writer.refuse("request", Problem::TooLong { longest: LONGEST_URI }));
-        }
-        let RequestWriter { target, body, .. } = writer;
-        let uri =
-            Uri::try_from(target).map_err(|_| BuildError::new(meta.name, "request", Problem::NotAUri))?;
+        let uri = Uri::try_from(target).map_err(|_| refuse(Problem::NotAUri))?;
         Ok(Self { meta, uri, body })
     }
 
@@ -267,7 +101,7 @@ impl Prepared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::operation::Replay;
+    use crate::api::meta::Replay;
     use crate::api::path::PathTemplate;
     use alloc::string::ToString;
     use alloc::vec;

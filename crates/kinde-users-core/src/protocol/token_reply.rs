@@ -1,104 +1,21 @@
-//! Access tokens: the request for one, and its reply.
+//! The reply of the token endpoint.
 
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use url::form_urlencoded;
 
-use crate::api::reply::stopped_waiting;
-use crate::error::call::{AuthProblem, BuildError, Problem, redirect_host};
-use crate::protocol::credentials::{Secret, check_credentials};
-use crate::types::domain::Domain;
+use crate::error::auth_error::AuthProblem;
+use crate::error::hints::redirect_host;
+use crate::types::access_token::AccessToken;
+use crate::types::effect::stopped_waiting;
 use crate::types::json::{self, Repaired};
 use crate::types::lenient::{Object, if_it_fits};
-use crate::types::text::{Text, check_id};
-
-/// An access token, in the form in which requests carry it.
-///
-/// It is kept once, and all requests share it. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct AccessToken {
-    authorization: HeaderValue,
-}
-
-impl AccessToken {
-    const SCHEME: &'static str = "Bearer ";
-
-    /// Takes a token that was got elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// [`Problem::Empty`], or [`Problem::NotAHeader`] if it holds anything but visible ASCII characters.
-    pub fn new(token: &str) -> Result<Self, BuildError> {
-        let refuse = |problem| BuildError::new("access_token", "token", problem);
-        if token.is_empty() {
-            return Err(refuse(Problem::Empty));
-        }
-        // To the end in any case: compilers do many bytes at once then.
-        if !token.bytes().fold(true, |is_visible, byte| is_visible & byte.is_ascii_graphic()) {
-            return Err(refuse(Problem::NotAHeader));
-        }
-        let mut authorization =
-            HeaderValue::try_from([Self::SCHEME, token].concat()).map_err(|_| refuse(Problem::NotAHeader))?;
-        authorization.set_sensitive(true);
-        Ok(Self { authorization })
-    }
-
-    /// The value of the `Authorization` header, marked sensitive.
-    pub fn authorization(&self) -> &HeaderValue {
-        &self.authorization
-    }
-
-    /// The token itself.
-    pub fn expose(&self) -> &str {
-        self.authorization.to_str().ok().and_then(|text| text.strip_prefix(Self::SCHEME)).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessToken")
-    }
-}
-
-/// The request for a token by client credentials. The audience is always asked for: without, Kinde's token is for no
-/// API. Here `+` for a space is right, other than in the queries of operations.
-pub(crate) fn token_request(
-    domain: &Domain,
-    client_id: &str,
-    secret: &Secret,
-    scopes: &[Box<str>],
-) -> Result<Request<Vec<u8>>, AuthProblem> {
-    check_credentials(client_id, secret).map_err(AuthProblem::Unsendable)?;
-    let refuse_audience =
-        |problem| AuthProblem::Unsendable(BuildError::new("credentials", "audience", problem));
-    check_id(domain.audience()).map_err(refuse_audience)?;
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("grant_type", "client_credentials")
-        .append_pair("client_id", client_id)
-        .append_pair("client_secret", secret.expose())
-        .append_pair("audience", domain.audience());
-    if !scopes.is_empty() {
-        form.append_pair("scope", &scopes.join(" "));
-    }
-    let mut request = Request::new(form.finish().into_bytes());
-    *request.method_mut() = Method::POST;
-    // `Domain` lets no origin through that is no URI.
-    *request.uri_mut() =
-        Uri::try_from(format!("{}/oauth2/token", domain.origin())).map_err(|_| AuthProblem::Malformed)?;
-    let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-    Ok(request)
-}
+use crate::types::text::Text;
 
 /// A token that was issued.
 #[derive(Debug)]
@@ -248,36 +165,12 @@ fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::build_error::Problem;
     use serde_json::Value as Json;
 
     fn vectors(part: &str) -> Vec<Json> {
         let vectors: Json = serde_json::from_str(include_str!("../../tests/vectors/token.json")).unwrap();
         vectors[part].as_array().unwrap().clone()
-    }
-
-    #[test]
-    fn token_requests_are_what_the_vectors_say() {
-        for vector in vectors("requests") {
-            let name = &vector["name"];
-            let mut domain = Domain::parse(vector["domain"].as_str().unwrap()).unwrap();
-            if let Some(audience) = vector["audience"].as_str() {
-                domain = domain.with_audience(audience);
-            }
-            let secret = Secret::from(String::from(vector["client_secret"].as_str().unwrap()));
-            let scopes: Vec<Box<str>> = vector["scopes"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(|scope| scope.as_str().unwrap().into())
-                .collect();
-            let request =
-                token_request(&domain, vector["client_id"].as_str().unwrap(), &secret, &scopes).unwrap();
-            assert_eq!(request.method(), Method::POST, "{name}");
-            assert_eq!(*request.uri(), *format!("{}/oauth2/token", domain.origin()), "{name}");
-            assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded", "{name}");
-            assert_eq!(request.headers()["accept"], "application/json", "{name}");
-            assert_eq!(core::str::from_utf8(request.body()).unwrap(), vector["body"], "{name}");
-        }
     }
 
     #[test]

@@ -1,0 +1,88 @@
+//! Why a call over a transport has no result.
+
+use core::error::Error as StdError;
+use core::fmt;
+
+use crate::api::reply::Reply;
+use crate::error::call::Error;
+use crate::jobs::job::Job;
+use crate::types::effect::Effect;
+
+/// Why a call over a transport has no result: the protocol's error, and the transport's if its failing came to it.
+#[derive(Clone, Debug)]
+pub struct CallError<E> {
+    error: Error,
+    transport: Option<E>,
+}
+
+impl<E> CallError<E> {
+    pub(crate) fn new(error: Error, transport: Option<E>) -> Self {
+        Self { error, transport }
+    }
+
+    /// The protocol's error.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The protocol's error, owned.
+    pub fn into_error(self) -> Error {
+        self.error
+    }
+
+    /// The last error of the transport in this call, if there was one.
+    pub fn transport(&self) -> Option<&E> {
+        self.transport.as_ref()
+    }
+
+    pub(crate) fn into_parts(self) -> (Error, Option<E>) {
+        (self.error, self.transport)
+    }
+
+    /// Whether the service carried out the operation; see [`Error::effect`].
+    pub fn effect(&self) -> Effect {
+        self.error.effect()
+    }
+}
+
+impl<E> From<Error> for CallError<E> {
+    fn from(error: Error) -> Self {
+        Self { error, transport: None }
+    }
+}
+
+impl<E> From<CallError<E>> for Error {
+    fn from(error: CallError<E>) -> Self {
+        error.error
+    }
+}
+
+impl<E> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<E: StdError + 'static> StdError for CallError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.transport {
+            Some(error) => Some(error),
+            None => self.error.source(),
+        }
+    }
+}
+
+/// Tells the job of a call over a transport, whose own error goes with that of the protocol.
+pub(crate) fn take_in<J: Job, E>(
+    job: &mut J,
+    result: Result<Reply, CallError<E>>,
+) -> Result<(), CallError<E>> {
+    let (result, transport) = match result {
+        Ok(reply) => (Ok(reply), None),
+        Err(error) => {
+            let (error, transport) = error.into_parts();
+            (Err(error), transport)
+        }
+    };
+    job.called(result).map_err(|error| CallError::new(error, transport))
+}

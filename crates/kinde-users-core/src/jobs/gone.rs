@@ -1,0 +1,81 @@
+//! What is gone, and the replies that confirm it.
+
+use alloc::boxed::Box;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+
+use crate::api::decode_error::{DecodeCategory, DecodeError};
+use crate::api::reply::Reply;
+use crate::error::call::Error;
+use crate::types::effect::Effect;
+use crate::types::lenient::Object;
+use crate::types::personal::Personal;
+
+/// What became of something that was to be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gone {
+    /// It was there, and is gone by this.
+    Now,
+    /// It was not there: it was gone before, or never was.
+    Before,
+}
+
+/// What the DELETE of a user answers, as far as it says whether it was done.
+#[derive(Default, Deserialize)]
+struct Receipt {
+    code: Option<Personal>,
+    message: Option<Personal>,
+    errors: Option<IgnoredAny>,
+}
+
+impl Receipt {
+    /// The field that does not confirm the success, or is missing for it.
+    fn denial(&self) -> Option<&'static str> {
+        let is = |text: &str, says: &str| text.eq_ignore_ascii_case(says);
+        match (&self.errors, &self.code, &self.message) {
+            (Some(_), ..) => Some("errors"),
+            (None, Some(code), _) => (!is(code, "OK")).then_some("code"),
+            (None, None, Some(message)) => (!is(message, "Success")).then_some("message"),
+            (None, None, None) => Some("code"),
+        }
+    }
+}
+
+/// Reads a success, and makes an error of one whose body denies it: `denial` names the field.
+pub(super) fn confirm<T: DeserializeOwned>(
+    result: Result<Reply, Error>,
+    denial: impl FnOnce(&T) -> Option<&'static str>,
+) -> Result<(), Error> {
+    let reply = result?.into_result()?;
+    let error = match reply.parse_as::<T>() {
+        Ok(output) => match denial(&output) {
+            Some(field) => {
+                DecodeError { path: field.into(), line: 1, column: 0, category: DecodeCategory::NotDone }
+            }
+            None => return Ok(()),
+        },
+        Err(error) => error,
+    };
+    Err(Error::Decode { error: Box::new(error), reply: Box::new(reply) })
+}
+
+/// The success of a DELETE, or the failure that means as much: that one of `things` is not there.
+pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Gone, Error> {
+    // An empty body is a success too.
+    let denial =
+        |receipt: &Option<Object<Receipt>>| receipt.as_ref().and_then(|Object(receipt)| receipt.denial());
+    match confirm(result, denial) {
+        Ok(()) => Ok(Gone::Now),
+        Err(error) if error.as_api().is_some_and(|error| error.names_missing(things)) => {
+            // An attempt before this one may have done it, and then most likely has.
+            Ok(if error.effect() == Effect::No { Gone::Before } else { Gone::Now })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What is missing where a user is gone, and where the user's sessions are.
+pub(super) const USER: [&str; 1] = ["USER"];
+pub(super) const SESSIONS: [&str; 3] = ["USER", "SESSION", "SESSIONS"];

@@ -1,0 +1,94 @@
+//! Suspending a user.
+
+use core::fmt;
+
+use serde::Serialize;
+
+use crate::api::reply::Reply;
+use crate::error::call::Error;
+use crate::jobs::gone::{SESSIONS, confirm, gone};
+use crate::jobs::job::Job;
+use crate::operations::delete_user_sessions::DeleteUserSessions;
+use crate::operations::update_user::{UpdateUser, UpdatedUser};
+use crate::protocol::any_operation::AnyOperation;
+use crate::types::ids::UserId;
+
+/// Suspends a user, and signs them out of everything. Done twice it is done once.
+///
+/// A success whose body has another user's id, or says that the user is not suspended, is an
+/// [`Error::Decode`] with [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
+///
+/// ```
+/// use kinde_users_core::operations::UpdateUser;
+/// use kinde_users_core::{Job, Suspend};
+///
+/// let mut suspend = Suspend::new("kp_1");
+/// assert!(suspend.next_call().is_some_and(|operation| operation.is::<UpdateUser>()));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Suspend(Suspended);
+
+/// What became of a [`Suspend`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Suspended {
+    /// The user.
+    pub user_id: UserId,
+    /// Whether the user is suspended by this.
+    pub is_suspended: bool,
+    /// Whether there is no session left that was there before.
+    pub is_signed_out: bool,
+}
+
+impl Suspend {
+    /// Of the user with this id.
+    pub fn new(user_id: impl Into<UserId>) -> Self {
+        Self(Suspended { user_id: user_id.into(), is_suspended: false, is_signed_out: false })
+    }
+}
+
+impl Job for Suspend {
+    type Output = Suspended;
+
+    fn next_call(&mut self) -> Option<AnyOperation> {
+        let Suspended { user_id, is_suspended, is_signed_out } = &self.0;
+        match (is_suspended, is_signed_out) {
+            // First, so that nobody signs in again between the two.
+            (false, _) => Some(AnyOperation::new(UpdateUser::new(user_id).is_suspended(true))),
+            (true, false) => Some(AnyOperation::new(DeleteUserSessions::new(user_id))),
+            (true, true) => None,
+        }
+    }
+
+    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+        if self.0.is_suspended {
+            // A user who was there a moment ago and has no sessions is signed out.
+            gone(result, &SESSIONS)?;
+            self.0.is_signed_out = true;
+        } else {
+            let user_id = &self.0.user_id;
+            confirm(result, |updated: &UpdatedUser| match updated.is_suspended {
+                _ if !is_same_id(&updated.id, user_id) => Some("id"),
+                Some(false) => Some("is_suspended"),
+                _ => None,
+            })?;
+            self.0.is_suspended = true;
+        }
+        Ok(())
+    }
+
+    fn output(&self) -> Suspended {
+        self.0.clone()
+    }
+}
+
+/// Whether two ids are of one user. Old ids have a colon (`kp:…`) where new ones have `_`.
+fn is_same_id(one: &UserId, other: &UserId) -> bool {
+    one.as_str().replace(':', "_") == other.as_str().replace(':', "_")
+}
+
+impl fmt::Debug for Suspend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,73 @@
+//! How one call is to be made.
+
+use core::time::Duration;
+
+use crate::protocol::retry::RetryPolicy;
+use crate::types::time::Instant;
+
+/// How one call is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct CallOptions {
+    /// How long one attempt may take; 30 seconds unless set.
+    pub attempt_limit: Duration,
+    /// How long the call may take in all, waits included; two minutes unless set. Where a list is paged through it is for all
+    /// pages together, and where it is not set each page has its own.
+    pub deadline: Option<Duration>,
+    /// How failed attempts are retried.
+    pub retry: RetryPolicy,
+}
+
+impl CallOptions {
+    /// How long one attempt may take, unless set: 30 seconds.
+    pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+
+    /// How long a call may take in all, unless set: two minutes.
+    pub const DEADLINE: Duration = Duration::from_secs(120);
+
+    /// The defaults: 30 seconds an attempt, two minutes in all, [`RetryPolicy::new`].
+    pub const fn new() -> Self {
+        Self { attempt_limit: Self::ATTEMPT_LIMIT, deadline: None, retry: RetryPolicy::new() }
+    }
+
+    /// Sets how long one attempt may take.
+    #[must_use]
+    pub const fn attempt_limit(mut self, limit: Duration) -> Self {
+        self.attempt_limit = limit;
+        self
+    }
+
+    /// Sets how long the call may take in all, from its first step on, waits included. [`Duration::MAX`] is no limit.
+    ///
+    /// It bounds the token request too, if the call is the one that gets the token. Where deadlines are shorter than that
+    /// takes, get the token first, by a call that has time or with
+    /// [`Tenant::supply_token`](crate::Tenant::supply_token): otherwise each call asks for one,
+    /// each is billed, and none arrives in time.
+    #[must_use]
+    pub const fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Sets how failed attempts are retried.
+    #[must_use]
+    pub const fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// The options for a page of a list. `until` is when the deadline of all pages ends, set for the first one.
+    pub(crate) fn for_page(mut self, now: Instant, until: &mut Option<Instant>) -> Self {
+        self.deadline = self.deadline.map(|deadline| {
+            let until = *until.get_or_insert(now.saturating_add(deadline));
+            until.saturating_since(now)
+        });
+        self
+    }
+}
+
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,31 @@
+//! What is known of a request without a reply, and of a reply without a body.
+
+use core::fmt;
+
+/// Whether a request that failed may have reached the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Delivery {
+    /// It certainly did not: there was no connection to send it over.
+    NotSent,
+    /// Nobody knows: a time-out, a reset, a reply that was cut off.
+    Unknown,
+}
+
+/// Why the body of a response could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BodyFailure {
+    /// It was cut off, or its encoding is broken or unknown. Another attempt may succeed.
+    Broken,
+    /// It is larger than the transport allows. Another attempt does not help.
+    TooLarge,
+}
+
+impl fmt::Display for BodyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "its body is broken or incomplete",
+            Self::TooLarge => "its body is larger than the transport allows",
+        })
+    }
+}
