@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 
 use crate::api::meta::Meta;
 use crate::api::operation::Operation;
@@ -16,15 +16,14 @@ use crate::error::auth_error::{AuthError, AuthProblem};
 use crate::error::call::Error;
 use crate::protocol::call_options::CallOptions;
 use crate::protocol::limit::set_time_limit;
-use crate::protocol::retry::{Outcome, RetryPolicy, Verdict};
-use crate::protocol::step::{Input, Step, Wait};
-use crate::protocol::tenant::{Tenant, TokenStep};
-use crate::protocol::token_reply::read_token;
+use crate::protocol::retry::{Outcome, Verdict, asked_for};
+use crate::protocol::step::{Input, Step, Wait, without_body};
+use crate::protocol::tenant::Tenant;
+use crate::protocol::tokens::{TokenOutcome, TokenStep};
 use crate::types::build_error::{BuildError, Problem};
 use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::domain::Domain;
 use crate::types::effect::{Effect, effect_of};
-use crate::types::reset_headers::reset_delay;
 use crate::types::time::Instant;
 
 #[cfg(test)]
@@ -60,8 +59,8 @@ mod explore;
 /// | unknown: time-out, reset, cut head | retry | retry | [`Error::UnknownOutcome`] |
 /// | 401, for the first time | a new token, and again | the same | the same |
 /// | 401, for the second time, or [too soon after one](Tenant#tokens) | [`Error::Api`] | the same | the same |
-/// | 403 | [`Error::Api`], or as 401 [by policy](RetryPolicy::reauthenticate_on_403) | the same | the same |
-/// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](RetryPolicy::throttled_creates) |
+/// | 403 | [`Error::Api`], or as 401 [by policy](crate::RetryPolicy::reauthenticate_on_403) | the same | the same |
+/// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](crate::RetryPolicy::throttled_creates) |
 /// | 408, 460, 499, 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
 /// | other 4xx | [`Error::Api`], effect `No` | the same | the same |
 /// | other 5xx and beyond, 1xx | [`Error::Api`], effect `Possible` | the same | the same |
@@ -217,17 +216,9 @@ impl Exchange {
             (Phase::Waiting(until, reason), Input::Response(_) | Input::HeadOnly(_) | Input::Failed(_)) => {
                 Self::wait_for(until, reason)
             }
-            (Phase::AwaitingToken { lease }, Input::Response(response)) => {
-                self.token_answered(tenant, now, lease, &response)
-            }
-            (Phase::AwaitingToken { lease }, Input::HeadOnly(head)) => {
-                self.token_head(tenant, now, lease, head)
-            }
-            (Phase::AwaitingToken { lease }, Input::Failed(delivery)) => {
-                self.token_lost(tenant, now, lease, AuthProblem::Unreachable(delivery), None)
-            }
-            (Phase::AwaitingToken { lease }, Input::Start | Input::Woken) => {
-                self.token_lost(tenant, now, lease, AuthProblem::Unreachable(Delivery::Unknown), None)
+            (Phase::AwaitingToken { lease }, input) => {
+                let outcome = tenant.token_answered(lease, input, now, self.deadline);
+                self.token_came(tenant, now, outcome)
             }
             (Phase::AwaitingReply, Input::Response(response)) => self.answered(tenant, now, response),
             (Phase::AwaitingReply, Input::HeadOnly(head)) => self.head_came(tenant, now, head),
@@ -244,7 +235,7 @@ impl Exchange {
     pub fn cancel(&mut self, tenant: &mut Tenant) {
         if self.is_of(tenant) {
             match self.phase {
-                Phase::AwaitingToken { lease } => _ = tenant.end_lease(lease),
+                Phase::AwaitingToken { lease } => tenant.end_lease(lease),
                 Phase::Waiting(_, Reason::Slot { epoch }) if !tenant.has_new_pace_since(epoch) => {
                     tenant.return_slot();
                 }
@@ -270,7 +261,8 @@ impl Exchange {
             let until = self.spread(tenant, opens);
             return self.wait(tenant, now, until, Reason::Gate { epoch: tenant.epoch() });
         }
-        match tenant.token_step(now, self.seen) {
+        let left = self.deadline.saturating_since(now);
+        match tenant.token_step(now, self.seen, left) {
             TokenStep::Wait(until) => {
                 let reason = Reason::Token { epoch: tenant.epoch() };
                 self.phase = Phase::Waiting(until.min(self.deadline), reason);
@@ -280,12 +272,9 @@ impl Exchange {
                 let error = self.auth_error(problem);
                 self.end(Err(error))
             }
-            TokenStep::Fetch(request, lease) => {
+            TokenStep::Fetch { request, limit, lease } => {
                 self.phase = Phase::AwaitingToken { lease };
-                // While a token lasts, this call is to have time left to go on with it.
-                let left = self.deadline.saturating_since(now);
-                let left = if tenant.token(now).is_some() { left / 2 } else { left };
-                Self::send(request, Tenant::TOKEN_LIMIT.min(left))
+                Self::send(request, limit)
             }
             TokenStep::Use(token, generation) => {
                 let slot =
@@ -298,7 +287,6 @@ impl Exchange {
                 self.attempts = self.attempts.saturating_add(u32::from(!self.resends));
                 self.resends = false;
                 self.phase = Phase::AwaitingReply;
-                let left = self.deadline.saturating_since(now);
                 Self::send(self.prepared.clone().into_request(&token), self.options.attempt_limit.min(left))
             }
         }
@@ -335,10 +323,10 @@ impl Exchange {
 
     fn woken(&mut self, tenant: &mut Tenant, now: Instant, until: Instant, reason: Reason) -> Step {
         match reason {
-            Reason::Token { epoch } if epoch != tenant.epoch() => match tenant.trouble_since(epoch) {
-                Some(problem) => self.no_token(tenant, now, problem),
-                None => self.proceed(tenant, now, false),
-            },
+            Reason::Token { epoch } if epoch != tenant.epoch() => {
+                let outcome = tenant.token_outcome_since(epoch, now);
+                self.token_came(tenant, now, outcome)
+            }
             Reason::Gate { epoch } if tenant.was_opened_since(epoch) => self.proceed(tenant, now, false),
             // The slot was one of the old pace.
             Reason::Slot { epoch } if tenant.has_new_pace_since(epoch) => self.proceed(tenant, now, false),
@@ -357,92 +345,25 @@ impl Exchange {
         }
     }
 
-    fn token_answered(
-        &mut self,
-        tenant: &mut Tenant,
-        now: Instant,
-        lease: u64,
-        response: &Response<Vec<u8>>,
-    ) -> Step {
-        match read_token(response) {
-            Ok(issued) => {
-                tenant.token_issued(lease, issued, now);
+    /// Goes on with what came of a token request, of this call or of the one that it waited for.
+    fn token_came(&mut self, tenant: &mut Tenant, now: Instant, outcome: TokenOutcome) -> Step {
+        match outcome {
+            TokenOutcome::Proceed => self.proceed(tenant, now, false),
+            TokenOutcome::OutOfTime => self.out_of_time(),
+            TokenOutcome::Never(problem) => {
+                let error = self.auth_error(problem);
+                self.end(Err(error))
+            }
+            TokenOutcome::NotNow(problem) => {
+                let error = self.auth_error(problem);
+                self.attempts = self.attempts.saturating_add(1);
+                if self.is_spent() {
+                    return self.exhausted(error);
+                }
+                self.last = Some(error);
                 self.proceed(tenant, now, false)
             }
-            Err(problem) => {
-                let reset = asked_for(response.headers());
-                self.token_trouble(tenant, now, lease, problem, reset)
-            }
         }
-    }
-
-    /// A status of the token endpoint came, and not the body.
-    fn token_head(
-        &mut self,
-        tenant: &mut Tenant,
-        now: Instant,
-        lease: u64,
-        head: Response<BodyFailure>,
-    ) -> Step {
-        if !head.status().is_success() {
-            return self.token_answered(tenant, now, lease, &without_body(head));
-        }
-        let reset = asked_for(head.headers());
-        self.token_lost(tenant, now, lease, AuthProblem::Body(*head.body()), reset)
-    }
-
-    fn token_lost(
-        &mut self,
-        tenant: &mut Tenant,
-        now: Instant,
-        lease: u64,
-        problem: AuthProblem,
-        reset: Option<Duration>,
-    ) -> Step {
-        if now >= self.deadline && tenant.token(now).is_none() {
-            // It had less time than the others have: that is no news of the endpoint.
-            tenant.end_lease(lease);
-            return self.out_of_time();
-        }
-        self.token_trouble(tenant, now, lease, problem, reset)
-    }
-
-    fn token_trouble(
-        &mut self,
-        tenant: &mut Tenant,
-        now: Instant,
-        lease: u64,
-        problem: AuthProblem,
-        reset: Option<Duration>,
-    ) -> Step {
-        // For all calls, so not by this call's own policy.
-        let backoff = tenant.jitter.up_to(RetryPolicy::new().backoff_after(tenant.failures()));
-        let delay = backoff.max(reset.unwrap_or_default());
-        let counts = tenant.token_failed(lease, problem.clone(), now, delay);
-        if !counts && problem.is_final() {
-            // It was refused with credentials that were replaced since, or to a lease that has passed to another call.
-            return self.proceed(tenant, now, false);
-        }
-        self.no_token(tenant, now, problem)
-    }
-
-    /// The token endpoint gave no token, to this call or to the one that it waited for.
-    fn no_token(&mut self, tenant: &mut Tenant, now: Instant, problem: AuthProblem) -> Step {
-        if tenant.token(now).is_some() {
-            // It was to be renewed before its end.
-            return self.proceed(tenant, now, false);
-        }
-        let is_final = problem.is_final();
-        let error = self.auth_error(problem);
-        if is_final {
-            return self.end(Err(error));
-        }
-        self.attempts = self.attempts.saturating_add(1);
-        if self.is_spent() {
-            return self.exhausted(error);
-        }
-        self.last = Some(error);
-        self.proceed(tenant, now, false)
     }
 
     fn auth_error(&self, problem: AuthProblem) -> Error {
@@ -515,19 +436,13 @@ impl Exchange {
             again = again.max(self.spread(tenant, opens));
         }
         match verdict {
-            Verdict::Reauthenticate if !self.reauthenticated && tenant.forget(self.seen, name, now) => {
+            Verdict::Reauthenticate if tenant.token_refused(self.seen, name, self.reauthenticated, now) => {
                 self.reauthenticated = true;
                 self.resends = true;
                 self.last = Some(error);
                 self.proceed(tenant, now, false)
             }
-            Verdict::Reauthenticate => {
-                if self.reauthenticated {
-                    tenant.fresh_token_refused(self.seen, name, now);
-                }
-                self.end(Err(error))
-            }
-            Verdict::End => self.end(Err(error)),
+            Verdict::Reauthenticate | Verdict::End => self.end(Err(error)),
             Verdict::Retry if self.is_spent() || again >= self.deadline => self.exhausted(error),
             // The gate keeps everyone waiting, so that there is nothing to save.
             Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
@@ -568,16 +483,6 @@ impl Exchange {
         self.last = None;
         Step::Done(result.map_err(|error| error.with_at_least(self.effect, self.attempts)))
     }
-}
-
-/// The head of a response, with an empty body.
-fn without_body(head: Response<BodyFailure>) -> Response<Vec<u8>> {
-    head.map(|_| Vec::new())
-}
-
-/// What the server asks to wait, within reason.
-fn asked_for(headers: &HeaderMap) -> Option<Duration> {
-    reset_delay(headers).map(|reset| reset.min(Tenant::LONGEST_RESET))
 }
 
 impl fmt::Debug for Exchange {

@@ -10,3 +10,4 @@ pub(crate) mod step;
 pub(crate) mod tenant;
 pub(crate) mod token_reply;
 pub(crate) mod token_request;
+pub(crate) mod tokens;

@@ -2,11 +2,12 @@
 
 use core::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::api::meta::Replay;
 use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::effect::stopped_waiting;
+use crate::types::reset_headers::reset_delay;
 
 /// How failed attempts are retried. The defaults suit Kinde; its documentation asks for exponential back-off with
 /// randomness.
@@ -114,6 +115,14 @@ const fn as_millis(duration: Duration) -> u32 {
     let millis = duration.as_millis();
     #[expect(clippy::cast_possible_truncation, reason = "checked")]
     if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 }
+}
+
+/// What a server can ask calls to wait, at the most.
+const LONGEST_RESET: Duration = Duration::from_secs(3600);
+
+/// What the server asks to wait, within reason.
+pub(crate) fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+    reset_delay(headers).map(|reset| reset.min(LONGEST_RESET))
 }
 
 /// How an attempt without success ended.

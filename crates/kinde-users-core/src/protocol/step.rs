@@ -50,6 +50,11 @@ impl Input {
     }
 }
 
+/// The head of a response, with an empty body.
+pub(crate) fn without_body(head: Response<BodyFailure>) -> Response<Vec<u8>> {
+    head.map(|_| Vec::new())
+}
+
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,16 +1,12 @@
 //! What all calls to one tenant share.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 use core::{fmt, mem};
 
-use http::Request;
-
-use crate::error::auth_error::AuthProblem;
-use crate::protocol::credentials::{Credentials, Kind};
+use crate::protocol::credentials::Credentials;
 use crate::protocol::retry::{Budget, Jitter};
-use crate::protocol::token_reply::Issued;
-use crate::protocol::token_request::token_request;
+use crate::protocol::step::Input;
+use crate::protocol::tokens::{TokenOutcome, TokenStep, Tokens};
 use crate::types::access_token::AccessToken;
 use crate::types::domain::Domain;
 use crate::types::time::Instant;
@@ -44,21 +40,11 @@ mod normal;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     domain: Domain,
-    credentials: Credentials,
-    held: Option<Held>,
-    /// How many tokens there were: the generation of the latest.
-    generation: u64,
-    lease: Option<Lease>,
-    /// How many leases there were: the number of the latest.
-    leases: u64,
-    trouble: Option<Trouble>,
-    /// How often in a row the token endpoint failed.
-    failures: u32,
+    tokens: Tokens,
     epoch: u64,
     gate: Instant,
     /// The epoch that began when the gate was last opened by hand.
     opened: u64,
-    distrust: Distrust,
     pace: Duration,
     /// The epoch that began when the pace was last set.
     paced: u64,
@@ -71,90 +57,7 @@ pub struct Tenant {
     is_lent: bool,
 }
 
-/// A token, and how long to use it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Held {
-    token: AccessToken,
-    generation: u64,
-    /// When it ends and when to get another; `None` where its lifetime is not known: it is used until it is refused.
-    ends: Option<Ends>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Ends {
-    renew: Instant,
-    end: Instant,
-}
-
-impl Held {
-    fn lasts(&self, now: Instant) -> bool {
-        self.ends.is_none_or(|ends| now < ends.end)
-    }
-}
-
-/// What came of tokens that replaced refused ones, and were refused too: each more of them would be billed, and perhaps refused.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-struct Distrust {
-    /// Until when calls of an operation cause no new token.
-    operations: Vec<(&'static str, Instant)>,
-    /// Until when no call does.
-    all: Instant,
-    /// How many such tokens there were since the last success with the latest token.
-    refused: u8,
-    /// The latest token is one of them.
-    counted: bool,
-}
-
-impl Distrust {
-    fn is_over(&self, operation: &str, now: Instant) -> bool {
-        let of_operation = self.operations.iter().find(|(name, _)| *name == operation);
-        now >= self.all && of_operation.is_none_or(|(_, until)| now >= *until)
-    }
-}
-
-/// The right to get a token.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Lease {
-    number: u64,
-    until: Instant,
-}
-
-/// What came of the last token request, where no token did.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Trouble {
-    /// The epoch that it began.
-    epoch: u64,
-    problem: AuthProblem,
-    /// Until when no other token is asked for.
-    until: Instant,
-}
-
-/// What a call that needs a token is to do.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
-pub(crate) enum TokenStep {
-    /// Send with this one, of this generation.
-    Use(AccessToken, u64),
-    /// Get one: this is the request and the number of the lease.
-    Fetch(Request<Vec<u8>>, u64),
-    /// Wait until then, or until the epoch moves.
-    Wait(Instant),
-    /// There is none to be had.
-    Fail(AuthProblem),
-}
-
 impl Tenant {
-    /// How long a call has the right to get a token. Longer than [any token request takes](Self::TOKEN_LIMIT).
-    const LEASE: Duration = Duration::from_secs(60);
-    /// How long a token request may take.
-    pub(crate) const TOKEN_LIMIT: Duration = Duration::from_secs(30);
-    /// How long a refusal of the token endpoint stands for calls that come after it.
-    const REFUSAL_STANDS: Duration = Duration::from_secs(1);
-    /// How long no new token is asked for because of a 401 after a new one was refused.
-    const DISTRUST: Duration = Duration::from_secs(10);
-    /// After so many new tokens that were refused, all operations ask for no more for a while.
-    const MOST_REFUSED: u8 = 4;
-    /// What a server can ask the tenant to wait, at the most.
-    pub(crate) const LONGEST_RESET: Duration = Duration::from_secs(3600);
     /// How long a 429 that does not tell closes the gate.
     pub(crate) const UNTOLD_RESET: Duration = Duration::from_secs(1);
     /// Over how long those who wait for the gate leave when it opens.
@@ -162,19 +65,12 @@ impl Tenant {
 
     /// A tenant with no token yet, no pacing, a budget of 100 retries, and a fixed seed of randomness.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
-        let mut tenant = Self {
+        Self {
             domain,
-            credentials,
-            held: None,
-            generation: 0,
-            lease: None,
-            leases: 0,
-            trouble: None,
-            failures: 0,
+            tokens: Tokens::new(credentials),
             epoch: 0,
             gate: Instant::START,
             opened: 0,
-            distrust: Distrust::default(),
             pace: Duration::ZERO,
             paced: 0,
             next_slot: Instant::START,
@@ -182,9 +78,7 @@ impl Tenant {
             budget: Budget::new(100),
             jitter: Jitter(0),
             is_lent: false,
-        };
-        tenant.hold_supplied();
-        tenant
+        }
     }
 
     /// Seeds the randomness of waits. Programs that run many processes against one tenant give each another seed, so that
@@ -241,20 +135,13 @@ impl Tenant {
     /// Goes on with other credentials, as after a secret was rotated. The token that was got with the old ones is dropped;
     /// calls that have it already go on with it, and a token that is under way is not kept.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
-        self.credentials = credentials;
-        self.held = None;
-        self.lease = None;
-        self.trouble = None;
-        self.failures = 0;
-        self.distrust = Distrust::default();
-        self.hold_supplied();
+        self.tokens.replace_credentials(credentials);
         self.move_epoch();
     }
 
     /// Goes on with a token that was got elsewhere, as by another process, and how long it lasts from now on if that is known.
     pub fn supply_token(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
-        self.hold(token, lifetime, now);
-        self.lease = None;
+        self.tokens.supply(token, lifetime, now);
         self.move_epoch();
     }
 
@@ -268,142 +155,57 @@ impl Tenant {
     /// The token, and how long it still lasts if that is known; `None` where there is none or it has ended. For programs that
     /// keep it for their next run.
     pub fn token(&self, now: Instant) -> Option<(&AccessToken, Option<Duration>)> {
-        let held = self.held.as_ref().filter(|held| held.lasts(now))?;
-        Some((&held.token, held.ends.map(|ends| ends.end.saturating_since(now))))
+        self.tokens.token(now)
     }
 
     /// How many tokens there were.
     pub(crate) fn generation(&self) -> u64 {
-        self.generation
+        self.tokens.generation()
     }
 
-    /// What a call that needs a token is to do. `seen` is the generation that it has used, or that was there when it began:
-    /// a later one is fresh to it.
-    pub(crate) fn token_step(&mut self, now: Instant, seen: u64) -> TokenStep {
-        let held = self.held.as_ref();
-        let fresh = |held: &&Held| held.generation > seen || held.ends.is_none_or(|ends| now < ends.renew);
-        if let Some(held) = held.filter(fresh) {
-            return TokenStep::Use(held.token.clone(), held.generation);
-        }
-        let lease = self.lease.filter(|lease| now < lease.until);
-        let trouble = self.trouble.as_ref().filter(|trouble| now < trouble.until);
-        let stuck = lease.is_some() || trouble.is_some() || !self.is_renewable();
-        if let Some(held) = held.filter(|held| stuck && held.lasts(now)) {
-            // It is being renewed, or could not be just now, or cannot be at all.
-            return TokenStep::Use(held.token.clone(), held.generation);
-        }
-        match (lease, trouble) {
-            (Some(lease), _) => TokenStep::Wait(lease.until),
-            (None, Some(trouble)) if trouble.problem.is_final() => TokenStep::Fail(trouble.problem.clone()),
-            (None, Some(trouble)) => TokenStep::Wait(trouble.until),
-            (None, None) => self.fetch(now),
-        }
+    /// What a call that needs a token and has so much time `left` is to do. `seen` is the generation that
+    /// it has used, or that was there when it began: a later one is fresh to it.
+    pub(crate) fn token_step(&mut self, now: Instant, seen: u64, left: Duration) -> TokenStep {
+        self.tokens.step(&self.domain, now, seen, left)
     }
 
-    fn fetch(&mut self, now: Instant) -> TokenStep {
-        let Kind::Client { id, secret, scopes } = &self.credentials.0 else {
-            return TokenStep::Fail(AuthProblem::Ended);
-        };
-        match token_request(&self.domain, id, secret, scopes) {
-            Ok(request) => {
-                self.leases = self.leases.wrapping_add(1);
-                self.lease = Some(Lease { number: self.leases, until: now.saturating_add(Self::LEASE) });
-                TokenStep::Fetch(request, self.leases)
-            }
-            Err(problem) => TokenStep::Fail(problem),
-        }
-    }
-
-    /// Keeps a token that the call with this lease got.
-    pub(crate) fn token_issued(&mut self, lease: u64, issued: Issued, now: Instant) {
-        if self.end_lease(lease) {
-            self.hold(issued.token, issued.lifetime, now);
-        }
-    }
-
-    /// Notes that the call with this lease got no token, and that none is to be asked for until `until`.
-    /// Says whether that lease still counted.
-    pub(crate) fn token_failed(
+    /// Takes in what came of the token request of the call with this lease.
+    pub(crate) fn token_answered(
         &mut self,
         lease: u64,
-        problem: AuthProblem,
+        input: Input,
         now: Instant,
-        delay: Duration,
-    ) -> bool {
-        let counts = self.end_lease(lease);
-        if counts {
-            // Never nothing: the call that has it goes on with a token that lasts, if there is one, and does not ask again.
-            let delay =
-                if problem.is_final() { Self::REFUSAL_STANDS } else { delay.max(Duration::from_millis(1)) };
-            self.failures = self.failures.saturating_add(1);
-            self.trouble = Some(Trouble { epoch: self.epoch, problem, until: now.saturating_add(delay) });
-        }
-        counts
+        deadline: Instant,
+    ) -> TokenOutcome {
+        self.tokens.answered(lease, input, now, deadline, &mut self.epoch, &mut self.jitter)
+    }
+
+    /// What became of getting a token since `epoch`, for a call that waited for it.
+    pub(crate) fn token_outcome_since(&self, epoch: u64, now: Instant) -> TokenOutcome {
+        self.tokens.outcome_since(epoch, now)
     }
 
     /// Gives the right to get a token back.
-    pub(crate) fn end_lease(&mut self, number: u64) -> bool {
-        let is_held = self.lease.is_some_and(|lease| lease.number == number);
-        if is_held {
-            self.lease = None;
-            self.move_epoch();
-        }
-        is_held
+    pub(crate) fn end_lease(&mut self, lease: u64) {
+        self.tokens.end_lease(lease, &mut self.epoch);
     }
 
-    /// How often in a row the token endpoint failed, with the failure that is being noted.
-    pub(crate) fn failures(&self) -> u32 {
-        self.failures.saturating_add(1)
-    }
-
-    /// What became of getting a token since `epoch`, if no token came of it.
-    pub(crate) fn trouble_since(&self, epoch: u64) -> Option<AuthProblem> {
-        let trouble = self.trouble.as_ref().filter(|trouble| trouble.epoch > epoch)?;
-        Some(trouble.problem.clone())
-    }
-
-    /// Drops the token of this generation, which the service refused to a call of `operation`. Says whether there is another, or
-    /// one can be got.
-    pub(crate) fn forget(&mut self, generation: u64, operation: &str, now: Instant) -> bool {
-        match &self.held {
-            Some(held) if held.generation > generation => true,
-            Some(_) => {
-                let replaced = self.is_renewable() && self.distrust.is_over(operation, now);
-                self.held = self.held.take().filter(|_| !replaced);
-                replaced
-            }
-            // Another call had it dropped, and causes the next one.
-            None => self.is_renewable(),
-        }
-    }
-
-    fn is_renewable(&self) -> bool {
-        matches!(self.credentials.0, Kind::Client { .. })
-    }
-
-    /// Notes that a token of this generation, which had just replaced a refused one, was refused too.
-    pub(crate) fn fresh_token_refused(&mut self, generation: u64, operation: &'static str, now: Instant) {
-        let until = now.saturating_add(Self::DISTRUST);
-        let distrust = &mut self.distrust;
-        distrust.operations.retain(|(name, until)| *name != operation && now < *until);
-        distrust.operations.push((operation, until));
-        // By many calls that use it at once, it is still one token.
-        if generation == self.generation && !mem::replace(&mut distrust.counted, true) {
-            distrust.refused = distrust.refused.saturating_add(1).min(Self::MOST_REFUSED);
-        }
-        if distrust.refused == Self::MOST_REFUSED {
-            distrust.all = until;
-        }
+    /// Takes in that the service refused the token of this generation to a call of `operation`. Says whether
+    /// the call is to be sent again with another token: not where it `was_renewed` for the call already.
+    pub(crate) fn token_refused(
+        &mut self,
+        generation: u64,
+        operation: &'static str,
+        was_renewed: bool,
+        now: Instant,
+    ) -> bool {
+        self.tokens.refused(generation, operation, was_renewed, now)
     }
 
     /// Notes that an operation succeeded with the token of this generation.
     pub(crate) fn succeeded(&mut self, generation: u64) {
         self.budget.succeeded();
-        // An older token says nothing about those that came after it.
-        if generation == self.generation {
-            self.distrust.refused = 0;
-            self.distrust.all = Instant::START;
-        }
+        self.tokens.succeeded(generation);
     }
 
     /// When the gate opens that a 429 closed, if it is closed.
@@ -452,38 +254,14 @@ impl Tenant {
         self.last_sent = Some(now);
     }
 
-    fn hold(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
-        let ends = lifetime.map(|lifetime| {
-            let margin = (lifetime / 10).min(Duration::from_secs(60));
-            let end = now.saturating_add(lifetime);
-            Ends { renew: now.saturating_add(lifetime.saturating_sub(margin)), end }
-        });
-        self.generation = self.generation.wrapping_add(1);
-        self.distrust.counted = false;
-        self.held = Some(Held { token, generation: self.generation, ends });
-        self.trouble = None;
-        self.failures = 0;
-    }
-
-    fn hold_supplied(&mut self) {
-        if let Kind::Token(token) = &self.credentials.0 {
-            let token = token.clone();
-            self.hold(token, None, Instant::START);
-        }
-    }
-
     /// Lets the program work on the tenant. Where it puts another one in its place, calls that wait
     /// for something of the old one look again, and take no number of the new one for one of the old.
     pub(crate) fn lend<R>(&mut self, with: impl FnOnce(&mut Self) -> R) -> R {
-        let (epoch, generation, leases) = (self.epoch, self.generation, self.leases);
+        let (epoch, numbers) = (self.epoch, self.tokens.numbers());
         self.is_lent = true;
         let result = with(self);
         if !mem::take(&mut self.is_lent) || self.epoch < epoch {
-            self.leases = self.leases.max(leases);
-            self.generation = self.generation.max(generation).wrapping_add(1);
-            if let Some(held) = &mut self.held {
-                held.generation = self.generation;
-            }
+            self.tokens.come_after(numbers);
             self.epoch = self.epoch.max(epoch);
             self.move_epoch();
             self.opened = self.epoch;
@@ -501,8 +279,8 @@ impl fmt::Debug for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tenant")
             .field("domain", &self.domain)
-            .field("credentials", &self.credentials)
-            .field("has_token", &self.held.is_some())
+            .field("credentials", self.tokens.credentials())
+            .field("has_token", &self.tokens.is_held())
             .field("epoch", &self.epoch)
             .finish_non_exhaustive()
     }
@@ -511,6 +289,7 @@ impl fmt::Debug for Tenant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     fn tenant() -> Tenant {
         Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"))
@@ -542,8 +321,9 @@ mod tests {
             let mut tenant = tenant();
             tenant.supply_token(token("a"), Some(Duration::from_secs(lifetime)), at(0));
             let seen = tenant.generation();
-            assert!(matches!(tenant.token_step(at(renewed_at - 1), seen), TokenStep::Use(..)), "{lifetime}");
-            assert!(matches!(tenant.token_step(at(renewed_at), seen), TokenStep::Fetch(..)), "{lifetime}");
+            let mut step = |now| tenant.token_step(at(now), seen, Duration::MAX);
+            assert!(matches!(step(renewed_at - 1), TokenStep::Use(..)), "{lifetime}");
+            assert!(matches!(step(renewed_at), TokenStep::Fetch { .. }), "{lifetime}");
         }
     }
 

@@ -5,37 +5,21 @@ use core::hash::Hash;
 
 use super::Tenant;
 use crate::protocol::retry::Jitter;
+use crate::protocol::tokens::normal::Numbers;
 use crate::types::access_token::AccessToken;
 use crate::types::time::Instant;
 
-/// The numbers that calls compare theirs with, as they were.
-pub(crate) struct Numbers {
-    pub(crate) generation: u64,
-    pub(crate) lease: Option<u64>,
-}
-
 impl Tenant {
-    pub(crate) const GENERATION: u64 = 1;
-    pub(crate) const CURRENT_LEASE: u64 = 1;
-
     /// Shows `visit` all instants but that of the last operation, which alone is looked back at.
     pub(crate) fn instants(&mut self, visit: &mut impl FnMut(&mut Instant)) {
-        if let Some(ends) = self.held.as_mut().and_then(|held| held.ends.as_mut()) {
-            visit(&mut ends.renew);
-            visit(&mut ends.end);
-        }
-        self.lease.iter_mut().for_each(|lease| visit(&mut lease.until));
-        self.trouble.iter_mut().for_each(|trouble| visit(&mut trouble.until));
+        self.tokens.instants(visit);
         visit(&mut self.gate);
-        visit(&mut self.distrust.all);
-        self.distrust.operations.iter_mut().for_each(|(_, until)| visit(until));
         visit(&mut self.next_slot);
     }
 
     /// Forgets what is over.
     pub(crate) fn tidy(&mut self, now: Instant) {
-        self.distrust.operations.retain(|(_, until)| now < *until);
-        self.distrust.operations.sort_unstable();
+        self.tokens.tidy(now);
     }
 
     pub(crate) fn last_sent(&mut self) -> &mut Option<Instant> {
@@ -46,38 +30,23 @@ impl Tenant {
         visit(&mut self.epoch);
         visit(&mut self.opened);
         visit(&mut self.paced);
-        self.trouble.iter_mut().for_each(|trouble| visit(&mut trouble.epoch));
+        self.tokens.epochs(visit);
     }
 
     /// Makes generations and leases small, gives the token one name for all, and the randomness its seed again.
     pub(crate) fn renumber(&mut self, token: &AccessToken, jitter: Jitter) -> Numbers {
-        let had = Numbers { generation: self.generation, lease: self.lease.map(|lease| lease.number) };
-        self.generation = Self::GENERATION;
-        if let Some(held) = &mut self.held {
-            held.generation = Self::GENERATION;
-            held.token = token.clone();
-        }
-        self.leases = Self::CURRENT_LEASE;
-        self.lease.iter_mut().for_each(|lease| lease.number = Self::CURRENT_LEASE);
         self.jitter = jitter;
-        had
+        self.tokens.renumber(token)
     }
 
     /// All that may change while calls run, for telling states apart.
     pub(crate) fn changing(&self) -> impl Hash {
         let Self {
             domain: _,
-            credentials: _,
-            held,
-            generation,
-            lease,
-            leases,
-            trouble,
-            failures,
+            tokens,
             epoch,
             gate,
             opened,
-            distrust,
             pace,
             paced,
             next_slot,
@@ -86,9 +55,7 @@ impl Tenant {
             jitter,
             is_lent: _,
         } = self;
-        let held = held.as_ref().map(|held| (held.generation, held.ends));
-        let numbers = (generation, lease, leases, failures, epoch);
         let pace = (pace, paced, next_slot, last_sent);
-        (held, numbers, trouble, gate, opened, distrust, pace, budget, jitter)
+        (tokens.changing(), epoch, gate, opened, pace, budget, jitter)
     }
 }

@@ -24,6 +24,7 @@ use crate::protocol::exchange::{Exchange, Phase, Reason};
 use crate::protocol::retry::RetryPolicy;
 use crate::protocol::step::{Input, Step};
 use crate::protocol::tenant::Tenant;
+use crate::protocol::tokens::Tokens;
 use crate::types::access_token::AccessToken;
 use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::domain::Domain;
@@ -485,9 +486,9 @@ impl State {
             token.text = HELD;
         }
         for exchange in self.exchanges.iter_mut().flatten() {
-            exchange.seen = Tenant::GENERATION - u64::from(exchange.seen != had.generation);
+            exchange.seen = Tokens::GENERATION - u64::from(exchange.seen != had.generation);
             if let Phase::AwaitingToken { lease } = &mut exchange.phase {
-                *lease = Tenant::CURRENT_LEASE - u64::from(Some(*lease) != had.lease);
+                *lease = Tokens::CURRENT_LEASE - u64::from(Some(*lease) != had.lease);
             }
             if !setup.keeps_last {
                 exchange.last = exchange.last.take().map(|_| Error::Unsent(exchange.prepared.meta));
