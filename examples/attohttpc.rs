@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use attohttpc::{Error, ErrorKind, ProxySettings, RequestBuilder};
 use http::header::CONTENT_LENGTH;
 use http::{Request, Response};
-use kinde_users::{Delivery, Transport, time_limit};
+use kinde_users::{Delivery, Transport, request_timeout};
 use kinde_users_examples::support::say;
 use kinde_users_fake::contract::{Options, check};
 use rustls::pki_types::CertificateDer;
@@ -22,7 +22,7 @@ impl Transport for AttohttpcTransport {
     type Error = Error;
 
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Error> {
-        let limit = time_limit(&request);
+        let limit = request_timeout(&request);
         let (head, body) = request.into_parts();
         let mut builder = RequestBuilder::try_new(head.method, head.uri.to_string())?
             .follow_redirects(false)

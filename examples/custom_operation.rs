@@ -87,7 +87,7 @@ fn in_memory(query: &str) -> Result<Found, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kinde_users::AnyOperation;
+    use kinde_users::DynOperation;
 
     #[test]
     fn it_is_called_as_all_others_are() {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn an_argument_that_cannot_be_sent_is_found_before_any_call() {
-        let error = AnyOperation::new(SearchUsers("")).check().unwrap_err();
+        let error = DynOperation::new(SearchUsers("")).check().unwrap_err();
         assert_eq!(error.to_string(), "search_users: query must not be empty");
     }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use http::{Request, Response};
 use kinde_users::operations::GetUsers;
-use kinde_users::{Transport, client_over, time_limit, transport_fn};
+use kinde_users::{Transport, client_over, request_timeout, transport_fn};
 use kinde_users_examples::support::cli::no_arguments;
 use kinde_users_examples::support::{counted, end_of_example, environment, say};
 use kinde_users_fake::contract::{Options, check};
@@ -35,7 +35,7 @@ fn transport() -> impl Transport {
         .build();
     let agent = Agent::from(agent);
     transport_fn(move |request: Request<Vec<u8>>| {
-        let limit = Some(time_limit(&request));
+        let limit = Some(request_timeout(&request));
         let response = if request.body().is_empty() {
             // An empty `Vec` would be said to have no bytes, which is not for a GET.
             agent.run(agent.configure_request(request.map(|_| ())).timeout_global(limit).build())

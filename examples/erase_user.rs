@@ -6,15 +6,15 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use kinde_users::{Erase, Gone, Job, UserId};
+use kinde_users::{Erase, Job, Removal, UserId};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, find, receipt};
 use kinde_users_examples::support::connect;
 use serde_json::json;
 
 /// Erase a user: end the sessions, then delete the user and the profile, from all of Kinde.
 ///
-/// The receipt is a line of JSON on stdout: "erased" is true where the user was there and is gone. "now" is what this run did;
-/// "before" is what was gone already, or never was. For an id of nobody the exit code is 1, and the receipt says "user": "before"
+/// The receipt is a line of JSON on stdout: "erased" is true where the user was there and is gone. "deleted" is what this run did;
+/// "already_absent" is what was gone already, or never was. For an id of nobody the exit code is 1, and the receipt says "user": "already_absent"
 /// and "erased": false: who was erased by an earlier run cannot be told from an id that is mistyped. For an address or a name of
 /// nobody the exit code is 1 and there is no receipt: keep the id.
 #[derive(Parser)]
@@ -39,10 +39,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let told = receipt(json!({
         "tenant": tenant.name(), "user_id": erased.user_id, "sessions": erased.sessions, "user": erased.user,
-        "erased": erased.user == Some(Gone::Now), "unix_time": at,
+        "erased": erased.user == Some(Removal::Deleted), "unix_time": at,
     }));
     result?;
-    if erased.user == Some(Gone::Before) {
+    if erased.user == Some(Removal::AlreadyAbsent) {
         return Err(Failure::new("there was no such user: erased before, or a wrong id"));
     }
     told

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
-use kinde_users::{AnyOperation, OrganizationCode, Timestamp};
+use kinde_users::{DynOperation, OrganizationCode, Timestamp};
 use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, progress, receipt};
 use kinde_users_examples::support::lines::Format;
 use kinde_users_examples::support::partial::Partial;
@@ -66,7 +66,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
 
     // Before anything is opened.
-    AnyOperation::new(ask.clone()).check().map_err(|error| Failure::input(error.to_string()))?;
+    DynOperation::new(ask.clone()).check().map_err(|error| Failure::input(error.to_string()))?;
 
     let tenant = connect(1200)?;
     let Arguments { active_since, expand, page_size, .. } = arguments;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use http::{Request, Response};
-use kinde_users::{AsyncTransport, Delivery, time_limit};
+use kinde_users::{AsyncTransport, Delivery, request_timeout};
 use kinde_users_examples::support::say;
 use kinde_users_fake::contract::{Options, check_async};
 use reqwest::{Client, redirect, retry};
@@ -27,7 +27,7 @@ impl AsyncTransport for ReqwestTransport {
     type Error = io::Error;
 
     async fn send(&self, request: Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
-        let limit = time_limit(&request);
+        let limit = request_timeout(&request);
         let mut request = reqwest::Request::try_from(request).map_err(quiet)?;
         *request.timeout_mut() = Some(limit);
         let mut response = self.0.execute(request).await.map_err(quiet)?;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use http::{Request, Response};
-use kinde_users::{Delivery, Transport, time_limit};
+use kinde_users::{Delivery, Transport, request_timeout};
 use kinde_users_examples::support::say;
 use kinde_users_fake::contract::{Options, check};
 use reqwest::blocking::{self, Client};
@@ -28,7 +28,7 @@ impl Transport for ReqwestTransport {
     type Error = io::Error;
 
     fn send(&self, request: Request<Vec<u8>>) -> io::Result<Response<Vec<u8>>> {
-        let limit = time_limit(&request);
+        let limit = request_timeout(&request);
         let is_empty = request.body().is_empty();
         let mut request = blocking::Request::try_from(request).map_err(quiet)?;
         // It would be said to have no bytes, which is not for a GET.

@@ -69,7 +69,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn ended<E: Error>(reset: Result<Success, CallError<E>>, told: &str) -> Result<(), Failure> {
     match reset {
-        // Gone by an attempt of which no reply came, most likely.
+        // Removal by an attempt of which no reply came, most likely.
         Err(error) if !error.error().is_already_gone() => Err(error.into()),
         _ => receipt(told),
     }

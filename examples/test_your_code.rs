@@ -117,7 +117,7 @@ mod tests {
         let fake = FakeKinde::builder().scopes(granted).choose(choice).build();
         fake.add_user(NewFakeUser::new().email("ada@example.com"));
         let error = suspend(&fake.client().unwrap(), "ada@example.com").unwrap_err();
-        assert_eq!(error.effect(), Effect::No);
+        assert_eq!(error.effect(), Effect::None);
         assert_eq!(error.error().as_api().unwrap().needed_scopes(), ["delete:user_sessions"]);
     }
 }

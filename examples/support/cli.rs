@@ -240,7 +240,7 @@ impl Many {
         C: Clock,
         I: IntoIterator<IntoIter: Send>,
     {
-        client.with_tenant(|tenant| tenant.set_pace(self.pace.unwrap_or_default()));
+        client.with_tenant(|tenant| tenant.set_rate_limit(self.pace.unwrap_or_default()));
         let (mut failed, mut in_a_row) = (0, 0);
         let ended = in_parallel(self.at_once.into(), items, work, |result| {
             bar.inc(1);

@@ -139,7 +139,7 @@ pub use api::reply::Reply;
 pub use api::request_writer::RequestWriter;
 pub use client::async_client::{AsyncClient, AsyncItems, AsyncPages};
 pub use client::at_once::{AtOnce, at_once};
-pub use client::blocking::{Client, ClientPages};
+pub use client::blocking::{Client, PageIter};
 pub use client::call_error::CallError;
 pub use client::clock::{AsyncClock, Clock};
 pub use client::transport::{AsyncTransport, Transport, TransportFn, async_transport_fn, transport_fn};
@@ -149,16 +149,16 @@ pub use error::call::Error;
 pub use error::error_body::{ErrorBody, ErrorItem};
 pub use jobs::erase::{Erase, Erased};
 pub use jobs::find::{FindUser, Found};
-pub use jobs::gone::Gone;
 pub use jobs::job::Job;
 pub use jobs::pages::Pages;
+pub use jobs::removal::Removal;
 pub use jobs::suspend::{Suspend, Suspended};
 pub use operations::{OPERATIONS, scopes_for};
-pub use protocol::any_operation::AnyOperation;
 pub use protocol::call_options::CallOptions;
 pub use protocol::credentials::Credentials;
+pub use protocol::dyn_operation::DynOperation;
 pub use protocol::exchange::Exchange;
-pub use protocol::limit::{set_time_limit, time_limit};
+pub use protocol::limit::{request_timeout, set_request_timeout};
 pub use protocol::retry::RetryPolicy;
 pub use protocol::step::{Input, Step, Wait};
 pub use protocol::tenant::Tenant;
@@ -171,7 +171,7 @@ pub use types::ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
-pub use types::personal::Personal;
+pub use types::redacted::Redacted;
 pub use types::text::Text;
 pub use types::time::Instant;
 pub use types::timestamp::Timestamp;

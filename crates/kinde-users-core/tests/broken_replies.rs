@@ -287,7 +287,7 @@ fn missing_ids_are_named_in_the_path() {
 fn api_error(status: u16, body: &[u8]) -> ApiError {
     let response = Response::builder().status(status).body(body.to_vec()).unwrap();
     let error = Reply::new::<DeleteUser>(response).into_result().unwrap_err();
-    assert_eq!(error.effect(), Effect::No);
+    assert_eq!(error.effect(), Effect::None);
     error.as_api().unwrap().clone()
 }
 

@@ -10,7 +10,7 @@ use kinde_users_core::operations::{
 };
 use kinde_users_core::{
     AccessToken, AuthProblem, BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error,
-    Exchange, Input, Instant, Operation, Reply, RetryPolicy, Step, Tenant, Wait, time_limit,
+    Exchange, Input, Instant, Operation, Reply, RetryPolicy, Step, Tenant, Wait, request_timeout,
 };
 
 /// A tenant, and the time.
@@ -231,7 +231,7 @@ fn a_throttled_create_is_left_alone_where_the_policy_says_so() {
     let step = world.answer(&mut call, 429, &[("ratelimit-reset", "5")], "");
     let error = fails(step);
     assert_eq!(error.as_api().unwrap().reset(), Some(seconds(5)));
-    assert_eq!(error.effect(), Effect::No);
+    assert_eq!(error.effect(), Effect::None);
     // The gate is closed for others all the same.
     let mut other = world.call(&GetUsers::new(), options);
     let step = world.start(&mut other);
@@ -241,7 +241,7 @@ fn a_throttled_create_is_left_alone_where_the_policy_says_so() {
 #[test]
 fn other_refusals_end_the_call() {
     for status in [400, 402, 403, 404, 405, 409, 410, 413, 417, 421, 422, 423, 425, 426, 431, 444, 451, 498] {
-        row(Ends::Status(status), Some(Effect::No), Some(Effect::No), Some(Effect::No));
+        row(Ends::Status(status), Some(Effect::None), Some(Effect::None), Some(Effect::None));
     }
 }
 
@@ -318,7 +318,7 @@ fn success_without_body_is_retried_unless_it_creates() {
 fn error_status_without_body_counts_as_one_with_empty_body() {
     for failure in BODY_FAILURES {
         for status in [400, 404, 409, 413] {
-            let no = Some(Effect::No);
+            let no = Some(Effect::None);
             row(Ends::HeadOnly(status, failure), no, no, no);
         }
         for status in [100, 302, 304, 501] {
@@ -423,7 +423,7 @@ fn token_without_readable_body_is_asked_for_again_unless_it_is_too_large() {
 #[test]
 fn token_body_cut_by_a_short_deadline_is_no_news_to_others() {
     let mut world = World::new();
-    let mut hurried = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(1)));
+    let mut hurried = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(1)));
     world.start(&mut hurried);
     world.pass(seconds(1));
     fails(world.head(&mut hurried, 200, &[], BodyFailure::Broken));
@@ -443,8 +443,8 @@ fn refused_repeat_after_unknown_outcome_happened() {
     assert_eq!(comes_to(&operation, Ends::HeadOnly(200, BodyFailure::Broken)).unwrap(), 2);
 
     let attempts: [(Before, Effect); 4] = [
-        (None, Effect::No),
-        (Some(|| Input::Failed(Delivery::NotSent)), Effect::No),
+        (None, Effect::None),
+        (Some(|| Input::Failed(Delivery::NotSent)), Effect::None),
         (Some(|| Input::Failed(Delivery::Unknown)), Effect::Happened),
         (Some(|| Input::Response(Response::builder().status(504).body(vec![]).unwrap())), Effect::Happened),
     ];
@@ -487,7 +487,7 @@ fn a_first_401_is_met_with_a_new_token_and_a_second_one_is_an_error() {
         assert_eq!(sends_with(&step), "second");
         let error = fails(world.status(&mut call, 401));
         assert!(matches!(error, Error::Api(_)), "{error:?}");
-        assert_eq!(error.effect(), Effect::No);
+        assert_eq!(error.effect(), Effect::None);
     }
     refused_twice(&GetUsers::new());
     refused_twice(&DeleteUser::new("kp_1"));
@@ -612,21 +612,21 @@ fn a_server_error_with_retry_after_is_waited_for_by_that_call_alone() {
 #[test]
 fn a_reset_beyond_the_deadline_ends_the_call_at_once() {
     let mut world = World::with_token();
-    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(10)));
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(10)));
     world.start(&mut call);
     let error = fails(world.answer(&mut call, 429, &[("ratelimit-reset", "60")], ""));
     assert!(matches!(&error, Error::Exhausted { attempts: 1, .. }), "{error:?}");
     let api = error.as_api().unwrap();
     assert_eq!((api.status().as_u16(), api.reset()), (429, Some(seconds(60))));
     // And the next call, which has nothing to show yet, too.
-    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(10)));
-    assert!(matches!(fails(world.start(&mut call)), Error::Deadline { effect: Effect::No, .. }));
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(10)));
+    assert!(matches!(fails(world.start(&mut call)), Error::TotalTimeout { effect: Effect::None, .. }));
 }
 
 #[test]
 fn a_server_cannot_close_the_tenant_for_more_than_an_hour() {
     let mut world = World::with_token();
-    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(Duration::MAX));
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().total_timeout(Duration::MAX));
     world.start(&mut call);
     let step = world.answer(&mut call, 429, &[("ratelimit-reset", "86400")], "");
     assert!(waits(&step).until <= Instant::from_start(seconds(3601)));
@@ -691,7 +691,7 @@ fn the_budget_is_shared_by_all_calls_and_refilled_by_success() {
 fn a_deadline_in_a_wait_ends_the_call_with_what_it_had() {
     let mut world = World::with_token();
     let policy = RetryPolicy::new().backoff(seconds(1000)).longest_backoff(seconds(1000));
-    let options = CallOptions::new().deadline(seconds(3)).retry(policy);
+    let options = CallOptions::new().total_timeout(seconds(3)).retry(policy);
     let mut call = world.call(&GetUsers::new(), options);
     world.start(&mut call);
     let error = fails(world.status(&mut call, 500));
@@ -702,9 +702,9 @@ fn a_deadline_in_a_wait_ends_the_call_with_what_it_had() {
 fn an_attempt_has_30_seconds_and_a_call_two_minutes_unless_set() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new().retry(eager()));
-    assert_eq!(time_limit(sends(&world.start(&mut call))), seconds(30));
+    assert_eq!(request_timeout(sends(&world.start(&mut call))), seconds(30));
     world.pass(seconds(119));
-    assert_eq!(time_limit(sends(&world.status(&mut call, 500))), seconds(1));
+    assert_eq!(request_timeout(sends(&world.status(&mut call, 500))), seconds(1));
     world.pass(seconds(1));
     let error = fails(world.tell(&mut call, Input::Failed(Delivery::Unknown)));
     assert!(matches!(error, Error::Exhausted { attempts: 2, .. }), "{error:?}");
@@ -713,13 +713,13 @@ fn an_attempt_has_30_seconds_and_a_call_two_minutes_unless_set() {
 #[test]
 fn an_attempt_has_the_time_that_is_left_at_the_most() {
     let mut world = World::with_token();
-    let options = CallOptions::new().attempt_limit(seconds(20)).deadline(seconds(30)).retry(eager());
+    let options = CallOptions::new().attempt_timeout(seconds(20)).total_timeout(seconds(30)).retry(eager());
     let mut call = world.call(&GetUsers::new(), options);
     let step = world.start(&mut call);
-    assert_eq!(time_limit(sends(&step)), seconds(20));
+    assert_eq!(request_timeout(sends(&step)), seconds(20));
     world.pass(seconds(25));
     let step = world.status(&mut call, 500);
-    assert_eq!(time_limit(sends(&step)), seconds(5));
+    assert_eq!(request_timeout(sends(&step)), seconds(5));
     world.pass(seconds(5));
     let error = fails(world.tell(&mut call, Input::Failed(Delivery::Unknown)));
     assert!(matches!(error, Error::Exhausted { attempts: 2, .. }), "{error:?}");
@@ -728,7 +728,7 @@ fn an_attempt_has_the_time_that_is_left_at_the_most() {
 #[test]
 fn a_pace_spaces_the_operations_of_all_calls() {
     let mut world = World::with_token();
-    world.tenant = world.tenant.with_pace(2);
+    world.tenant = world.tenant.with_rate_limit(2);
     let mut calls: Vec<_> = (0..4).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
     let steps: Vec<_> = calls.iter_mut().map(|call| world.start(call)).collect();
     sends(&steps[0]);
@@ -742,8 +742,8 @@ fn a_pace_spaces_the_operations_of_all_calls() {
 
 /// Calls at a pace of one a second, all but the first of which wait for their slots.
 fn paced_calls(world: &mut World, count: usize) -> Vec<Call> {
-    world.tenant.set_pace(1);
-    let options = CallOptions::new().deadline(Duration::MAX);
+    world.tenant.set_rate_limit(1);
+    let options = CallOptions::new().total_timeout(Duration::MAX);
     let mut calls: Vec<_> = (0..count).map(|_| world.call(&GetUsers::new(), options)).collect();
     sends(&world.start(&mut calls[0]));
     for (number, call) in calls.iter_mut().enumerate().skip(1) {
@@ -776,9 +776,9 @@ fn removed_pace_frees_waiting_and_new_calls() {
     let mut world = World::with_token();
     let mut calls = paced_calls(&mut world, 50);
     let epoch = world.tenant.epoch();
-    world.tenant.set_pace(0);
+    world.tenant.set_rate_limit(0);
     assert_ne!(world.tenant.epoch(), epoch, "waiting calls are woken");
-    let mut new = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(1)));
+    let mut new = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(1)));
     sends(&world.start(&mut new));
     assert_eq!(sent_at(&mut world, &mut calls[1..]), vec![Duration::ZERO; 49]);
 }
@@ -789,8 +789,8 @@ fn changed_pace_spaces_waiting_and_new_calls() {
         let mut world = World::with_token();
         let mut calls = paced_calls(&mut world, 30);
         world.pass(Duration::from_millis(500));
-        world.tenant.set_pace(pace);
-        calls.push(world.call(&GetUsers::new(), CallOptions::new().deadline(Duration::MAX)));
+        world.tenant.set_rate_limit(pace);
+        calls.push(world.call(&GetUsers::new(), CallOptions::new().total_timeout(Duration::MAX)));
         let sent = sent_at(&mut world, &mut calls[1..]);
         assert_eq!(sent.len(), 30);
         assert!(sent[0] <= Duration::from_millis(500 + interval), "{sent:?}");
@@ -802,13 +802,13 @@ fn changed_pace_spaces_waiting_and_new_calls() {
     // A slower one, and one where there was none: the last operation counts.
     let mut world = World::with_token();
     let mut calls = paced_calls(&mut world, 10);
-    world.tenant.set_pace(2);
-    world.tenant.set_pace(1);
+    world.tenant.set_rate_limit(2);
+    world.tenant.set_rate_limit(1);
     assert_eq!(sent_at(&mut world, &mut calls[1..]), (1..10).map(seconds).collect::<Vec<_>>());
     let mut world = World::with_token();
     let mut calls = [0, 1].map(|_| world.call(&GetUsers::new(), CallOptions::new()));
     sends(&world.start(&mut calls[0]));
-    world.tenant.set_pace(1);
+    world.tenant.set_rate_limit(1);
     assert_eq!(waits(&world.start(&mut calls[1])).until, Instant::from_start(seconds(1)));
 }
 
@@ -817,7 +817,7 @@ fn same_pace_set_again_changes_nothing() {
     let mut world = World::with_token();
     let mut calls = paced_calls(&mut world, 5);
     let before = world.tenant.clone();
-    world.tenant.set_pace(1);
+    world.tenant.set_rate_limit(1);
     assert!(world.tenant == before);
     assert_eq!(sent_at(&mut world, &mut calls[1..]), (1..5).map(seconds).collect::<Vec<_>>());
 }
@@ -826,7 +826,7 @@ fn same_pace_set_again_changes_nothing() {
 fn cancelled_call_of_an_old_pace_gives_no_slot_back() {
     let mut world = World::with_token();
     let mut calls = paced_calls(&mut world, 3);
-    world.tenant.set_pace(2);
+    world.tenant.set_rate_limit(2);
     let mut first = world.call(&GetUsers::new(), CallOptions::new());
     assert_eq!(waits(&world.start(&mut first)).until.since_start(), Duration::from_millis(500));
     calls[1].exchange.cancel(&mut world.tenant);
@@ -848,8 +848,8 @@ fn epoch_that_moves_for_a_token_leaves_other_waits_as_they_are() {
 #[test]
 fn replaced_tenant_lets_waiting_calls_go_on() {
     let mut world = World::with_token();
-    world.tenant.open_gate();
-    world.tenant = world.tenant.with_pace(1);
+    world.tenant.clear_throttle();
+    world.tenant = world.tenant.with_rate_limit(1);
     let mut calls = paced_calls(&mut world, 2);
     waits(&world.answer(&mut calls[0], 429, &[("retry-after", "60")], ""));
     world.tenant = World::with_token().tenant;
@@ -866,7 +866,7 @@ fn opened_gate_lets_waiting_calls_go_on() {
     waits(&world.answer(&mut calls[0], 429, &[("retry-after", "60")], ""));
     let wait = waits(&world.start(&mut calls[1]));
     assert_eq!(wait.epoch, Some(world.tenant.epoch()));
-    world.tenant.open_gate();
+    world.tenant.clear_throttle();
     assert_ne!(wait.epoch, Some(world.tenant.epoch()), "waiting calls are woken");
     for call in &mut calls {
         sends(&world.tell(call, Input::Woken));
@@ -875,7 +875,7 @@ fn opened_gate_lets_waiting_calls_go_on() {
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut call);
     let wait = waits(&world.answer(&mut call, 503, &[("retry-after", "60")], ""));
-    world.tenant.open_gate();
+    world.tenant.clear_throttle();
     assert_eq!(waits(&world.tell(&mut call, Input::Woken)), wait);
 }
 
@@ -898,13 +898,13 @@ fn a_delete_that_finds_nothing_after_an_unknown_delivery_is_already_gone() {
     world.start(&mut call);
     let error = fails(world.answer(&mut call, 404, &[], unknown));
     assert!(!error.is_already_gone());
-    assert_eq!(error.effect(), Effect::No);
+    assert_eq!(error.effect(), Effect::None);
 }
 
 #[test]
 fn calls_that_are_cancelled_give_their_slots_back() {
     let mut world = World::with_token();
-    world.tenant = world.tenant.with_pace(2);
+    world.tenant = world.tenant.with_rate_limit(2);
     let mut first = world.call(&GetUsers::new(), CallOptions::new());
     sends(&world.start(&mut first));
     for _ in 0..300 {
@@ -925,7 +925,7 @@ fn one_call_gets_the_token_and_the_others_wait_for_it() {
     let mut calls: Vec<_> = (0..100).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
     let steps: Vec<_> = calls.iter_mut().map(|call| world.start(call)).collect();
     asks_for_a_token(&steps[0]);
-    assert_eq!(time_limit(sends(&steps[0])), seconds(30));
+    assert_eq!(request_timeout(sends(&steps[0])), seconds(30));
     let epoch = world.tenant.epoch();
     for step in &steps[1..] {
         assert_eq!(waits(step), Wait { until: Instant::from_start(seconds(60)), epoch: Some(epoch) });
@@ -986,7 +986,7 @@ fn a_refused_token_request_is_the_error_of_all_who_waited_and_of_those_who_come_
             .to_string()
             .starts_with("create_user: no access token: HTTP 401: invalid_client (the client id")
     );
-    assert_eq!(error.effect(), Effect::No);
+    assert_eq!(error.effect(), Effect::None);
     // However late they look.
     world.pass(seconds(30));
     for call in others {
@@ -1032,7 +1032,7 @@ fn a_token_endpoint_that_fails_for_a_while_is_backed_off_from_once_for_all() {
 #[test]
 fn a_wait_for_the_token_endpoint_is_30_seconds_at_the_most_unless_it_asks_for_more() {
     let mut world = World::new();
-    let options = CallOptions::new().deadline(Duration::MAX).retry(RetryPolicy::new().attempts(100));
+    let options = CallOptions::new().total_timeout(Duration::MAX).retry(RetryPolicy::new().attempts(100));
     let mut call = world.call(&GetUsers::new(), options);
     let mut step = world.start(&mut call);
     let mut longest = Duration::ZERO;
@@ -1114,13 +1114,13 @@ fn a_leader_that_never_comes_back_is_replaced_when_its_lease_ends() {
 #[test]
 fn a_leader_out_of_time_does_not_speak_for_the_others() {
     let mut world = World::new();
-    let mut leader = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(1)));
+    let mut leader = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(1)));
     let mut other = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut leader);
     world.start(&mut other);
     world.pass(seconds(1));
     let error = fails(world.tell(&mut leader, Input::Failed(Delivery::Unknown)));
-    assert!(matches!(error, Error::Deadline { .. }), "{error:?}");
+    assert!(matches!(error, Error::TotalTimeout { .. }), "{error:?}");
     asks_for_a_token(&world.tell(&mut other, Input::Woken));
 }
 
@@ -1179,11 +1179,11 @@ fn a_token_endpoint_that_hangs_does_not_cost_calls_that_have_a_token() {
     world.issue(&mut first, "old", "3600");
     world.pass(seconds(3541));
     for _ in 0..5 {
-        let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(seconds(5)));
+        let mut call = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(5)));
         let mut step = world.start(&mut call);
         if sends(&step).method() == "POST" {
             // It leaves time to go on with the token that lasts.
-            let limit = time_limit(sends(&step));
+            let limit = request_timeout(sends(&step));
             assert_eq!(limit, Duration::from_millis(2500));
             world.pass(limit);
             step = world.tell(&mut call, Input::Failed(Delivery::Unknown));
@@ -1393,13 +1393,14 @@ fn fresh_tokens_that_are_refused_are_not_asked_for_again_and_again() {
 fn a_call_s_own_patience_does_not_close_the_gate_for_others() {
     let mut world = World::with_token();
     let patient = RetryPolicy::new().backoff(seconds(40_000)).longest_backoff(seconds(40_000));
-    let mut call = world.call(&GetUsers::new(), CallOptions::new().deadline(Duration::MAX).retry(patient));
+    let mut call =
+        world.call(&GetUsers::new(), CallOptions::new().total_timeout(Duration::MAX).retry(patient));
     world.start(&mut call);
     world.answer(&mut call, 429, &[("ratelimit-reset", "1")], "");
     let mut other = world.call(&GetUsers::new(), CallOptions::new());
     let step = world.start(&mut other);
     assert!(waits(&step).until <= Instant::from_start(seconds(2)));
-    world.tenant.open_gate();
+    world.tenant.clear_throttle();
     let mut third = world.call(&GetUsers::new(), CallOptions::new());
     sends(&world.start(&mut third));
 }
@@ -1412,7 +1413,7 @@ fn a_gate_that_opens_in_time_is_waited_for_in_time() {
         let mut first = world.call(&GetUsers::new(), CallOptions::new());
         world.start(&mut first);
         world.answer(&mut first, 429, &[("ratelimit-reset", "10")], "");
-        let options = CallOptions::new().deadline(Duration::from_millis(10_500));
+        let options = CallOptions::new().total_timeout(Duration::from_millis(10_500));
         let mut call = world.call(&GetUsers::new(), options);
         let step = world.start(&mut call);
         sends(&world.sit_out(&mut call, &step));
@@ -1434,15 +1435,15 @@ fn reply_leaves_another_tenant_as_it_is() {
     type Reply = fn(&mut World, &mut Call) -> Step;
 
     let replies: [(Reply, Effect); 11] = [
-        (|world, call| world.status(call, 401), Effect::No),
-        (|world, call| world.status(call, 403), Effect::No),
-        (|world, call| world.status(call, 429), Effect::No),
-        (|world, call| world.answer(call, 429, &[("retry-after", "60")], ""), Effect::No),
+        (|world, call| world.status(call, 401), Effect::None),
+        (|world, call| world.status(call, 403), Effect::None),
+        (|world, call| world.status(call, 429), Effect::None),
+        (|world, call| world.answer(call, 429, &[("retry-after", "60")], ""), Effect::None),
         (|world, call| world.status(call, 503), Effect::Possible),
-        (|world, call| world.head(call, 401, &[], BodyFailure::Broken), Effect::No),
-        (|world, call| world.head(call, 429, &[], BodyFailure::TooLarge), Effect::No),
+        (|world, call| world.head(call, 401, &[], BodyFailure::Broken), Effect::None),
+        (|world, call| world.head(call, 429, &[], BodyFailure::TooLarge), Effect::None),
         (|world, call| world.head(call, 200, &[], BodyFailure::Broken), Effect::Happened),
-        (|world, call| world.tell(call, Input::Failed(Delivery::NotSent)), Effect::No),
+        (|world, call| world.tell(call, Input::Failed(Delivery::NotSent)), Effect::None),
         (|world, call| world.tell(call, Input::Failed(Delivery::Unknown)), Effect::Possible),
         (|world, call| world.tell(call, Input::Woken), Effect::Possible),
     ];
@@ -1509,7 +1510,7 @@ fn replaced_tenant_does_not_hide_the_effect_of_earlier_attempts() {
 
     let elsewhere = || Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "secret"));
     let attempts: [(Attempt, Effect); 4] = [
-        (|world, call| world.tell(call, Input::Failed(Delivery::NotSent)), Effect::No),
+        (|world, call| world.tell(call, Input::Failed(Delivery::NotSent)), Effect::None),
         (|world, call| world.tell(call, Input::Failed(Delivery::Unknown)), Effect::Possible),
         (|world, call| world.status(call, 503), Effect::Possible),
         (|world, call| world.head(call, 200, &[], BodyFailure::Broken), Effect::Happened),

@@ -61,7 +61,7 @@ proptest! {
 
     #[test]
     fn a_clock_that_jumps_about_breaks_nothing(script in scripts(), lines in hostile_lines()) {
-        let mut tenant = tenant().with_seed(script.shared.seed).with_pace(script.shared.pace);
+        let mut tenant = tenant().with_seed(script.shared.seed).with_rate_limit(script.shared.pace);
         let mut exchanges: Vec<_> =
             script.calls.iter().map(|call| call.exchange(&tenant).unwrap()).collect();
         for (who, line, now) in lines {
@@ -179,7 +179,7 @@ fn a_supplied_token_that_nothing_can_renew_is_used_to_its_end() {
 #[test]
 fn a_call_that_gives_up_after_401_counts_that_attempt() {
     let mut tenant = tenant_with_token();
-    let mut call = call(&tenant, CallOptions::new().deadline(Duration::from_secs(10)));
+    let mut call = call(&tenant, CallOptions::new().total_timeout(Duration::from_secs(10)));
     assert!(matches!(call.advance(&mut tenant, at(0), Input::Start), Step::Send(_)));
     assert!(matches!(call.advance(&mut tenant, at(0), status(401)), Step::Send(_)));
     // No new token comes in time.
@@ -191,7 +191,7 @@ fn a_call_that_gives_up_after_401_counts_that_attempt() {
 #[test]
 fn a_retry_that_is_not_made_costs_no_budget() {
     let mut tenant = tenant_with_token().with_retry_budget(1);
-    let hurried = CallOptions::new().deadline(Duration::from_secs(10));
+    let hurried = CallOptions::new().total_timeout(Duration::from_secs(10));
     let mut gives_up = call(&tenant, hurried);
     assert!(matches!(gives_up.advance(&mut tenant, at(0), Input::Start), Step::Send(_)));
     let busy = Response::builder().status(503).header("retry-after", "60").body(Vec::new()).unwrap();
@@ -225,7 +225,7 @@ fn ten_successes_pay_for_one_retry() {
 #[test]
 fn no_second_sees_more_operations_than_the_pace_says() {
     for pace in 1..=50 {
-        let mut tenant = tenant_with_token().with_pace(pace);
+        let mut tenant = tenant_with_token().with_rate_limit(pace);
         let begun: Vec<_> = (0..=pace)
             .map(|_| match call(&tenant, CallOptions::new()).advance(&mut tenant, at(0), Input::Start) {
                 Step::Send(_) => at(0),
@@ -240,7 +240,7 @@ fn no_second_sees_more_operations_than_the_pace_says() {
 
 #[test]
 fn calls_that_are_woken_late_keep_the_pace_too() {
-    let mut tenant = tenant_with_token().with_pace(1);
+    let mut tenant = tenant_with_token().with_rate_limit(1);
     let mut calls: Vec<_> = (0..5).map(|_| call(&tenant, CallOptions::new())).collect();
     for call in &mut calls {
         call.advance(&mut tenant, at(0), Input::Start);
@@ -303,11 +303,11 @@ fn other_credentials_end_what_two_refusals_in_a_call_began() {
 fn a_renewal_that_fails_at_the_deadline_is_news_to_others_while_a_token_lasts() {
     let mut tenant = tenant();
     tenant.supply_token(AccessToken::new("t").unwrap(), Some(Duration::from_secs(100)), at(0));
-    let mut renews = call(&tenant, CallOptions::new().deadline(Duration::from_secs(1)));
+    let mut renews = call(&tenant, CallOptions::new().total_timeout(Duration::from_secs(1)));
     let step = renews.advance(&mut tenant, at(90_000), Input::Start);
     assert!(matches!(&step, Step::Send(request) if is_for_token(request)), "{step:?}");
     let step = renews.advance(&mut tenant, at(91_000), Input::Failed(Delivery::Unknown));
-    assert!(matches!(step, Step::Done(Err(Error::Deadline { .. }))), "{step:?}");
+    assert!(matches!(step, Step::Done(Err(Error::TotalTimeout { .. }))), "{step:?}");
     // Which does not try that again right away.
     let step = call(&tenant, CallOptions::new()).advance(&mut tenant, at(91_000), Input::Start);
     assert!(matches!(&step, Step::Send(request) if !is_for_token(request)), "{step:?}");

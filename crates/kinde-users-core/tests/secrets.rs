@@ -23,7 +23,7 @@ use kinde_users_core::{
     AccessToken, ApiError, AsyncClient, AsyncClock, AuthProblem, BillingAgreementId, BillingCustomerId,
     CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor, Delivery, Domain,
     Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, IdentityId, Input, Instant, Job,
-    OPERATIONS, Operation, OrganizationCode, Pages, Patch, Personal, PropertyId, PropertyKey, Reply,
+    OPERATIONS, Operation, OrganizationCode, Pages, Patch, PropertyId, PropertyKey, Redacted, Reply,
     SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId, Value, async_transport_fn, build_request,
     transport_fn,
 };
@@ -341,7 +341,7 @@ fn searches_and_lists_hide_what_they_look_for_and_where_they_are() {
             for mut search in [FindUser::by_email(*hidden), FindUser::by_email("ida@example.com")] {
                 debug_hides(&search.output(), hidden, "found");
                 let page = response(200, page.to_string(), hidden);
-                search.called(Ok(Reply::new::<GetUsers>(page))).unwrap();
+                search.handle(Ok(Reply::new::<GetUsers>(page))).unwrap();
                 debug_hides(&search, hidden, "search with users");
                 debug_hides(&search.output(), hidden, "found");
             }
@@ -405,7 +405,7 @@ fn values_hide_their_text() {
         let escaped = json.replace('a', "\\u0061");
         debug_hides(&serde_json::from_str::<Text<'_>>(&json).unwrap(), hidden, "borrowing text");
         debug_hides(&serde_json::from_str::<Text<'_>>(&escaped).unwrap(), hidden, "owning text");
-        debug_hides(&Personal::from(hidden), hidden, "personal");
+        debug_hides(&Redacted::from(hidden), hidden, "personal");
         debug_hides(&Value::from(hidden), hidden, "value");
         debug_hides(&Patch::from(hidden), hidden, "patch");
         debug_hides(&Patch::<Value>::set_or_leave(Some(hidden)), hidden, "patch of a value");

@@ -132,7 +132,7 @@ impl Visit for Answer<'_> {
             "api" => {
                 let error = result.err().unwrap_or_else(|| panic!("{name}: no error"));
                 let refused = (400..500).contains(&vector["status"].as_u64().unwrap());
-                assert_eq!(error.effect(), if refused { Effect::No } else { Effect::Possible }, "{name}");
+                assert_eq!(error.effect(), if refused { Effect::None } else { Effect::Possible }, "{name}");
                 check_api_error(name, &error, vector);
             }
             other => panic!("{name}: no outcome {other}"),
@@ -212,7 +212,7 @@ fn a_failed_delivery_says_what_it_means_for_the_operation() {
 
     for meta in OPERATIONS {
         let arguments = minimal(meta.name);
-        assert_eq!(with_operation(meta.name, &arguments, Fail(Delivery::NotSent)), Effect::No);
+        assert_eq!(with_operation(meta.name, &arguments, Fail(Delivery::NotSent)), Effect::None);
         assert_eq!(with_operation(meta.name, &arguments, Fail(Delivery::Unknown)), Effect::Possible);
     }
 }

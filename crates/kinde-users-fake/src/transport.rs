@@ -6,7 +6,7 @@ use core::task::Waker;
 use http::{HeaderMap, Request, Response, StatusCode};
 use kinde_users_core::{
     AsyncClient, AsyncClock, AsyncTransport, BodyFailure, Client, Clock, Credentials, Delivery, Domain,
-    DomainError, Instant, Tenant, Transport, time_limit,
+    DomainError, Instant, Tenant, Transport, request_timeout,
 };
 
 use crate::{FakeError, FakeKinde};
@@ -83,7 +83,7 @@ impl AsyncTransport for FakeKinde {
 
 /// The limit that the request carries is one of the tenant's clock, which a late reply moves.
 fn within_limit(fake: &FakeKinde, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
-    let limit = time_limit(&request);
+    let limit = request_timeout(&request);
     fake.serve(request, Some(limit)).in_process()
 }
 

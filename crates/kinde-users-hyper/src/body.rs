@@ -16,7 +16,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use kinde_users_core::{ContentCoding, Delivery};
 use tokio::time::Sleep;
 
-use crate::error::{HyperError, Kind};
+use crate::error::{ErrorKind, HyperError};
 
 /// The body of a request, and whether it may still be taken back. Nobody can write the first line of a request before looking
 /// at its body: which headers it has depends on whether one follows. While it waits for a connection nobody needs to look.
@@ -120,7 +120,7 @@ pub(crate) fn read(
     async move {
         let is_http_2 = head.version == Version::HTTP_2;
         let body = until(over, pin!(collect(&mut head.headers, &mut incoming, limit, is_http_2))).await;
-        match body.unwrap_or_else(|| Err(of_response(Kind::Timeout))) {
+        match body.unwrap_or_else(|| Err(of_response(ErrorKind::Timeout))) {
             Ok(bytes) => Ok(Response::from_parts(head, bytes)),
             Err(error) => Err(error.with_head(head)),
         }
@@ -147,7 +147,7 @@ async fn collect(
     let told = incoming.size_hint().lower();
     let mut body = match ContentCoding::of(headers) {
         ContentCoding::Identity if told > limit => {
-            return Err(of_response(Kind::BodyTooLong(limit)));
+            return Err(of_response(ErrorKind::BodyTooLong(limit)));
         }
         ContentCoding::Identity => Sink::Plain(Capped::new(told, limit)),
         ContentCoding::Gzip => Sink::Gzip(Box::new(MultiGzDecoder::new(Capped::new(0, limit)))),
@@ -165,7 +165,7 @@ async fn collect(
     // A server may take back a stream without an error, and hyper calls that the end of the body. It is
     // one where the server said so, or where all came that it had announced.
     if is_http_2 && !incoming.is_end_stream() && incoming.size_hint().exact() != Some(0) {
-        return Err(of_response(Kind::Closed));
+        return Err(of_response(ErrorKind::Closed));
     }
     match body {
         Sink::Plain(body) => Ok(body.bytes),
@@ -181,7 +181,7 @@ async fn collect(
     }
 }
 
-fn of_response(kind: Kind) -> HyperError {
+fn of_response(kind: ErrorKind) -> HyperError {
     HyperError::plain(kind, Delivery::Unknown)
 }
 
@@ -197,7 +197,7 @@ impl Sink {
             Self::Plain(body) => body.write_all(data).map_err(|error| failed(&error)),
             Self::Gzip(decoder) => decoder.write_all(data).map_err(|error| failed(&error)),
             // To hand it on as it is would be to call it plain.
-            Self::Unreadable => Err(of_response(Kind::Protocol)),
+            Self::Unreadable => Err(of_response(ErrorKind::Protocol)),
         }
     }
 }
@@ -206,8 +206,8 @@ impl Sink {
 fn failed(error: &io::Error) -> HyperError {
     let too_long = error.get_ref().and_then(|error| error.downcast_ref());
     of_response(match too_long {
-        Some(TooLong(limit)) => Kind::BodyTooLong(*limit),
-        None => Kind::Protocol,
+        Some(TooLong(limit)) => ErrorKind::BodyTooLong(*limit),
+        None => ErrorKind::Protocol,
     })
 }
 

@@ -13,7 +13,7 @@ use kinde_users_core::{BodyFailure, Delivery};
 /// what happened to the connection, which hold no URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HyperError {
-    kind: Kind,
+    kind: ErrorKind,
     detail: Option<String>,
     delivery: Delivery,
     head: Option<Box<Head>>,
@@ -41,7 +41,7 @@ impl fmt::Debug for Head {
 /// In what way no whole response came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// The time limit was reached: the request's, or that of connecting.
     Timeout,
     /// TLS failed: a certificate that does not hold, say.
@@ -65,7 +65,7 @@ pub enum Kind {
 
 impl HyperError {
     /// In what way no whole response came.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
@@ -80,14 +80,14 @@ impl HyperError {
     }
 
     /// Without words of others.
-    pub(crate) fn plain(kind: Kind, delivery: Delivery) -> Self {
+    pub(crate) fn plain(kind: ErrorKind, delivery: Delivery) -> Self {
         Self { kind, detail: None, delivery, head: None }
     }
 
     /// This environment variable asks for a proxy.
     pub(crate) fn proxy(variable: &str) -> Self {
         let detail = Some(variable.to_owned());
-        Self { kind: Kind::Proxy, detail, delivery: Delivery::NotSent, head: None }
+        Self { kind: ErrorKind::Proxy, detail, delivery: Delivery::NotSent, head: None }
     }
 
     /// No head of a response came. `delivery` is what is known of it without looking at the error.
@@ -97,7 +97,7 @@ impl HyperError {
             // The server just closes the connection, or keeps the reason to itself.
             let is_told = reason != h2::Reason::NO_ERROR;
             let detail = is_told.then(|| reason.description().to_owned());
-            return Self { kind: Kind::Refused, detail, delivery: Delivery::NotSent, head: None };
+            return Self { kind: ErrorKind::Refused, detail, delivery: Delivery::NotSent, head: None };
         }
         Self::of(error, if error.is_connect() { Delivery::NotSent } else { delivery })
     }
@@ -105,7 +105,7 @@ impl HyperError {
     /// A response with this head came, and its body could not be read.
     pub(crate) fn with_head(mut self, head: response::Parts) -> Self {
         let failure = match self.kind {
-            Kind::BodyTooLong(_) => BodyFailure::TooLarge,
+            ErrorKind::BodyTooLong(_) => BodyFailure::TooLarge,
             _ => BodyFailure::Broken,
         };
         self.head = Some(Box::new(Head(Response::from_parts(head, failure))));
@@ -114,17 +114,17 @@ impl HyperError {
 
     /// The innermost error that says what happened: those around it say only where.
     fn of(error: &(dyn StdError + 'static), delivery: Delivery) -> Self {
-        let (mut kind, mut detail) = (Kind::Other, None);
+        let (mut kind, mut detail) = (ErrorKind::Other, None);
         let mut next = Some(error);
         while let Some(error) = next {
             let io = error.downcast_ref::<io::Error>();
             if let Some(error) = error.downcast_ref::<rustls::Error>() {
-                (kind, detail) = (Kind::Tls, Some(error.to_string()));
+                (kind, detail) = (ErrorKind::Tls, Some(error.to_string()));
             } else if let Some(error) = io {
                 (kind, detail) = match error.kind() {
-                    io::ErrorKind::TimedOut => (Kind::Timeout, None),
-                    io::ErrorKind::UnexpectedEof => (Kind::Closed, Some(error.to_string())),
-                    kind => (Kind::Io(kind), Some(error.to_string())),
+                    io::ErrorKind::TimedOut => (ErrorKind::Timeout, None),
+                    io::ErrorKind::UnexpectedEof => (ErrorKind::Closed, Some(error.to_string())),
+                    kind => (ErrorKind::Io(kind), Some(error.to_string())),
                 };
             } else if let Some(error) = error.downcast_ref::<hyper::Error>() {
                 // Its words name the step that failed, and what it was given is not in them.
@@ -157,15 +157,15 @@ fn refusal(error: &legacy::Error, may_be_whole: bool) -> Option<h2::Reason> {
     None
 }
 
-fn kind_of(error: &hyper::Error) -> Kind {
+fn kind_of(error: &hyper::Error) -> ErrorKind {
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        Kind::Closed
+        ErrorKind::Closed
     } else if error.is_timeout() {
-        Kind::Timeout
+        ErrorKind::Timeout
     } else if error.is_user() {
-        Kind::Other
+        ErrorKind::Other
     } else {
-        Kind::Protocol
+        ErrorKind::Protocol
     }
 }
 
@@ -179,18 +179,18 @@ impl From<hyper::Error> for HyperError {
 impl fmt::Display for HyperError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Timeout => f.write_str("the time limit was reached"),
-            Kind::Tls => f.write_str("TLS failed"),
-            Kind::Io(_) => f.write_str("input/output failed"),
-            Kind::Closed => f.write_str("the connection was closed"),
-            Kind::Protocol => f.write_str("the response could not be read"),
-            Kind::Refused => f.write_str("the server did not process the request"),
-            Kind::Proxy => f.write_str(
+            ErrorKind::Timeout => f.write_str("the time limit was reached"),
+            ErrorKind::Tls => f.write_str("TLS failed"),
+            ErrorKind::Io(_) => f.write_str("input/output failed"),
+            ErrorKind::Closed => f.write_str("the connection was closed"),
+            ErrorKind::Protocol => f.write_str("the response could not be read"),
+            ErrorKind::Refused => f.write_str("the server did not process the request"),
+            ErrorKind::Proxy => f.write_str(
                 "this transport does not use proxies, and the environment asks for one (send with another \
                  transport, or directly by `without_proxy`)",
             ),
-            Kind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
-            Kind::Other => f.write_str("the HTTP client failed"),
+            ErrorKind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
+            ErrorKind::Other => f.write_str("the HTTP client failed"),
         }?;
         if let Some(detail) = &self.detail {
             write!(f, ": {detail}")?;

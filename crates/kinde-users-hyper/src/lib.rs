@@ -38,13 +38,13 @@ use http::{Request, Response};
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use kinde_users_core::{AsyncTransport, BodyFailure, Delivery, ProxyVariables, time_limit};
+use kinde_users_core::{AsyncTransport, BodyFailure, Delivery, ProxyVariables, request_timeout};
 use rustls::ClientConfig;
 
 use crate::body::{Message, RequestBody};
 pub use crate::clock::TokioClock;
 use crate::connect::Connector;
-pub use crate::error::{HyperError, Kind};
+pub use crate::error::{ErrorKind, HyperError};
 // For `with_tls`, whose argument has to be of this very version.
 pub use rustls;
 
@@ -83,7 +83,7 @@ impl HyperTransport {
     /// The most bytes that a response's body may have, unless set: 16 MiB.
     pub const BODY_LIMIT: u64 = 16 * 1024 * 1024;
     /// How long connecting may take, unless set: 10 seconds.
-    pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
     /// With TLS 1.2 and 1.3 by rustls and ring, and Mozilla's root certificates.
     pub fn new() -> Self {
@@ -108,7 +108,7 @@ impl HyperTransport {
     ///
     /// The choice between HTTP/2 and HTTP/1.1 (ALPN) is left to the server, whatever the settings say.
     pub fn with_tls(config: ClientConfig) -> Self {
-        let connector = Connector::new(config, Self::CONNECT_LIMIT);
+        let connector = Connector::new(config, Self::CONNECT_TIMEOUT);
         let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
         Self {
             client: client(connector.clone()),
@@ -135,7 +135,7 @@ impl HyperTransport {
     /// Sets how long connecting may take, from the name's lookup to the end of the TLS handshake. The request's own time
     /// limit holds as well. A transport that had connections starts with none.
     #[must_use]
-    pub fn connect_limit(mut self, limit: Duration) -> Self {
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connector.limit = limit;
         self.client = client(self.connector.clone());
         self
@@ -199,7 +199,7 @@ impl AsyncTransport for HyperTransport {
         &self,
         request: Request<Vec<u8>>,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, HyperError>> + Send {
-        let limit = time_limit(&request);
+        let limit = request_timeout(&request);
         let proxy = self.proxies.proxy_for(request.uri()).map(|(variable, _)| variable);
         let may_be_whole = request.body().is_empty();
         let (head, body) = request.into_parts();
@@ -214,7 +214,7 @@ impl AsyncTransport for HyperTransport {
             let response = match body::until(over.as_mut(), response.as_mut()).await {
                 Some(Ok(response)) => response,
                 Some(Err(error)) => return Err(HyperError::of_request(&error, delivery(), may_be_whole)),
-                None => return Err(HyperError::plain(Kind::Timeout, delivery())),
+                None => return Err(HyperError::plain(ErrorKind::Timeout, delivery())),
             };
             // In its place, so that nothing moves it.
             pin!(body::read(response, self.body_limit, over)).await

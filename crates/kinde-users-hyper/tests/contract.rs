@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Request, Response, Uri};
-use kinde_users_core::{AsyncTransport, async_transport_fn, set_time_limit, time_limit};
+use kinde_users_core::{AsyncTransport, async_transport_fn, request_timeout, set_request_timeout};
 use kinde_users_fake::contract::{Authority, Clause, Options, check_async};
 use kinde_users_hyper::HyperTransport;
 use kinde_users_hyper::rustls::pki_types::CertificateDer;
@@ -15,7 +15,7 @@ use kinde_users_hyper::rustls::{ClientConfig, RootCertStore, crypto::ring};
 const LIMIT: usize = 64 * 1024;
 
 fn quick() -> Options {
-    Options::new().body_limit(LIMIT).time_limit(Duration::from_millis(50))
+    Options::new().body_limit(LIMIT).request_timeout(Duration::from_millis(50))
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn it_keeps_every_clause_and_has_no_weakness() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn it_keeps_every_clause_on_many_threads_too_and_with_bodies_of_16_mib() {
-    let options = Options::new().time_limit(Duration::from_millis(50));
+    let options = Options::new().request_timeout(Duration::from_millis(50));
     let report = check_async(&HyperTransport::new(), &options).await.unwrap();
     report.assert_kept();
     // Whether another thread has seen that the server closed a connection is a matter of luck.
@@ -112,8 +112,8 @@ async fn an_async_transport_that_sends_again_on_502_is_found() {
 #[tokio::test]
 async fn an_async_transport_that_raises_the_time_limit_is_found() {
     let found = broken(|good, mut request| async move {
-        let limit = time_limit(&request) + Duration::from_millis(400);
-        set_time_limit(&mut request, limit);
+        let limit = request_timeout(&request) + Duration::from_millis(400);
+        set_request_timeout(&mut request, limit);
         send(&good, request).await
     });
     assert_eq!(found.await, [Clause::TimeLimit]);
@@ -126,7 +126,7 @@ async fn an_async_transport_that_hands_a_late_reply_to_the_next_request_is_found
     let found = broken(|good, mut request| {
         let late = late.clone();
         async move {
-            let limit = time_limit(&request);
+            let limit = request_timeout(&request);
             let mut late = late.lock().await;
             let is_first = limit < Duration::from_secs(1);
             if let Some(task) = late.take_if(|_| !is_first) {
@@ -134,7 +134,7 @@ async fn an_async_transport_that_hands_a_late_reply_to_the_next_request_is_found
                     return Ok(response);
                 }
             }
-            set_time_limit(&mut request, Duration::from_secs(1));
+            set_request_timeout(&mut request, Duration::from_secs(1));
             let mut task = tokio::spawn(async move { send(&good, request).await });
             if let Ok(result) = tokio::time::timeout(limit, &mut task).await {
                 return result.unwrap();

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, Request, Response};
-use kinde_users_core::{AsyncTransport, BodyFailure, Delivery, set_time_limit};
-use kinde_users_hyper::{HyperError, HyperTransport, Kind};
+use kinde_users_core::{AsyncTransport, BodyFailure, Delivery, set_request_timeout};
+use kinde_users_hyper::{ErrorKind, HyperError, HyperTransport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -143,7 +143,7 @@ impl Server {
     async fn send(&self, method: Method, body: &[u8]) -> Result<Response<Vec<u8>>, HyperError> {
         let request = Request::builder().method(method).uri(format!("{}/user?email=sally", self.origin));
         let mut request = request.body(body.to_vec()).unwrap();
-        set_time_limit(&mut request, Duration::from_secs(30));
+        set_request_timeout(&mut request, Duration::from_secs(30));
         self.transport.send(request).await
     }
 }
@@ -183,7 +183,7 @@ async fn request_that_the_server_did_not_process_is_not_sent() {
                 }
                 let error = server.send(method.clone(), body).await.unwrap_err();
                 let is = (error.kind(), error.delivery());
-                assert_eq!(is, (Kind::Refused, Delivery::NotSent), "{name}, {method}: {error}");
+                assert_eq!(is, (ErrorKind::Refused, Delivery::NotSent), "{name}, {method}: {error}");
                 assert!(error.head().is_none());
                 let text = error.to_string();
                 assert!(text.starts_with("the server did not process the request"), "{text}");
@@ -217,7 +217,7 @@ async fn request_that_the_server_may_have_processed_is_of_unknown_delivery() {
         for (method, body) in [(Method::POST, &b"{}"[..]), (Method::GET, b"")] {
             let error = server.send(method.clone(), body).await.unwrap_err();
             assert_eq!(error.delivery(), Delivery::Unknown, "{name}, {method}: {error}");
-            assert_ne!(error.kind(), Kind::Refused, "{name}, {method}: {error}");
+            assert_ne!(error.kind(), ErrorKind::Refused, "{name}, {method}: {error}");
         }
     }
 }
@@ -240,7 +240,7 @@ async fn request_without_a_body_that_a_go_away_ended_is_of_unknown_delivery() {
             let server = Server::start(move |_, id| Some(answer(id))).await;
             let error = server.send(method.clone(), b"").await.unwrap_err();
             assert_eq!(error.delivery(), Delivery::Unknown, "{name}, {method}: {error}");
-            assert_ne!(error.kind(), Kind::Refused, "{name}, {method}: {error}");
+            assert_ne!(error.kind(), ErrorKind::Refused, "{name}, {method}: {error}");
         }
         let server = Server::start(|_, id| Some((reset(id, REFUSED_STREAM), true))).await;
         let error = server.send(method.clone(), b"").await.unwrap_err();
@@ -263,7 +263,7 @@ async fn refusal_behind_the_head_of_a_response_is_a_broken_body() {
         let server = Server::start(move |_, id| Some(answer(id, data(id)))).await;
         let error = server.send(Method::POST, b"{}").await.unwrap_err();
         assert_ne!(error.delivery(), Delivery::NotSent, "{case}: {error}");
-        assert_ne!(error.kind(), Kind::Refused, "{case}: {error}");
+        assert_ne!(error.kind(), ErrorKind::Refused, "{case}: {error}");
         let head = error.head().map(|head| (head.status().as_u16(), *head.body()));
         assert_eq!(head, Some((200, BodyFailure::Broken)), "{case}: {error}");
     }

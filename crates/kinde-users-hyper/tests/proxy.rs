@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use http::Request;
-use kinde_users_core::{AsyncTransport, set_time_limit};
-use kinde_users_hyper::{HyperTransport, Kind};
+use kinde_users_core::{AsyncTransport, set_request_timeout};
+use kinde_users_hyper::{ErrorKind, HyperTransport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -17,11 +17,11 @@ async fn child() {
     let transport =
         if std::env::var_os("CHILD_DIRECT").is_some() { transport.without_proxy() } else { transport };
     let mut request = Request::get(uri).body(Vec::new()).unwrap();
-    set_time_limit(&mut request, Duration::from_secs(30));
+    set_request_timeout(&mut request, Duration::from_secs(30));
     match transport.send(request).await {
         Ok(response) => println!("child: HTTP {}", response.status().as_u16()),
         Err(error) => {
-            let is_proxy = error.kind() == Kind::Proxy;
+            let is_proxy = error.kind() == ErrorKind::Proxy;
             println!("child: {is_proxy} {:?} {error} {error:?} {transport:?}", error.delivery());
         }
     }

@@ -19,9 +19,9 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use kinde_users_core::{AsyncClock, AsyncTransport, BodyFailure, Delivery, set_time_limit};
+use kinde_users_core::{AsyncClock, AsyncTransport, BodyFailure, Delivery, set_request_timeout};
 use kinde_users_hyper::rustls::pki_types::CertificateDer;
-use kinde_users_hyper::{HyperError, HyperTransport, Kind, TokioClock};
+use kinde_users_hyper::{ErrorKind, HyperError, HyperTransport, TokioClock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -37,7 +37,7 @@ const SHORT: Duration = Duration::from_millis(100);
 
 fn request(method: &Method, uri: String, body: &[u8], limit: Duration) -> Request<Vec<u8>> {
     let mut request = Request::builder().method(method).uri(uri).body(body.to_vec()).unwrap();
-    set_time_limit(&mut request, limit);
+    set_request_timeout(&mut request, limit);
     request
 }
 
@@ -46,7 +46,7 @@ fn get(origin: &str, limit: Duration) -> Request<Vec<u8>> {
 }
 
 #[track_caller]
-fn assert_failure(result: Result, kind: Kind, delivery: Delivery) -> String {
+fn assert_failure(result: Result, kind: ErrorKind, delivery: Delivery) -> String {
     let error = result.unwrap_err();
     assert_eq!((error.kind(), error.delivery()), (kind, delivery), "{error}");
     assert_eq!(HyperTransport::new().delivery(&error), delivery);
@@ -95,30 +95,30 @@ async fn a_refused_connection_is_not_sent() {
     // The near end of a connection is a port that is taken and that nobody listens at.
     let taken = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let result = ask(taken.local_addr().unwrap(), AMPLE).await;
-    assert_failure(result, Kind::Io(std::io::ErrorKind::ConnectionRefused), Delivery::NotSent);
+    assert_failure(result, ErrorKind::Io(std::io::ErrorKind::ConnectionRefused), Delivery::NotSent);
 }
 
 #[tokio::test]
 async fn a_handshake_that_is_cut_off_is_not_sent() {
     let address = saying("", Then::Close).await;
     let result = HyperTransport::new().send(get(&format!("https://{address}"), AMPLE)).await;
-    assert_failure(result, Kind::Closed, Delivery::NotSent);
+    assert_failure(result, ErrorKind::Closed, Delivery::NotSent);
 }
 
 #[tokio::test]
 async fn a_handshake_that_is_no_tls_is_not_sent() {
     let address = saying("HTTP/1.1 400 Bad Request\r\n\r\n", Then::Hold).await;
     let result = HyperTransport::new().send(get(&format!("https://{address}"), AMPLE)).await;
-    assert_failure(result, Kind::Tls, Delivery::NotSent);
+    assert_failure(result, ErrorKind::Tls, Delivery::NotSent);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_hangs_ends_by_the_limit_of_connecting_and_is_not_sent() {
     let address = saying("", Then::Hold).await;
-    let transport = HyperTransport::new().connect_limit(SHORT);
+    let transport = HyperTransport::new().connect_timeout(SHORT);
     let begun = tokio::time::Instant::now();
     let result = transport.send(get(&format!("https://{address}"), AMPLE)).await;
-    assert_failure(result, Kind::Timeout, Delivery::NotSent);
+    assert_failure(result, ErrorKind::Timeout, Delivery::NotSent);
     assert!(begun.elapsed() < 2 * SHORT, "{:?}", begun.elapsed());
 }
 
@@ -126,20 +126,20 @@ async fn a_handshake_that_hangs_ends_by_the_limit_of_connecting_and_is_not_sent(
 async fn a_handshake_that_hangs_ends_by_the_limit_of_the_request_and_is_not_sent() {
     let address = saying("", Then::Hold).await;
     let result = HyperTransport::new().send(get(&format!("https://{address}"), SHORT)).await;
-    let text = assert_failure(result, Kind::Timeout, Delivery::NotSent);
+    let text = assert_failure(result, ErrorKind::Timeout, Delivery::NotSent);
     assert_eq!(text, "the time limit was reached (not sent)");
 }
 
 #[tokio::test]
 async fn a_server_that_says_nothing_ends_by_the_time_limit_and_may_have_heard() {
     let address = saying("", Then::Hold).await;
-    assert_failure(ask(address, SHORT).await, Kind::Timeout, Delivery::Unknown);
+    assert_failure(ask(address, SHORT).await, ErrorKind::Timeout, Delivery::Unknown);
 }
 
 #[tokio::test]
 async fn a_body_that_stops_ends_by_the_time_limit() {
     let address = saying("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", Then::Hold).await;
-    assert_failure(ask(address, SHORT).await, Kind::Timeout, Delivery::Unknown);
+    assert_failure(ask(address, SHORT).await, ErrorKind::Timeout, Delivery::Unknown);
 }
 
 #[tokio::test]
@@ -147,14 +147,14 @@ async fn a_connection_that_closes_before_the_response_is_whole_may_have_carried_
     for half in ["", "HTTP/1.1 200 OK\r\nx-", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"] {
         let address = saying(half, Then::Close).await;
         let result = ask(address, AMPLE).await;
-        assert_failure(result, Kind::Closed, Delivery::Unknown);
+        assert_failure(result, ErrorKind::Closed, Delivery::Unknown);
     }
 }
 
 #[tokio::test]
 async fn a_response_that_is_not_http_is_an_error() {
     let address = saying("SSH-2.0-OpenSSH_9.2\r\n", Then::Hold).await;
-    assert_failure(ask(address, AMPLE).await, Kind::Protocol, Delivery::Unknown);
+    assert_failure(ask(address, AMPLE).await, ErrorKind::Protocol, Delivery::Unknown);
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_head_has_room_and_no_more() {
         ask(saying(reply, Then::Hold).await, AMPLE).await
     };
     assert!(with_head_of(60).await.is_ok());
-    assert_failure(with_head_of(200).await, Kind::Protocol, Delivery::Unknown);
+    assert_failure(with_head_of(200).await, ErrorKind::Protocol, Delivery::Unknown);
 }
 
 #[tokio::test]
@@ -178,13 +178,13 @@ async fn head_may_have_hundreds_of_short_headers() {
     for count in [99, 100, 120, 500, 1000, 1023] {
         assert_eq!(with_headers(count).await.unwrap().headers().get_all("x-a").iter().count(), count);
     }
-    assert_failure(with_headers(2000).await, Kind::Protocol, Delivery::Unknown);
+    assert_failure(with_headers(2000).await, ErrorKind::Protocol, Delivery::Unknown);
 }
 
 #[tokio::test]
 async fn a_uri_without_a_scheme_is_an_error() {
     let result = HyperTransport::new().send(get("", AMPLE)).await;
-    assert_failure(result, Kind::Other, Delivery::NotSent);
+    assert_failure(result, ErrorKind::Other, Delivery::NotSent);
 }
 
 // ---- Bodies -------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ async fn a_body_over_the_limit_is_refused_without_being_read() {
     let address = saying("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n", Then::Hold).await;
     let transport = HyperTransport::new().body_limit(10);
     let result = transport.send(get(&format!("http://{address}"), AMPLE)).await;
-    let text = assert_failure(result, Kind::BodyTooLong(10), Delivery::Unknown);
+    let text = assert_failure(result, ErrorKind::BodyTooLong(10), Delivery::Unknown);
     assert_eq!(text, "the response's body is longer than 10 bytes");
 }
 
@@ -228,7 +228,7 @@ async fn a_body_over_the_limit_in_chunks_is_refused_at_the_limit() {
     let address = saying(format!("{head}6\r\n123456\r\n5\r\n12345\r\n"), Then::Hold).await;
     let transport = HyperTransport::new().body_limit(10);
     let result = transport.send(get(&format!("http://{address}"), AMPLE)).await;
-    assert_failure(result, Kind::BodyTooLong(10), Delivery::Unknown);
+    assert_failure(result, ErrorKind::BodyTooLong(10), Delivery::Unknown);
 }
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn a_small_body_that_becomes_a_long_one_is_refused() {
     let bomb = gzip(&vec![0; 10 * 1024 * 1024]);
     assert!(bomb.len() < 100_000);
     let result = with_body(GZIP, &bomb, 100_000).await;
-    assert_failure(result, Kind::BodyTooLong(100_000), Delivery::Unknown);
+    assert_failure(result, ErrorKind::BodyTooLong(100_000), Delivery::Unknown);
 }
 
 #[tokio::test]
@@ -255,7 +255,7 @@ async fn compressed_bodies_that_are_damaged_are_errors() {
     wrong_sum[good.len() - 8] ^= 1;
     let with_tail = [&good, b"tail".as_slice()].concat();
     for body in [cut, &wrong_sum, &with_tail, b"{\"id\":\"kp_1\"}"] {
-        assert_failure(with_body(GZIP, body, 100).await, Kind::Protocol, Delivery::Unknown);
+        assert_failure(with_body(GZIP, body, 100).await, ErrorKind::Protocol, Delivery::Unknown);
     }
 }
 
@@ -309,7 +309,7 @@ async fn names_of_encodings_are_read_as_http_has_them() {
 async fn a_body_in_an_encoding_that_was_not_asked_for_is_not_taken_for_plain() {
     for encoding in ["br", "gzip, gzip", "gzip, br", "gzip\r\ncontent-encoding: gzip", "deflate", "gzip2"] {
         let result = with_body(&format!("content-encoding: {encoding}\r\n"), b"{}", 100).await;
-        assert_failure(result, Kind::Protocol, Delivery::Unknown);
+        assert_failure(result, ErrorKind::Protocol, Delivery::Unknown);
     }
 }
 
@@ -374,7 +374,11 @@ async fn header_does_not_decide_how_much_is_reserved() {
             saying(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n"), Then::Close).await;
         let transport = HyperTransport::new().body_limit(u64::MAX);
         let error = transport.send(get(&format!("http://{address}"), AMPLE)).await.unwrap_err();
-        assert_eq!((error.kind(), error.head().unwrap().status().as_u16()), (Kind::Closed, 200), "{length}");
+        assert_eq!(
+            (error.kind(), error.head().unwrap().status().as_u16()),
+            (ErrorKind::Closed, 200),
+            "{length}"
+        );
     }
 }
 
@@ -553,10 +557,10 @@ async fn a_time_out_over_http_2_ends_its_request_alone() {
     let server = TlsServer::start(BOTH).await;
     let transport = server.transport();
     let mute = request(&Method::POST, format!("{}/mute", server.origin), b"{}", SHORT);
-    assert_failure(transport.send(mute).await, Kind::Timeout, Delivery::Unknown);
+    assert_failure(transport.send(mute).await, ErrorKind::Timeout, Delivery::Unknown);
     // Without a body too: its headers are on their way.
     let mute = request(&Method::GET, format!("{}/mute", server.origin), b"", SHORT);
-    assert_failure(transport.send(mute).await, Kind::Timeout, Delivery::Unknown);
+    assert_failure(transport.send(mute).await, ErrorKind::Timeout, Delivery::Unknown);
     transport.send(get(&server.origin, AMPLE)).await.unwrap();
     assert_eq!(server.connections(), 1);
 }
@@ -565,7 +569,7 @@ async fn a_time_out_over_http_2_ends_its_request_alone() {
 async fn a_certificate_that_nobody_vouches_for_is_not_sent_to() {
     let server = TlsServer::start(BOTH).await;
     let result = HyperTransport::new().send(get(&server.origin, AMPLE)).await;
-    let text = assert_failure(result, Kind::Tls, Delivery::NotSent);
+    let text = assert_failure(result, ErrorKind::Tls, Delivery::NotSent);
     assert_eq!(text, "TLS failed: invalid peer certificate: UnknownIssuer (not sent)");
     assert!(server.seen.lock().unwrap().is_empty());
 }
@@ -573,9 +577,9 @@ async fn a_certificate_that_nobody_vouches_for_is_not_sent_to() {
 #[tokio::test]
 async fn limit_of_connecting_leaves_the_other_settings_as_they_are() {
     let server = TlsServer::start(BOTH).await;
-    let transport = server.transport().body_limit(3).connect_limit(AMPLE);
+    let transport = server.transport().body_limit(3).connect_timeout(AMPLE);
     let result = transport.send(get(&server.origin, AMPLE)).await;
-    assert_failure(result, Kind::BodyTooLong(3), Delivery::Unknown);
+    assert_failure(result, ErrorKind::BodyTooLong(3), Delivery::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
@@ -583,8 +587,8 @@ async fn connecting_takes_ten_seconds_at_most_unless_set() {
     let address = saying("", Then::Hold).await;
     let begun = tokio::time::Instant::now();
     let result = HyperTransport::new().send(get(&format!("https://{address}"), AMPLE)).await;
-    assert_failure(result, Kind::Timeout, Delivery::NotSent);
-    assert_eq!(begun.elapsed().as_secs(), HyperTransport::CONNECT_LIMIT.as_secs());
+    assert_failure(result, ErrorKind::Timeout, Delivery::NotSent);
+    assert_eq!(begun.elapsed().as_secs(), HyperTransport::CONNECT_TIMEOUT.as_secs());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use kinde_users_core::operations::{
     UpdateUserFeatureFlagOverride, UpdateUserProperties,
 };
 use kinde_users_core::{
-    AnyOperation, BuildError, FeatureFlagKey, FindUser, Job, Patch, Personal, Problem, PropertyKey, UserId,
+    BuildError, DynOperation, FeatureFlagKey, FindUser, Job, Patch, Problem, PropertyKey, Redacted, UserId,
     Value,
 };
 use serde_json::{Map, Value as Json};
@@ -232,9 +232,9 @@ impl ImportForm {
             None => fields.text("id")?,
         };
         let mut user = ImportUser {
-            provided_id: provided_id.map(Personal::from),
-            given_name: fields.text("first_name")?.map(Personal::from),
-            family_name: fields.text("last_name")?.map(Personal::from),
+            provided_id: provided_id.map(Redacted::from),
+            given_name: fields.text("first_name")?.map(Redacted::from),
+            family_name: fields.text("last_name")?.map(Redacted::from),
             identities,
             password,
             properties: fields.values("properties")?,
@@ -260,9 +260,9 @@ impl fmt::Debug for ImportForm {
 /// A user of a file; see [`ImportForm`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImportUser {
-    provided_id: Option<Personal>,
-    given_name: Option<Personal>,
-    family_name: Option<Personal>,
+    provided_id: Option<Redacted>,
+    given_name: Option<Redacted>,
+    family_name: Option<Redacted>,
     identities: Vec<Identity>,
     password: Option<Password>,
     properties: Vec<(PropertyKey, Value)>,
@@ -318,14 +318,14 @@ impl ImportUser {
     }
 
     /// What comes after there is a user, in its order; with `all`, for one who was there, what create says too.
-    pub(crate) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = AnyOperation> {
+    pub(crate) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = DynOperation> {
         let password = self.password.clone().map(|password| SetUserPassword::new(id, password));
         let flag = move |(key, value): &(FeatureFlagKey, Value)| {
-            AnyOperation::new(UpdateUserFeatureFlagOverride::new(id, key, value.clone()))
+            DynOperation::new(UpdateUserFeatureFlagOverride::new(id, key, value.clone()))
         };
-        let before = [password.map(AnyOperation::new), self.set_properties(id).map(AnyOperation::new)];
+        let before = [password.map(DynOperation::new), self.set_properties(id).map(DynOperation::new)];
         // Last, as a user who is suspended may not be one whose password can be set.
-        let update = self.update(id, all).map(AnyOperation::new);
+        let update = self.update(id, all).map(DynOperation::new);
         before.into_iter().flatten().chain(self.feature_flags.iter().map(flag)).chain(update)
     }
 
@@ -385,7 +385,7 @@ impl ImportUser {
     fn check(&self) -> Result<(), BuildError> {
         let id = UserId::from("kp_0123456789abcdef0123456789abcdef");
         let first =
-            [self.lookup().and_then(|mut search| search.next_call()), Some(AnyOperation::new(self.create()))];
+            [self.lookup().and_then(|mut search| search.next_call()), Some(DynOperation::new(self.create()))];
         let mut all = first.into_iter().flatten().chain(self.rest(&id, true));
         all.try_for_each(|operation| operation.check())
     }
@@ -404,7 +404,7 @@ impl fmt::Debug for ImportUser {
 #[derive(Clone, PartialEq, Eq)]
 struct Identity {
     kind: Kind,
-    value: Personal,
+    value: Redacted,
     is_verified: Option<bool>,
 }
 

@@ -5,7 +5,7 @@ use core::fmt;
 
 use kinde_users_core::models::{IdentityType, User};
 use kinde_users_core::operations::{CreateUser, CreatedUser, CreatedUserIdentity, Expand, GetUserData};
-use kinde_users_core::{AnyOperation, Effect, Error, FindUser, Found, Job, Reply, UserId};
+use kinde_users_core::{DynOperation, Effect, Error, FindUser, Found, Job, Reply, UserId};
 
 use crate::form::ImportUser;
 
@@ -216,13 +216,13 @@ impl Import {
     }
 
     /// The next call for a user who is there.
-    fn following(&self) -> Option<AnyOperation> {
+    fn following(&self) -> Option<DynOperation> {
         let Stage::With(id, who, steps) = &self.stage else { return None };
         let has_created = self.has_created(*who);
         let next = (has_created || self.updates).then(|| self.user.rest(id, !has_created).nth(*steps))?;
         // Nobody saw the reply of the create, which has them.
         let asks = next.is_none() && has_created && self.missing.is_none() && self.user.lookup().is_some();
-        if asks { Some(AnyOperation::new(GetUserData::new(id).expand(Expand::Identities))) } else { next }
+        if asks { Some(DynOperation::new(GetUserData::new(id).expand(Expand::Identities))) } else { next }
     }
 
     fn looked_up(&mut self, found: Found) {
@@ -273,7 +273,7 @@ impl Import {
 
     /// A create failed, or its reply cannot be read.
     fn not_created(&mut self, error: Error) -> Result<(), Error> {
-        if error.effect() != Effect::No {
+        if error.effect() != Effect::None {
             self.forget_create();
         }
         // A refusal too may come of a create that arrived after it was looked for.
@@ -297,7 +297,7 @@ fn provided_id(user: &User) -> Option<&str> {
 impl Job for Import {
     type Output = Imported;
 
-    fn next_call(&mut self) -> Option<AnyOperation> {
+    fn next_call(&mut self) -> Option<DynOperation> {
         if self.stage == Stage::Creating {
             self.forget_create();
         }
@@ -306,14 +306,14 @@ impl Job for Import {
             Stage::Find(None, _) if self.is_unsure && !self.has_walked => None,
             Stage::Find(None, _) | Stage::Create | Stage::Creating => {
                 self.stage = Stage::Creating;
-                Some(AnyOperation::new(self.user.create()))
+                Some(DynOperation::new(self.user.create()))
             }
             Stage::With(..) => self.following(),
             Stage::End(_) => None,
         }
     }
 
-    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+    fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         let result = match self.following() {
             Some(operation) if operation.is::<GetUserData>() => {
                 self.missing = Some(self.user.missing_from(&result?.into_output::<GetUserData>()?));
@@ -325,7 +325,7 @@ impl Job for Import {
         };
         match &mut self.stage {
             Stage::Find(Some(search), failed) => {
-                if let Err(error) = search.called(result) {
+                if let Err(error) = search.handle(result) {
                     // The error of the search would hide that the create may have taken effect.
                     let Some(error_of_create) = failed.take() else { return Err(error) };
                     self.stage = Stage::Find(self.user.lookup(), None);
@@ -397,7 +397,7 @@ mod tests {
     }
 
     /// Answers as a tenant does that has what `users` says.
-    fn tenant(users: &str) -> impl FnMut(&AnyOperation) -> Result<Reply, Error> {
+    fn tenant(users: &str) -> impl FnMut(&DynOperation) -> Result<Reply, Error> {
         let users = String::from(users);
         move |operation| {
             Ok(match operation.meta().name {
@@ -421,12 +421,12 @@ mod tests {
     /// The names of the operations that the job calls, and the error that ends it.
     fn names<J: Job>(
         job: &mut J,
-        mut call: impl FnMut(&AnyOperation) -> Result<Reply, Error>,
+        mut call: impl FnMut(&DynOperation) -> Result<Reply, Error>,
     ) -> Vec<String> {
         let mut names = Vec::new();
         while let Some(operation) = job.next_call() {
             names.push(operation.meta().name.into());
-            if let Err(error) = job.called(call(&operation)) {
+            if let Err(error) = job.handle(call(&operation)) {
                 names.push(std::format!("{error}"));
                 break;
             }
@@ -650,9 +650,9 @@ mod tests {
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         // And others are no proof that the user is not there.
         let mut import = Import::new(ada());
-        import.called(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
+        import.handle(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
         assert!(import.next_call().unwrap().is::<CreateUser>());
-        import.called(refusal::<CreateUser>(504)).unwrap();
+        import.handle(refusal::<CreateUser>(504)).unwrap();
         let other = r#"{"users":[{"id":"kp_9","email":"bob@example.com"}]}"#;
         assert_eq!(names(&mut import, tenant(other)), ["get_users"]);
         assert_eq!(import.output(), Imported::Mismatch { id: "kp_9".into() });
@@ -675,14 +675,14 @@ mod tests {
         // The search goes on from its beginning, and its own failure is the next error.
         let operation = import.next_call().unwrap();
         assert!(operation.is::<GetUsers>());
-        let error = import.called(refusal::<GetUsers>(403)).unwrap_err();
+        let error = import.handle(refusal::<GetUsers>(403)).unwrap_err();
         assert_eq!(error.operation(), "get_users");
     }
 
     #[test]
     fn a_create_of_unknown_outcome_is_not_made_again_in_the_same_run() {
         let mut import = Import::new(ada());
-        let nobody_yet = |operation: &AnyOperation| match operation.meta().name {
+        let nobody_yet = |operation: &DynOperation| match operation.meta().name {
             "create_user" => refusal::<CreateUser>(504),
             _ => tenant(NOBODY)(operation),
         };
@@ -724,7 +724,7 @@ mod tests {
     #[test]
     fn a_create_that_was_handed_out_and_of_which_nobody_tells_is_looked_up_first() {
         let mut import = Import::new(ada());
-        import.called(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
+        import.handle(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
         assert!(!import.may_have_created());
         assert!(import.next_call().unwrap().is::<CreateUser>());
         assert!(import.may_have_created());
@@ -829,7 +829,7 @@ mod tests {
         }
         // It is no step, so that it is asked for until there is an answer; and not where there is nothing to ask for.
         let mut import = Import::new(ada()).created("kp_1", 5);
-        let refused = |_: &AnyOperation| refusal::<GetUserData>(403);
+        let refused = |_: &DynOperation| refusal::<GetUserData>(403);
         assert_eq!(names(&mut import, refused)[0], "get_user_data");
         assert_eq!((import.steps(), import.output()), (5, Imported::Unfinished));
         assert_eq!(names(&mut import, tenant(NOBODY)), ["get_user_data"]);
@@ -882,7 +882,7 @@ mod tests {
         let mut import = Import::new(user());
         assert_eq!(names(&mut import, tenant(NOBODY)), ["create_user", "set_user_password"]);
         let mut import = Import::new(user());
-        let unknown = |_: &AnyOperation| refusal::<CreateUser>(500);
+        let unknown = |_: &DynOperation| refusal::<CreateUser>(500);
         assert_eq!(names(&mut import, unknown), ["create_user", "create_user: HTTP 500"]);
         // Nobody looks, so nobody is created again.
         assert_eq!(names(&mut import, unknown), [""; 0]);

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use kinde_users_core::operations::{
     FirebaseParameters, Password, Pbkdf2Variant, SaltPosition, SetUserPassword,
 };
-use kinde_users_core::{AnyOperation, Problem};
+use kinde_users_core::{DynOperation, Problem};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{ImportError, ImportProblem};
@@ -157,7 +157,7 @@ impl PasswordParts {
             None => password,
         };
         // Its user does not matter to what is wrong with it.
-        let operation = AnyOperation::new(SetUserPassword::new("kp_1", password.clone()));
+        let operation = DynOperation::new(SetUserPassword::new("kp_1", password.clone()));
         operation.check().map_err(|error| ImportError::new(error.argument(), error.problem()))?;
         Ok(password)
     }
@@ -280,7 +280,7 @@ mod tests {
         let body_of = body.as_object_mut().unwrap();
         body_of.remove("hashed_password").unwrap();
         body_of.remove("hashing_method").unwrap();
-        assert!(AnyOperation::new(operation).check().is_ok());
+        assert!(DynOperation::new(operation).check().is_ok());
         body
     }
 

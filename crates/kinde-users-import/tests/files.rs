@@ -2,7 +2,7 @@
 
 use http::Response;
 use kinde_users_core::operations::CreateUser;
-use kinde_users_core::{AnyOperation, Job, Reply};
+use kinde_users_core::{DynOperation, Job, Reply};
 use kinde_users_import::{Import, ImportForm, ImportUser, Imported};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ fn comes_to_its_end(user: &ImportUser) {
             calls += 1;
             assert!(calls < 100, "it does not come to its end");
             operation.check().unwrap();
-            import.called(Ok(answer(&operation, users))).unwrap();
+            import.handle(Ok(answer(&operation, users))).unwrap();
         }
         assert!(
             matches!(import.output(), Imported::Created { .. } | Imported::Updated { .. }),
@@ -127,7 +127,7 @@ const ALL: &str = r#"{"id":"kp_1","identities":[{"type":"email"},{"type":"userna
     {"type":"email"},{"type":"username"},{"type":"phone"},{"type":"email"},{"type":"username"},{"type":"phone"},
     {"type":"email"},{"type":"username"},{"type":"phone"},{"type":"email"},{"type":"username"},{"type":"phone"}]}"#;
 
-fn answer(operation: &AnyOperation, users: &str) -> Reply {
+fn answer(operation: &DynOperation, users: &str) -> Reply {
     let body = match operation.meta().name {
         "get_users" => users,
         "get_user_data" => ALL,

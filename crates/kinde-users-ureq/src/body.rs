@@ -8,7 +8,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use kinde_users_core::ContentCoding;
 use ureq::{Body, BodyReader};
 
-use crate::error::{Kind, UreqError};
+use crate::error::{ErrorKind, UreqError};
 
 /// The most bytes that are reserved because a header says that they will come.
 const RESERVE: u64 = 1024 * 1024;
@@ -19,7 +19,7 @@ pub(crate) fn read(headers: &mut HeaderMap, body: Body, limit: u64) -> Result<Ve
     let told = body.content_length().unwrap_or_default();
     let mut wire = Wire { reader: body.into_reader(), has_data: false };
     match ContentCoding::of(headers) {
-        ContentCoding::Identity if told > limit => Err(UreqError::of_body(Kind::BodyTooLong(limit))),
+        ContentCoding::Identity if told > limit => Err(UreqError::of_body(ErrorKind::BodyTooLong(limit))),
         ContentCoding::Identity => whole(wire, told, limit),
         ContentCoding::Gzip => {
             let mut wire = BufReader::new(wire);
@@ -35,7 +35,7 @@ pub(crate) fn read(headers: &mut HeaderMap, body: Body, limit: u64) -> Result<Ve
         ContentCoding::Other => match wire.read(&mut [0]).map_err(failed)? {
             0 => Ok(Vec::new()),
             // To hand it on as it is would be to call it plain.
-            _ => Err(UreqError::of_body(Kind::Protocol)),
+            _ => Err(UreqError::of_body(ErrorKind::Protocol)),
         },
     }
 }
@@ -47,7 +47,7 @@ fn whole(mut reader: impl Read, told: u64, limit: u64) -> Result<Vec<u8>, UreqEr
     reader.by_ref().take(limit).read_to_end(&mut bytes).map_err(failed)?;
     match reader.read(&mut [0]).map_err(failed)? {
         0 => Ok(bytes),
-        _ => Err(UreqError::of_body(Kind::BodyTooLong(limit))),
+        _ => Err(UreqError::of_body(ErrorKind::BodyTooLong(limit))),
     }
 }
 
@@ -68,7 +68,7 @@ impl Read for Wire {
                 let error = ureq::Error::from(error);
                 match error.to_string().strip_prefix(DECOMPRESSION) {
                     Some("unexpected end of file") if !self.has_data => Ok(0),
-                    Some(_) => Err(io::Error::other(UreqError::of_body(Kind::Protocol))),
+                    Some(_) => Err(io::Error::other(UreqError::of_body(ErrorKind::Protocol))),
                     None => Err(io::Error::other(UreqError::from(error))),
                 }
             }
@@ -86,5 +86,5 @@ const DECOMPRESSION: &str = "gzip decompression failed: ";
 
 /// What went wrong: on the connection, or else in the decoder.
 fn failed(error: io::Error) -> UreqError {
-    error.downcast().unwrap_or_else(|_| UreqError::of_body(Kind::Protocol))
+    error.downcast().unwrap_or_else(|_| UreqError::of_body(ErrorKind::Protocol))
 }

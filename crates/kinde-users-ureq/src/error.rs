@@ -1,7 +1,7 @@
 //! Why no response came, in words that hold no URI.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
+use std::io;
 
 use http::{HeaderMap, Response, StatusCode};
 use kinde_users_core::{BodyFailure, Delivery};
@@ -15,7 +15,7 @@ use crate::connect::BeforeSending;
 /// system's or rustls's words, which hold none. A proxy is named by its host and port.
 #[derive(Clone)]
 pub struct UreqError {
-    kind: Kind,
+    kind: ErrorKind,
     detail: Option<String>,
     delivery: Delivery,
     /// Host and port of the proxy through which no connection came about.
@@ -26,7 +26,7 @@ pub struct UreqError {
 /// In what way no whole response came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// The time limit was reached.
     Timeout,
     /// The host's name has no address.
@@ -39,7 +39,7 @@ pub enum Kind {
     /// TLS failed: a certificate that does not hold, say.
     Tls,
     /// The operating system's error on the connection.
-    Io(ErrorKind),
+    Io(io::ErrorKind),
     /// The response was not HTTP, its head was too long, or it could not be decompressed.
     Protocol,
     /// The body was longer than this many bytes.
@@ -50,7 +50,7 @@ pub enum Kind {
 
 impl UreqError {
     /// In what way no whole response came.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
@@ -69,32 +69,33 @@ impl From<Error> for UreqError {
                     let is_refusal = proxy.is_some() && is_refusal(&error);
                     let mut error = Self::from(error);
                     if is_refusal {
-                        error.kind = Kind::Proxy;
+                        error.kind = ErrorKind::Proxy;
                     }
                     error.delivery = Delivery::NotSent;
                     // The way to a proxy is marked too, with no proxy.
                     error.proxy = proxy;
                     return error;
                 }
-                Err(_) => (Kind::Other, None),
+                Err(_) => (ErrorKind::Other, None),
             },
-            Error::Timeout(_) => (Kind::Timeout, None),
-            Error::HostNotFound => (Kind::HostNotFound, None),
-            Error::ConnectionFailed => (Kind::ConnectionFailed, None),
-            Error::ConnectProxyFailed(text) => (Kind::Proxy, Some(answer_of_a_proxy(&text))),
-            Error::InvalidProxyUrl => (Kind::Proxy, None),
+            Error::Timeout(_) => (ErrorKind::Timeout, None),
+            Error::HostNotFound => (ErrorKind::HostNotFound, None),
+            Error::ConnectionFailed => (ErrorKind::ConnectionFailed, None),
+            Error::ConnectProxyFailed(text) => (ErrorKind::Proxy, Some(answer_of_a_proxy(&text))),
+            Error::InvalidProxyUrl => (ErrorKind::Proxy, None),
             Error::Io(error) => {
                 let inner = innermost(&error);
-                let kind = if holds(inner, Error::Rustls) { Kind::Tls } else { Kind::Io(inner.kind()) };
+                let kind =
+                    if holds(inner, Error::Rustls) { ErrorKind::Tls } else { ErrorKind::Io(inner.kind()) };
                 (kind, Some(error.to_string()))
             }
-            Error::Tls(text) => (Kind::Tls, Some(text.to_owned())),
-            Error::Rustls(error) => (Kind::Tls, Some(error.to_string())),
-            Error::BodyExceedsLimit(limit) => (Kind::BodyTooLong(limit), None),
+            Error::Tls(text) => (ErrorKind::Tls, Some(text.to_owned())),
+            Error::Rustls(error) => (ErrorKind::Tls, Some(error.to_string())),
+            Error::BodyExceedsLimit(limit) => (ErrorKind::BodyTooLong(limit), None),
             Error::Protocol(_) | Error::Http(_) | Error::LargeResponseHeader(..) | Error::BodyStalled => {
-                (Kind::Protocol, None)
+                (ErrorKind::Protocol, None)
             }
-            _ => (Kind::Other, None),
+            _ => (ErrorKind::Other, None),
         };
         Self { detail, ..Self::new(kind, Delivery::Unknown) }
     }
@@ -114,7 +115,7 @@ fn holds<E: std::error::Error + 'static>(error: &io::Error, _variant: fn(E) -> E
 /// Whether a SOCKS proxy refused, or its answer was not SOCKS. Errors of the operating system hold
 /// nothing, and those of TLS hold an error of rustls or are an `UnexpectedEof`.
 fn is_refusal(error: &Error) -> bool {
-    use ErrorKind::{InvalidData, InvalidInput, Other, PermissionDenied};
+    use io::ErrorKind::{InvalidData, InvalidInput, Other, PermissionDenied};
     let Error::Io(error) = error else { return false };
     let is_kind = matches!(error.kind(), InvalidData | InvalidInput | Other | PermissionDenied);
     is_kind && error.get_ref().is_some() && !holds(error, Error::Rustls)
@@ -127,25 +128,25 @@ fn answer_of_a_proxy(text: &str) -> String {
 }
 
 impl UreqError {
-    fn new(kind: Kind, delivery: Delivery) -> Self {
+    fn new(kind: ErrorKind, delivery: Delivery) -> Self {
         Self { kind, detail: None, delivery, proxy: None, head: None }
     }
 
     /// The environment variable of this name does not hold the address of a proxy.
     pub(crate) fn of_variable(name: &str) -> Self {
         let detail = Some(format!("{name} does not hold the address of a proxy"));
-        Self { detail, ..Self::new(Kind::Proxy, Delivery::NotSent) }
+        Self { detail, ..Self::new(ErrorKind::Proxy, Delivery::NotSent) }
     }
 
     /// The body of a response cannot be read.
-    pub(crate) fn of_body(kind: Kind) -> Self {
+    pub(crate) fn of_body(kind: ErrorKind) -> Self {
         Self::new(kind, Delivery::Unknown)
     }
 
     /// Adds the head of the response whose body could not be read.
     pub(crate) fn with_head(mut self, status: StatusCode, headers: HeaderMap) -> Self {
         let failure = match self.kind {
-            Kind::BodyTooLong(_) => BodyFailure::TooLarge,
+            ErrorKind::BodyTooLong(_) => BodyFailure::TooLarge,
             _ => BodyFailure::Broken,
         };
         let mut head = Response::new(failure);
@@ -179,15 +180,15 @@ impl fmt::Display for UreqError {
             write!(f, "through the proxy {proxy}: ")?;
         }
         match self.kind {
-            Kind::Timeout => f.write_str("the time limit was reached"),
-            Kind::HostNotFound => f.write_str("the host was not found"),
-            Kind::ConnectionFailed => f.write_str("no connection"),
-            Kind::Proxy => f.write_str("the proxy cannot be used"),
-            Kind::Tls => f.write_str("TLS failed"),
-            Kind::Io(_) => f.write_str("input/output failed"),
-            Kind::Protocol => f.write_str("the response could not be read"),
-            Kind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
-            Kind::Other => f.write_str("the HTTP client failed"),
+            ErrorKind::Timeout => f.write_str("the time limit was reached"),
+            ErrorKind::HostNotFound => f.write_str("the host was not found"),
+            ErrorKind::ConnectionFailed => f.write_str("no connection"),
+            ErrorKind::Proxy => f.write_str("the proxy cannot be used"),
+            ErrorKind::Tls => f.write_str("TLS failed"),
+            ErrorKind::Io(_) => f.write_str("input/output failed"),
+            ErrorKind::Protocol => f.write_str("the response could not be read"),
+            ErrorKind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
+            ErrorKind::Other => f.write_str("the HTTP client failed"),
         }?;
         if let Some(detail) = &self.detail {
             write!(f, ": {detail}")?;

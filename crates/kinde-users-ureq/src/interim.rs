@@ -88,10 +88,9 @@ fn interim(input: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
 
     use super::*;
-    use crate::{Kind, UreqError};
+    use crate::{ErrorKind, UreqError};
     use ureq::unversioned::transport::LazyBuffers;
 
     /// Receives these pieces, one at a time, and is open once it has no more.
@@ -149,7 +148,7 @@ mod tests {
 
     /// Fails every read with an error of this kind.
     #[derive(Debug)]
-    struct Broken(LazyBuffers, ErrorKind);
+    struct Broken(LazyBuffers, io::ErrorKind);
 
     impl Transport for Broken {
         fn buffers(&mut self) -> &mut dyn Buffers {
@@ -171,14 +170,14 @@ mod tests {
 
     #[test]
     fn error_within_a_response_is_not_one_that_ureq_takes_for_the_end() {
-        use ErrorKind::*;
+        use io::ErrorKind::*;
         for kind in [ConnectionReset, ConnectionAborted, UnexpectedEof, BrokenPipe] {
             let mut transport = WithoutInterim::new(Broken(LazyBuffers::new(64, 64), kind).boxed());
             let limit = NextTimeout::default();
             let Err(Error::Io(within)) = transport.await_input(limit) else { panic!("{kind}") };
             let is_end = matches!(within.kind(), ConnectionReset | ConnectionAborted | UnexpectedEof);
             assert!(!is_end && within.to_string() == "cut off", "{within:?}");
-            assert_eq!(UreqError::from(Error::Io(within)).kind(), Kind::Io(kind));
+            assert_eq!(UreqError::from(Error::Io(within)).kind(), ErrorKind::Io(kind));
             // Before the response the error stays as it is.
             transport.transmit_output(0, limit).unwrap();
             let Err(Error::Io(before)) = transport.await_input(limit) else { panic!("{kind}") };

@@ -25,14 +25,14 @@ mod proxy;
 use std::time::Instant;
 
 use http::{Request, Response};
-use kinde_users_core::{BodyFailure, Delivery, ProxyVariables, Transport, time_limit};
+use kinde_users_core::{BodyFailure, Delivery, ProxyVariables, Transport, request_timeout};
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::{Agent, AsSendBody, Proxy};
 
 use crate::connect::{LaterResolver, MarkedConnector};
-pub use crate::error::{Kind, UreqError};
+pub use crate::error::{ErrorKind, UreqError};
 /// The version of ureq that [`UreqTransport::configured`] configures.
 pub use ureq;
 
@@ -70,7 +70,7 @@ impl UreqTransport {
     /// ```
     ///
     /// Redirects are not followed and no status is an error, whatever is set. Of a `timeout_global` and the request's own
-    /// [`time_limit`], the shorter one holds. A proxy that is set is used for loopback addresses too.
+    /// [`request_timeout`], the shorter one holds. A proxy that is set is used for loopback addresses too.
     pub fn configured(
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
@@ -103,7 +103,8 @@ impl UreqTransport {
 impl UreqTransport {
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, UreqError> {
         // One that the machine's clock cannot count is none.
-        let limit = Some(time_limit(&request)).filter(|limit| Instant::now().checked_add(*limit).is_some());
+        let limit =
+            Some(request_timeout(&request)).filter(|limit| Instant::now().checked_add(*limit).is_some());
         let limit = limit.into_iter().chain(self.agent.config().timeouts().global).min();
         let proxy = self.environment.as_ref().map(|variables| proxy::of(variables, request.uri()));
         let mut config = self.agent.configure_request(request).timeout_global(limit);

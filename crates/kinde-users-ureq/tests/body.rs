@@ -1,6 +1,6 @@
 //! How bodies are read, and what is left of a response whose body cannot be read.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Request, Response};
-use kinde_users_core::{BodyFailure, Delivery, Transport, set_time_limit};
+use kinde_users_core::{BodyFailure, Delivery, Transport, set_request_timeout};
 use kinde_users_fake::contract::Server;
-use kinde_users_ureq::{Kind, UreqError, UreqTransport};
+use kinde_users_ureq::{ErrorKind, UreqError, UreqTransport};
 
 fn get(origin: &str) -> Request<Vec<u8>> {
     let mut request = Request::get(origin).body(Vec::new()).unwrap();
-    set_time_limit(&mut request, Duration::from_secs(5));
+    set_request_timeout(&mut request, Duration::from_secs(5));
     request
 }
 
@@ -72,9 +72,9 @@ fn body_that_is_said_to_be_immense_is_refused_at_once_or_gets_a_mebibyte() {
     for told in [u64::MAX / 2, 1 << 40] {
         let said = message(&format!("HTTP/1.1 200 OK\ncontent-length: {told}"), b"{");
         let error = answer(&UreqTransport::new().body_limit(64), said.clone()).unwrap_err();
-        assert_eq!(error.kind(), Kind::BodyTooLong(64));
+        assert_eq!(error.kind(), ErrorKind::BodyTooLong(64));
         let error = answer(&UreqTransport::new().body_limit(u64::MAX), said).unwrap_err();
-        assert_eq!(error.kind(), Kind::Io(std::io::ErrorKind::UnexpectedEof));
+        assert_eq!(error.kind(), ErrorKind::Io(std::io::ErrorKind::UnexpectedEof));
     }
 }
 
@@ -142,7 +142,7 @@ fn limit_counts_after_decompression() {
         assert_eq!(whole.body().len(), 100_000);
         for limit in [0, 1, 1000, 99_999] {
             let error = answer(&UreqTransport::new().body_limit(limit), said.clone()).unwrap_err();
-            assert_eq!(error.kind(), Kind::BodyTooLong(limit));
+            assert_eq!(error.kind(), ErrorKind::BodyTooLong(limit));
         }
     }
     // What does not compress is longer in gzip.
@@ -225,9 +225,9 @@ fn head_is_handed_over_where_the_time_limit_ends_within_the_body() {
     });
     let transport = UreqTransport::new();
     let mut request = get(&format!("http://{address}"));
-    set_time_limit(&mut request, Duration::from_millis(100));
+    set_request_timeout(&mut request, Duration::from_millis(100));
     let error = transport.send(request).unwrap_err();
-    assert_eq!(error.kind(), Kind::Timeout);
+    assert_eq!(error.kind(), ErrorKind::Timeout);
     let head = transport.head(&error).unwrap();
     assert_eq!((head.status().as_u16(), *head.body()), (429, BodyFailure::Broken));
     server.join().unwrap();
@@ -257,7 +257,11 @@ fn body_that_a_reset_cuts_off_is_broken() {
             let head = error_head(&error);
             assert_eq!(head, Some((200, BodyFailure::Broken)), "{framing}: {error}");
             let is = (error.kind(), error.delivery());
-            assert_eq!(is, (Kind::Io(ErrorKind::ConnectionReset), Delivery::Unknown), "{framing}: {error}");
+            assert_eq!(
+                is,
+                (ErrorKind::Io(io::ErrorKind::ConnectionReset), Delivery::Unknown),
+                "{framing}: {error}"
+            );
         }
     }
 }
@@ -268,7 +272,11 @@ fn reset_before_the_end_of_a_head_is_unknown() {
         let error = answer_and_reset(said.into()).unwrap_err();
         assert_eq!(error_head(&error), None, "{said:?}");
         let is = (error.kind(), error.delivery());
-        assert_eq!(is, (Kind::Io(ErrorKind::ConnectionReset), Delivery::Unknown), "{said:?}: {error}");
+        assert_eq!(
+            is,
+            (ErrorKind::Io(io::ErrorKind::ConnectionReset), Delivery::Unknown),
+            "{said:?}: {error}"
+        );
     }
 }
 
@@ -357,11 +365,11 @@ fn endless_interim_responses_end_with_the_time_limit() {
         while stream.write_all(&b"HTTP/1.1 103\r\nx: y\r\n\r\n".repeat(100)).is_ok() {}
     });
     let mut request = get(&format!("http://{address}"));
-    set_time_limit(&mut request, Duration::from_millis(100));
+    set_request_timeout(&mut request, Duration::from_millis(100));
     let transport = UreqTransport::new();
     let start = Instant::now();
     let error = transport.send(request).unwrap_err();
-    assert_eq!((error.kind(), error.delivery()), (Kind::Timeout, Delivery::Unknown), "{error}");
+    assert_eq!((error.kind(), error.delivery()), (ErrorKind::Timeout, Delivery::Unknown), "{error}");
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     server.join().unwrap();
 }
@@ -375,7 +383,7 @@ fn response_may_have_128_headers() {
             Ok(response) => assert!(is_read && response.headers().len() == count, "{count}"),
             Err(error) => {
                 assert!(!is_read, "{count}: {error}");
-                assert_eq!((error.kind(), error.delivery()), (Kind::Protocol, Delivery::Unknown));
+                assert_eq!((error.kind(), error.delivery()), (ErrorKind::Protocol, Delivery::Unknown));
             }
         }
     }

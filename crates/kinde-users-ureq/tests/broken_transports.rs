@@ -12,9 +12,9 @@ use http::header::{
     IF_NONE_MATCH, LOCATION, REFERER, TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
-use kinde_users_core::{BodyFailure, Delivery, Transport, set_time_limit, time_limit};
+use kinde_users_core::{BodyFailure, Delivery, Transport, request_timeout, set_request_timeout};
 use kinde_users_fake::contract::{Authority, Case, Clause, Failure, Options, Report, cases};
-use kinde_users_ureq::{Kind, UreqError, UreqTransport};
+use kinde_users_ureq::{ErrorKind, UreqError, UreqTransport};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 type Message = Request<Vec<u8>>;
@@ -70,7 +70,10 @@ fn trusting(authority: &Authority) -> UreqTransport {
 }
 
 fn options() -> Options {
-    Options::new().body_limit(LIMIT).time_limit(Duration::from_millis(150)).patience(Duration::from_secs(2))
+    Options::new()
+        .body_limit(LIMIT)
+        .request_timeout(Duration::from_millis(150))
+        .patience(Duration::from_secs(2))
 }
 
 /// Tries a transport in some of the cases.
@@ -561,8 +564,8 @@ fn handing_over_no_head_is_weak() {
 fn raised_time_limits_are_found() {
     fn limits(does: &str, limit: fn(Duration) -> Duration) -> Row {
         row(does, "does not answer a GET", Clause::TimeLimit, move |ureq, mut request| {
-            let limit = limit(time_limit(&request));
-            set_time_limit(&mut request, limit);
+            let limit = limit(request_timeout(&request));
+            set_request_timeout(&mut request, limit);
             Ok(ureq.send(request)?)
         })
     }
@@ -578,19 +581,19 @@ fn raised_time_limits_are_found() {
         let _turn = line.lock().unwrap();
         Ok(ureq.send(request)?)
     };
-    let options_of_200_ms = options().time_limit(Duration::from_millis(200));
+    let options_of_200_ms = options().request_timeout(Duration::from_millis(200));
     let Row { send, .. } = row("counts no wait for the connection", "", Clause::TimeLimit, waits);
     let report = try_in(&options_of_200_ms, |case| case.name().contains("neither of two"), &send);
     assert_eq!(report.broken_clauses(), [Clause::TimeLimit], "{report}");
     let doubles = limits("doubles the limit", |limit| limit * 2);
-    let options = options().time_limit(Duration::from_millis(200));
+    let options = options().request_timeout(Duration::from_millis(200));
     let report = try_in(&options, |case| case.name().contains("does not answer"), &doubles.send);
     assert_eq!(report.broken_clauses(), [Clause::TimeLimit], "{report}");
 }
 
 #[test]
 fn lies_about_what_was_sent_are_found() {
-    fn says(does: &str, case: &'static str, is_not_sent: fn(Kind) -> bool) -> Row {
+    fn says(does: &str, case: &'static str, is_not_sent: fn(ErrorKind) -> bool) -> Row {
         row(does, case, Clause::Delivery, move |ureq, request| {
             ureq.send(request).map_err(|error| {
                 let lies = is_not_sent(error.kind());
@@ -601,11 +604,11 @@ fn lies_about_what_was_sent_are_found() {
     }
     assert_found([
         says("calls a reset not sent", "resets the connection", |kind| {
-            matches!(kind, Kind::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
+            matches!(kind, ErrorKind::Io(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe))
         }),
         says("calls a cut off request not sent", "POST of a megabyte", |_| true),
         says("calls a closed connection not sent", "server closes the connection", |kind| {
-            matches!(kind, Kind::Io(io::ErrorKind::UnexpectedEof))
+            matches!(kind, ErrorKind::Io(io::ErrorKind::UnexpectedEof))
         }),
         says("calls half a response not sent", "within the body", |_| true),
         says("calls a time-out not sent", "does not answer", |_| true),
@@ -625,7 +628,7 @@ impl Keeps {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(entry) => entry.insert(TcpStream::connect(&authority)?),
         };
-        stream.set_read_timeout(Some(time_limit(request)))?;
+        stream.set_read_timeout(Some(request_timeout(request)))?;
         let target = request.uri().path_and_query().unwrap();
         let mut head =
             format!("{} {target} HTTP/1.1\r\nhost: {authority}\r\n", request.method()).into_bytes();

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, Request, Response, Uri};
-use kinde_users_core::{BodyFailure, Delivery, Transport, set_time_limit, time_limit, transport_fn};
+use kinde_users_core::{
+    BodyFailure, Delivery, Transport, request_timeout, set_request_timeout, transport_fn,
+};
 use kinde_users_fake::contract::{Authority, Clause, Options, Report, check};
 use kinde_users_ureq::{UreqError, UreqTransport};
 use ureq::config::ConfigBuilder;
@@ -35,7 +37,7 @@ fn trusted(authority: &Authority) -> TlsConfig {
 
 /// Enough to find a breach; for a weakness, a connection must be under way within the time limit.
 fn quick() -> Options {
-    Options::new().body_limit(LIMIT).time_limit(Duration::from_millis(20))
+    Options::new().body_limit(LIMIT).request_timeout(Duration::from_millis(20))
 }
 
 fn report_of(transport: &(impl Transport + Sync)) -> Report {
@@ -68,7 +70,7 @@ fn ureq_keeps_every_clause_and_has_no_weakness() {
 #[test]
 fn ureq_as_it_comes_takes_bodies_of_16_mib() {
     let transport = UreqTransport::configured(|config| config.proxy(None));
-    let report = check(&transport, &Options::new().time_limit(Duration::from_millis(50))).unwrap();
+    let report = check(&transport, &Options::new().request_timeout(Duration::from_millis(50))).unwrap();
     report.assert_kept();
     // Those of certificates, which need a transport that trusts an authority of the test.
     assert_eq!(report.skipped().len(), 4, "{report}");
@@ -219,7 +221,7 @@ fn a_transport_that_mixes_up_responses_is_found_out() {
 fn a_transport_that_ignores_the_time_limit_is_found_out() {
     let ureq = ureq();
     let unlimited = transport_fn(|mut request: Request<Vec<u8>>| {
-        set_time_limit(&mut request, Duration::MAX);
+        set_request_timeout(&mut request, Duration::MAX);
         ureq.send(request)
     });
     let report = check(&unlimited, &quick().patience(Duration::from_millis(300))).unwrap();
@@ -326,7 +328,7 @@ fn a_transport_whose_errors_print_the_uri_is_found_out() {
 fn naive(request: &Request<Vec<u8>>) -> Result<io::Error> {
     let authority = request.uri().authority().unwrap();
     let mut stream = TcpStream::connect(authority.as_str())?;
-    stream.set_read_timeout(Some(time_limit(request)))?;
+    stream.set_read_timeout(Some(request_timeout(request)))?;
     let target = request.uri().path_and_query().unwrap();
     let mut head = Vec::new();
     write!(head, "{} {target} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", request.method())?;
@@ -356,7 +358,7 @@ fn naive(request: &Request<Vec<u8>>) -> Result<io::Error> {
 fn a_naive_transport_hears_all_that_it_lacks() {
     let naive = transport_fn(|request| naive(&request));
     // The server drips faster than the one, and for as long as the other.
-    let limits = quick().time_limit(Duration::from_millis(200)).patience(Duration::from_millis(500));
+    let limits = quick().request_timeout(Duration::from_millis(200)).patience(Duration::from_millis(500));
     let report = check(&naive, &limits).unwrap();
     let lacks = [
         Clause::WholeResponse,

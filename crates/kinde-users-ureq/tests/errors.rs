@@ -1,15 +1,15 @@
 //! What the adapter says of each failure: of what kind it is, whether anything was sent, and nothing of the URI.
 
 use std::error::Error;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
-use kinde_users_core::{Delivery, Transport, set_time_limit};
+use kinde_users_core::{Delivery, Transport, set_request_timeout};
 use kinde_users_fake::contract::Server;
-use kinde_users_ureq::{Kind, UreqError, UreqTransport};
+use kinde_users_ureq::{ErrorKind, UreqError, UreqTransport};
 
 fn ureq() -> UreqTransport {
     UreqTransport::configured(|config| config.proxy(None))
@@ -20,7 +20,7 @@ fn get(origin: &str) -> Request<Vec<u8>> {
         .header("authorization", "Bearer s3cret")
         .body(Vec::new())
         .unwrap();
-    set_time_limit(&mut request, Duration::from_secs(5));
+    set_request_timeout(&mut request, Duration::from_secs(5));
     request
 }
 
@@ -60,7 +60,7 @@ fn fail(transport: &UreqTransport, request: Request<Vec<u8>>) -> UreqError {
     error
 }
 
-fn check(error: &UreqError, kind: Kind, delivery: Delivery) {
+fn check(error: &UreqError, kind: ErrorKind, delivery: Delivery) {
     assert_eq!((error.kind(), error.delivery()), (kind, delivery), "{error}");
 }
 
@@ -70,18 +70,18 @@ fn a_time_limit_is_a_timeout() {
     let address = listener.local_addr().unwrap();
     let short = |scheme: &str| {
         let mut request = get(&format!("{scheme}://{address}"));
-        set_time_limit(&mut request, Duration::from_millis(100));
+        set_request_timeout(&mut request, Duration::from_millis(100));
         request
     };
     // The system accepts connections by itself; nobody answers.
-    check(&fail(&ureq(), short("http")), Kind::Timeout, Delivery::Unknown);
-    check(&fail(&ureq(), short("https")), Kind::Timeout, Delivery::NotSent);
+    check(&fail(&ureq(), short("http")), ErrorKind::Timeout, Delivery::Unknown);
+    check(&fail(&ureq(), short("https")), ErrorKind::Timeout, Delivery::NotSent);
 }
 
 #[test]
 fn where_there_is_no_connection_nothing_was_sent() {
     let refused = fail(&ureq(), get(&format!("http://{}", nobody())));
-    check(&refused, Kind::Io(ErrorKind::ConnectionRefused), Delivery::NotSent);
+    check(&refused, ErrorKind::Io(io::ErrorKind::ConnectionRefused), Delivery::NotSent);
     // A label has 63 characters at most, so nobody need be asked for this name.
     let no_such_host = fail(&ureq(), get(&format!("http://{}.example.com", "a".repeat(64))));
     assert_eq!(no_such_host.delivery(), Delivery::NotSent, "{no_such_host}");
@@ -90,21 +90,21 @@ fn where_there_is_no_connection_nothing_was_sent() {
 #[test]
 fn where_tls_fails_nothing_was_sent() {
     let not_tls = fail(&ureq(), get(&format!("https://{}", saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"))));
-    check(&not_tls, Kind::Tls, Delivery::NotSent);
+    check(&not_tls, ErrorKind::Tls, Delivery::NotSent);
     let cut = fail(&ureq(), get(&format!("https://{}", saying(b""))));
     assert_eq!(cut.delivery(), Delivery::NotSent, "{cut}");
 }
 
 #[test]
 fn what_breaks_after_the_request_was_sent_is_unknown() {
-    let cases: [(&'static [u8], Kind); 5] = [
-        (b"", Kind::Io(ErrorKind::UnexpectedEof)),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", Kind::Io(ErrorKind::UnexpectedEof)),
-        (b"sally@example.com s3cret 127.0.0.1\r\n\r\n", Kind::Protocol),
-        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nsally\r\n", Kind::Protocol),
+    let cases: [(&'static [u8], ErrorKind); 5] = [
+        (b"", ErrorKind::Io(io::ErrorKind::UnexpectedEof)),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{", ErrorKind::Io(io::ErrorKind::UnexpectedEof)),
+        (b"sally@example.com s3cret 127.0.0.1\r\n\r\n", ErrorKind::Protocol),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nsally\r\n", ErrorKind::Protocol),
         (
             b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 12\r\n\r\nsally s3cret",
-            Kind::Protocol,
+            ErrorKind::Protocol,
         ),
     ];
     for (answer, kind) in cases {
@@ -117,7 +117,7 @@ fn what_breaks_after_the_request_was_sent_is_unknown() {
 fn a_long_body_is_too_long() {
     let server = Server::answering(|_| Response::new(b"sally@example.com".to_vec())).unwrap();
     let error = fail(&ureq().body_limit(16), get(&server.origin()));
-    check(&error, Kind::BodyTooLong(16), Delivery::Unknown);
+    check(&error, ErrorKind::BodyTooLong(16), Delivery::Unknown);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn what_cannot_be_sent_at_all_prints_nothing_either() {
         fail(&ureq(), get(origin));
     }
     let https_only = UreqTransport::configured(|config| config.proxy(None).https_only(true));
-    check(&fail(&https_only, get("http://127.0.0.1:9")), Kind::Other, Delivery::Unknown);
+    check(&fail(&https_only, get("http://127.0.0.1:9")), ErrorKind::Other, Delivery::Unknown);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_time_limit_that_no_clock_can_count_is_none() {
     let server = Server::answering(|_| Response::new(b"here".to_vec())).unwrap();
     let mut request = Request::new(Vec::new());
     *request.uri_mut() = server.origin().parse().unwrap();
-    set_time_limit(&mut request, Duration::MAX);
+    set_request_timeout(&mut request, Duration::MAX);
     assert_eq!(UreqTransport::new().send(request).unwrap().body(), b"here");
 }
 
@@ -147,9 +147,9 @@ fn the_shorter_of_the_time_limits_of_agent_and_request_holds() {
     for (agent, limit) in [(short, Duration::MAX), (short, long), (long, short)] {
         let transport = UreqTransport::configured(|config| config.proxy(None).timeout_global(Some(agent)));
         let mut request = get(&origin);
-        set_time_limit(&mut request, limit);
+        set_request_timeout(&mut request, limit);
         let start = Instant::now();
-        check(&fail(&transport, request), Kind::Timeout, Delivery::Unknown);
+        check(&fail(&transport, request), ErrorKind::Timeout, Delivery::Unknown);
         assert!(start.elapsed() < Duration::from_secs(10), "{agent:?} {limit:?}");
     }
 }

@@ -116,7 +116,7 @@ pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
 /// use kinde_users::{Client, Credentials, SystemClock, tenant, transport_fn};
 ///
 /// let transport = transport_fn(|_| Ok::<_, std::io::Error>(http::Response::new(Vec::new())));
-/// let tenant = tenant("acme".parse()?, Credentials::new("client-id", "client-secret")).with_pace(10);
+/// let tenant = tenant("acme".parse()?, Credentials::new("client-id", "client-secret")).with_rate_limit(10);
 /// let client = Client::new(tenant, transport, SystemClock::new());
 /// # drop(client);
 /// # Ok::<(), kinde_users::DomainError>(())

@@ -13,7 +13,7 @@ use std::thread;
 /// item is taken any more; what is under way is waited for and given to `each` as well, as it may have had an effect; and the first
 /// break is returned.
 ///
-/// How fast the calls leave is the tenant's business ([`Tenant::with_pace`](crate::Tenant::with_pace)), and a 429 stops them
+/// How fast the calls leave is the tenant's business ([`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit)), and a 429 stops them
 /// all. For async code there is [`at_once`](crate::at_once).
 ///
 /// # Panics

@@ -16,8 +16,9 @@ use kinde_users::operations::{
     CreateUser, CreateUserIdentity, DeleteUserSessions, GetUserIdentities, GetUsers, UsersPage,
 };
 use kinde_users::{
-    AccessToken, AnyOperation, AsyncClient, AsyncClock, AsyncTransport, CallError, CallOptions, Client,
-    Clock, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport, transport_fn,
+    AccessToken, AsyncClient, AsyncClock, AsyncTransport, CallError, CallOptions, Client, Clock,
+    DynOperation, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport,
+    transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 use serde::Deserialize;
@@ -557,13 +558,13 @@ fn each_page_has_its_own_attempts_and_all_have_one_deadline() {
     }
     assert_eq!(client.pages(GetUsers::new().page_size(2)).flatten().count(), 4);
 
-    let slow = CallOptions::new().deadline(Duration::from_secs(10));
+    let slow = CallOptions::new().total_timeout(Duration::from_secs(10));
     let client = client.with_options(slow);
     let mut walk = client.pages(GetUsers::new().page_size(2));
     walk.next().unwrap().unwrap();
     clock.pass_to(clock.time().saturating_add(Duration::from_secs(10)));
     let error = walk.next().unwrap().unwrap_err();
-    assert!(matches!(error.error(), Error::Deadline { .. }), "{error:?}");
+    assert!(matches!(error.error(), Error::TotalTimeout { .. }), "{error:?}");
     // Without one, each page has its own.
     let client = client.with_options(CallOptions::new());
     for page in client.pages(GetUsers::new().page_size(2)) {
@@ -672,7 +673,7 @@ fn a_waiting_call_keeps_one_waker_however_often_it_is_polled() {
 fn waiting_calls_are_woken_when_the_pace_is_removed_or_the_gate_opened() {
     let fake = FakeKinde::new();
     let clock = SimClock::default();
-    let client = AsyncClient::new(tenant(&fake).with_pace(1), fake.clone(), clock.clone());
+    let client = AsyncClient::new(tenant(&fake).with_rate_limit(1), fake.clone(), clock.clone());
     // Time stands still.
     let _under_way = [(); 8].map(|()| clock.under_way());
     let operation = GetUsers::new();
@@ -686,7 +687,7 @@ fn waiting_calls_are_woken_when_the_pace_is_removed_or_the_gate_opened() {
         assert!(call.as_mut().poll(cx).is_pending());
     }
     let before = woken.0.load(Ordering::Relaxed);
-    client.with_tenant(|tenant| tenant.set_pace(0));
+    client.with_tenant(|tenant| tenant.set_rate_limit(0));
     assert_eq!(woken.0.load(Ordering::Relaxed), before + 2);
     for call in &mut waiting {
         assert!(call.as_mut().poll(cx).is_ready());
@@ -698,7 +699,7 @@ fn waiting_calls_are_woken_when_the_pace_is_removed_or_the_gate_opened() {
         assert!(call.as_mut().poll(cx).is_pending());
     }
     let before = woken.0.load(Ordering::Relaxed);
-    client.with_tenant(Tenant::open_gate);
+    client.with_tenant(Tenant::clear_throttle);
     assert_eq!(woken.0.load(Ordering::Relaxed), before + 2);
     for call in &mut waiting {
         assert!(call.as_mut().poll(cx).is_ready());
@@ -713,10 +714,10 @@ fn waiting_calls_are_woken_when_the_tenant_is_replaced() {
         let clock = SimClock::default();
         let of_epoch = |moves| {
             let mut tenant = tenant(&fake);
-            (0..moves).for_each(|_| tenant.open_gate());
+            (0..moves).for_each(|_| tenant.clear_throttle());
             tenant
         };
-        let client = AsyncClient::new(of_epoch(moves_before).with_pace(1), fake.clone(), clock.clone());
+        let client = AsyncClient::new(of_epoch(moves_before).with_rate_limit(1), fake.clone(), clock.clone());
         // Time stands still.
         let _under_way = [(); 8].map(|()| clock.under_way());
         let operation = GetUsers::new();
@@ -731,7 +732,7 @@ fn waiting_calls_are_woken_when_the_tenant_is_replaced() {
         client.with_tenant(|tenant| {
             *tenant = of_epoch(moves_after);
             while tenant.epoch() < epoch && moves_before == moves_after {
-                tenant.open_gate();
+                tenant.clear_throttle();
             }
         });
         assert_eq!(woken.0.load(Ordering::Relaxed), before + 1, "{moves_before} {moves_after}");
@@ -858,8 +859,9 @@ fn token_is_handed_on_with_what_is_left_of_it_on_the_clients_own_clocks() {
 fn clones_have_one_token_and_keep_one_pace() {
     let fake = FakeKinde::new();
     let clock = SimClock::default();
-    let client = Client::new(tenant(&fake).with_pace(2), fake.clone(), clock.clone());
-    let clones = [client.clone(), client.with_options(CallOptions::new().deadline(Duration::MAX)), client];
+    let client = Client::new(tenant(&fake).with_rate_limit(2), fake.clone(), clock.clone());
+    let clones =
+        [client.clone(), client.with_options(CallOptions::new().total_timeout(Duration::MAX)), client];
     for (half_seconds, clone) in (0..).zip(clones.iter().cycle().take(9)) {
         clone.send(&GetUsers::new()).unwrap();
         assert_eq!(clock.time().since_start(), Duration::from_millis(500) * half_seconds);
@@ -874,7 +876,7 @@ fn where_an_argument_cannot_be_sent_nothing_is_sent_and_no_token_is_asked_for() 
         (blocking(&fake), AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default()));
     for id in ["", ".", ".."] {
         let operation = DeleteUserSessions::new(id);
-        let any = AnyOperation::new(DeleteUserSessions::new(id));
+        let any = DynOperation::new(DeleteUserSessions::new(id));
         let errors = [
             client.reply(&operation).unwrap_err(),
             client.call(&any).unwrap_err(),
@@ -883,7 +885,7 @@ fn where_an_argument_cannot_be_sent_nothing_is_sent_and_no_token_is_asked_for() 
         ];
         for error in errors {
             assert!(matches!(error.error(), Error::Build(_)), "{error:?}");
-            assert_eq!(error.effect(), Effect::No);
+            assert_eq!(error.effect(), Effect::None);
         }
     }
     assert!(fake.requests().is_empty() && fake.token_requests() == 0);

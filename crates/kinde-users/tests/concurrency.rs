@@ -70,7 +70,7 @@ where
     first(&client.with_options(CallOptions::new().retry(RetryPolicy::never())));
     sent.lock().unwrap().clear();
 
-    let client = client.with_options(CallOptions::new().deadline(Duration::from_secs(3600)));
+    let client = client.with_options(CallOptions::new().total_timeout(Duration::from_secs(3600)));
     // Each call is under way from here on, so that no time passes before all have begun.
     let guards: Vec<_> = (0..CALLS).map(|_| clock.under_way()).collect();
     let begun = Arc::new(Barrier::new(CALLS + 1));

@@ -8,9 +8,9 @@ use http::{Request, Response};
 use kinde_users::import::{Import, ImportForm, ImportUser, Imported};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
-    AnyOperation, AsyncTransport, CallError, Client, Clock, Credentials, Delivery, Erase, FindUser, Found,
-    Gone, Job, Suspend, TokioClock, Transport, async_client_over, async_transport_fn, at_once, client_over,
-    in_parallel, transport_fn,
+    AsyncTransport, CallError, Client, Clock, Credentials, Delivery, DynOperation, Erase, FindUser, Found,
+    Job, Removal, Suspend, TokioClock, Transport, async_client_over, async_transport_fn, at_once,
+    client_over, in_parallel, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 
@@ -40,7 +40,7 @@ fn with_ada(fake: &FakeKinde) {
 #[test]
 fn an_erased_user_is_gone_and_erasing_again_is_no_error() {
     let fakes = twice(with_ada);
-    for (again, told) in [(false, Gone::Now), (true, Gone::Before)] {
+    for (again, told) in [(false, Removal::Deleted), (true, Removal::AlreadyAbsent)] {
         for result in both(&Erase::new("kp_ada"), fakes.clone()) {
             let erased = result.unwrap();
             assert_eq!((erased.sessions, erased.user), (Some(told), Some(told)), "again: {again}");
@@ -443,7 +443,7 @@ fn many_calls_from_one_task_are_made_once_each_and_a_few_at_a_time() {
         });
         let (mut ended, mut done) = (at_once(8, calls), 0);
         while let Some(result) = ended.next_item().await {
-            assert_eq!(result.unwrap().user, Some(Gone::Now));
+            assert_eq!(result.unwrap().user, Some(Removal::Deleted));
             done += 1;
         }
         done
@@ -456,7 +456,7 @@ fn many_calls_from_one_task_are_made_once_each_and_a_few_at_a_time() {
 fn an_operation_of_any_type_is_called_as_the_operation_itself_is() {
     fn call<T: Transport, C: Clock>(client: &Client<T, C>, id: &str) -> u16 {
         client
-            .call(&AnyOperation::new(DeleteUserSessions::new(id)))
+            .call(&DynOperation::new(DeleteUserSessions::new(id)))
             .map_or(0, |reply| reply.status().as_u16())
     }
     let fake = FakeKinde::new();

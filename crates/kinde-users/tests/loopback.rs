@@ -128,7 +128,7 @@ fn an_id_of_any_characters_arrives_as_it_is() {
 fn a_refusal_arrives_with_what_the_service_said() {
     let (_fake, _server, client) = tenant();
     let error = client.send(&GetUserData::new("kp_nobody")).unwrap_err();
-    assert_eq!(error.effect(), Effect::No);
+    assert_eq!(error.effect(), Effect::None);
     let Error::Api(api) = error.error() else { panic!("{error}") };
     assert_eq!((api.status().as_u16(), api.errors()[0].code()), (400, Some("USER_INVALID")));
 }

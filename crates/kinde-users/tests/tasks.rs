@@ -76,7 +76,7 @@ where
         sent.lock().unwrap().clear();
     }
 
-    let client = client.with_options(CallOptions::new().deadline(Duration::from_secs(3600)));
+    let client = client.with_options(CallOptions::new().total_timeout(Duration::from_secs(3600)));
     let guards: Vec<_> = (0..CALLS).map(|_| clock.under_way()).collect();
     let tasks: Vec<_> = guards
         .into_iter()

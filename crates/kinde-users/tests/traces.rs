@@ -427,7 +427,7 @@ trace!(
         let error = run.call(&GetUsers::new()).unwrap_err();
         assert!(matches!(error, Error::Exhausted { attempts: 1, .. }), "{error:?}");
         let error = run.call(&GetUserData::new("kp_ada")).unwrap_err();
-        assert!(matches!(error, Error::Deadline { .. }), "{error:?}");
+        assert!(matches!(error, Error::TotalTimeout { .. }), "{error:?}");
     },
     |lines| {
         assert_eq!(count(&lines, "GET"), 1, "{lines:#?}");
@@ -485,7 +485,7 @@ trace!(
     |run| {
         run.fake().rotate_secret("other");
         let error = run.call(&CreateUser::new()).unwrap_err();
-        assert_eq!(error.effect(), Effect::No);
+        assert_eq!(error.effect(), Effect::None);
         // For a second the answer stands.
         run.call(&CreateUser::new()).unwrap_err();
         run.pass(Duration::from_secs(1));

@@ -23,7 +23,7 @@ fn a_user_is_erased_once_with_a_receipt_and_who_is_not_there_is_not_said_to_be()
     let (code, receipt, errors) = run(&mut tenant.program("erase_user", &["ada@example.com"]));
     assert_eq!((code, errors.as_str()), (0, ""));
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
-    assert_eq!([&receipt["user_id"], &receipt["sessions"], &receipt["user"]], [ADA, "now", "now"]);
+    assert_eq!([&receipt["user_id"], &receipt["sessions"], &receipt["user"]], [ADA, "deleted", "deleted"]);
     assert!(receipt["erased"] == true && receipt["unix_time"].as_u64() > Some(1_700_000_000));
     assert_eq!(receipt["tenant"], tenant.fake.origin());
     assert!(tenant.fake.users().is_empty());
@@ -32,7 +32,7 @@ fn a_user_is_erased_once_with_a_receipt_and_who_is_not_there_is_not_said_to_be()
     // Who was erased cannot be told from a mistyped id.
     let (code, receipt, errors) = run(&mut tenant.program("erase_user", &[ADA]));
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
-    assert_eq!((code, &receipt["user"], &receipt["erased"]), (1, &"before".into(), &false.into()));
+    assert_eq!((code, &receipt["user"], &receipt["erased"]), (1, &"already_absent".into(), &false.into()));
     assert_eq!(errors, "error: there was no such user: erased before, or a wrong id");
     let (code, told, errors) = run(&mut tenant.program("erase_user", &["ada@example.com"]));
     assert_eq!((code, told.as_str(), errors.as_str()), (1, "", "error: there is no such user"));
@@ -237,7 +237,7 @@ fn an_erasure_that_stops_midway_tells_how_far_it_came() {
     tenant.fake.fail("delete_user").always().with(Fault::forbidden());
     let (code, receipt, errors) = run(&mut tenant.program("erase_user", &[ADA]));
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
-    assert_eq!((code, &receipt["sessions"], &receipt["erased"]), (1, &"now".into(), &false.into()));
+    assert_eq!((code, &receipt["sessions"], &receipt["erased"]), (1, &"deleted".into(), &false.into()));
     assert_eq!(errors, "error: delete_user: HTTP 403 (needs scope delete:users)");
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use kinde_users_core::operations::{CreateUser, CreateUserBillingCustomer, DeleteUser, GetUsers};
 use kinde_users_core::{
     BodyFailure, CallOptions, Credentials, Delivery, Domain, Effect, Error, Exchange, Input, Instant,
-    RetryPolicy, Step, Tenant, Wait, time_limit,
+    RetryPolicy, Step, Tenant, Wait, request_timeout,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -217,7 +217,7 @@ impl World {
         let budget = [100, 0, 1, 10][usize::from(budget % 4)];
         let tenant = Tenant::new(Domain::parse("acme").expect("a domain"), Credentials::new("id", "secret"))
             .with_seed(seed.into())
-            .with_pace(pace)
+            .with_rate_limit(pace)
             .with_retry_budget(budget);
         let calls = calls.iter().map(|how| Call::new(*how, &tenant)).collect();
         Self {
@@ -275,7 +275,7 @@ impl World {
                 call.effect = call.effect.max(match status {
                     200..300 => Effect::Happened,
                     408 | 460 | 499 => Effect::Possible,
-                    400..500 => Effect::No,
+                    400..500 => Effect::None,
                     _ => Effect::Possible,
                 });
                 if status == 429 {
@@ -330,7 +330,7 @@ impl World {
         assert!(!call.ended, "sent after its end");
         let left = call.deadline.map_or(Duration::ZERO, |end| end.saturating_since(now));
         assert!(self.gate <= now, "sent before the gate opens");
-        let limit = time_limit(request);
+        let limit = request_timeout(request);
         assert!(!left.is_zero(), "sent after its deadline");
         assert!(!limit.is_zero() && limit <= left.min(SECOND * 30), "{limit:?}");
         if request.uri().path() == "/oauth2/token" {
@@ -339,7 +339,7 @@ impl World {
             call.owed = Owed::Token;
             return;
         }
-        assert!(!call.creates || call.effect == Effect::No, "created twice, perhaps");
+        assert!(!call.creates || call.effect == Effect::None, "created twice, perhaps");
         let token = request.headers().get(AUTHORIZATION).cloned();
         assert!(token.is_some() && token != call.refused, "with a token that was refused");
         call.token = token;
@@ -361,7 +361,7 @@ impl Call {
             .attempts(attempts)
             .throttled_creates(how / 64 % 2 == 0)
             .reauthenticate_on_403(how / 128 == 1);
-        let options = CallOptions::new().deadline(limit).retry(policy);
+        let options = CallOptions::new().total_timeout(limit).retry(policy);
         let machine = match how % 4 {
             0 => Exchange::new(&GetUsers::new(), tenant, options),
             1 => Exchange::new(&DeleteUser::new("kp_1"), tenant, options),
@@ -379,7 +379,7 @@ impl Call {
             sends: 0,
             token: None,
             refused: None,
-            effect: Effect::No,
+            effect: Effect::None,
             ended: false,
             driven: true,
         }

@@ -67,7 +67,7 @@ impl Visit for Answer<'_> {
             Err(error) => {
                 let refused =
                     (400..500).contains(&status.as_u16()) && ![408, 460, 499].contains(&status.as_u16());
-                assert_eq!(error.effect(), if refused { Effect::No } else { Effect::Possible });
+                assert_eq!(error.effect(), if refused { Effect::None } else { Effect::Possible });
                 assert_eq!(error.operation(), O::META.name);
                 check_api_error(self.0, self.1, error.as_api().expect("an error of the service's"));
                 check_line(&error.to_string());
@@ -230,7 +230,7 @@ fn answer_token_request(response: &Response<Vec<u8>>, json: Option<&Json>) {
             assert!(token.is_none_or(|token| *sent == format!("Bearer {token}")));
         }
         Step::Done(Err(error)) => {
-            assert_eq!(error.effect(), Effect::No);
+            assert_eq!(error.effect(), Effect::None);
             let shown = error.to_string();
             // Its words are all our own, but for the host of a redirect.
             assert!(shown.is_ascii() && shown.lines().count() == 1 && shown.len() < 512, "{shown}");

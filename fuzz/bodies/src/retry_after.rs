@@ -138,7 +138,7 @@ fn answered(tenant: &mut Tenant, status: u16, headers: &HeaderMap, policy: Retry
 }
 
 fn begun(tenant: &Tenant, policy: RetryPolicy) -> Exchange {
-    let options = CallOptions::new().deadline(Duration::MAX).retry(policy.backoff(Duration::ZERO));
+    let options = CallOptions::new().total_timeout(Duration::MAX).retry(policy.backoff(Duration::ZERO));
     Exchange::new(&GetUsers::new(), tenant, options).expect("no arguments")
 }
 

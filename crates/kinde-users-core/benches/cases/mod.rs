@@ -248,7 +248,7 @@ fn exchange() -> Case {
 
 /// The request has to carry what the limit is, where it is not the usual one.
 fn limited_exchange() -> Case {
-    let limited = CallOptions::new().attempt_limit(Duration::from_secs(10));
+    let limited = CallOptions::new().attempt_timeout(Duration::from_secs(10));
     let allocations = Target::Told.guarded(Target::More(3.0));
     Case { allocations, ..exchange_with("a whole exchange with a time limit of its own", limited) }
 }

@@ -326,7 +326,7 @@ mod tests {
         let error = refused().into_output::<GetUsers>().unwrap_err();
         assert_eq!(
             (error.effect(), error.as_api().unwrap().status()),
-            (Effect::No, StatusCode::UNAUTHORIZED)
+            (Effect::None, StatusCode::UNAUTHORIZED)
         );
         assert!(refused().into_result().is_err());
     }

@@ -14,14 +14,14 @@ use crate::api::operation::Operation;
 use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::client::call::Shared;
-use crate::client::call_error::{CallError, take_in};
+use crate::client::call_error::{CallError, feed};
 use crate::client::clock::AsyncClock;
 use crate::client::transport::AsyncTransport;
 use crate::client::walk::Walk;
 use crate::error::call::Error;
 use crate::jobs::job::Job;
-use crate::protocol::any_operation::AnyOperation;
 use crate::protocol::call_options::CallOptions;
+use crate::protocol::dyn_operation::DynOperation;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::step::{Input, Step};
 use crate::protocol::tenant::Tenant;
@@ -133,7 +133,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// # Errors
     ///
     /// As [`reply`](Self::reply).
-    pub async fn call(&self, operation: &AnyOperation) -> Result<Reply, CallError<T::Error>> {
+    pub async fn call(&self, operation: &DynOperation) -> Result<Reply, CallError<T::Error>> {
         let exchange = operation.exchange_at(&self.shared.domain, self.options).map_err(Error::from)?;
         self.drive(exchange).await
     }
@@ -171,9 +171,9 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     pub async fn call_for<J: Job>(
         &self,
         job: &mut J,
-        operation: &AnyOperation,
+        operation: &DynOperation,
     ) -> Result<(), CallError<T::Error>> {
-        take_in(job, self.call(operation).await)
+        feed(job, self.call(operation).await)
     }
 
     // No `async fn`, whose future would hold the exchange twice: as it came, and in the call.
@@ -188,7 +188,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
                     Step::Send(request) => request,
                     Step::Wait(wait) => {
                         let mut sleep = pin!(clock.sleep_until(wait.until));
-                        let mut waits = |cx: &mut Context<'_>| call.listen(wait.epoch, || cx.waker().clone());
+                        let mut waits =
+                            |cx: &mut Context<'_>| call.register(wait.epoch, || cx.waker().clone());
                         poll_fn(|cx| if waits(cx) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
                         input = Input::Woken;
                         continue;
@@ -276,7 +277,7 @@ impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
         match self.walk.next_call(*options, shared.clock.now()) {
             Ok(Some((operation, options))) => {
                 let result = self.client.with_options(options).reply(&operation).await;
-                Some(self.walk.called(result))
+                Some(self.walk.handle(result))
             }
             Ok(None) => None,
             Err(error) => Some(Err(error.into())),

@@ -11,14 +11,14 @@ use crate::api::operation::Operation;
 use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::client::call::Shared;
-use crate::client::call_error::{CallError, take_in};
+use crate::client::call_error::{CallError, feed};
 use crate::client::clock::Clock;
 use crate::client::transport::Transport;
 use crate::client::walk::Walk;
 use crate::error::call::Error;
 use crate::jobs::job::Job;
-use crate::protocol::any_operation::AnyOperation;
 use crate::protocol::call_options::CallOptions;
+use crate::protocol::dyn_operation::DynOperation;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::step::{Input, Step};
 use crate::protocol::tenant::Tenant;
@@ -132,7 +132,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// # Errors
     ///
     /// As [`reply`](Self::reply).
-    pub fn call(&self, operation: &AnyOperation) -> Result<Reply, CallError<T::Error>> {
+    pub fn call(&self, operation: &DynOperation) -> Result<Reply, CallError<T::Error>> {
         let exchange = operation.exchange_at(&self.shared.domain, self.options).map_err(Error::from)?;
         self.drive(exchange)
     }
@@ -167,8 +167,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// # Errors
     ///
     /// As [`run`](Self::run).
-    pub fn call_for<J: Job>(&self, job: &mut J, operation: &AnyOperation) -> Result<(), CallError<T::Error>> {
-        take_in(job, self.call(operation))
+    pub fn call_for<J: Job>(&self, job: &mut J, operation: &DynOperation) -> Result<(), CallError<T::Error>> {
+        feed(job, self.call(operation))
     }
 
     fn drive(&self, exchange: Exchange) -> Result<Reply, CallError<T::Error>> {
@@ -188,7 +188,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
                     }
                 },
                 Step::Wait(wait) => {
-                    if call.listen(wait.epoch, || clock.waker()) {
+                    if call.register(wait.epoch, || clock.waker()) {
                         clock.wait_until(wait.until);
                     }
                     Input::Woken
@@ -211,8 +211,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn pages<O: Paginated>(&self, operation: O) -> ClientPages<'_, T, C, O> {
-        ClientPages { client: self, walk: Walk::new(operation) }
+    pub fn pages<O: Paginated>(&self, operation: O) -> PageIter<'_, T, C, O> {
+        PageIter { client: self, walk: Walk::new(operation) }
     }
 }
 
@@ -231,12 +231,12 @@ impl<T, C> fmt::Debug for Client<T, C> {
 /// A list that a [`Client`] goes through: an iterator over its pages.
 ///
 /// After an error it ends; [`cursor`](Self::cursor) tells where to go on.
-pub struct ClientPages<'a, T, C, O: Paginated> {
+pub struct PageIter<'a, T, C, O: Paginated> {
     client: &'a Client<T, C>,
     walk: Walk<O>,
 }
 
-impl<'a, T: Transport, C: Clock, O: Paginated> ClientPages<'a, T, C, O> {
+impl<'a, T: Transport, C: Clock, O: Paginated> PageIter<'a, T, C, O> {
     /// Ends after this many pages.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
@@ -268,7 +268,7 @@ impl<'a, T: Transport, C: Clock, O: Paginated> ClientPages<'a, T, C, O> {
     }
 }
 
-impl<T: Transport, C: Clock, O: Paginated> Iterator for ClientPages<'_, T, C, O> {
+impl<T: Transport, C: Clock, O: Paginated> Iterator for PageIter<'_, T, C, O> {
     type Item = Result<O::Output, CallError<T::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -276,7 +276,7 @@ impl<T: Transport, C: Clock, O: Paginated> Iterator for ClientPages<'_, T, C, O>
         match self.walk.next_call(*options, shared.clock.now()) {
             Ok(Some((operation, options))) => {
                 let result = self.client.with_options(options).reply(&operation);
-                Some(self.walk.called(result))
+                Some(self.walk.handle(result))
             }
             Ok(None) => None,
             Err(error) => Some(Err(error.into())),
@@ -284,7 +284,7 @@ impl<T: Transport, C: Clock, O: Paginated> Iterator for ClientPages<'_, T, C, O>
     }
 }
 
-impl<T, C, O: Paginated> fmt::Debug for ClientPages<'_, T, C, O> {
+impl<T, C, O: Paginated> fmt::Debug for PageIter<'_, T, C, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.walk.pages.fmt(f)
     }

@@ -123,7 +123,7 @@ pub(crate) struct Call<'a, T, C> {
 impl<T, C> Call<'_, T, C> {
     pub(crate) fn advance(&mut self, now: Instant, input: Input) -> Step {
         self.span.input(now, &input);
-        self.unlisten();
+        self.deregister();
         let step = self.shared.with_tenant(|tenant| self.exchange.advance(tenant, now, input));
         self.span.step(self.exchange.attempts(), now, &step);
         self.ended = matches!(step, Step::Done(_));
@@ -132,7 +132,7 @@ impl<T, C> Call<'_, T, C> {
 
     /// Has `waker` woken when the epoch is no longer `epoch`; `false` if it is so already, and there is nothing to wait for. A call
     /// has one waker, the last one.
-    pub(crate) fn listen(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
+    pub(crate) fn register(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
         let Some(epoch) = epoch else { return true };
         // Making and dropping a waker can run anybody's code, so neither is done under the lock.
         let waker = Sleeper(Some(waker()));
@@ -150,7 +150,7 @@ impl<T, C> Call<'_, T, C> {
         true
     }
 
-    fn unlisten(&mut self) {
+    fn deregister(&mut self) {
         if let Some(wait) = self.wait.take() {
             let waker = self.shared.lock().wakers.remove(&wait);
             drop(waker);
@@ -164,6 +164,6 @@ impl<T, C> Drop for Call<'_, T, C> {
             self.shared.with_tenant(|tenant| self.exchange.cancel(tenant));
             self.span.cancelled(self.exchange.attempts());
         }
-        self.unlisten();
+        self.deregister();
     }
 }

@@ -73,10 +73,7 @@ impl<E: StdError + 'static> StdError for CallError<E> {
 }
 
 /// Tells the job of a call over a transport, whose own error goes with that of the protocol.
-pub(crate) fn take_in<J: Job, E>(
-    job: &mut J,
-    result: Result<Reply, CallError<E>>,
-) -> Result<(), CallError<E>> {
+pub(crate) fn feed<J: Job, E>(job: &mut J, result: Result<Reply, CallError<E>>) -> Result<(), CallError<E>> {
     let (result, transport) = match result {
         Ok(reply) => (Ok(reply), None),
         Err(error) => {
@@ -84,5 +81,5 @@ pub(crate) fn take_in<J: Job, E>(
             (Err(error), transport)
         }
     };
-    job.called(result).map_err(|error| CallError::new(error, transport))
+    job.handle(result).map_err(|error| CallError::new(error, transport))
 }

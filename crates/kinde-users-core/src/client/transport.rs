@@ -27,7 +27,7 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// - a body up to the limit is read, and a longer one is an error. A limit of 16 MiB is usual;
 /// - a compressed body is decompressed, and the limit counts what it becomes;
 /// - the time limit bounds the whole, the response's body included: it is the
-///   [`time_limit`](crate::time_limit) of the request, which a transport does not raise. A transport
+///   [`request_timeout`](crate::request_timeout) of the request, which a transport does not raise. A transport
 ///   around another one that makes a request of its own gives it the same limit;
 /// - `NotSent` is said where nothing was sent, and nowhere else, by [`delivery`](Self::delivery).
 ///   Where there is any doubt it is `Unknown`;
@@ -120,7 +120,7 @@ transport_by_pointer!(&T, Box<T>, Arc<T>);
 
 /// Makes a transport of a closure. Every error's delivery is unknown, so that a create that failed is never sent again; a type
 /// of your own can say more. The closure has the duties of any [`Transport`]: it heeds the
-/// [`time_limit`](crate::time_limit) of the request, without which a call may hang, and its error (any that implements `Error`; `io::Error::other` wraps the rest)
+/// [`request_timeout`](crate::request_timeout) of the request, without which a call may hang, and its error (any that implements `Error`; `io::Error::other` wraps the rest)
 /// prints no token, URI or body. `kinde-users-fake` tests it all.
 ///
 /// ```

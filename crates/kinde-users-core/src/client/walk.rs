@@ -36,7 +36,7 @@ impl<O: Paginated> Walk<O> {
     }
 
     /// What the call came to.
-    pub(crate) fn called<E>(
+    pub(crate) fn handle<E>(
         &mut self,
         result: Result<Reply, CallError<E>>,
     ) -> Result<O::Output, CallError<E>> {
@@ -62,7 +62,7 @@ mod tests {
 
     fn received(walk: &mut Walk<GetUsers>, body: &str) {
         let reply = Reply::new::<GetUsers>(http::Response::new(body.as_bytes().to_vec()));
-        let page: Result<UsersPage, CallError<Error>> = walk.called(Ok(reply));
+        let page: Result<UsersPage, CallError<Error>> = walk.handle(Ok(reply));
         page.unwrap();
     }
 
@@ -70,13 +70,13 @@ mod tests {
     fn a_deadline_is_for_all_pages_and_begins_with_the_first() {
         let mut walk = Walk::new(GetUsers::new());
         let options =
-            CallOptions::new().deadline(Duration::from_secs(10)).attempt_limit(Duration::from_secs(7));
+            CallOptions::new().total_timeout(Duration::from_secs(10)).attempt_timeout(Duration::from_secs(7));
         let (_, first) = walk.next_call(options, at(5)).unwrap().unwrap();
         assert_eq!(first, options);
         received(&mut walk, r#"{"users":[],"next_token":"more"}"#);
         let (operation, second) = walk.next_call(options, at(9)).unwrap().unwrap();
         assert_eq!(operation, GetUsers::new().next_token("more"));
-        assert_eq!(second, options.deadline(Duration::from_secs(6)));
+        assert_eq!(second, options.total_timeout(Duration::from_secs(6)));
         received(&mut walk, r#"{"users":[],"next_token":null}"#);
         assert!(walk.next_call(options, at(9)).unwrap().is_none());
     }

@@ -65,7 +65,7 @@ pub enum Error {
     /// The call would not end before its deadline, and there is nothing to show: it waited for a token, for the reset of a 429
     /// that another call met, or for its turn.
     #[non_exhaustive]
-    Deadline {
+    TotalTimeout {
         /// The operation.
         operation: &'static Meta,
         /// What had come of it.
@@ -87,14 +87,14 @@ impl Error {
     /// Whether the service carried out the operation.
     pub fn effect(&self) -> Effect {
         match self {
-            Self::Build(_) | Self::Unsent(_) => Effect::No,
+            Self::Build(_) | Self::Unsent(_) => Effect::None,
             Self::Api(error) => error.effect,
             Self::Decode { error, .. } if error.category == DecodeCategory::NotDone => Effect::Possible,
             Self::Decode { .. } | Self::Body { .. } | Self::CursorLoop(_) => Effect::Happened,
             Self::Auth(error) => error.effect,
             Self::UnknownOutcome(_) => Effect::Possible,
             Self::Exhausted { effect, .. }
-            | Self::Deadline { effect, .. }
+            | Self::TotalTimeout { effect, .. }
             | Self::Finished { effect, .. } => *effect,
         }
     }
@@ -114,7 +114,7 @@ impl Error {
                 Self::Auth(error)
             }
             Self::Exhausted { attempts, last, .. } => Self::Exhausted { attempts, effect, last },
-            Self::Deadline { operation, .. } => Self::Deadline { operation, effect },
+            Self::TotalTimeout { operation, .. } => Self::TotalTimeout { operation, effect },
             Self::Finished { operation, .. } => Self::Finished { operation, effect },
             // They stand for one effect, and were reached after an attempt that came to more.
             error @ (Self::Build(_)
@@ -137,7 +137,7 @@ impl Error {
             Self::Unsent(meta)
             | Self::UnknownOutcome(meta)
             | Self::CursorLoop(meta)
-            | Self::Deadline { operation: meta, .. }
+            | Self::TotalTimeout { operation: meta, .. }
             | Self::Finished { operation: meta, .. } => meta.name,
         }
     }
@@ -156,7 +156,7 @@ impl Error {
     /// to be deleted is gone, most likely by this very call.
     pub fn is_already_gone(&self) -> bool {
         self.as_api().is_some_and(|error| {
-            error.effect != Effect::No
+            error.effect != Effect::None
                 && error.reply().operation().method == Method::DELETE
                 && error.is_not_there()
         })
@@ -185,8 +185,8 @@ impl fmt::Display for Error {
                     if *attempts == 1 { "" } else { "s" }
                 )
             }
-            Self::Deadline { operation, .. } => {
-                write!(f, "{}: it would not end before its deadline", operation.name)
+            Self::TotalTimeout { operation, .. } => {
+                write!(f, "{}: the call would exceed its total timeout", operation.name)
             }
             Self::CursorLoop(meta) => write!(f, "{}: the service repeated a cursor", meta.name),
             Self::Finished { operation, .. } => write!(f, "{}: driven on after its end", operation.name),

@@ -20,7 +20,7 @@ use crate::types::effect::Effect;
 
 fn api_error(status: u16, body: &str) -> ApiError {
     let response = Response::builder().status(status).body(body.as_bytes().to_vec()).unwrap();
-    ApiError::new(Reply::new::<GetUsers>(response), Effect::No)
+    ApiError::new(Reply::new::<GetUsers>(response), Effect::None)
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn every_error_reports_at_least_the_effect_of_its_call() {
         || Error::Api(Box::new(api_error(404, ""))),
         || {
             let (operation, problem) = (GetUsers::META_REF, AuthProblem::Ended);
-            Error::Auth(Box::new(AuthError { operation, problem, effect: Effect::No }))
+            Error::Auth(Box::new(AuthError { operation, problem, effect: Effect::None }))
         },
     ];
     let mut errors: Vec<_> = errors.into_iter().map(|error| error()).collect();
@@ -41,13 +41,13 @@ fn every_error_reports_at_least_the_effect_of_its_call() {
         Error::Body { failure: BodyFailure::Broken, reply: reply() },
         Error::Unsent(meta),
         Error::UnknownOutcome(meta),
-        Error::Exhausted { attempts: 2, effect: Effect::No, last: Box::new(Error::Unsent(meta)) },
-        Error::Deadline { operation: meta, effect: Effect::No },
+        Error::Exhausted { attempts: 2, effect: Effect::None, last: Box::new(Error::Unsent(meta)) },
+        Error::TotalTimeout { operation: meta, effect: Effect::None },
         Error::CursorLoop(meta),
-        Error::Finished { operation: meta, effect: Effect::No },
+        Error::Finished { operation: meta, effect: Effect::None },
     ]);
     for error in errors {
-        for effect in [Effect::No, Effect::Possible, Effect::Happened] {
+        for effect in [Effect::None, Effect::Possible, Effect::Happened] {
             let raised = error.clone().with_at_least(effect, 3);
             assert_eq!(raised.effect(), error.effect().max(effect), "{error:?}");
             assert_eq!(raised.operation(), "get_users");
@@ -192,7 +192,7 @@ fn an_error_item_shows_what_it_has_and_masks_what_may_be_personal() {
         assert_eq!(
             format!("{error:?}"),
             format!(
-                "ApiError {{ reply: Reply(get_users: HTTP 400, 0 headers, {} bytes), errors: [{says}], effect: No }}",
+                "ApiError {{ reply: Reply(get_users: HTTP 400, 0 headers, {} bytes), errors: [{says}], effect: None }}",
                 error.reply().body().len()
             )
         );
@@ -271,7 +271,7 @@ fn a_redirect_tells_its_host_and_no_more() {
         let location = http::HeaderValue::from_str(location).unwrap();
         let response = Response::builder().status(302).header(LOCATION, location).body(Vec::new()).unwrap();
         let host = redirect_host(response.status(), response.headers()).map(String::from);
-        let error = ApiError::new(Reply::new::<GetUsers>(response), Effect::No).to_string();
+        let error = ApiError::new(Reply::new::<GetUsers>(response), Effect::None).to_string();
         assert!(
             error.contains(&format!("(a redirect to {}, ", host.as_deref().unwrap_or("another place"))),
             "{error}"
@@ -308,7 +308,7 @@ fn what_the_token_endpoint_refused_is_named_with_what_to_do() {
     let says = |status, error: Option<&str>, description: Option<&str>| {
         let (error, description) = (error.map(Box::from), description.map(Box::from));
         let problem = AuthProblem::Refused { status, error, description };
-        AuthError { operation: GetUsers::META_REF, problem, effect: Effect::No }.to_string()
+        AuthError { operation: GetUsers::META_REF, problem, effect: Effect::None }.to_string()
     };
     let fosite =
         "Requested audience 'https://auth.example.com/api' has not been whitelisted by the OAuth 2.0 Client.";

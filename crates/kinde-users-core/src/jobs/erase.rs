@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::api::reply::Reply;
 use crate::error::call::Error;
-use crate::jobs::gone::{Gone, SESSIONS, USER, gone};
 use crate::jobs::job::Job;
+use crate::jobs::removal::{Removal, SESSIONS, USER, gone};
 use crate::operations::delete_user::DeleteUser;
 use crate::operations::delete_user_sessions::DeleteUserSessions;
-use crate::protocol::any_operation::AnyOperation;
+use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
 /// Erases a user: ends the sessions, then deletes the user with the profile, from all of Kinde. Done twice it is done once.
@@ -23,11 +23,11 @@ use crate::types::ids::UserId;
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
 /// ```
 ///
-/// A user that is not there is [`Gone::Before`] and no error, which a mistyped id is too. Only an
+/// A user that is not there is [`Removal::AlreadyAbsent`] and no error, which a mistyped id is too. Only an
 /// error of Kinde's own says so ([`ApiError::is_not_there`](crate::ApiError::is_not_there)), and
 /// not the 404 of a proxy. Its code has to name the user, or where it is about the sessions, them.
 ///
-/// [`Gone::Now`] needs a success with an empty body, or with the code `OK`, or with the message
+/// [`Removal::Deleted`] needs a success with an empty body, or with the code `OK`, or with the message
 /// `Success` and no code. Another body is an [`Error::Decode`] with
 /// [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 #[derive(Clone, PartialEq, Eq)]
@@ -40,9 +40,9 @@ pub struct Erased {
     /// The user.
     pub user_id: UserId,
     /// The user's sessions.
-    pub sessions: Option<Gone>,
+    pub sessions: Option<Removal>,
     /// The user, and the profile.
-    pub user: Option<Gone>,
+    pub user: Option<Removal>,
 }
 
 impl Erase {
@@ -55,17 +55,17 @@ impl Erase {
 impl Job for Erase {
     type Output = Erased;
 
-    fn next_call(&mut self) -> Option<AnyOperation> {
+    fn next_call(&mut self) -> Option<DynOperation> {
         let Erased { user_id, sessions, user } = &self.0;
         match (sessions, user) {
             // First, so that nobody is signed in as a user who is no more.
-            (None, _) => Some(AnyOperation::new(DeleteUserSessions::new(user_id))),
-            (Some(_), None) => Some(AnyOperation::new(DeleteUser::new(user_id).is_delete_profile(true))),
+            (None, _) => Some(DynOperation::new(DeleteUserSessions::new(user_id))),
+            (Some(_), None) => Some(DynOperation::new(DeleteUser::new(user_id).is_delete_profile(true))),
             (Some(_), Some(_)) => None,
         }
     }
 
-    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+    fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         let Erased { sessions, user, .. } = &mut self.0;
         if sessions.is_none() {
             *sessions = Some(gone(result, &SESSIONS)?);

@@ -12,9 +12,9 @@ use crate::models::identity_type::IdentityType;
 use crate::models::user::User;
 use crate::operations::expand::Expand;
 use crate::operations::get_users::GetUsers;
-use crate::protocol::any_operation::AnyOperation;
+use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
 /// Finds the user with an e-mail address, phone number, user name or id, by way of [`GetUsers`].
 ///
@@ -78,19 +78,19 @@ impl FindUser {
     pub const MOST_PAGES: usize = 10;
 
     /// Finds the user with this e-mail address.
-    pub fn by_email(email: impl Into<Personal>) -> Self {
+    pub fn by_email(email: impl Into<Redacted>) -> Self {
         let email = email.into();
         Self::of(GetUsers::new().email(&email), Sought::Email(email))
     }
 
     /// Finds the user with this phone number.
-    pub fn by_phone(phone: impl Into<Personal>) -> Self {
+    pub fn by_phone(phone: impl Into<Redacted>) -> Self {
         let phone = phone.into();
         Self::of(GetUsers::new().phone(&phone), Sought::Phone(phone))
     }
 
     /// Finds the user with this user name.
-    pub fn by_username(username: impl Into<Personal>) -> Self {
+    pub fn by_username(username: impl Into<Redacted>) -> Self {
         let username = username.into();
         Self::of(GetUsers::new().username(&username), Sought::Username(username))
     }
@@ -151,11 +151,11 @@ fn is_id(text: &str) -> bool {
 impl Job for FindUser {
     type Output = Found;
 
-    fn next_call(&mut self) -> Option<AnyOperation> {
-        (self.progress == Progress::Open).then(|| AnyOperation::new(self.list.clone()))
+    fn next_call(&mut self) -> Option<DynOperation> {
+        (self.progress == Progress::Open).then(|| DynOperation::new(self.list.clone()))
     }
 
-    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+    fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         let page = result?.into_output::<GetUsers>()?;
         let next = self.list.next(&page);
         for user in page.users {
@@ -195,9 +195,9 @@ impl Job for FindUser {
 /// What is searched for, and what a user has to have.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Sought {
-    Email(Personal),
-    Phone(Personal),
-    Username(Personal),
+    Email(Redacted),
+    Phone(Redacted),
+    Username(Redacted),
     Id(UserId),
 }
 
@@ -318,7 +318,7 @@ mod tests {
             assert!(operation.is::<GetUsers>());
             assert_eq!(find.output(), Found::Unfinished);
             let page = pages.get(calls).or(pages.last()).unwrap();
-            find.called(Ok(answer::<GetUsers>(200, page))).unwrap();
+            find.handle(Ok(answer::<GetUsers>(200, page))).unwrap();
             calls += 1;
         }
         (find.output(), calls)
@@ -463,14 +463,14 @@ mod tests {
     fn a_search_asks_for_one_page_and_for_more_where_there_are_more() {
         let mut find = ada();
         assert_eq!(target(&find), IDENTITIES);
-        find.called(Ok(answer::<GetUsers>(200, r#"{"users":[],"next_token":"a="}"#))).unwrap();
+        find.handle(Ok(answer::<GetUsers>(200, r#"{"users":[],"next_token":"a="}"#))).unwrap();
         let second = "/api/v1/users?next_token=a%3D&email=ada%40example.com&expand=identities";
         assert_eq!(target(&find), second);
         // A call that fails is made again.
-        find.called(refusal::<GetUsers>(503, "", Effect::No)).unwrap_err();
-        find.called(Ok(answer::<GetUsers>(200, "<html>"))).unwrap_err();
+        find.handle(refusal::<GetUsers>(503, "", Effect::None)).unwrap_err();
+        find.handle(Ok(answer::<GetUsers>(200, "<html>"))).unwrap_err();
         assert_eq!((target(&find).as_str(), find.output()), (second, Found::Unfinished));
-        find.called(Ok(answer::<GetUsers>(200, &format!(r#"{{"users":[{{"id":"kp_1",{ADA}}}]}}"#)))).unwrap();
+        find.handle(Ok(answer::<GetUsers>(200, &format!(r#"{{"users":[{{"id":"kp_1",{ADA}}}]}}"#)))).unwrap();
         assert_eq!(id_of(find.output()).unwrap(), "kp_1");
         assert!(find.next_call().is_none());
         for expand in [ada(), ada().expand(Expand::Identities)] {

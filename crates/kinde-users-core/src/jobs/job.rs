@@ -2,7 +2,7 @@
 
 use crate::api::reply::Reply;
 use crate::error::call::Error;
-use crate::protocol::any_operation::AnyOperation;
+use crate::protocol::dyn_operation::DynOperation;
 
 /// Several calls that are one thing to do, with no I/O: [`Erase`](crate::Erase),
 /// [`Suspend`](crate::Suspend), `Import` of the crate `kinde-users-import`, or one of your own.
@@ -12,16 +12,16 @@ use crate::protocol::any_operation::AnyOperation;
 ///
 /// ```
 /// # use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
-/// use kinde_users_core::{AnyOperation, Erase, Error, Gone, Job, Reply};
-/// # fn call(_: &AnyOperation) -> Result<Reply, Error> {
+/// use kinde_users_core::{DynOperation, Erase, Error, Removal, Job, Reply};
+/// # fn call(_: &DynOperation) -> Result<Reply, Error> {
 /// #     Ok(Reply::new::<DeleteUser>(http::Response::new(br#"{"code":"OK"}"#.to_vec())))
 /// # }
 ///
 /// let mut erase = Erase::new("kp_1");
 /// while let Some(operation) = erase.next_call() {
-///     erase.called(call(&operation))?;
+///     erase.handle(call(&operation))?;
 /// }
-/// assert_eq!(erase.output().user, Some(Gone::Now));
+/// assert_eq!(erase.output().user, Some(Removal::Deleted));
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Job {
@@ -32,14 +32,14 @@ pub trait Job {
     ///
     /// What was handed out may have been made, even if [`called`](Self::called) is never told of it, as where a future was dropped.
     /// A job takes note of that where it matters.
-    fn next_call(&mut self) -> Option<AnyOperation>;
+    fn next_call(&mut self) -> Option<DynOperation>;
 
     /// Takes in what came of the call.
     ///
     /// # Errors
     ///
     /// The error of the call, if the job cannot go on. Asked for the next call, it is for another try.
-    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
+    fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
 
     /// What came of it so far: all of it, if there is no next call.
     fn output(&self) -> Self::Output;

@@ -2,9 +2,9 @@
 
 pub(crate) mod erase;
 pub(crate) mod find;
-pub(crate) mod gone;
 pub(crate) mod job;
 pub(crate) mod pages;
+pub(crate) mod removal;
 pub(crate) mod suspend;
 
 #[cfg(test)]

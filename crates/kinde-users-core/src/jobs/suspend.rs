@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::api::reply::Reply;
 use crate::error::call::Error;
-use crate::jobs::gone::{SESSIONS, confirm, gone};
 use crate::jobs::job::Job;
+use crate::jobs::removal::{SESSIONS, confirm, gone};
 use crate::operations::delete_user_sessions::DeleteUserSessions;
 use crate::operations::update_user::{UpdateUser, UpdatedUser};
-use crate::protocol::any_operation::AnyOperation;
+use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
 /// Suspends a user, and signs them out of everything. Done twice it is done once.
@@ -50,17 +50,17 @@ impl Suspend {
 impl Job for Suspend {
     type Output = Suspended;
 
-    fn next_call(&mut self) -> Option<AnyOperation> {
+    fn next_call(&mut self) -> Option<DynOperation> {
         let Suspended { user_id, is_suspended, is_signed_out } = &self.0;
         match (is_suspended, is_signed_out) {
             // First, so that nobody signs in again between the two.
-            (false, _) => Some(AnyOperation::new(UpdateUser::new(user_id).is_suspended(true))),
-            (true, false) => Some(AnyOperation::new(DeleteUserSessions::new(user_id))),
+            (false, _) => Some(DynOperation::new(UpdateUser::new(user_id).is_suspended(true))),
+            (true, false) => Some(DynOperation::new(DeleteUserSessions::new(user_id))),
             (true, true) => None,
         }
     }
 
-    fn called(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
+    fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         if self.0.is_suspended {
             // A user who was there a moment ago and has no sessions is signed out.
             gone(result, &SESSIONS)?;

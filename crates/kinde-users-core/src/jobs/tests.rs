@@ -12,13 +12,13 @@ use crate::api::reply::Reply;
 use crate::error::api_error::ApiError;
 use crate::error::call::Error;
 use crate::jobs::erase::Erase;
-use crate::jobs::gone::Gone;
 use crate::jobs::job::Job;
+use crate::jobs::removal::Removal;
 use crate::jobs::suspend::Suspend;
 use crate::operations::delete_user::DeleteUser;
 use crate::operations::delete_user_sessions::DeleteUserSessions;
 use crate::operations::update_user::UpdateUser;
-use crate::protocol::any_operation::AnyOperation;
+use crate::protocol::dyn_operation::DynOperation;
 use crate::types::effect::Effect;
 
 pub(crate) fn answer<O: Operation>(status: u16, body: &str) -> Reply {
@@ -33,12 +33,12 @@ pub(crate) fn refusal<O: Operation>(status: u16, body: &str, effect: Effect) -> 
 
 pub(crate) fn names<J: Job>(
     job: &mut J,
-    mut call: impl FnMut(&AnyOperation) -> Result<Reply, Error>,
+    mut call: impl FnMut(&DynOperation) -> Result<Reply, Error>,
 ) -> Vec<String> {
     let mut names = Vec::new();
     while let Some(operation) = job.next_call() {
         names.push(operation.meta().name.into());
-        if let Err(error) = job.called(call(&operation)) {
+        if let Err(error) = job.handle(call(&operation)) {
             names.push(std::format!("{error}"));
             break;
         }
@@ -47,7 +47,7 @@ pub(crate) fn names<J: Job>(
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as a call answers")]
-fn ok(_: &AnyOperation) -> Result<Reply, Error> {
+fn ok(_: &DynOperation) -> Result<Reply, Error> {
     Ok(answer::<DeleteUser>(200, r#"{"id":"kp_1","code":"OK"}"#))
 }
 
@@ -56,10 +56,10 @@ fn a_user_is_erased_after_the_sessions_are_ended() {
     let mut erase = Erase::new("kp_1");
     assert_eq!(names(&mut erase, ok), ["delete_user_sessions", "delete_user"]);
     let erased = erase.output();
-    assert_eq!((erased.sessions, erased.user), (Some(Gone::Now), Some(Gone::Now)));
+    assert_eq!((erased.sessions, erased.user), (Some(Removal::Deleted), Some(Removal::Deleted)));
     assert_eq!(
         serde_json::to_string(&erased).unwrap(),
-        r#"{"user_id":"kp_1","sessions":"now","user":"now"}"#
+        r#"{"user_id":"kp_1","sessions":"deleted","user":"deleted"}"#
     );
 }
 
@@ -67,23 +67,26 @@ fn a_user_is_erased_after_the_sessions_are_ended() {
 fn who_is_not_there_was_gone_before_unless_an_attempt_of_this_call_may_have_done_it() {
     let unknown = r#"{"errors":[{"code":"USER_INVALID"}]}"#;
     let no_sessions = r#"{"errors":{"code":"SESSION_NOT_FOUND"}}"#;
-    for (effect, told) in [(Effect::No, Gone::Before), (Effect::Possible, Gone::Now)] {
+    for (effect, told) in [(Effect::None, Removal::AlreadyAbsent), (Effect::Possible, Removal::Deleted)] {
         let mut erase = Erase::new("kp_1");
         names(&mut erase, |operation| {
             if operation.is::<DeleteUser>() {
                 refusal::<DeleteUser>(400, unknown, effect)
             } else {
-                refusal::<DeleteUserSessions>(404, no_sessions, Effect::No)
+                refusal::<DeleteUserSessions>(404, no_sessions, Effect::None)
             }
         });
-        assert_eq!((erase.output().sessions, erase.output().user), (Some(Gone::Before), Some(told)));
+        assert_eq!(
+            (erase.output().sessions, erase.output().user),
+            (Some(Removal::AlreadyAbsent), Some(told))
+        );
     }
 }
 
 #[test]
 fn sessions_that_cannot_be_ended_keep_the_user_and_the_job_goes_on_where_it_was() {
     let mut erase = Erase::new("kp_1");
-    let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(403, "", Effect::No);
+    let refused = |_: &DynOperation| refusal::<DeleteUserSessions>(403, "", Effect::None);
     let told = "delete_user_sessions: HTTP 403 (needs scope delete:user_sessions)";
     assert_eq!(names(&mut erase, refused), ["delete_user_sessions", told]);
     assert_eq!((erase.output().sessions, erase.output().user), (None, None));
@@ -93,18 +96,18 @@ fn sessions_that_cannot_be_ended_keep_the_user_and_the_job_goes_on_where_it_was(
 #[test]
 fn what_is_no_reply_of_kinde_certifies_nothing() {
     for (status, body) in [(200, "<html>Please sign in</html>"), (403, ""), (302, "{}")] {
-        let page = |_: &AnyOperation| Ok(answer::<DeleteUser>(status, body));
+        let page = |_: &DynOperation| Ok(answer::<DeleteUser>(status, body));
         let mut erase = Erase::new("kp_1");
         assert_eq!(names(&mut erase, page).len(), 2, "{status}");
         assert_eq!((erase.output().sessions, erase.output().user), (None, None), "{status}");
         let operation = erase.next_call().unwrap();
-        erase.called(ok(&operation)).unwrap();
+        erase.handle(ok(&operation)).unwrap();
         assert_eq!(names(&mut erase, page).len(), 2, "{status}");
         assert_eq!(erase.output().user, None, "{status}");
         let mut suspend = Suspend::new("kp_1");
         names(&mut suspend, page);
         assert!(!suspend.output().is_suspended, "{status}");
-        suspend.called(Ok(answer::<UpdateUser>(200, r#"{"id":"kp_1"}"#))).unwrap();
+        suspend.handle(Ok(answer::<UpdateUser>(200, r#"{"id":"kp_1"}"#))).unwrap();
         names(&mut suspend, page);
         assert!(!suspend.output().is_signed_out, "{status}");
     }
@@ -118,14 +121,14 @@ fn a_success_that_its_body_denies_certifies_nothing() {
         (r#"{"id":"kp_2"}"#, "id"),
     ] {
         let mut suspend = Suspend::new("kp_1");
-        let error = suspend.called(Ok(answer::<UpdateUser>(200, body))).unwrap_err();
+        let error = suspend.handle(Ok(answer::<UpdateUser>(200, body))).unwrap_err();
         assert_eq!(error.effect(), Effect::Possible, "{body}");
         let says = std::format!(
             "update_user: HTTP 200: the reply does not confirm what was asked for at {field} (line 1, column 0)"
         );
         assert_eq!(std::format!("{error}"), says);
         assert!(!suspend.output().is_suspended, "{body}");
-        suspend.called(Ok(answer::<UpdateUser>(200, r#"{"id":"kp:1","is_suspended":true}"#))).unwrap();
+        suspend.handle(Ok(answer::<UpdateUser>(200, r#"{"id":"kp:1","is_suspended":true}"#))).unwrap();
         assert!(suspend.output().is_suspended);
     }
     for body in [
@@ -143,19 +146,22 @@ fn a_success_that_its_body_denies_certifies_nothing() {
     ] {
         let mut erase = Erase::new("kp_1");
         for stage in 0..2 {
-            let error = erase.called(Ok(answer::<DeleteUser>(200, body))).unwrap_err();
+            let error = erase.handle(Ok(answer::<DeleteUser>(200, body))).unwrap_err();
             let Error::Decode { error: why, .. } = &error else { panic!("{error:?}") };
             assert_eq!(why.category(), DecodeCategory::NotDone, "{body}");
             assert_eq!(error.effect(), Effect::Possible, "{body}");
             assert_eq!((erase.output().sessions.is_some(), erase.output().user), (stage == 1, None));
-            erase.called(Ok(answer::<DeleteUser>(204, ""))).unwrap();
+            erase.handle(Ok(answer::<DeleteUser>(204, ""))).unwrap();
         }
-        assert_eq!(erase.output().user, Some(Gone::Now));
+        assert_eq!(erase.output().user, Some(Removal::Deleted));
     }
     for body in ["", "null", r#"{"code":"OK","errors":null}"#, r#"{"message":"Success"}"#] {
         let mut erase = Erase::new("kp_1");
         assert_eq!(names(&mut erase, |_| Ok(answer::<DeleteUser>(200, body))).len(), 2);
-        assert_eq!((erase.output().sessions, erase.output().user), (Some(Gone::Now), Some(Gone::Now)));
+        assert_eq!(
+            (erase.output().sessions, erase.output().user),
+            (Some(Removal::Deleted), Some(Removal::Deleted))
+        );
     }
 }
 
@@ -163,7 +169,7 @@ fn a_success_that_its_body_denies_certifies_nothing() {
 fn a_code_about_another_thing_certifies_no_deletion() {
     let refused = |code: &str| {
         let body = std::format!(r#"{{"errors":[{{"code":"{code}"}}]}}"#);
-        refusal::<DeleteUser>(404, &body, Effect::No)
+        refusal::<DeleteUser>(404, &body, Effect::None)
     };
     for (code, of_sessions, of_user) in [
         ("USER_NOT_FOUND", true, true),
@@ -177,12 +183,12 @@ fn a_code_about_another_thing_certifies_no_deletion() {
         ("IDENTITY_NOT_FOUND", false, false),
     ] {
         let mut erase = Erase::new("kp_1");
-        assert_eq!(erase.called(refused(code)).is_ok(), of_sessions, "{code}");
+        assert_eq!(erase.handle(refused(code)).is_ok(), of_sessions, "{code}");
         if !of_sessions {
-            erase.called(Ok(answer::<DeleteUser>(204, ""))).unwrap();
+            erase.handle(Ok(answer::<DeleteUser>(204, ""))).unwrap();
         }
-        assert_eq!(erase.called(refused(code)).is_ok(), of_user, "{code}");
-        assert_eq!(erase.output().user, of_user.then_some(Gone::Before), "{code}");
+        assert_eq!(erase.handle(refused(code)).is_ok(), of_user, "{code}");
+        assert_eq!(erase.output().user, of_user.then_some(Removal::AlreadyAbsent), "{code}");
     }
 }
 
@@ -196,18 +202,18 @@ fn a_not_found_that_is_none_of_kinde_or_of_a_route_certifies_nothing() {
         (404, r#"{"errors":{"code":"ROUTE_NOT_FOUND","message":"The requested API route does not exist"}}"#),
         (400, r#"{"errors":[{"code":"ID_REQUIRED"}]}"#),
     ] {
-        for effect in [Effect::No, Effect::Possible] {
-            let page = |_: &AnyOperation| refusal::<DeleteUser>(status, body, effect);
+        for effect in [Effect::None, Effect::Possible] {
+            let page = |_: &DynOperation| refusal::<DeleteUser>(status, body, effect);
             let mut erase = Erase::new("kp_1");
             assert_eq!(names(&mut erase, page).len(), 2, "{status} {body}");
             assert_eq!((erase.output().sessions, erase.output().user), (None, None), "{status} {body}");
             let operation = erase.next_call().unwrap();
-            erase.called(ok(&operation)).unwrap();
+            erase.handle(ok(&operation)).unwrap();
             assert_eq!(names(&mut erase, page).len(), 2, "{status} {body}");
             assert_eq!(erase.output().user, None, "{status} {body}");
             let mut suspend = Suspend::new("kp_1");
             let operation = suspend.next_call().unwrap();
-            suspend.called(ok(&operation)).unwrap();
+            suspend.handle(ok(&operation)).unwrap();
             assert_eq!(names(&mut suspend, page).len(), 2, "{status} {body}");
             assert!(!suspend.output().is_signed_out, "{status} {body}");
         }
@@ -217,7 +223,7 @@ fn a_not_found_that_is_none_of_kinde_or_of_a_route_certifies_nothing() {
 #[test]
 fn another_refusal_of_a_400_is_an_error() {
     let mut erase = Erase::new("kp_1");
-    let refused = |_: &AnyOperation| refusal::<DeleteUserSessions>(400, r#"{"errors":[]}"#, Effect::No);
+    let refused = |_: &DynOperation| refusal::<DeleteUserSessions>(400, r#"{"errors":[]}"#, Effect::None);
     assert_eq!(names(&mut erase, refused), ["delete_user_sessions", "delete_user_sessions: HTTP 400"]);
 }
 
@@ -228,7 +234,7 @@ fn a_user_is_suspended_and_then_signed_out_and_both_are_told() {
         if operation.is::<UpdateUser>() {
             ok(operation)
         } else {
-            refusal::<DeleteUserSessions>(403, "", Effect::No)
+            refusal::<DeleteUserSessions>(403, "", Effect::None)
         }
     });
     assert_eq!(names_of.len(), 3);
@@ -241,12 +247,12 @@ fn a_user_is_suspended_and_then_signed_out_and_both_are_told() {
 #[test]
 fn who_has_no_sessions_is_signed_out_and_who_is_not_there_cannot_be_suspended() {
     let body = r#"{"errors":{"code":"USER_NOT_FOUND"}}"#;
-    let not_there = |_: &AnyOperation| refusal::<DeleteUserSessions>(404, body, Effect::No);
+    let not_there = |_: &DynOperation| refusal::<DeleteUserSessions>(404, body, Effect::None);
     let mut suspend = Suspend::new("kp_1");
     assert_eq!(names(&mut suspend, not_there).len(), 2);
     assert!(!suspend.output().is_suspended);
     let operation = suspend.next_call().unwrap();
-    suspend.called(ok(&operation)).unwrap();
+    suspend.handle(ok(&operation)).unwrap();
     assert_eq!(names(&mut suspend, not_there), ["delete_user_sessions"]);
     assert!(suspend.output().is_signed_out);
 }

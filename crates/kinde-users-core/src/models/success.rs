@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::types::lenient::Object;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
 /// The reply of operations that have nothing to tell but that they succeeded.
 ///
@@ -10,17 +10,17 @@ use crate::types::personal::Personal;
 #[non_exhaustive]
 pub struct Success {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`, or other words.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
 }
 
 impl<'de> Deserialize<'de> for Success {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Default, Deserialize)]
         struct Fields {
-            code: Option<Personal>,
-            message: Option<Personal>,
+            code: Option<Redacted>,
+            message: Option<Redacted>,
         }
         let fields: Option<Object<Fields>> = Option::deserialize(deserializer)?;
         let Fields { code, message } = fields.map(|Object(fields)| fields).unwrap_or_default();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::models::identity_type::IdentityType;
 use crate::types::ids::{BillingCustomerId, ConnectionId, OrganizationCode, UserId};
 use crate::types::lenient::{if_it_fits, integer, list, list_if_it_fits};
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
 /// A user, as `get_users` and `get_user_data` tell.
@@ -18,25 +18,25 @@ pub struct User {
     /// The user's id.
     pub id: UserId,
     /// The id that the user has in a system outside of Kinde.
-    pub provided_id: Option<Personal>,
+    pub provided_id: Option<Redacted>,
     // `get_users` says `email`, `get_user_data` says `preferred_email`, and nothing promises that they never come
     // together, which `serde(alias)` would refuse as a duplicate.
     #[serde(default, deserialize_with = "if_it_fits", skip_serializing_if = "Option::is_none")]
-    email: Option<Personal>,
+    email: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    preferred_email: Option<Personal>,
+    preferred_email: Option<Redacted>,
     /// The primary phone number.
-    pub phone: Option<Personal>,
+    pub phone: Option<Redacted>,
     /// The primary user name.
-    pub username: Option<Personal>,
+    pub username: Option<Redacted>,
     /// The family name.
-    pub last_name: Option<Personal>,
+    pub last_name: Option<Redacted>,
     /// The given name.
-    pub first_name: Option<Personal>,
+    pub first_name: Option<Redacted>,
     /// Whether the user is barred from signing in.
     pub is_suspended: Option<bool>,
     /// The URL of the profile picture.
-    pub picture: Option<Personal>,
+    pub picture: Option<Redacted>,
     /// How often the user signed in.
     #[serde(default, deserialize_with = "integer")]
     pub total_sign_ins: Option<i64>,
@@ -65,16 +65,16 @@ pub struct User {
 #[serde(remote = "User")]
 struct ListedFields {
     id: UserId,
-    provided_id: Option<Personal>,
-    email: Option<Personal>,
+    provided_id: Option<Redacted>,
+    email: Option<Redacted>,
     #[serde(default, deserialize_with = "if_it_fits")]
-    preferred_email: Option<Personal>,
-    phone: Option<Personal>,
-    username: Option<Personal>,
-    last_name: Option<Personal>,
-    first_name: Option<Personal>,
+    preferred_email: Option<Redacted>,
+    phone: Option<Redacted>,
+    username: Option<Redacted>,
+    last_name: Option<Redacted>,
+    first_name: Option<Redacted>,
     is_suspended: Option<bool>,
-    picture: Option<Personal>,
+    picture: Option<Redacted>,
     #[serde(default, deserialize_with = "integer")]
     total_sign_ins: Option<i64>,
     #[serde(default, deserialize_with = "integer")]
@@ -101,7 +101,7 @@ pub(crate) fn listed_users<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 impl User {
     /// The preferred e-mail address.
     pub fn email(&self) -> Option<&str> {
-        self.email.as_ref().or(self.preferred_email.as_ref()).map(Personal::as_str)
+        self.email.as_ref().or(self.preferred_email.as_ref()).map(Redacted::as_str)
     }
 }
 
@@ -123,7 +123,7 @@ pub struct UserIdentity {
     #[serde(rename = "type")]
     pub kind: Option<IdentityType>,
     /// The e-mail address, phone number, user name, or the id at the social or enterprise connection.
-    pub identity: Option<Personal>,
+    pub identity: Option<Redacted>,
     /// The social or enterprise connection. In `get_users` only.
     #[serde(default, deserialize_with = "if_it_fits")]
     pub connection_id: Option<ConnectionId>,
@@ -135,7 +135,7 @@ pub struct UserIdentity {
 struct ListedIdentityFields {
     #[serde(rename = "type")]
     kind: Option<IdentityType>,
-    identity: Option<Personal>,
+    identity: Option<Redacted>,
     connection_id: Option<ConnectionId>,
 }
 

@@ -11,7 +11,7 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::list;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
 /// Creates a user, with any number of identities.
 ///
@@ -59,7 +59,7 @@ struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     organization_code: Option<OrganizationCode>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    provided_id: Option<Personal>,
+    provided_id: Option<Redacted>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     identities: Vec<NewIdentity>,
 }
@@ -67,11 +67,11 @@ struct Body {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 struct Profile {
     #[serde(skip_serializing_if = "Option::is_none")]
-    given_name: Option<Personal>,
+    given_name: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    family_name: Option<Personal>,
+    family_name: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<Personal>,
+    picture: Option<Redacted>,
 }
 
 impl Profile {
@@ -87,19 +87,19 @@ impl CreateUser {
     }
 
     /// The given name.
-    pub fn given_name(mut self, name: impl Into<Personal>) -> Self {
+    pub fn given_name(mut self, name: impl Into<Redacted>) -> Self {
         self.body.profile.given_name = Some(name.into());
         self
     }
 
     /// The family name.
-    pub fn family_name(mut self, name: impl Into<Personal>) -> Self {
+    pub fn family_name(mut self, name: impl Into<Redacted>) -> Self {
         self.body.profile.family_name = Some(name.into());
         self
     }
 
     /// The URL of the profile picture.
-    pub fn picture(mut self, url: impl Into<Personal>) -> Self {
+    pub fn picture(mut self, url: impl Into<Redacted>) -> Self {
         self.body.profile.picture = Some(url.into());
         self
     }
@@ -111,7 +111,7 @@ impl CreateUser {
     }
 
     /// The id that the user has in a system outside of Kinde.
-    pub fn provided_id(mut self, id: impl Into<Personal>) -> Self {
+    pub fn provided_id(mut self, id: impl Into<Redacted>) -> Self {
         self.body.provided_id = Some(id.into());
         self
     }
@@ -137,33 +137,33 @@ pub struct NewIdentity {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<Personal>,
+    email: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    phone: Option<Personal>,
+    phone: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    phone_country_id: Option<Personal>,
+    phone_country_id: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<Personal>,
+    username: Option<Redacted>,
 }
 
 impl NewIdentity {
     /// An e-mail address.
-    pub fn email(email: impl Into<Personal>) -> Self {
+    pub fn email(email: impl Into<Redacted>) -> Self {
         Self::of("email", Details { email: Some(email.into()), ..Details::default() })
     }
 
     /// A phone number. Give its [country](Self::phone_country_id) too, unless it is in international form (E.164).
-    pub fn phone(phone: impl Into<Personal>) -> Self {
+    pub fn phone(phone: impl Into<Redacted>) -> Self {
         Self::of("phone", Details { phone: Some(phone.into()), ..Details::default() })
     }
 
     /// A user name.
-    pub fn username(username: impl Into<Personal>) -> Self {
+    pub fn username(username: impl Into<Redacted>) -> Self {
         Self::of("username", Details { username: Some(username.into()), ..Details::default() })
     }
 
     /// The country of the phone number, such as `au`.
-    pub fn phone_country_id(mut self, country: impl Into<Personal>) -> Self {
+    pub fn phone_country_id(mut self, country: impl Into<Redacted>) -> Self {
         self.details.phone_country_id = Some(country.into());
         self
     }

@@ -7,7 +7,7 @@ use crate::api::meta::{Meta, Replay};
 use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
 /// Makes a user a customer in billing.
 ///
@@ -53,9 +53,9 @@ pub struct CreateUserBillingCustomer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 struct Body {
     org_code: OrganizationCode,
-    billing_email: Personal,
+    billing_email: Redacted,
     #[serde(skip_serializing_if = "Option::is_none")]
-    billing_plan_code: Option<Personal>,
+    billing_plan_code: Option<Redacted>,
 }
 
 impl CreateUserBillingCustomer {
@@ -63,7 +63,7 @@ impl CreateUserBillingCustomer {
     pub fn new(
         user_id: impl Into<UserId>,
         org_code: impl Into<OrganizationCode>,
-        billing_email: impl Into<Personal>,
+        billing_email: impl Into<Redacted>,
     ) -> Self {
         let body = Body {
             org_code: org_code.into(),
@@ -74,7 +74,7 @@ impl CreateUserBillingCustomer {
     }
 
     /// The plan that the customer is put on.
-    pub fn billing_plan_code(mut self, code: impl Into<Personal>) -> Self {
+    pub fn billing_plan_code(mut self, code: impl Into<Redacted>) -> Self {
         self.body.billing_plan_code = Some(code.into());
         self
     }
@@ -102,9 +102,9 @@ impl Operation for CreateUserBillingCustomer {
 #[non_exhaustive]
 pub struct CreatedBillingCustomer {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
     /// The new customer.
     pub billing_customer: Option<BillingCustomer>,
 }

@@ -7,7 +7,7 @@ use crate::api::meta::{Meta, Replay};
 use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
 /// Gives a user another identity.
 ///
@@ -47,31 +47,31 @@ pub struct CreateUserIdentity {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 struct Body {
-    value: Personal,
+    value: Redacted,
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    phone_country_id: Option<Personal>,
+    phone_country_id: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connection_id: Option<ConnectionId>,
 }
 
 impl CreateUserIdentity {
     /// An e-mail address.
-    pub fn email(user_id: impl Into<UserId>, email: impl Into<Personal>) -> Self {
+    pub fn email(user_id: impl Into<UserId>, email: impl Into<Redacted>) -> Self {
         Self::of(user_id.into(), email.into(), "email")
     }
 
     /// A user name.
-    pub fn username(user_id: impl Into<UserId>, username: impl Into<Personal>) -> Self {
+    pub fn username(user_id: impl Into<UserId>, username: impl Into<Redacted>) -> Self {
         Self::of(user_id.into(), username.into(), "username")
     }
 
     /// A phone number, and its country, such as `au`.
     pub fn phone(
         user_id: impl Into<UserId>,
-        phone: impl Into<Personal>,
-        phone_country_id: impl Into<Personal>,
+        phone: impl Into<Redacted>,
+        phone_country_id: impl Into<Redacted>,
     ) -> Self {
         let mut operation = Self::of(user_id.into(), phone.into(), "phone");
         operation.body.phone_country_id = Some(phone_country_id.into());
@@ -81,7 +81,7 @@ impl CreateUserIdentity {
     /// The user's id at a social connection.
     pub fn social(
         user_id: impl Into<UserId>,
-        identity: impl Into<Personal>,
+        identity: impl Into<Redacted>,
         connection_id: impl Into<ConnectionId>,
     ) -> Self {
         let mut operation = Self::of(user_id.into(), identity.into(), "social");
@@ -92,7 +92,7 @@ impl CreateUserIdentity {
     /// The user's id at an enterprise connection.
     pub fn enterprise(
         user_id: impl Into<UserId>,
-        identity: impl Into<Personal>,
+        identity: impl Into<Redacted>,
         connection_id: impl Into<ConnectionId>,
     ) -> Self {
         let mut operation = Self::social(user_id, identity, connection_id);
@@ -100,7 +100,7 @@ impl CreateUserIdentity {
         operation
     }
 
-    fn of(user_id: UserId, value: Personal, kind: &'static str) -> Self {
+    fn of(user_id: UserId, value: Redacted, kind: &'static str) -> Self {
         Self { user_id, body: Body { value, kind, phone_country_id: None, connection_id: None } }
     }
 }
@@ -127,9 +127,9 @@ impl Operation for CreateUserIdentity {
 #[non_exhaustive]
 pub struct CreatedIdentity {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
     /// The new identity.
     pub identity: Option<CreatedIdentityId>,
 }

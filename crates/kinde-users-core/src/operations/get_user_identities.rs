@@ -12,7 +12,7 @@ use crate::api::paginated::Paginated;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::{integer, list};
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
 /// Lists a user's identities, a page at a time.
@@ -126,9 +126,9 @@ impl Paginated for GetUserIdentities {
 #[non_exhaustive]
 pub struct UserIdentities {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
     /// The identities.
     #[serde(default, deserialize_with = "list")]
     pub identities: Vec<Identity>,
@@ -155,9 +155,9 @@ pub struct Identity {
     #[serde(default, deserialize_with = "integer")]
     pub total_logins: Option<i64>,
     /// The e-mail address, the phone number (E.164), the user name, or the id at the connection.
-    pub name: Option<Personal>,
+    pub name: Option<Redacted>,
     /// The e-mail address that goes with it.
-    pub email: Option<Personal>,
+    pub email: Option<Redacted>,
     /// The social or enterprise connection; newer than the rest of the description.
     pub connection_id: Option<ConnectionId>,
     /// Whether it is the user's primary identity.

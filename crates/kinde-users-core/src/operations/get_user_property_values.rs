@@ -10,7 +10,7 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::list;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
 /// Lists the values of a user's properties.
 ///
@@ -72,9 +72,9 @@ impl Operation for GetUserPropertyValues {
 #[non_exhaustive]
 pub struct PropertyValues {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
     /// The properties.
     #[serde(default, deserialize_with = "list")]
     pub properties: Vec<PropertyValue>,
@@ -97,11 +97,11 @@ pub struct PropertyValue {
     /// The property's id.
     pub id: Option<PropertyId>,
     /// The property's name, for people.
-    pub name: Option<Personal>,
+    pub name: Option<Redacted>,
     /// The property's description, for people.
-    pub description: Option<Personal>,
+    pub description: Option<Redacted>,
     /// The property's key.
     pub key: Option<PropertyKey>,
     /// The value, as text: a property that is on has `true`.
-    pub value: Option<Personal>,
+    pub value: Option<Redacted>,
 }

@@ -10,7 +10,7 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::list;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
 /// Lists a user's active sessions.
@@ -72,9 +72,9 @@ impl Operation for GetUserSessions {
 #[non_exhaustive]
 pub struct UserSessions {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
     /// Whether there are more than these, though the operation takes no argument to get them.
     pub has_more: Option<bool>,
     /// The sessions.
@@ -103,11 +103,11 @@ pub struct Session {
     /// The connection that the user signed in through.
     pub connection_id: Option<ConnectionId>,
     /// The network address that was last seen.
-    pub last_ip_address: Option<Personal>,
+    pub last_ip_address: Option<Redacted>,
     /// The browser or application that was last seen.
-    pub last_user_agent: Option<Personal>,
+    pub last_user_agent: Option<Redacted>,
     /// The network address at the beginning.
-    pub initial_ip_address: Option<Personal>,
+    pub initial_ip_address: Option<Redacted>,
     /// The browser or application at the beginning.
-    pub initial_user_agent: Option<Personal>,
+    pub initial_user_agent: Option<Redacted>,
 }

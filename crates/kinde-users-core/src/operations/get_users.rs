@@ -12,7 +12,7 @@ use crate::operations::expand::Expand;
 use crate::api::paginated::Paginated;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
 /// Lists users, a page at a time, all or those that filters let through.
@@ -50,9 +50,9 @@ pub struct GetUsers {
     page_size: Option<u32>,
     user_id: Vec<UserId>,
     next_token: Option<Cursor>,
-    email: Vec<Personal>,
-    username: Vec<Personal>,
-    phone: Vec<Personal>,
+    email: Vec<Redacted>,
+    username: Vec<Redacted>,
+    phone: Vec<Redacted>,
     expand: Vec<Expand>,
     has_organization: Option<bool>,
     active_since: Option<Timestamp>,
@@ -83,19 +83,19 @@ impl GetUsers {
     }
 
     /// Only users with this e-mail address, or another one that is asked for.
-    pub fn email(mut self, email: impl Into<Personal>) -> Self {
+    pub fn email(mut self, email: impl Into<Redacted>) -> Self {
         self.email.push(email.into());
         self
     }
 
     /// Only users with this user name, or another one that is asked for.
-    pub fn username(mut self, username: impl Into<Personal>) -> Self {
+    pub fn username(mut self, username: impl Into<Redacted>) -> Self {
         self.username.push(username.into());
         self
     }
 
     /// Only users with this phone number, or another one that is asked for.
-    pub fn phone(mut self, phone: impl Into<Personal>) -> Self {
+    pub fn phone(mut self, phone: impl Into<Redacted>) -> Self {
         self.phone.push(phone.into());
         self
     }
@@ -180,9 +180,9 @@ impl Paginated for GetUsers {
 #[non_exhaustive]
 pub struct UsersPage {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
     /// The users; the service writes `null` for none.
     #[serde(default, deserialize_with = "listed_users")]
     pub users: Vec<User>,

@@ -10,7 +10,7 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::{integer, one_or_many};
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
 /// Lists a user's factors of multi-factor authentication.
@@ -73,9 +73,9 @@ impl Operation for GetUsersMfa {
 #[non_exhaustive]
 pub struct UsersMfa {
     /// `OK`.
-    pub code: Option<Personal>,
+    pub code: Option<Redacted>,
     /// `Success`.
-    pub message: Option<Personal>,
+    pub message: Option<Redacted>,
     /// The factors; empty where the user has none.
     #[serde(default, deserialize_with = "one_or_many")]
     pub mfa: Vec<MfaFactor>,
@@ -89,11 +89,11 @@ pub struct MfaFactor {
     pub id: Option<FactorId>,
     /// The factor's type: by e-mail, SMS or an authenticator application.
     #[serde(rename = "type")]
-    pub kind: Option<Personal>,
+    pub kind: Option<Redacted>,
     /// When it was set up.
     pub created_on: Option<Timestamp>,
     /// The e-mail address or phone number.
-    pub name: Option<Personal>,
+    pub name: Option<Redacted>,
     /// Whether the user has shown that it is theirs.
     pub is_verified: Option<bool>,
     /// How often it was used.

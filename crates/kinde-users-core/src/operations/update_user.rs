@@ -7,7 +7,7 @@ use crate::api::meta::{Meta, Replay};
 use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 use crate::types::values::Patch;
 
 /// Changes a user: suspends it, renames it, asks for a new password.
@@ -52,17 +52,17 @@ pub struct UpdateUser {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 struct Body {
     #[serde(skip_serializing_if = "Patch::is_leave")]
-    given_name: Patch<Personal>,
+    given_name: Patch<Redacted>,
     #[serde(skip_serializing_if = "Patch::is_leave")]
-    family_name: Patch<Personal>,
+    family_name: Patch<Redacted>,
     #[serde(skip_serializing_if = "Patch::is_leave")]
-    picture: Patch<Personal>,
+    picture: Patch<Redacted>,
     #[serde(skip_serializing_if = "Patch::is_leave")]
     is_suspended: Patch<bool>,
     #[serde(skip_serializing_if = "Patch::is_leave")]
     is_password_reset_requested: Patch<bool>,
     #[serde(skip_serializing_if = "Patch::is_leave")]
-    provided_id: Patch<Personal>,
+    provided_id: Patch<Redacted>,
 }
 
 impl UpdateUser {
@@ -72,19 +72,19 @@ impl UpdateUser {
     }
 
     /// The given name. It cannot be cleared.
-    pub fn given_name(mut self, name: impl Into<Patch<Personal>>) -> Self {
+    pub fn given_name(mut self, name: impl Into<Patch<Redacted>>) -> Self {
         self.body.given_name = name.into();
         self
     }
 
     /// The family name. It cannot be cleared.
-    pub fn family_name(mut self, name: impl Into<Patch<Personal>>) -> Self {
+    pub fn family_name(mut self, name: impl Into<Patch<Redacted>>) -> Self {
         self.body.family_name = name.into();
         self
     }
 
     /// The URL of the profile picture.
-    pub fn picture(mut self, url: impl Into<Patch<Personal>>) -> Self {
+    pub fn picture(mut self, url: impl Into<Patch<Redacted>>) -> Self {
         self.body.picture = url.into();
         self
     }
@@ -103,7 +103,7 @@ impl UpdateUser {
     }
 
     /// The id that the user has in a system outside of Kinde.
-    pub fn provided_id(mut self, id: impl Into<Patch<Personal>>) -> Self {
+    pub fn provided_id(mut self, id: impl Into<Patch<Redacted>>) -> Self {
         self.body.provided_id = id.into();
         self
     }
@@ -133,15 +133,15 @@ pub struct UpdatedUser {
     /// The user's id.
     pub id: UserId,
     /// The given name.
-    pub given_name: Option<Personal>,
+    pub given_name: Option<Redacted>,
     /// The family name.
-    pub family_name: Option<Personal>,
+    pub family_name: Option<Redacted>,
     /// The preferred e-mail address.
-    pub email: Option<Personal>,
+    pub email: Option<Redacted>,
     /// Whether the user is barred from signing in.
     pub is_suspended: Option<bool>,
     /// Whether the user has to choose a new password at the next sign-in.
     pub is_password_reset_requested: Option<bool>,
     /// The URL of the profile picture.
-    pub picture: Option<Personal>,
+    pub picture: Option<Redacted>,
 }

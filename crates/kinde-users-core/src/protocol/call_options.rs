@@ -10,30 +10,30 @@ use crate::types::time::Instant;
 #[non_exhaustive]
 pub struct CallOptions {
     /// How long one attempt may take; 30 seconds unless set.
-    pub attempt_limit: Duration,
+    pub attempt_timeout: Duration,
     /// How long the call may take in all, waits included; two minutes unless set. Where a list is paged through it is for all
     /// pages together, and where it is not set each page has its own.
-    pub deadline: Option<Duration>,
+    pub total_timeout: Option<Duration>,
     /// How failed attempts are retried.
     pub retry: RetryPolicy,
 }
 
 impl CallOptions {
     /// How long one attempt may take, unless set: 30 seconds.
-    pub const ATTEMPT_LIMIT: Duration = Duration::from_secs(30);
+    pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// How long a call may take in all, unless set: two minutes.
-    pub const DEADLINE: Duration = Duration::from_secs(120);
+    pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
 
     /// The defaults: 30 seconds an attempt, two minutes in all, [`RetryPolicy::new`].
     pub const fn new() -> Self {
-        Self { attempt_limit: Self::ATTEMPT_LIMIT, deadline: None, retry: RetryPolicy::new() }
+        Self { attempt_timeout: Self::ATTEMPT_TIMEOUT, total_timeout: None, retry: RetryPolicy::new() }
     }
 
     /// Sets how long one attempt may take.
     #[must_use]
-    pub const fn attempt_limit(mut self, limit: Duration) -> Self {
-        self.attempt_limit = limit;
+    pub const fn attempt_timeout(mut self, limit: Duration) -> Self {
+        self.attempt_timeout = limit;
         self
     }
 
@@ -44,8 +44,8 @@ impl CallOptions {
     /// [`Tenant::supply_token`](crate::Tenant::supply_token): otherwise each call asks for one,
     /// each is billed, and none arrives in time.
     #[must_use]
-    pub const fn deadline(mut self, limit: Duration) -> Self {
-        self.deadline = Some(limit);
+    pub const fn total_timeout(mut self, limit: Duration) -> Self {
+        self.total_timeout = Some(limit);
         self
     }
 
@@ -58,8 +58,8 @@ impl CallOptions {
 
     /// The options for a page of a list. `until` is when the deadline of all pages ends, set for the first one.
     pub(crate) fn for_page(mut self, now: Instant, until: &mut Option<Instant>) -> Self {
-        self.deadline = self.deadline.map(|deadline| {
-            let until = *until.get_or_insert(now.saturating_add(deadline));
+        self.total_timeout = self.total_timeout.map(|timeout| {
+            let until = *until.get_or_insert(now.saturating_add(timeout));
             until.saturating_since(now)
         });
         self

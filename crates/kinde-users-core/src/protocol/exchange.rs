@@ -15,7 +15,7 @@ use crate::error::api_error::ApiError;
 use crate::error::auth_error::{AuthError, AuthProblem};
 use crate::error::call::Error;
 use crate::protocol::call_options::CallOptions;
-use crate::protocol::limit::set_time_limit;
+use crate::protocol::limit::set_request_timeout;
 use crate::protocol::retry::{Outcome, Verdict, asked_for};
 use crate::protocol::step::{Input, Step, Wait, without_body};
 use crate::protocol::tenant::Tenant;
@@ -62,7 +62,7 @@ mod explore;
 /// | 403 | [`Error::Api`], or as 401 [by policy](crate::RetryPolicy::reauthenticate_on_403) | the same | the same |
 /// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](crate::RetryPolicy::throttled_creates) |
 /// | 408, 460, 499, 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
-/// | other 4xx | [`Error::Api`], effect `No` | the same | the same |
+/// | other 4xx | [`Error::Api`], effect `None` | the same | the same |
 /// | other 5xx and beyond, 1xx | [`Error::Api`], effect `Possible` | the same | the same |
 /// | 3xx | [`Error::Api`], effect `Possible`; never followed | the same | the same |
 /// | 2xx whose body is cut off or broken | retry | retry | [`Error::Body`], effect `Happened` |
@@ -82,7 +82,7 @@ mod explore;
 /// |---|---|---|
 /// | 2xx | `Happened` | the service reports success |
 /// | 408, 460, 499 | `Possible` | the service or a proxy stopped waiting, and what was passed on may go on |
-/// | other 4xx | `No` | the service or a proxy refused the request: 401, 403, 404, 409, 421, 425, 429 and so on |
+/// | other 4xx | `None` | the service or a proxy refused the request: 401, 403, 404, 409, 421, 425, 429 and so on |
 /// | 5xx and beyond | `Possible` | a proxy answers so (502, 504, 520 to 530) while the service works on |
 /// | 1xx, 3xx | `Possible` | the service never answers so, and what a proxy did before is not known |
 ///
@@ -129,7 +129,7 @@ enum Reason {
     /// To try again.
     Time,
     /// For the gate to open.
-    Gate { epoch: u64 },
+    Throttle { epoch: u64 },
     /// To send at the tenant's pace.
     Slot { epoch: u64 },
     /// For the token that another call gets, or for the token endpoint to recover.
@@ -141,7 +141,7 @@ impl Reason {
     fn epoch(self) -> Option<u64> {
         match self {
             Self::Time => None,
-            Self::Gate { epoch } | Self::Slot { epoch } | Self::Token { epoch } => Some(epoch),
+            Self::Throttle { epoch } | Self::Slot { epoch } | Self::Token { epoch } => Some(epoch),
         }
     }
 }
@@ -177,7 +177,7 @@ impl Exchange {
             last: None,
             seen: 0,
             attempts: 0,
-            effect: Effect::No,
+            effect: Effect::None,
             reauthenticated: false,
             resends: false,
         }
@@ -203,7 +203,8 @@ impl Exchange {
             // What came is a token of its own tenant, and not for this one.
             (Phase::AwaitingToken { .. }, _) if !self.is_of(tenant) => self.other_tenant(),
             (Phase::Ready, Input::Start | Input::Woken) => {
-                self.deadline = now.saturating_add(self.options.deadline.unwrap_or(CallOptions::DEADLINE));
+                self.deadline =
+                    now.saturating_add(self.options.total_timeout.unwrap_or(CallOptions::TOTAL_TIMEOUT));
                 self.seen = tenant.generation();
                 self.proceed(tenant, now, false)
             }
@@ -236,7 +237,7 @@ impl Exchange {
         if self.is_of(tenant) {
             match self.phase {
                 Phase::AwaitingToken { lease } => tenant.end_lease(lease),
-                Phase::Waiting(_, Reason::Slot { epoch }) if !tenant.has_new_pace_since(epoch) => {
+                Phase::Waiting(_, Reason::Slot { epoch }) if !tenant.has_new_rate_since(epoch) => {
                     tenant.return_slot();
                 }
                 _ => {}
@@ -257,9 +258,9 @@ impl Exchange {
         if now >= self.deadline {
             return self.out_of_time();
         }
-        if let Some(opens) = tenant.gate(now) {
+        if let Some(opens) = tenant.throttled_until(now) {
             let until = self.spread(tenant, opens);
-            return self.wait(tenant, now, until, Reason::Gate { epoch: tenant.epoch() });
+            return self.wait(tenant, now, until, Reason::Throttle { epoch: tenant.epoch() });
         }
         let left = self.deadline.saturating_since(now);
         match tenant.token_step(now, self.seen, left) {
@@ -287,7 +288,7 @@ impl Exchange {
                 self.attempts = self.attempts.saturating_add(u32::from(!self.resends));
                 self.resends = false;
                 self.phase = Phase::AwaitingReply;
-                Self::send(self.prepared.clone().into_request(&token), self.options.attempt_limit.min(left))
+                Self::send(self.prepared.clone().into_request(&token), self.options.attempt_timeout.min(left))
             }
         }
     }
@@ -302,7 +303,7 @@ impl Exchange {
     }
 
     fn send(mut request: Request<Vec<u8>>, limit: Duration) -> Step {
-        set_time_limit(&mut request, limit);
+        set_request_timeout(&mut request, limit);
         Step::Send(request)
     }
 
@@ -327,15 +328,15 @@ impl Exchange {
                 let outcome = tenant.token_outcome_since(epoch, now);
                 self.token_came(tenant, now, outcome)
             }
-            Reason::Gate { epoch } if tenant.was_opened_since(epoch) => self.proceed(tenant, now, false),
+            Reason::Throttle { epoch } if tenant.was_cleared_since(epoch) => self.proceed(tenant, now, false),
             // The slot was one of the old pace.
-            Reason::Slot { epoch } if tenant.has_new_pace_since(epoch) => self.proceed(tenant, now, false),
+            Reason::Slot { epoch } if tenant.has_new_rate_since(epoch) => self.proceed(tenant, now, false),
             _ if now >= until => self.proceed(tenant, now, matches!(reason, Reason::Slot { .. })),
             reason => {
                 // The epoch may have moved for those who wait for something else.
                 let epoch = tenant.epoch();
                 let reason = match reason {
-                    Reason::Gate { .. } => Reason::Gate { epoch },
+                    Reason::Throttle { .. } => Reason::Throttle { epoch },
                     Reason::Slot { .. } => Reason::Slot { epoch },
                     Reason::Time | Reason::Token { .. } => reason,
                 };
@@ -432,7 +433,7 @@ impl Exchange {
         if throttled {
             // For all calls, so by what the service asks for and not by this call's own patience.
             let opens = now.saturating_add(reset.unwrap_or(Tenant::UNTOLD_RESET));
-            tenant.close_gate(opens);
+            tenant.throttle(opens);
             again = again.max(self.spread(tenant, opens));
         }
         match verdict {
@@ -448,7 +449,8 @@ impl Exchange {
             Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
             Verdict::Retry => {
                 self.last = Some(error);
-                let reason = if throttled { Reason::Gate { epoch: tenant.epoch() } } else { Reason::Time };
+                let reason =
+                    if throttled { Reason::Throttle { epoch: tenant.epoch() } } else { Reason::Time };
                 self.wait(tenant, now, again, reason)
             }
         }
@@ -473,7 +475,7 @@ impl Exchange {
     fn out_of_time(&mut self) -> Step {
         match self.last.take() {
             Some(last) => self.exhausted(last),
-            None => self.end(Err(Error::Deadline { operation: self.prepared.meta, effect: self.effect })),
+            None => self.end(Err(Error::TotalTimeout { operation: self.prepared.meta, effect: self.effect })),
         }
     }
 

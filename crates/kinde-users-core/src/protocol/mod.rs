@@ -1,8 +1,8 @@
 //! Layer 6: the machine of one call, and the state that all calls to a tenant share.
 
-pub(crate) mod any_operation;
 pub(crate) mod call_options;
 pub(crate) mod credentials;
+pub(crate) mod dyn_operation;
 pub(crate) mod exchange;
 pub(crate) mod limit;
 pub(crate) mod retry;

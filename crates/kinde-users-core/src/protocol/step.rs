@@ -26,7 +26,7 @@ pub enum Input {
 
 /// What the driver is to do next.
 pub enum Step {
-    /// Send this, once, and tell what came of it. [`time_limit`](crate::time_limit) tells how long it may take.
+    /// Send this, once, and tell what came of it. [`request_timeout`](crate::request_timeout) tells how long it may take.
     Send(Request<Vec<u8>>),
     /// Wait, then say [`Input::Woken`].
     Wait(Wait),

@@ -42,12 +42,12 @@ pub struct Tenant {
     domain: Domain,
     tokens: Tokens,
     epoch: u64,
-    gate: Instant,
+    throttled_until: Instant,
     /// The epoch that began when the gate was last opened by hand.
-    opened: u64,
-    pace: Duration,
+    cleared: u64,
+    spacing: Duration,
     /// The epoch that began when the pace was last set.
-    paced: u64,
+    rate_set: u64,
     next_slot: Instant,
     /// When an operation was last sent.
     last_sent: Option<Instant>,
@@ -69,10 +69,10 @@ impl Tenant {
             domain,
             tokens: Tokens::new(credentials),
             epoch: 0,
-            gate: Instant::START,
-            opened: 0,
-            pace: Duration::ZERO,
-            paced: 0,
+            throttled_until: Instant::START,
+            cleared: 0,
+            spacing: Duration::ZERO,
+            rate_set: 0,
             next_slot: Instant::START,
             last_sent: None,
             budget: Budget::new(100),
@@ -92,25 +92,25 @@ impl Tenant {
     /// Sends at most this many operations a second, evenly spaced. Zero, the default, is no limit. Kinde publishes no
     /// numbers, and advises programs to keep a pace.
     #[must_use]
-    pub fn with_pace(mut self, requests_per_second: u32) -> Self {
-        self.set_pace(requests_per_second);
+    pub fn with_rate_limit(mut self, requests_per_second: u32) -> Self {
+        self.set_rate_limit(requests_per_second);
         self
     }
 
-    /// Sets the pace of [`with_pace`](Self::with_pace), while calls may run. It is that of all calls at once: those that wait
+    /// Sets the pace of [`with_rate_limit`](Self::with_rate_limit), while calls may run. It is that of all calls at once: those that wait
     /// for their turn take another one at the new pace, in no certain order, and end where that comes after their deadline.
-    pub fn set_pace(&mut self, requests_per_second: u32) {
+    pub fn set_rate_limit(&mut self, requests_per_second: u32) {
         // Rounded up, so that a second never holds one more.
         let pace = match u64::from(requests_per_second) {
             0 => Duration::ZERO,
             number => Duration::from_nanos(1_000_000_000_u64.div_ceil(number)),
         };
-        if pace != self.pace {
-            self.pace = pace;
+        if pace != self.spacing {
+            self.spacing = pace;
             // The slots that were given away count no more.
             self.next_slot = Instant::START;
             self.move_epoch();
-            self.paced = self.epoch;
+            self.rate_set = self.epoch;
         }
     }
 
@@ -146,10 +146,10 @@ impl Tenant {
     }
 
     /// Lets calls go on that wait for the reset of a 429, and those that come: for a program that knows better.
-    pub fn open_gate(&mut self) {
-        self.gate = Instant::START;
+    pub fn clear_throttle(&mut self) {
+        self.throttled_until = Instant::START;
         self.move_epoch();
-        self.opened = self.epoch;
+        self.cleared = self.epoch;
     }
 
     /// The token, and how long it still lasts if that is known; `None` where there is none or it has ended. For programs that
@@ -209,45 +209,45 @@ impl Tenant {
     }
 
     /// When the gate opens that a 429 closed, if it is closed.
-    pub(crate) fn gate(&self, now: Instant) -> Option<Instant> {
-        Some(self.gate).filter(|gate| now < *gate)
+    pub(crate) fn throttled_until(&self, now: Instant) -> Option<Instant> {
+        Some(self.throttled_until).filter(|gate| now < *gate)
     }
 
-    pub(crate) fn close_gate(&mut self, until: Instant) {
-        self.gate = self.gate.max(until);
+    pub(crate) fn throttle(&mut self, until: Instant) {
+        self.throttled_until = self.throttled_until.max(until);
     }
 
     /// When the next operation may be sent at the tenant's pace; nothing is taken where that is not before `deadline`.
     pub(crate) fn take_slot(&mut self, now: Instant, deadline: Instant) -> Instant {
         let slot = self.next_slot.max(self.after_last_send(now));
-        if !self.pace.is_zero() && slot < deadline {
-            self.next_slot = slot.saturating_add(self.pace);
+        if !self.spacing.is_zero() && slot < deadline {
+            self.next_slot = slot.saturating_add(self.spacing);
         }
         slot
     }
 
     /// Whether slots that were taken up to this epoch count no more. An epoch that is still to come
     /// is that of another tenant, which was here before.
-    pub(crate) fn has_new_pace_since(&self, epoch: u64) -> bool {
-        self.paced > epoch || self.epoch < epoch
+    pub(crate) fn has_new_rate_since(&self, epoch: u64) -> bool {
+        self.rate_set > epoch || self.epoch < epoch
     }
 
     /// Whether the gate was opened by hand after this epoch, or is that of another tenant.
-    pub(crate) fn was_opened_since(&self, epoch: u64) -> bool {
-        self.opened > epoch || self.epoch < epoch
+    pub(crate) fn was_cleared_since(&self, epoch: u64) -> bool {
+        self.cleared > epoch || self.epoch < epoch
     }
 
     /// Gives a slot back that was not used. Which one does not matter: those who wait keep theirs, and what is sent keeps its
     /// distance to what was sent last.
     pub(crate) fn return_slot(&mut self) {
-        self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.pace));
+        self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.spacing));
     }
 
     /// When an operation may be sent whose slot has come: not before the pace allows, as several may come late at once.
     pub(crate) fn after_last_send(&self, now: Instant) -> Instant {
         // Without a pace a call may come that read the clock before the one that was sent last.
-        let last = self.last_sent.filter(|_| !self.pace.is_zero());
-        last.map_or(now, |last| now.max(last.saturating_add(self.pace)))
+        let last = self.last_sent.filter(|_| !self.spacing.is_zero());
+        last.map_or(now, |last| now.max(last.saturating_add(self.spacing)))
     }
 
     pub(crate) fn sends(&mut self, now: Instant) {
@@ -264,8 +264,8 @@ impl Tenant {
             self.tokens.come_after(numbers);
             self.epoch = self.epoch.max(epoch);
             self.move_epoch();
-            self.opened = self.epoch;
-            self.paced = self.epoch;
+            self.cleared = self.epoch;
+            self.rate_set = self.epoch;
         }
         result
     }
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_pace_spaces_operations_evenly_and_takes_no_slot_past_the_deadline() {
-        let mut tenant = tenant().with_pace(4);
+        let mut tenant = tenant().with_rate_limit(4);
         let slots: Vec<_> =
             (0..4).map(|_| tenant.take_slot(at(1), at(2)).since_start().as_millis()).collect();
         assert_eq!(slots, [1000, 1250, 1500, 1750]);

@@ -9,12 +9,12 @@ use http::StatusCode;
 /// They are ordered by how much happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
-    /// It did not happen: nothing arrived, or the service refused it.
+    /// The operation did not happen: nothing arrived, or the service refused it.
     #[default]
-    No,
-    /// It may have happened: look it up before trying again.
+    None,
+    /// The operation may have happened. Look at the user before you try again.
     Possible,
-    /// It happened, though its result could not be had.
+    /// The operation happened, but its result could not be read.
     Happened,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn effect_of(status: StatusCode) -> Effect {
     if status.is_success() {
         Effect::Happened
     } else if status.is_client_error() && !stopped_waiting(status) {
-        Effect::No
+        Effect::None
     } else {
         Effect::Possible
     }

@@ -95,7 +95,7 @@ macro_rules! open_enum {
         pub enum $name {
             $($(#[$variant_meta])* $variant,)+
             /// Any other, as it came.
-            Other(crate::types::personal::Personal),
+            Other(crate::types::redacted::Redacted),
         }
 
         impl $name {

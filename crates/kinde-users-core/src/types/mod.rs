@@ -11,7 +11,7 @@ pub(crate) mod json;
 pub(crate) mod lenient;
 pub(crate) mod macros;
 pub(crate) mod masking;
-pub(crate) mod personal;
+pub(crate) mod redacted;
 pub(crate) mod reset_headers;
 pub(crate) mod secret;
 pub(crate) mod sync;

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
 /// What a PATCH does with a field.
 ///
@@ -57,20 +57,20 @@ impl<T: Serialize> Serialize for Patch<T> {
     }
 }
 
-impl From<&str> for Patch<Personal> {
+impl From<&str> for Patch<Redacted> {
     fn from(value: &str) -> Self {
         Self::Set(value.into())
     }
 }
 
-impl From<String> for Patch<Personal> {
+impl From<String> for Patch<Redacted> {
     fn from(value: String) -> Self {
         Self::Set(value.into())
     }
 }
 
-impl From<Personal> for Patch<Personal> {
-    fn from(value: Personal) -> Self {
+impl From<Redacted> for Patch<Redacted> {
+    fn from(value: Redacted) -> Self {
         Self::Set(value)
     }
 }
@@ -91,7 +91,7 @@ impl From<bool> for Patch<bool> {
 /// assert_eq!(Value::from("Construction").as_str(), "Construction");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Value(Personal);
+pub struct Value(Redacted);
 
 impl Value {
     /// The text on the wire.
@@ -156,8 +156,8 @@ impl From<&String> for Value {
     }
 }
 
-impl From<Personal> for Value {
-    fn from(value: Personal) -> Self {
+impl From<Redacted> for Value {
+    fn from(value: Redacted) -> Self {
         Self(value)
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct Call {
     pub(crate) backoff: Duration,
     pub(crate) longest_backoff: Duration,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) attempt_limit: Duration,
+    pub(crate) attempt_timeout: Duration,
     pub(crate) throttled_creates: bool,
     pub(crate) reauthenticate_on_403: bool,
 }
@@ -62,8 +62,8 @@ impl Call {
             .longest_backoff(self.longest_backoff)
             .throttled_creates(self.throttled_creates)
             .reauthenticate_on_403(self.reauthenticate_on_403);
-        let options = CallOptions::new().attempt_limit(self.attempt_limit).retry(policy);
-        let options = self.deadline.into_iter().fold(options, CallOptions::deadline);
+        let options = CallOptions::new().attempt_timeout(self.attempt_timeout).retry(policy);
+        let options = self.deadline.into_iter().fold(options, CallOptions::total_timeout);
         match self.replay {
             Replay::Safe => Exchange::new(&GetUsers::new().page_size(7), tenant, options),
             Replay::RefusesRepeat { .. } => Exchange::new(&customer(), tenant, options),
@@ -107,7 +107,7 @@ impl Call {
     }
 
     pub(crate) fn deadline(&self) -> Duration {
-        self.deadline.unwrap_or(CallOptions::DEADLINE)
+        self.deadline.unwrap_or(CallOptions::TOTAL_TIMEOUT)
     }
 }
 
@@ -386,13 +386,13 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (0_u64..30).prop_map(Duration::from_secs).prop_map(Some),
         1 => select(&[0, 1, 1_000_000][..]).prop_map(|nanos| Some(Duration::from_nanos(nanos))),
     ];
-    let attempt_limit = prop_oneof![
+    let attempt_timeout = prop_oneof![
         3 => Just(Duration::from_secs(30)),
         1 => Just(Duration::from_nanos(1)),
         1 => Just(Duration::MAX),
     ];
     let policy = (1_u32..=5, backoff, longest, any::<bool>(), any::<bool>());
-    (replay, policy, deadline, attempt_limit).prop_map(|(replay, policy, deadline, attempt_limit)| {
+    (replay, policy, deadline, attempt_timeout).prop_map(|(replay, policy, deadline, attempt_timeout)| {
         let (attempts, backoff, longest_backoff, throttled_creates, reauthenticate_on_403) = policy;
         Call {
             replay,
@@ -400,7 +400,7 @@ fn call() -> impl Strategy<Value = Call> {
             backoff,
             longest_backoff,
             deadline,
-            attempt_limit,
+            attempt_timeout,
             throttled_creates,
             reauthenticate_on_403,
         }

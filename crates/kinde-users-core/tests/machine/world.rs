@@ -11,7 +11,7 @@ use http::Request;
 use http::header::AUTHORIZATION;
 use kinde_users_core::{
     AccessToken, BodyFailure, Credentials, Delivery, Domain, Effect, Error, Exchange, Input, Instant, Replay,
-    Step, Tenant, Wait, time_limit,
+    Step, Tenant, Wait, request_timeout,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestCaseResult};
@@ -237,7 +237,7 @@ impl<'a> World<'a> {
         let shared = script.shared;
         let tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials(shared.credentials, 0))
             .with_seed(shared.seed)
-            .with_pace(shared.pace)
+            .with_rate_limit(shared.pace)
             .with_retry_budget(shared.budget);
         let exchanges = script.calls.iter().map(|call| call.exchange(&tenant).unwrap()).collect();
         let truth = |call: &Call| Truth {
@@ -251,7 +251,7 @@ impl<'a> World<'a> {
             token_requests: 0,
             idle_token_requests: 0,
             reauthenticated: false,
-            effect: Effect::No,
+            effect: Effect::None,
             last: None,
             may_be_sent: true,
         };
@@ -361,13 +361,13 @@ impl<'a> World<'a> {
                     self.common.interval = interval(*pace);
                     self.common.next_slot = Instant::START;
                     self.free(Reason::Slot);
-                    self.move_epoch(|tenant, _| tenant.set_pace(*pace))?;
+                    self.move_epoch(|tenant, _| tenant.set_rate_limit(*pace))?;
                 }
             }
             Action::OpenGate => {
                 self.common.gate = Instant::START;
                 self.free(Reason::Gate);
-                self.move_epoch(|tenant, _| tenant.open_gate())?;
+                self.move_epoch(|tenant, _| tenant.clear_throttle())?;
             }
             Action::SupplyToken(lifetime) => {
                 let token = AccessToken::new(&self.new_text()).unwrap();
@@ -685,17 +685,17 @@ impl<'a> World<'a> {
                 (Failure::Api(status), Effect::Possible)
             }
             News::Came { status: status @ 400..=499, .. }
-            | News::HeadCame { status: status @ 400..=499, .. } => (Failure::Api(status), Effect::No),
+            | News::HeadCame { status: status @ 400..=499, .. } => (Failure::Api(status), Effect::None),
             News::Came { status, .. } | News::HeadCame { status, .. } => {
                 (Failure::Api(status), Effect::Possible)
             }
-            News::Lost(Delivery::NotSent) => (Failure::Unsent, Effect::No),
+            News::Lost(Delivery::NotSent) => (Failure::Unsent, Effect::None),
             News::Lost(Delivery::Unknown) => (Failure::Unknown, Effect::Possible),
         };
         truth.effect = truth.effect.max(effect);
         truth.last = Some(failure);
         // Whatever the policy says: a create is not sent again unless nothing came of it.
-        truth.may_be_sent = !creates || effect == Effect::No;
+        truth.may_be_sent = !creates || effect == Effect::None;
 
         let new_token = failure == Failure::Api(401)
             || (failure == Failure::Api(403) && truth.call.reauthenticate_on_403);
@@ -893,7 +893,7 @@ impl<'a> World<'a> {
         prop_assert_eq!(request.method(), method);
         prop_assert_eq!(request.uri().to_string(), format!("https://acme.kinde.com{path}"));
         prop_assert_eq!(request.body(), body.as_bytes());
-        let limit = truth.call.attempt_limit.min(truth.deadline.saturating_since(now));
+        let limit = truth.call.attempt_timeout.min(truth.deadline.saturating_since(now));
         prop_assert!(!limit.is_zero());
         check_limit(request, limit)?;
 
@@ -961,7 +961,7 @@ impl<'a> World<'a> {
             let says_so = error.reply().body().windows(14).any(|part| part == b"USER_NOT_FOUND");
             says_so && [400, 404, 410].contains(&error.status().as_u16())
         });
-        let gone_by_us = is_gone && truth.call.replay == Replay::Idempotent && truth.effect != Effect::No;
+        let gone_by_us = is_gone && truth.call.replay == Replay::Idempotent && truth.effect != Effect::None;
         prop_assert_eq!(error.is_already_gone(), gone_by_us);
 
         let (name, end) = match (due, error) {
@@ -978,7 +978,7 @@ impl<'a> World<'a> {
             }
             (Due::Exhausted, Error::Exhausted { .. }) => ("Exhausted", End::Badly),
             (Due::OutOfTime, Error::Exhausted { .. }) => ("Exhausted by the deadline", End::OutOfTime),
-            (Due::OutOfTime, Error::Deadline { .. }) => {
+            (Due::OutOfTime, Error::TotalTimeout { .. }) => {
                 prop_assert_eq!(truth.last, None, "and hides why");
                 ("Deadline", End::OutOfTime)
             }
@@ -1158,7 +1158,7 @@ fn within(place: &str, error: TestCaseError) -> TestCaseError {
 }
 
 fn check_limit(request: &Request<Vec<u8>>, limit: Duration) -> TestCaseResult {
-    prop_assert_eq!(time_limit(request), limit);
+    prop_assert_eq!(request_timeout(request), limit);
     Ok(())
 }
 
@@ -1186,7 +1186,7 @@ pub(crate) fn same(one: &Step, other: &Step) -> bool {
                 && one.uri() == other.uri()
                 && one.headers() == other.headers()
                 && one.body() == other.body()
-                && time_limit(one) == time_limit(other)
+                && request_timeout(one) == request_timeout(other)
         }
         (Step::Wait(one), Step::Wait(other)) => one == other,
         (Step::Done(one), Step::Done(other)) => one == other,

@@ -16,7 +16,7 @@ use kinde_users_core::operations::{
     GetUsersMfa, NewIdentity, Password, RefreshUserClaims, ResetUsersMfa, ResetUsersMfaAll, SaltPosition,
     SetUserPassword, UpdateUser, UpdateUserFeatureFlagOverride, UpdateUserProperties, UpdateUserProperty,
 };
-use kinde_users_core::{AccessToken, BuildError, Domain, Operation, Patch, Personal, build_request};
+use kinde_users_core::{AccessToken, BuildError, Domain, Operation, Patch, Redacted, build_request};
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -146,7 +146,7 @@ fn get_users(arguments: &Json) -> GetUsers {
 fn update_user(arguments: &Json) -> UpdateUser {
     let text = |key: &str| match arguments.get(key) {
         None => Patch::Leave,
-        Some(value) => Patch::<Personal>::set_or_clear(value.as_str()),
+        Some(value) => Patch::<Redacted>::set_or_clear(value.as_str()),
     };
     let flag = |key: &str| match arguments.get(key) {
         None => Patch::Leave,

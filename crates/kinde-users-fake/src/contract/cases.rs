@@ -146,7 +146,7 @@ pub fn cases(options: &Options) -> io::Result<Vec<Case>> {
     cases.extend(responses());
     cases.extend(body_limit(options.body_limit));
     cases.extend(compression(options.body_limit)?);
-    cases.extend(time_limit());
+    cases.extend(request_timeout());
     cases.extend(never_sent());
     cases.extend(own_response(options.body_limit));
     cases.extend(no_cache());
@@ -492,7 +492,7 @@ fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-fn time_limit() -> Vec<Case> {
+fn request_timeout() -> Vec<Case> {
     let mute = || Answer::nothing(Then::Hold);
     let cut = |then| Answer::short(&ok(), 1000, then);
     let head = |then| Answer::bytes(b"HTTP/1.1 200 OK\r\nx-penelope: a".to_vec(), then);

@@ -128,7 +128,7 @@ pub fn check<T: Transport + Sync + ?Sized>(transport: &T, options: &Options) -> 
 #[must_use]
 pub struct Options {
     pub(crate) body_limit: usize,
-    pub(crate) time_limit: Duration,
+    pub(crate) request_timeout: Duration,
     pub(crate) patience: Duration,
     pub(crate) authority: Option<Authority>,
 }
@@ -173,7 +173,7 @@ impl Options {
     pub fn new() -> Self {
         Self {
             body_limit: 16 * 1024 * 1024,
-            time_limit: Duration::from_millis(200),
+            request_timeout: Duration::from_millis(200),
             patience: Duration::from_secs(5),
             authority: None,
         }
@@ -188,8 +188,8 @@ impl Options {
 
     /// The time limit of the requests that are to run into it; 200 ms unless set. A request may end later by three
     /// quarters of the limit, and by 150 ms at least.
-    pub fn time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = limit;
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.request_timeout = limit;
         self
     }
 

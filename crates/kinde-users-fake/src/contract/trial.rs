@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use kinde_users_core::{BodyFailure, Delivery, set_time_limit};
+use kinde_users_core::{BodyFailure, Delivery, set_request_timeout};
 
 use super::cases::{Attempt, Case, Expected, Place, SECRETS, Twist};
 use super::server::{Partial, Secure, Seen, Server, listen};
@@ -89,7 +89,7 @@ pub struct Trial {
     twist: Twist,
     is_tls: bool,
     authority: String,
-    time_limit: Duration,
+    request_timeout: Duration,
     patience: Duration,
     server: Option<Server>,
     bystander: Option<Arc<Server>>,
@@ -141,8 +141,8 @@ impl Case {
                 let mut request = attempt.request.clone();
                 let uri = format!("{scheme}://{authority}{}", request.uri());
                 *request.uri_mut() = Uri::try_from(uri).map_err(io::Error::other)?;
-                let limit = if attempt.is_limited { options.time_limit } else { patience };
-                set_time_limit(&mut request, limit);
+                let limit = if attempt.is_limited { options.request_timeout } else { patience };
+                set_request_timeout(&mut request, limit);
                 requests.push(request);
                 attempts.push(attempt);
             }
@@ -154,7 +154,7 @@ impl Case {
             twist: self.twist,
             is_tls: scheme == "https",
             authority,
-            time_limit: options.time_limit,
+            request_timeout: options.request_timeout,
             patience,
             server,
             bystander: self.bystander,
@@ -204,7 +204,7 @@ impl Trial {
     }
 
     fn is_late(&self, time: Duration) -> bool {
-        time >= self.time_limit + (self.time_limit * 3 / 4).max(Duration::from_millis(150))
+        time >= self.request_timeout + (self.request_timeout * 3 / 4).max(Duration::from_millis(150))
     }
 
     /// Ends the server's part, and writes down what is not as it should be.
@@ -460,7 +460,7 @@ impl Verdict<'_> {
         let quickest = rounds.min_by_key(|(_, time)| *time);
         let late = quickest.filter(|(_, time)| size > 0 && trial.is_late(*time));
         if let Some((attempt, time)) = hanging.or(late) {
-            let limit = if attempt.is_limited { trial.time_limit } else { trial.patience };
+            let limit = if attempt.is_limited { trial.request_timeout } else { trial.patience };
             let (sent, limit, took) = (line(&attempt.request), limit.as_secs_f32(), time.as_secs_f32());
             let what = format!("sent {sent} with a limit of {limit:.2} s, it took {took:.2} s");
             self.broken(Clause::TimeLimit, what);

@@ -191,7 +191,7 @@ fn a_reply_that_breaks_off_has_a_head() {
 
 /// Makes a call through both clients, each of a tenant of its own.
 fn by_both(fault: &Fault, deadline: u64) -> [(FakeKinde, Result<(), CallError<FakeError>>); 2] {
-    let options = CallOptions::new().deadline(Duration::from_secs(deadline));
+    let options = CallOptions::new().total_timeout(Duration::from_secs(deadline));
     let fakes = [(); 2].map(|()| {
         let fake = FakeKinde::new();
         fake.next("create_user", fault.clone());
@@ -230,7 +230,7 @@ fn throttled_call_that_loses_the_body_waits_for_the_reset() {
         let error = result.unwrap_err();
         assert_eq!(error.error().as_api().unwrap().status(), 429);
         assert!(matches!(error.transport(), Some(FakeError::HeadOnly(head)) if head.status() == 429));
-        assert_eq!((error.effect(), fake.users().len()), (Effect::No, 0));
+        assert_eq!((error.effect(), fake.users().len()), (Effect::None, 0));
     }
 }
 
@@ -245,7 +245,8 @@ fn refused_token_is_renewed_although_the_body_is_lost() {
 #[test]
 fn a_client_on_the_tenants_clock_waits_in_no_time() {
     let fake = FakeKinde::new();
-    let client = fake.client().unwrap().with_options(CallOptions::new().deadline(Duration::from_secs(7200)));
+    let client =
+        fake.client().unwrap().with_options(CallOptions::new().total_timeout(Duration::from_secs(7200)));
     fake.fail("get_users").times(3).with(Fault::rate_limited(900));
     let before = Clock::now(&fake);
     assert!(client.send(&GetUsers::new()).is_ok());

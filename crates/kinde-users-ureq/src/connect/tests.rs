@@ -9,14 +9,14 @@ use std::thread;
 use std::time::Duration as Time;
 
 use http::{Request, Response};
-use kinde_users_core::{CallOptions, Delivery, ProxyVariables, Transport as _, set_time_limit};
+use kinde_users_core::{CallOptions, Delivery, ProxyVariables, Transport as _, set_request_timeout};
 use kinde_users_fake::contract::Server;
 use ureq::Proxy;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;
 
 use super::*;
-use crate::{Kind, UreqError, UreqTransport};
+use crate::{ErrorKind, UreqError, UreqTransport};
 
 /// Knows the same addresses for all names, and notes which it was asked for.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +92,7 @@ const SECOND: Time = Time::from_secs(1);
 
 fn get(origin: &str) -> Request<Vec<u8>> {
     let mut request = Request::get(format!("{origin}/api/v1/users")).body(Vec::new()).unwrap();
-    set_time_limit(&mut request, SECOND);
+    set_request_timeout(&mut request, SECOND);
     request
 }
 
@@ -107,7 +107,7 @@ fn nobody() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn check(error: &UreqError, kind: Kind) {
+fn check(error: &UreqError, kind: ErrorKind) {
     assert_eq!((error.kind(), error.delivery()), (kind, Delivery::NotSent), "{error}");
 }
 
@@ -133,13 +133,13 @@ fn where_the_first_address_refuses_the_next_one_is_tried() {
     assert_eq!(names.asked(), ["acme.example"]);
 
     let refused = Names::at([nobody(), nobody()]).transport().send(get("http://acme.example")).unwrap_err();
-    check(&refused, Kind::Io(std::io::ErrorKind::ConnectionRefused));
+    check(&refused, ErrorKind::Io(std::io::ErrorKind::ConnectionRefused));
 }
 
 #[test]
 fn where_a_name_has_no_address_nothing_was_sent() {
     let error = Names::default().transport().send(get("http://acme.example")).unwrap_err();
-    check(&error, Kind::HostNotFound);
+    check(&error, ErrorKind::HostNotFound);
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn a_lookup_ends_with_the_time_limit_of_the_attempt() {
     let start = Instant::now();
     let names = Names::at([nobody()]).taking(SECOND * 9);
     let error = names.transport().send(get("http://acme.example")).unwrap_err();
-    check(&error, Kind::Timeout);
+    check(&error, ErrorKind::Timeout);
     assert!(start.elapsed() < SECOND * 3, "{:?}", start.elapsed());
 }
 
@@ -158,7 +158,7 @@ fn what_a_lookup_takes_is_not_there_for_the_connection_any_more() {
     let names = Names::at([listener.local_addr().unwrap()]).taking(SECOND * 8 / 10);
     let start = Instant::now();
     let error = names.transport().send(get("https://acme.example")).unwrap_err();
-    check(&error, Kind::Timeout);
+    check(&error, ErrorKind::Timeout);
     assert!(start.elapsed() < SECOND * 15 / 10, "{:?}", start.elapsed());
 }
 
@@ -169,7 +169,7 @@ fn after_a_lookup_that_took_all_the_time_no_connection_is_made() {
     let mut names = Names::at([listener.local_addr().unwrap()]).taking(SECOND * 11 / 10);
     names.stubborn = true;
     let error = names.transport().send(get("http://acme.example")).unwrap_err();
-    check(&error, Kind::Timeout);
+    check(&error, ErrorKind::Timeout);
     assert!(listener.accept().is_err());
 }
 
@@ -178,7 +178,7 @@ fn a_limit_of_its_own_for_the_lookup_holds() {
     let limit = Time::from_millis(50);
     let names = Names::at([nobody()]).taking(SECOND * 9);
     let transport = names.configured(|config| config.proxy(None).timeout_resolve(Some(limit)));
-    check(&transport.send(get("http://acme.example")).unwrap_err(), Kind::Timeout);
+    check(&transport.send(get("http://acme.example")).unwrap_err(), ErrorKind::Timeout);
     let (_, told) = names.asked.lock().unwrap()[0].clone();
     assert_eq!((told.after, told.reason), (limit.into(), Timeout::Resolve));
 }
@@ -236,7 +236,7 @@ fn the_lookup_of_a_proxys_name_has_the_time_limit_too() {
     let names = Names::at([nobody()]).taking(SECOND * 9);
     let start = Instant::now();
     let transport = names.through(Proxy::new("http://proxy.example:3128").unwrap());
-    check(&transport.send(get("http://acme.example")).unwrap_err(), Kind::Timeout);
+    check(&transport.send(get("http://acme.example")).unwrap_err(), ErrorKind::Timeout);
     assert!(start.elapsed() < SECOND * 3, "{:?}", start.elapsed());
 }
 
@@ -258,20 +258,20 @@ fn saying(answer: &'static [u8]) -> SocketAddr {
 #[test]
 fn failure_of_a_proxy_names_it_without_its_password() {
     let nobody = nobody();
-    let refused = Kind::Io(std::io::ErrorKind::ConnectionRefused);
+    let refused = ErrorKind::Io(std::io::ErrorKind::ConnectionRefused);
     let cases = [
         (nobody, refused, ": input/output failed: Connection refused"),
-        (saying(b"HTTP/1.1 407 s3cret\r\n\r\n"), Kind::Proxy, ": the proxy cannot be used: HTTP 407"),
+        (saying(b"HTTP/1.1 407 s3cret\r\n\r\n"), ErrorKind::Proxy, ": the proxy cannot be used: HTTP 407"),
         (
             saying(b"HTTP/1.1 403 No\r\nx: s3cret\r\n\r\n"),
-            Kind::Proxy,
+            ErrorKind::Proxy,
             ": the proxy cannot be used: HTTP 403",
         ),
-        (saying(b"HTTP/1.0 502 No\r\n\r\ns3cret"), Kind::Proxy, ": the proxy cannot be used: HTTP 502"),
-        (saying(b""), Kind::Proxy, ": the proxy cannot be used: no answer"),
-        (saying(b"s3cret\r\n\r\n"), Kind::Protocol, ": the response could not be read"),
+        (saying(b"HTTP/1.0 502 No\r\n\r\ns3cret"), ErrorKind::Proxy, ": the proxy cannot be used: HTTP 502"),
+        (saying(b""), ErrorKind::Proxy, ": the proxy cannot be used: no answer"),
+        (saying(b"s3cret\r\n\r\n"), ErrorKind::Protocol, ": the response could not be read"),
         // It is the tunnel's other end that does not speak TLS.
-        (saying(b"HTTP/1.1 200 OK\r\n\r\ns3cret\r\n\r\n"), Kind::Tls, ": TLS failed"),
+        (saying(b"HTTP/1.1 200 OK\r\n\r\ns3cret\r\n\r\n"), ErrorKind::Tls, ": TLS failed"),
     ];
     for (address, kind, text) in cases {
         let names = Names::at([address]);
@@ -304,7 +304,7 @@ fn proxy_over_tls_that_speaks_none_is_named() {
 fn name_of_a_proxy_that_has_no_address_is_told() {
     let transport = Names::default().among(&[("ALL_PROXY", "http://proxy.example:3128")]);
     let error = transport.send(get("https://acme.example")).unwrap_err();
-    check(&error, Kind::HostNotFound);
+    check(&error, ErrorKind::HostNotFound);
     let text = "through the proxy proxy.example:3128: the host was not found (not sent)";
     assert_eq!(error.to_string(), text);
 }
@@ -318,7 +318,7 @@ fn variable_that_is_no_address_of_a_proxy_fails_before_anything_is_sent() {
             // The first two are addresses where a port is not: so each gets a port that is none.
             let value = format!("{value}:99999");
             let error = names.among(&[(name, &value)]).send(get("http://acme.example")).unwrap_err();
-            check(&error, Kind::Proxy);
+            check(&error, ErrorKind::Proxy);
             let text =
                 format!("the proxy cannot be used: {name} does not hold the address of a proxy (not sent)");
             assert_eq!(error.to_string(), text);
@@ -362,7 +362,7 @@ fn what_no_proxy_lists_and_what_is_on_this_machine_is_reached_directly() {
     for host in ["acme.example", "127.0.0.1", "127.1.2.3", "localhost", "[::1]"] {
         assert_eq!(transport.send(get(&format!("http://{host}"))).unwrap().body(), b"here", "{host}");
     }
-    check(&transport.send(get("http://acme.kinde.com")).unwrap_err(), Kind::Proxy);
+    check(&transport.send(get("http://acme.kinde.com")).unwrap_err(), ErrorKind::Proxy);
 }
 
 #[test]
@@ -462,7 +462,7 @@ fn socks_proxy_that_refuses_is_named() {
     let value = format!("socks5h://{address}");
     let transport = Names::at([address]).among(&[("all_proxy", &value)]);
     let error = transport.send(get("https://acme.example")).unwrap_err();
-    check(&error, Kind::Proxy);
+    check(&error, ErrorKind::Proxy);
     let text =
         format!("through the proxy {address}: the proxy cannot be used: connection not allowed by ruleset");
     assert!(error.to_string().starts_with(&text), "{error}");
@@ -470,16 +470,16 @@ fn socks_proxy_that_refuses_is_named() {
 
 #[test]
 fn answer_that_is_not_socks_is_of_the_kind_proxy() {
-    let cases: [(&str, &'static [u8], Kind); 8] = [
-        ("socks5h", b"HTTP/1.1 400 Bad Request\r\n\r\n", Kind::Proxy),
-        ("socks5h", &[5, 0xff], Kind::Proxy),
-        ("socks5h", &[5, 9], Kind::Proxy),
-        ("socks5h", &[5, 0, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0], Kind::Proxy),
-        ("socks4a", b"HTTP/1.1 400 Bad Request\r\n\r\n", Kind::Proxy),
-        ("socks4a", &[0, 91, 0, 0, 0, 0, 0, 0], Kind::Proxy),
-        ("socks4a", &[0, 93, 0, 0, 0, 0, 0, 0], Kind::Proxy),
+    let cases: [(&str, &'static [u8], ErrorKind); 8] = [
+        ("socks5h", b"HTTP/1.1 400 Bad Request\r\n\r\n", ErrorKind::Proxy),
+        ("socks5h", &[5, 0xff], ErrorKind::Proxy),
+        ("socks5h", &[5, 9], ErrorKind::Proxy),
+        ("socks5h", &[5, 0, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0], ErrorKind::Proxy),
+        ("socks4a", b"HTTP/1.1 400 Bad Request\r\n\r\n", ErrorKind::Proxy),
+        ("socks4a", &[0, 91, 0, 0, 0, 0, 0, 0], ErrorKind::Proxy),
+        ("socks4a", &[0, 93, 0, 0, 0, 0, 0, 0], ErrorKind::Proxy),
         // The other end of the tunnel does not speak TLS.
-        ("socks4a", b"\0\x5a\0\0\0\0\0\0HTTP/1.1 400 Bad Request\r\n\r\n", Kind::Tls),
+        ("socks4a", b"\0\x5a\0\0\0\0\0\0HTTP/1.1 400 Bad Request\r\n\r\n", ErrorKind::Tls),
     ];
     for (scheme, answer, kind) in cases {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -521,11 +521,11 @@ fn a_proxy_of_the_environment_gets_a_name_that_only_it_knows() {
     if env::var_os(BEHIND_A_PROXY).is_some() {
         // Names that end so have no address, anywhere.
         let mut request = get("http://acme.invalid");
-        set_time_limit(&mut request, CallOptions::ATTEMPT_LIMIT);
+        set_request_timeout(&mut request, CallOptions::ATTEMPT_TIMEOUT);
         let response = UreqTransport::new().send(request).unwrap();
         assert_eq!(response.body(), b"there");
         // A variable that is not Unicode is set all the same.
-        check(&UreqTransport::new().send(get("https://acme.invalid")).unwrap_err(), Kind::Proxy);
+        check(&UreqTransport::new().send(get("https://acme.invalid")).unwrap_err(), ErrorKind::Proxy);
         return;
     }
 

@@ -206,5 +206,5 @@ pub(crate) fn claim(result: &Ended) -> Effect {
 
 /// How long a call may take in all, in the machine's time.
 pub(crate) fn deadline(options: CallOptions) -> Duration {
-    options.deadline.unwrap_or(CallOptions::DEADLINE) / SPEED
+    options.total_timeout.unwrap_or(CallOptions::TOTAL_TIMEOUT) / SPEED
 }

@@ -14,7 +14,7 @@ use hyper::body::{Bytes, Frame, Incoming};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use kinde_users::{AsyncTransport as _, Delivery, HyperTransport, set_time_limit};
+use kinde_users::{AsyncTransport as _, Delivery, HyperTransport, set_request_timeout};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
@@ -131,7 +131,7 @@ async fn answer(desk: Desk, request: Request<Incoming>) -> Result<Response<Body>
     head.version = Version::HTTP_11;
     head.headers.remove(CONTENT_LENGTH);
     let mut request = Request::from_parts(head, body.into());
-    set_time_limit(&mut request, desk.limit);
+    set_request_timeout(&mut request, desk.limit);
     match desk.inner.send(request).await {
         Ok(reply) => {
             let (head, body) = reply.into_parts();

@@ -198,7 +198,7 @@ fn true_to_the_record(
     rule(served.iter().all(|served| served.operation == plan.operation), "asked for another operation");
     let effects = served.iter().filter(|served| served.took_effect).count();
     match claim(result) {
-        Effect::No => {
+        Effect::None => {
             rule(effects == 0, "took effect, and says that it did not");
             rule(is_done != Some(true), "left its traces, and says that it took no effect");
         }
@@ -224,7 +224,7 @@ fn tells_the_last(error: &Error, sent: &[Seen]) -> bool {
         | (Error::Body { .. }, Some(Seen::HeadOnly(status))) => (200..300).contains(status),
         (Error::UnknownOutcome(_), Some(Seen::Unknown | Seen::Late))
         | (Error::Unsent(_), Some(Seen::NotSent))
-        | (Error::Deadline { .. }, None)
+        | (Error::TotalTimeout { .. }, None)
         // The token endpoint is not logged by call.
         | (Error::Auth(_), _) => true,
         _ => false,
@@ -242,7 +242,7 @@ fn kind(result: &Ended) -> String {
             Error::Unsent(_) => "not sent".to_owned(),
             Error::UnknownOutcome(_) => "outcome unknown".to_owned(),
             Error::Exhausted { last, .. } => format!("gave up: {}", of(last)),
-            Error::Deadline { .. } => "deadline".to_owned(),
+            Error::TotalTimeout { .. } => "deadline".to_owned(),
             _ => format!("{error:?}"),
         }
     }

@@ -131,10 +131,10 @@ fn plan(
                 own
             }
         };
-        let options = CallOptions::new().attempt_limit(ATTEMPT);
+        let options = CallOptions::new().attempt_timeout(ATTEMPT);
         let deadline = Duration::from_secs(if dice.one_in(20) { 5 } else { 400 });
         let dropped_after = dice.one_in(50).then(|| Duration::from_micros(dice.below(5000)));
-        Plan { operation, id, factor, options: options.deadline(deadline), dropped_after }
+        Plan { operation, id, factor, options: options.total_timeout(deadline), dropped_after }
     };
     (0..count).map(plan).collect()
 }

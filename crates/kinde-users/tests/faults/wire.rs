@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, Uri};
-use kinde_users::{AsyncTransport, BodyFailure, Delivery, Effect, Transport, set_time_limit, time_limit};
+use kinde_users::{
+    AsyncTransport, BodyFailure, Delivery, Effect, Transport, request_timeout, set_request_timeout,
+};
 
 use crate::clock::SPEED;
 use crate::dice::Dice;
@@ -40,7 +42,7 @@ impl Seen {
         match self {
             Self::Status(200..=299) | Self::HeadOnly(200..=299) => Effect::Happened,
             Self::Status(408) | Self::HeadOnly(408) => Effect::Possible,
-            Self::Status(400..=499) | Self::HeadOnly(400..=499) | Self::NotSent => Effect::No,
+            Self::Status(400..=499) | Self::HeadOnly(400..=499) | Self::NotSent => Effect::None,
             Self::Status(_) | Self::HeadOnly(_) | Self::Unknown | Self::Late | Self::Nothing => {
                 Effect::Possible
             }
@@ -193,8 +195,8 @@ impl<T> Wire<T> {
     }
 
     fn begin(&self, request: &mut Request<Vec<u8>>) -> UnderWay<'_> {
-        let limit = time_limit(request) / SPEED;
-        set_time_limit(request, limit);
+        let limit = request_timeout(request) / SPEED;
+        set_request_timeout(request, limit);
         let is_token = request.uri().path() == "/oauth2/token";
         let tag = if is_token { None } else { tag(request.uri(), request.body()) };
         assert!(is_token || tag.is_some(), "no id in {} {}", request.method(), request.uri().path());

@@ -13,7 +13,7 @@ impl Tenant {
     /// Shows `visit` all instants but that of the last operation, which alone is looked back at.
     pub(crate) fn instants(&mut self, visit: &mut impl FnMut(&mut Instant)) {
         self.tokens.instants(visit);
-        visit(&mut self.gate);
+        visit(&mut self.throttled_until);
         visit(&mut self.next_slot);
     }
 
@@ -28,8 +28,8 @@ impl Tenant {
 
     pub(crate) fn epochs(&mut self, visit: &mut impl FnMut(&mut u64)) {
         visit(&mut self.epoch);
-        visit(&mut self.opened);
-        visit(&mut self.paced);
+        visit(&mut self.cleared);
+        visit(&mut self.rate_set);
         self.tokens.epochs(visit);
     }
 
@@ -45,17 +45,17 @@ impl Tenant {
             domain: _,
             tokens,
             epoch,
-            gate,
-            opened,
-            pace,
-            paced,
+            throttled_until,
+            cleared,
+            spacing,
+            rate_set,
             next_slot,
             last_sent,
             budget,
             jitter,
             is_lent: _,
         } = self;
-        let pace = (pace, paced, next_slot, last_sent);
-        (tokens.changing(), epoch, gate, opened, pace, budget, jitter)
+        let rate = (spacing, rate_set, next_slot, last_sent);
+        (tokens.changing(), epoch, throttled_until, cleared, rate, budget, jitter)
     }
 }

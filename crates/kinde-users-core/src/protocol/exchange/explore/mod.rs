@@ -72,7 +72,7 @@ struct Call {
     attempts: u32,
     backoff: Duration,
     deadline: Duration,
-    attempt_limit: Duration,
+    attempt_timeout: Duration,
     throttled_creates: bool,
     reauthenticate_on_403: bool,
 }
@@ -83,7 +83,7 @@ const fn call(replay: Replay) -> Call {
         attempts: 2,
         backoff: SECOND,
         deadline: Duration::from_secs(3),
-        attempt_limit: Duration::from_secs(2),
+        attempt_timeout: Duration::from_secs(2),
         throttled_creates: true,
         reauthenticate_on_403: false,
     }

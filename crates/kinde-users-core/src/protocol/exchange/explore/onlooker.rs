@@ -40,7 +40,7 @@ pub(super) struct Known {
     pub(super) has_lease: bool,
     pub(super) wait: Option<Wait>,
     pub(super) waits_for_slot: bool,
-    pub(super) waits_for_gate: bool,
+    pub(super) waits_for_reset: bool,
     /// The slot or the gate that it waits for is no more: the pace was set, or the gate opened.
     pub(super) is_free: bool,
     pub(super) attempts: u32,
@@ -100,7 +100,7 @@ pub(super) struct Common {
     /// How often in a row none came.
     pub(super) failures: u32,
     /// When the gate opens.
-    pub(super) gate: Instant,
+    pub(super) throttled_until: Instant,
     /// Until when a refused token is not replaced, by the operation that met the refusal.
     pub(super) distrust: BTreeMap<&'static str, Instant>,
     /// How many tokens that replaced refused ones were refused since the last success with the latest one, and whether
@@ -120,7 +120,7 @@ impl Default for Common {
             token: None,
             trouble: None,
             failures: 0,
-            gate: NOW,
+            throttled_until: NOW,
             distrust: BTreeMap::new(),
             refused: 0,
             counted: false,
@@ -260,7 +260,7 @@ impl Onlooker {
         let has_news = wait.epoch.is_some_and(|waited_for| waited_for != epoch);
         match known.news.take() {
             Some(is_final) if has_news => self.no_token(call, who, is_final),
-            _ if known.waits_for_slot || known.waits_for_gate || known.is_free => {
+            _ if known.waits_for_slot || known.waits_for_reset || known.is_free => {
                 if (known.is_free && has_news) || wait.until <= NOW {
                     return Due::Onward;
                 }
@@ -345,12 +345,12 @@ impl Onlooker {
                     _ if proves => Effect::Happened,
                     200..300 => Effect::Happened,
                     408 => Effect::Possible,
-                    400..500 => Effect::No,
+                    400..500 => Effect::None,
                     _ => Effect::Possible,
                 };
                 (Failure::Api(status), effect, reset.map(Duration::from_secs))
             }
-            Tell::Lost(Delivery::NotSent) => (Failure::Unsent, Effect::No, None),
+            Tell::Lost(Delivery::NotSent) => (Failure::Unsent, Effect::None, None),
             Tell::Lost(Delivery::Unknown) | Tell::Start | Tell::Woken => {
                 (Failure::Unknown, Effect::Possible, None)
             }
@@ -363,7 +363,8 @@ impl Onlooker {
             return Due::Success(status);
         }
         if failure == Failure::Api(429) {
-            self.common.gate = self.common.gate.max(after(reset.unwrap_or(UNTOLD_RESET)));
+            self.common.throttled_until =
+                self.common.throttled_until.max(after(reset.unwrap_or(UNTOLD_RESET)));
         }
         match meaning(call, failure) {
             Meaning::End => Due::Failure(failure),
@@ -428,7 +429,7 @@ impl Onlooker {
         let known = self.calls[who].as_mut().unwrap();
         let had_slot = core::mem::take(&mut known.waits_for_slot);
         known.wait = None;
-        known.waits_for_gate = false;
+        known.waits_for_reset = false;
         known.is_free = false;
         match step {
             Step::Send(_) if known.has_lease => known.owed = Owed::Token,
@@ -440,8 +441,8 @@ impl Onlooker {
             }
             Step::Wait(wait) => {
                 known.wait = Some(*wait);
-                known.waits_for_gate = NOW < common.gate && wait.epoch.is_some();
-                known.waits_for_slot = wait.epoch.is_some() && !known.waits_for_gate && may_use_token;
+                known.waits_for_reset = NOW < common.throttled_until && wait.epoch.is_some();
+                known.waits_for_slot = wait.epoch.is_some() && !known.waits_for_reset && may_use_token;
                 if known.waits_for_slot && !had_slot {
                     common.next_slot = wait.until.saturating_add(common.interval);
                 }
@@ -527,9 +528,9 @@ impl Onlooker {
     }
 
     pub(super) fn gate_opened(&mut self) {
-        self.common.gate = NOW;
+        self.common.throttled_until = NOW;
         for known in self.calls.iter_mut().flatten() {
-            known.is_free |= core::mem::take(&mut known.waits_for_gate);
+            known.is_free |= core::mem::take(&mut known.waits_for_reset);
         }
     }
 
@@ -579,7 +580,7 @@ impl Onlooker {
             visit(&mut until.earliest);
             visit(&mut until.latest);
         }
-        visit(&mut common.gate);
+        visit(&mut common.throttled_until);
         common.distrust.values_mut().for_each(&mut *visit);
         visit(&mut common.next_slot);
     }
@@ -594,7 +595,7 @@ impl Onlooker {
 impl Known {
     /// What ends its wait for a token.
     pub(super) fn waits_for_token(&self) -> Option<u64> {
-        let is_other = self.waits_for_slot || self.waits_for_gate || self.is_free;
+        let is_other = self.waits_for_slot || self.waits_for_reset || self.is_free;
         self.wait.and_then(|wait| wait.epoch).filter(|_| !is_other)
     }
 

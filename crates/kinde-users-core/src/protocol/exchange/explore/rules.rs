@@ -12,7 +12,7 @@ use super::{Call, NOW};
 use crate::api::meta::Replay;
 use crate::api::reply::Reply;
 use crate::error::call::Error;
-use crate::protocol::limit::time_limit;
+use crate::protocol::limit::request_timeout;
 use crate::protocol::step::{Step, Wait};
 use crate::types::effect::Effect;
 use crate::types::time::Instant;
@@ -76,7 +76,7 @@ impl Move<'_> {
     /// It ended as it had no time left, and not for another reason.
     fn is_out_of_time(&self) -> bool {
         match self.fails() {
-            Some(Error::Deadline { .. }) => true,
+            Some(Error::TotalTimeout { .. }) => true,
             Some(Error::Exhausted { .. }) => self.due != Due::GiveUp && !self.is_out_of_budget(),
             _ => false,
         }
@@ -151,14 +151,14 @@ impl Move<'_> {
             Step::Wait(_) if self.due == Due::Nothing => "a call waits on",
             Step::Wait(_) if self.due == Due::WaitOn => "a call waits on in another epoch",
             Step::Wait(Wait { epoch: None, .. }) => "a call waits for its back-off",
-            Step::Wait(_) if NOW < self.after.known.common.gate => "a call waits for the gate",
+            Step::Wait(_) if NOW < self.after.known.common.throttled_until => "a call waits for the gate",
             Step::Wait(_) if !self.after.known.may_use_token(self.who) => "a call waits for a token",
             Step::Wait(_) => "a call waits for its slot",
             Step::Done(Ok(_)) => "a call succeeds",
             Step::Done(Err(Error::Exhausted { .. })) if self.due == Due::GiveUp => "the attempts are spent",
             Step::Done(Err(Error::Exhausted { .. })) if self.is_out_of_time() => "the time is spent",
             Step::Done(Err(Error::Exhausted { .. })) => "the budget is spent",
-            Step::Done(Err(Error::Deadline { .. })) => "the time is over before anything failed",
+            Step::Done(Err(Error::TotalTimeout { .. })) => "the time is over before anything failed",
             Step::Done(Err(Error::Auth(_))) => "no token is to be had",
             Step::Done(Err(Error::UnknownOutcome(_))) => "a create may have happened",
             Step::Done(Err(Error::Body { .. })) => "a success cannot be read",
@@ -228,7 +228,7 @@ fn an_exhausted_call_shows_its_attempts_and_the_last_error(m: &Move<'_>) -> bool
         Some(Error::Exhausted { attempts, last, .. }) => {
             *attempts == m.known().attempts && Failure::of(last) == m.known().last
         }
-        Some(Error::Deadline { .. }) => m.known().last.is_none(),
+        Some(Error::TotalTimeout { .. }) => m.known().last.is_none(),
         _ => true,
     }
 }
@@ -246,7 +246,7 @@ fn a_call_on_its_way_ends_for_a_reason(m: &Move<'_>) -> bool {
                 common.trouble.is_some_and(|trouble| trouble.is_final && NOW < trouble.until.latest);
             is_refused && !m.after.known.may_use_token(m.who)
         }
-        Some(Error::Deadline { .. } | Error::Exhausted { .. }) => m.is_out_of_budget() || m.has_no_time(),
+        Some(Error::TotalTimeout { .. } | Error::Exhausted { .. }) => m.is_out_of_budget() || m.has_no_time(),
         Some(_) => false,
     }
 }
@@ -259,7 +259,11 @@ impl Move<'_> {
             Due::Again(span, _) => span.latest,
             _ => NOW,
         };
-        let gate = if NOW < common.gate { self.known().leaves(common.gate).latest } else { NOW };
+        let gate = if NOW < common.throttled_until {
+            self.known().leaves(common.throttled_until).latest
+        } else {
+            NOW
+        };
         [NOW, backoff, gate, self.slot()].into_iter().any(|next| deadline <= next)
     }
 
@@ -281,7 +285,7 @@ fn nothing_is_sent_at_or_after_the_deadline(m: &Move<'_>) -> bool {
 }
 
 fn nothing_is_sent_while_the_gate_is_closed(m: &Move<'_>) -> bool {
-    m.sends().is_none() || m.after.known.common.gate <= NOW
+    m.sends().is_none() || m.after.known.common.throttled_until <= NOW
 }
 
 fn nothing_is_sent_before_backoff_and_reset_are_over(m: &Move<'_>) -> bool {
@@ -289,7 +293,7 @@ fn nothing_is_sent_before_backoff_and_reset_are_over(m: &Move<'_>) -> bool {
 }
 
 fn a_create_is_not_sent_again_once_it_may_have_happened(m: &Move<'_>) -> bool {
-    m.operation().is_none() || m.call.replay != Replay::OnlyIfUnsent || m.known().effect == Effect::No
+    m.operation().is_none() || m.call.replay != Replay::OnlyIfUnsent || m.known().effect == Effect::None
 }
 
 fn attempts_are_bounded(m: &Move<'_>) -> bool {
@@ -318,14 +322,14 @@ fn every_request_has_its_time_limit(m: &Move<'_>) -> bool {
     m.sends().is_none_or(|request| {
         let left = m.deadline().saturating_since(NOW);
         let most = if m.operation().is_some() {
-            m.call.attempt_limit.min(left)
+            m.call.attempt_timeout.min(left)
         } else if m.after.known.common.token.is_some_and(|token| token.lasts()) {
             // While a token lasts, the call is to have time left to go on with it.
             TOKEN_LIMIT.min(left / 2)
         } else {
             TOKEN_LIMIT.min(left)
         };
-        time_limit(request) == most
+        request_timeout(request) == most
     })
 }
 
@@ -350,8 +354,10 @@ fn a_wait_has_a_reason(m: &Move<'_>) -> bool {
         (Due::Again(span, Budgeted::Yes), None) if NOW < span.latest => span.holds(wait.until),
         (_, None) => false,
         (_, Some(epoch)) if epoch != m.after.tenant.epoch() => false,
-        (Due::Again(span, Budgeted::No), Some(_)) => NOW < common.gate && span.holds(wait.until),
-        (_, Some(_)) if NOW < common.gate => m.known().leaves(common.gate).holds(wait.until),
+        (Due::Again(span, Budgeted::No), Some(_)) => NOW < common.throttled_until && span.holds(wait.until),
+        (_, Some(_)) if NOW < common.throttled_until => {
+            m.known().leaves(common.throttled_until).holds(wait.until)
+        }
         (_, Some(_)) if known.may_use_token(m.who) => wait.until == m.slot(),
         (_, Some(_)) => {
             let until = |instant: Instant| instant.min(m.deadline());

@@ -262,8 +262,10 @@ impl Call {
             .backoff(self.backoff)
             .throttled_creates(self.throttled_creates)
             .reauthenticate_on_403(self.reauthenticate_on_403);
-        let options =
-            CallOptions::new().attempt_limit(self.attempt_limit).deadline(self.deadline).retry(policy);
+        let options = CallOptions::new()
+            .attempt_timeout(self.attempt_timeout)
+            .total_timeout(self.deadline)
+            .retry(policy);
         match self.replay {
             Replay::Safe => of(&GetUsers::new(), tenant, options),
             Replay::Idempotent => of(&DeleteUser::new("kp_1"), tenant, options),
@@ -279,7 +281,7 @@ impl State {
     /// No call has begun, and there is no token.
     pub(super) fn first(setup: &Setup) -> Self {
         let tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials())
-            .with_pace(setup.pace)
+            .with_rate_limit(setup.pace)
             .with_retry_budget(setup.retries);
         let exchanges = setup.calls.iter().map(|call| Some(call.exchange(&tenant))).collect();
         let interval = Duration::from_secs(1).checked_div(setup.pace).unwrap_or_default();
@@ -380,11 +382,11 @@ impl State {
                 if interval != state.known.common.interval {
                     state.known.pace_set(interval);
                 }
-                state.tenant.set_pace(pace);
+                state.tenant.set_rate_limit(pace);
             }
             Event::OpenGate => {
                 state.interventions -= 1;
-                state.tenant.open_gate();
+                state.tenant.clear_throttle();
                 state.known.gate_opened();
             }
         }
@@ -545,7 +547,7 @@ impl State {
         for exchange in self.exchanges.iter_mut().flatten() {
             if let Phase::Waiting(
                 _,
-                Reason::Token { epoch } | Reason::Gate { epoch } | Reason::Slot { epoch },
+                Reason::Token { epoch } | Reason::Throttle { epoch } | Reason::Slot { epoch },
             ) = &mut exchange.phase
             {
                 visit(epoch);

@@ -10,23 +10,23 @@ use crate::api::reply::Reply;
 use crate::error::call::Error;
 use crate::types::effect::Effect;
 use crate::types::lenient::Object;
-use crate::types::personal::Personal;
+use crate::types::redacted::Redacted;
 
-/// What became of something that was to be gone.
+/// How a thing that a job deletes came to be absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gone {
-    /// It was there, and is gone by this.
-    Now,
-    /// It was not there: it was gone before, or never was.
-    Before,
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    /// The job deleted it.
+    Deleted,
+    /// It was absent before the job: it was deleted earlier, or never existed.
+    AlreadyAbsent,
 }
 
 /// What the DELETE of a user answers, as far as it says whether it was done.
 #[derive(Default, Deserialize)]
 struct Receipt {
-    code: Option<Personal>,
-    message: Option<Personal>,
+    code: Option<Redacted>,
+    message: Option<Redacted>,
     errors: Option<IgnoredAny>,
 }
 
@@ -62,15 +62,15 @@ pub(super) fn confirm<T: DeserializeOwned>(
 }
 
 /// The success of a DELETE, or the failure that means as much: that one of `things` is not there.
-pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Gone, Error> {
+pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Removal, Error> {
     // An empty body is a success too.
     let denial =
         |receipt: &Option<Object<Receipt>>| receipt.as_ref().and_then(|Object(receipt)| receipt.denial());
     match confirm(result, denial) {
-        Ok(()) => Ok(Gone::Now),
+        Ok(()) => Ok(Removal::Deleted),
         Err(error) if error.as_api().is_some_and(|error| error.names_missing(things)) => {
             // An attempt before this one may have done it, and then most likely has.
-            Ok(if error.effect() == Effect::No { Gone::Before } else { Gone::Now })
+            Ok(if error.effect() == Effect::None { Removal::AlreadyAbsent } else { Removal::Deleted })
         }
         Err(error) => Err(error),
     }

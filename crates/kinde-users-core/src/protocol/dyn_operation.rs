@@ -21,15 +21,15 @@ use crate::types::domain::Domain;
 /// [`accept`](Self::accept) tells whether it is one of the operation's own.
 ///
 /// ```
-/// use kinde_users_core::AnyOperation;
+/// use kinde_users_core::DynOperation;
 /// use kinde_users_core::operations::{DeleteUser, RefreshUserClaims};
 ///
-/// let plan = [AnyOperation::new(RefreshUserClaims::new("kp_1")), AnyOperation::new(DeleteUser::new("kp_2"))];
+/// let plan = [DynOperation::new(RefreshUserClaims::new("kp_1")), DynOperation::new(DeleteUser::new("kp_2"))];
 /// assert!(plan[1].is::<DeleteUser>());
 /// assert_eq!(plan[1].meta().scopes, ["delete:users"]);
 /// assert!(plan.iter().all(|operation| operation.check().is_ok()));
 /// ```
-pub struct AnyOperation(Box<dyn Written + Send + Sync>);
+pub struct DynOperation(Box<dyn Written + Send + Sync>);
 
 /// What is left of an operation without its type.
 trait Written {
@@ -56,7 +56,7 @@ impl<O: Operation> Written for O {
     }
 }
 
-impl AnyOperation {
+impl DynOperation {
     /// Forgets the type.
     pub fn new<O: Operation + Send + Sync + 'static>(operation: O) -> Self {
         Self(Box::new(operation))
@@ -97,9 +97,9 @@ impl AnyOperation {
     ///
     /// ```
     /// use kinde_users_core::operations::DeleteUser;
-    /// use kinde_users_core::{AnyOperation, Reply};
+    /// use kinde_users_core::{DynOperation, Reply};
     ///
-    /// let delete = AnyOperation::new(DeleteUser::new("kp_1"));
+    /// let delete = DynOperation::new(DeleteUser::new("kp_1"));
     /// let reply = |body: &str| Reply::new::<DeleteUser>(http::Response::new(body.into()));
     /// assert!(delete.accept(reply(r#"{"code":"OK"}"#)).is_ok());
     /// assert!(delete.accept(reply("<html>Please sign in</html>")).is_err());
@@ -121,10 +121,10 @@ impl AnyOperation {
     }
 }
 
-impl fmt::Debug for AnyOperation {
+impl fmt::Debug for DynOperation {
     /// The name, as the arguments may be personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AnyOperation({})", self.meta().name)
+        write!(f, "DynOperation({})", self.meta().name)
     }
 }
 
@@ -141,20 +141,20 @@ mod tests {
     fn the_call_is_that_of_the_operation_itself() {
         let tenant = Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"));
         let (operation, options) = (GetUserData::new("kp_1"), CallOptions::new());
-        let exchange = AnyOperation::new(operation.clone()).exchange(&tenant, options).unwrap();
+        let exchange = DynOperation::new(operation.clone()).exchange(&tenant, options).unwrap();
         assert!(exchange == Exchange::new(&operation, &tenant, options).unwrap());
     }
 
     #[test]
     fn what_cannot_be_sent_is_found_without_a_tenant() {
-        let error = AnyOperation::new(GetUsers::new().page_size(501)).check().unwrap_err();
+        let error = DynOperation::new(GetUsers::new().page_size(501)).check().unwrap_err();
         assert_eq!((error.operation(), error.argument()), ("get_users", "page_size"));
-        assert_eq!(AnyOperation::new(DeleteUser::new("")).check().unwrap_err().problem(), Problem::Empty);
+        assert_eq!(DynOperation::new(DeleteUser::new("")).check().unwrap_err().problem(), Problem::Empty);
     }
 
     #[test]
     fn its_debug_form_is_a_name() {
-        let operation = AnyOperation::new(GetUsers::new().email("ada@example.com"));
-        assert_eq!(format!("{operation:?}"), "AnyOperation(get_users)");
+        let operation = DynOperation::new(GetUsers::new().email("ada@example.com"));
+        assert_eq!(format!("{operation:?}"), "DynOperation(get_users)");
     }
 }

@@ -14,9 +14,9 @@ use crate::types::masking::write_hidden;
 /// It is a `str` in every way, except that it never prints itself: `Debug` tells the length only, and there is no
 /// `Display`, so that it does not get into a log by way of a struct. Print [`as_str`](Self::as_str) where you mean to.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Personal(Box<str>);
+pub struct Redacted(Box<str>);
 
-impl Personal {
+impl Redacted {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -28,7 +28,7 @@ impl Personal {
     }
 }
 
-impl Deref for Personal {
+impl Deref for Redacted {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -36,63 +36,63 @@ impl Deref for Personal {
     }
 }
 
-impl AsRef<str> for Personal {
+impl AsRef<str> for Redacted {
     fn as_ref(&self) -> &str {
         &self.0
     }
 }
 
-impl PartialEq<str> for Personal {
+impl PartialEq<str> for Redacted {
     fn eq(&self, other: &str) -> bool {
         self.as_str() == other
     }
 }
 
-impl PartialEq<&str> for Personal {
+impl PartialEq<&str> for Redacted {
     fn eq(&self, other: &&str) -> bool {
         self.as_str() == *other
     }
 }
 
-impl From<&str> for Personal {
+impl From<&str> for Redacted {
     fn from(text: &str) -> Self {
         Self(text.into())
     }
 }
 
-impl From<String> for Personal {
+impl From<String> for Redacted {
     fn from(text: String) -> Self {
         Self(text.into())
     }
 }
 
-impl From<&String> for Personal {
+impl From<&String> for Redacted {
     fn from(text: &String) -> Self {
         Self(text.as_str().into())
     }
 }
 
-impl From<&Personal> for Personal {
-    fn from(text: &Personal) -> Self {
+impl From<&Redacted> for Redacted {
+    fn from(text: &Redacted) -> Self {
         text.clone()
     }
 }
 
-impl<'de> Deserialize<'de> for Personal {
+impl<'de> Deserialize<'de> for Redacted {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Box::deserialize(deserializer).map(Self)
     }
 }
 
-impl Serialize for Personal {
+impl Serialize for Redacted {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self)
     }
 }
 
-impl fmt::Debug for Personal {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hidden(f, "Personal", self.len())
+        write_hidden(f, "Redacted", self.len())
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn personal_text_is_compared_and_taken_out_as_a_str() {
-        let email = Personal::from(&String::from("ada@example.com"));
+        let email = Redacted::from(&String::from("ada@example.com"));
         assert!(email == *"ada@example.com" && email == "ada@example.com");
         assert!(email != *"bob@example.com" && email != "bob@example.com");
         assert_eq!(email.into_string(), "ada@example.com");
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn personal_text_is_a_str_that_does_not_print() {
-        let email = Personal::from("ada@example.com");
-        assert_eq!(format!("{email:?}"), "Personal(15 bytes)");
+        let email = Redacted::from("ada@example.com");
+        assert_eq!(format!("{email:?}"), "Redacted(15 bytes)");
         assert_eq!(email, "ada@example.com");
         assert!(email.contains('@'));
         assert_eq!(serde_json::to_string(&email).unwrap(), "\"ada@example.com\"");
