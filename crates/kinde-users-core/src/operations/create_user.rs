@@ -21,10 +21,10 @@ use crate::types::redacted::Redacted;
 /// | Scope | `create:users` |
 /// | Replay | `OnlyIfUnsent` |
 /// | Reply | 200, [`CreatedUser`] |
-/// | Errors | 400 for what the service refuses, as an identity that another user has; 403 without the scope, 429 over the rate limit |
+/// | Errors | 400 if the service refuses a value, such as an identity that another user has; 403 without the scope; 429 over the rate limit |
 ///
-/// Created twice, it is two users. After an error whose effect is
-/// [`Possible`](crate::Effect::Possible), look the user up before creating it again.
+/// Not idempotent: sending it again creates a second user. After an error whose effect is
+/// [`Possible`](crate::Effect::Possible), search for the user before you create it again.
 ///
 /// ```
 /// use kinde_users_core::operations::{CreateUser, NewIdentity};
@@ -81,36 +81,36 @@ impl Profile {
 }
 
 impl CreateUser {
-    /// A user with nothing but an id, which the service makes.
+    /// Creates a request for a user without any data. The service assigns the id.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The given name.
+    /// Sets the given name.
     pub fn given_name(mut self, name: impl Into<Redacted>) -> Self {
         self.body.profile.given_name = Some(name.into());
         self
     }
 
-    /// The family name.
+    /// Sets the family name.
     pub fn family_name(mut self, name: impl Into<Redacted>) -> Self {
         self.body.profile.family_name = Some(name.into());
         self
     }
 
-    /// The URL of the profile picture.
+    /// Sets the URL of the profile picture.
     pub fn picture(mut self, url: impl Into<Redacted>) -> Self {
         self.body.profile.picture = Some(url.into());
         self
     }
 
-    /// The organisation that the user joins.
+    /// Adds the user to an organisation.
     pub fn organization_code(mut self, code: impl Into<OrganizationCode>) -> Self {
         self.body.organization_code = Some(code.into());
         self
     }
 
-    /// The id that the user has in a system outside of Kinde.
+    /// Sets the id that the user has in another system.
     pub fn provided_id(mut self, id: impl Into<Redacted>) -> Self {
         self.body.provided_id = Some(id.into());
         self
@@ -123,7 +123,7 @@ impl CreateUser {
     }
 }
 
-/// An identity of a user that is to be created.
+/// An identity of a new user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[must_use]
 pub struct NewIdentity {
@@ -147,28 +147,29 @@ struct Details {
 }
 
 impl NewIdentity {
-    /// An e-mail address.
+    /// Creates an identity with an e-mail address.
     pub fn email(email: impl Into<Redacted>) -> Self {
         Self::of("email", Details { email: Some(email.into()), ..Details::default() })
     }
 
-    /// A phone number. Give its [country](Self::phone_country_id) too, unless it is in international form (E.164).
+    /// Creates an identity with a phone number. Unless the number is in international form
+    /// (E.164), also set its [country](Self::phone_country_id).
     pub fn phone(phone: impl Into<Redacted>) -> Self {
         Self::of("phone", Details { phone: Some(phone.into()), ..Details::default() })
     }
 
-    /// A user name.
+    /// Creates an identity with a user name.
     pub fn username(username: impl Into<Redacted>) -> Self {
         Self::of("username", Details { username: Some(username.into()), ..Details::default() })
     }
 
-    /// The country of the phone number, such as `au`.
+    /// Sets the country of the phone number, such as `au`.
     pub fn phone_country_id(mut self, country: impl Into<Redacted>) -> Self {
         self.details.phone_country_id = Some(country.into());
         self
     }
 
-    /// Whether the e-mail address or phone number counts as verified.
+    /// Sets whether the e-mail address or phone number counts as verified.
     pub fn is_verified(mut self, is_verified: bool) -> Self {
         self.is_verified = Some(is_verified);
         self
@@ -195,7 +196,7 @@ impl Operation for CreateUser {
     }
 }
 
-/// A user that was created.
+/// The reply to [`CreateUser`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CreatedUser {
@@ -203,26 +204,26 @@ pub struct CreatedUser {
     pub id: UserId,
     /// Whether the user was created.
     pub created: Option<bool>,
-    /// What became of each identity.
+    /// The outcome for each identity.
     #[serde(default, deserialize_with = "list")]
     pub identities: Vec<CreatedUserIdentity>,
 }
 
-/// What became of an identity of a user that was created.
+/// The outcome for one identity of a new user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CreatedUserIdentity {
     /// The identity's type.
     #[serde(rename = "type")]
     pub kind: Option<IdentityType>,
-    /// What became of it.
+    /// The outcome.
     pub result: Option<CreatedUserIdentityResult>,
 }
 
-/// Whether an identity was created.
+/// The outcome for an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CreatedUserIdentityResult {
-    /// Whether it was created.
+    /// Whether the identity was created.
     pub created: Option<bool>,
 }

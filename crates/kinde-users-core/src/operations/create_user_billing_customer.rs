@@ -9,7 +9,7 @@ use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::redacted::Redacted;
 
-/// Makes a user a customer in billing.
+/// Creates a billing customer for a user.
 ///
 /// | | |
 /// |---|---|
@@ -18,11 +18,12 @@ use crate::types::redacted::Redacted;
 /// | Replay | `RefusesRepeat { code: "BILLING_CUSTOMER_EXISTS" }` |
 /// | Reply | 200, [`CreatedBillingCustomer`] |
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
-/// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` for a user who is one, 403 without the scope, 429 over the rate limit |
+/// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` if the user already is a customer, 403 without the scope, 429 over the rate limit |
 ///
-/// A user has one customer at most in an organisation, and Kinde's documentation says that a repeat is harmless. After an
-/// unknown outcome the call is therefore sent again, and `BILLING_CUSTOMER_EXISTS` is then an error with the effect
-/// [`Happened`](crate::Effect::Happened): the customer is there, and its ids are not in this reply.
+/// A user has at most one customer in an organisation, and Kinde's documentation says that a repeat
+/// is harmless. So the client sends the request again after an unknown outcome. If the repeat returns
+/// `BILLING_CUSTOMER_EXISTS`, the error has the effect [`Happened`](crate::Effect::Happened): the
+/// customer exists, but the reply does not contain its ids.
 ///
 /// ```
 /// use kinde_users_core::operations::CreateUserBillingCustomer;
@@ -59,7 +60,8 @@ struct Body {
 }
 
 impl CreateUserBillingCustomer {
-    /// The user, the organisation whose plans are meant, and the e-mail address that bills go to.
+    /// Creates a request from the user, the organisation that owns the plans, and the e-mail
+    /// address for bills.
     pub fn new(
         user_id: impl Into<UserId>,
         org_code: impl Into<OrganizationCode>,
@@ -73,7 +75,7 @@ impl CreateUserBillingCustomer {
         Self { user_id: user_id.into(), body }
     }
 
-    /// The plan that the customer is put on.
+    /// Sets the plan of the customer.
     pub fn billing_plan_code(mut self, code: impl Into<Redacted>) -> Self {
         self.body.billing_plan_code = Some(code.into());
         self
@@ -97,7 +99,7 @@ impl Operation for CreateUserBillingCustomer {
     }
 }
 
-/// The reply to a new customer.
+/// The reply to [`CreateUserBillingCustomer`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CreatedBillingCustomer {
@@ -109,12 +111,12 @@ pub struct CreatedBillingCustomer {
     pub billing_customer: Option<BillingCustomer>,
 }
 
-/// A customer in billing.
+/// A billing customer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct BillingCustomer {
     /// The customer's id.
     pub id: Option<BillingCustomerId>,
-    /// The id of the agreement to a plan.
+    /// The id of the agreement for the plan.
     pub agreement_id: Option<BillingAgreementId>,
 }

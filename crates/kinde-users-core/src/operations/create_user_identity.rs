@@ -9,7 +9,7 @@ use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::redacted::Redacted;
 
-/// Gives a user another identity.
+/// Adds an identity to a user.
 ///
 /// | | |
 /// |---|---|
@@ -18,9 +18,10 @@ use crate::types::redacted::Redacted;
 /// | Replay | `OnlyIfUnsent` |
 /// | Reply | 201, [`CreatedIdentity`] |
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
-/// | Errors | 400 for an unknown user or an identity that is taken, 403 without the scope (often with no body), 429 over the rate limit |
+/// | Errors | 400 for an unknown user or an identity that another user has, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// There is one constructor for each type of identity, which takes what the service requires for it.
+/// Not idempotent. Each type of identity has a constructor, which takes what the service requires
+/// for that type.
 ///
 /// ```
 /// use kinde_users_core::operations::CreateUserIdentity;
@@ -57,17 +58,17 @@ struct Body {
 }
 
 impl CreateUserIdentity {
-    /// An e-mail address.
+    /// Adds an e-mail address.
     pub fn email(user_id: impl Into<UserId>, email: impl Into<Redacted>) -> Self {
         Self::of(user_id.into(), email.into(), "email")
     }
 
-    /// A user name.
+    /// Adds a user name.
     pub fn username(user_id: impl Into<UserId>, username: impl Into<Redacted>) -> Self {
         Self::of(user_id.into(), username.into(), "username")
     }
 
-    /// A phone number, and its country, such as `au`.
+    /// Adds a phone number with its country, such as `au`.
     pub fn phone(
         user_id: impl Into<UserId>,
         phone: impl Into<Redacted>,
@@ -78,7 +79,7 @@ impl CreateUserIdentity {
         operation
     }
 
-    /// The user's id at a social connection.
+    /// Adds the user's id at a social connection.
     pub fn social(
         user_id: impl Into<UserId>,
         identity: impl Into<Redacted>,
@@ -89,7 +90,7 @@ impl CreateUserIdentity {
         operation
     }
 
-    /// The user's id at an enterprise connection.
+    /// Adds the user's id at an enterprise connection.
     pub fn enterprise(
         user_id: impl Into<UserId>,
         identity: impl Into<Redacted>,
@@ -122,7 +123,7 @@ impl Operation for CreateUserIdentity {
     }
 }
 
-/// The reply to a new identity.
+/// The reply to [`CreateUserIdentity`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CreatedIdentity {
@@ -134,10 +135,10 @@ pub struct CreatedIdentity {
     pub identity: Option<CreatedIdentityId>,
 }
 
-/// An identity that was created.
+/// A new identity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CreatedIdentityId {
-    /// Its id.
+    /// The id of the identity.
     pub id: Option<IdentityId>,
 }

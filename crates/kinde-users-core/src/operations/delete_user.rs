@@ -16,12 +16,13 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `delete:users` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | an id that is empty, or has a control character or an outer blank |
+/// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 for an unknown id, 403 without the scope, 429 over the rate limit |
 ///
-/// Without [`is_delete_profile`](Self::is_delete_profile) the person's profile stays with Kinde, in the list of
-/// subscribers too. To erase a person, end the sessions first
-/// ([`DeleteUserSessions`](crate::operations::DeleteUserSessions)).
+/// Unless [`is_delete_profile`](Self::is_delete_profile) is set, Kinde keeps the profile of the user,
+/// also in its list of subscribers. To erase a user, end the sessions first with
+/// [`DeleteUserSessions`](crate::operations::DeleteUserSessions), or run the job
+/// [`Erase`](crate::Erase).
 ///
 /// ```
 /// use kinde_users_core::operations::DeleteUser;
@@ -45,12 +46,12 @@ pub struct DeleteUser {
 }
 
 impl DeleteUser {
-    /// The user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(id: impl Into<UserId>) -> Self {
         Self { id: id.into(), is_delete_profile: None }
     }
 
-    /// Whether to delete all data and the profile too, from all of Kinde.
+    /// Sets whether to also delete the profile and all data of the user from Kinde.
     pub fn is_delete_profile(mut self, is_delete_profile: bool) -> Self {
         self.is_delete_profile = Some(is_delete_profile);
         self

@@ -19,7 +19,8 @@ use crate::api::request_writer::RequestWriter;
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
-/// Access tokens that the user's applications hold go on until they end: they are not looked up at each use.
+/// Access tokens that applications hold stay valid until they expire, because the service does not
+/// check them again at each use.
 ///
 /// ```
 /// use kinde_users_core::operations::DeleteUserSessions;
@@ -42,7 +43,7 @@ pub struct DeleteUserSessions {
 }
 
 impl DeleteUserSessions {
-    /// The sessions of the user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into() }
     }

@@ -1,15 +1,15 @@
-//! What a read of users tells besides the users.
+//! What a reply about users contains besides the users.
 
 use crate::types::macros::open_enum;
 
 open_enum! {
-    /// What a read of users tells besides the users themselves.
+    /// What a reply about users contains besides the users.
     Expand {
         /// The organisations that each user belongs to.
         Organizations = "organizations",
-        /// Each user's identities.
+        /// The identities of each user.
         Identities = "identities",
-        /// Each user in billing.
+        /// The billing data of each user.
         Billing = "billing",
     }
 }

@@ -11,7 +11,7 @@ use crate::operations::expand::Expand;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 
-/// Gets one user.
+/// Gets a user by id.
 ///
 /// | | |
 /// |---|---|
@@ -19,10 +19,10 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `read:users` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`User`] |
-/// | Refused | an id that is empty, or has a control character or an outer blank |
-/// | Errors | 400 with `USER_INVALID` for an unknown id (recorded from the live service, which also sends `ID_REQUIRED` along), 403 without the scope, 429 over the rate limit |
+/// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
+/// | Errors | 400 with `USER_INVALID` for an unknown id (a recording of the live service has `ID_REQUIRED` as well), 403 without the scope, 429 over the rate limit |
 ///
-/// What the service answers for a deleted user, 400 or 404, is not documented.
+/// Kinde does not document whether a deleted user is a 400 or a 404.
 ///
 /// ```
 /// use kinde_users_core::operations::{Expand, GetUserData};
@@ -46,12 +46,12 @@ pub struct GetUserData {
 }
 
 impl GetUserData {
-    /// The user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(id: impl Into<UserId>) -> Self {
         Self { id: id.into(), expand: Vec::new() }
     }
 
-    /// Tells this too, besides the user itself.
+    /// Adds something to the reply.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         self.expand.push(expand.into());
         self

@@ -15,7 +15,7 @@ use crate::types::lenient::{integer, list};
 use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
-/// Lists a user's identities, a page at a time.
+/// Lists the identities of a user, page by page.
 ///
 /// | | |
 /// |---|---|
@@ -26,7 +26,7 @@ use crate::types::timestamp::Timestamp;
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty cursor |
 /// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// The size of a page is the service's own.
+/// The service chooses the size of a page.
 ///
 /// ```
 /// use kinde_users_core::models::IdentityType;
@@ -55,18 +55,20 @@ pub struct GetUserIdentities {
 }
 
 impl GetUserIdentities {
-    /// The first page of the identities of the user with this id.
+    /// Creates a request for the first page of identities of this user.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into(), cursor: None }
     }
 
-    /// The page that begins after this identity. It takes the place of [`ending_before`](Self::ending_before).
+    /// Requests the page that starts after this identity. Replaces
+    /// [`ending_before`](Self::ending_before).
     pub fn starting_after(mut self, identity: impl Into<IdentityId>) -> Self {
         self.cursor = Some(("starting_after", identity.into()));
         self
     }
 
-    /// The page that ends before this identity. It takes the place of [`starting_after`](Self::starting_after).
+    /// Requests the page that ends before this identity. Replaces
+    /// [`starting_after`](Self::starting_after).
     pub fn ending_before(mut self, identity: impl Into<IdentityId>) -> Self {
         self.cursor = Some(("ending_before", identity.into()));
         self
@@ -96,7 +98,7 @@ impl Operation for GetUserIdentities {
 impl Paginated for GetUserIdentities {
     type Item = Identity;
 
-    /// Forwards, or backwards where the operation asks for a page that ends before an identity.
+    /// Walks forwards, or backwards if the operation requests a page that ends before an identity.
     fn at(mut self, cursor: Cursor) -> Self {
         let direction = self.cursor.map_or("starting_after", |(direction, _)| direction);
         self.cursor = Some((direction, cursor.as_str().into()));
@@ -107,7 +109,8 @@ impl Paginated for GetUserIdentities {
         page.has_more.filter(|has_more| *has_more)?;
         let is_backwards = self.cursor.as_ref().is_some_and(|(direction, _)| *direction == "ending_before");
         let outermost = if is_backwards { page.identities.first() } else { page.identities.last() };
-        // More, and no identity to go on from: such a list does not advance, and its cursor is the one that was.
+        // There is more, but no identity to continue from. The list does not advance, so the cursor
+        // stays the same.
         let id = outermost.and_then(|identity| identity.id.as_ref().map(IdentityId::as_str));
         id.map(Cursor::from).or_else(|| Paginated::cursor(self)).or_else(|| Some("".into()))
     }
@@ -121,7 +124,7 @@ impl Paginated for GetUserIdentities {
     }
 }
 
-/// A page of a user's identities.
+/// A page of identities.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UserIdentities {
@@ -132,20 +135,20 @@ pub struct UserIdentities {
     /// The identities.
     #[serde(default, deserialize_with = "list")]
     pub identities: Vec<Identity>,
-    /// Whether there are more after these.
+    /// Whether more identities follow.
     pub has_more: Option<bool>,
 }
 
-/// An identity of a user: a way of signing in.
+/// An identity of a user: a way to sign in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Identity {
-    /// Its id.
+    /// The id of the identity.
     pub id: Option<IdentityId>,
-    /// Its type.
+    /// The type of the identity.
     #[serde(rename = "type")]
     pub kind: Option<IdentityType>,
-    /// Whether the user has shown that it is theirs.
+    /// Whether the user has proved to own the identity.
     pub is_confirmed: Option<bool>,
     /// When it was created.
     pub created_on: Option<Timestamp>,
@@ -154,12 +157,12 @@ pub struct Identity {
     /// How often it was used to sign in.
     #[serde(default, deserialize_with = "integer")]
     pub total_logins: Option<i64>,
-    /// The e-mail address, the phone number (E.164), the user name, or the id at the connection.
+    /// The e-mail address, phone number (E.164), user name, or id at the connection.
     pub name: Option<Redacted>,
-    /// The e-mail address that goes with it.
+    /// The e-mail address that belongs to the identity.
     pub email: Option<Redacted>,
-    /// The social or enterprise connection; newer than the rest of the description.
+    /// The social or enterprise connection. It is newer than the rest of the description.
     pub connection_id: Option<ConnectionId>,
-    /// Whether it is the user's primary identity.
+    /// Whether this is the primary identity of the user.
     pub is_primary: Option<bool>,
 }

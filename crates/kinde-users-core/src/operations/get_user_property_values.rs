@@ -12,7 +12,7 @@ use crate::api::request_writer::RequestWriter;
 use crate::types::lenient::list;
 use crate::types::redacted::Redacted;
 
-/// Lists the values of a user's properties.
+/// Lists the property values of a user.
 ///
 /// | | |
 /// |---|---|
@@ -45,7 +45,7 @@ pub struct GetUserPropertyValues {
 }
 
 impl GetUserPropertyValues {
-    /// The properties of the user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into() }
     }
@@ -67,7 +67,7 @@ impl Operation for GetUserPropertyValues {
     }
 }
 
-/// The values of a user's properties.
+/// The property values of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PropertyValues {
@@ -78,12 +78,12 @@ pub struct PropertyValues {
     /// The properties.
     #[serde(default, deserialize_with = "list")]
     pub properties: Vec<PropertyValue>,
-    /// The description announces it, though the operation takes no such argument.
+    /// The description has this field, but the operation takes no argument for paging.
     pub next_token: Option<Cursor>,
 }
 
 impl PropertyValues {
-    /// The value of the property with this key, if it has one.
+    /// Returns the value of the property with this key, if it has one.
     pub fn value_of(&self, key: &str) -> Option<&str> {
         let matches = |property: &&PropertyValue| property.key.as_ref().is_some_and(|found| found == key);
         self.properties.iter().find(matches)?.value.as_deref()
@@ -96,12 +96,12 @@ impl PropertyValues {
 pub struct PropertyValue {
     /// The property's id.
     pub id: Option<PropertyId>,
-    /// The property's name, for people.
+    /// The display name of the property.
     pub name: Option<Redacted>,
-    /// The property's description, for people.
+    /// The description of the property.
     pub description: Option<Redacted>,
     /// The property's key.
     pub key: Option<PropertyKey>,
-    /// The value, as text: a property that is on has `true`.
+    /// The value as text. A boolean property has `true` or `false`.
     pub value: Option<Redacted>,
 }

@@ -13,7 +13,7 @@ use crate::types::lenient::list;
 use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
-/// Lists a user's active sessions.
+/// Lists the active sessions of a user.
 ///
 /// | | |
 /// |---|---|
@@ -45,7 +45,7 @@ pub struct GetUserSessions {
 }
 
 impl GetUserSessions {
-    /// The sessions of the user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into() }
     }
@@ -67,7 +67,7 @@ impl Operation for GetUserSessions {
     }
 }
 
-/// A user's sessions.
+/// The sessions of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UserSessions {
@@ -75,7 +75,7 @@ pub struct UserSessions {
     pub code: Option<Redacted>,
     /// `Success`.
     pub message: Option<Redacted>,
-    /// Whether there are more than these, though the operation takes no argument to get them.
+    /// Whether there are more sessions. The operation takes no argument to get them.
     pub has_more: Option<bool>,
     /// The sessions.
     #[serde(default, deserialize_with = "list")]
@@ -86,28 +86,28 @@ pub struct UserSessions {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Session {
-    /// The user's id.
+    /// The id of the user.
     pub user_id: Option<UserId>,
     /// The organisation that the user signed in to.
     pub org_code: Option<OrganizationCode>,
     /// The application that the user signed in to.
     pub client_id: Option<ClientId>,
-    /// When the session will end.
+    /// When the session expires.
     pub expires_on: Option<Timestamp>,
-    /// The session's id.
+    /// The id of the session.
     pub session_id: Option<SessionId>,
     /// When the session began.
     pub started_on: Option<Timestamp>,
-    /// When the session was last used; an offset without minutes (`+11`) occurs here.
+    /// When the session was last used. The offset may have no minutes (`+11`).
     pub updated_on: Option<Timestamp>,
-    /// The connection that the user signed in through.
+    /// The connection that the user signed in with.
     pub connection_id: Option<ConnectionId>,
-    /// The network address that was last seen.
+    /// The last IP address.
     pub last_ip_address: Option<Redacted>,
-    /// The browser or application that was last seen.
+    /// The last user agent.
     pub last_user_agent: Option<Redacted>,
-    /// The network address at the beginning.
+    /// The first IP address.
     pub initial_ip_address: Option<Redacted>,
-    /// The browser or application at the beginning.
+    /// The first user agent.
     pub initial_user_agent: Option<Redacted>,
 }

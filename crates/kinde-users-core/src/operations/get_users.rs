@@ -15,7 +15,7 @@ use crate::api::request_writer::RequestWriter;
 use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
-/// Lists users, a page at a time, all or those that filters let through.
+/// Lists users page by page, with optional filters.
 ///
 /// | | |
 /// |---|---|
@@ -23,8 +23,8 @@ use crate::types::timestamp::Timestamp;
 /// | Scope | `read:users` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`UsersPage`] |
-/// | Refused | a `page_size` outside of 1 to 500; a filter value that is empty or holds a comma; an `active_since` that is no date-time |
-/// | Errors | 400 for arguments that the service refuses, 403 without the scope, 429 over the rate limit |
+/// | Refused | a `page_size` that is not 1 to 500; a filter value that is empty or contains a comma; an `active_since` that is not a date-time |
+/// | Errors | 400 if the service refuses an argument, 403 without the scope, 429 over the rate limit |
 ///
 /// ```
 /// use kinde_users_core::operations::{Expand, GetUsers};
@@ -59,60 +59,60 @@ pub struct GetUsers {
 }
 
 impl GetUsers {
-    /// All users, in pages of the service's default size, which is 10.
+    /// Creates a request for all users, in pages of the default size of the service, which is 10.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The number of users in a page: 1 to 500.
+    /// Sets the number of users in a page: 1 to 500.
     pub fn page_size(mut self, users: u32) -> Self {
         self.page_size = Some(users);
         self
     }
 
-    /// Only users with this id, or another one that is asked for.
+    /// Adds an id to the filter by id. A user matches if it has one of the ids.
     pub fn user_id(mut self, id: impl Into<UserId>) -> Self {
         self.user_id.push(id.into());
         self
     }
 
-    /// The page that a [`UsersPage::next_token`] stands for. Keep the other arguments as they were.
+    /// Requests the page of a [`UsersPage::next_token`]. Keep the other arguments as they were.
     pub fn next_token(mut self, token: impl Into<Cursor>) -> Self {
         self.next_token = Some(token.into());
         self
     }
 
-    /// Only users with this e-mail address, or another one that is asked for.
+    /// Adds an e-mail address to the filter by address. A user matches if it has one of them.
     pub fn email(mut self, email: impl Into<Redacted>) -> Self {
         self.email.push(email.into());
         self
     }
 
-    /// Only users with this user name, or another one that is asked for.
+    /// Adds a user name to the filter by user name. A user matches if it has one of them.
     pub fn username(mut self, username: impl Into<Redacted>) -> Self {
         self.username.push(username.into());
         self
     }
 
-    /// Only users with this phone number, or another one that is asked for.
+    /// Adds a phone number to the filter by number. A user matches if it has one of them.
     pub fn phone(mut self, phone: impl Into<Redacted>) -> Self {
         self.phone.push(phone.into());
         self
     }
 
-    /// Tells this too, besides the users themselves.
+    /// Adds something to the reply.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         self.expand.push(expand.into());
         self
     }
 
-    /// Only users that belong to an organisation, or only those that belong to none.
+    /// Keeps only users that belong to an organisation, or only users that do not.
     pub fn has_organization(mut self, has: bool) -> Self {
         self.has_organization = Some(has);
         self
     }
 
-    /// Only users that were active since this date-time, in the form of RFC 3339 with an offset.
+    /// Keeps only users that were active since this date-time, in RFC 3339 form with an offset.
     pub fn active_since(mut self, since: impl Into<Timestamp>) -> Self {
         self.active_since = Some(since.into());
         self
@@ -183,10 +183,10 @@ pub struct UsersPage {
     pub code: Option<Redacted>,
     /// `Success`.
     pub message: Option<Redacted>,
-    /// The users; the service writes `null` for none.
+    /// The users. The service sends `null` if there are none.
     #[serde(default, deserialize_with = "listed_users")]
     pub users: Vec<User>,
-    /// Where the next page begins; `None` or empty on the last one.
+    /// The cursor of the next page. `None` or empty on the last page.
     pub next_token: Option<Cursor>,
 }
 

@@ -13,7 +13,7 @@ use crate::types::lenient::{integer, one_or_many};
 use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
-/// Lists a user's factors of multi-factor authentication.
+/// Lists the multi-factor authentication factors of a user.
 ///
 /// | | |
 /// |---|---|
@@ -24,7 +24,8 @@ use crate::types::timestamp::Timestamp;
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
-/// The description promises one factor, though a user may have several: one, a list and `null` are all read as a list.
+/// The description has a single factor, but a user may have several. A single factor, a list and
+/// `null` are all read as a list.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsersMfa;
@@ -46,7 +47,7 @@ pub struct GetUsersMfa {
 }
 
 impl GetUsersMfa {
-    /// The factors of the user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into() }
     }
@@ -68,7 +69,7 @@ impl Operation for GetUsersMfa {
     }
 }
 
-/// A user's factors.
+/// The factors of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UsersMfa {
@@ -76,25 +77,25 @@ pub struct UsersMfa {
     pub code: Option<Redacted>,
     /// `Success`.
     pub message: Option<Redacted>,
-    /// The factors; empty where the user has none.
+    /// The factors. Empty if the user has none.
     #[serde(default, deserialize_with = "one_or_many")]
     pub mfa: Vec<MfaFactor>,
 }
 
-/// A factor of multi-factor authentication.
+/// A multi-factor authentication factor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct MfaFactor {
-    /// The factor's id.
+    /// The id of the factor.
     pub id: Option<FactorId>,
-    /// The factor's type: by e-mail, SMS or an authenticator application.
+    /// The type of the factor: e-mail, SMS or an authenticator application.
     #[serde(rename = "type")]
     pub kind: Option<Redacted>,
     /// When it was set up.
     pub created_on: Option<Timestamp>,
     /// The e-mail address or phone number.
     pub name: Option<Redacted>,
-    /// Whether the user has shown that it is theirs.
+    /// Whether the user has proved to own the factor.
     pub is_verified: Option<bool>,
     /// How often it was used.
     #[serde(default, deserialize_with = "integer")]

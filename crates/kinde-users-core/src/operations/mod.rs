@@ -1,8 +1,8 @@
-//! The operations, one file each, under the names of Kinde's documentation.
+//! The operations, one file each, with the names of Kinde's documentation.
 //!
-//! An operation is a value: its required arguments are given to `new`, the others to setters of their names. It is sent
-//! by a [`Client`](crate::Client), by an [`Exchange`](crate::Exchange) in a loop of your own, or built into an
-//! `http::Request` by [`build_request`](crate::build_request).
+//! An operation is a value. `new` takes its required arguments, and setters take the others. A
+//! [`Client`](crate::Client) sends it. You can also send it with an [`Exchange`](crate::Exchange) in
+//! your own loop, or turn it into an `http::Request` with [`build_request`](crate::build_request).
 
 use alloc::vec::Vec;
 
@@ -13,7 +13,8 @@ pub(crate) mod expand;
 
 pub use expand::Expand;
 
-/// Lists each operation's module and types once, for the modules, the re-exports and the table.
+/// Lists the module and types of each operation once, for the modules, the re-exports and the
+/// table.
 macro_rules! operations {
     ($($module:ident: $operation:ident $(, $($other:ident),+)?;)+) => {
         $(pub(crate) mod $module;)+
@@ -54,7 +55,7 @@ operations! {
     update_user_property: UpdateUserProperty;
 }
 
-/// The scopes that a program needs which uses just these operations: sorted, each once.
+/// Returns the scopes that a program needs to call these operations, sorted and without repeats.
 ///
 /// ```
 /// use kinde_users_core::operations::{DeleteUser, GetUserData, GetUsers};

@@ -8,7 +8,7 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 
-/// Has a user's claims computed anew, as after a change of roles.
+/// Refreshes the claims of a user, for instance after a change of roles.
 ///
 /// | | |
 /// |---|---|
@@ -19,7 +19,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user, 403 without the scope, 429 over the rate limit (often with no body) |
 ///
-/// It is a POST without a body, and twice has the effect of once.
+/// It is a POST without a body. It is idempotent.
 ///
 /// ```
 /// use kinde_users_core::operations::RefreshUserClaims;
@@ -42,7 +42,7 @@ pub struct RefreshUserClaims {
 }
 
 impl RefreshUserClaims {
-    /// The claims of the user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into() }
     }

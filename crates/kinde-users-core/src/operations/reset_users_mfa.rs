@@ -8,7 +8,7 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 
-/// Resets one factor of multi-factor authentication of a user, as after a lost phone.
+/// Resets one multi-factor authentication factor of a user, for instance after a lost phone.
 ///
 /// | | |
 /// |---|---|
@@ -42,7 +42,7 @@ pub struct ResetUsersMfa {
 }
 
 impl ResetUsersMfa {
-    /// The factor with this id, of the user with this id.
+    /// Creates a request for this factor of this user.
     pub fn new(user_id: impl Into<UserId>, factor_id: impl Into<FactorId>) -> Self {
         Self { user_id: user_id.into(), factor_id: factor_id.into() }
     }

@@ -8,7 +8,7 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 
-/// Resets all factors of multi-factor authentication of a user, who then sets them up anew.
+/// Resets all multi-factor authentication factors of a user. The user then sets them up again.
 ///
 /// | | |
 /// |---|---|
@@ -19,7 +19,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
-/// [`ResetUsersMfa`](crate::operations::ResetUsersMfa) resets one of them.
+/// [`ResetUsersMfa`](crate::operations::ResetUsersMfa) resets a single factor.
 ///
 /// ```
 /// use kinde_users_core::operations::ResetUsersMfaAll;
@@ -42,7 +42,7 @@ pub struct ResetUsersMfaAll {
 }
 
 impl ResetUsersMfaAll {
-    /// The factors of the user with this id.
+    /// Creates a request for the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into() }
     }

@@ -10,7 +10,7 @@ use crate::api::request_writer::RequestWriter;
 use crate::types::redacted::Redacted;
 use crate::types::values::Patch;
 
-/// Changes a user: suspends it, renames it, asks for a new password.
+/// Updates a user: suspends it, renames it, or requests a new password.
 ///
 /// | | |
 /// |---|---|
@@ -18,12 +18,13 @@ use crate::types::values::Patch;
 /// | Scope | `update:users` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`UpdatedUser`] |
-/// | Refused | an id that is empty, or has a control character or an outer blank |
-/// | Errors | 400 for an unknown id or a value that the service refuses, 403 without the scope, 429 over the rate limit |
+/// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
+/// | Errors | 400 for an unknown id or a value that is not valid, 403 without the scope, 429 over the rate limit |
 ///
-/// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set). [`Patch::Clear`] sends `null`,
-/// which leaves a given name or a family name as it is: once set, a name can be replaced and not removed. Whether `null`
-/// clears another field is not documented: read the user back where that matters.
+/// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set).
+/// [`Patch::Clear`] sends `null`. For a given name or a family name `null` has no effect: a name can be
+/// replaced, but not removed. Kinde does not document whether `null` clears the other fields. Read the
+/// user back if that matters.
 ///
 /// ```
 /// use kinde_users_core::Patch;
@@ -66,18 +67,18 @@ struct Body {
 }
 
 impl UpdateUser {
-    /// The user with this id, all fields left alone.
+    /// Creates a request that leaves all fields of the user with this id alone.
     pub fn new(id: impl Into<UserId>) -> Self {
         Self { id: id.into(), body: Body::default() }
     }
 
-    /// The given name. It cannot be cleared.
+    /// Sets the given name. It cannot be cleared.
     pub fn given_name(mut self, name: impl Into<Patch<Redacted>>) -> Self {
         self.body.given_name = name.into();
         self
     }
 
-    /// The family name. It cannot be cleared.
+    /// Sets the family name. It cannot be cleared.
     pub fn family_name(mut self, name: impl Into<Patch<Redacted>>) -> Self {
         self.body.family_name = name.into();
         self
@@ -89,20 +90,20 @@ impl UpdateUser {
         self
     }
 
-    /// Whether the user is barred from signing in. Sessions go on: end them by
+    /// Sets whether the user is suspended and cannot sign in. Sessions continue. End them with
     /// [`DeleteUserSessions`](crate::operations::DeleteUserSessions).
     pub fn is_suspended(mut self, is_suspended: impl Into<Patch<bool>>) -> Self {
         self.body.is_suspended = is_suspended.into();
         self
     }
 
-    /// Whether the user has to choose a new password at the next sign-in.
+    /// Whether the user must choose a new password at the next sign-in.
     pub fn is_password_reset_requested(mut self, is_requested: impl Into<Patch<bool>>) -> Self {
         self.body.is_password_reset_requested = is_requested.into();
         self
     }
 
-    /// The id that the user has in a system outside of Kinde.
+    /// Sets the id that the user has in another system.
     pub fn provided_id(mut self, id: impl Into<Patch<Redacted>>) -> Self {
         self.body.provided_id = id.into();
         self
@@ -126,7 +127,8 @@ impl Operation for UpdateUser {
     }
 }
 
-/// A user after a change. It has no `provided_id`, and other names than [`User`](crate::models::User).
+/// A user after an update. It has no `provided_id`, and the service names its fields differently from
+/// those of [`User`](crate::models::User).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UpdatedUser {
@@ -138,9 +140,9 @@ pub struct UpdatedUser {
     pub family_name: Option<Redacted>,
     /// The preferred e-mail address.
     pub email: Option<Redacted>,
-    /// Whether the user is barred from signing in.
+    /// Whether the user is suspended and cannot sign in.
     pub is_suspended: Option<bool>,
-    /// Whether the user has to choose a new password at the next sign-in.
+    /// Whether the user must choose a new password at the next sign-in.
     pub is_password_reset_requested: Option<bool>,
     /// The URL of the profile picture.
     pub picture: Option<Redacted>,

@@ -9,7 +9,7 @@ use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 use crate::types::values::Value;
 
-/// Gives a feature flag another value for one user.
+/// Overrides the value of a feature flag for one user.
 ///
 /// | | |
 /// |---|---|
@@ -20,7 +20,7 @@ use crate::types::values::Value;
 /// | Refused | a user id or flag key that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or flag, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// The value travels in the query, as text.
+/// The request carries the value in the query, as text.
 ///
 /// ```
 /// use kinde_users_core::operations::UpdateUserFeatureFlagOverride;
@@ -50,7 +50,7 @@ pub struct UpdateUserFeatureFlagOverride {
 }
 
 impl UpdateUserFeatureFlagOverride {
-    /// The user, the flag, and its value for that user.
+    /// Creates a request from the user, the flag, and the value for that user.
     pub fn new(
         user_id: impl Into<UserId>,
         feature_flag_key: impl Into<FeatureFlagKey>,

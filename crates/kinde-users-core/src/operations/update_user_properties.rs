@@ -24,7 +24,7 @@ use crate::types::values::{Patch, Value};
 /// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty property key |
 /// | Errors | 400 for an unknown user or property, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// Properties that are not given are left alone. Whether the service clears one on `null` is not documented.
+/// Other properties keep their values. Kinde does not document whether `null` clears a property.
 ///
 /// ```
 /// use kinde_users_core::operations::UpdateUserProperties;
@@ -59,7 +59,7 @@ struct Body {
     properties: Properties,
 }
 
-/// In the order in which they were given, each key once.
+/// The properties in the order in which they were set, each key once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Properties(Vec<(PropertyKey, Patch<Value>)>);
 
@@ -74,17 +74,17 @@ impl Serialize for Properties {
 }
 
 impl UpdateUserProperties {
-    /// The user with this id, all properties left alone.
+    /// Creates a request that leaves all properties of the user with this id alone.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into(), body: Body::default() }
     }
 
-    /// Sets a property. Of two values for one key, the last one counts.
+    /// Sets a property. The last value of a key counts.
     pub fn property(self, key: impl Into<PropertyKey>, value: impl Into<Value>) -> Self {
         self.with(key.into(), Patch::Set(value.into()))
     }
 
-    /// Clears a property: its value becomes `null`.
+    /// Clears a property by setting it to `null`.
     pub fn clear_property(self, key: impl Into<PropertyKey>) -> Self {
         self.with(key.into(), Patch::Clear)
     }

@@ -20,7 +20,8 @@ use crate::types::values::Value;
 /// | Refused | a user id or property key that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or property, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// The value travels in the query, as text, where proxies log it; [`UpdateUserProperties`] sends it in the body.
+/// The request carries the value in the query, as text, so proxies may log it.
+/// [`UpdateUserProperties`] sends values in the body.
 ///
 /// [`UpdateUserProperties`]: crate::operations::UpdateUserProperties
 ///
@@ -51,7 +52,7 @@ pub struct UpdateUserProperty {
 }
 
 impl UpdateUserProperty {
-    /// The user, the property, and its value.
+    /// Creates a request from the user, the property, and its value.
     pub fn new(
         user_id: impl Into<UserId>,
         property_key: impl Into<PropertyKey>,
