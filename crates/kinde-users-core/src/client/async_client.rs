@@ -1,4 +1,5 @@
-//! The async client: the same tenant, machine and lock as the blocking one, with other waiting.
+//! The async client. It has the same tenant, state machine and lock as the blocking client, and waits
+//! in another way.
 
 use alloc::sync::Arc;
 use alloc::vec;
@@ -28,10 +29,11 @@ use crate::protocol::tenant::Tenant;
 use crate::types::access_token::AccessToken;
 use crate::types::ids::Cursor;
 
-/// Calls operations of one tenant, over any async transport. What [`Client`](crate::Client) is for blocking code.
+/// Calls the operations of one tenant over any async transport. [`Client`](crate::Client) is its
+/// blocking counterpart.
 ///
-/// It is cheap to clone, and all clones share the tenant. Its futures are `Send` and can be dropped at any time: a call that
-/// was getting the token for others hands that on.
+/// A client is cheap to clone, and all clones share the tenant. Its futures are `Send` and can be
+/// dropped at any time. If a dropped call was requesting the token for others, another call takes over.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -67,46 +69,44 @@ pub struct AsyncClient<T, C> {
 }
 
 impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
-    /// A client of `tenant`.
+    /// Creates a client of `tenant`.
     pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
         Self { shared: Arc::new(Shared::new(tenant, transport, clock)), options: CallOptions::new() }
     }
 
-    /// This client with other options for the calls made through it.
+    /// Returns a client of the same tenant whose calls use other options.
     #[must_use]
     pub fn with_options(&self, options: CallOptions) -> Self {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
-    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, say. What is said
-    /// of [`Client::with_tenant`](crate::Client::with_tenant) holds here too.
+    /// Gives access to the tenant while calls may run; see
+    /// [`Client::with_tenant`](crate::Client::with_tenant).
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
     }
 
-    /// Returns the token and how long it still lasts, on this client's own clock; see
-    /// [`Client::token`](crate::Client::token).
+    /// Returns the token and its remaining lifetime; see [`Client::token`](crate::Client::token).
     pub fn token(&self) -> Option<(AccessToken, Option<Duration>)> {
         self.shared.token(self.shared.clock.now())
     }
 
-    /// Goes on with a token that was got elsewhere and lasts for `lifetime` from now on, on this
-    /// client's own clock; see [`Client::supply_token`](crate::Client::supply_token).
+    /// Uses a token from elsewhere; see [`Client::supply_token`](crate::Client::supply_token).
     pub fn supply_token(&self, token: AccessToken, lifetime: Option<Duration>) {
         let now = self.shared.clock.now();
         self.shared.with_tenant(|tenant| tenant.supply_token(token, lifetime, now));
     }
 
-    /// Calls an operation, and reads the reply as the operation's own type.
+    /// Calls an operation and returns its output.
     ///
     /// # Errors
     ///
-    /// A [`CallError`], whose [`effect`](CallError::effect) tells whether the operation took place all the same.
+    /// A [`CallError`]. Its [`effect`](CallError::effect) says whether the operation took effect.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output, CallError<T::Error>> {
         self.send_as(operation).await
     }
 
-    /// Calls an operation, and reads the reply as a type of your choice.
+    /// Calls an operation and reads the reply as a type of your choice.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.reply(operation).await?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation, and leaves the reply as it came: [`Reply::parse_as`] borrows from it.
+    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow from it.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.drive(exchange).await
     }
 
-    /// Calls an operation whose type is not known here, and leaves the reply as it came.
+    /// Calls an operation whose type was erased, and returns the raw reply.
     ///
     /// # Errors
     ///
@@ -138,7 +138,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.drive(exchange).await
     }
 
-    /// Makes the calls of a job, one after another, to its end or to the first error that ends it.
+    /// Runs a job: makes its calls one after another, until it ends or an error ends it.
     ///
     /// ```
     /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport, CallError};
@@ -153,8 +153,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply), from the call that failed. The job then tells how far it came, and goes on from there where
-    /// it is run again.
+    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it came.
+    /// If you run the job again, it continues there.
     pub async fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation).await?;
@@ -162,8 +162,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         Ok(job.output())
     }
 
-    /// Makes a call that the job handed out, and tells the job what came of it: for a loop like that of [`run`](Self::run) that
-    /// keeps a journal, before the call and after it.
+    /// Makes one call of a job and passes the result to the job. Use it in a loop of your own that
+    /// writes a journal before and after each call.
     ///
     /// # Errors
     ///
@@ -176,14 +176,15 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         feed(job, self.call(operation).await)
     }
 
-    // No `async fn`, whose future would hold the exchange twice: as it came, and in the call.
+    // Not an `async fn`: its future would hold the exchange twice, as the argument and in the call.
     fn drive(&self, exchange: Exchange) -> impl Future<Output = Result<Reply, CallError<T::Error>>> {
         let Shared { transport, clock, .. } = &*self.shared;
         let mut call = self.shared.call(exchange);
         async move {
             let (mut input, mut failure) = (Input::Start, None);
             loop {
-                // Out of the match, or a call under way would hold the whole step too, which is as large as all else.
+                // Outside of the match. Inside it, the future would also hold the whole step, which is
+                // as large as everything else.
                 let request = match call.advance(clock.now(), input) {
                     Step::Send(request) => request,
                     Step::Wait(wait) => {
@@ -210,7 +211,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         }
     }
 
-    /// Goes through a list, page by page or item by item.
+    /// Walks a list, page by page or item by item.
     ///
     /// ```
     /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport};
@@ -243,35 +244,36 @@ impl<T, C> fmt::Debug for AsyncClient<T, C> {
     }
 }
 
-/// A list that an [`AsyncClient`] goes through.
+/// A walk over the pages of a list.
 ///
-/// After an error it ends; [`cursor`](Self::cursor) tells where to go on. The guide of `kinde-users` makes a `Stream` of it.
+/// It ends after an error. [`cursor`](Self::cursor) then says where to continue.
 pub struct AsyncPages<T, C, O: Paginated> {
     client: AsyncClient<T, C>,
     walk: Walk<O>,
 }
 
 impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
-    /// Ends after this many pages.
+    /// Ends the walk after this many pages.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
         self.walk = self.walk.map_pages(|all| all.max_pages(pages));
         self
     }
 
-    /// Begins at a page whose cursor was kept.
+    /// Starts at the page of a cursor from an earlier walk.
     #[must_use]
     pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
         self.walk = self.walk.map_pages(|all| all.resume_from(cursor));
         self
     }
 
-    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
+    /// Returns the cursor of the next page. `None` before the first page and after the last one.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.walk.pages.cursor()
     }
 
-    /// The next page. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
+    /// Returns the next page. If the future is dropped, its call is cancelled, and the next call
+    /// requests the same page.
     pub async fn next_page(&mut self) -> Option<Result<O::Output, CallError<T::Error>>> {
         let AsyncClient { shared, options } = &self.client;
         match self.walk.next_call(*options, shared.clock.now()) {
@@ -284,7 +286,7 @@ impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
         }
     }
 
-    /// The items of all pages.
+    /// Returns the items of all pages.
     pub fn items(self) -> AsyncItems<T, C, O> {
         AsyncItems { pages: self, items: vec::Vec::new().into_iter() }
     }
@@ -296,14 +298,15 @@ impl<T, C, O: Paginated> fmt::Debug for AsyncPages<T, C, O> {
     }
 }
 
-/// The items of a list that an [`AsyncClient`] goes through.
+/// A walk over the items of a list.
 pub struct AsyncItems<T, C, O: Paginated> {
     pages: AsyncPages<T, C, O>,
     items: vec::IntoIter<O::Item>,
 }
 
 impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncItems<T, C, O> {
-    /// The next item. Where the future is dropped, its call is cancelled, and the next one asks for the page again.
+    /// Returns the next item. If the future is dropped, its call is cancelled, and the next call
+    /// requests the same page.
     pub async fn next_item(&mut self) -> Option<Result<O::Item, CallError<T::Error>>> {
         loop {
             if let Some(item) = self.items.next() {

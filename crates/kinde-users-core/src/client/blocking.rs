@@ -25,12 +25,12 @@ use crate::protocol::tenant::Tenant;
 use crate::types::access_token::AccessToken;
 use crate::types::ids::Cursor;
 
-/// Calls operations of one tenant, over any transport.
+/// Calls the operations of one tenant over any transport.
 ///
-/// It is cheap to clone, and all clones share the tenant: its token, the gate that a 429 closes, the retry budget. It can be
-/// used by many threads at once; no lock is held while a message is under way.
+/// A client is cheap to clone. All clones share the tenant: its token, the throttle after a 429, and
+/// the retry budget. Many threads can use it at once. It holds no lock while a request is in flight.
 ///
-/// The crate `kinde-users` makes one with a transport and a clock in a line.
+/// The crate `kinde-users` creates a client with a transport and a clock in one line.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -62,53 +62,55 @@ pub struct Client<T, C> {
 }
 
 impl<T: Transport, C: Clock> Client<T, C> {
-    /// A client of `tenant`.
+    /// Creates a client of `tenant`.
     pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
         Self { shared: Arc::new(Shared::new(tenant, transport, clock)), options: CallOptions::new() }
     }
 
-    /// This client with other options for the calls made through it.
+    /// Returns a client of the same tenant whose calls use other options.
     #[must_use]
     pub fn with_options(&self, options: CallOptions) -> Self {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
-    /// Looks at the tenant, or changes it, while calls may run: to replace its credentials, say.
+    /// Gives access to the tenant while calls may run, for instance to replace its credentials.
     ///
-    /// All calls wait for the end of `with`, so it must not make one itself, which would wait for ever. Another tenant may be put
-    /// in its place: waiting calls then look again. One of another domain gets no calls: they end with [`Problem::OtherTenant`](crate::Problem::OtherTenant), and with the effect that they had.
+    /// All calls wait until `with` returns. `with` must not make a call itself, because that call
+    /// would wait for ever. `with` may replace the tenant: waiting calls then look at it again. If the
+    /// new tenant has another domain, they end with
+    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant) and with the effect that they had.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
     }
 
-    /// Returns the token and how long it still lasts, if that is known: for a program that keeps it
-    /// for its next run.
+    /// Returns the token and its remaining lifetime, if known, so that the next run of the program
+    /// can use it.
     ///
-    /// `None` where there is no token or it has ended. The rest of its lifetime is counted on this
-    /// client's own clock, at the time of the call.
+    /// Returns `None` if there is no token, or if it has expired. The lifetime is measured on the
+    /// clock of this client, at the time of the call.
     pub fn token(&self) -> Option<(AccessToken, Option<Duration>)> {
         self.shared.token(self.shared.clock.now())
     }
 
-    /// Goes on with a token that was got elsewhere, as by an earlier run of the program.
+    /// Uses a token from elsewhere, such as an earlier run of the program.
     ///
-    /// `lifetime` is how long the token lasts from now on, on this client's own clock; `None` if that
-    /// is not known, and the token is used until it is refused then.
+    /// `lifetime` is how long the token lasts from now on, on the clock of this client. If it is `None`,
+    /// the token is used until the service refuses it.
     pub fn supply_token(&self, token: AccessToken, lifetime: Option<Duration>) {
         let now = self.shared.clock.now();
         self.shared.with_tenant(|tenant| tenant.supply_token(token, lifetime, now));
     }
 
-    /// Calls an operation, and reads the reply as the operation's own type.
+    /// Calls an operation and returns its output.
     ///
     /// # Errors
     ///
-    /// A [`CallError`], whose [`effect`](CallError::effect) tells whether the operation took place all the same.
+    /// A [`CallError`]. Its [`effect`](CallError::effect) says whether the operation took effect.
     pub fn send<O: Operation>(&self, operation: &O) -> Result<O::Output, CallError<T::Error>> {
         self.send_as(operation)
     }
 
-    /// Calls an operation, and reads the reply as a type of your choice.
+    /// Calls an operation and reads the reply as a type of your choice.
     ///
     /// # Errors
     ///
@@ -117,7 +119,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.reply(operation)?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation, and leaves the reply as it came: [`Reply::parse_as`] borrows from it.
+    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow from it.
     ///
     /// # Errors
     ///
@@ -127,7 +129,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.drive(exchange)
     }
 
-    /// Calls an operation whose type is not known here, and leaves the reply as it came.
+    /// Calls an operation whose type was erased, and returns the raw reply.
     ///
     /// # Errors
     ///
@@ -137,7 +139,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.drive(exchange)
     }
 
-    /// Makes the calls of a job, one after another, to its end or to the first error that ends it.
+    /// Runs a job: makes its calls one after another, until it ends or an error ends it.
     ///
     /// ```
     /// # use kinde_users_core::{CallError, Client, Clock, Transport};
@@ -152,8 +154,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply), from the call that failed. The job then tells how far it came, and goes on from there where
-    /// it is run again.
+    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it came.
+    /// If you run the job again, it continues there.
     pub fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation)?;
@@ -161,8 +163,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
         Ok(job.output())
     }
 
-    /// Makes a call that the job handed out, and tells the job what came of it: for a loop like that of [`run`](Self::run) that
-    /// keeps a journal, before the call and after it.
+    /// Makes one call of a job and passes the result to the job. Use it in a loop of your own that
+    /// writes a journal before and after each call.
     ///
     /// # Errors
     ///
@@ -198,7 +200,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
         }
     }
 
-    /// Goes through a list, page by page or item by item.
+    /// Walks a list, page by page or item by item.
     ///
     /// ```
     /// # use kinde_users_core::{Client, Clock, Transport};
@@ -228,35 +230,35 @@ impl<T, C> fmt::Debug for Client<T, C> {
     }
 }
 
-/// A list that a [`Client`] goes through: an iterator over its pages.
+/// An iterator over the pages of a list.
 ///
-/// After an error it ends; [`cursor`](Self::cursor) tells where to go on.
+/// It ends after an error. [`cursor`](Self::cursor) then says where to continue.
 pub struct PageIter<'a, T, C, O: Paginated> {
     client: &'a Client<T, C>,
     walk: Walk<O>,
 }
 
 impl<'a, T: Transport, C: Clock, O: Paginated> PageIter<'a, T, C, O> {
-    /// Ends after this many pages.
+    /// Ends the walk after this many pages.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
         self.walk = self.walk.map_pages(|all| all.max_pages(pages));
         self
     }
 
-    /// Begins at a page whose cursor was kept.
+    /// Starts at the page of a cursor from an earlier walk.
     #[must_use]
     pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
         self.walk = self.walk.map_pages(|all| all.resume_from(cursor));
         self
     }
 
-    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
+    /// Returns the cursor of the next page. `None` before the first page and after the last one.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.walk.pages.cursor()
     }
 
-    /// The items of all pages.
+    /// Returns an iterator over the items of all pages.
     pub fn items(self) -> impl Iterator<Item = Result<O::Item, CallError<T::Error>>> + use<'a, T, C, O> {
         self.flat_map(|page| {
             let (items, error) = match page {

@@ -1,4 +1,4 @@
-//! A call under way, over the tenant that all clones of a client share.
+//! A call in progress, over the tenant that all clones of a client share.
 
 use alloc::collections::BTreeMap;
 use core::mem;
@@ -24,9 +24,9 @@ pub(crate) struct Shared<T, C> {
 
 struct State {
     tenant: Tenant,
-    /// Who waits for the tenant's epoch to move, by the number of the wait.
+    /// The wakers of calls that wait for the epoch of the tenant to change, by the number of the wait.
     wakers: BTreeMap<u64, Sleeper>,
-    /// How many waits there were.
+    /// The number of waits so far.
     waits: u64,
 }
 
@@ -41,15 +41,16 @@ impl<T, C> Shared<T, C> {
         }
     }
 
-    /// Begins a call, whose request was written outside of the lock.
+    /// Starts a call. Its request was written outside of the lock.
     pub(crate) fn call(&self, exchange: Exchange) -> Call<'_, T, C> {
         let span = CallSpan::new(exchange.operation());
         Call { shared: self, exchange, wait: None, span, ended: false }
     }
 
-    /// Works on the tenant, and then wakes those who wait for its epoch to move, if it has.
+    /// Runs `with` on the tenant. If the epoch changed, wakes the calls that wait for it.
     pub(crate) fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
-        // Dropped after the lock: nobody is woken under it. Where `with` panics, they are woken to be sure.
+        // It is dropped after the lock, so no call is woken under the lock. If `with` panics, they are
+        // woken to be sure.
         let mut wakes = Wakes { shared: self, needed: true };
         let mut state = self.lock();
         let epoch = state.tenant.epoch();
@@ -63,21 +64,21 @@ impl<T, C> Shared<T, C> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The tenant is whole between any two calls on it, whatever another thread's panic was about.
+        // No panic leaves the tenant half changed: each call on it is complete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The waker of a call that waits.
 ///
-/// A waker is code of its call's executor, and most of the time another call wakes it. So a panic of
-/// it ends here, where the panic hook has reported it: it must not end the call that wakes it, keep
-/// the wakers behind it from being woken, or abort a thread that is panicking already.
+/// A waker is code of the executor of its call, and usually another call wakes it. So a panic of the
+/// waker ends here, after the panic hook has reported it. It must not end the call that wakes it, keep
+/// other wakers from being woken, or abort a thread that is already panicking.
 struct Sleeper(Option<Waker>);
 
 impl Sleeper {
     fn wake(self) {
-        // It is dropped in a step of its own, so that it may panic in both.
+        // Waking and dropping are separate steps, because both may panic.
         contained(|| self.0.as_ref().map(Waker::wake_by_ref));
     }
 }
@@ -90,12 +91,12 @@ impl Drop for Sleeper {
 
 fn contained<R>(run: impl FnOnce() -> R) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-        // Dropping what it panicked with could panic too.
+        // Dropping the payload of the panic could panic too.
         mem::forget(panic);
     }
 }
 
-/// Wakes those who wait for the tenant's epoch to move.
+/// Wakes the calls that wait for the epoch of the tenant to change.
 struct Wakes<'a, T, C> {
     shared: &'a Shared<T, C>,
     needed: bool,
@@ -110,11 +111,12 @@ impl<T, C> Drop for Wakes<'_, T, C> {
     }
 }
 
-/// An exchange under way. Dropped before its end, by a panic or with the future that it is in, it is cancelled.
+/// An exchange in progress. If it is dropped before its end, by a panic or with its future, it is
+/// cancelled.
 pub(crate) struct Call<'a, T, C> {
     shared: &'a Shared<T, C>,
     exchange: Exchange,
-    /// The number of the wait that it may have a waker for.
+    /// The number of the wait that may have a waker.
     wait: Option<u64>,
     span: CallSpan,
     ended: bool,
@@ -130,11 +132,11 @@ impl<T, C> Call<'_, T, C> {
         step
     }
 
-    /// Has `waker` woken when the epoch is no longer `epoch`; `false` if it is so already, and there is nothing to wait for. A call
-    /// has one waker, the last one.
+    /// Registers `waker` to be woken when the epoch is no longer `epoch`. Returns `false` if it already
+    /// is another one. A call has one waker, the last one.
     pub(crate) fn register(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
         let Some(epoch) = epoch else { return true };
-        // Making and dropping a waker can run anybody's code, so neither is done under the lock.
+        // Creating and dropping a waker can run foreign code, so neither happens under the lock.
         let waker = Sleeper(Some(waker()));
         let mut state = self.shared.lock();
         if state.tenant.epoch() != epoch {

@@ -8,7 +8,7 @@ use crate::error::call::Error;
 use crate::jobs::job::Job;
 use crate::types::effect::Effect;
 
-/// Why a call over a transport has no result: the protocol's error, and the transport's if its failing came to it.
+/// Why a call failed: the error of the protocol, and the error of the transport if there was one.
 #[derive(Clone, Debug)]
 pub struct CallError<E> {
     error: Error,
@@ -20,17 +20,17 @@ impl<E> CallError<E> {
         Self { error, transport }
     }
 
-    /// The protocol's error.
+    /// Returns the error of the protocol.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// The protocol's error, owned.
+    /// Returns the error of the protocol, owned.
     pub fn into_error(self) -> Error {
         self.error
     }
 
-    /// The last error of the transport in this call, if there was one.
+    /// Returns the last error of the transport in this call, if there was one.
     pub fn transport(&self) -> Option<&E> {
         self.transport.as_ref()
     }
@@ -39,7 +39,7 @@ impl<E> CallError<E> {
         (self.error, self.transport)
     }
 
-    /// Whether the service carried out the operation; see [`Error::effect`].
+    /// Returns whether the operation took effect; see [`Error::effect`].
     pub fn effect(&self) -> Effect {
         self.error.effect()
     }
@@ -72,7 +72,7 @@ impl<E: StdError + 'static> StdError for CallError<E> {
     }
 }
 
-/// Tells the job of a call over a transport, whose own error goes with that of the protocol.
+/// Passes the result of a call to the job. The error of the transport goes with that of the protocol.
 pub(crate) fn feed<J: Job, E>(job: &mut J, result: Result<Reply, CallError<E>>) -> Result<(), CallError<E>> {
     let (result, transport) = match result {
         Ok(reply) => (Ok(reply), None),

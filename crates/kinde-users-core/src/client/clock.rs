@@ -1,4 +1,4 @@
-//! What tells the time, and waits for it.
+//! Clocks: they tell the time and wait.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -6,19 +6,20 @@ use core::task::Waker;
 
 use crate::types::time::Instant;
 
-/// Tells the time, and waits for it.
+/// Tells the time and waits, in blocking code.
 pub trait Clock {
-    /// The time now, counted from some moment of the clock's choice. It never goes back.
+    /// Returns the current time, counted from an arbitrary start. It never goes back.
     fn now(&self) -> Instant;
 
-    /// What ends a wait of this thread.
+    /// Returns a waker that ends a wait of this thread.
     fn waker(&self) -> Waker;
 
-    /// Returns at `until`, or once this thread's [`waker`](Self::waker) was woken. It may return early.
+    /// Blocks until `until`, or until the [`waker`](Self::waker) of this thread is woken. It may return
+    /// early.
     fn wait_until(&self, until: Instant);
 }
 
-/// Makes a pointer to a clock one.
+/// Implements `Clock` for pointer types.
 macro_rules! clock_by_pointer {
     ($($pointer:ty),+) => {$(
         impl<C: Clock + ?Sized> Clock for $pointer {
@@ -39,16 +40,16 @@ macro_rules! clock_by_pointer {
 
 clock_by_pointer!(&C, Box<C>, Arc<C>);
 
-/// Tells the time, and waits for it, in async code.
+/// Tells the time and waits, in async code.
 pub trait AsyncClock {
-    /// The time now, counted from some moment of the clock's choice. It never goes back.
+    /// Returns the current time, counted from an arbitrary start. It never goes back.
     fn now(&self) -> Instant;
 
-    /// Is ready at `until`. It may be ready early.
+    /// Completes at `until`, or earlier.
     fn sleep_until(&self, until: Instant) -> impl Future<Output = ()> + Send;
 }
 
-/// Makes a pointer to an async clock one.
+/// Implements `AsyncClock` for pointer types.
 macro_rules! async_clock_by_pointer {
     ($($pointer:ty),+) => {$(
         impl<C: AsyncClock> AsyncClock for $pointer {

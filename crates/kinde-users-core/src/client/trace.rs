@@ -1,4 +1,4 @@
-//! What a call tells `tracing`: nothing at all without the feature of that name.
+//! Spans and events of a call, with the feature `tracing`. Without it, nothing is recorded.
 
 #[cfg(feature = "tracing")]
 pub(crate) use on::CallSpan;
@@ -17,8 +17,8 @@ mod on {
     use crate::protocol::step::{Input, Step};
     use crate::types::time::Instant;
 
-    /// A span of one call. It holds the path's template and never the path, and no argument. What came of the call is recorded
-    /// at its end, and each step on the way is an event.
+    /// The span of a call. It has the template of the path, never the path or an argument. The result
+    /// is recorded at the end, and each step is an event.
     pub(crate) struct CallSpan {
         span: Span,
         status: Option<u16>,
@@ -82,7 +82,7 @@ mod on {
                 Step::Done(result) => {
                     self.end(attempts);
                     if let Err(error) = result {
-                        // One line, with nothing personal in it.
+                        // It is one line without personal data.
                         self.span.record("error", tracing::field::display(error));
                     }
                 }

@@ -1,4 +1,4 @@
-//! A list as a client goes through it.
+//! The walk of a client through a list.
 
 use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
@@ -8,7 +8,8 @@ use crate::jobs::pages::Pages;
 use crate::protocol::call_options::CallOptions;
 use crate::types::time::Instant;
 
-/// Pages as a client goes through them: each page is a call, and the deadline, if one is set, is for all of them.
+/// The walk of a client through pages. Each page is a call. The total timeout, if set, is for all pages
+/// together.
 #[derive(Clone)]
 pub(crate) struct Walk<O: Paginated> {
     pub(crate) pages: Pages<O>,
@@ -25,7 +26,7 @@ impl<O: Paginated> Walk<O> {
         self
     }
 
-    /// The next call, if there is one.
+    /// Returns the next call, if there is one.
     pub(crate) fn next_call(
         &mut self,
         options: CallOptions,
@@ -35,7 +36,7 @@ impl<O: Paginated> Walk<O> {
         Ok(operation.map(|operation| (operation, options.for_page(now, &mut self.until))))
     }
 
-    /// What the call came to.
+    /// Takes the result of the call.
     pub(crate) fn handle<E>(
         &mut self,
         result: Result<Reply, CallError<E>>,

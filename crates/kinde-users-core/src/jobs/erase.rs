@@ -13,7 +13,7 @@ use crate::operations::delete_user_sessions::DeleteUserSessions;
 use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
-/// Erases a user: ends the sessions, then deletes the user with the profile, from all of Kinde. Done twice it is done once.
+/// Erases a user: ends its sessions, then deletes it with its profile from Kinde. Idempotent.
 ///
 /// ```
 /// use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
@@ -23,17 +23,18 @@ use crate::types::ids::UserId;
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
 /// ```
 ///
-/// A user that is not there is [`Removal::AlreadyAbsent`] and no error, which a mistyped id is too. Only an
-/// error of Kinde's own says so ([`ApiError::is_not_there`](crate::ApiError::is_not_there)), and
-/// not the 404 of a proxy. Its code has to name the user, or where it is about the sessions, them.
+/// A user that does not exist is [`Removal::AlreadyAbsent`] and not an error. So is a mistyped id. Only
+/// an error in Kinde's own form proves that a user is absent
+/// ([`ApiError::is_not_there`](crate::ApiError::is_not_there)); the 404 of a proxy does not. The code of
+/// the error must name the user, or, for the sessions, the sessions.
 ///
-/// [`Removal::Deleted`] needs a success with an empty body, or with the code `OK`, or with the message
-/// `Success` and no code. Another body is an [`Error::Decode`] with
+/// [`Removal::Deleted`] needs a success with an empty body, with the code `OK`, or with the message
+/// `Success` and no code. Any other body is an [`Error::Decode`] with
 /// [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Erase(Erased);
 
-/// What became of an [`Erase`]; `None` for what was not reached.
+/// The receipt of an [`Erase`]. A part that was not reached is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Erased {
@@ -46,7 +47,7 @@ pub struct Erased {
 }
 
 impl Erase {
-    /// Of the user with this id.
+    /// Creates a job that erases the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self(Erased { user_id: user_id.into(), sessions: None, user: None })
     }
@@ -58,7 +59,7 @@ impl Job for Erase {
     fn next_call(&mut self) -> Option<DynOperation> {
         let Erased { user_id, sessions, user } = &self.0;
         match (sessions, user) {
-            // First, so that nobody is signed in as a user who is no more.
+            // The sessions end first, so that no session outlives its user.
             (None, _) => Some(DynOperation::new(DeleteUserSessions::new(user_id))),
             (Some(_), None) => Some(DynOperation::new(DeleteUser::new(user_id).is_delete_profile(true))),
             (Some(_), Some(_)) => None,

@@ -16,22 +16,21 @@ use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 use crate::types::redacted::Redacted;
 
-/// Finds the user with an e-mail address, phone number, user name or id, by way of [`GetUsers`].
+/// Finds the user with an e-mail address, phone number, user name or id, with [`GetUsers`].
 ///
-/// What the service sends is compared with what was asked for, so that a search that ignores its
-/// argument, or that finds a part of it, never leads to another user:
+/// The job compares each user that the service returns with the search. A search that ignores its
+/// argument, or matches a part of it, never leads to another user. It compares:
 ///
-/// - an id, letter by letter;
-/// - an e-mail address with the user's address and all identities but phone numbers and user
-///   names, whatever the case of the letters;
-/// - a user name with the user's name and the identities of that type, whatever the case of the
-///   letters;
-/// - a phone number with the user's number and the identities of that type, digit by digit: `+` and
-///   `00` before the code of the country, blanks, hyphens, dots, slashes and parentheses do not
-///   count. A number without the code of the country differs from the same one with it.
+/// - an id: exactly;
+/// - an e-mail address: with the address of the user and with all identities except phone numbers
+///   and user names, ignoring case;
+/// - a user name: with the name of the user and with identities of that type, ignoring case;
+/// - a phone number: with the number of the user and with identities of that type, by digits. A `+`
+///   or `00` before the country code, blanks, hyphens, dots, slashes and parentheses are ignored. A
+///   number without its country code differs from the same number with it.
 ///
-/// It takes one call, and up to [`MOST_PAGES`](Self::MOST_PAGES) where the service says that there
-/// are more pages.
+/// The job makes one call. If the service says that there are more pages, it makes up to
+/// [`MOST_PAGES`](Self::MOST_PAGES) calls.
 ///
 /// ```
 /// # use kinde_users_core::{CallError, Client, Clock, Transport};
@@ -49,53 +48,54 @@ use crate::types::redacted::Redacted;
 /// # }
 /// ```
 ///
-/// An id that is unknown finds [`Found::None`] where [`GetUserData`](crate::operations::GetUserData) is an error.
+/// For an unknown id the result is [`Found::None`]. [`GetUserData`](crate::operations::GetUserData)
+/// returns an error instead.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a job does nothing until it is run"]
 pub struct FindUser {
-    /// The page to ask for next.
+    /// The page to request next.
     list: GetUsers,
     sought: Sought,
     pages: usize,
     progress: Progress,
     matching: Vec<User>,
-    /// The first user who came and does not match.
+    /// The first user that does not match.
     other: Option<UserId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Progress {
-    /// There is a page to ask for.
+    /// There is another page to request.
     Open,
-    /// The service sent all there is, or so much that the rest does not matter.
+    /// The search is complete, or the remaining pages cannot change its result.
     Whole,
-    /// The service says that there is more after the last page that is asked for.
+    /// The service says that there is more after the last page that the job requests.
     Cut,
 }
 
 impl FindUser {
-    /// The number of pages, empty ones among them, after which a search gives up.
+    /// The number of pages, including empty ones, after which a search gives up.
     pub const MOST_PAGES: usize = 10;
 
-    /// Finds the user with this e-mail address.
+    /// Creates a job that finds the user with this e-mail address.
     pub fn by_email(email: impl Into<Redacted>) -> Self {
         let email = email.into();
         Self::of(GetUsers::new().email(&email), Sought::Email(email))
     }
 
-    /// Finds the user with this phone number.
+    /// Creates a job that finds the user with this phone number.
     pub fn by_phone(phone: impl Into<Redacted>) -> Self {
         let phone = phone.into();
         Self::of(GetUsers::new().phone(&phone), Sought::Phone(phone))
     }
 
-    /// Finds the user with this user name.
+    /// Creates a job that finds the user with this user name.
     pub fn by_username(username: impl Into<Redacted>) -> Self {
         let username = username.into();
         Self::of(GetUsers::new().username(&username), Sought::Username(username))
     }
 
-    /// Finds the user with this id.
+    /// Creates a job that finds the user with this id.
     pub fn by_id(id: impl Into<UserId>) -> Self {
         let id = id.into();
         Self::of(GetUsers::new().user_id(&id), Sought::Id(id))
@@ -106,8 +106,9 @@ impl FindUser {
         Self { list, sought, pages: 0, progress: Progress::Open, matching, other: None }
     }
 
-    /// The user whom a text means that a person gave: with an `@` it is an e-mail address, with a `+` before digits a phone number,
-    /// as `kp_` or `kp:` and 32 hex digits an id, and else a user name, which may begin with `kp_` too.
+    /// Creates a job from a text that a person typed. A text with an `@` is an e-mail address. A `+` and
+    /// digits are a phone number. `kp_` or `kp:` and 32 hex digits are an id. Any other text is a user
+    /// name, which may begin with `kp_` too.
     ///
     /// ```
     /// use kinde_users_core::FindUser;
@@ -132,7 +133,7 @@ impl FindUser {
         }
     }
 
-    /// Tells this too, besides the user itself and its identities.
+    /// Adds something to the reply, besides the user and its identities.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         let expand = expand.into();
         if expand != Expand::Identities {
@@ -165,7 +166,7 @@ impl Job for FindUser {
                 self.other.get_or_insert(user.id);
             }
         }
-        // A list that changes while it is read may show a user on two pages.
+        // A list that changes during the walk may contain a user on two pages.
         if self.matching.len() > 1 {
             let mut seen = BTreeSet::new();
             self.matching.retain(|user| seen.insert(user.id.clone()));
@@ -192,7 +193,7 @@ impl Job for FindUser {
     }
 }
 
-/// What is searched for, and what a user has to have.
+/// What the job searches for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Sought {
     Email(Redacted),
@@ -202,14 +203,14 @@ enum Sought {
 }
 
 impl Sought {
-    /// Whether a field of the user, or an identity of a type that may be, is what is searched for.
+    /// Whether a field of the user, or an identity of a matching type, is equal to the search.
     fn is(&self, user: &User) -> bool {
         use IdentityType::{Phone, Username};
         type OfType = fn(Option<&IdentityType>) -> bool;
         type Same = fn(&str, &str) -> bool;
         let (asked, field, is_of_type, is_same): (_, _, OfType, Same) = match self {
             Self::Id(id) => return user.id == *id,
-            // An address is recognised by its form, so one that belongs to a connection counts too.
+            // An address of a connection counts too, because addresses are recognised by their form.
             Self::Email(email) => {
                 (email, user.email(), |kind| !matches!(kind, Some(Phone | Username)), is_same_text)
             }
@@ -224,8 +225,8 @@ impl Sought {
     }
 }
 
-/// Whether two texts are the same but for the case of their letters. A letter of ASCII equals no
-/// other sign: the Kelvin sign, whose lower case is `k`, makes another address.
+/// Whether two texts are equal if case is ignored. An ASCII letter equals only an ASCII letter: an
+/// address with the Kelvin sign, whose lower case is `k`, is another address.
 fn is_same_text(one: &str, other: &str) -> bool {
     let is_same = |(one, other): (char, char)| {
         if one.is_ascii() || other.is_ascii() {
@@ -245,7 +246,7 @@ fn is_same_number(one: &str, other: &str) -> bool {
     }
 }
 
-/// The digits of a phone number, from the code of the country on; `None` for what is no number.
+/// Returns the digits of a phone number from the country code on. `None` if it is not a number.
 fn digits(number: &str) -> Option<String> {
     let number = number.trim();
     let is_separator =
@@ -260,30 +261,29 @@ fn digits(number: &str) -> Option<String> {
     (rest.chars().all(is_number) && !digits.is_empty()).then(|| national.unwrap_or(digits))
 }
 
-/// What a search for one user found.
+/// The result of a [`FindUser`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "one user is what is hoped for")]
 pub enum Found {
-    /// There is no such user.
+    /// No user matches.
     None,
-    /// There is one user who matches.
+    /// One user matches.
     One(User),
-    /// Several users match. There may be more of them.
+    /// Several users match. There may be more.
     Several(Vec<User>),
-    /// The service sent users, and none of them matches: it does not know the argument of the
-    /// search, or compares in another way. Whether there is such a user is not known.
+    /// The service returned users, but none of them matches. It ignores the argument of the search, or
+    /// compares in another way. It is not known whether such a user exists.
     Mismatch {
-        /// The first user who came, who is not the one that was asked for.
+        /// The id of the first user that the service returned. It does not match.
         id: UserId,
     },
-    /// The search has not come to its end. With no next call, the service says after
-    /// [`FindUser::MOST_PAGES`] pages that there are more: whether there is such a user, or more
-    /// than one, is not known.
+    /// The search is not complete. If the job has no next call, the service still had more pages after
+    /// [`FindUser::MOST_PAGES`]. It is not known whether such a user exists, or how many do.
     Unfinished,
 }
 
 impl Found {
-    /// The user, if there is exactly one.
+    /// Returns the user if exactly one matches.
     pub fn one(self) -> Option<User> {
         match self {
             Self::One(user) => Some(user),

@@ -1,14 +1,15 @@
-//! What takes several calls, as a machine: which call comes next, given what came of the last one.
+//! Jobs: tasks of several calls.
 
 use crate::api::reply::Reply;
 use crate::error::call::Error;
 use crate::protocol::dyn_operation::DynOperation;
 
-/// Several calls that are one thing to do, with no I/O: [`Erase`](crate::Erase),
-/// [`Suspend`](crate::Suspend), `Import` of the crate `kinde-users-import`, or one of your own.
+/// A task that takes several calls: [`Erase`](crate::Erase), [`Suspend`](crate::Suspend),
+/// [`FindUser`](crate::FindUser), `Import` of the crate `kinde-users-import`, or one of your own.
 ///
-/// [`Client::run`](crate::Client::run) and [`AsyncClient::run`](crate::AsyncClient::run) make the calls. By hand it is three
-/// lines, which can write a journal in between:
+/// A job is a state machine without I/O. [`Client::run`](crate::Client::run) and
+/// [`AsyncClient::run`](crate::AsyncClient::run) make its calls. A loop of your own takes three lines,
+/// and can write a journal in between:
 ///
 /// ```
 /// # use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
@@ -25,22 +26,23 @@ use crate::protocol::dyn_operation::DynOperation;
 /// # Ok::<(), Error>(())
 /// ```
 pub trait Job {
-    /// What there is to tell.
+    /// The result of the job.
     type Output;
 
-    /// The call to make next; `None` at the end.
+    /// Returns the next call. `None` at the end.
     ///
-    /// What was handed out may have been made, even if [`called`](Self::called) is never told of it, as where a future was dropped.
-    /// A job takes note of that where it matters.
+    /// The call may have been made even if [`handle`](Self::handle) never receives its result, for
+    /// instance if a future was dropped. A job takes that into account if it matters.
     fn next_call(&mut self) -> Option<DynOperation>;
 
-    /// Takes in what came of the call.
+    /// Takes the result of the call.
     ///
     /// # Errors
     ///
-    /// The error of the call, if the job cannot go on. Asked for the next call, it is for another try.
+    /// Returns the error of the call if the job cannot continue. The next call that the job returns then
+    /// repeats the failed one.
     fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
 
-    /// What came of it so far: all of it, if there is no next call.
+    /// Returns the result so far. It is complete if there is no next call.
     fn output(&self) -> Self::Output;
 }

@@ -1,4 +1,4 @@
-//! Layer 7: what takes several calls, as machines with no I/O.
+//! Layer 7: tasks that take several calls, as state machines without I/O.
 
 pub(crate) mod erase;
 pub(crate) mod find;

@@ -9,7 +9,7 @@ use crate::api::paginated::Paginated;
 use crate::error::call::Error;
 use crate::types::ids::Cursor;
 
-/// A walk through the pages of a list, with no I/O: which operation comes next, given what came.
+/// A walk through the pages of a list, without I/O. It decides which operation comes next.
 ///
 /// ```
 /// use kinde_users_core::operations::{GetUsers, UsersPage};
@@ -23,14 +23,14 @@ use crate::types::ids::Cursor;
 /// while let Some(operation) = pages.next_operation()? {
 ///     let page = call(&operation);
 ///     pages.received(&page);
-///     // To go on another day: `pages.cursor()`, and `Pages::resume_from`.
+///     // To continue another day: `pages.cursor()`, and `Pages::resume_from`.
 /// }
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// It ends where there is no further page, and where `max_pages` says. A cursor that was there before, or that of the first
-/// page, is [`Error::CursorLoop`]: the list would never end. To find it, at most 16 bytes are kept for each page, however
-/// long the cursors are.
+/// The walk ends after the last page, or after `max_pages`. If a cursor repeats, or is that of the first
+/// page, the list would never end: that is [`Error::CursorLoop`]. To detect it, the walk keeps at most
+/// 16 bytes for each page, whatever the length of the cursors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pages<O: Paginated> {
     operation: O,
@@ -39,18 +39,19 @@ pub struct Pages<O: Paginated> {
     left: u64,
 }
 
-/// The cursors that were there, as hashes of 64 bits in ascending order. With the room that the list grows by, they take
+/// The cursors so far, as hashes of 64 bits in ascending order. With the spare room of the list they take
 /// at most 16 bytes each.
 ///
-/// A cursor that was there is always found, so no page is delivered twice. One that is new is taken for an old one only if
-/// the hashes are equal. Over a million pages that has a chance of 3 in 100 million, and ends the list early, with an error.
-/// The key of the hash is public: a server that looks for such cursors can end its own list early in any case.
+/// An old cursor is always found, so no page is delivered twice. A new cursor is mistaken for an old one
+/// only if their hashes are equal. Over a million pages the chance of that is 3 in 100 million, and the
+/// list then ends early with an error. The key of the hash is public. A server that searches for such
+/// cursors only ends its own list, which it can do in any case.
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Seen(Vec<u64>);
 
 impl Seen {
     fn position(&self, cursor: &Cursor) -> Result<usize, (usize, u64)> {
-        // `DefaultHasher`, which took its place, is not in `core`.
+        // Its replacement `DefaultHasher` is not in `core`.
         #[expect(deprecated, reason = "the only good hash of `core`; its values never leave the program")]
         let mut hasher = core::hash::SipHasher::new();
         cursor.hash(&mut hasher);
@@ -73,29 +74,29 @@ impl Seen {
 enum Next {
     First,
     At(Cursor),
-    /// The service says that this page comes next, which came already.
+    /// The service names this page as the next one, but it came already.
     Again(Cursor),
-    /// There is no more.
+    /// The list is complete.
     End,
-    /// There is more, and nobody goes on: the page at the cursor failed, or enough pages came.
+    /// There is more, but the walk has ended: the page at the cursor failed, or `max_pages` is reached.
     Stopped(Option<Cursor>),
 }
 
 impl<O: Paginated> Pages<O> {
-    /// From the page that `operation` asks for.
+    /// Starts a walk at the page that `operation` requests.
     pub fn new(operation: O) -> Self {
         let next = operation.cursor().map_or(Next::First, Next::At);
         Self { operation, next, seen: Seen::default(), left: u64::MAX }
     }
 
-    /// Ends after this many pages.
+    /// Ends the walk after this many pages.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
         self.left = pages;
         self
     }
 
-    /// Begins at a page whose cursor was kept; an empty one is the first page's.
+    /// Starts at the page of a cursor from an earlier walk. An empty cursor is the first page.
     #[must_use]
     pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
         let cursor = cursor.into();
@@ -103,7 +104,7 @@ impl<O: Paginated> Pages<O> {
         self
     }
 
-    /// The cursor of the page that comes next; `None` for the first one, and after the last one.
+    /// Returns the cursor of the next page. `None` before the first page and after the last one.
     pub fn cursor(&self) -> Option<&Cursor> {
         match &self.next {
             Next::At(cursor) | Next::Again(cursor) | Next::Stopped(Some(cursor)) => Some(cursor),
@@ -111,17 +112,17 @@ impl<O: Paginated> Pages<O> {
         }
     }
 
-    /// Whether the list is at its end, other than by having been stopped.
+    /// Whether the list is complete, and not only stopped.
     pub fn is_complete(&self) -> bool {
         self.next == Next::End
     }
 
-    /// The operation that gets the next page; `None` if there is none to get. Until [`received`](Self::received) is told of
-    /// its page, it is the same one.
+    /// Returns the operation that gets the next page. `None` if there is none. It returns the same
+    /// operation until [`received`](Self::received) takes the page.
     ///
     /// # Errors
     ///
-    /// [`Error::CursorLoop`], once, if the service says that a page comes next which came already.
+    /// [`Error::CursorLoop`], once, if the service names a page as the next one that came already.
     pub fn next_operation(&mut self) -> Result<Option<O>, Error> {
         if self.left == 0 {
             self.stop();
@@ -147,7 +148,7 @@ impl<O: Paginated> Pages<O> {
         }
     }
 
-    /// Takes in the page that came.
+    /// Takes a page.
     pub fn received(&mut self, page: &O::Output) {
         let Some(operation) = self.operation() else { return };
         self.left = self.left.saturating_sub(1);
@@ -158,7 +159,7 @@ impl<O: Paginated> Pages<O> {
         };
     }
 
-    /// Ends here. [`cursor`](Self::cursor) still tells where to go on.
+    /// Ends the walk. [`cursor`](Self::cursor) still says where to continue.
     pub fn stop(&mut self) {
         if self.next != Next::End {
             self.next = Next::Stopped(self.cursor().cloned());

@@ -1,4 +1,4 @@
-//! What is gone, and the replies that confirm it.
+//! How something was deleted, and the replies that confirm it.
 
 use alloc::boxed::Box;
 
@@ -22,7 +22,7 @@ pub enum Removal {
     AlreadyAbsent,
 }
 
-/// What the DELETE of a user answers, as far as it says whether it was done.
+/// The reply to a DELETE, as far as it says whether the service did it.
 #[derive(Default, Deserialize)]
 struct Receipt {
     code: Option<Redacted>,
@@ -31,7 +31,7 @@ struct Receipt {
 }
 
 impl Receipt {
-    /// The field that does not confirm the success, or is missing for it.
+    /// Returns the field that denies the success, or that is missing.
     fn denial(&self) -> Option<&'static str> {
         let is = |text: &str, says: &str| text.eq_ignore_ascii_case(says);
         match (&self.errors, &self.code, &self.message) {
@@ -43,7 +43,7 @@ impl Receipt {
     }
 }
 
-/// Reads a success, and makes an error of one whose body denies it: `denial` names the field.
+/// Reads a success. If its body denies the success, returns an error; `denial` names the field.
 pub(super) fn confirm<T: DeserializeOwned>(
     result: Result<Reply, Error>,
     denial: impl FnOnce(&T) -> Option<&'static str>,
@@ -61,7 +61,7 @@ pub(super) fn confirm<T: DeserializeOwned>(
     Err(Error::Decode { error: Box::new(error), reply: Box::new(reply) })
 }
 
-/// The success of a DELETE, or the failure that means as much: that one of `things` is not there.
+/// Reads the result of a DELETE. An error that says that one of `things` is absent is a success too.
 pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Removal, Error> {
     // An empty body is a success too.
     let denial =
@@ -69,13 +69,13 @@ pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Remo
     match confirm(result, denial) {
         Ok(()) => Ok(Removal::Deleted),
         Err(error) if error.as_api().is_some_and(|error| error.names_missing(things)) => {
-            // An attempt before this one may have done it, and then most likely has.
+            // If an earlier attempt may have done it, it most likely has.
             Ok(if error.effect() == Effect::None { Removal::AlreadyAbsent } else { Removal::Deleted })
         }
         Err(error) => Err(error),
     }
 }
 
-/// What is missing where a user is gone, and where the user's sessions are.
+/// The things whose absence means that a user is deleted, and that its sessions are.
 pub(super) const USER: [&str; 1] = ["USER"];
 pub(super) const SESSIONS: [&str; 3] = ["USER", "SESSION", "SESSIONS"];

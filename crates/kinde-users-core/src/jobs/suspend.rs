@@ -13,9 +13,9 @@ use crate::operations::update_user::{UpdateUser, UpdatedUser};
 use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
-/// Suspends a user, and signs them out of everything. Done twice it is done once.
+/// Suspends a user and ends all its sessions. Idempotent.
 ///
-/// A success whose body has another user's id, or says that the user is not suspended, is an
+/// A success whose body has the id of another user, or says that the user is not suspended, is an
 /// [`Error::Decode`] with [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 ///
 /// ```
@@ -28,20 +28,20 @@ use crate::types::ids::UserId;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Suspend(Suspended);
 
-/// What became of a [`Suspend`].
+/// The receipt of a [`Suspend`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Suspended {
     /// The user.
     pub user_id: UserId,
-    /// Whether the user is suspended by this.
+    /// Whether the job suspended the user.
     pub is_suspended: bool,
-    /// Whether there is no session left that was there before.
+    /// Whether all sessions that existed before have ended.
     pub is_signed_out: bool,
 }
 
 impl Suspend {
-    /// Of the user with this id.
+    /// Creates a job that suspends the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self(Suspended { user_id: user_id.into(), is_suspended: false, is_signed_out: false })
     }
@@ -53,7 +53,7 @@ impl Job for Suspend {
     fn next_call(&mut self) -> Option<DynOperation> {
         let Suspended { user_id, is_suspended, is_signed_out } = &self.0;
         match (is_suspended, is_signed_out) {
-            // First, so that nobody signs in again between the two.
+            // The user is suspended first, so that no session begins between the two calls.
             (false, _) => Some(DynOperation::new(UpdateUser::new(user_id).is_suspended(true))),
             (true, false) => Some(DynOperation::new(DeleteUserSessions::new(user_id))),
             (true, true) => None,
@@ -62,7 +62,7 @@ impl Job for Suspend {
 
     fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         if self.0.is_suspended {
-            // A user who was there a moment ago and has no sessions is signed out.
+            // The user existed a moment ago. If it has no sessions, it is signed out.
             gone(result, &SESSIONS)?;
             self.0.is_signed_out = true;
         } else {
@@ -82,7 +82,7 @@ impl Job for Suspend {
     }
 }
 
-/// Whether two ids are of one user. Old ids have a colon (`kp:…`) where new ones have `_`.
+/// Whether two ids belong to one user. Old ids have a colon (`kp:…`) in the place of `_`.
 fn is_same_id(one: &UserId, other: &UserId) -> bool {
     one.as_str().replace(':', "_") == other.as_str().replace(':', "_")
 }
