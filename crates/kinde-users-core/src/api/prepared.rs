@@ -63,7 +63,8 @@ impl Prepared {
     ) -> Result<Self, BuildError> {
         let mut writer = RequestWriter::new(meta, origin);
         write(&mut writer)?;
-        let (target, body) = writer.finish()?;
+        writer.finish()?;
+        let RequestWriter { target, body, .. } = writer;
         let refuse = |problem| BuildError::new(meta.name, "request", problem);
         if target.len() > LONGEST_URI {
             return Err(refuse(Problem::TooLong { longest: LONGEST_URI }));

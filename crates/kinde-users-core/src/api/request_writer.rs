@@ -20,17 +20,18 @@ use crate::types::check_id::check_id;
 pub struct RequestWriter<'a> {
     meta: &'a Meta,
     /// Origin, path and query, as far as they are written.
-    target: String,
+    pub(super) target: String,
     /// What of the path template is not written yet.
     template: &'static str,
     has_query: bool,
     /// A path argument that was not written before the query.
     missing: Option<&'static str>,
-    body: Option<Vec<u8>>,
+    pub(super) body: Option<Vec<u8>>,
 }
 
 impl<'a> RequestWriter<'a> {
-    pub(crate) fn new(meta: &'a Meta, origin: &str) -> Self {
+    #[inline]
+    pub(super) fn new(meta: &'a Meta, origin: &str) -> Self {
         let template = meta.path.as_str();
         // Room for two ids or a few short filters.
         let mut target = String::with_capacity(origin.len() + template.len() + 96);
@@ -38,12 +39,13 @@ impl<'a> RequestWriter<'a> {
         Self { meta, target, template, has_query: false, missing: None, body: None }
     }
 
-    /// Returns the target and the body, unless a path argument was not written.
-    pub(crate) fn finish(mut self) -> Result<(String, Option<Vec<u8>>), BuildError> {
+    /// Ends the target. Refuses one that lacks a path argument.
+    #[inline]
+    pub(super) fn finish(&mut self) -> Result<(), BuildError> {
         self.finish_path();
         match self.missing {
             Some(missing) => Err(self.refuse(missing, Problem::Misplaced)),
-            None => Ok((self.target, self.body)),
+            None => Ok(()),
         }
     }
 
