@@ -4,12 +4,8 @@
 //! [`Client`](crate::Client) sends it. You can also send it with an [`Exchange`](crate::Exchange) in
 //! your own loop, or turn it into an `http::Request` with [`build_request`](crate::build_request).
 
-use alloc::vec::Vec;
-
-use crate::api::meta::Meta;
-use crate::api::operation::Operation;
-
 pub(crate) mod expand;
+pub(crate) mod scopes;
 
 pub use expand::Expand;
 
@@ -20,16 +16,22 @@ macro_rules! operations {
         $(pub(crate) mod $module;)+
         $(pub use $module::{$operation $(, $($other),+)?};)+
 
-        /// All operations of this crate, in the order of their names.
-        ///
-        /// ```
-        /// use kinde_users_core::OPERATIONS;
-        ///
-        /// for meta in OPERATIONS {
-        ///     println!("{:6} {} needs {:?}", meta.method, meta.path.as_str(), meta.scopes);
-        /// }
-        /// ```
-        pub static OPERATIONS: &[Meta] = &[$($operation::META),+];
+        /// Not in the module itself, whose items are the operations.
+        pub(crate) mod table {
+            use crate::api::meta::Meta;
+            use crate::api::operation::Operation;
+
+            /// All operations of this crate, in the order of their names.
+            ///
+            /// ```
+            /// use kinde_users_core::OPERATIONS;
+            ///
+            /// for meta in OPERATIONS {
+            ///     println!("{:6} {} needs {:?}", meta.method, meta.path.as_str(), meta.scopes);
+            /// }
+            /// ```
+            pub static OPERATIONS: &[Meta] = &[$(super::$operation::META),+];
+        }
     };
 }
 
@@ -55,25 +57,10 @@ operations! {
     update_user_property: UpdateUserProperty;
 }
 
-/// Returns the scopes that a program needs to call these operations, sorted and without repeats.
-///
-/// ```
-/// use kinde_users_core::operations::{DeleteUser, GetUserData, GetUsers};
-/// use kinde_users_core::{Operation, scopes_for};
-///
-/// let scopes = scopes_for(&[GetUsers::META, GetUserData::META, DeleteUser::META]);
-/// assert_eq!(scopes, ["delete:users", "read:users"]);
-/// ```
-pub fn scopes_for(operations: &[Meta]) -> Vec<&'static str> {
-    let mut scopes: Vec<_> = operations.iter().flat_map(|meta| meta.scopes).copied().collect();
-    scopes.sort_unstable();
-    scopes.dedup();
-    scopes
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::scopes::scopes_for;
+    use super::table::OPERATIONS;
     use crate::api::meta::Replay;
     use http::Method;
     use std::collections::BTreeSet;
@@ -99,6 +86,6 @@ mod tests {
     fn all_scopes_of_all_operations_come_once_each() {
         let scopes = scopes_for(OPERATIONS);
         assert_eq!(scopes.len(), 16);
-        assert_eq!(scopes_for(&[]), Vec::<&str>::new());
+        assert!(scopes_for(&[]).is_empty());
     }
 }
