@@ -4,7 +4,12 @@ use serde_json::{Map, Value};
 
 use crate::choice::Null;
 use crate::failure::{Failure, Problem};
-use crate::routes::Takes;
+
+/// What an operation takes besides its path; a strict tenant refuses the rest.
+pub(crate) struct Takes {
+    pub(crate) query: &'static [&'static str],
+    pub(crate) body: bool,
+}
 
 pub(crate) struct Args<'r> {
     path: &'r [String],

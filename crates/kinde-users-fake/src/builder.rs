@@ -2,37 +2,13 @@
 
 use core::time::Duration;
 
-use crate::FakeKinde;
 use crate::choice::{Choice, Choices};
+use crate::fake_kinde::FakeKinde;
 use crate::routes::ROUTES;
+use crate::settings::Settings;
 use crate::state::Tenant;
 use crate::time::START;
 use crate::user::shy_debug;
-
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) origin: String,
-    pub(crate) audience: Option<String>,
-    pub(crate) client_id: String,
-    pub(crate) client_secret: String,
-    pub(crate) token_lifetime: Duration,
-    pub(crate) scopes: Vec<String>,
-    pub(crate) identities_page: usize,
-    pub(crate) choices: Choices,
-    pub(crate) strict: bool,
-    pub(crate) start: Duration,
-    pub(crate) seed: u64,
-    pub(crate) keeps_requests: bool,
-    pub(crate) rate_limit: Option<u32>,
-    pub(crate) in_flight_limit: Option<usize>,
-    pub(crate) chaos: f64,
-}
-
-impl Settings {
-    pub(crate) fn audience(&self) -> String {
-        self.audience.clone().unwrap_or_else(|| format!("{}/api", self.origin))
-    }
-}
 
 /// Sets up a [`FakeKinde`].
 #[derive(Clone)]
@@ -67,6 +43,24 @@ impl Default for FakeKindeBuilder {
                 chaos: 0.0,
             },
         }
+    }
+}
+
+impl Default for FakeKinde {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FakeKinde {
+    /// The tenant `acme.kinde.com`, with no users and one application that was granted every scope.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// For a tenant of another kind.
+    pub fn builder() -> FakeKindeBuilder {
+        FakeKindeBuilder::default()
     }
 }
 

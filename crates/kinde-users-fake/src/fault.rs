@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use crate::failure::{empty, reply};
-use crate::transport::FakeHead;
+use crate::head::FakeHead;
 
 /// Why a request got no reply, or not all of it. Only a [`Fault`] makes these.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use crate::builder::Settings;
 use crate::fault::Fault;
-use crate::state::Ids;
+use crate::ids::Ids;
+use crate::settings::Settings;
 
 pub(crate) struct Luck {
     rate_limit: Option<u32>,

@@ -52,17 +52,6 @@ impl Recorded {
 pub struct Requests(pub(crate) Vec<Arc<Recorded>>);
 
 impl Requests {
-    /// Those of one operation, or of `token`.
-    ///
-    /// # Panics
-    ///
-    /// If there is no operation of that name: nobody ever asks for it, which a test would take for a fact.
-    #[track_caller]
-    pub fn of(&self, operation: &str) -> Self {
-        crate::routes::assert_named(operation);
-        Self(self.0.iter().filter(|request| request.operation == Some(operation)).cloned().collect())
-    }
-
     /// Those that the tenant carried out.
     pub fn that_took_effect(&self) -> Self {
         Self(self.0.iter().filter(|request| request.took_effect).cloned().collect())

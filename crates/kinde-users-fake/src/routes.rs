@@ -3,8 +3,9 @@
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::args::Args;
+use crate::args::{Args, Takes};
 use crate::failure::Handled;
+use crate::record::Requests;
 use crate::state::Tenant;
 use crate::{handlers as h, user::shy_debug};
 
@@ -22,12 +23,6 @@ pub struct Route {
     pub scope: &'static str,
     pub(crate) takes: Takes,
     pub(crate) handler: Handler,
-}
-
-/// What an operation takes besides its path; a strict tenant refuses the rest.
-pub(crate) struct Takes {
-    pub(crate) query: &'static [&'static str],
-    pub(crate) body: bool,
 }
 
 type Handler = fn(&mut Tenant, &Args<'_>) -> Handled;
@@ -120,6 +115,19 @@ pub(crate) fn assert_named(operation: &str) {
         "there is no operation {operation:?}, but these: {}",
         names.join(", ")
     );
+}
+
+impl Requests {
+    /// Those of one operation, or of `token`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no operation of that name: nobody ever asks for it, which a test would take for a fact.
+    #[track_caller]
+    pub fn of(&self, operation: &str) -> Self {
+        assert_named(operation);
+        Self(self.0.iter().filter(|request| request.operation == Some(operation)).cloned().collect())
+    }
 }
 
 /// What a request is for.

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::FakeKinde;
 use crate::args::{Fields, Given};
 use crate::failure::Problem;
+use crate::fake_kinde::FakeKinde;
 use crate::time;
 use crate::user::{FakeFactor, FakeIdentity, FakePassword, FakeSession, FakeUser, NewFakeUser};
 

@@ -1,15 +1,16 @@
-//! The fake as a transport and a clock of the client. This is the only file that knows the core.
+//! The fake as a transport and a clock of the client. This file and `head.rs` are the only ones that know the core.
 
-use core::fmt;
 use core::task::Waker;
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response};
 use kinde_users_core::{
     AsyncClient, AsyncClock, AsyncTransport, BodyFailure, Client, Clock, Credentials, Delivery, Domain,
     DomainError, Instant, Tenant, Transport, request_timeout,
 };
 
-use crate::{FakeError, FakeKinde};
+use crate::fake_kinde::FakeKinde;
+use crate::fault::FakeError;
+use crate::head::FakeHead;
 
 impl FakeKinde {
     /// Where the tenant is, for a client.
@@ -98,40 +99,6 @@ fn head(error: &FakeError) -> Option<&Response<BodyFailure>> {
     match error {
         FakeError::HeadOnly(FakeHead(head)) => Some(head),
         FakeError::NotSent | FakeError::ConnectionLost | FakeError::TimedOut => None,
-    }
-}
-
-/// The head of a reply whose body did not come.
-#[derive(Clone)]
-pub struct FakeHead(Box<Response<BodyFailure>>);
-
-impl FakeHead {
-    pub(crate) fn of(reply: Response<Vec<u8>>) -> Self {
-        Self(Box::new(reply.map(|_| BodyFailure::Broken)))
-    }
-
-    /// The status.
-    pub fn status(&self) -> StatusCode {
-        self.0.status()
-    }
-
-    /// The headers.
-    pub fn headers(&self) -> &HeaderMap {
-        self.0.headers()
-    }
-}
-
-impl PartialEq for FakeHead {
-    fn eq(&self, other: &Self) -> bool {
-        (self.status(), self.headers()) == (other.status(), other.headers())
-    }
-}
-
-impl Eq for FakeHead {}
-
-impl fmt::Debug for FakeHead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "FakeHead(HTTP {}, {} headers)", self.status().as_u16(), self.headers().len())
     }
 }
 

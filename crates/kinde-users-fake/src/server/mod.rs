@@ -42,8 +42,8 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::failure::reply;
+use crate::fake_kinde::{FakeKinde, Served};
 use crate::fault::Ending;
-use crate::{FakeKinde, Served};
 
 mod tls;
 mod wire;

@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use crate::{FakeError, Flight};
+use crate::fake_kinde::Flight;
+use crate::fault::FakeError;
 
 /// A part of a body that comes in chunks.
 const CHUNK: usize = 4096;

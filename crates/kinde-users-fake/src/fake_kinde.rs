@@ -1,0 +1,370 @@
+//! The tenant as tests see it.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
+
+use crate::args::Args;
+use crate::choice::Refusal;
+use crate::fault::{Ending, FakeError, Fault, What, Wire};
+use crate::head::FakeHead;
+use crate::record::{Recorded, Requests};
+use crate::routes::Target;
+use crate::state::Tenant;
+use crate::user::{FakeUser, NewFakeUser};
+use crate::{failure, routes, token};
+
+/// A Kinde tenant in memory. A clone is the same tenant.
+#[derive(Clone)]
+pub struct FakeKinde {
+    tenant: Arc<Mutex<Tenant>>,
+}
+
+impl fmt::Debug for FakeKinde {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenant = self.lock();
+        f.debug_struct("FakeKinde")
+            .field("users", &tenant.users.len())
+            .field("requests", &tenant.requests.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl FakeKinde {
+    pub(crate) fn with(tenant: Tenant) -> Self {
+        Self { tenant: Arc::new(Mutex::new(tenant)) }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Tenant> {
+        let mut tenant = self.tenant.lock().unwrap_or_else(PoisonError::into_inner);
+        tenant.tick();
+        tenant
+    }
+
+    /// A server listens there. The clock goes by itself, from now if it is behind.
+    #[cfg(feature = "server")]
+    pub(crate) fn go_live(&self, origin: String, speed: u32) {
+        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let mut tenant = self.lock();
+        tenant.settings.origin = origin;
+        tenant.now = tenant.now.max(since_1970.unwrap_or_default());
+        tenant.running = Some((std::time::Instant::now(), speed));
+    }
+
+    // ---- Asking -------------------------------------------------------------------------------------------
+
+    /// Answers any request. It fails only where a [`Fault`] makes it, scripted or by
+    /// [chaos](crate::FakeKindeBuilder::chaos).
+    pub fn handle(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
+        self.serve(request, None).in_process()
+    }
+
+    /// Answers a request, and tells how the reply is to travel. `patience` is how long the caller waits for it.
+    pub(crate) fn serve(&self, request: Request<Vec<u8>>, patience: Option<Duration>) -> Served {
+        let (head, body) = request.into_parts();
+        let target = Target::find(&head.method, head.uri.path());
+        let mut guard = self.lock();
+        let tenant = &mut *guard;
+        tenant.luck.in_flight += 1;
+        let scripted = target.name().and_then(|name| tenant.script.take(name));
+        let fault = scripted.or_else(|| tenant.luck.fault(tenant.now));
+        let is_carried_out = fault.as_ref().is_none_or(|fault| fault.after);
+        let real = is_carried_out.then(|| tenant.answer(&target, &head, &body));
+        let took_effect = real.as_ref().is_some_and(|response| response.status().is_success());
+
+        // An edit comes after the effect, so that there is a reply to edit.
+        let mut real = real.unwrap_or_default();
+        let wire = fault.as_ref().map(|fault| fault.wire).unwrap_or_default();
+        let mut reply = match fault.map(|fault| fault.what) {
+            None => Ok(real),
+            Some(What::Reply(response)) => Ok(response),
+            Some(What::Limited(reset)) => Ok(tenant.too_many(&target, reset)),
+            Some(What::NoReply(error)) => Err(error),
+            Some(What::Edit(edit)) => {
+                edit(&mut real);
+                Ok(real)
+            }
+        };
+        // Why the body does not arrive, where the head does.
+        let mut lost_body = (wire.ending == Ending::BrokenOff).then_some(FakeError::ConnectionLost);
+        // Where a server listens, time passes by itself, and it is for the server to wait.
+        if tenant.running.is_none() && reply.is_ok() {
+            let delay = wire.head_after.saturating_add(wire.body_after);
+            let waited = patience.map_or(delay, |patience| patience.min(delay));
+            tenant.now = tenant.now.saturating_add(waited);
+            if waited < wire.head_after {
+                reply = Err(FakeError::TimedOut);
+            } else if waited < delay {
+                lost_body = Some(FakeError::TimedOut);
+            }
+        }
+        if tenant.settings.keeps_requests {
+            let arrived = reply.as_ref().map(Response::status).map_err(FakeError::clone);
+            tenant.requests.push(Arc::new(Recorded {
+                operation: target.name(),
+                method: head.method,
+                uri: head.uri,
+                headers: head.headers,
+                body,
+                answer: arrived.and_then(|status| lost_body.clone().map_or(Ok(status), Err)),
+                took_effect,
+            }));
+        }
+        Served { reply, wire, has_body: lost_body.is_none(), flight: Flight(self.clone()) }
+    }
+
+    // ---- Tokens -------------------------------------------------------------------------------------------
+
+    /// Scheme, host and perhaps port: `https://acme.kinde.com`, unless it was set or a server stands in front.
+    pub fn origin(&self) -> String {
+        self.lock().settings.origin.clone()
+    }
+
+    /// The audience to ask tokens for: the origin and `/api`, unless it was set.
+    pub fn audience(&self) -> String {
+        self.lock().settings.audience()
+    }
+
+    /// Client id of the application.
+    pub fn client_id(&self) -> String {
+        self.lock().settings.client_id.clone()
+    }
+
+    /// The current client secret.
+    pub fn client_secret(&self) -> String {
+        self.lock().settings.client_secret.clone()
+    }
+
+    /// An access token with all granted scopes, without a request.
+    pub fn issue_token(&self) -> String {
+        let mut tenant = self.lock();
+        let scopes = tenant.settings.scopes.clone();
+        token::issue(&mut tenant, scopes)
+    }
+
+    /// From now on all tokens that were issued are refused. API keys stay good.
+    pub fn revoke_tokens(&self) {
+        self.lock().tokens.clear();
+    }
+
+    /// From now on tokens are given for this secret only.
+    pub fn rotate_secret(&self, secret: impl Into<String>) {
+        self.lock().settings.client_secret = secret.into();
+    }
+
+    /// Issues an environment API key for these scopes, as one is made in Kinde's dashboard.
+    ///
+    /// It goes into `Authorization: Bearer` as it is, in the place of an access token: there is no token request, and
+    /// it does not expire. The scopes of the application, its secret and [`revoke_tokens`](Self::revoke_tokens) do not
+    /// touch it.
+    ///
+    /// ```
+    /// use kinde_users_fake::FakeKinde;
+    ///
+    /// let fake = FakeKinde::new();
+    /// let key = fake.issue_api_key(["read:users"]);
+    /// let status = || {
+    ///     let request = http::Request::get("/api/v1/users").header("authorization", format!("Bearer {key}"));
+    ///     fake.handle(request.body(Vec::new()).unwrap()).unwrap().status()
+    /// };
+    /// assert_eq!(status(), 200);
+    /// fake.revoke_api_key(&key);
+    /// assert_eq!(status(), 401);
+    /// ```
+    pub fn issue_api_key<S: Into<String>>(&self, scopes: impl IntoIterator<Item = S>) -> String {
+        let mut tenant = self.lock();
+        let key = tenant.ids.make("k_live_", 32);
+        tenant.api_keys.insert(key.clone(), scopes.into_iter().map(Into::into).collect());
+        key
+    }
+
+    /// From now on this API key is refused with 401. Returns whether there was such a key.
+    pub fn revoke_api_key(&self, key: &str) -> bool {
+        self.lock().api_keys.remove(key).is_some()
+    }
+
+    // ---- Time ---------------------------------------------------------------------------------------------
+
+    /// The tenant's clock since 1970, which moves by [`advance`](Self::advance) alone unless a server listens.
+    pub fn now(&self) -> Duration {
+        self.lock().now
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        let mut tenant = self.lock();
+        tenant.now = tenant.now.saturating_add(by);
+    }
+
+    // ---- Users --------------------------------------------------------------------------------------------
+
+    /// Adds a user and gives the id.
+    pub fn add_user(&self, user: NewFakeUser) -> String {
+        self.lock().add(user)
+    }
+
+    /// Adds that many users of all sorts, the same for the same seed, and gives their ids. The nth (from 0)
+    /// has the address `user<n>@example.com`.
+    pub fn seed_users(&self, count: usize) -> Vec<String> {
+        let mut tenant = self.lock();
+        let now = tenant.now;
+        (0..count).map(|n| tenant.add(NewFakeUser::sample(n, now))).collect()
+    }
+
+    /// All users in the order of their creation.
+    pub fn users(&self) -> Vec<FakeUser> {
+        self.lock().users.after(0).map(|(_, user)| user.clone()).collect()
+    }
+
+    /// The user with that id.
+    pub fn user(&self, id: &str) -> Option<FakeUser> {
+        self.lock().users.get(id).cloned()
+    }
+
+    /// From now on there are no users, and never were any.
+    pub fn forget_users(&self) {
+        self.lock().users.forget();
+    }
+
+    // ---- Faults -------------------------------------------------------------------------------------------
+
+    /// Makes the next request of an operation go wrong, after the faults that it has coming already. The
+    /// operation goes by its name in [`ROUTES`](crate::ROUTES); the token endpoint by `token`. Faults come before
+    /// authorisation.
+    ///
+    /// # Panics
+    ///
+    /// If there is no operation of that name, as where it is misspelt.
+    #[track_caller]
+    pub fn next(&self, operation: &str, fault: Fault) {
+        self.fail(operation).with(fault);
+    }
+
+    /// The same for several requests: `fake.fail("create_user").times(2).with(Fault::server_error())`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no operation of that name.
+    #[track_caller]
+    pub fn fail<'a>(&'a self, operation: &'a str) -> Failing<'a> {
+        routes::assert_named(operation);
+        Failing { fake: self, operation, times: 1 }
+    }
+
+    /// How many scripted faults have not come yet: none at the end of a test that went as planned.
+    pub fn faults_left(&self) -> usize {
+        self.lock().script.left()
+    }
+
+    /// Forgets the faults that have not come yet.
+    pub fn clear_faults(&self) {
+        self.lock().script.clear();
+    }
+
+    // ---- Looking ------------------------------------------------------------------------------------------
+
+    /// Every request so far.
+    pub fn requests(&self) -> Requests {
+        Requests(self.lock().requests.clone())
+    }
+
+    /// How many token requests reached the tenant: each one is billed in life.
+    pub fn token_requests(&self) -> usize {
+        let not_sent = Err(FakeError::NotSent);
+        self.requests().of("token").iter().filter(|request| request.answer != not_sent).count()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        self.lock().requests.clear();
+    }
+}
+
+/// The reply to a request, on its way.
+pub(crate) struct Served {
+    pub(crate) reply: Result<Response<Vec<u8>>, FakeError>,
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "there is no wire"))]
+    pub(crate) wire: Wire,
+    /// Whether the body of the reply arrives; where there is a wire, that is up to the wire.
+    has_body: bool,
+    #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "it counts until it is dropped"))]
+    pub(crate) flight: Flight,
+}
+
+impl Served {
+    /// Where there is no wire.
+    pub(crate) fn in_process(self) -> Result<Response<Vec<u8>>, FakeError> {
+        let reply = self.reply?;
+        if self.has_body { Ok(reply) } else { Err(FakeError::HeadOnly(FakeHead::of(reply))) }
+    }
+}
+
+/// A request counts until this is dropped.
+pub(crate) struct Flight(FakeKinde);
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.lock().luck.in_flight -= 1;
+    }
+}
+
+/// A fault being scripted by [`FakeKinde::fail`].
+#[derive(Debug)]
+#[must_use = "nothing fails before `with`"]
+pub struct Failing<'a> {
+    fake: &'a FakeKinde,
+    operation: &'a str,
+    times: usize,
+}
+
+impl Failing<'_> {
+    /// How many requests in a row; 1 unless said.
+    pub fn times(mut self, times: usize) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Every request from now on, until [`FakeKinde::clear_faults`].
+    pub fn always(self) -> Self {
+        self.times(usize::MAX)
+    }
+
+    /// What goes wrong.
+    pub fn with(self, fault: Fault) {
+        self.fake.lock().script.push(self.operation, self.times, fault);
+    }
+}
+
+impl Tenant {
+    /// The real answer, with its effect.
+    fn answer(&mut self, target: &Target, head: &Parts, body: &[u8]) -> Response<Vec<u8>> {
+        let (route, path) = match target {
+            Target::Token => return token::answer(self, head, body),
+            Target::Unknown => return failure::Failure::route_not_found().respond(),
+            Target::Operation(route, path) => (route, path),
+        };
+        let args = Args::new(path, head.uri.query().unwrap_or(""), body, self.settings.strict);
+        let handled = token::authorise(self, &head.headers, route.scope)
+            .and_then(|()| args.check(&route.takes))
+            .and_then(|()| (route.handler)(self, &args));
+        match handled {
+            Ok(body) => failure::respond(StatusCode::from_u16(route.success).unwrap_or_default(), body),
+            Err(refusal) => refusal.respond(),
+        }
+    }
+
+    /// The answer over the limit.
+    fn too_many(&self, target: &Target, reset: u64) -> Response<Vec<u8>> {
+        let described = match target {
+            Target::Operation(route, _) if route.explains_limits() => Refusal::new(429, "TOO_MANY_REQUESTS"),
+            _ => Refusal::empty(429),
+        };
+        let refusal = self.settings.choices.too_many_requests.as_ref().unwrap_or(&described);
+        let problem = failure::Problem::chosen(refusal, "Request was throttled");
+        let mut response = failure::Failure::from(problem).respond();
+        response.headers_mut().insert("ratelimit-reset", HeaderValue::from(reset));
+        response
+    }
+}

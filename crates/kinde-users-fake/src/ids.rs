@@ -1,0 +1,30 @@
+//! The ids that a tenant hands out.
+
+/// Ids that look random and are the same for the same seed (`SplitMix64`).
+pub(crate) struct Ids(u64);
+
+impl Ids {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Up to 32 hex digits after the prefix.
+    pub(crate) fn make(&mut self, prefix: &str, digits: usize) -> String {
+        let mut id = format!("{prefix}{:016x}{:016x}", self.next(), self.next());
+        id.truncate(prefix.len() + digits);
+        id
+    }
+
+    pub(crate) fn fill(&mut self, id: &mut String, prefix: &str, digits: usize) {
+        if id.is_empty() {
+            *id = self.make(prefix, digits);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What is set about a tenant.
+
+use core::time::Duration;
+
+use crate::choice::Choices;
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) origin: String,
+    pub(crate) audience: Option<String>,
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    pub(crate) token_lifetime: Duration,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) identities_page: usize,
+    pub(crate) choices: Choices,
+    pub(crate) strict: bool,
+    pub(crate) start: Duration,
+    pub(crate) seed: u64,
+    pub(crate) keeps_requests: bool,
+    pub(crate) rate_limit: Option<u32>,
+    pub(crate) in_flight_limit: Option<usize>,
+    pub(crate) chaos: f64,
+}
+
+impl Settings {
+    pub(crate) fn audience(&self) -> String {
+        self.audience.clone().unwrap_or_else(|| format!("{}/api", self.origin))
+    }
+}
