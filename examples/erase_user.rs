@@ -14,7 +14,7 @@ use serde_json::json;
 /// Erase a user: end the sessions, then delete the user and the profile, from all of Kinde.
 ///
 /// The receipt is a line of JSON on stdout: "erased" is true where the user was there and is gone. "deleted" is what this run did;
-/// "already_absent" is what was gone already, or never was. For an id of nobody the exit code is 1, and the receipt says "user": "already_absent"
+/// `already_absent` is what did not exist. For an unknown id the exit code is 1, and the receipt says `already_absent`
 /// and "erased": false: who was erased by an earlier run cannot be told from an id that is mistyped. For an address or a name of
 /// nobody the exit code is 1 and there is no receipt: keep the id.
 #[derive(Parser)]
