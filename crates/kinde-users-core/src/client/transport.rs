@@ -1,4 +1,4 @@
-//! What carries messages.
+//! Transports: they carry messages.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -9,39 +9,39 @@ use http::{Request, Response};
 
 use crate::types::delivery::{BodyFailure, Delivery};
 
-/// Carries one HTTP message and brings back the other.
+/// Sends an HTTP request and returns the response.
 ///
-/// A transport makes **no decision**. It has these duties, and `contract::check` of `kinde-users-fake`
-/// tests each of them. For each call of [`send`](Self::send):
+/// A transport makes **no decision**. The contract test, `contract::check` of `kinde-users-fake`, checks
+/// each of its duties. For each call of [`send`](Self::send):
 ///
-/// - method and target go out byte for byte: nothing is decoded, encoded, merged or sorted;
-/// - the headers go out as they are, and those that come twice go out twice. An HTTP stack may add
-///   the host, the framing, the connection, the user agent and the accepted encodings, and nothing
-///   else: no cookie, no referer, no content type;
-/// - the body goes out byte for byte, framed by its length: neither compressed nor in chunks;
-/// - the server sees one attempt at most: no retry of its own, whatever the status or the failure is;
-/// - no redirect is followed, to the same server or another one;
-/// - no status is turned into an error;
-/// - the headers of the response come back as they are, and those that come twice come back twice;
-/// - the response comes back whole or not at all: a body that was cut off is an error;
-/// - a body up to the limit is read, and a longer one is an error. A limit of 16 MiB is usual;
-/// - a compressed body is decompressed, and the limit counts what it becomes;
-/// - the time limit bounds the whole, the response's body included: it is the
-///   [`request_timeout`](crate::request_timeout) of the request, which a transport does not raise. A transport
-///   around another one that makes a request of its own gives it the same limit;
-/// - `NotSent` is said where nothing was sent, and nowhere else, by [`delivery`](Self::delivery).
-///   Where there is any doubt it is `Unknown`;
-/// - each request gets its own response: a connection on which a reply or the rest of one may still
-///   come is not used again;
-/// - each response comes from the server, and none from a cache;
-/// - `https` goes to a server with a trusted certificate of its name, and nowhere else: there is no
-///   second attempt by plain HTTP;
-/// - the texts of errors hold nothing of the token, the URI or the bodies, and neither do the texts
-///   of the errors under them;
-/// - requests in a row share a connection, where the HTTP stack can;
-/// - a head without a body that can be read is handed over, by [`head`](Self::head). The body was cut
-///   off, is too long, or is in an encoding that is broken or unknown. Where an error keeps no head,
-///   a 429 makes no other call wait.
+/// - The method and the target are sent byte for byte. Nothing is decoded, encoded, merged or sorted.
+/// - The headers are sent unchanged, including repeated ones. The HTTP stack may add the host, the
+///   framing, the connection, the user agent and the accepted encodings, but nothing else: no cookie,
+///   no referer, no content type.
+/// - The body is sent byte for byte with its length. It is not compressed and not chunked.
+/// - The server sees at most one attempt. The transport does not retry, whatever the status or the
+///   failure is.
+/// - No redirect is followed, neither to the same server nor to another one.
+/// - No status becomes an error.
+/// - The headers of the response are returned unchanged, including repeated ones.
+/// - The response is returned whole or not at all. A body that was cut off is an error.
+/// - A body up to a limit is read, and a longer one is an error. A limit of 16 MiB is usual.
+/// - A compressed body is decompressed. The limit counts the decompressed bytes.
+/// - The [`request_timeout`](crate::request_timeout) of the request bounds everything, including the
+///   body of the response. A transport does not raise it. A transport that wraps another one passes it
+///   on.
+/// - [`delivery`](Self::delivery) returns `NotSent` only if nothing was sent. If there is any doubt, it
+///   returns `Unknown`.
+/// - Each request gets its own response. A connection on which a response, or the rest of one, may
+///   still arrive is not used again.
+/// - Each response comes from the server, never from a cache.
+/// - `https` requires a trusted certificate for the name of the server. There is no fallback to plain
+///   HTTP.
+/// - The messages of errors, and of their sources, contain nothing of the token, the URI or the bodies.
+/// - Consecutive requests share a connection if the HTTP stack can.
+/// - If the head arrived but the body cannot be read, [`head`](Self::head) returns the head. The body
+///   was cut off, is too long, or its encoding is broken or unknown. Without the head, a 429 makes no
+///   other call wait.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -53,7 +53,7 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///     type Error = std::io::Error;
 ///
 ///     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Self::Error> {
-///         // Hand it to the HTTP stack of your choice.
+///         // Call your HTTP stack here.
 ///         Ok(Response::new(Vec::new()))
 ///     }
 ///
@@ -66,36 +66,38 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// }
 /// ```
 pub trait Transport {
-    /// Why no response came. Its texts hold nothing of the token, of the bodies, and of the URI, whose
-    /// query holds what was searched for.
+    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI, whose
+    /// query contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
-    /// Sends the request, and waits for the whole response.
+    /// Sends the request and waits for the whole response.
     ///
     /// # Errors
     ///
-    /// The transport's own error, if no whole response came.
+    /// Returns the error of the transport if there is no whole response.
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Self::Error>;
 
-    /// Whether the request that ended in `error` may have reached the service. [`Delivery::NotSent`] allows a create to
-    /// be sent again, so where there is any doubt it is [`Delivery::Unknown`], which is the default.
+    /// Returns whether the request that ended in `error` may have reached the service.
+    ///
+    /// After [`Delivery::NotSent`] a create may be sent again. If there is any doubt, return
+    /// [`Delivery::Unknown`], which is the default.
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
     }
 
-    /// The head of the response, where `error` says that its body could not be read.
+    /// Returns the head of the response if its body could not be read.
     ///
-    /// The status of a response means a lot without its body: a 429 makes all calls wait, a 401 renews the token, and a 2xx
-    /// says that the operation took place. Where this is given, [`delivery`](Self::delivery) is not asked. The default is
-    /// `None`: without a head the outcome of the request is unknown.
+    /// The status is useful without the body: a 429 makes all calls wait, a 401 renews the token, and a
+    /// 2xx says that the operation took effect. If there is a head, [`delivery`](Self::delivery) is not
+    /// called. The default is `None`: the outcome of the request is then unknown.
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
         let _ = error;
         None
     }
 }
 
-/// Makes a pointer to a transport one.
+/// Implements `Transport` for pointer types.
 macro_rules! transport_by_pointer {
     ($($pointer:ty),+) => {$(
         impl<T: Transport + ?Sized> Transport for $pointer {
@@ -118,10 +120,12 @@ macro_rules! transport_by_pointer {
 
 transport_by_pointer!(&T, Box<T>, Arc<T>);
 
-/// Makes a transport of a closure. Every error's delivery is unknown, so that a create that failed is never sent again; a type
-/// of your own can say more. The closure has the duties of any [`Transport`]: it heeds the
-/// [`request_timeout`](crate::request_timeout) of the request, without which a call may hang, and its error (any that implements `Error`; `io::Error::other` wraps the rest)
-/// prints no token, URI or body. `kinde-users-fake` tests it all.
+/// Creates a transport from a closure.
+///
+/// The delivery of every error is unknown, so a create that failed is never sent again. A type that
+/// implements [`Transport`] can report more. The closure has the duties of any [`Transport`]. In
+/// particular it applies the [`request_timeout`](crate::request_timeout) of the request; without it a
+/// call may hang. Its error is any type that implements `Error`; `io::Error::other` wraps the rest.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -139,7 +143,7 @@ where
     TransportFn(send)
 }
 
-/// A transport that is a closure; see [`transport_fn`] and [`async_transport_fn`].
+/// A transport made from a closure; see [`transport_fn`] and [`async_transport_fn`].
 #[derive(Clone, Copy)]
 pub struct TransportFn<F>(F);
 
@@ -161,38 +165,39 @@ impl<F> core::fmt::Debug for TransportFn<F> {
     }
 }
 
-/// Carries one HTTP message and brings back the other, for async code. The contract is that of [`Transport`].
+/// Sends an HTTP request and returns the response, in async code. The duties are those of [`Transport`].
 ///
-/// A future that is dropped sends nothing more, as far as the HTTP stack can still hold it back.
+/// If the future is dropped, nothing more is sent, as far as the HTTP stack can still prevent it.
 pub trait AsyncTransport {
-    /// Why no response came. Its texts hold nothing of the token, of the bodies, and of the URI, whose
-    /// query holds what was searched for.
+    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI, whose
+    /// query contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
-    /// Sends the request, and waits for the whole response.
+    /// Sends the request and waits for the whole response.
     ///
     /// # Errors
     ///
-    /// The transport's own error, if no whole response came.
+    /// Returns the error of the transport if there is no whole response.
     fn send(
         &self,
         request: Request<Vec<u8>>,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>> + Send;
 
-    /// Whether the request that ended in `error` may have reached the service; see [`Transport::delivery`].
+    /// Returns whether the request that ended in `error` may have reached the service; see
+    /// [`Transport::delivery`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
     }
 
-    /// The head of the response, where `error` says that its body could not be read; see [`Transport::head`].
+    /// Returns the head of the response if its body could not be read; see [`Transport::head`].
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
         let _ = error;
         None
     }
 }
 
-/// Makes a pointer to an async transport one.
+/// Implements `AsyncTransport` for pointer types.
 macro_rules! async_transport_by_pointer {
     ($($pointer:ty),+) => {$(
         impl<T: AsyncTransport> AsyncTransport for $pointer {
@@ -218,7 +223,7 @@ macro_rules! async_transport_by_pointer {
 
 async_transport_by_pointer!(&T, Box<T>, Arc<T>);
 
-/// Makes an async transport of a closure that returns a future. What is said of [`transport_fn`] holds here too.
+/// Creates an async transport from a closure that returns a future; see [`transport_fn`].
 ///
 /// ```
 /// use http::{Request, Response};

@@ -143,7 +143,7 @@ impl FindUser {
     }
 }
 
-/// In the form that the service gives its ids. A user name may well begin as one does.
+/// Whether a text has the form of an id. A user name may begin like one.
 fn is_id(text: &str) -> bool {
     let digits = text.strip_prefix("kp_").or_else(|| text.strip_prefix("kp:"));
     digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))

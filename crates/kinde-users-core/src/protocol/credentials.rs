@@ -1,4 +1,4 @@
-//! What a token is got with.
+//! Credentials for access tokens.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -11,10 +11,10 @@ use crate::types::build_error::BuildError;
 use crate::types::check_id::check_id;
 use crate::types::secret::Secret;
 
-/// What a tenant's access tokens are got with: the client id and secret of a machine-to-machine application.
+/// The client id and secret of a machine-to-machine application, which get access tokens.
 ///
-/// The secret is wiped from memory when the last copy is dropped, and is in no `Debug` form. The bytes of a request for
-/// a token are not wiped.
+/// The secret is wiped from memory when its last copy is dropped, and `Debug` does not show it. The bytes
+/// of a token request are not wiped.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Credentials(pub(crate) Kind);
 
@@ -25,21 +25,24 @@ pub(crate) enum Kind {
 }
 
 impl Credentials {
-    /// The client credentials of a machine-to-machine application that is authorised for the Management API.
+    /// Creates credentials from the client id and secret of a machine-to-machine application that is
+    /// authorised for the Management API.
     ///
-    /// Use [`check`](Self::check) for credentials that come from a file or the environment.
+    /// Use [`check`](Self::check) for credentials from a file or the environment.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
         let id = client_id.into().into();
         Self(Kind::Client { id, secret: Secret::from(client_secret.into()), scopes: Vec::new() })
     }
 
-    /// An access token that was got elsewhere. When it ends, calls end in an error: there is nothing to renew it with.
+    /// Creates credentials from an access token. When the token expires, calls fail, because it cannot
+    /// be renewed.
     pub fn access_token(token: AccessToken) -> Self {
         Self(Kind::Token(token))
     }
 
-    /// Checks that client id and secret are not empty, have no control character, and do not begin or end with a blank, as
-    /// texts do that were copied or read from a file. A call with such credentials ends in the same error, with nothing sent.
+    /// Checks that the client id and secret are not empty, contain no control character, and do not
+    /// begin or end with a blank. Texts that were copied or read from a file often do. A call with such
+    /// credentials fails with the same error, and nothing is sent.
     ///
     /// ```
     /// use kinde_users_core::{Credentials, Problem};
@@ -50,7 +53,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// The [`argument`](BuildError::argument) is `client_id` or `client_secret`, and the problem
+    /// The [`argument`](BuildError::argument) is `client_id` or `client_secret`. The problem is
     /// [`Problem::Empty`](crate::Problem::Empty), [`Problem::ControlCharacter`](crate::Problem::ControlCharacter) or
     /// [`Problem::OuterBlank`](crate::Problem::OuterBlank).
     pub fn check(&self) -> Result<(), BuildError> {
@@ -61,8 +64,8 @@ impl Credentials {
         }
     }
 
-    /// Asks for tokens with these scopes only; without, a token has all that the application is authorised for.
-    /// [`scopes_for`](crate::scopes_for) computes them. On a supplied token this does nothing.
+    /// Requests tokens with these scopes only. By default a token has all scopes of the application.
+    /// [`scopes_for`](crate::scopes_for) computes the scopes. It has no effect on a supplied token.
     ///
     /// ```
     /// use kinde_users_core::operations::GetUsers;

@@ -1,4 +1,4 @@
-//! An operation whose type is not known where it is called.
+//! An operation without its type.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -15,10 +15,10 @@ use crate::protocol::tenant::Tenant;
 use crate::types::build_error::BuildError;
 use crate::types::domain::Domain;
 
-/// An operation of any type: what a [`Job`](crate::Job) says is to be called next.
+/// An operation of any type. A [`Job`](crate::Job) returns its calls in this form.
 ///
-/// [`Client::call`](crate::Client::call) calls it, and leaves the reply as it came, as nobody knows what to read it as;
-/// [`accept`](Self::accept) tells whether it is one of the operation's own.
+/// [`Client::call`](crate::Client::call) calls it and returns the raw reply. [`accept`](Self::accept)
+/// checks that the reply is one of the operation.
 ///
 /// ```
 /// use kinde_users_core::DynOperation;
@@ -31,7 +31,7 @@ use crate::types::domain::Domain;
 /// ```
 pub struct DynOperation(Box<dyn Written + Send + Sync>);
 
-/// What is left of an operation without its type.
+/// The parts of an operation that do not depend on its type.
 trait Written {
     fn meta(&self) -> &'static Meta;
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError>;
@@ -57,34 +57,35 @@ impl<O: Operation> Written for O {
 }
 
 impl DynOperation {
-    /// Forgets the type.
+    /// Erases the type of an operation.
     pub fn new<O: Operation + Send + Sync + 'static>(operation: O) -> Self {
         Self(Box::new(operation))
     }
 
-    /// Everything about the operation that does not depend on its arguments.
+    /// Returns everything about the operation that does not depend on its arguments.
     pub fn meta(&self) -> &'static Meta {
         self.0.meta()
     }
 
-    /// Whether it is the operation `O`.
+    /// Returns whether the operation has the type `O`.
     pub fn is<O: Operation>(&self) -> bool {
         *self.meta() == O::META
     }
 
-    /// Whether it can be sent, by any tenant: for a plan that is to be looked through before its first call.
+    /// Checks that the operation can be sent to any tenant. A program can check a whole plan before its
+    /// first call.
     ///
     /// # Errors
     ///
     /// A [`BuildError`] names the argument that cannot be sent.
     pub fn check(&self) -> Result<(), BuildError> {
-        // Of the length of the longest domain that there is, as a URI may be too long.
+        // The longest possible domain, because a URI may be too long.
         const ORIGIN: &str =
             "https://a-subdomain-has-up-to-sixty-three-characters-such-as-these-here.kinde.com";
         self.prepare(ORIGIN).map(drop)
     }
 
-    /// The call of it, for a loop of your own.
+    /// Starts a call of the operation, for a loop of your own.
     ///
     /// # Errors
     ///
@@ -93,7 +94,8 @@ impl DynOperation {
         self.exchange_at(tenant.domain(), options)
     }
 
-    /// This reply, if it is one that the operation gives on success, and not the page of a proxy that says 200 to all.
+    /// Returns the reply if the operation can have sent it on success. The page of a proxy that answers
+    /// everything with 200 is an error.
     ///
     /// ```
     /// use kinde_users_core::operations::DeleteUser;
@@ -107,7 +109,7 @@ impl DynOperation {
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`], or [`Error::Api`] if the status is none of success.
+    /// [`Error::Decode`], or [`Error::Api`] if the status is not a success.
     pub fn accept(&self, reply: Reply) -> Result<Reply, Error> {
         self.0.accept(reply)
     }
@@ -122,7 +124,7 @@ impl DynOperation {
 }
 
 impl fmt::Debug for DynOperation {
-    /// The name, as the arguments may be personal.
+    /// Shows the name only, because the arguments may be personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DynOperation({})", self.meta().name)
     }

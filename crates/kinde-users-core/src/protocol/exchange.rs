@@ -1,4 +1,4 @@
-//! One call, as a machine: what to do next, given what happened.
+//! A call as a state machine: it decides what to do next.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -29,15 +29,16 @@ use crate::types::time::Instant;
 #[cfg(test)]
 mod explore;
 
-/// One call of an operation: a machine that gets a token if there is none, sends, retries what may be retried, and ends.
+/// One call of an operation, as a state machine. It gets a token if there is none, sends the request,
+/// retries if that is safe, and ends.
 ///
-/// It does no I/O. The driver does what each [`Step`] says and tells what happened; the loop is the same for every
-/// operation, and for blocking and async code. See the [crate's front page](crate) for it.
+/// It does no I/O. The driver carries out each [`Step`] and reports what happened. The loop is the same
+/// for every operation, and for blocking and async code. The [front page](crate) shows it.
 ///
 /// ```text
 ///                        ┌──────────────────── wait over ◀──────────────────────┐
 ///                        ▼                                                      │
-///  Start ─▶ deadline? ─▶ gate? ─▶ token? ─▶ pace? ─▶ Send(operation)            │
+///  Start ─▶ time left? ─▶ 429? ─▶ token? ─▶ rate? ─▶ Send(operation)            │
 ///              │           │        │         │            │                    │
 ///              │           │        │         │            ├─ 2xx ─▶ Done(Ok)   │
 ///              │           │        │         │            ├─ no retry ─▶ Done(Err)
@@ -45,20 +46,20 @@ mod explore;
 ///              │           │        │         └── not yet ─────────────────────▶ Wait (its slot, epoch)
 ///              │           │        ├── another call gets one ─────────────────▶ Wait (epoch)
 ///              │           │        └── none ─▶ Send(token request) ─▶ kept ───▶ token?
-///              │           └── closed by a 429 ─────────────────────────▶ Wait (reset + jitter, epoch)
-///              └── passed ─▶ Done(Err)
+///              │           └── throttled ───────────────────────────────▶ Wait (reset + jitter, epoch)
+///              └── no ─▶ Done(Err)
 /// ```
 ///
-/// # What comes of an attempt
+/// # What follows an attempt
 ///
-/// By the operation's [`Replay`](crate::Replay):
+/// It depends on the [`Replay`](crate::Replay) class of the operation:
 ///
 /// | an attempt ended in | `Safe` | `Idempotent` | `OnlyIfUnsent` |
 /// |---|---|---|---|
 /// | not sent: no connection | retry | retry | retry |
 /// | unknown: time-out, reset, cut head | retry | retry | [`Error::UnknownOutcome`] |
-/// | 401, for the first time | a new token, and again | the same | the same |
-/// | 401, for the second time, or [too soon after one](Tenant#tokens) | [`Error::Api`] | the same | the same |
+/// | first 401 | a new token, then again | the same | the same |
+/// | second 401, or [too soon after one](Tenant#tokens) | [`Error::Api`] | the same | the same |
 /// | 403 | [`Error::Api`], or as 401 [by policy](crate::RetryPolicy::reauthenticate_on_403) | the same | the same |
 /// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](crate::RetryPolicy::throttled_creates) |
 /// | 408, 460, 499, 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
@@ -68,49 +69,53 @@ mod explore;
 /// | 2xx whose body is cut off or broken | retry | retry | [`Error::Body`], effect `Happened` |
 /// | 2xx whose body is too large | [`Error::Body`], effect `Happened` | the same | the same |
 /// | 2xx that does not fit its type | [`Error::Decode`], effect `Happened` | the same | the same |
-/// | attempts, budget or deadline spent | [`Error::Exhausted`] with the last error | the same | the same |
+/// | no attempt, retry budget or time left | [`Error::Exhausted`] with the last error | the same | the same |
 ///
-/// A response of any other status whose body could not be read ([`Input::HeadOnly`]) counts as one with an empty body. That
-/// holds for the token endpoint too: its status decides, and a success whose body is cut off or broken is asked for again.
+/// A response of any other status whose body could not be read ([`Input::HeadOnly`]) is treated as one
+/// with an empty body. The same holds for the token endpoint: its status decides, and a success whose
+/// body is cut off or broken is requested again.
 ///
-/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried as `Idempotent` is. The error code of a repeat is
-/// [`Error::Api`], with the effect `Happened` where an attempt before it may have taken effect.
+/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. The error code of a
+/// repeat is an [`Error::Api`]. Its effect is `Happened` if an earlier attempt may have taken effect.
 ///
 /// # What a status proves
 ///
 /// | status | the operation | because |
 /// |---|---|---|
 /// | 2xx | `Happened` | the service reports success |
-/// | 408, 460, 499 | `Possible` | the service or a proxy stopped waiting, and what was passed on may go on |
+/// | 408, 460, 499 | `Possible` | the service or a proxy stopped waiting, but work in progress may continue |
 /// | other 4xx | `None` | the service or a proxy refused the request: 401, 403, 404, 409, 421, 425, 429 and so on |
-/// | 5xx and beyond | `Possible` | a proxy answers so (502, 504, 520 to 530) while the service works on |
-/// | 1xx, 3xx | `Possible` | the service never answers so, and what a proxy did before is not known |
+/// | 5xx and beyond | `Possible` | a proxy may answer (502, 504, 520 to 530) while the service continues |
+/// | 1xx, 3xx | `Possible` | the service never sends them, and it is not known what a proxy did |
 ///
-/// An error reports the most that any attempt of the call came to, whatever ended the call.
+/// An error reports the largest effect of all attempts, whatever ended the call.
 ///
-/// The first attempt never waits for a back-off. Where the next thing to do lies beyond the deadline, the call ends at once.
+/// The first attempt never waits for a back-off. If the next step lies beyond the total timeout, the
+/// call ends at once.
 ///
 /// # Every input has an answer
 ///
-/// [`Start`](Input::Start) or [`Woken`](Input::Woken) while a reply is owed counts as a failure with unknown delivery. A reply or
-/// failure that nobody asked for changes nothing and returns the current wait; `Woken` before its time does too. After the
-/// end comes [`Error::Finished`]. Nothing makes it send while a reply is owed.
+/// While the exchange expects a reply, [`Start`](Input::Start) and [`Woken`](Input::Woken) count as a
+/// failure with unknown delivery. A reply or failure that it does not expect changes nothing and returns
+/// the current wait, as does an early `Woken`. After the end, every input returns [`Error::Finished`].
+/// The exchange never sends while it expects a reply.
 ///
-/// A driver that drops an exchange before its end calls [`cancel`](Self::cancel), so that nobody waits for it.
+/// A driver that drops an exchange before its end calls [`cancel`](Self::cancel), so that no other call
+/// waits for it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Exchange {
     prepared: Prepared,
     options: CallOptions,
     deadline: Instant,
     phase: Phase,
-    /// Why the last attempt failed that is being retried.
+    /// Why the last attempt failed, if it is being retried.
     last: Option<Error>,
-    /// The token generation that was used last, or that was there at the start.
+    /// The token generation that was used last, or that existed at the start.
     seen: u64,
     attempts: u32,
     effect: Effect,
     reauthenticated: bool,
-    /// The next send is part of an attempt that was counted: the token was refused.
+    /// The next send belongs to an attempt that was counted already: its token was refused.
     resends: bool,
 }
 
@@ -128,16 +133,16 @@ enum Phase {
 enum Reason {
     /// To try again.
     Time,
-    /// For the gate to open.
+    /// To wait for the reset of a 429.
     Throttle { epoch: u64 },
-    /// To send at the tenant's pace.
+    /// To keep the rate limit of the tenant.
     Slot { epoch: u64 },
-    /// For the token that another call gets, or for the token endpoint to recover.
+    /// To wait for the token that another call requests, or for the token endpoint to recover.
     Token { epoch: u64 },
 }
 
 impl Reason {
-    /// The epoch that ends the wait where it is no longer the tenant's.
+    /// Returns the epoch of the wait. The wait ends when the tenant has another one.
     fn epoch(self) -> Option<u64> {
         match self {
             Self::Time => None,
@@ -147,7 +152,7 @@ impl Reason {
 }
 
 impl Exchange {
-    /// Writes the request of `operation`.
+    /// Starts a call of `operation` and writes its request.
     ///
     /// # Errors
     ///
@@ -183,24 +188,24 @@ impl Exchange {
         }
     }
 
-    /// The operation that is called.
+    /// Returns the operation that is called.
     pub fn operation(&self) -> &'static Meta {
         self.prepared.meta
     }
 
-    /// How many attempts there were, the one under way included. A resend with a new token is part of its attempt; a token
-    /// request that failed is an attempt.
+    /// Returns the number of attempts, including the current one. A resend with a new token belongs to
+    /// its attempt. A token request that failed is an attempt.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Takes in what happened by `now`, and says what to do next.
+    /// Takes what happened until `now`, and returns what to do next.
     pub fn advance(&mut self, tenant: &mut Tenant, now: Instant, input: Input) -> Step {
         match (self.phase, input) {
             (Phase::Finished, _) => {
                 self.end(Err(Error::Finished { operation: self.prepared.meta, effect: self.effect }))
             }
-            // What came is a token of its own tenant, and not for this one.
+            // The reply is a token of another tenant.
             (Phase::AwaitingToken { .. }, _) if !self.is_of(tenant) => self.other_tenant(),
             (Phase::Ready, Input::Start | Input::Woken) => {
                 self.deadline =
@@ -230,9 +235,10 @@ impl Exchange {
         }
     }
 
-    /// Ends the call: its driver goes away. If it was getting the token for others, one of them does so now.
+    /// Ends the call because its driver gives it up. If it was requesting the token for others, one of
+    /// them takes over.
     ///
-    /// The drop guards of both clients call this; a loop of your own does when it gives up on an exchange.
+    /// The clients call this when a call is dropped. A loop of your own calls it when it gives up.
     pub fn cancel(&mut self, tenant: &mut Tenant) {
         if self.is_of(tenant) {
             match self.phase {
@@ -250,7 +256,7 @@ impl Exchange {
         self.last = None;
     }
 
-    /// Does the next thing on the way to sending: waits for what has to be waited for, gets a token, or sends.
+    /// Takes the next step towards sending: waits, gets a token, or sends.
     fn proceed(&mut self, tenant: &mut Tenant, now: Instant, has_slot: bool) -> Step {
         if !self.is_of(tenant) {
             return self.other_tenant();
@@ -297,7 +303,8 @@ impl Exchange {
         self.prepared.is_for(tenant.domain())
     }
 
-    /// The tenant is another one than the request was written for: its token is not for this host.
+    /// Ends the call because the tenant is not the one that the request was written for. Its token is
+    /// not for this host.
     fn other_tenant(&mut self) -> Step {
         self.end(Err(BuildError::new(self.prepared.meta.name, "tenant", Problem::OtherTenant).into()))
     }
@@ -329,11 +336,11 @@ impl Exchange {
                 self.token_came(tenant, now, outcome)
             }
             Reason::Throttle { epoch } if tenant.was_cleared_since(epoch) => self.proceed(tenant, now, false),
-            // The slot was one of the old pace.
+            // The slot belongs to the old rate limit.
             Reason::Slot { epoch } if tenant.has_new_rate_since(epoch) => self.proceed(tenant, now, false),
             _ if now >= until => self.proceed(tenant, now, matches!(reason, Reason::Slot { .. })),
             reason => {
-                // The epoch may have moved for those who wait for something else.
+                // The epoch may have changed for calls that wait for something else.
                 let epoch = tenant.epoch();
                 let reason = match reason {
                     Reason::Throttle { .. } => Reason::Throttle { epoch },
@@ -346,7 +353,7 @@ impl Exchange {
         }
     }
 
-    /// Goes on with what came of a token request, of this call or of the one that it waited for.
+    /// Continues after a token request of this call, or of the call that it waited for.
     fn token_came(&mut self, tenant: &mut Tenant, now: Instant, outcome: TokenOutcome) -> Step {
         match outcome {
             TokenOutcome::Proceed => self.proceed(tenant, now, false),
@@ -412,7 +419,7 @@ impl Exchange {
         self.failed(tenant, now, Outcome::Failed(delivery), error, None)
     }
 
-    /// Does with a failed attempt what the policy says.
+    /// Applies the policy to a failed attempt.
     fn failed(
         &mut self,
         tenant: &mut Tenant,
@@ -424,14 +431,14 @@ impl Exchange {
         let (policy, name) = (self.options.retry, self.prepared.meta.name);
         let verdict = policy.verdict(self.prepared.meta.replay, outcome);
         if !self.is_of(tenant) {
-            // Nothing that is shared is this call's to change.
+            // This call must not change the shared state of another tenant.
             return if verdict == Verdict::End { self.end(Err(error)) } else { self.other_tenant() };
         }
         let backoff = tenant.jitter.up_to(policy.backoff_after(self.attempts));
         let mut again = now.saturating_add(backoff.max(reset.unwrap_or_default()));
         let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
         if throttled {
-            // For all calls, so by what the service asks for and not by this call's own patience.
+            // It is for all calls, so the service decides, and not the timeout of this call.
             let opens = now.saturating_add(reset.unwrap_or(Tenant::UNTOLD_RESET));
             tenant.throttle(opens);
             again = again.max(self.spread(tenant, opens));
@@ -445,7 +452,7 @@ impl Exchange {
             }
             Verdict::Reauthenticate | Verdict::End => self.end(Err(error)),
             Verdict::Retry if self.is_spent() || again >= self.deadline => self.exhausted(error),
-            // The gate keeps everyone waiting, so that there is nothing to save.
+            // The throttle makes all calls wait, so the retry budget has nothing to protect.
             Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
             Verdict::Retry => {
                 self.last = Some(error);
@@ -456,8 +463,8 @@ impl Exchange {
         }
     }
 
-    /// An instant at or a little after `opens`, so that those who wait for it do not leave all at once; not so late as to miss
-    /// the deadline.
+    /// Returns an instant at or shortly after `opens`, so that waiting calls do not all continue at once.
+    /// It is not so late that the call misses its deadline.
     fn spread(&self, tenant: &mut Tenant, opens: Instant) -> Instant {
         let left = self.deadline.saturating_since(opens);
         opens.saturating_add(tenant.jitter.up_to(Tenant::SPREAD.min(left / 2)))
@@ -479,7 +486,8 @@ impl Exchange {
         }
     }
 
-    /// Ends the call. Every end goes through here, so that no error reports less than what all attempts came to.
+    /// Ends the call. Every end goes through here, so that no error reports less than the largest effect
+    /// of all attempts.
     fn end(&mut self, result: Result<Reply, Error>) -> Step {
         self.phase = Phase::Finished;
         self.last = None;

@@ -1,4 +1,4 @@
-//! How long an attempt may take, told to the transport by the request itself.
+//! The timeout of an attempt, which the request carries to the transport.
 
 use core::time::Duration;
 
@@ -6,16 +6,17 @@ use http::Request;
 
 use crate::protocol::call_options::CallOptions;
 
-/// In the extensions of a request whose limit is another than [`CallOptions::ATTEMPT_TIMEOUT`]. Most have that one, and
-/// extensions take three allocations for one value.
+/// The timeout in the extensions of a request. It is absent if it is [`CallOptions::ATTEMPT_TIMEOUT`],
+/// because extensions take three allocations for one value.
 #[derive(Clone, Copy)]
 struct TimeLimit(Duration);
 
-/// How long this attempt may take, from the first byte sent to the last byte received: what a [`Transport`](crate::Transport)
-/// asks of each request, and honours.
+/// Returns how long this attempt may take, from the first byte sent to the last byte received. A
+/// [`Transport`](crate::Transport) applies it to each request.
 ///
-/// Of what an exchange sends it is the call's [`attempt_timeout`](CallOptions::attempt_timeout) or what is left to its deadline;
-/// for a token request 30 seconds or what is left. A request that nothing was said of has [`CallOptions::ATTEMPT_TIMEOUT`].
+/// For a request of an exchange it is the [`attempt_timeout`](CallOptions::attempt_timeout) of the call,
+/// or the rest of the total timeout if that is shorter. For a token request it is 30 seconds or the rest.
+/// If a request carries no timeout, it is [`CallOptions::ATTEMPT_TIMEOUT`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -30,8 +31,9 @@ pub fn request_timeout<B>(request: &Request<B>) -> Duration {
     request.extensions().get().map_or(CallOptions::ATTEMPT_TIMEOUT, |TimeLimit(limit)| *limit)
 }
 
-/// Has [`request_timeout`] tell `limit` of this request: for requests that no exchange made, and for transports around another
-/// one that give it less time. Where the extensions of a request do not come along, its limit does not.
+/// Sets the [`request_timeout`] of a request. Use it for requests that no exchange made, and in a
+/// transport that gives the one it wraps less time. The extensions of the request carry the timeout. If
+/// they get lost, so does the timeout.
 pub fn set_request_timeout<B>(request: &mut Request<B>, limit: Duration) {
     let extensions = request.extensions_mut();
     if limit == CallOptions::ATTEMPT_TIMEOUT {

@@ -1,4 +1,4 @@
-//! Layer 6: the machine of one call, and the state that all calls to a tenant share.
+//! Layer 6: the state machine of a call, and the state that all calls of a tenant share.
 
 pub(crate) mod call_options;
 pub(crate) mod credentials;

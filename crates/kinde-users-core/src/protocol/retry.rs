@@ -1,4 +1,4 @@
-//! When to try again, and how long to wait before.
+//! When to retry, and how long to wait before.
 
 use core::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::effect::stopped_waiting;
 use crate::types::reset_headers::reset_delay;
 
-/// How failed attempts are retried. The defaults suit Kinde; its documentation asks for exponential back-off with
-/// randomness.
+/// How failed attempts are retried. The defaults suit Kinde, whose documentation recommends exponential
+/// back-off with jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RetryPolicy {
     attempts: u32,
@@ -21,7 +21,8 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Five attempts, with a back-off of up to 0.5, 1, 2 and 4 seconds between them.
+    /// Returns the default policy: five attempts, with a back-off of up to 0.5, 1, 2 and 4 seconds
+    /// between them.
     pub const fn new() -> Self {
         Self {
             attempts: 5,
@@ -32,43 +33,45 @@ impl RetryPolicy {
         }
     }
 
-    /// One attempt, whatever comes of it. A refused token is still renewed once.
+    /// Returns a policy of one attempt. A refused token is still renewed once.
     pub const fn never() -> Self {
         Self::new().attempts(1)
     }
 
-    /// The most attempts that a call makes, at least 1. A resend with a new token does not count.
+    /// Sets the maximum number of attempts, at least 1. A resend with a new token does not count.
     #[must_use]
     pub const fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = if attempts == 0 { 1 } else { attempts };
         self
     }
 
-    /// How long to wait before the second attempt, at the most; it doubles for each one after. The wait is anything from
-    /// nothing to this (full jitter). Counted in milliseconds, up to 49 days.
+    /// Sets the maximum wait before the second attempt. It doubles for each later attempt. The wait is
+    /// random, from zero to the maximum (full jitter). It has a resolution of a millisecond, and is at
+    /// most 49 days.
     #[must_use]
     pub const fn backoff(mut self, first: Duration) -> Self {
         self.backoff_ms = as_millis(first);
         self
     }
 
-    /// What the back-off never exceeds.
+    /// Sets the upper bound of the back-off.
     #[must_use]
     pub const fn longest_backoff(mut self, longest: Duration) -> Self {
         self.longest_backoff_ms = as_millis(longest);
         self
     }
 
-    /// Whether a create that was answered 429 is sent again after the reset: the service says that it did nothing. On by
-    /// default.
+    /// Sets whether a create is sent again after a 429 and its reset. A 429 says that the service did
+    /// nothing. It is on by default.
     #[must_use]
     pub const fn throttled_creates(mut self, retry: bool) -> Self {
         self.throttled_creates = retry;
         self
     }
 
-    /// Whether 403 is met with a new token, once a call, as 401 is: for scopes that were granted after the token was issued.
-    /// Off by default, as a token costs money and 403 mostly means a missing scope.
+    /// Sets whether a 403 gets a new token, once for each call, as a 401 does. This helps if scopes were
+    /// granted after the token was issued. It is off by default, because tokens are billed and a 403
+    /// usually means a missing scope.
     #[must_use]
     pub const fn reauthenticate_on_403(mut self, reauthenticate: bool) -> Self {
         self.reauthenticate_on_403 = reauthenticate;
@@ -79,13 +82,13 @@ impl RetryPolicy {
         self.attempts
     }
 
-    /// The back-off after this many attempts, before jitter.
+    /// Returns the back-off after this many attempts, before jitter.
     pub(crate) fn backoff_after(self, attempts: u32) -> Duration {
         let doubled = u64::from(self.backoff_ms) << attempts.saturating_sub(1).min(31);
         Duration::from_millis(doubled.min(self.longest_backoff_ms.into()))
     }
 
-    /// What an attempt that ended like this means for the call.
+    /// Decides what this outcome of an attempt means for the call.
     pub(crate) fn verdict(self, replay: Replay, outcome: Outcome) -> Verdict {
         let repeatable = replay != Replay::OnlyIfUnsent;
         let retry_if = |retry| if retry { Verdict::Retry } else { Verdict::End };
@@ -117,15 +120,15 @@ const fn as_millis(duration: Duration) -> u32 {
     if millis > u32::MAX as u128 { u32::MAX } else { millis as u32 }
 }
 
-/// What a server can ask calls to wait, at the most.
+/// The longest wait that a server can ask for.
 const LONGEST_RESET: Duration = Duration::from_secs(3600);
 
-/// What the server asks to wait, within reason.
+/// Returns the wait that the server asks for, within that bound.
 pub(crate) fn asked_for(headers: &HeaderMap) -> Option<Duration> {
     reset_delay(headers).map(|reset| reset.min(LONGEST_RESET))
 }
 
-/// How an attempt without success ended.
+/// How a failed attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Failed(Delivery),
@@ -134,19 +137,19 @@ pub(crate) enum Outcome {
     Refused(StatusCode),
 }
 
-/// What it means for the call.
+/// What happens to the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// This is the result.
+    /// It ends with this result.
     End,
-    /// Wait for the back-off or the reset, and try again.
+    /// It waits for the back-off or the reset, and tries again.
     Retry,
-    /// Get a new token and send again, unless that was done already.
+    /// It gets a new token and sends again, unless it did so already.
     Reauthenticate,
 }
 
-/// Retries that calls of one tenant may still make: a bucket that each retry takes a token from and each success puts a
-/// fraction back into, so that a service that is down does not get every call several times over.
+/// The retries that the calls of a tenant may still make. Each retry takes one from the budget, and each
+/// success puts a fraction back. So a service that is down does not get every call several times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     tenths: u32,
@@ -170,12 +173,12 @@ impl Budget {
     }
 }
 
-/// The randomness of waits. Not for secrets.
+/// The random numbers for waits. They are not for secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Jitter(pub(crate) u64);
 
 impl Jitter {
-    /// Anything from nothing to `most` (splitmix64).
+    /// Returns a random duration from zero to `most` (splitmix64).
     pub(crate) fn up_to(&mut self, most: Duration) -> Duration {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;

@@ -1,4 +1,4 @@
-//! What a driver tells an exchange, and what the exchange has it do.
+//! The inputs and outputs of an exchange.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -10,25 +10,26 @@ use crate::error::call::Error;
 use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::time::Instant;
 
-/// What happened, as the driver tells the exchange.
+/// What happened. The driver passes it to the exchange.
 pub enum Input {
-    /// Begin.
+    /// The call starts.
     Start,
-    /// A response came for what was sent.
+    /// The response arrived.
     Response(Response<Vec<u8>>),
-    /// The head of a response came for what was sent, and its body could not be read.
+    /// The head of the response arrived, but its body could not be read.
     HeadOnly(Response<BodyFailure>),
-    /// No response came for what was sent.
+    /// There is no response.
     Failed(Delivery),
     /// The wait is over.
     Woken,
 }
 
-/// What the driver is to do next.
+/// What the driver does next.
 pub enum Step {
-    /// Send this, once, and tell what came of it. [`request_timeout`](crate::request_timeout) tells how long it may take.
+    /// Send this request once, and report the outcome. [`request_timeout`](crate::request_timeout)
+    /// returns how long it may take.
     Send(Request<Vec<u8>>),
-    /// Wait, then say [`Input::Woken`].
+    /// Wait, then pass [`Input::Woken`].
     Wait(Wait),
     /// The call has ended.
     Done(Result<Reply, Error>),
@@ -37,20 +38,20 @@ pub enum Step {
 /// How long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wait {
-    /// Until when, at the latest.
+    /// The end of the wait.
     pub until: Instant,
-    /// If given, also end the wait when [`Tenant::epoch`](crate::Tenant::epoch) is no longer this.
+    /// If set, also end the wait when [`Tenant::epoch`](crate::Tenant::epoch) has another value.
     pub epoch: Option<u64>,
 }
 
 impl Input {
-    /// What a transport's error means: the head that came, if one did, or else what is known of the delivery.
+    /// Returns the input for an error of a transport: the head if it arrived, or else the delivery.
     pub(crate) fn lost(head: Option<&Response<BodyFailure>>, delivery: impl FnOnce() -> Delivery) -> Self {
         head.map_or_else(|| Self::Failed(delivery()), |head| Self::HeadOnly(head.clone()))
     }
 }
 
-/// The head of a response, with an empty body.
+/// Returns the head of a response with an empty body.
 pub(crate) fn without_body(head: Response<BodyFailure>) -> Response<Vec<u8>> {
     head.map(|_| Vec::new())
 }

@@ -1,4 +1,4 @@
-//! What all calls to one tenant share.
+//! The state that all calls of a tenant share.
 
 use core::time::Duration;
 use core::{fmt, mem};
@@ -14,56 +14,61 @@ use crate::types::time::Instant;
 #[cfg(test)]
 mod normal;
 
-/// What all calls to one tenant share: its domain and credentials, the token that was got with them, the gate that a 429
-/// closes, the budget of retries.
+/// The state that all calls of a tenant share: the domain, the credentials and their token, the throttle
+/// after a 429, and the retry budget.
 ///
-/// It is plain state: no lock, no clock, no connection. A [`Client`](crate::Client) keeps one behind a lock; a loop of
-/// your own keeps it where it likes.
+/// It is plain data, without a lock, a clock or a connection. A [`Client`](crate::Client) keeps it behind
+/// a lock. A loop of your own can keep it anywhere.
 ///
 /// # Tokens
 ///
-/// Every token request is billed, so there is never one more than needed. The first call without a token takes a *lease*
-/// on getting one, and the others wait until the tenant's [epoch](Self::epoch) moves: because the token is there, because it
-/// was refused (all who waited get that error), or because the call that had the lease was cancelled. A lease ends by
-/// itself after 60 seconds.
+/// Kinde bills every token request, so the tenant makes no more than needed. The first call without a
+/// token takes a *lease*: the right to request one. The other calls wait until the
+/// [epoch](Self::epoch) of the tenant changes. That happens when the token arrives, when the endpoint
+/// refuses it (all waiting calls get that error), or when the call with the lease is cancelled. A lease
+/// expires after 60 seconds.
 ///
-/// A token is renewed a little before its end, by a tenth of its lifetime and at most 60 seconds; meanwhile it is used on. A
-/// fresh one is used at least once by each call that waited for it, whatever its lifetime is said to be.
+/// A token is renewed shortly before it expires: a tenth of its lifetime before, and at most 60 seconds.
+/// Meanwhile it is still used. Each call that waited for a new token uses it at least once, whatever its
+/// lifetime.
 ///
-/// A token that is refused (401) is replaced. Where a call meets 401 with the new token too, the calls of that operation cause
-/// no further token for ten seconds, so that a route which always answers 401 costs one token in that time. Calls of other
-/// operations still get a new one, until four new tokens in a row were refused and no call has succeeded in between: then
-/// none is asked for because of a 401 for ten seconds, by any operation, or until a call succeeds with the latest token.
+/// A token that the service refuses (401) is replaced. If a call gets a 401 with the new token as well,
+/// the calls of that operation cause no further token for ten seconds. So a route that always answers 401
+/// costs one token in that time. Calls of other operations still get a new token, until four new tokens
+/// in a row were refused without a success in between. Then no 401 causes a new token for ten seconds, or
+/// until a call succeeds with the latest token.
 ///
-/// Where the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for all its calls. Where
-/// it refuses, calls that come within a second get the same error and no request is made.
+/// If the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for all
+/// its calls. If it refuses the credentials, calls within the next second get the same error without a
+/// request.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     domain: Domain,
     tokens: Tokens,
     epoch: u64,
     throttled_until: Instant,
-    /// The epoch that began when the gate was last opened by hand.
+    /// The epoch that began when the throttle was last cleared.
     cleared: u64,
     spacing: Duration,
-    /// The epoch that began when the pace was last set.
+    /// The epoch that began when the rate limit was last set.
     rate_set: u64,
     next_slot: Instant,
     /// When an operation was last sent.
     last_sent: Option<Instant>,
     pub(crate) budget: Budget,
     pub(crate) jitter: Jitter,
-    /// A client has lent it to the program, which may put another one in its place.
+    /// A client lent it to the program, which may replace it.
     is_lent: bool,
 }
 
 impl Tenant {
-    /// How long a 429 that does not tell closes the gate.
+    /// How long a 429 without a reset throttles calls.
     pub(crate) const UNTOLD_RESET: Duration = Duration::from_secs(1);
-    /// Over how long those who wait for the gate leave when it opens.
+    /// The time over which waiting calls continue after a reset.
     pub(crate) const SPREAD: Duration = Duration::from_secs(1);
 
-    /// A tenant with no token yet, no pacing, a budget of 100 retries, and a fixed seed of randomness.
+    /// Creates a tenant without a token, without a rate limit, with a budget of 100 retries and a fixed
+    /// random seed.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
         Self {
             domain,
@@ -81,7 +86,7 @@ impl Tenant {
         }
     }
 
-    /// Seeds the randomness of waits. Programs that run many processes against one tenant give each another seed, so that
+    /// Sets the random seed of waits. If many processes use one tenant, give each its own seed, so that
     /// they do not retry in step.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
@@ -89,87 +94,91 @@ impl Tenant {
         self
     }
 
-    /// Sends at most this many operations a second, evenly spaced. Zero, the default, is no limit. Kinde publishes no
-    /// numbers, and advises programs to keep a pace.
+    /// Sends at most this many operations a second, evenly spaced. Zero, the default, means no limit.
+    /// Kinde does not publish its limits, and recommends that programs limit their own rate.
     #[must_use]
     pub fn with_rate_limit(mut self, requests_per_second: u32) -> Self {
         self.set_rate_limit(requests_per_second);
         self
     }
 
-    /// Sets the pace of [`with_rate_limit`](Self::with_rate_limit), while calls may run. It is that of all calls at once: those that wait
-    /// for their turn take another one at the new pace, in no certain order, and end where that comes after their deadline.
+    /// Sets the rate limit of [`with_rate_limit`](Self::with_rate_limit) while calls may run. It applies to
+    /// waiting calls too. They get new slots, in no particular order. If a slot lies after the total
+    /// timeout of its call, the call ends.
     pub fn set_rate_limit(&mut self, requests_per_second: u32) {
-        // Rounded up, so that a second never holds one more.
+        // It is rounded up, so that no second has one operation too many.
         let pace = match u64::from(requests_per_second) {
             0 => Duration::ZERO,
             number => Duration::from_nanos(1_000_000_000_u64.div_ceil(number)),
         };
         if pace != self.spacing {
             self.spacing = pace;
-            // The slots that were given away count no more.
+            // The slots that were taken no longer count.
             self.next_slot = Instant::START;
             self.move_epoch();
             self.rate_set = self.epoch;
         }
     }
 
-    /// Lets all calls together make at most this many retries more than a tenth of their successes. Waiting for the
-    /// reset of a 429 is not a retry in this sense.
+    /// Sets the retry budget: all calls together may make this many retries, plus one for every ten
+    /// successes. A wait for the reset of a 429 is not a retry in this sense.
     #[must_use]
     pub fn with_retry_budget(mut self, retries: u32) -> Self {
         self.budget = Budget::new(retries);
         self
     }
 
-    /// Where the tenant is.
+    /// Returns the domain of the tenant.
     pub fn domain(&self) -> &Domain {
         &self.domain
     }
 
-    /// A number that moves when those who wait should look again, as there is a token or another pace; see [`Wait::epoch`](crate::Wait::epoch).
+    /// Returns a number that changes when waiting calls should look again, for instance because a token
+    /// arrived; see [`Wait::epoch`](crate::Wait::epoch).
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Goes on with other credentials, as after a secret was rotated. The token that was got with the old ones is dropped;
-    /// calls that have it already go on with it, and a token that is under way is not kept.
+    /// Replaces the credentials, for instance after a secret was rotated. The token of the old credentials
+    /// is dropped. Calls that have it already continue with it. A token that is being requested is not
+    /// kept.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
         self.tokens.replace_credentials(credentials);
         self.move_epoch();
     }
 
-    /// Goes on with a token that was got elsewhere, as by another process, and how long it lasts from now on if that is known.
+    /// Uses a token from elsewhere, such as another process. `lifetime` is how long it lasts from now on,
+    /// if known.
     pub fn supply_token(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
         self.tokens.supply(token, lifetime, now);
         self.move_epoch();
     }
 
-    /// Lets calls go on that wait for the reset of a 429, and those that come: for a program that knows better.
+    /// Ends the wait for the reset of a 429, for a program that knows that it is over.
     pub fn clear_throttle(&mut self) {
         self.throttled_until = Instant::START;
         self.move_epoch();
         self.cleared = self.epoch;
     }
 
-    /// The token, and how long it still lasts if that is known; `None` where there is none or it has ended. For programs that
-    /// keep it for their next run.
+    /// Returns the token and its remaining lifetime, if known. `None` if there is no token or it has
+    /// expired.
     pub fn token(&self, now: Instant) -> Option<(&AccessToken, Option<Duration>)> {
         self.tokens.token(now)
     }
 
-    /// How many tokens there were.
+    /// Returns how many tokens there were.
     pub(crate) fn generation(&self) -> u64 {
         self.tokens.generation()
     }
 
-    /// What a call that needs a token and has so much time `left` is to do. `seen` is the generation that
-    /// it has used, or that was there when it began: a later one is fresh to it.
+    /// Decides what a call that needs a token and has the time `left` does. `seen` is the generation that
+    /// it used, or that existed when it started. A later generation is new to it.
     pub(crate) fn token_step(&mut self, now: Instant, seen: u64, left: Duration) -> TokenStep {
         self.tokens.step(&self.domain, now, seen, left)
     }
 
-    /// Takes in what came of the token request of the call with this lease.
+    /// Takes the outcome of the token request of the call with this lease.
     pub(crate) fn token_answered(
         &mut self,
         lease: u64,
@@ -180,18 +189,19 @@ impl Tenant {
         self.tokens.answered(lease, input, now, deadline, &mut self.epoch, &mut self.jitter)
     }
 
-    /// What became of getting a token since `epoch`, for a call that waited for it.
+    /// Returns what became of the token request since `epoch`, for a call that waited for it.
     pub(crate) fn token_outcome_since(&self, epoch: u64, now: Instant) -> TokenOutcome {
         self.tokens.outcome_since(epoch, now)
     }
 
-    /// Gives the right to get a token back.
+    /// Returns the right to request a token.
     pub(crate) fn end_lease(&mut self, lease: u64) {
         self.tokens.end_lease(lease, &mut self.epoch);
     }
 
-    /// Takes in that the service refused the token of this generation to a call of `operation`. Says whether
-    /// the call is to be sent again with another token: not where it `was_renewed` for the call already.
+    /// Notes that the service refused the token of this generation to a call of `operation`. Returns
+    /// whether to send the call again with another token. If it `was_renewed` for the call already, it is
+    /// not.
     pub(crate) fn token_refused(
         &mut self,
         generation: u64,
@@ -208,7 +218,7 @@ impl Tenant {
         self.tokens.succeeded(generation);
     }
 
-    /// When the gate opens that a 429 closed, if it is closed.
+    /// Returns when the throttle of a 429 ends, if there is one.
     pub(crate) fn throttled_until(&self, now: Instant) -> Option<Instant> {
         Some(self.throttled_until).filter(|gate| now < *gate)
     }
@@ -217,7 +227,8 @@ impl Tenant {
         self.throttled_until = self.throttled_until.max(until);
     }
 
-    /// When the next operation may be sent at the tenant's pace; nothing is taken where that is not before `deadline`.
+    /// Takes the next slot of the rate limit and returns its time. If that is not before `deadline`, no
+    /// slot is taken.
     pub(crate) fn take_slot(&mut self, now: Instant, deadline: Instant) -> Instant {
         let slot = self.next_slot.max(self.after_last_send(now));
         if !self.spacing.is_zero() && slot < deadline {
@@ -226,26 +237,26 @@ impl Tenant {
         slot
     }
 
-    /// Whether slots that were taken up to this epoch count no more. An epoch that is still to come
-    /// is that of another tenant, which was here before.
+    /// Whether slots that were taken up to this epoch no longer count. A later epoch than the current one
+    /// belongs to the tenant that was replaced.
     pub(crate) fn has_new_rate_since(&self, epoch: u64) -> bool {
         self.rate_set > epoch || self.epoch < epoch
     }
 
-    /// Whether the gate was opened by hand after this epoch, or is that of another tenant.
+    /// Whether the throttle was cleared after this epoch, or belongs to the tenant that was replaced.
     pub(crate) fn was_cleared_since(&self, epoch: u64) -> bool {
         self.cleared > epoch || self.epoch < epoch
     }
 
-    /// Gives a slot back that was not used. Which one does not matter: those who wait keep theirs, and what is sent keeps its
-    /// distance to what was sent last.
+    /// Returns an unused slot. Waiting calls keep theirs.
     pub(crate) fn return_slot(&mut self) {
         self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.spacing));
     }
 
-    /// When an operation may be sent whose slot has come: not before the pace allows, as several may come late at once.
+    /// Returns when an operation whose slot has come may be sent. Several may be late at the same time,
+    /// so it is not before the rate limit allows.
     pub(crate) fn after_last_send(&self, now: Instant) -> Instant {
-        // Without a pace a call may come that read the clock before the one that was sent last.
+        // Without a rate limit a call may have read the clock before the one that was sent last.
         let last = self.last_sent.filter(|_| !self.spacing.is_zero());
         last.map_or(now, |last| now.max(last.saturating_add(self.spacing)))
     }
@@ -254,8 +265,8 @@ impl Tenant {
         self.last_sent = Some(now);
     }
 
-    /// Lets the program work on the tenant. Where it puts another one in its place, calls that wait
-    /// for something of the old one look again, and take no number of the new one for one of the old.
+    /// Lends the tenant to the program. If the program replaces it, waiting calls look again, and no
+    /// number of the new tenant is mistaken for one of the old.
     pub(crate) fn lend<R>(&mut self, with: impl FnOnce(&mut Self) -> R) -> R {
         let (epoch, numbers) = (self.epoch, self.tokens.numbers());
         self.is_lent = true;

@@ -21,11 +21,11 @@ use crate::types::text::Text;
 #[derive(Debug)]
 pub(crate) struct Issued {
     pub(crate) token: AccessToken,
-    /// How long it lasts, a second or more; `None` where the reply does not say so.
+    /// How long it lasts, at least a second. `None` if the reply does not say.
     pub(crate) lifetime: Option<Duration>,
 }
 
-/// OAuth's error reply (RFC 6749, section 5.2), which is not of the shape of Kinde's own.
+/// The OAuth error reply (RFC 6749, section 5.2). It differs from Kinde's own errors.
 #[derive(Deserialize, Default)]
 struct Refusal {
     #[serde(default, deserialize_with = "if_it_fits")]
@@ -34,7 +34,7 @@ struct Refusal {
     error_description: Option<Box<str>>,
 }
 
-/// Reads the token endpoint's reply.
+/// Reads the reply of the token endpoint.
 pub(crate) fn read_token(response: &Response<Vec<u8>>) -> Result<Issued, AuthProblem> {
     let status = response.status();
     if status.is_success() {
@@ -58,12 +58,12 @@ fn read_issued(body: &[u8]) -> Option<Issued> {
     // `bearer` and `Bearer` both occur.
     let bearer = reply.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     let token = AccessToken::new(&reply.access_token?).ok().filter(|_| bearer)?;
-    // One that is over before it began would have every call get another token.
+    // A lifetime that is over at once would make every call request another token.
     let lifetime = reply.expires_in.filter(|lifetime| *lifetime >= Duration::from_secs(1));
     Some(Issued { token, lifetime })
 }
 
-/// A reply with a token. Not derived, as a field that comes twice would lose the token then.
+/// A reply with a token. It is not derived, because a repeated field would then lose the token.
 #[derive(Default)]
 struct IssuedReply<'a> {
     access_token: Option<Text<'a>>,
@@ -108,8 +108,8 @@ impl<'de> Deserialize<'de> for IssuedReply<'de> {
     }
 }
 
-/// Reads a number of seconds in any form; what is none is as good as absent: a token with a strange lifetime is still a
-/// token, and was paid for.
+/// Reads a number of seconds in any form. Anything else counts as absent: a token with a strange lifetime
+/// is still a token, and was paid for.
 fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     struct Seconds;
 
@@ -129,7 +129,7 @@ fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
         }
 
         fn visit_f64<E>(self, seconds: f64) -> Result<Self::Value, E> {
-            // Too large to be held is as good as for ever.
+            // A number that is too large means for ever.
             Ok(Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
         }
 

@@ -16,8 +16,8 @@ use crate::types::check_id::check_id;
 use crate::types::domain::Domain;
 use crate::types::secret::Secret;
 
-/// The request for a token by client credentials. The audience is always asked for: without, Kinde's token is for no
-/// API. Here `+` for a space is right, other than in the queries of operations.
+/// Creates the request for a token with client credentials. It always names the audience, because without
+/// it the token of Kinde is for no API. Here `+` is a space, unlike in the queries of operations.
 pub(crate) fn token_request(
     domain: &Domain,
     client_id: &str,
@@ -38,7 +38,7 @@ pub(crate) fn token_request(
     }
     let mut request = Request::new(form.finish().into_bytes());
     *request.method_mut() = Method::POST;
-    // `Domain` lets no origin through that is no URI.
+    // A `Domain` always is a valid origin.
     *request.uri_mut() =
         Uri::try_from(format!("{}/oauth2/token", domain.origin())).map_err(|_| AuthProblem::Malformed)?;
     let headers = request.headers_mut();

@@ -1,10 +1,10 @@
-//! Everything that is decided about the access token of a tenant: which call asks for one, how long it
-//! is used, and what a refusal or a failure means for all calls.
+//! All decisions about the access token of a tenant: which call requests one, how long it is used, and
+//! what a refusal or a failure means for all calls.
 //!
-//! - **lease** - the right of one call to ask for a token, while the others wait;
-//! - **generation** - the number of a token, so that a call knows a later one from its own;
-//! - **trouble** - what came of the last request for a token, where no token did;
-//! - **distrust** - for how long a 401 causes no new token, because new ones were refused too.
+//! - **lease** - the right of one call to request a token, while the others wait;
+//! - **generation** - the number of a token, which tells a later token from an earlier one;
+//! - **trouble** - the outcome of the last token request, if it brought no token;
+//! - **distrust** - how long a 401 causes no new token, because new tokens were refused as well.
 
 use alloc::vec::Vec;
 use core::mem;
@@ -26,28 +26,29 @@ use crate::types::time::Instant;
 #[cfg(test)]
 pub(super) mod normal;
 
-/// The token of a tenant, and how it is got.
+/// The token of a tenant, and the state of requesting it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Tokens {
     credentials: Credentials,
     held: Option<Held>,
-    /// How many tokens there were: the generation of the latest.
+    /// The number of tokens so far: the generation of the latest.
     generation: u64,
     lease: Option<Lease>,
-    /// How many leases there were: the number of the latest.
+    /// The number of leases so far: the number of the latest.
     leases: u64,
     trouble: Option<Trouble>,
-    /// How often in a row the token endpoint failed.
+    /// How often the token endpoint failed in a row.
     failures: u32,
     distrust: Distrust,
 }
 
-/// A token, and how long to use it.
+/// A token and its lifetime.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Held {
     token: AccessToken,
     generation: u64,
-    /// When it ends and when to get another; `None` where its lifetime is not known: it is used until it is refused.
+    /// When it expires and when to renew it. `None` if its lifetime is not known: it is then used until
+    /// the service refuses it.
     ends: Option<Ends>,
 }
 
@@ -63,16 +64,17 @@ impl Held {
     }
 }
 
-/// What came of tokens that replaced refused ones, and were refused too: each more of them would be billed, and perhaps refused.
+/// Tokens that replaced refused ones and were refused as well. Each further one would be billed, and
+/// perhaps refused.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 struct Distrust {
-    /// Until when calls of an operation cause no new token.
+    /// Until when the calls of an operation cause no new token.
     operations: Vec<(&'static str, Instant)>,
-    /// Until when no call does.
+    /// Until when no call causes one.
     all: Instant,
-    /// How many such tokens there were since the last success with the latest token.
+    /// The number of such tokens since the last success with the latest token.
     refused: u8,
-    /// The latest token is one of them.
+    /// Whether the latest token is one of them.
     counted: bool,
 }
 
@@ -83,58 +85,59 @@ impl Distrust {
     }
 }
 
-/// The right to get a token.
+/// The right to request a token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Lease {
     number: u64,
     until: Instant,
 }
 
-/// What came of the last token request, where no token did.
+/// The outcome of the last token request, if it brought no token.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Trouble {
-    /// The epoch that it began.
+    /// The epoch that began with it.
     epoch: u64,
     problem: AuthProblem,
-    /// Until when no other token is asked for.
+    /// Until when no other token is requested.
     until: Instant,
 }
 
-/// What a call that needs a token is to do.
+/// What a call that needs a token does.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub(crate) enum TokenStep {
-    /// Send with this one, of this generation.
+    /// It sends with this token of this generation.
     Use(AccessToken, u64),
-    /// Get one: send this request, within this time, and report the answer with the number of the lease.
+    /// It requests one: it sends this request within this time, and reports the answer with the number
+    /// of the lease.
     Fetch { request: Request<Vec<u8>>, limit: Duration, lease: u64 },
-    /// Wait until then, or until the epoch moves.
+    /// It waits until then, or until the epoch changes.
     Wait(Instant),
-    /// There is none to be had.
+    /// It ends, because no token can be had.
     Fail(AuthProblem),
 }
 
-/// What came of a token request, for the call that made it and for those that waited for it.
+/// The outcome of a token request, for the call that made it and for those that waited for it.
 pub(crate) enum TokenOutcome {
-    /// Take the next step: there is a token, or another one may be asked for.
+    /// There is a token, or another one may be requested. The call takes its next step.
     Proceed,
-    /// The time of the call was over before an answer came.
+    /// The call ran out of time before the answer came.
     OutOfTime,
-    /// There is no token for now. That was an attempt of the call.
+    /// There is no token for now. This counts as an attempt of the call.
     NotNow(AuthProblem),
-    /// There is none to be had.
+    /// It ends, because no token can be had.
     Never(AuthProblem),
 }
 
 impl Tokens {
-    /// How long a call has the right to get a token. Longer than [any token request takes](Self::TOKEN_LIMIT).
+    /// How long a lease lasts. It is longer than [any token request takes](Self::TOKEN_LIMIT).
     const LEASE: Duration = Duration::from_secs(60);
     /// How long a token request may take.
     const TOKEN_LIMIT: Duration = Duration::from_secs(30);
-    /// How long a refusal of the token endpoint stands for calls that come after it.
+    /// How long a refusal of the token endpoint applies to later calls.
     const REFUSAL_STANDS: Duration = Duration::from_secs(1);
-    /// How long no new token is asked for because of a 401 after a new one was refused.
+    /// How long a 401 causes no new token after a new one was refused.
     const DISTRUST: Duration = Duration::from_secs(10);
-    /// After so many new tokens that were refused, all operations ask for no more for a while.
+    /// After this many refused new tokens, no operation causes another one for a while.
     const MOST_REFUSED: u8 = 4;
 
     pub(super) fn new(credentials: Credentials) -> Self {
@@ -156,7 +159,7 @@ impl Tokens {
         &self.credentials
     }
 
-    /// Goes on with other credentials. A token that is under way is not kept.
+    /// Replaces the credentials. A token that is being requested is not kept.
     pub(super) fn replace_credentials(&mut self, credentials: Credentials) {
         self.credentials = credentials;
         self.held = None;
@@ -167,7 +170,7 @@ impl Tokens {
         self.hold_supplied();
     }
 
-    /// Goes on with a token that was got elsewhere.
+    /// Uses a token from elsewhere.
     pub(super) fn supply(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
         self.hold(token, lifetime, now);
         self.lease = None;
@@ -177,7 +180,7 @@ impl Tokens {
         self.held.is_some()
     }
 
-    /// The token, and how long it still lasts if that is known.
+    /// Returns the token and its remaining lifetime, if known.
     pub(super) fn token(&self, now: Instant) -> Option<(&AccessToken, Option<Duration>)> {
         let held = self.held.as_ref().filter(|held| held.lasts(now))?;
         Some((&held.token, held.ends.map(|ends| ends.end.saturating_since(now))))
@@ -192,7 +195,7 @@ impl Tokens {
         (self.generation, self.leases)
     }
 
-    /// Takes the place of tokens with these numbers: no number of theirs is taken for one of these.
+    /// Continues the numbers of other tokens, so that none of theirs is mistaken for one of these.
     pub(super) fn come_after(&mut self, (generation, leases): (u64, u64)) {
         self.leases = self.leases.max(leases);
         self.generation = self.generation.max(generation).wrapping_add(1);
@@ -201,8 +204,8 @@ impl Tokens {
         }
     }
 
-    /// What a call that needs a token and has so much time `left` is to do. `seen` is the generation that
-    /// it has used, or that was there when it began: a later one is fresh to it.
+    /// Decides what a call that needs a token and has the time `left` does. `seen` is the generation that
+    /// it used, or that existed when it started. A later generation is new to it.
     pub(super) fn step(&mut self, domain: &Domain, now: Instant, seen: u64, left: Duration) -> TokenStep {
         let held = self.held.as_ref();
         let fresh = |held: &&Held| held.generation > seen || held.ends.is_none_or(|ends| now < ends.renew);
@@ -213,7 +216,7 @@ impl Tokens {
         let trouble = self.trouble.as_ref().filter(|trouble| now < trouble.until);
         let stuck = lease.is_some() || trouble.is_some() || !self.is_renewable();
         if let Some(held) = held.filter(|held| stuck && held.lasts(now)) {
-            // It is being renewed, or could not be just now, or cannot be at all.
+            // It is being renewed, cannot be renewed now, or can never be renewed.
             return TokenStep::Use(held.token.clone(), held.generation);
         }
         match (lease, trouble) {
@@ -232,7 +235,7 @@ impl Tokens {
             Ok(request) => {
                 self.leases = self.leases.wrapping_add(1);
                 self.lease = Some(Lease { number: self.leases, until: now.saturating_add(Self::LEASE) });
-                // While a token lasts, this call is to have time left to go on with it.
+                // While a token lasts, the call keeps time to continue with it.
                 let left = if self.token(now).is_some() { left / 2 } else { left };
                 TokenStep::Fetch { request, limit: Self::TOKEN_LIMIT.min(left), lease: self.leases }
             }
@@ -240,8 +243,8 @@ impl Tokens {
         }
     }
 
-    /// Takes in what came of the token request of the call with this lease. Where others waited for it,
-    /// the epoch moves.
+    /// Takes the outcome of the token request of the call with this lease. If others waited for it, the
+    /// epoch changes.
     pub(super) fn answered(
         &mut self,
         lease: u64,
@@ -253,7 +256,7 @@ impl Tokens {
     ) -> TokenOutcome {
         let response = match input {
             Input::Response(response) => Ok(response),
-            // The status decides, but for a success: that has its token in the body.
+            // The status decides, except for a success, whose body has the token.
             Input::HeadOnly(head) if !head.status().is_success() => Ok(without_body(head)),
             Input::HeadOnly(head) => Err((AuthProblem::Body(*head.body()), asked_for(head.headers()))),
             Input::Failed(delivery) => Err((AuthProblem::Unreachable(delivery), None)),
@@ -270,29 +273,30 @@ impl Tokens {
                 Err(problem) => (problem, asked_for(response.headers())),
             },
             Err(_) if now >= deadline && self.token(now).is_none() => {
-                // It had less time than the others have: that is no news of the endpoint.
+                // It had less time than other calls, so this says nothing about the endpoint.
                 self.end_lease(lease, epoch);
                 return TokenOutcome::OutOfTime;
             }
             Err(lost) => lost,
         };
-        // For all calls, so not by the policy of this one.
+        // It is for all calls, so the policy of this call does not matter.
         let backoff = jitter.up_to(RetryPolicy::new().backoff_after(self.failures.saturating_add(1)));
         if self.end_lease(lease, epoch) {
-            // Never nothing: the call that has it goes on with a token that lasts, if there is one, and does not ask again.
+            // It is never zero. The call continues with a token that still lasts, if there is one, and
+            // does not request another.
             let delay = backoff.max(reset.unwrap_or_default()).max(Duration::from_millis(1));
             let delay = if problem.is_final() { Self::REFUSAL_STANDS } else { delay };
             self.failures = self.failures.saturating_add(1);
             let (problem, until) = (problem.clone(), now.saturating_add(delay));
             self.trouble = Some(Trouble { epoch: *epoch, problem, until });
         } else if problem.is_final() {
-            // It was refused with credentials that were replaced since, or to a lease that has passed to another call.
+            // The credentials were replaced since, or the lease has passed to another call.
             return TokenOutcome::Proceed;
         }
         self.without_token(now, problem)
     }
 
-    /// What became of getting a token since `epoch`, for a call that waited for it.
+    /// Returns what became of the token request since `epoch`, for a call that waited for it.
     pub(super) fn outcome_since(&self, epoch: u64, now: Instant) -> TokenOutcome {
         match self.trouble.as_ref().filter(|trouble| trouble.epoch > epoch) {
             Some(trouble) => self.without_token(now, trouble.problem.clone()),
@@ -302,7 +306,7 @@ impl Tokens {
 
     fn without_token(&self, now: Instant, problem: AuthProblem) -> TokenOutcome {
         if self.token(now).is_some() {
-            // It was to be renewed before its end.
+            // It was being renewed before it expired.
             TokenOutcome::Proceed
         } else if problem.is_final() {
             TokenOutcome::Never(problem)
@@ -311,7 +315,8 @@ impl Tokens {
         }
     }
 
-    /// Gives the right to get a token back. Says whether the lease still counted; then the epoch has moved.
+    /// Returns the right to request a token. Returns whether the lease still counted. If so, the epoch
+    /// has changed.
     pub(super) fn end_lease(&mut self, number: u64, epoch: &mut u64) -> bool {
         let is_held = self.lease.is_some_and(|lease| lease.number == number);
         if is_held {
@@ -321,8 +326,9 @@ impl Tokens {
         is_held
     }
 
-    /// Takes in that the service refused the token of this generation to a call of `operation`. Says whether
-    /// the call is to be sent again with another token: not where it `was_renewed` for the call already.
+    /// Notes that the service refused the token of this generation to a call of `operation`. Returns
+    /// whether to send the call again with another token. If it `was_renewed` for the call already, it is
+    /// not.
     pub(super) fn refused(
         &mut self,
         generation: u64,
@@ -341,18 +347,18 @@ impl Tokens {
                 self.held = self.held.take().filter(|_| !replaced);
                 replaced
             }
-            // Another call had it dropped, and causes the next one.
+            // Another call dropped it already, and causes the next one.
             None => self.is_renewable(),
         }
     }
 
-    /// Notes that a token of this generation, which had just replaced a refused one, was refused too.
+    /// Notes that a token of this generation, which replaced a refused one, was refused as well.
     fn distrust(&mut self, generation: u64, operation: &'static str, now: Instant) {
         let until = now.saturating_add(Self::DISTRUST);
         let distrust = &mut self.distrust;
         distrust.operations.retain(|(name, until)| *name != operation && now < *until);
         distrust.operations.push((operation, until));
-        // By many calls that use it at once, it is still one token.
+        // If many calls use it at once, it is still one token.
         if generation == self.generation && !mem::replace(&mut distrust.counted, true) {
             distrust.refused = distrust.refused.saturating_add(1).min(Self::MOST_REFUSED);
         }
@@ -363,7 +369,7 @@ impl Tokens {
 
     /// Notes that an operation succeeded with the token of this generation.
     pub(super) fn succeeded(&mut self, generation: u64) {
-        // An older token says nothing about those that came after it.
+        // An older token says nothing about later ones.
         if generation == self.generation {
             self.distrust.refused = 0;
             self.distrust.all = Instant::START;
