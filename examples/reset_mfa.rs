@@ -61,7 +61,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Ok(listed) if listed.mfa.is_empty() => UNLISTED,
         Ok(_) => "reset",
         // Who may reset need not be one who may look.
-        Err(error) if error.error().as_api().is_some_and(|refused| refused.status() == 403) => UNSEEN,
+        Err(error) if error.as_api().is_some_and(|refused| refused.status() == 403) => UNSEEN,
         Err(error) => return Err(error.into()),
     };
     ended(client.send(&ResetUsersMfaAll::new(&id)), told)

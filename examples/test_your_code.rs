@@ -118,6 +118,6 @@ mod tests {
         fake.add_user(NewFakeUser::new().email("ada@example.com"));
         let error = suspend(&fake.client().unwrap(), "ada@example.com").unwrap_err();
         assert_eq!(error.effect(), Effect::None);
-        assert_eq!(error.error().as_api().unwrap().needed_scopes(), ["delete:user_sessions"]);
+        assert_eq!(error.as_api().unwrap().needed_scopes(), ["delete:user_sessions"]);
     }
 }

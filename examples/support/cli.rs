@@ -83,7 +83,7 @@ impl<E: error::Error> From<CallError<E>> for Failure {
         // What Kinde refuses is wrong with one user, but for what it refuses to everybody. No reply, or one that is no reply of
         // Kinde's, is a failure of all.
         let is_for_all = |status: u16| matches!(status, 401 | 403 | 407 | 429) || status >= 500;
-        let refused = error.error().as_api().map(|refused| refused.status().as_u16());
+        let refused = error.as_api().map(|refused| refused.status().as_u16());
         let weight = match error.error() {
             Error::Auth(_) => IN_A_ROW,
             Error::Exhausted { last, .. } if matches!(**last, Error::Auth(_)) => IN_A_ROW,

@@ -1,8 +1,8 @@
-//! The protocol of the Users operations of Kinde's Management API, and nothing else: no socket, no clock, no thread.
+//! The protocol of the Users operations of the Kinde Management API, without I/O.
 //!
-//! A typed operation becomes an `http::Request`, an `http::Response` becomes a typed result, and an [`Exchange`] says
-//! what to do in between: get a token, send, wait, end. Who carries the messages is your choice; the crate
-//! `kinde-users` brings a transport over ureq, and `kinde-users-fake` a whole tenant in memory.
+//! A typed operation becomes an `http::Request`, and an `http::Response` becomes a typed result. Between
+//! them an [`Exchange`] decides what happens next: get a token, send, wait, or finish. You choose the
+//! transport. The crate `kinde-users` adds one over ureq, and `kinde-users-fake` an in-memory tenant.
 //!
 //! ```text
 //!  your program                      kinde-users-core
@@ -62,36 +62,37 @@
 //!
 //! # Where to look
 //!
-//! - [`operations`]: a type for each of the 19 operations; [`OPERATIONS`] lists them, [`scopes_for`] tells the scopes
-//!   that some of them need, and the trait [`Operation`] makes your own.
-//! - [`Domain`], [`Credentials`], [`Tenant`]: whom to talk to, and as whom.
-//! - [`Reply`], [`models`], [`Text`]: what came back, as owned or borrowing types.
-//! - [`Job`]: what takes several calls, as [`FindUser`], [`Erase`], [`Suspend`] and those of the crate
-//!   `kinde-users-import`, as a machine that any client [runs](Client::run); [`Pages`], and [`at_once`] for many async calls.
-//! - [`Error`], and [`Effect`], which every error answers: did it happen all the same?
+//! - [`operations`]: a type for each of the 19 operations. [`OPERATIONS`] lists them, [`scopes_for`]
+//!   returns the scopes that they need, and the trait [`Operation`] defines your own.
+//! - [`Domain`], [`Credentials`], [`Tenant`]: which tenant to call, and with which credentials.
+//! - [`Reply`], [`models`], [`Text`]: replies, as owned or borrowing types.
+//! - [`Job`]: a task of several calls that any client [runs](Client::run), such as [`FindUser`],
+//!   [`Erase`], [`Suspend`] and those of the crate `kinde-users-import`. [`Pages`]: a walk through a list.
+//! - [`Error`] and [`Effect`]: every error says whether the operation took effect.
 //!
-//! # In scope, and not
+//! # Scope
 //!
-//! In scope is what a program that manages users needs from Kinde's Management API by a machine-to-machine token.
-//! Not in scope: signing users in, verifying their tokens, and the API's other parts; an [`Operation`] of your own
+//! The crate covers what a program needs to manage users with a machine-to-machine token. It does not
+//! sign users in, verify their tokens, or cover other parts of the API. An [`Operation`] of your own
 //! reaches any endpoint.
 //!
-//! # What it promises
+//! # Promises
 //!
-//! - **No argument reaches another route.** Path arguments are one segment each, also behind a proxy that decodes a path
-//!   and folds it. What no encoding protects is refused, however often it is encoded: empty segments, dot segments, `/`,
-//!   `\`, `?`, `#`, `;` and control characters.
-//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read; only the id of a user is
-//!   needed. What is written in a broken way is repaired ([`Reply::parse_as`]). A value of a wrong type is an error with
-//!   its path, and the reply is kept.
-//! - **No error hides an effect.** [`Error::effect`] tells whether the operation may have taken place.
-//! - **No secret in a log.** Secrets, e-mail addresses and phone numbers are in no `Debug` or `Display` form of this
-//!   crate, nor are URIs and bodies in those of errors.
-//! - **No I/O.** The crate is `no_std`: a clock, socket, thread or file in it does not compile. One file names `std`, for
-//!   locks and to contain the panic of a waker.
+//! - **No argument reaches another route.** A path argument is one segment, even behind a proxy that
+//!   decodes and folds paths. Values that no encoding protects are refused, however often they are
+//!   encoded: empty segments, dot segments, `/`, `\`, `?`, `#`, `;` and control characters.
+//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read. Only the
+//!   id of a user is needed. Broken text is repaired ([`Reply::parse_as`]). A value of a wrong type is an
+//!   error with its path, and the reply is kept.
+//! - **No error hides an effect.** [`Error::effect`] says whether the operation may have taken effect.
+//! - **No secret in a log.** No `Debug` or `Display` of this crate shows secrets, e-mail addresses or
+//!   phone numbers. Errors show no URIs and no bodies.
+//! - **No I/O and no clock.** A clock, socket, thread or file in this crate does not compile, because it
+//!   is `#![no_std]`. One file uses `std`, for locks and to contain the panic of a waker. (Its dependency
+//!   `http` needs `std`, so the crate does not run without it.)
 //!
-//! Request and reply buffers are not wiped from memory; client secret, password hash, salt and signer key are, where they
-//! are kept.
+//! The client secret, password hashes, salts and signer keys are wiped from memory when they are dropped.
+//! The buffers of requests and replies are not.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -138,7 +139,6 @@ pub use api::proxy::ProxyVariables;
 pub use api::reply::Reply;
 pub use api::request_writer::RequestWriter;
 pub use client::async_client::{AsyncClient, AsyncItems, AsyncPages};
-pub use client::at_once::{AtOnce, at_once};
 pub use client::blocking::{Client, PageIter};
 pub use client::call_error::CallError;
 pub use client::clock::{AsyncClock, Clock};

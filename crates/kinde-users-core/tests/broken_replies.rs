@@ -297,7 +297,7 @@ fn broken_errors_keep_their_codes() {
         let body = put(r#"{"errors":[{"code":"USER_INVALID","message":"no <x>"}]}"#, "<x>", broken);
         let error = api_error(400, &body);
         assert!(error.has_code("USER_INVALID") && error.is_not_there());
-        assert_eq!(error.errors()[0].message(), Some(format!("no {meant}").as_str()));
+        assert_eq!(error.errors()[0].message.as_deref(), Some(format!("no {meant}").as_str()));
         let body = put(r#"{"errors":{"message":"<x>","code":"USER_INVALID"}}"#, "<x>", broken);
         assert!(api_error(400, &body).has_code("USER_INVALID"));
     }

@@ -152,8 +152,11 @@ fn check_fields(name: &str, output: &Json, fields: &Json) {
 fn check_api_error(name: &str, error: &Error, vector: &Json) {
     let api = error.as_api().unwrap_or_else(|| panic!("{name}: {error}"));
     assert_eq!(u64::from(api.status().as_u16()), vector["status"], "{name}");
-    let found: Json =
-        api.errors().iter().map(|item| serde_json::json!([item.code(), item.message()])).collect();
+    let found: Json = api
+        .errors()
+        .iter()
+        .map(|item| serde_json::json!([item.code.as_deref(), item.message.as_deref()]))
+        .collect();
     assert_eq!(found, vector["errors"], "{name}");
     if let Some(tier) = vector.get("tier") {
         let found = match api.body() {

@@ -11,6 +11,8 @@ mod clock;
 #[cfg(doc)]
 pub mod guide;
 mod parallel;
+#[cfg(feature = "stream")]
+mod stream;
 #[cfg(feature = "jiff")]
 mod timestamp;
 
@@ -26,6 +28,8 @@ pub use kinde_users_import as import;
 #[cfg(feature = "ureq")]
 pub use kinde_users_ureq::{self as ureq, UreqTransport};
 pub use parallel::in_parallel;
+#[cfg(feature = "stream")]
+pub use stream::IntoStream;
 #[cfg(feature = "jiff")]
 pub use timestamp::TimestampExt;
 

@@ -1,4 +1,4 @@
-//! Many calls at once, from threads.
+//! Many calls at once, in threads.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -6,20 +6,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-/// Works on items from `threads` threads, which share a client, and gives each result to `each`, on this thread, as it comes.
+/// Works on items in `threads` threads and passes each result to `each` on this thread.
 ///
-/// The iterator is asked for the next item when a thread is free, so that a list of any length takes no more memory than what
-/// is under way. Results come in the order in which they are ready, so let each tell what it is of. Where `each` breaks, no
-/// item is taken any more; what is under way is waited for and given to `each` as well, as it may have had an effect; and the first
-/// break is returned.
+/// A thread takes the next item when it is free, so a list of any length needs little memory. Results
+/// arrive in the order in which they are ready, so each result should name its item. If `each` breaks, no
+/// further item is taken. Items in progress are finished and passed to `each` as well, because they may
+/// have had an effect. Then the first break is returned.
 ///
-/// How fast the calls leave is the tenant's business ([`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit)), and a 429 stops them
-/// all. For async code there is [`at_once`](crate::at_once).
+/// The tenant decides how fast calls are sent
+/// ([`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit)), and a 429 stops all of them. In async
+/// code, use `buffer_unordered` of `futures-util`.
 ///
 /// # Panics
 ///
-/// Where the iterator, `work` or `each` panics: no item is taken any more, what is under way is waited for, and given to `each` if it
-/// was not that which panicked, and the first panic goes on here as it was.
+/// If the iterator, `work` or `each` panics, no further item is taken and items in progress are finished.
+/// They are passed to `each`, unless `each` panicked. Then the first panic continues on this thread.
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -51,7 +52,7 @@ where
 {
     let (items, is_over) = (Mutex::new(items.into_iter().fuse()), AtomicBool::new(false));
     let next = || {
-        // A list that panicked has poisoned the lock, and is asked for nothing more.
+        // If the iterator panicked, the lock is poisoned, and no further item is taken.
         let mut items = items.lock().ok()?;
         if is_over.load(Ordering::Relaxed) { None } else { items.next() }
     };
@@ -60,13 +61,13 @@ where
         for _ in 0..threads.max(1) {
             let (sender, next, work, is_over) = (sender.clone(), &next, &work, &is_over);
             scope.spawn(move || {
-                // What a panic leaves half done is not looked at: it goes on where everybody waits.
+                // Nothing looks at what a panic leaves half done: the panic continues after the scope.
                 let work_on_next = || catch_unwind(AssertUnwindSafe(|| next().map(work)));
                 while let Some(result) = work_on_next().transpose() {
                     if result.is_err() {
                         is_over.store(true, Ordering::Relaxed);
                     }
-                    // Nobody receives any more after a panic of `each`.
+                    // After a panic of `each` there is no receiver.
                     if sender.send(result).is_err() {
                         break;
                     }
@@ -82,7 +83,7 @@ where
                 Ok(Err(panic)) => {
                     panicked = panicked.or(Some(panic));
                     is_over.store(true, Ordering::Relaxed);
-                    // It may have left half done what it would go on with.
+                    // It must not be called again, because it may have left its state half changed.
                     break;
                 }
                 Err(panic) => panicked = panicked.or(Some(panic)),

@@ -120,7 +120,7 @@ fn while_a_429_stands_they_send_nothing<T: Transport + Send + Sync + 'static>(wa
     fake.next("get_users", Fault::rate_limited(30));
     let (outcomes, sent) = call_from_threads(way, false, |client| {
         let error = client.send(&GetUsers::new()).unwrap_err();
-        assert_eq!(error.error().as_api().unwrap().status(), 429);
+        assert_eq!(error.as_api().unwrap().status(), 429);
     });
     assert!(outcomes.iter().all(Result::is_ok));
     assert_eq!((sent.len(), fake.requests().of("get_users").len()), (CALLS, CALLS + 1));

@@ -4,13 +4,14 @@ use core::ops::ControlFlow;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
+use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use kinde_users::import::{Import, ImportForm, ImportUser, Imported};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
     AsyncTransport, CallError, Client, Clock, Credentials, Delivery, DynOperation, Erase, FindUser, Found,
-    Job, Removal, Suspend, TokioClock, Transport, async_client_over, async_transport_fn, at_once,
-    client_over, in_parallel, transport_fn,
+    Job, Removal, Suspend, TokioClock, Transport, async_client_over, async_transport_fn, client_over,
+    in_parallel, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 
@@ -441,8 +442,8 @@ fn many_calls_from_one_task_are_made_once_each_and_a_few_at_a_time() {
             let client = client.clone();
             async move { client.run(&mut Erase::new(id)).await }
         });
-        let (mut ended, mut done) = (at_once(8, calls), 0);
-        while let Some(result) = ended.next_item().await {
+        let (mut ended, mut done) = (stream::iter(calls).buffer_unordered(8), 0);
+        while let Some(result) = ended.next().await {
             assert_eq!(result.unwrap().user, Some(Removal::Deleted));
             done += 1;
         }

@@ -130,5 +130,5 @@ fn a_refusal_arrives_with_what_the_service_said() {
     let error = client.send(&GetUserData::new("kp_nobody")).unwrap_err();
     assert_eq!(error.effect(), Effect::None);
     let Error::Api(api) = error.error() else { panic!("{error}") };
-    assert_eq!((api.status().as_u16(), api.errors()[0].code()), (400, Some("USER_INVALID")));
+    assert_eq!((api.status().as_u16(), api.errors()[0].code.as_deref()), (400, Some("USER_INVALID")));
 }

@@ -140,8 +140,8 @@ impl<T: Transport> Visit for Fail<'_, T> {
         O::Output: Serialize + Debug,
     {
         let error = self.0.send(operation).err()?;
-        let api = error.error().as_api()?;
-        let is_understood = api.errors().iter().any(|item| item.code().is_some() && item.message().is_some());
+        let api = error.as_api()?;
+        let is_understood = api.errors().iter().any(|item| item.code.is_some() && item.message.is_some());
         is_understood.then_some(api.status().as_u16())
     }
 }

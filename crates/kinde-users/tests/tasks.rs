@@ -72,7 +72,7 @@ where
         under_way.add_permits(CALLS as usize);
         let first = client.with_options(CallOptions::new().retry(RetryPolicy::never()));
         let error = first.send(&GetUsers::new()).await.unwrap_err();
-        assert_eq!(error.error().as_api().unwrap().status(), 429);
+        assert_eq!(error.as_api().unwrap().status(), 429);
         sent.lock().unwrap().clear();
     }
 

@@ -181,7 +181,9 @@ fn check_api_error(response: &Response<Vec<u8>>, json: Option<&Json>, error: &Ap
             };
             let found: Vec<_> = items
                 .iter()
-                .map(|item| [item.code(), item.message()].map(|text| text.map(str::to_owned)))
+                .map(|item| {
+                    [item.code.as_deref(), item.message.as_deref()].map(|text| text.map(str::to_owned))
+                })
                 .collect();
             assert_eq!(found, expected);
         }

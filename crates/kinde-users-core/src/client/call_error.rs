@@ -3,7 +3,10 @@
 use core::error::Error as StdError;
 use core::fmt;
 
+use http::StatusCode;
+
 use crate::api::reply::Reply;
+use crate::error::api_error::ApiError;
 use crate::error::call::Error;
 use crate::jobs::job::Job;
 use crate::types::effect::Effect;
@@ -42,6 +45,16 @@ impl<E> CallError<E> {
     /// Returns whether the operation took effect; see [`Error::effect`].
     pub fn effect(&self) -> Effect {
         self.error.effect()
+    }
+
+    /// Returns what the service answered, if it did; see [`Error::as_api`].
+    pub fn as_api(&self) -> Option<&ApiError> {
+        self.error.as_api()
+    }
+
+    /// Returns the status that the service answered with, if it did.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.as_api().map(ApiError::status)
     }
 }
 

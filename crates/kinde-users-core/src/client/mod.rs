@@ -1,7 +1,6 @@
 //! Layer 8: the clients, which carry the steps of the machine over a transport and a clock.
 
 pub(crate) mod async_client;
-pub(crate) mod at_once;
 pub(crate) mod blocking;
 pub(crate) mod call;
 pub(crate) mod call_error;

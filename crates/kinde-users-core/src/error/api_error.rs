@@ -78,7 +78,7 @@ impl ApiError {
 
     /// Whether one of the errors has this code.
     pub fn has_code(&self, code: &str) -> bool {
-        self.errors().iter().any(|error| error.code() == Some(code))
+        self.errors().iter().any(|error| error.code.as_deref() == Some(code))
     }
 
     /// Whether Kinde says that there is no such user, or nothing of what was asked for.
@@ -106,7 +106,7 @@ impl ApiError {
                 || thing.is_some_and(|thing| thing.split('_').all(|word| things.contains(&word)))
         };
         matches!(self.status(), StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::GONE)
-            && self.errors().iter().filter_map(ErrorItem::code).any(names_missing)
+            && self.errors().iter().filter_map(|error| error.code.as_deref()).any(names_missing)
     }
 
     /// Whether the answer is what the operation's service refuses a repeat with.
@@ -124,10 +124,12 @@ impl ApiError {
         if self.status() != StatusCode::FORBIDDEN || self.is_foreign() {
             return Vec::new();
         }
-        let codes = || self.errors().iter().map(|error| error.code().unwrap_or_default());
-        let named = self.errors().iter().filter(|error| mentions(error.code(), &["scope"]));
+        let codes = || self.errors().iter().map(|error| error.code.as_deref().unwrap_or_default());
+        let named = self.errors().iter().filter(|error| mentions(error.code.as_deref(), &["scope"]));
         let mut scopes: Vec<&str> = Vec::new();
-        for scope in named.filter_map(ErrorItem::message).flat_map(scopes_in).take(Self::MOST_SCOPES) {
+        for scope in
+            named.filter_map(|error| error.message.as_deref()).flat_map(scopes_in).take(Self::MOST_SCOPES)
+        {
             if !scopes.contains(&scope) {
                 scopes.push(scope);
             }

@@ -1,21 +1,21 @@
-//! The body of an error reply, as far as it was understood.
+//! The body of an error reply.
 
-use alloc::boxed::Box;
 use core::fmt;
 
 use serde::Deserialize;
 
 use crate::types::lenient::if_it_fits;
 use crate::types::masking::Shown;
+use crate::types::redacted::Redacted;
 
-/// The body of an error reply, as far as it was understood.
+/// The body of an error reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum ErrorBody<'a> {
-    /// Kinde's shape: `{"errors": …}`, which may hold none.
+    /// Kinde's form: `{"errors": …}`. The list may be empty.
     Kinde(&'a [ErrorItem]),
-    /// Some other JSON, [repaired](crate::Reply::parse_as) where it was broken.
+    /// Other JSON, [repaired](crate::Reply::parse_as) if it was broken.
     Json(&'a str),
-    /// Not JSON: nothing at all, text, HTML of a proxy.
+    /// Anything else: an empty body, text, or the HTML of a proxy.
     Other(&'a [u8]),
 }
 
@@ -30,34 +30,25 @@ impl fmt::Debug for ErrorBody<'_> {
 }
 
 /// One error of an error reply.
+///
+/// `Display` and `Debug` show plain words, codes, scopes, routes and short numbers, and mask all other
+/// words. This masks e-mail addresses with an `@` or a dot, phone numbers, ids, tokens, hashes and most
+/// salts. A name, a secret or an address that is written like plain words is shown.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
+#[non_exhaustive]
 pub struct ErrorItem {
-    // One that is not a text must not cost the other.
-    #[serde(default, deserialize_with = "if_it_fits")]
-    code: Option<Box<str>>,
-    #[serde(default, deserialize_with = "if_it_fits")]
-    message: Option<Box<str>>,
-}
-
-impl ErrorItem {
+    // A field that is not a text must not cost the other one.
     /// Kinde's code, such as `USER_INVALID`.
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
-    }
-
-    /// Kinde's message, whole: it may quote what was sent, in any form.
-    ///
-    /// `Display` shows plain words, codes, scopes, routes and short numbers of it, and masks all other words. E-mail addresses
-    /// with an `@` or a dot, phone numbers, ids, tokens, hashes and most salts are masked by this. A name, a secret or an
-    /// address that is written like plain words cannot be told from them, and is shown.
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
-    }
+    #[serde(default, deserialize_with = "if_it_fits")]
+    pub code: Option<Redacted>,
+    /// Kinde's whole message. It may quote personal data from the request.
+    #[serde(default, deserialize_with = "if_it_fits")]
+    pub message: Option<Redacted>,
 }
 
 impl fmt::Display for ErrorItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code(), self.message()) {
+        match (self.code.as_deref(), self.message.as_deref()) {
             (Some(code), Some(message)) => write!(f, "{}: {}", Shown(code), Shown(message)),
             (Some(text), None) | (None, Some(text)) => Shown(text).fmt(f),
             (None, None) => f.write_str("no code or message"),

@@ -172,7 +172,10 @@ fn an_odd_item_costs_no_code_of_the_others() {
         }
     }
     let numbered = api_error(400, r#"{"errors":[{"code":400,"message":"m"}]}"#);
-    assert_eq!((numbered.errors()[0].code(), numbered.errors()[0].message()), (None, Some("m")));
+    assert_eq!(
+        (numbered.errors()[0].code.as_deref(), numbered.errors()[0].message.as_deref()),
+        (None, Some("m"))
+    );
     for body in [r#"{"errors":["x"]}"#, r#"{"errors":[1,[]]}"#, r#"{"errors":"x"}"#] {
         assert!(api_error(400, body).is_foreign(), "{body}");
     }

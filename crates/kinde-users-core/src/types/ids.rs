@@ -1,13 +1,13 @@
-//! Names of things at Kinde, each of its own type, so that two of them cannot be swapped.
+//! Ids, keys and codes of Kinde. Each has its own type, so that they cannot be mixed up.
 
 use crate::types::macros::string_id;
 
 string_id! {
-    /// A user's id: `kp_` and 32 hex digits, or `kp:` and 32 hex digits for older users.
+    /// The id of a user: `kp_` and 32 hex digits, or `kp:` and 32 hex digits for older users.
     UserId
 }
 string_id! {
-    /// The id of a factor of multi-factor authentication: `mfa_` and 32 hex digits.
+    /// The id of a multi-factor authentication factor: `mfa_` and 32 hex digits.
     FactorId
 }
 string_id! {
@@ -31,7 +31,7 @@ string_id! {
     PropertyId
 }
 string_id! {
-    /// The key of a property; those of Kinde's own start with `kp_`.
+    /// The key of a property. Kinde's own keys start with `kp_`.
     PropertyKey
 }
 string_id! {
@@ -39,11 +39,11 @@ string_id! {
     FeatureFlagKey
 }
 string_id! {
-    /// The id of a customer in billing: `customer_…`.
+    /// The id of a billing customer: `customer_…`.
     BillingCustomerId
 }
 string_id! {
-    /// The id of an agreement in billing.
+    /// The id of a billing agreement.
     BillingAgreementId
 }
 string_id! {
@@ -51,8 +51,8 @@ string_id! {
     ClientId
 }
 string_id! {
-    /// Where a list goes on: an opaque text of the service's, to be given back as it came. `Debug` does not show it, as nobody
-    /// knows what is encoded in it.
+    /// The place where a list continues: an opaque text that is sent back unchanged. `Debug` does not
+    /// show it, because it may encode anything.
     Cursor, hidden if |_| true
 }
 
@@ -60,12 +60,14 @@ string_id! {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::string::ToString;
+    use alloc::string::{String, ToString};
 
     #[test]
     fn an_id_is_the_text_that_came() {
         let id: UserId = serde_json::from_str("\"kp:0123\"").unwrap();
         assert_eq!(id, "kp:0123");
+        assert!(id == String::from("kp:0123") && String::from("kp:0123") == id && "kp:0123" == id);
+        assert!(*"kp:0123" == id && id != "kp:01234" && id != String::from("kp_0123"));
         assert_eq!(id.to_string(), "kp:0123");
         assert_eq!(format!("{id:?}"), "UserId(\"kp:0123\")");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"kp:0123\"");

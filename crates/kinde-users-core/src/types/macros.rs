@@ -1,6 +1,6 @@
 //! The two shapes of string types: ids, and enums that stay open.
 
-/// Defines a string newtype that names something of Kinde's.
+/// Defines a string newtype for an id, key or code of Kinde.
 macro_rules! string_id {
     ($(#[$meta:meta])* $name:ident) => {
         string_id!($(#[$meta])* $name, hidden if crate::types::masking::looks_like_an_address);
@@ -12,12 +12,12 @@ macro_rules! string_id {
         pub struct $name(alloc::boxed::Box<str>);
 
         impl $name {
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The text, owned.
+            /// Returns the text, owned.
             pub fn into_string(self) -> alloc::string::String {
                 self.0.into()
             }
@@ -38,6 +38,30 @@ macro_rules! string_id {
         impl PartialEq<&str> for $name {
             fn eq(&self, other: &&str) -> bool {
                 self.as_str() == *other
+            }
+        }
+
+        impl PartialEq<alloc::string::String> for $name {
+            fn eq(&self, other: &alloc::string::String) -> bool {
+                self.as_str() == other
+            }
+        }
+
+        impl PartialEq<$name> for str {
+            fn eq(&self, other: &$name) -> bool {
+                self == other.as_str()
+            }
+        }
+
+        impl PartialEq<$name> for &str {
+            fn eq(&self, other: &$name) -> bool {
+                *self == other.as_str()
+            }
+        }
+
+        impl PartialEq<$name> for alloc::string::String {
+            fn eq(&self, other: &$name) -> bool {
+                self == other.as_str()
             }
         }
 
@@ -66,14 +90,15 @@ macro_rules! string_id {
         }
 
         impl core::fmt::Display for $name {
-            /// The text as it is.
+            /// Shows the text.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
         impl core::fmt::Debug for $name {
-            /// The text, unless it may be an e-mail address or phone number that was used for an id by mistake.
+            /// Shows the text, unless it may be an e-mail address or phone number that was used as an
+            /// id by mistake.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let is_hidden: fn(&str) -> bool = $hidden;
                 if is_hidden(&self.0) {
@@ -94,12 +119,12 @@ macro_rules! open_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_meta])* $variant,)+
-            /// Any other, as it came.
+            /// Any other value, unchanged.
             Other(crate::types::redacted::Redacted),
         }
 
         impl $name {
-            /// The text on the wire.
+            /// Returns the text on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)+

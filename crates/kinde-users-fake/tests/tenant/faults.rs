@@ -228,7 +228,7 @@ fn throttled_call_that_loses_the_body_waits_for_the_reset() {
     }
     for (fake, result) in by_both(&Fault::rate_limited(60).broken_off(), 30) {
         let error = result.unwrap_err();
-        assert_eq!(error.error().as_api().unwrap().status(), 429);
+        assert_eq!(error.as_api().unwrap().status(), 429);
         assert!(matches!(error.transport(), Some(FakeError::HeadOnly(head)) if head.status() == 429));
         assert_eq!((error.effect(), fake.users().len()), (Effect::None, 0));
     }
