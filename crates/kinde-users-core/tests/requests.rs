@@ -4,10 +4,12 @@
 
 mod support;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use http::header::AUTHORIZATION;
 use kinde_users_core::operations::GetUsers;
 use kinde_users_core::{AccessToken, Domain, OPERATIONS, Problem, build_request};
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{SizeRange, btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -309,14 +311,32 @@ fn new_identity() -> BoxedStrategy<Json> {
     .boxed()
 }
 
-/// One of the methods and a hash that has its form, most of the time: then with any text in it, where the form has room for one.
+/// Base64 of some bytes, mostly with the right padding.
+fn base64(lengths: impl Into<SizeRange>) -> BoxedStrategy<String> {
+    let bytes = vec(any::<u8>(), lengths);
+    let url_safe = bytes.prop_flat_map(|bytes| {
+        select(vec![STANDARD.encode(&bytes), URL_SAFE.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)])
+    });
+    prop_oneof![9 => url_safe.clone(), 1 => (url_safe, "[=+-]{0,3}").prop_map(|(text, more)| text + &more)]
+        .boxed()
+}
+
+/// One of the methods and a hash that has its form, or nearly, most of the time.
 fn hash_of(methods: &'static [&'static str]) -> BoxedStrategy<(&'static str, String)> {
     let hash = |method| match method {
-        "bcrypt" => ("\\$2[abxy]?\\$", text()).prop_map(|(mark, rest)| mark + &rest).boxed(),
+        "bcrypt" => "\\$2[abxy]?\\$[0-3][0-9]\\$[./0-9A-Za-z]{53}".boxed(),
         "crypt" => prop_oneof![
-            4 => ("(\\$[a-z0-9]{1,3}\\$|_)", text()).prop_map(|(mark, rest)| mark + &rest),
-            1 => "[./0-9A-Za-z]{12,14}",
-            1 => "[./0-9A-Za-z]{24}",
+            "\\$(1|apr1)\\$[!-#%-~]{7,9}\\$[./0-9A-Za-z]{22}",
+            "\\$5\\$(rounds=[0-9]{0,2}\\$)?[!-#%-~]{16,17}\\$[./0-9A-Za-z]{43}",
+            "\\$6\\$(rounds=[0-9]{1,2}\\$)?[!-#%-~]{0,16}\\$[./0-9A-Za-z]{86}",
+            "\\$(y|gy)\\$[./0-9A-Za-z]{3}\\$[!-#%-~]{0,20}\\$[./0-9A-Za-z]{43}",
+            "\\$7\\$[./0-9A-Za-z]{20,30}\\$[./0-9A-Za-z]{43}",
+            "\\$sha1\\$[0-9]{0,2}\\$[!-#%-~]{4}\\$[./0-9A-Za-z]{28}",
+            "\\$md5(,rounds=[0-9]{0,2})?\\$[!-#%-~]{4}\\${1,2}[./0-9A-Za-z]{22}",
+            "\\$3\\${1,2}[0-9a-f]{32}",
+            "_?[./0-9A-Za-z]{19}",
+            "[./0-9A-Za-z]{11,14}",
+            "[./0-9A-Za-z]{24}",
         ]
         .boxed(),
         "md5" => {
@@ -324,22 +344,39 @@ fn hash_of(methods: &'static [&'static str]) -> BoxedStrategy<(&'static str, Str
         }
         "sha256" => prop_oneof![4 => "[0-9a-fA-F]{64}", 1 => "[0-9a-g]{63,65}"].boxed(),
         "wordpress" => prop_oneof![
-            4 => ("\\$([PH2]|wp)\\$", text()).prop_map(|(mark, rest)| mark + &rest),
-            1 => "[0-9a-f]{32}",
+            "\\$[PHS]\\$[./0-9A-Za-z]{31}",
+            "\\$(wp\\$)?2y\\$10\\$[./0-9A-Za-z]{53}",
+            "[0-9a-f]{32}",
+            "[./0-9A-Za-z]{21,22}",
         ]
         .boxed(),
-        _ => text(),
+        "pbkdf2" => prop_oneof![base64(32), base64(64), base64(0..80)].boxed(),
+        "firebase-scrypt" => prop_oneof![3 => base64(64), 1 => base64(60..70)].boxed(),
+        "aspnet-identity-v2" => (0..2_u8, vec(any::<u8>(), 47..50))
+            .prop_map(|(first, rest)| STANDARD.encode([&[first], &rest[..]].concat()))
+            .boxed(),
+        method => panic!("{method}"),
     };
-    select(methods)
-        .prop_flat_map(move |method| (Just(method), prop_oneof![3 => hash(method), 1 => text()]))
-        .boxed()
+    // One digit more or less, or another one at the end.
+    let bent = move |method| {
+        (hash(method), select(&["", "+", ".", "a", " "][..])).prop_map(|(mut hash, end)| {
+            hash.pop();
+            hash + end
+        })
+    };
+    let any_hash =
+        move |method| prop_oneof![6 => hash(method), 1 => bent(method), 1 => hash("crypt"), 1 => text()];
+    select(methods).prop_flat_map(move |method| (Just(method), any_hash(method))).boxed()
 }
 
 fn password() -> BoxedStrategy<Json> {
     let alone = hash_of(&["bcrypt", "crypt", "md5", "sha256", "wordpress", "aspnet-identity-v2"]);
     let position = || select(&["prefix", "suffix"][..]).prop_map(Json::from);
     let number = || prop_oneof![8 => 1..=16_u32, 1 => 0..30_u32, 1 => any::<u32>()];
-    let variant = prop_oneof![Just("salted-pbkdf2-hmac-sha256".to_owned()), text()];
+    let known =
+        ["salted-pbkdf2-hmac-sha256", "salted-pbkdf2-hmac-sha256-512", "salted-pbkdf2-hmac-sha512-512"];
+    let variant = prop_oneof![2 => select(known.to_vec()).prop_map(str::to_owned), 1 => text()];
+    let key = || prop_oneof![8 => base64(0..20), 1 => text()];
     let body = prop_oneof![
         (alone, option::weighted(0.1, position())).prop_map(|((method, hash), position)| {
             object([
@@ -363,8 +400,8 @@ fn password() -> BoxedStrategy<Json> {
                 "hashed_password": hash, "hashing_method": method, "salt": salt, "salt_position": position
             })
         ),
-        (text(), text(), option::of(position()), option::of(number()), variant).prop_map(
-            |(hash, salt, position, iterations, variant)| object([
+        (hash_of(&["pbkdf2"]), key(), option::of(position()), option::of(number()), variant).prop_map(
+            |((_, hash), salt, position, iterations, variant)| object([
                 ("hashed_password", Some(hash.into())),
                 ("hashing_method", Some("pbkdf2".into())),
                 ("salt", Some(salt.into())),
@@ -373,8 +410,8 @@ fn password() -> BoxedStrategy<Json> {
                 ("variant", Some(variant.into())),
             ])
         ),
-        (text(), text(), text(), text(), number(), number()).prop_map(
-            |(hash, salt, key, separator, rounds, mem_cost)| json!({
+        (hash_of(&["firebase-scrypt"]), key(), key(), key(), number(), number()).prop_map(
+            |((_, hash), salt, key, separator, rounds, mem_cost)| json!({
                 "hashed_password": hash, "hashing_method": "firebase-scrypt", "salt": salt, "signer_key": key,
                 "salt_separator": separator, "rounds": rounds, "mem_cost": mem_cost
             })

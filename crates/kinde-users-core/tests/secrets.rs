@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use std::future::ready;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use http::{Request, Response};
 use kinde_users_core::models::IdentityType;
 use kinde_users_core::operations::{
@@ -49,7 +49,7 @@ fn a_leak_is_found_in_every_encoding() {
                 (encoded.clone(), "percent-encoded"),
                 (encoded.to_uppercase(), "percent-encoded"),
                 (STANDARD_NO_PAD.encode(&around), "base64"),
-                (base64::engine::general_purpose::STANDARD.encode(&around), "base64"),
+                (STANDARD.encode(&around), "base64"),
                 (format!("{:?}", around.as_bytes()), "bytes"),
                 (format!("{:#?}", around.as_bytes()), "bytes"),
                 (hex("", around.as_bytes()).to_uppercase(), "hex"),
@@ -126,18 +126,26 @@ fn arguments(operation: &str, id: &str, text: &str) -> Vec<Json> {
     }
 }
 
+/// Hashes of all methods, which hold `text` as far as their forms have room for one.
 fn passwords(text: &str) -> [Json; 8] {
     let (bcrypt, md5, sha256) = (bcrypt(text), "0".repeat(32), "0".repeat(64));
+    // As many bytes as there have to be, the first of them 0.
+    let hash = |length| {
+        let mut bytes = [b"\0", text.as_bytes()].concat();
+        bytes.resize(length, 0);
+        STANDARD.encode(bytes)
+    };
+    let base64 = STANDARD.encode(text);
     [
         json!({"hashing_method": "bcrypt", "hashed_password": bcrypt}),
-        json!({"hashing_method": "crypt", "hashed_password": text, "salt": text}),
+        json!({"hashing_method": "crypt", "hashed_password": bcrypt, "salt": text}),
         json!({"hashing_method": "md5", "hashed_password": md5, "salt": text, "salt_position": "prefix"}),
         json!({"hashing_method": "sha256", "hashed_password": sha256, "salt": text, "salt_position": "suffix"}),
-        json!({"hashing_method": "wordpress", "hashed_password": text, "salt": text}),
-        json!({"hashing_method": "pbkdf2", "hashed_password": text, "salt": text, "variant": text, "iterations": 7}),
-        json!({"hashing_method": "firebase-scrypt", "hashed_password": text, "salt": text, "signer_key": text,
-            "salt_separator": text, "rounds": 8, "mem_cost": 14}),
-        json!({"hashing_method": "aspnet-identity-v2", "hashed_password": text}),
+        json!({"hashing_method": "wordpress", "hashed_password": bcrypt, "salt": text}),
+        json!({"hashing_method": "pbkdf2", "hashed_password": base64, "salt": base64, "variant": text, "iterations": 7}),
+        json!({"hashing_method": "firebase-scrypt", "hashed_password": hash(64), "salt": base64, "signer_key": base64,
+            "salt_separator": base64, "rounds": 8, "mem_cost": 14}),
+        json!({"hashing_method": "aspnet-identity-v2", "hashed_password": hash(49)}),
     ]
 }
 

@@ -668,7 +668,7 @@ fn is_value(value: &Json) -> bool {
 mod tests {
     use super::*;
 
-    const BCRYPT: &str = "$2a$10$h";
+    const BCRYPT: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
     const MD5: &str = "0123456789abcdef0123456789abcdef";
     const ADDRESS: &str = "email has the wrong type or form: expected an address with one @ and no blanks";
 
@@ -759,7 +759,7 @@ mod tests {
             r#"{"email":"a@b","organizations":[{"external_id":"7"}],"properties":[{"key":"k","value":1,"x":1}],
                 "identities":[{"type":"oauth2:google","identity":"7"},
                     {"type":"username","identity":"n","profile":{"a":1},"provider":null}],
-                "password":{"hashed_password":"$2a$10$h","hint":"pet"}}"#,
+                "password":{"hashed_password":"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy","hint":"pet"}}"#,
         );
         assert_eq!(
             user.unwrap().left_out(),
@@ -853,7 +853,7 @@ mod tests {
             (&[("email", "a@b"), ("hashing_method", "bcrypt")], "hashed_password is missing"),
             (
                 &[("email", "a@b"), ("hashed_password", "hunter2")],
-                "hashed_password has the wrong type or form: expected a hash of bcrypt, which begins with $2a$, $2b$ or $2y$",
+                "hashed_password has the wrong type or form: expected a whole hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$",
             ),
             (
                 &[("email", "a@b"), ("hashed_password", "h"), ("hashing_method", "argon2")],
@@ -934,8 +934,8 @@ mod tests {
             ),
             (
                 r#"{"id":"1","password":{"hashed_password":"hunter2"}}"#,
-                "password.hashed_password has the wrong type or form: expected a hash of bcrypt, which begins with $2a$, \
-                    $2b$ or $2y$",
+                "password.hashed_password has the wrong type or form: expected a whole hash of bcrypt, 60 characters \
+                    that begin with $2a$, $2b$ or $2y$",
             ),
         ] {
             assert_eq!(line(json).unwrap_err(), expected);
@@ -952,17 +952,23 @@ mod tests {
             row(&columns).unwrap_err()
         };
         for (method, expected) in [
-            ("bcrypt", "bcrypt, which begins with $2a$, $2b$ or $2y$"),
+            ("bcrypt", "a whole hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$"),
             (
                 "crypt",
-                "crypt, which begins with a name between two $, as $6$, or with _, or has the 13 characters of DES",
+                "a whole hash of crypt, as those that begin with $1$, $5$, $6$ or $y$, or the 13 characters of DES",
             ),
-            ("md5", "MD5, 32 hex digits or 16 bytes in base64"),
-            ("sha256", "SHA-256, 64 hex digits"),
-            ("wordpress", "WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits"),
-            ("aspnet-identity-v2", "ASP.NET Identity, in base64"),
+            ("md5", "a hash of MD5, 32 hex digits or 16 bytes in base64"),
+            ("sha256", "a hash of SHA-256, 64 hex digits"),
+            (
+                "wordpress",
+                "a whole hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits",
+            ),
+            (
+                "aspnet-identity-v2",
+                "a hash of ASP.NET Identity version 2, 68 characters of base64 for 49 bytes, the first of them 0",
+            ),
         ] {
-            let expected = format!("hashed_password {FORM} a hash of {expected}");
+            let expected = format!("hashed_password {FORM} {expected}");
             assert_eq!(told(method, "hunter2", &[]), expected);
         }
         let variants =
@@ -996,10 +1002,14 @@ mod tests {
         let form = ImportForm::new()
             .pbkdf2("salted-pbkdf2-hmac-sha256", Some(1000))
             .firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
-        for method in ["pbkdf2", "firebase-scrypt", "bcrypt"] {
-            let salt = if method == "bcrypt" { "" } else { "c2FsdA==" };
+        let (pbkdf2, scrypt) = (format!("{:A<43}=", ""), format!("{:A<86}==", ""));
+        for (method, hash, salt) in [
+            ("pbkdf2", pbkdf2.as_str(), "c2FsdA=="),
+            ("firebase-scrypt", &scrypt, "c2FsdA=="),
+            ("bcrypt", BCRYPT, ""),
+        ] {
             let columns =
-                [("id", "1"), ("hashed_password", BCRYPT), ("hashing_method", method), ("salt", salt)];
+                [("id", "1"), ("hashed_password", hash), ("hashing_method", method), ("salt", salt)];
             let user = form.row(columns).unwrap();
             assert_eq!(user.password.unwrap().hashing_method(), method);
         }

@@ -31,7 +31,8 @@ use crate::form::ImportUser;
 /// use kinde_users_import::{Import, ImportForm, Imported};
 ///
 /// # fn import<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn std::error::Error>> {
-/// let ada = ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "$2a$10$...")])?;
+/// let hash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+/// let ada = ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", hash)])?;
 /// match client.run(&mut Import::new(ada))? {
 ///     Imported::Created { id, .. } => println!("created {id}"),
 ///     Imported::LeftAlone { id, .. } => println!("{id} was there"),
@@ -385,15 +386,15 @@ mod tests {
     use std::string::String;
 
     const NOBODY: &str = r#"{"users":null}"#;
-    const HASH: &str = "$2a$10$h";
+    const HASH: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
     /// A user with the identity of `ada` and of `bob`.
     const WHOLE: &str = r#"{"id":"kp_1","identities":[{"type":"email","identity":"a@example.com"}]}"#;
 
     fn ada() -> ImportUser {
-        let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"password":{"hashed_password":"$2a$10$h"},
+        let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"password":{"hashed_password":"HASH"},
             "properties":[{"key":"a","value":"1"}],"first_name":"Ada",
             "feature_flags":[{"key":"f","value":true},{"key":"g","value":1}]}"#;
-        ImportForm::new().line(line).unwrap()
+        ImportForm::new().line(&line.replace("HASH", HASH)).unwrap()
     }
 
     /// Answers as a tenant does that has what `users` says.

@@ -104,7 +104,7 @@ impl PasswordParts {
         self
     }
 
-    /// The password, whose hash has a form that the method has, as [`Password`] says; that of ASP.NET Identity is base64.
+    /// The password, whose hash has a form that the method has, as [`Password`] says.
     ///
     /// # Errors
     ///
@@ -114,9 +114,6 @@ impl PasswordParts {
         let method = if self.hashing_method.is_empty() { "bcrypt" } else { self.hashing_method.as_str() };
         if hash.is_empty() {
             return Err(ImportError::new("hashed_password", Problem::Missing));
-        }
-        if method == "aspnet-identity-v2" && STANDARD.decode(hash).is_err() {
-            return Err(ImportError::new("hashed_password", Problem::WrongType));
         }
         self.refuse_what_is_not_for(method)?;
         let password = match method {
@@ -264,9 +261,13 @@ mod tests {
         let hash = match method {
             "md5" => "900150983cd24fb0d6963f7d28e17f72",
             "sha256" => "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
-            "pbkdf2" | "firebase-scrypt" | "aspnet-identity-v2" => "aGFzaA==",
+            "pbkdf2" => "0EuY9I6Pi8wVxq5awFCAHNbc/UKPtfnmXE4W54BzQPo=",
+            "firebase-scrypt" => {
+                "MBY5NcAC/E4SAJBsPTCpxJVrSvn23K7x60sfy4+6aeenrNxJHqWx8oZOqMAbAVgO8J3vw7EbPxg8sh0jb38aaw=="
+            }
+            "aspnet-identity-v2" => "AOjShoQMSoRpdt7Dtf1UtxLckGV63Cd4gjCNobd2uPKjl6/PZMFT6NAjV7rhxFdEHw==",
             // Of bcrypt, which is one of crypt and of WordPress too.
-            _ => "$2y$10$hash",
+            _ => "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
         };
         PasswordParts::new(hash).hashing_method(method)
     }

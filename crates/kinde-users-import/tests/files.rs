@@ -61,7 +61,7 @@ fn texts() -> impl Strategy<Value = String> {
             "string",
             "73616c74",
             "c2FsdA==",
-            "$2y$10$hash",
+            "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
             "900150983cd24fb0d6963f7d28e17f72",
             "salted-pbkdf2-hmac-sha256",
             "email",

@@ -124,7 +124,7 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
 
 #[test]
 fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_user() {
-    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$h"},"is_suspended":true}"#;
+    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"},"is_suspended":true}"#;
     let user = ImportForm::new().line(line).unwrap();
     for (calls_made, is_told) in (0..4).flat_map(|calls| [(calls, false), (calls, true)]) {
         let fake = FakeKinde::new();
@@ -175,7 +175,12 @@ fn blocking(
 const ADA: &str = r#"{"id":"kp_1","preferred_email":"ada@example.com"}"#;
 
 fn ada() -> ImportUser {
-    ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", "$2a$10$h")]).unwrap()
+    ImportForm::new()
+        .row([
+            ("email", "ada@example.com"),
+            ("hashed_password", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"),
+        ])
+        .unwrap()
 }
 
 #[test]

@@ -10,7 +10,10 @@ use super::common::{Listening, folder, given_up, pipe_to_nobody, program, run, t
 use kinde_users_fake::{FakeKinde, FakePassword, FakeUser, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
-const BCRYPT: &str = "$2a$10$hash";
+const BCRYPT: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+const SCRYPT: &str =
+    "MBY5NcAC/E4SAJBsPTCpxJVrSvn23K7x60sfy4+6aeenrNxJHqWx8oZOqMAbAVgO8J3vw7EbPxg8sh0jb38aaw==";
+const ASPNET: &str = "AOjShoQMSoRpdt7Dtf1UtxLckGV63Cd4gjCNobd2uPKjl6/PZMFT6NAjV7rhxFdEHw==";
 const MD5: &str = "0123456789abcdef0123456789abcdef";
 
 /// The nth user of the big file. Every kind of line is there: with each hashing method and each way to be told apart.
@@ -43,16 +46,20 @@ impl Made {
         let sha256 = format!("{:064x}", self.0);
         let (method, hash, rest) = match self.0 % 16 {
             0 => ("bcrypt", BCRYPT, json!({})),
-            1 => ("crypt", "$6$salt$hash", json!({})),
-            2 => ("crypt", "hash", json!({ "salt": "s" })),
+            1 => ("crypt", "$1$etNnh7FA$OlM7eljE/B7F1J4XYNnk81", json!({})),
+            2 => ("crypt", "K1ecacw.7.c", json!({ "salt": "s" })),
             3 => ("md5", MD5, json!({})),
             4 => ("md5", MD5, json!({ "salt": "73616c74", "salt_format": "hex", "salt_position": "prefix" })),
             5 => ("sha256", sha256.as_str(), json!({})),
             6 => ("sha256", sha256.as_str(), json!({ "salt": "s", "salt_position": "suffix" })),
-            7 => ("wordpress", "$P$hash", json!({})),
-            8 => ("pbkdf2", "hash", json!({ "salt": "salt", "salt_format": "string" })),
-            9 => ("firebase-scrypt", "hash", json!({ "salt": "c2FsdA==" })),
-            10 => ("aspnet-identity-v2", "aGFzaA==", json!({})),
+            7 => ("wordpress", "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", json!({})),
+            8 => (
+                "pbkdf2",
+                "0EuY9I6Pi8wVxq5awFCAHNbc/UKPtfnmXE4W54BzQPo=",
+                json!({ "salt": "salt", "salt_format": "string" }),
+            ),
+            9 => ("firebase-scrypt", SCRYPT, json!({ "salt": "c2FsdA==" })),
+            10 => ("aspnet-identity-v2", ASPNET, json!({})),
             _ => return None,
         };
         let mut line = json!({ "hashed_password": hash, "hashing_algorithm": method });
@@ -312,8 +319,8 @@ fn every_line_is_checked_before_the_first_call() {
              line 5: phone has the wrong type or form: expected + and 7 to 15 digits, those of the country first\n\
              line 6: hashing_method is none of the values that there are: expected bcrypt, crypt, md5, sha256, wordpress, \
                 pbkdf2, firebase-scrypt or aspnet-identity-v2\n\
-             line 7: hashed_password has the wrong type or form: expected a hash of bcrypt, which begins with \
-                $2a$, $2b$ or $2y$\n\
+             line 7: hashed_password has the wrong type or form: expected a whole hash of bcrypt, 60 \
+                characters that begin with $2a$, $2b$ or $2y$\n\
              line 8: 2 columns where there are 6 names\n\
              role_key: no Users operation can carry it out (line 9)\n\
              error: 6 lines are wrong; nothing was imported"
@@ -693,8 +700,9 @@ fn a_user_without_an_identity_is_told_by_the_run_that_comes_to_the_end() {
 #[test]
 fn what_is_done_of_a_line_that_failed_is_not_done_again() {
     let tenant = Listening::start(FakeKinde::builder(), "steps");
-    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$hash"},"feature_flags":[{"key":"f","value":1}]}"#;
-    let file = tenant.write("users.ndjson", line);
+    let line = r#"{"email":"ada@example.com","password":{"hashed_password":"HASH"},"feature_flags":[{"key":"f","value":1}]}"#;
+    let line = line.replace("HASH", BCRYPT);
+    let file = tenant.write("users.ndjson", &line);
     tenant.fake.fail("update_user_feature_flag_override").always().with(Fault::status(404));
     for _ in 0..3 {
         assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 1);

@@ -41,6 +41,6 @@ fn any_arguments() -> serde_json::Value {
     serde_json::json!({
         "id": "kp_1", "user_id": "kp_1", "factor_id": "mfa_1", "property_key": "p", "feature_flag_key": "f",
         "value": "v", "type": "email", "org_code": "org_1", "billing_email": "a@example.com",
-        "hashed_password": "$2b$10$h", "hashing_method": "bcrypt", "properties": {"p": "v"},
+        "hashed_password": "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", "hashing_method": "bcrypt", "properties": {"p": "v"},
     })
 }

@@ -17,6 +17,8 @@ use serde::Serialize;
 
 use super::{Case, ID, request};
 
+const BCRYPT: &str = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Writes a target: what stands for itself, and in parentheses what is an argument.
@@ -178,13 +180,13 @@ fn with_body() -> Vec<Case> {
             let target = target!("https://acme.kinde.com/api/v1/users/", (ID), "/identities");
             assemble(Method::POST, target, body, token)
         }),
-        request(SetUserPassword::new(ID, Password::bcrypt("$2b$10$hash")), |token| {
+        request(SetUserPassword::new(ID, Password::bcrypt(BCRYPT)), |token| {
             #[derive(Serialize)]
             struct Body {
                 hashed_password: &'static str,
                 hashing_method: &'static str,
             }
-            let body = json(&Body { hashed_password: "$2b$10$hash", hashing_method: "bcrypt" });
+            let body = json(&Body { hashed_password: BCRYPT, hashing_method: "bcrypt" });
             let target = target!("https://acme.kinde.com/api/v1/users/", (ID), "/password");
             assemble(Method::PUT, target, body, token)
         }),

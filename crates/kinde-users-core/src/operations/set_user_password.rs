@@ -14,6 +14,8 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 
+mod hash_form;
+
 /// Sets a user's password, by the hash that another system has of it.
 ///
 /// | | |
@@ -30,13 +32,15 @@ use crate::api::request_writer::RequestWriter;
 /// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
-/// let operation = SetUserPassword::new("kp_1", Password::bcrypt("$2a$10$...")).is_temporary_password(true);
+/// let hash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+/// let operation = SetUserPassword::new("kp_1", Password::bcrypt(hash)).is_temporary_password(true);
 /// let request = build_request(&operation, &domain, &token)?;
 /// assert_eq!(request.method(), "PUT");
 /// assert_eq!(request.uri(), "https://acme.kinde.com/api/v1/users/kp_1/password");
 /// assert_eq!(
 ///     request.body(),
-///     br#"{"hashed_password":"$2a$10$...","hashing_method":"bcrypt","is_temporary_password":true}"#
+///     format!(r#"{{"hashed_password":"{hash}","hashing_method":"bcrypt","is_temporary_password":true}}"#)
+///         .as_bytes()
 /// );
 ///
 /// let body = br#"{"message":"Success","code":"OK"}"#;
@@ -97,18 +101,24 @@ impl Operation for SetUserPassword {
 /// that method and nothing that it rejects. [`salt_position`](Self::salt_position) adds what it takes beyond that. There is
 /// none for argon2 or for plain text, which the service does not take.
 ///
-/// A password in plain text would be kept as a hash that nothing matches, and nobody could sign in with it. So a hash is refused,
-/// before anything is sent, if its form says that it cannot be one of the method:
+/// A password in plain text, or a hash that was cut, would be kept as a hash that no password matches,
+/// and the user could not sign in. So a hash is refused, before anything is sent, if its form says that
+/// it cannot be one of the method:
 ///
-/// | method | how its hashes look |
+/// | method | the form of its hashes |
 /// |---|---|
-/// | bcrypt | `$2$`, `$2a$`, `$2b$`, `$2x$` or `$2y$` in front |
-/// | crypt | `$`, a name and `$` in front, or `_`; or DES: 13 of `./0-9A-Za-z`, or 11 more for each further piece of a long password |
+/// | bcrypt | `$2a$`, `$2b$` or `$2y$`, a cost of `04` to `31`, `$`, and 53 of `./0-9A-Za-z` |
+/// | crypt | what the crypt functions of Unix systems and of Apache write, whole: `$1$`, `$5$`, `$6$`, `$2a$`, `$y$` and so on, `_` of BSD/OS, or DES: 13 of `./0-9A-Za-z`, and 11 more for each further piece of a long password |
 /// | MD5 | 32 hex digits, or 16 bytes in base64 |
 /// | SHA-256 | 64 hex digits |
-/// | `WordPress` | `$P$`, `$H$`, `$wp$` or `$2` in front; or the 32 hex digits of its first years |
+/// | `WordPress` | `$P$` or `$H$` and 31 of `./0-9A-Za-z`; a hash of bcrypt, or `$wp` and one; or the 32 hex digits of its first years |
+/// | PBKDF2 | base64 of 32 bytes for HMAC-SHA-256, and of 64 bytes for the two variants whose keys have 512 bits |
+/// | Firebase's scrypt | base64 of 64 bytes |
+/// | ASP.NET Identity | base64 of 49 bytes, the first of them 0: 68 characters, which begin with `A` |
 ///
-/// More is not checked, and nothing of hashes of crypt and `WordPress` whose salt is apart, or of the other methods.
+/// If a hash of crypt or `WordPress` comes with a salt, it may also be what is left of the hash without the
+/// salt. Salts and keys of PBKDF2 and of Firebase's scrypt are base64. Base64 may be in the alphabet of
+/// URLs, and its padding may be missing except in ASP.NET Identity's and MD5's.
 ///
 /// Hash, salt and key are wiped from memory when dropped, and are in no `Debug` form.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -150,8 +160,17 @@ impl Fields {
             }
         }
         let hash = self.hashed_password.as_ref().map(Secret::expose).unwrap_or_default();
-        if !may_be_hash(self.hashing_method, hash, self.salt.is_some()) {
+        let variant = self.variant.as_ref().map(Pbkdf2Variant::as_str);
+        if !hash_form::may_be_hash(self.hashing_method, hash, self.salt.is_some(), variant) {
             return Err(("hashed_password", Problem::WrongType));
+        }
+        if matches!(self.hashing_method, "pbkdf2" | "firebase-scrypt") {
+            for (name, secret) in secrets {
+                let is_base64 = |secret: &Secret| hash_form::base64_bytes(secret.expose()).is_some();
+                if !secret.as_ref().is_none_or(is_base64) {
+                    return Err((name, Problem::WrongType));
+                }
+            }
         }
         match (self.salt_position, &self.salt) {
             (Some(_), _) if !Password::takes_salt(self.hashing_method) => {
@@ -175,33 +194,6 @@ impl Fields {
         }
         Ok(())
     }
-}
-
-/// Whether a text may be a hash of the method, as the table at [`Password`] says.
-fn may_be_hash(method: &str, hash: &str, is_salt_apart: bool) -> bool {
-    let begins = |marks: &[&str]| marks.iter().any(|mark| hash.starts_with(mark));
-    let is_hex = |digits| hash.len() == digits && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-    match method {
-        // What such a hash begins with may be in the salt.
-        "crypt" | "wordpress" if is_salt_apart => true,
-        "bcrypt" => begins(&["$2$", "$2a$", "$2b$", "$2x$", "$2y$"]),
-        "crypt" => {
-            let is_named = hash.strip_prefix('$').is_some_and(|rest| rest.contains('$'));
-            let is_of_des = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'/';
-            is_named
-                || begins(&["_"])
-                || (hash.len() >= 13 && hash.len() % 11 == 2 && hash.bytes().all(is_of_des))
-        }
-        "md5" => is_hex(32) || is_base64_of_16_bytes(hash),
-        "sha256" => is_hex(64),
-        "wordpress" => begins(&["$P$", "$H$", "$wp$", "$2"]) || is_hex(32),
-        _ => true,
-    }
-}
-
-fn is_base64_of_16_bytes(text: &str) -> bool {
-    let is_in_base64 = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    text.strip_suffix("==").is_some_and(|text| text.len() == 22 && text.bytes().all(is_in_base64))
 }
 
 impl Password {
@@ -310,7 +302,7 @@ impl Password {
     /// ```
     /// use kinde_users_core::operations::{Password, SaltPosition};
     ///
-    /// let password = Password::crypt_salted("$6$hash", "salt").salt_position(SaltPosition::Prefix);
+    /// let password = Password::crypt_salted("1ecacw.7.cA", "rE").salt_position(SaltPosition::Prefix);
     /// # drop(password);
     /// ```
     #[must_use]

@@ -289,6 +289,7 @@ fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
     let numbers = numbers.filter_map(|(name, range)| Some((name, out_of_range(body[name].as_u64(), range)?)));
     let nameless = body["properties"].get("").map(|_| ("properties", Problem::Empty));
     let no_hash = is_no_hash(body).then_some(("hashed_password", Problem::WrongType));
+    let no_base64 = no_base64(body).map(|name| (name, Problem::WrongType));
     let position_alone = (body.get("salt_position").is_some() && body.get("salt").is_none()).then(|| {
         match body["hashing_method"].as_str() {
             Some("bcrypt" | "aspnet-identity-v2") => Some(("salt_position", Problem::NotAllowed)),
@@ -298,40 +299,129 @@ fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
         }
     });
     let position_alone = position_alone.flatten();
-    empty.chain(numbers).chain(nameless).chain(no_hash).chain(position_alone).collect()
+    empty.chain(numbers).chain(nameless).chain(no_hash).chain(no_base64).chain(position_alone).collect()
+}
+
+/// Forms of hashes that methods have: pieces between `$`. `<c22>` is 22 digits of crypt's, `<h32>` 32 hex
+/// digits, `<n>` a number, `<2>` a cost, `<r>` a number of rounds, and `<s8>` a salt of at most 8 characters.
+const BCRYPT: &[&str] = &["$2a$<2>$<c53>", "$2b$<2>$<c53>", "$2y$<2>$<c53>"];
+const CRYPT: &[&str] = &[
+    "<c13>",
+    "_<c19>",
+    "$1$<s8>$<c22>",
+    "$apr1$<s8>$<c22>",
+    "$5$<s16>$<c43>",
+    "$5$<r>$<s16>$<c43>",
+    "$6$<s16>$<c86>",
+    "$6$<r>$<s16>$<c86>",
+    "$2x$<2>$<c53>",
+    "$y$<s32>$<s86>$<c43>",
+    "$gy$<s32>$<s86>$<c43>",
+    "$7$<s128>$<c43>",
+    "$sha1$<n>$<s64>$<c28>",
+    "$md5$<s64>$<c22>",
+    "$md5$<s64>$$<c22>",
+    "$md5,<r>$<s64>$<c22>",
+    "$md5,<r>$<s64>$$<c22>",
+    "$3$$<h32>",
+];
+const WORDPRESS: &[&str] =
+    &["$P$<c31>", "$H$<c31>", "$wp$2a$<2>$<c53>", "$wp$2b$<2>$<c53>", "$wp$2y$<2>$<c53>"];
+
+fn has_a_form(hash: &str, forms: &[&str]) -> bool {
+    let fits = |(form, piece): (&str, &str)| {
+        let (before, form) = form.split_once('<').unwrap_or((form, ""));
+        let Some(piece) = piece.strip_prefix(before) else { return false };
+        let form = form.trim_end_matches('>');
+        let length = |mark| form.strip_prefix(mark).and_then(|length: &str| length.parse::<usize>().ok());
+        let consists_of = |is_in: fn(char) -> bool| !piece.is_empty() && piece.chars().all(is_in);
+        let is_digit = |letter: char| letter.is_ascii_digit();
+        match form {
+            "" => piece.is_empty(),
+            "n" => consists_of(is_digit),
+            "2" => (4..=31).any(|cost| piece == format!("{cost:02}")),
+            "r" => piece.strip_prefix("rounds=").is_some_and(|n| !n.is_empty() && n.chars().all(is_digit)),
+            _ => {
+                length('c') == Some(piece.len())
+                    && consists_of(|l| l.is_ascii_alphanumeric() || "./".contains(l))
+                    || length('h') == Some(piece.len()) && consists_of(|l| l.is_ascii_hexdigit())
+                    || length('s').is_some_and(|most| piece.len() <= most)
+                        && piece.chars().all(|l| ('!'..='~').contains(&l))
+            }
+        }
+    };
+    forms.iter().any(|form| {
+        form.split('$').count() == hash.split('$').count() && form.split('$').zip(hash.split('$')).all(fits)
+    })
+}
+
+/// The bytes of base64 of either alphabet, with its padding or without it.
+fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_suffix("==").or(text.strip_suffix('=')).unwrap_or(text);
+    let is_padded_well = digits.len() == text.len() || text.len() % 4 == 0;
+    let value = |letter: char, last: [char; 2]| {
+        let letters = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(last);
+        letters.zip(0_u32..).find(|(own, _)| *own == letter).map(|(_, value)| value)
+    };
+    let values = |last| digits.chars().map(|letter| value(letter, last)).collect::<Option<Vec<_>>>();
+    let values = values(['+', '/']).or(values(['-', '_']))?;
+    let bytes = values.chunks(4).map(|group| {
+        let bits = group.iter().fold(0, |bits, value| bits << 6 | value) << (6 * (4 - group.len()));
+        // A digit by itself is less than a byte.
+        (group.len() > 1).then(|| bits.to_be_bytes()[1..group.len()].to_vec())
+    });
+    bytes.collect::<Option<Vec<_>>>().filter(|_| is_padded_well).map(|bytes| bytes.concat())
+}
+
+fn base64_length(text: &str) -> Option<usize> {
+    from_base64(text).map(|bytes| bytes.len())
 }
 
 /// Whether what is given as a hash cannot be one of its method.
 fn is_no_hash(body: &Json) -> bool {
     let Some(hash) = body["hashed_password"].as_str().filter(|hash| !hash.is_empty()) else { return false };
-    let consists_of = |lengths: &[usize], letters: &str| {
-        lengths.contains(&hash.len()) && hash.chars().all(|letter| letters.contains(letter))
+    let has = |forms: &[&str]| has_a_form(hash, forms);
+    let is_salt_apart = body.get("salt").is_some();
+    let may_be = match body["hashing_method"].as_str().unwrap() {
+        "bcrypt" => has(BCRYPT),
+        "crypt" => {
+            let further = (2..=16).map(|pieces| format!("<c{}>", 2 + 11 * pieces));
+            has(CRYPT)
+                || has(BCRYPT)
+                || further.into_iter().any(|form| has(&[&form]))
+                || is_salt_apart && has(&["<c11>", "<c22>", "<c28>", "<c31>", "<c43>", "<c53>", "<c86>"])
+        }
+        "md5" => has(&["<h32>"]) || hash.len() == 24 && base64_length(hash) == Some(16),
+        "sha256" => has(&["<h64>"]),
+        "wordpress" => {
+            has(WORDPRESS)
+                || has(BCRYPT)
+                || has(&["<h32>"])
+                || is_salt_apart && has(&["<c22>", "<c31>", "<c53>"])
+        }
+        "pbkdf2" => match (base64_length(hash), body["variant"].as_str().unwrap()) {
+            (length, "salted-pbkdf2-hmac-sha256") => length == Some(32),
+            (length, "salted-pbkdf2-hmac-sha256-512" | "salted-pbkdf2-hmac-sha512-512") => length == Some(64),
+            (length, _) => length.is_some(),
+        },
+        "firebase-scrypt" => base64_length(hash) == Some(64),
+        // Not shorter, as it has its padding.
+        "aspnet-identity-v2" => {
+            let bytes = from_base64(hash).filter(|bytes| bytes.len() == 49 && hash.len() == 68);
+            bytes.is_some_and(|bytes| bytes[0] == 0)
+        }
+        method => panic!("{method}"),
     };
-    let (hex, letters) =
-        ("0123456789abcdefABCDEF", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
-    let first_piece = hash.split('$').nth(1).filter(|_| hash.starts_with('$'));
-    let has_a_second_piece = hash.matches('$').count() > 1;
-    match body["hashing_method"].as_str().unwrap() {
-        "bcrypt" => !has_a_second_piece || !matches!(first_piece, Some("2" | "2a" | "2b" | "2x" | "2y")),
-        "crypt" if body.get("salt").is_none() => {
-            let lengths: Vec<usize> = (1..=hash.len()).map(|pieces| 2 + 11 * pieces).collect();
-            let is_of_des = consists_of(&lengths, &format!("./{letters}"));
-            !(is_of_des || hash.starts_with('_') || first_piece.is_some() && has_a_second_piece)
-        }
-        "md5" => {
-            let is_base64 = hash.len() == 24
-                && hash
-                    .strip_suffix("==")
-                    .is_some_and(|rest| rest.chars().all(|letter| format!("+/{letters}").contains(letter)));
-            !(consists_of(&[32], hex) || is_base64)
-        }
-        "sha256" => !consists_of(&[64], hex),
-        "wordpress" if body.get("salt").is_none() => {
-            let is_named = has_a_second_piece && matches!(first_piece, Some("P" | "H" | "wp"));
-            !(consists_of(&[32], hex) || is_named || hash.starts_with("$2"))
-        }
-        _ => false,
-    }
+    !may_be
+}
+
+/// The first salt or key that has to be base64 and is not.
+fn no_base64(body: &Json) -> Option<&'static str> {
+    let is_in_base64 = ["pbkdf2", "firebase-scrypt"].contains(&body["hashing_method"].as_str()?);
+    let is_wrong = |name: &&str| {
+        body[*name].as_str().is_some_and(|text| !text.is_empty() && base64_length(text).is_none())
+    };
+    ["salt", "signer_key", "salt_separator"].into_iter().find(|name| is_in_base64 && is_wrong(name))
 }
 
 fn out_of_range(number: Option<u64>, range: RangeInclusive<u32>) -> Option<Problem> {

@@ -111,7 +111,8 @@ pub(crate) fn error_hides(error: &dyn StdError, hidden: &str, what: &str) {
     }
 }
 
-/// What is taken for a hash of bcrypt, and has the text in it.
+/// A text in the form of a hash of bcrypt, with the letters and digits of `text` in it.
 pub(crate) fn bcrypt(text: &str) -> String {
-    format!("$2b$10${text}")
+    let text = text.replace(|letter: char| !letter.is_ascii_alphanumeric(), ".");
+    format!("$2b$10${text:.<53.53}")
 }

@@ -20,14 +20,20 @@ pub(super) const LINE: &str = "a JSON object";
 pub(super) fn of_password(part: &str, problem: ImportProblem, method: &str) -> &'static str {
     match (part, problem) {
         ("hashed_password", Argument(Problem::WrongType)) => match method {
-            "" | "bcrypt" => "a hash of bcrypt, which begins with $2a$, $2b$ or $2y$",
+            "" | "bcrypt" => "a whole hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$",
             "crypt" => {
-                "a hash of crypt, which begins with a name between two $, as $6$, or with _, or has the 13 characters of DES"
+                "a whole hash of crypt, as those that begin with $1$, $5$, $6$ or $y$, or the 13 characters of DES"
             }
             "md5" => "a hash of MD5, 32 hex digits or 16 bytes in base64",
             "sha256" => "a hash of SHA-256, 64 hex digits",
-            "wordpress" => "a hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits",
-            "aspnet-identity-v2" => "a hash of ASP.NET Identity, in base64",
+            "wordpress" => {
+                "a whole hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits"
+            }
+            "aspnet-identity-v2" => {
+                "a hash of ASP.NET Identity version 2, 68 characters of base64 for 49 bytes, the first of them 0"
+            }
+            "pbkdf2" => "a hash of PBKDF2 in base64, of as many bytes as the variant has",
+            "firebase-scrypt" => "a hash of Firebase's scrypt, 64 bytes in base64",
             _ => "",
         },
         ("hashing_method", Unknown) => {
