@@ -1,9 +1,9 @@
-//! What the head of a response says of its body.
+//! The encoding of the body of a response.
 
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-/// How the body of a response is encoded, by its `Content-Encoding`. For transports.
+/// How the body of a response is encoded, according to `Content-Encoding`. For transports.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue};
@@ -20,12 +20,12 @@ pub enum ContentCoding {
     Identity,
     /// Compressed with gzip, once.
     Gzip,
-    /// In any other way, or in several. A body that is not empty cannot be read then.
+    /// Encoded in another way, or in several. Such a body cannot be read unless it is empty.
     Other,
 }
 
 impl ContentCoding {
-    /// Reads all headers of this name and all names in them, in any letter case. `x-gzip` is gzip.
+    /// Reads all headers of this name and all names in them, ignoring case. `x-gzip` is gzip.
     pub fn of(headers: &HeaderMap) -> Self {
         let values = headers.get_all(CONTENT_ENCODING).iter();
         let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));

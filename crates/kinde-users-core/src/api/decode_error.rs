@@ -13,45 +13,47 @@ pub struct DecodeError {
 }
 
 impl DecodeError {
-    /// The path of the value that could not be read or is missing, such as `users[3].is_suspended`; empty for the whole
-    /// body. A key that is not a plain field name is `?`.
+    /// Returns the path of the value that could not be read or is missing, such as
+    /// `users[3].is_suspended`. It is empty for the whole body. A key that is not a plain field name is
+    /// `?`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The line, from 1. Line and column are those of the text that was read, which differs from the body where that had
-    /// to be [repaired](crate::Reply::parse_as).
+    /// Returns the line, starting at 1. Line and column refer to the text that was read. It differs from
+    /// the body if the body was [repaired](crate::Reply::parse_as).
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The column, in bytes from 1; 0 before the first byte of a line.
+    /// Returns the column in bytes, starting at 1. It is 0 before the first byte of a line.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// In what way it could not be read.
+    /// Returns why it could not be read.
     pub fn category(&self) -> DecodeCategory {
         self.category
     }
 }
 
-/// In what way a reply could not be read.
+/// Why a reply could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DecodeCategory {
-    /// The body is not UTF-8, and wrong bytes are not in strings alone.
+    /// The body is not UTF-8, and some wrong bytes are outside of strings.
     NotUtf8,
     /// The body is not JSON.
     Syntax,
-    /// The body is JSON that does not fit the type: a value of a wrong type, or a required one missing.
+    /// The body is JSON, but does not fit the type: a value has a wrong type, or a required one is
+    /// missing.
     Data,
     /// The body ends too early, or is empty.
     Eof,
-    /// The status is none of success, so that the body is another one.
+    /// The status is not a success, so the body is another one.
     NotSuccess,
-    /// The status is a success, but the body does not confirm it: it has an error, another user's id
-    /// or another state. The operation may have happened. [`Erase`](crate::Erase) and
+    /// The status is a success, but the body does not confirm it: it has an error, the id of another
+    /// user, or another state. The operation may have happened. [`Erase`](crate::Erase) and
     /// [`Suspend`](crate::Suspend) report this.
     NotDone,
 }

@@ -1,4 +1,4 @@
-//! What is fixed about an operation.
+//! The constant properties of an operation.
 
 use http::Method;
 
@@ -12,18 +12,18 @@ pub struct Meta {
     pub name: &'static str,
     /// The HTTP method.
     pub method: Method,
-    /// The path below the tenant's origin.
+    /// The path below the origin of the tenant.
     pub path: PathTemplate,
     /// The scopes that the token needs; Kinde answers 403 without them.
     pub scopes: &'static [&'static str],
-    /// The status that the documentation promises. The client takes any 2xx for a success.
+    /// The documented status of a success. The client accepts any 2xx.
     pub success: u16,
-    /// What sending it twice does.
+    /// Whether it may be sent twice.
     pub replay: Replay,
 }
 
 impl Meta {
-    /// An operation that answers 200, for constants.
+    /// Creates the properties of an operation that answers 200.
     pub const fn new(
         name: &'static str,
         method: Method,
@@ -35,19 +35,20 @@ impl Meta {
     }
 }
 
-/// What sending an operation a second time does, where nobody knows whether the first one arrived.
+/// The effect of sending an operation again if it is not known whether the first request arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Replay {
-    /// It only reads. Send it again at will.
+    /// It only reads. It may be sent again.
     Safe,
-    /// Twice has the effect of once.
+    /// Idempotent. It may be sent again.
     Idempotent,
-    /// A repeat is harmless, because the service refuses it with a special error code. Send it again at will. If an
-    /// earlier attempt may have taken effect, this code says that it did.
+    /// The service refuses a repeat with a special error code, so it may be sent again. If an earlier
+    /// attempt may have taken effect, this code says that it did.
     RefusesRepeat {
         /// The error code of a repeat.
         code: &'static str,
     },
-    /// Twice does it twice. Send it again only when the first one certainly never left, or was refused.
+    /// Not idempotent: sending it again repeats the effect. It is sent again only if the first request
+    /// was certainly never sent, or was refused.
     OnlyIfUnsent,
 }

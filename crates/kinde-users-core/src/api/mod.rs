@@ -1,4 +1,4 @@
-//! Layer 2: what an operation is, how its request is written, and what its reply is.
+//! Layer 2: operations, their requests and their replies.
 
 pub(crate) mod coding;
 pub(crate) mod decode_error;

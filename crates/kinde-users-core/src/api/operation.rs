@@ -1,4 +1,4 @@
-//! What an operation is.
+//! The trait of operations.
 
 use serde::de::DeserializeOwned;
 
@@ -6,10 +6,10 @@ use crate::api::meta::Meta;
 use crate::api::request_writer::RequestWriter;
 use crate::types::build_error::BuildError;
 
-/// One operation of the Management API: all that is fixed about it, and how its arguments become a request.
+/// An operation of the Management API: its constant properties, and how its arguments become a request.
 ///
-/// The operations of this crate are in [`operations`](crate::operations). Any other endpoint of Kinde takes a type of your
-/// own, and gets tokens and errors from the same machinery:
+/// The operations of this crate are in [`operations`](crate::operations). For any other endpoint of
+/// Kinde, implement this trait for a type of your own. Tokens, retries and errors then work the same:
 ///
 /// ```
 /// use http::Method;
@@ -45,14 +45,15 @@ pub trait Operation {
     /// Everything about the operation that does not depend on its arguments.
     const META: Meta;
 
-    /// What a successful reply is read as. [`Reply::parse_as`](crate::Reply::parse_as) reads it as another type.
+    /// The type of a successful reply. [`Reply::parse_as`](crate::Reply::parse_as) reads it as another type.
     type Output: DeserializeOwned;
 
-    /// Writes the arguments: path arguments in the template's order, then query pairs, then the body.
+    /// Writes the arguments: the path arguments in the order of the template, then the query pairs, then
+    /// the body.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] names the argument that cannot be sent. It comes before any I/O.
+    /// A [`BuildError`] names the argument that cannot be sent. Nothing is sent then.
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError>;
 }
 

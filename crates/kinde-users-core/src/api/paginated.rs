@@ -7,22 +7,23 @@ use crate::types::ids::Cursor;
 
 /// An operation whose reply is a page of a list.
 ///
-/// Implement it for an [`Operation`] of your own, and clients page through it.
+/// Implement it for an [`Operation`] of your own, so that clients can walk its pages.
 pub trait Paginated: Operation + Clone {
-    /// What the list is of.
+    /// The type of the items.
     type Item;
 
-    /// This operation for the page that `cursor` stands for, all other arguments as they are.
+    /// Returns this operation for the page at `cursor`, with all other arguments unchanged.
     #[must_use]
     fn at(self, cursor: Cursor) -> Self;
 
-    /// The cursor of the page after this one; `None` if it is the last. An empty cursor is the first page's.
+    /// Returns the cursor of the next page. `None` if this page is the last. An empty cursor is the first
+    /// page.
     fn next(&self, page: &Self::Output) -> Option<Cursor>;
 
-    /// The items of a page.
+    /// Returns the items of a page.
     fn items(page: Self::Output) -> Vec<Self::Item>;
 
-    /// The cursor of the page that this operation asks for, if it is not the first one.
+    /// Returns the cursor of the page that this operation requests, unless it is the first page.
     fn cursor(&self) -> Option<Cursor> {
         None
     }

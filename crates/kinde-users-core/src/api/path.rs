@@ -1,4 +1,4 @@
-//! Path templates, and what may stand in a path segment.
+//! Path templates, and the values that are allowed in a path segment.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,15 +11,15 @@ use crate::types::check_id::check_id;
 /// Everything but the unreserved characters of RFC 3986 (`A-Z a-z 0-9 - . _ ~`) is percent-encoded.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Appends `value`, percent-encoded, as one query name or value.
+/// Appends `value` as one percent-encoded query name or value.
 pub(crate) fn percent_encode(value: &str, into: &mut String) {
-    // It goes in as it is up to the first character that has to be encoded; most ids and names have none.
+    // The part before the first character that needs encoding is copied. Most ids and names need none.
     let (plain, rest) = split_plain(value);
     into.push_str(plain);
     into.extend(utf8_percent_encode(rest, RESERVED));
 }
 
-/// Appends `value`, percent-encoded, as one path segment, unless [`check_segment`] refuses it.
+/// Appends `value` as one percent-encoded path segment, unless [`check_segment`] refuses it.
 pub(crate) fn push_segment(value: &str, into: &mut String) -> Result<(), Problem> {
     let (plain, rest) = split_plain(value);
     if rest.is_empty() {
@@ -42,7 +42,7 @@ const fn is_unreserved(byte: u8) -> bool {
     static UNRESERVED: [bool; 256] = {
         let mut table = [false; 256];
         let mut byte = 0_u8;
-        // The last one is none of ASCII.
+        // The last byte is not ASCII.
         while byte < u8::MAX {
             table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
             byte += 1;
@@ -52,13 +52,13 @@ const fn is_unreserved(byte: u8) -> bool {
     UNRESERVED[byte as usize]
 }
 
-/// What is wrong with `value` as a whole path segment, if anything.
+/// Returns what is wrong with `value` as a whole path segment, if anything.
 ///
-/// Percent-encoding does not protect a path. A proxy may decode it, fold dot segments, merge slashes and pass on
-/// what is left, and the server behind it may decode again. So nothing passes that ends or splits a segment for some
-/// server, however often it is encoded: `/`, `\`, `?`, `#`, control characters, and `;`, which begins a parameter
-/// that some servers strip. Escapes of bytes that are not UTF-8 do not pass either: some servers take an overlong
-/// form such as `%c0%af` for a slash.
+/// Percent-encoding does not protect a path. A proxy may decode it, fold dot segments, merge slashes and
+/// pass the rest on, and the server behind it may decode again. So every character that ends or splits a
+/// segment for some server is refused, however often it is encoded: `/`, `\`, `?`, `#`, control
+/// characters, and `;`, which begins a parameter that some servers strip. Escapes of bytes that are not
+/// UTF-8 are refused too, because some servers read an overlong form such as `%c0%af` as a slash.
 fn check_segment(value: &str) -> Result<(), Problem> {
     let decoded = if value.contains('%') { decode_fully(value) } else { Vec::new() };
     let value = match core::str::from_utf8(&decoded) {
@@ -74,7 +74,7 @@ fn check_segment(value: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Refuses the segments that servers and proxies fold away. An empty one may also name the whole collection.
+/// Refuses segments that servers and proxies fold. An empty segment may also name a whole collection.
 fn refuse_folded(segment: &str) -> Result<(), Problem> {
     match segment {
         "" => Err(Problem::Empty),
@@ -83,10 +83,11 @@ fn refuse_folded(segment: &str) -> Result<(), Problem> {
     }
 }
 
-/// Decodes escapes, and escapes that decoding forms, until none is left.
+/// Decodes escapes until none is left, including those that decoding forms.
 ///
-/// An escape is decoded as soon as its last digit is there, and each shortens the output, so the work is linear in the
-/// length of `value`. The order does not matter, because no two escapes overlap. Next to `%2F` this knows `%u002F`.
+/// An escape is decoded as soon as its last digit is read, and each one shortens the output, so the work is
+/// linear in the length of `value`. The order does not matter, because no two escapes overlap. It decodes
+/// `%u002F` as well as `%2F`.
 fn decode_fully(value: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(value.len());
     for byte in value.bytes() {
@@ -104,7 +105,7 @@ fn decode_fully(value: &str) -> Vec<u8> {
     decoded
 }
 
-/// The length of the escape that `text` ends with, and what it stands for.
+/// Returns the length of the escape at the end of `text`, and its character.
 fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
@@ -118,8 +119,8 @@ fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
 
 /// A path with named places, such as `/api/v1/users/{user_id}/mfa`.
 ///
-/// It is checked when it is made, which for a constant is when the program is compiled: each segment is either
-/// made of unreserved characters (`A-Z a-z 0-9 - . _ ~`) and no dot segment, or one `{name}` and nothing else.
+/// It is checked when it is created. For a constant that is at compile time. A segment is either one
+/// `{name}`, or consists of unreserved characters (`A-Z a-z 0-9 - . _ ~`) and is not a dot segment.
 ///
 /// ```compile_fail
 /// # use kinde_users_core::PathTemplate;
@@ -134,18 +135,19 @@ impl PathTemplate {
     ///
     /// # Panics
     ///
-    /// On a malformed template: a compile error where the template is a constant, which is the way to use this.
+    /// Panics if the template is malformed. For a constant, which is the way to use it, that is a compile
+    /// error.
     pub const fn new(template: &'static str) -> Self {
         assert!(is_template(template.as_bytes()), "malformed path template");
         Self(template)
     }
 
-    /// The template as it was written.
+    /// Returns the template.
     pub const fn as_str(self) -> &'static str {
         self.0
     }
 
-    /// The names of its places, in order.
+    /// Returns the names of its places, in order.
     ///
     /// ```
     /// # use kinde_users_core::PathTemplate;
@@ -162,14 +164,14 @@ impl PathTemplate {
     }
 }
 
-/// Splits `template` at its first place: what stands before it, its name, what comes after it.
+/// Splits `template` at its first place: the part before it, its name, and the part after it.
 pub(crate) fn next_place(template: &'static str) -> Option<(&'static str, &'static str, &'static str)> {
     let (before, place) = split_at(template, b'{')?;
     let (name, after) = split_at(place, b'}')?;
     Some((before, name, after))
 }
 
-/// `split_once`, with no search for the long texts that templates are not.
+/// Like `split_once`, but without its search for long texts. Templates are short.
 fn split_at(text: &'static str, ascii: u8) -> Option<(&'static str, &'static str)> {
     let at = text.bytes().position(|byte| byte == ascii)?;
     Some((text.get(..at)?, text.get(at + 1..)?))

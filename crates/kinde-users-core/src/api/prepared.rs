@@ -1,4 +1,4 @@
-//! The request of an operation, written once and sent in each attempt.
+//! The request of an operation. It is written once and sent in each attempt.
 
 use alloc::vec::Vec;
 
@@ -15,9 +15,10 @@ use crate::types::domain::Domain;
 /// The longest URI, in bytes, that `http::Uri` takes.
 const LONGEST_URI: usize = 65_534;
 
-/// Builds the HTTP request of one operation, with no client, tenant or transport.
+/// Builds the HTTP request of an operation, without a client, a tenant or a transport.
 ///
-/// A [`Client`](crate::Client) does this by itself. By hand it serves tests, and programs that only sign and send.
+/// A [`Client`](crate::Client) does this for you. Use it in tests, and in programs that send requests
+/// themselves.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUserData;
@@ -43,7 +44,7 @@ pub fn build_request<O: Operation>(
     Ok(Prepared::new(operation, domain)?.into_request(token))
 }
 
-/// A request without its token: what stays the same over all attempts.
+/// A request without its token. It is the same in all attempts.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Prepared {
     pub(crate) meta: &'static Meta,
@@ -73,14 +74,14 @@ impl Prepared {
         Ok(Self { meta, uri, body })
     }
 
-    /// Whether the request goes to this domain.
+    /// Whether the request is for this domain.
     pub(crate) fn is_for(&self, domain: &Domain) -> bool {
         let scheme = self.uri.scheme_str().unwrap_or_default();
         let host = self.uri.authority().map_or("", |authority| authority.as_str());
         domain.origin().strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://")) == Some(host)
     }
 
-    /// The request of an attempt.
+    /// Returns the request of an attempt.
     pub(crate) fn into_request(self, token: &AccessToken) -> Request<Vec<u8>> {
         let mut headers = HeaderMap::with_capacity(4);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -88,7 +89,8 @@ impl Prepared {
         if self.body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         } else if matches!(self.meta.method, Method::POST | Method::PUT | Method::PATCH) {
-            // Otherwise some stacks send `transfer-encoding: chunked`, some nothing, which some servers refuse.
+            // Otherwise some HTTP stacks send `transfer-encoding: chunked`, and some send nothing, which
+            // some servers refuse.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut request = Request::new(self.body.unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Which proxy the environment asks for.
+//! The proxy variables of the environment.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;

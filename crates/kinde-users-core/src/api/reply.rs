@@ -1,4 +1,4 @@
-//! Replies: the bytes, and what they are read as.
+//! Replies and how they are read.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -16,9 +16,9 @@ use crate::api::meta::Meta;
 use crate::api::operation::{MetaRef, Operation};
 use crate::types::json::{self, Repaired, Unread};
 
-/// A reply to an operation: status, headers and body as they came.
+/// A reply to an operation: the status, the headers and the body.
 ///
-/// It is parsed when it is asked for, as the operation's own type or as any other:
+/// It is parsed on demand, as the type of the operation or as any other type:
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -31,7 +31,7 @@ use crate::types::json::{self, Repaired, Unread};
 /// let page = reply.parse::<GetUsers>()?;
 /// assert_eq!(page.users[0].email(), Some("ada@example.com"));
 ///
-/// // A model of one's own borrows from the body, and reads just what it needs.
+/// // A model of your own can borrow from the body, and has only the fields that you need.
 /// #[derive(Deserialize)]
 /// struct Page<'a> {
 ///     #[serde(borrow)]
@@ -45,7 +45,7 @@ use crate::types::json::{self, Repaired, Unread};
 /// let page: Page<'_> = reply.parse_as()?;
 /// assert!(page.users.unwrap()[0].id.is_borrowed());
 ///
-/// // What the service sends and the model does not know.
+/// // Fields that the service sends and the model does not have.
 /// assert_eq!(reply.unknown_fields::<GetUsers>()?, ["users[0].shoe_size"]);
 /// # Ok::<(), kinde_users_core::DecodeError>(())
 /// ```
@@ -59,7 +59,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The reply to operation `O` that a response is.
+    /// Creates a reply to operation `O` from a response.
     pub fn new<O: Operation>(response: Response<Vec<u8>>) -> Self {
         Self::of(O::META_REF, response)
     }
@@ -69,36 +69,36 @@ impl Reply {
         Self { operation, status: parts.status, headers: parts.headers, body, repaired: Repaired::default() }
     }
 
-    /// The operation that was answered.
+    /// Returns the operation that was answered.
     pub fn operation(&self) -> &'static Meta {
         self.operation
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The HTTP headers.
+    /// Returns the HTTP headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body's bytes.
+    /// Returns the bytes of the body.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// The body's bytes, owned.
+    /// Returns the bytes of the body, owned.
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }
 
-    /// Reads the body as what operation `O` answers on success.
+    /// Reads the body as the output of operation `O`.
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] says where it does not fit, or that the status is none of success
+    /// A [`DecodeError`] says where it does not fit, or that the status is not a success
     /// ([`DecodeCategory::NotSuccess`]).
     pub fn parse<O: Operation>(&self) -> Result<O::Output, DecodeError> {
         if !self.status.is_success() {
@@ -108,19 +108,21 @@ impl Reply {
         self.parse_as()
     }
 
-    /// Reads the body, whatever the status, as any type, which may borrow from it. An empty body is read as `null`.
+    /// Reads the body as any type, whatever the status. The type may borrow from the body. An empty body is
+    /// read as `null`.
     ///
-    /// If that fails, the body is repaired and read once more, so that one broken value does not cost a whole page:
+    /// If that fails, the body is repaired and read again, so that one broken value does not cost a whole
+    /// page:
     ///
-    /// - An unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8 become U+FFFD in strings, and raw
-    ///   control characters are taken as they are.
-    /// - A number that no `f64` holds (`1e999`, `NaN`, `Infinity`) becomes `null`.
-    /// - What is nested more than 127 levels deep becomes `null`.
-    /// - Byte order marks, NUL bytes and blanks before and after the text are skipped.
+    /// - In strings, an unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8 become
+    ///   U+FFFD, and raw control characters are kept.
+    /// - A number that does not fit an `f64` (`1e999`, `NaN`, `Infinity`) becomes `null`.
+    /// - A value that is nested more than 127 levels deep becomes `null`.
+    /// - Byte order marks, NUL bytes and blanks around the text are skipped.
     ///
-    /// An object that has a field of `T` twice is not repaired, and is an error.
+    /// An object with a repeated field of `T` is not repaired. It is an error.
     ///
-    /// The repaired text is kept in the reply, and [`body`](Self::body) stays as it came.
+    /// The reply keeps the repaired text. [`body`](Self::body) does not change.
     ///
     /// # Errors
     ///
@@ -129,7 +131,7 @@ impl Reply {
         self.read(serde_json::from_str).map_err(|unread| self.locate::<T>(&unread))
     }
 
-    /// Reads the body by `read`, and once more after it is repaired if that fails.
+    /// Reads the body with `read`. If that fails, repairs the body and reads it again.
     pub(crate) fn read<'a, T>(
         &'a self,
         read: impl FnMut(&'a str) -> serde_json::Result<T>,
@@ -138,7 +140,8 @@ impl Reply {
         json::read(body, &self.repaired, read)
     }
 
-    /// The paths of the fields that the body has and operation `O`'s type does not: what the service added since.
+    /// Returns the paths of fields that the body has and the type of operation `O` does not. They are newer
+    /// than this crate.
     ///
     /// # Errors
     ///
@@ -155,7 +158,7 @@ impl Reply {
         self.read(read).map_err(|unread| self.locate::<O::Output>(&unread))
     }
 
-    /// Says where the text does not fit `T`, by parsing it once more, slowly.
+    /// Returns where the text does not fit `T`. It parses the text again, slowly.
     fn locate<'a, T: Deserialize<'a>>(&self, unread: &Unread<'a>) -> DecodeError {
         let (text, first) = match unread {
             Unread::Unfit { text, error } => (*text, error),
@@ -189,7 +192,7 @@ impl Reply {
 
 impl Hash for Reply {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // A header map has no hash. Replies that differ in their headers alone are still not equal.
+        // A header map has no hash. Replies that differ only in their headers are still not equal.
         (self.operation, self.status, &self.body).hash(state);
     }
 }
@@ -207,7 +210,7 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// The path of a field, in the form of [`DecodeError::path`].
+/// Returns the path of a field, in the form of [`DecodeError::path`].
 fn field_path(path: &serde_ignored::Path<'_>) -> String {
     use serde_ignored::Path;
     match path {
@@ -223,7 +226,7 @@ fn field_path(path: &serde_ignored::Path<'_>) -> String {
     }
 }
 
-/// The path without keys that may be data: a map's keys can be anything.
+/// Returns the path without keys that may be data, because the keys of a map can be anything.
 fn shown_path(error: &serde_path_to_error::Error<serde_json::Error>) -> Box<str> {
     let mut shown = String::new();
     let push_key = |shown: &mut String, key: &str| {
@@ -244,7 +247,7 @@ fn shown_path(error: &serde_path_to_error::Error<serde_json::Error>) -> Box<str>
             Segment::Unknown => {}
         }
     }
-    // A field that is missing is in no path, but only in the words of serde's `missing_field`.
+    // The name of a missing field is not in the path, only in the message of serde's `missing_field`.
     let words = error.inner().to_string();
     if let Some((field, _)) = words.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
         push_key(&mut shown, field);

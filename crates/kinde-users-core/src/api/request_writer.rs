@@ -1,4 +1,4 @@
-//! From arguments to URI and body.
+//! Writes the arguments of an operation into a URI and a body.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -12,16 +12,17 @@ use crate::api::path::{next_place, percent_encode, push_segment};
 use crate::types::build_error::{BuildError, Problem};
 use crate::types::check_id::check_id;
 
-/// Where an operation writes its arguments: path arguments first, then query pairs, then the body.
+/// Takes the arguments of an operation: first the path arguments, then the query pairs, then the body.
 ///
-/// Whatever the arguments hold, the request goes to the tenant's host, to the route of the template, with just the
-/// pairs that were written: everything but `A-Z a-z 0-9 - . _ ~` is percent-encoded (a space is `%20`), and what
-/// percent-encoding does not protect is refused. This also holds behind a proxy that decodes and folds paths.
+/// Whatever the arguments are, the request goes to the host of the tenant and the route of the template,
+/// with exactly the pairs that were written. Everything except `A-Z a-z 0-9 - . _ ~` is percent-encoded (a
+/// space is `%20`), and values that percent-encoding does not protect are refused. This holds even behind a
+/// proxy that decodes and folds paths.
 pub struct RequestWriter<'a> {
     meta: &'a Meta,
-    /// Origin, path and query, as far as they are written.
+    /// The origin, path and query written so far.
     pub(super) target: String,
-    /// What of the path template is not written yet.
+    /// The rest of the path template.
     template: &'static str,
     has_query: bool,
     /// A path argument that was not written before the query.
@@ -39,7 +40,7 @@ impl<'a> RequestWriter<'a> {
         Self { meta, target, template, has_query: false, missing: None, body: None }
     }
 
-    /// Ends the target. Refuses one that lacks a path argument.
+    /// Finishes the target. It is an error if a path argument is missing.
     #[inline]
     pub(super) fn finish(&mut self) -> Result<(), BuildError> {
         self.finish_path();
@@ -53,11 +54,11 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`]; [`Problem::DotSegment`] for `.` and `..`, which servers and proxies fold away;
-    /// [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment for some of them;
-    /// [`Problem::ControlCharacter`] and [`Problem::OuterBlank`]. All of these are refused in percent-encoded form
-    /// too, however often it is encoded, because a proxy may decode it. [`Problem::Misplaced`] if `name` is not the
-    /// template's next place.
+    /// [`Problem::Empty`]; [`Problem::DotSegment`] for `.` and `..`, which servers and proxies fold;
+    /// [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment for some of
+    /// them; [`Problem::ControlCharacter`] and [`Problem::OuterBlank`]. All of these are also refused in
+    /// percent-encoded form, however often they are encoded, because a proxy may decode them.
+    /// [`Problem::Misplaced`] if `name` is not the next place of the template.
     pub fn path(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         let place = next_place(self.template).filter(|(_, expected, _)| *expected == name);
         let Some((before, _, after)) = place else {
@@ -92,8 +93,8 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`], as a line of a file leaves them at
-    /// the end of an id.
+    /// [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`]. A line of a file may
+    /// leave such characters at the end of an id.
     pub fn id_query(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         check_id(value).map_err(|problem| self.refuse(name, problem))?;
         self.query(name, value);
@@ -121,16 +122,17 @@ impl<'a> RequestWriter<'a> {
             return Err(self.refuse(name, Problem::OutOfRange { least, most }));
         }
         self.query_name(name);
-        // Digits stand for themselves, and a `String` takes all that is written.
+        // Digits need no encoding, and writing to a `String` does not fail.
         let _ = write!(self.target, "{value}");
         Ok(())
     }
 
-    /// Writes one query pair whose value is the list, separated by commas; nothing where the list is empty.
+    /// Writes one query pair whose value is the list, separated by commas. It writes nothing for an empty
+    /// list.
     ///
     /// # Errors
     ///
-    /// [`Problem::Comma`] and [`Problem::Empty`] for a value that would not come back as one.
+    /// [`Problem::Comma`] and [`Problem::Empty`] for a value that would not be read as one value.
     pub fn query_list<T: AsRef<str>>(&mut self, name: &'static str, values: &[T]) -> Result<(), BuildError> {
         for (index, value) in values.iter().map(AsRef::as_ref).enumerate() {
             if value.is_empty() {
@@ -149,18 +151,18 @@ impl<'a> RequestWriter<'a> {
         Ok(())
     }
 
-    /// Makes `body` the JSON body.
+    /// Writes `body` as the JSON body.
     ///
     /// # Errors
     ///
-    /// [`Problem::NotJson`] where it has no JSON form, as a map whose keys are no strings.
+    /// [`Problem::NotJson`] if it has no JSON form, such as a map whose keys are not strings.
     pub fn json<T: Serialize>(&mut self, body: &T) -> Result<(), BuildError> {
         let bytes = serde_json::to_vec(body).map_err(|_| self.refuse("body", Problem::NotJson))?;
         self.body = Some(bytes);
         Ok(())
     }
 
-    /// The error that says that `argument` cannot be sent.
+    /// Returns the error that `argument` cannot be sent.
     pub fn refuse(&self, argument: &'static str, problem: Problem) -> BuildError {
         BuildError::new(self.meta.name, argument, problem)
     }

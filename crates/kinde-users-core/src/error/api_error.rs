@@ -1,4 +1,4 @@
-//! An answer that is not a success.
+//! Replies that are not a success.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,30 +17,30 @@ use crate::types::effect::Effect;
 use crate::types::lenient::{Object, if_it_fits, one_or_many};
 use crate::types::reset_headers::reset_delay;
 
-/// What the service answered with instead of success.
+/// A reply of the service that is not a success.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ApiError {
     reply: Reply,
-    /// `None` where the body is not of Kinde's shape.
+    /// `None` if the body is not in Kinde's form.
     errors: Option<Vec<ErrorItem>>,
     pub(super) effect: Effect,
 }
 
 impl ApiError {
-    /// How many errors are shown of a reply that has many.
+    /// The maximum number of errors that are shown.
     const MOST_SHOWN: usize = 4;
-    /// How many scopes are read from a message.
+    /// The maximum number of scopes that are read from a message.
     const MOST_SCOPES: usize = 8;
 
-    /// Reads an error reply. `effect` is what the call's attempts had come to, with this reply.
+    /// Reads an error reply. `effect` is the largest effect of all attempts of the call, including this one.
     pub(crate) fn new(reply: Reply, effect: Effect) -> Self {
         #[derive(Deserialize)]
         struct Envelope {
-            // An array, and for some errors an object.
+            // It is an array, or an object for some errors.
             #[serde(deserialize_with = "one_or_many")]
             errors: Vec<Item>,
         }
-        // One odd item must not cost the others.
+        // An odd item must not cost the others.
         struct Item(Option<Object<ErrorItem>>);
         impl<'de> Deserialize<'de> for Item {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -48,7 +48,7 @@ impl ApiError {
             }
         }
 
-        // An empty body is common, and holds none.
+        // An empty body is common. It has no errors.
         let errors = if reply.body().is_empty() { None } else { reply.read(serde_json::from_str).ok() };
         let errors = errors.and_then(|Object(Envelope { errors })| {
             let had_none = errors.is_empty();
@@ -59,37 +59,37 @@ impl ApiError {
         Self { reply, errors, effect }
     }
 
-    /// The operation that was answered.
+    /// Returns the operation that was answered.
     pub fn operation(&self) -> &'static Meta {
         self.reply.operation()
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         self.reply.status()
     }
 
-    /// Every `{code, message}` of the body; Kinde sends several at once for some faults.
+    /// Returns every `{code, message}` of the body. Kinde sends several for some errors.
     ///
-    /// What else is in the list is left out.
+    /// Anything else in the list is left out.
     pub fn errors(&self) -> &[ErrorItem] {
         self.errors.as_deref().unwrap_or_default()
     }
 
-    /// Whether one of the errors has this code.
+    /// Returns whether one of the errors has this code.
     pub fn has_code(&self, code: &str) -> bool {
         self.errors().iter().any(|error| error.code.as_deref() == Some(code))
     }
 
-    /// Whether Kinde says that there is no such user, or nothing of what was asked for.
+    /// Returns whether Kinde says that the user, or the requested thing, does not exist.
     ///
-    /// It says so by 400, 404 or 410 with an error whose code is `USER_INVALID`, which it gives for
-    /// a malformed id too, or names what is not there: `USER_NOT_FOUND`, `SESSION_NOT_FOUND`,
-    /// `MFA_NOT_FOUND` and the like, for users and for their sessions, factors, identities,
-    /// properties and feature flags.
+    /// Kinde says so with 400, 404 or 410 and an error code. The code is `USER_INVALID`, which it also sends
+    /// for a malformed id, or it names the missing thing: `USER_NOT_FOUND`, `SESSION_NOT_FOUND`,
+    /// `MFA_NOT_FOUND` and so on, for users and their sessions, factors, identities, properties and feature
+    /// flags.
     ///
-    /// A status alone says nothing of a user, as a proxy answers 404 too. Another code says nothing
-    /// of a user either, such as `ROUTE_NOT_FOUND`.
+    /// A status alone proves nothing, because a proxy sends 404 too. Neither does another code, such as
+    /// `ROUTE_NOT_FOUND`.
     pub fn is_not_there(&self) -> bool {
         const THINGS: [&str; 10] = [
             "USER", "SESSION", "SESSIONS", "MFA", "FACTOR", "FACTORS", "IDENTITY", "PROPERTY", "FEATURE",
@@ -98,7 +98,7 @@ impl ApiError {
         self.names_missing(&THINGS)
     }
 
-    /// As [`is_not_there`](Self::is_not_there), where the code names nothing but these things.
+    /// Like [`is_not_there`](Self::is_not_there), but only if the code names one of these things.
     pub(crate) fn names_missing(&self, things: &[&str]) -> bool {
         let names_missing = |code: &str| {
             let thing = code.strip_suffix("_NOT_FOUND");
@@ -109,17 +109,18 @@ impl ApiError {
             && self.errors().iter().filter_map(|error| error.code.as_deref()).any(names_missing)
     }
 
-    /// Whether the answer is what the operation's service refuses a repeat with.
+    /// Whether the reply is the refusal of a repeat.
     pub(crate) fn is_refused_repeat(&self) -> bool {
         let Replay::RefusesRepeat { code } = self.operation().replay else { return false };
         self.status().is_client_error() && self.has_code(code)
     }
 
-    /// The scopes that the token lacks, where the answer was 403: those that the message of Kinde's `SCOPE_MISSING` names, and
-    /// otherwise all that the operation needs, as Kinde often says no more.
+    /// Returns the scopes that the token lacks, if the status is 403. They are those that the message of
+    /// Kinde's `SCOPE_MISSING` names. Without such a message they are all scopes of the operation, because
+    /// Kinde often does not say more.
     ///
-    /// There are none where the status is another one, where the body gives another reason, and where it is not in Kinde's
-    /// form: then a firewall or a proxy may have answered.
+    /// The list is empty for another status, if the body gives another reason, or if the body is not in
+    /// Kinde's form. A firewall or a proxy may have answered then.
     pub fn needed_scopes(&self) -> Vec<&str> {
         if self.status() != StatusCode::FORBIDDEN || self.is_foreign() {
             return Vec::new();
@@ -141,22 +142,25 @@ impl ApiError {
         scopes
     }
 
-    /// Whether there is a body that is not in Kinde's form. Kinde answers 403 and 429 of some operations with no body.
+    /// Whether there is a body that is not in Kinde's form. Kinde sends 403 and 429 without a body for some
+    /// operations.
     pub(super) fn is_foreign(&self) -> bool {
         self.errors.is_none() && !self.reply.body().is_empty()
     }
 
-    /// How long the service asks to wait: the longest of what `RateLimit-Reset` (Kinde's) and `Retry-After` say.
+    /// Returns how long the service asks to wait: the longest time in `RateLimit-Reset`, which Kinde sends,
+    /// and `Retry-After`.
     pub fn reset(&self) -> Option<Duration> {
         reset_delay(self.reply.headers())
     }
 
-    /// The request's id at the service or a proxy before it, as name and value: for a support case.
+    /// Returns the ids that the service and its proxies gave the request, as header names and values. Quote
+    /// them in a support case.
     pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         request_ids(self.reply.headers())
     }
 
-    /// The body, as far as it was understood.
+    /// Returns the body, as far as it was understood.
     pub fn body(&self) -> ErrorBody<'_> {
         let body = self.reply.body();
         if let Some(errors) = &self.errors {
@@ -168,16 +172,16 @@ impl ApiError {
         }
     }
 
-    /// The whole reply.
+    /// Returns the whole reply.
     pub fn reply(&self) -> &Reply {
         &self.reply
     }
 }
 
-/// What is in the codes of a 403 that may be about scopes.
+/// Parts of the codes of a 403 that may be about scopes.
 const ABOUT_ACCESS: [&str; 6] = ["scope", "forbidden", "authori", "permission", "access", "denied"];
 
-/// The words of a message that have the form of a scope, such as `read:users`.
+/// Returns the words of a message that have the form of a scope, such as `read:users`.
 fn scopes_in(message: &str) -> impl Iterator<Item = &str> {
     let is_part =
         |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
@@ -188,7 +192,7 @@ fn scopes_in(message: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The headers in which services and the proxies before them tell a request's id.
+/// The headers in which services and proxies send the id of a request.
 fn request_ids(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> {
     const NAMES: [&str; 7] = [
         "x-request-id",

@@ -6,9 +6,9 @@ use http::HeaderValue;
 
 use crate::types::build_error::{BuildError, Problem};
 
-/// An access token, in the form in which requests carry it.
+/// An access token.
 ///
-/// It is kept once, and all requests share it. `Debug` does not show it.
+/// All requests share one copy. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AccessToken {
     authorization: HeaderValue,
@@ -17,17 +17,17 @@ pub struct AccessToken {
 impl AccessToken {
     const SCHEME: &'static str = "Bearer ";
 
-    /// Takes a token that was got elsewhere.
+    /// Creates an access token from its text.
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`], or [`Problem::NotAHeader`] if it holds anything but visible ASCII characters.
+    /// [`Problem::Empty`], or [`Problem::NotAHeader`] if it contains anything but visible ASCII characters.
     pub fn new(token: &str) -> Result<Self, BuildError> {
         let refuse = |problem| BuildError::new("access_token", "token", problem);
         if token.is_empty() {
             return Err(refuse(Problem::Empty));
         }
-        // To the end in any case: compilers do many bytes at once then.
+        // It always reads to the end, because compilers then check many bytes at once.
         if !token.bytes().fold(true, |is_visible, byte| is_visible & byte.is_ascii_graphic()) {
             return Err(refuse(Problem::NotAHeader));
         }
@@ -37,12 +37,12 @@ impl AccessToken {
         Ok(Self { authorization })
     }
 
-    /// The value of the `Authorization` header, marked sensitive.
+    /// Returns the value of the `Authorization` header, marked as sensitive.
     pub fn authorization(&self) -> &HeaderValue {
         &self.authorization
     }
 
-    /// The token itself.
+    /// Returns the token.
     pub fn expose(&self) -> &str {
         self.authorization.to_str().ok().and_then(|text| text.strip_prefix(Self::SCHEME)).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! An argument that cannot be sent, and what is wrong with it.
+//! Arguments that cannot be sent.
 
 use core::fmt;
 
@@ -11,22 +11,23 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    /// For operations of your own; see also [`RequestWriter::refuse`](crate::RequestWriter::refuse).
+    /// Creates an error, for operations of your own; see also
+    /// [`RequestWriter::refuse`](crate::RequestWriter::refuse).
     pub const fn new(operation: &'static str, argument: &'static str, problem: Problem) -> Self {
         Self { operation, argument, problem }
     }
 
-    /// The operation's name.
+    /// Returns the name of the operation.
     pub fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// The argument's name, as in Kinde's documentation.
+    /// Returns the name of the argument, as in Kinde's documentation.
     pub fn argument(&self) -> &'static str {
         self.argument
     }
 
-    /// What is wrong with it.
+    /// Returns what is wrong with the argument.
     pub fn problem(&self) -> Problem {
         self.problem
     }
@@ -44,48 +45,48 @@ impl core::error::Error for BuildError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Problem {
-    /// It is empty, and would address something else or filter nothing.
+    /// It is empty. It would address something else, or not filter.
     Empty,
-    /// It is `.` or `..`, which servers and proxies fold away, percent-encoded or not.
+    /// It is `.` or `..`, which servers and proxies fold, even percent-encoded.
     DotSegment,
-    /// It is in a path and holds `/`, `\`, `?`, `#` or `;`, or an escape of one of them or of bytes that are not UTF-8.
-    /// Behind some proxies the request would reach another route.
+    /// It is a path argument and contains `/`, `\`, `?`, `#` or `;`, or an escape of one of them or of bytes
+    /// that are not UTF-8. Behind some proxies the request would reach another route.
     NotASegment,
-    /// It holds a comma, and stands in a list that commas separate.
+    /// It contains a comma, and belongs to a list that commas separate.
     Comma,
     /// It is a number outside of its range.
     OutOfRange {
-        /// The least that is allowed.
+        /// The minimum.
         least: u32,
-        /// The most that is allowed.
+        /// The maximum.
         most: u32,
     },
-    /// It is no date-time in the form of RFC 3339.
+    /// It is not a date-time in the form of RFC 3339.
     NotATimestamp,
-    /// It is needed, and not there.
+    /// It is required, but missing.
     Missing,
-    /// It does not go with the others, as a salt with a hash that holds its own.
+    /// It does not go with the other arguments, such as a salt with a hash that contains its salt.
     NotAllowed,
-    /// It is of another type, or in another form, than it has to be.
+    /// It has a wrong type or form.
     WrongType,
     /// The whole URI is longer than this many bytes.
     TooLong {
-        /// The most that is allowed, in bytes.
+        /// The maximum, in bytes.
         longest: usize,
     },
-    /// It holds a line break or another control character, as where a quote is not closed.
+    /// It contains a line break or another control character, for instance because a quote is not closed.
     ControlCharacter,
-    /// It begins or ends with a blank or an invisible character, as a text does that was cut out of a file.
+    /// It begins or ends with a blank or an invisible character. Text that was copied from a file often does.
     OuterBlank,
     /// It has no JSON form.
     NotJson,
-    /// It holds a character that a header cannot carry.
+    /// It contains a character that a header cannot carry.
     NotAHeader,
-    /// The whole is no URI: a domain that no HTTP stack takes.
+    /// The result is not a URI, because no HTTP stack accepts the domain.
     NotAUri,
-    /// The request was written for another tenant than the one that it is to be sent with.
+    /// The request was written for another tenant.
     OtherTenant,
-    /// The operation's code wrote it out of the order of its path template, or not at all.
+    /// The code of the operation wrote it out of the order of its path template, or did not write it.
     Misplaced,
 }
 

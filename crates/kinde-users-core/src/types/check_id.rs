@@ -1,15 +1,16 @@
-//! What no id and no secret has: control characters and outer blanks.
+//! Checks that ids and secrets have no control characters and no outer blanks.
 
 use crate::types::build_error::Problem;
 
-/// What is wrong with an id or a secret, if anything. None has a control character or a blank at an end: a file, a
-/// terminal or a form left it there, and the service would answer that it knows no such thing.
+/// Returns what is wrong with an id or a secret, if anything. Valid ones have no control character, and no
+/// blank at an end. A file, a terminal or a form may leave one there, and the service would not know such
+/// an id.
 pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
     let is_blank = |character: char| character.is_whitespace() || is_invisible(character);
     if text.is_empty() {
         return Err(Problem::Empty);
     }
-    // Nearly all ids are of these, and need no closer look.
+    // Nearly all ids are printable ASCII and need no further check.
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
@@ -22,7 +23,7 @@ pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether a character shows nothing: soft hyphens, fillers, joiners, marks of direction and of byte order, tags.
+/// Whether a character is invisible: soft hyphens, fillers, joiners, direction and byte order marks, tags.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

@@ -1,13 +1,13 @@
-//! What is known of a request without a reply, and of a reply without a body.
+//! Whether a request was sent, and why a body could not be read.
 
 use core::fmt;
 
 /// Whether a request that failed may have reached the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// It certainly did not: there was no connection to send it over.
+    /// It certainly did not. For instance there was no connection.
     NotSent,
-    /// Nobody knows: a time-out, a reset, a reply that was cut off.
+    /// It is not known: a time-out, a reset, or a reply that was cut off.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! Which Kinde tenant to talk to.
+//! The domain of a Kinde tenant.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -12,9 +12,9 @@ use url::{Host, Url};
 use crate::types::build_error::Problem;
 use crate::types::check_id::check_id;
 
-/// Where a tenant's API lives: the origin that every request goes to, and the audience that its tokens are for.
+/// The domain of a tenant: the origin of every request, and the audience of its tokens.
 ///
-/// It is read from the forms in which people write it down:
+/// It reads the forms that people use:
 ///
 /// ```
 /// use kinde_users_core::Domain;
@@ -27,15 +27,15 @@ use crate::types::check_id::check_id;
 /// # Ok::<(), kinde_users_core::DomainError>(())
 /// ```
 ///
-/// Nothing is normalised: what a URL parser would change (upper case, international names, `127.1`, a backslash,
-/// a default port) or what does not belong to an origin (user info, path, query, fragment) is refused, so that a
-/// secret never goes to a host other than the one that was written.
+/// Nothing is normalised. Text that a URL parser would change (upper case, international names, `127.1`, a
+/// backslash, a default port) and parts that do not belong to an origin (user info, path, query, fragment)
+/// are refused. So a secret never goes to a host other than the one in the text.
 ///
-/// Tokens and requests travel over `https`. Plain `http` is for loopback addresses, where tests run;
-/// [`Domain::allowing_plain_http`] takes it elsewhere.
+/// Tokens and requests use `https`. Plain `http` is allowed for loopback addresses, where tests run.
+/// [`Domain::allowing_plain_http`] allows it elsewhere.
 ///
-/// Use the `kinde.com` domain for machine-to-machine work even where the tenant has a custom one: Kinde's
-/// documentation says that the Management API and its tokens are served there.
+/// Use the `kinde.com` domain even if the tenant has a custom one. Kinde's documentation says that the
+/// Management API and its tokens are served there.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Domain {
     origin: Box<str>,
@@ -48,13 +48,13 @@ impl Domain {
     ///
     /// # Errors
     ///
-    /// [`DomainError`] says what is wrong; it does not repeat the text.
+    /// A [`DomainError`] says what is wrong. It does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         Self::read(text, false)
     }
 
-    /// Like [`Domain::parse`], and takes `http://` for any host: client secret, tokens and password hashes then
-    /// cross the network in the clear.
+    /// Like [`Domain::parse`], but accepts `http://` for any host. The client secret, tokens and password
+    /// hashes are then sent unencrypted.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl Domain {
         Self::read(text, true)
     }
 
-    /// Asks for tokens with another audience than `<origin>/api`.
+    /// Sets the audience of tokens. The default is `<origin>/api`.
     ///
     /// ```
     /// # use kinde_users_core::Domain;
@@ -77,12 +77,12 @@ impl Domain {
         self
     }
 
-    /// Scheme, host and port, without a slash at the end.
+    /// Returns the scheme, host and port, without a trailing slash.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The audience that a token is asked for.
+    /// Returns the audience of tokens.
     pub fn audience(&self) -> &str {
         &self.audience
     }
@@ -129,7 +129,7 @@ impl Domain {
         if url.path() != "/" {
             return Err(DomainError::Path);
         }
-        // The parser puts the slash of the empty path at the end; any other difference is a change of meaning.
+        // The parser adds the slash of the empty path. Any other difference changes the meaning.
         if url.as_str().strip_suffix('/') != Some(origin.as_str()) {
             return Err(DomainError::Altered);
         }
@@ -165,39 +165,39 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// A host name that every HTTP stack reads alike: a URL's host may hold `!` or `(`, and labels may be empty.
+/// Whether every HTTP stack reads a host name the same way. A URL also allows `!`, `(` and empty labels.
 pub(crate) fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(is_label)
 }
 
-/// Why a text does not name a tenant. It does not repeat the text, which may hold a password.
+/// Why a text is not the domain of a tenant. It does not repeat the text, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DomainError {
-    /// There is nothing in it.
+    /// It is empty.
     Empty,
-    /// It begins or ends with a blank, or has a line break or another control character, as a text that was copied or read
-    /// from a file.
+    /// It begins or ends with a blank, or contains a line break or another control character. Text that was
+    /// copied or read from a file may.
     Blank,
-    /// It has neither dot nor scheme, and is no subdomain: letters, digits and inner hyphens, at most 63. Nor is `localhost`, which
-    /// nobody means as one.
+    /// It has neither a dot nor a scheme, and is not a subdomain, which has at most 63 letters, digits and
+    /// inner hyphens. `localhost` is refused too, because it is not meant as a subdomain.
     Subdomain,
-    /// It is no URL.
+    /// It is not a URL.
     Unreadable,
-    /// It names a user or a password.
+    /// It contains a user name or a password.
     UserInfo,
     /// It has a query or a fragment.
     Query,
     /// It has a path.
     Path,
-    /// The host is missing, or not a host name of letters, digits and inner hyphens.
+    /// The host is missing, or is not a host name of letters, digits and inner hyphens.
     Host,
     /// The scheme is neither `https` nor `http`.
     Scheme,
-    /// Plain `http` to an address that is not loopback; see [`Domain::allowing_plain_http`].
+    /// It is plain `http` for an address that is not loopback; see [`Domain::allowing_plain_http`].
     PlainHttp,
-    /// A URL parser would read it as something else: upper case, an international name, a short IP address, a
-    /// backslash, a default port, white space.
+    /// A URL parser would change it: upper case, an international name, a short IP address, a backslash, a
+    /// default port, or white space.
     Altered,
 }
 

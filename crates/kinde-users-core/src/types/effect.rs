@@ -1,12 +1,10 @@
-//! Whether an operation took place, and what a status says of it.
+//! Whether an operation took effect.
 
 use http::StatusCode;
 
-/// Whether the service carried out the operation of a call that failed, over all attempts of the call.
+/// Whether the operation of a failed call took effect in any of its attempts.
 ///
-/// For a read, carrying it out changes nothing; the answer is given all the same.
-///
-/// They are ordered by how much happened.
+/// A read changes nothing, but its errors have an effect as well. The values are ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// The operation did not happen: nothing arrived, or the service refused it.
@@ -18,14 +16,14 @@ pub enum Effect {
     Happened,
 }
 
-/// Whether the status says that the service, or a proxy before it, stopped waiting: for the rest of a request (408), or
-/// because it took its caller for gone (460 of AWS, 499 of nginx and others). A proxy that says so may have passed the
-/// request on.
+/// Whether the status says that the service or a proxy stopped waiting: for the rest of a request (408), or
+/// because it thought that the client was gone (460 of AWS, 499 of nginx and others). A proxy that sends
+/// such a status may have passed the request on.
 pub(crate) fn stopped_waiting(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 460 | 499)
 }
 
-/// What a reply with this status says about the operation; see [`Exchange`](crate::Exchange) for why.
+/// Returns what a status says about the operation; see [`Exchange`](crate::Exchange) for the reasons.
 pub(crate) fn effect_of(status: StatusCode) -> Effect {
     if status.is_success() {
         Effect::Happened

@@ -1,4 +1,4 @@
-//! Reads JSON, and repairs what a parser refuses although its meaning is clear.
+//! Reads JSON, and repairs text that a parser refuses although its meaning is clear.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -14,7 +14,7 @@ use crate::types::sync::OnceLock;
 #[derive(Clone, Default)]
 pub(crate) struct Repaired(OnceLock<Option<Box<str>>>);
 
-// It follows from the body, so it makes no difference between two replies.
+// It follows from the body, so it does not matter for comparing two replies.
 
 impl PartialEq for Repaired {
     fn eq(&self, _: &Self) -> bool {
@@ -24,19 +24,19 @@ impl PartialEq for Repaired {
 
 impl Eq for Repaired {}
 
-/// Why a body cannot be read. Where it was repaired, that is about the repaired text.
+/// Why a body cannot be read. If it was repaired, this is about the repaired text.
 pub(crate) enum Unread<'a> {
     NotUtf8(Utf8Error),
     Unfit { text: &'a str, error: serde_json::Error },
 }
 
-/// Reads `body` by `read`. If that fails, reads it once more as [`repair`] leaves it.
+/// Reads `body` with `read`. If that fails, repairs it with [`repair`] and reads it again.
 pub(crate) fn read<'a, T>(
     body: &'a [u8],
     repaired: &'a Repaired,
     mut read: impl FnMut(&'a str) -> serde_json::Result<T>,
 ) -> Result<T, Unread<'a>> {
-    // Once for the whole body; the parser would validate each string by itself.
+    // It validates the whole body once. The parser would validate each string.
     let unread = match core::str::from_utf8(body) {
         Ok(text) => match read(text) {
             Ok(value) => return Ok(value),

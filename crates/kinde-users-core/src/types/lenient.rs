@@ -1,4 +1,4 @@
-//! How the models read what the service really sends.
+//! Helpers that read what the service really sends.
 
 use alloc::string::ToString;
 use alloc::vec;
@@ -10,7 +10,8 @@ use core::num::IntErrorKind;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
-/// Reads a list that may be `null`, and skips elements that are. With `#[serde(default)]`, it may be absent too.
+/// Reads a list that may be `null`, and skips elements that are `null`. With `#[serde(default)]` it may also
+/// be absent.
 pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -47,8 +48,8 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer.deserialize_option(List(PhantomData))
 }
 
-/// Reads a field that an operation's description does not name, and the type does because another's names it. What does not
-/// fit is a new field of that name: as good as absent.
+/// Reads a field that the description of this operation does not have, but that the type has because of
+/// another operation. A value that does not fit is a new field of the same name, and counts as absent.
 pub(crate) fn if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -76,8 +77,8 @@ pub(crate) fn list_if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(if_it_fits::<_, Option<List<T>>>(deserializer)?.map(|List(items)| items).unwrap_or_default())
 }
 
-/// Reads an integer, which may be written as `3.0`, `2e1` or `-0`. One that no `i64` holds is `None`, like `null`. With
-/// `#[serde(default)]`, it may be absent too.
+/// Reads an integer, which may be written as `3.0`, `2e1` or `-0`. A number that does not fit an `i64` is
+/// `None`, like `null`. With `#[serde(default)]` it may also be absent.
 pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     struct Integer;
 
@@ -109,7 +110,7 @@ pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
         }
 
         fn visit_f64<E: de::Error>(self, number: f64) -> Result<Self::Value, E> {
-            // The decimal form has a point only where there is a fraction, and never an exponent.
+            // The decimal form has a point only if there is a fraction, and never an exponent.
             match number.to_string().parse() {
                 Ok(integer) => Ok(Some(integer)),
                 Err(error) => match error.kind() {
@@ -123,7 +124,7 @@ pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
     deserializer.deserialize_option(Integer)
 }
 
-/// One object, or a list of them: what `errors` and `mfa` are.
+/// One object or a list of them, as `errors` and `mfa` are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct OneOrMany<T>(Vec<T>);
 
@@ -165,7 +166,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     }
 }
 
-/// Reads an object and nothing else: what serde derives for a struct takes a list of its fields too.
+/// Reads an object and nothing else. The code that serde derives for a struct also accepts a list of fields.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,4 +1,4 @@
-//! The two shapes of string types: ids, and enums that stay open.
+//! Macros for the two kinds of string types: ids, and enums that keep unknown values.
 
 /// Defines a string newtype for an id, key or code of Kinde.
 macro_rules! string_id {
@@ -111,7 +111,7 @@ macro_rules! string_id {
     };
 }
 
-/// Defines an enum of known strings that keeps any other in `Other`.
+/// Defines an enum of known strings that keeps any other value in `Other`.
 macro_rules! open_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*

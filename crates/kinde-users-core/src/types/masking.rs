@@ -1,15 +1,15 @@
-//! What is shown of a text that may be personal or secret.
+//! Masks text that may be personal or secret.
 
 use alloc::string::ToString as _;
 use core::fmt::{self, Write as _};
 
-/// What `Debug` shows of a text that must not be shown.
+/// Writes the `Debug` form of a text that must not be shown.
 pub(crate) fn write_hidden(f: &mut fmt::Formatter<'_>, name: &str, bytes: usize) -> fmt::Result {
     write!(f, "{name}({bytes} bytes)")
 }
 
-/// Whether a text that should be an id may be an e-mail address or a phone number: unless it has the form of one of Kinde's
-/// ids, it does if [`Shown`] would mask any of it.
+/// Whether a text that should be an id may be an e-mail address or a phone number. It may be if it does not
+/// have the form of one of Kinde's ids, and [`Shown`] would mask a part of it.
 pub(crate) fn looks_like_an_address(text: &str) -> bool {
     const PREFIXES: [&str; 10] =
         ["kp_", "kp:", "identity_", "mfa_", "conn_", "org_", "prop_", "session_", "customer_", "agreement_"];
@@ -20,19 +20,19 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
     !has_form_of_id && Shown(text).to_string() != text
 }
 
-/// A text of the server's that goes into a log line: on one line, at most 200 characters, and without the words
-/// that may be personal or secret.
+/// A text of the server for a log line. It is one line of at most 200 characters, without words that may be
+/// personal or secret.
 ///
-/// A server's message may quote what it was sent, in any encoding. So what is shown is decided by what may pass, and
-/// every other word is masked. These pass:
+/// The message of a server may quote the request in any encoding. So only words on a list of allowed forms
+/// are shown, and every other word is masked. Allowed are:
 ///
 /// - words of ASCII letters that are in lower case, in upper case or capitalised, of at most 20 letters;
 /// - several of them with `_`, `:`, `-`, `/`, `=`, `,` or an apostrophe between them: codes, scopes, routes;
 /// - numbers, as long as the text has no more than five digits in all, so that no phone number passes in pieces;
 /// - some [terms](Self::TERMS) of the documentation, and punctuation around all of these.
 ///
-/// Of these, some are masked all the same, because they stand where a value does. Only [known words](Self::KNOWN) pass
-/// there:
+/// Some of these are masked nevertheless, because a value stands in their place. Only
+/// [known words](Self::KNOWN) are shown there:
 ///
 /// - a single word in quotes, or behind `=` or `:` in the same word, unless it is a scope;
 /// - the word after `salt`, `hash`, `key`, `secret` or `password`;
@@ -50,10 +50,10 @@ impl<'a> Shown<'a> {
     const LONGEST_WORD: usize = 40;
     const LONGEST_PART: usize = 20;
     const MOST_DIGITS: usize = 5;
-    /// Such a word is three dots or an operator, and a longer one may be a secret.
+    /// The maximum length of a word of punctuation, such as three dots. A longer one may be a secret.
     const LONGEST_PUNCTUATION: usize = 3;
     const MASK: &'static str = "[…]";
-    /// What has no letter of another case and no digit but for these.
+    /// Terms that have mixed case or digits and are allowed.
     const TERMS: [&'static str; 9] = ["OAuth", "OAuth2", "OpenID", "IDs", "URLs", "v1", "v2", "e.g", "i.e"];
     /// What stands before the first letter of a word, or behind the last.
     const PUNCTUATION: [char; 22] = [
@@ -65,8 +65,8 @@ impl<'a> Shown<'a> {
     const SECRETS: [&'static str; 5] = ["salt", "hash", "key", "secret", "password"];
     /// What a scope begins with.
     const VERBS: [&'static str; 5] = ["create", "delete", "impersonate", "read", "update"];
-    /// Words that are no value of anybody where a value may be: names of fields, of their types and of hashing methods, and
-    /// what is said of them.
+    /// Words that are shown in the place of a value, because they are not values: names of fields, of types
+    /// and of hashing methods, and words that describe them.
     const KNOWN: [&'static str; 63] = [
         "a",
         "already",

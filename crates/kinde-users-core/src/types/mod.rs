@@ -1,4 +1,4 @@
-//! Layer 1: the values that requests and replies are made of, and the tools that read and show them.
+//! Layer 1: the values in requests and replies, and helpers that read and show them.
 
 pub(crate) mod access_token;
 pub(crate) mod build_error;

@@ -1,4 +1,4 @@
-//! Text about persons, which does not print itself.
+//! Personal text that does not print itself.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -9,20 +9,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::types::masking::write_hidden;
 
-/// A text about a person: an e-mail address, a phone number, a name, an address on the network.
+/// A personal text: an e-mail address, a phone number, a name, or an IP address.
 ///
-/// It is a `str` in every way, except that it never prints itself: `Debug` tells the length only, and there is no
-/// `Display`, so that it does not get into a log by way of a struct. Print [`as_str`](Self::as_str) where you mean to.
+/// It dereferences to `str`, but never prints itself. `Debug` shows only the length, and there is no
+/// `Display`, so it does not get into a log as part of a struct. To print it, use
+/// [`as_str`](Self::as_str).
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Redacted(Box<str>);
 
 impl Redacted {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The text, owned.
+    /// Returns the text, owned.
     pub fn into_string(self) -> String {
         self.0.into()
     }

@@ -1,4 +1,4 @@
-//! Secrets at rest.
+//! Secrets in memory.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,7 +7,7 @@ use core::hash::{Hash, Hasher};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Serialize, Serializer};
 
-/// A secret at rest: wiped when dropped, never printed.
+/// A secret in memory. It is wiped when it is dropped, and never printed.
 #[derive(Clone)]
 pub(crate) struct Secret(SecretString);
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Into the body of a request, which is where secrets are for.
+/// Writes the secret into the body of a request.
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.expose())

@@ -1,4 +1,5 @@
-//! What the core takes from `std`: locks, and what contains the panic of a waker. No other file names `std`.
+//! The parts of `std` that the core uses: locks, and `catch_unwind` for the panic of a waker. No other file
+//! names `std`.
 
 extern crate std;
 

@@ -13,11 +13,11 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::types::masking::write_hidden;
 
-/// A string of a reply that borrows from the reply's body wherever it can: where it holds no escape.
+/// A string of a reply. It borrows from the body of the reply unless it contains an escape.
 ///
-/// For models of your own that read a large page without copying it
-/// ([`Reply::parse_as`](crate::Reply::parse_as)). Serde's own `Cow<str>` copies always, inside of an `Option`
-/// even with `#[serde(borrow)]`.
+/// Use it in models of your own that read a large page without copying it
+/// ([`Reply::parse_as`](crate::Reply::parse_as)). A `Cow<str>` always copies in serde, and inside of an
+/// `Option` even with `#[serde(borrow)]`.
 ///
 /// ```
 /// use kinde_users_core::Text;
@@ -37,11 +37,11 @@ use crate::types::masking::write_hidden;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// Its `Debug` form tells the length only, as it may be personal.
+/// `Debug` shows only the length, because the text may be personal.
 #[derive(Clone)]
 pub struct Text<'a>(Inner<'a>);
 
-/// No `Cow`: that one takes more instructions to make and to move, some 2 of 100 for a page of whole users.
+/// It is not a `Cow`, which takes more instructions to create and move: about 2 % for a page of users.
 #[derive(Clone)]
 enum Inner<'a> {
     Borrowed(&'a str),
@@ -49,7 +49,7 @@ enum Inner<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Inner::Borrowed(text) => text,
@@ -57,12 +57,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Whether it points into the body of the reply.
+    /// Returns whether it borrows from the body of the reply.
     pub fn is_borrowed(&self) -> bool {
         matches!(self.0, Inner::Borrowed(_))
     }
 
-    /// The same as a `Cow`, which copies nothing.
+    /// Returns it as a `Cow`, without copying.
     pub fn into_cow(self) -> Cow<'a, str> {
         match self.0 {
             Inner::Borrowed(text) => Cow::Borrowed(text),
@@ -79,7 +79,7 @@ impl Deref for Text<'_> {
     }
 }
 
-// Where the text lies makes no difference.
+// Borrowed and owned texts are equal.
 
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {

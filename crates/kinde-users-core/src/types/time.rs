@@ -1,12 +1,12 @@
-//! Time as the core sees it: an argument.
+//! Time, which the core takes as an argument.
 
 use core::fmt;
 use core::time::Duration;
 
-/// A point in time, counted from a moment that the driver chose (usually its own start).
+/// A point in time, counted from a start that the driver chooses.
 ///
-/// The core never asks what time it is: whoever drives it passes the time in. That is why this is a plain number
-/// and not `std::time::Instant`, which only a clock can make; a test makes one from any [`Duration`].
+/// The core never reads a clock. Its driver passes the time in. So this is a plain number and not a
+/// `std::time::Instant`, which only a clock can create. A test creates one from any [`Duration`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -21,25 +21,25 @@ use core::time::Duration;
 pub struct Instant(Duration);
 
 impl Instant {
-    /// The driver's own start.
+    /// The start of the driver.
     pub const START: Self = Self(Duration::ZERO);
 
-    /// The instant that lies `elapsed` after the driver's start.
+    /// Returns the instant that is `elapsed` after the start of the driver.
     pub const fn from_start(elapsed: Duration) -> Self {
         Self(elapsed)
     }
 
-    /// How long after the driver's start this is.
+    /// Returns the time since the start of the driver.
     pub const fn since_start(self) -> Duration {
         self.0
     }
 
-    /// This instant and `duration` more; the end of time where the sum does not fit.
+    /// Returns this instant plus `duration`, or the latest instant if the sum does not fit.
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
     }
 
-    /// The time from `earlier` to this, zero where `earlier` is the later one.
+    /// Returns the time from `earlier` to this, or zero if `earlier` is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
