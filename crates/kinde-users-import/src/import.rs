@@ -1,4 +1,4 @@
-//! Bringing users over from a file.
+//! The job that imports a user.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,22 +9,27 @@ use kinde_users_core::{DynOperation, Effect, Error, FindUser, Found, Job, Reply,
 
 use crate::form::ImportUser;
 
-/// Brings one user over: looks the user up, creates the user if there is none, then sets password, properties and feature flags,
-/// and suspends where that is asked for. Where nobody saw the reply of the create, it asks for the user's identities at the end.
+/// Imports one user.
 ///
-/// **It never creates a second time before it has looked for the user after the first**, and never in one run after a create of
-/// which nobody knows whether it arrived: that run ends with the error, unless the user is there already, and the next one looks
-/// first. There are two of one only where a create arrives after it was looked for and the service takes both, or where two
-/// imports of one user run at once.
+/// The job searches for the user and creates it if it does not exist. Then it sets the password,
+/// properties and feature flags, and suspends the user if the record says so. If the reply to the create
+/// got lost, the job reads the identities of the user at the end.
 ///
-/// Interrupted, it can be begun again for the same user by one who has written down two things: before the call named
-/// `create_user`, that it is about to be made ([`interrupted`](Self::interrupted)), and after each call the
-/// [`user_id`](Self::user_id) and the [`steps`](Self::steps) ([`created`](Self::created)).
+/// **The job never creates a user a second time without a search in between.** After a create whose
+/// outcome is unknown, the run ends with the error, unless the search finds the user. The next run searches
+/// first. A user is created twice only if a create arrives after the search and the service accepts both,
+/// or if two imports of the same user run at once.
 ///
-/// A line without an `id` leaves one doubt: a user whom somebody else created between the lookup and an interrupted create, with no
-/// `provided_id`, no sign-in and no other names than the line's, is taken for the import's own, and gets the line's password.
+/// An interrupted import can be started again for the same user. For that, the program writes two things
+/// to a journal: before the call named `create_user`, that it is about to be made
+/// ([`interrupted`](Self::interrupted)), and after each call the [`user_id`](Self::user_id) and the
+/// [`steps`](Self::steps) ([`created`](Self::created)).
 ///
-/// Somebody who is there already is left alone, unless [`update`](Self::update) was said.
+/// A record without an `id` leaves one doubt. Another program may create a user between the search and an
+/// interrupted create. If that user has no `provided_id`, has never signed in, and has no other names than
+/// the record, the job takes it for its own and gives it the password of the record.
+///
+/// A user that already exists is left alone, unless [`update`](Self::update) is set.
 ///
 /// ```
 /// # use kinde_users_core::{CallError, Client, Clock, Transport};
@@ -44,71 +49,72 @@ use crate::form::ImportUser;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Import {
     user: ImportUser,
-    /// A create was made, by this import or one before it, and nobody knows what came of it.
+    /// A create was made, by this import or an earlier one, and its outcome is unknown.
     is_unsure: bool,
     updates: bool,
-    /// Somebody has looked for the user among all users, since the last create.
+    /// A walk through all users has searched for the user since the last create.
     has_walked: bool,
-    /// Who was found so, and is to be looked up by another mark all the same.
+    /// The user that the walk found. The job still searches for it by another field.
     namesake: Option<UserId>,
     stage: Stage,
-    /// The identities that the service did not create with the user; `None` as long as it has not said.
+    /// The identities that the service did not create with the user. `None` until it has said so.
     missing: Option<Vec<IdentityType>>,
 }
 
-/// What became of an [`Import`].
+/// The result of an [`Import`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Imported {
-    /// The user was created, by this or by an interrupted import before, and is complete.
+    /// The user was created, by this import or an interrupted one before it, and is complete.
     #[non_exhaustive]
     Created {
         /// The user.
         id: UserId,
     },
-    /// The user was created, and the service says that it did not create all identities, or does not list as many: such a user
-    /// cannot be found or sign in by them. All the rest is done, and to begin again might make another user.
+    /// The user was created, but the service did not create all identities, or does not list them all. The
+    /// user cannot be found by the missing ones, or sign in with them. Everything else is done. Starting
+    /// again might create another user.
     #[non_exhaustive]
     WithoutIdentities {
         /// The user.
         id: UserId,
-        /// The types of what was not created.
+        /// The types of the missing identities.
         missing: Vec<IdentityType>,
     },
-    /// The user was there already, and is as the line says.
+    /// The user existed already, and was updated to the record.
     #[non_exhaustive]
     Updated {
         /// The user.
         id: UserId,
     },
-    /// The user was there already, and nothing was done.
+    /// The user existed already. Nothing was done.
     #[non_exhaustive]
     LeftAlone {
         /// The user.
         id: UserId,
     },
-    /// The user with the address, number or name has another `provided_id`, or no user has the
-    /// address and this one has the `provided_id`. Nothing was done.
+    /// The user with the address, number or name has another `provided_id`. Or no user has the address, and
+    /// this user has the `provided_id`. Nothing was done.
     #[non_exhaustive]
     Taken {
-        /// Who was found.
+        /// The user that was found.
         id: UserId,
     },
-    /// The search for the user found others, and none of them has the address, number or name.
-    /// Whether there is such a user is not known; see [`Found::Mismatch`]. Nothing was done.
+    /// The search returned users, but none of them has the address, number or name. It is not known whether
+    /// such a user exists; see [`Found::Mismatch`]. Nothing was done.
     #[non_exhaustive]
     Mismatch {
         /// The first of them.
         id: UserId,
     },
-    /// Several users share it, and nobody knows who is meant. Nothing was done.
+    /// Several users share the address, number or name. Nothing was done.
     #[non_exhaustive]
     Several {
-        /// How many.
+        /// The number of users.
         users: usize,
     },
-    /// It has not come to its end. With no next call it waits for [`Import::found`], or the search
-    /// for the user gave up ([`Found::Unfinished`]): another import of the user searches again.
+    /// The job is not complete. If it has no next call, it waits for [`Import::found`], or the search gave up
+    /// ([`Found::Unfinished`]). Another import of the user searches again.
     Unfinished,
 }
 
@@ -118,13 +124,13 @@ pub enum Imported {
     reason = "an import is in the large one at its start, and few are run at once"
 )]
 enum Stage {
-    /// To look the user up, if an operation can. If there is no such user, the error is that of the
+    /// Searches for the user, if an operation can. If no user is found, the job ends with the error of the
     /// create before.
     Find(Option<FindUser>, Option<Error>),
     Create,
-    /// A create was handed out, and nobody has said yet what came of it.
+    /// A create was returned, and its result has not come yet.
     Creating,
-    /// There is a user, and so many of the calls that come after are done.
+    /// The user exists, and this many of the following calls are done.
     With(UserId, Who, usize),
     End(Imported),
 }
@@ -132,9 +138,10 @@ enum Stage {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Who {
     Created,
-    /// Who was there before.
+    /// The user that existed before.
     Found,
-    /// Who has the `provided_id`: created by the import before, if one was interrupted, and there before otherwise.
+    /// The user with the `provided_id`. An interrupted import created it, if there was one; otherwise it
+    /// existed before.
     Walked,
 }
 
@@ -145,36 +152,44 @@ impl Import {
         Self { user, is_unsure: false, updates: false, has_walked: false, namesake: None, stage, missing }
     }
 
-    /// Whoever is there already gets the names, the `provided_id`, the password, and the rest that the line says. Identities are
-    /// not added: who is found by one of them may not be who has the others.
+    /// Updates a user that already exists: its names, `provided_id`, password and everything else in the
+    /// record. Identities are not added, because the user that has one of them may not have the others.
     ///
-    /// Interrupted, it is begun again from its first call: there is nothing to write down. Each call sets what the line says, so
-    /// that done twice it is done once, but for what somebody changed in between, a password among it: that is set back.
+    /// An interrupted update starts again from its first call and needs no journal. Each call sets the values
+    /// of the record, so it is idempotent. Changes that were made in between, such as a new password, are
+    /// overwritten.
     #[must_use]
     pub fn update(mut self) -> Self {
         self.updates = true;
         self
     }
 
-    /// An import before this one was about to create the user, and it is not known whether it did. Who is found is that user,
-    /// and is made complete, if the `provided_id` is the line's; or, where the line has none, if the user has none either, never
-    /// signed in, and has no other names than the line says. Anybody else may have signed up in the meantime, and is who was there.
+    /// Says that an earlier import was about to create the user, and that it is not known whether it did.
+    ///
+    /// A user that the search finds is then completed, if it has the `provided_id` of the record. If the
+    /// record has no `provided_id`, the user must not have one either, must never have signed in, and must
+    /// have no other names than the record. Any other user may have signed up in the meantime, and counts as
+    /// one that existed before.
     #[must_use]
     pub fn interrupted(mut self) -> Self {
         self.is_unsure = true;
         self
     }
 
-    /// An import before this one created the user with this id and came so many [`steps`](Self::steps) further: goes on there.
+    /// Says that an earlier import created the user with this id and did this many [`steps`](Self::steps). The
+    /// job continues there.
     #[must_use]
     pub fn created(mut self, id: impl Into<UserId>, steps: usize) -> Self {
         self.stage = Stage::With(id.into(), Who::Created, steps);
         self
     }
 
-    /// Those whom a walk through all users found with the line's `provided_id`, or nobody. For a user who has nothing else, whom no
-    /// operation looks for: who was [`interrupted`](Self::interrupted) is not created before this is said. And for others, so that
-    /// one whose address was changed is not created again: if nobody is found by the address, it ends with
+    /// Passes the users that a walk through all users found with the `provided_id` of the record. The list may
+    /// be empty.
+    ///
+    /// A user that has only a `provided_id` needs this, because no operation searches for one. After
+    /// [`interrupted`](Self::interrupted) it is not created before this call. For other users it prevents a
+    /// second create if the address was changed: if the search by address finds none, the job ends with
     /// [`Imported::Taken`].
     #[must_use]
     pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
@@ -193,7 +208,7 @@ impl Import {
         self
     }
 
-    /// The user whom this import created, or the one before it, from the reply on.
+    /// Returns the user that this import, or the one before it, created.
     pub fn user_id(&self) -> Option<&UserId> {
         match &self.stage {
             Stage::With(id, who, _) if self.has_created(*who) => Some(id),
@@ -201,13 +216,14 @@ impl Import {
         }
     }
 
-    /// How many calls are done that come after there is a user.
+    /// Returns the number of calls that are done after the create.
     pub fn steps(&self) -> usize {
         if let Stage::With(_, _, steps) = &self.stage { *steps } else { 0 }
     }
 
-    /// Whether the user may be there by this import, complete or not: then the next import of it is to be told what this one
-    /// [`created`](Self::created), or that it was [`interrupted`](Self::interrupted) before it knew.
+    /// Returns whether this import may have created the user, complete or not. The next import of the user then
+    /// needs to know what this one [`created`](Self::created), or that it was
+    /// [`interrupted`](Self::interrupted).
     pub fn may_have_created(&self) -> bool {
         self.is_unsure || self.stage == Stage::Creating || self.user_id().is_some()
     }
@@ -216,19 +232,19 @@ impl Import {
         who == Who::Created || who == Who::Walked && self.is_unsure
     }
 
-    /// The next call for a user who is there.
+    /// Returns the next call for a user that exists.
     fn following(&self) -> Option<DynOperation> {
         let Stage::With(id, who, steps) = &self.stage else { return None };
         let has_created = self.has_created(*who);
         let next = (has_created || self.updates).then(|| self.user.rest(id, !has_created).nth(*steps))?;
-        // Nobody saw the reply of the create, which has them.
+        // The reply of the create, which has them, got lost.
         let asks = next.is_none() && has_created && self.missing.is_none() && self.user.lookup().is_some();
         if asks { Some(DynOperation::new(GetUserData::new(id).expand(Expand::Identities))) } else { next }
     }
 
     fn looked_up(&mut self, found: Found) {
         self.stage = match found {
-            // The user may be there, so that no other is created.
+            // The user may exist, so no other one is created.
             Found::Unfinished => return,
             Found::Mismatch { id } => Stage::End(Imported::Mismatch { id }),
             Found::None => match self.namesake.take() {
@@ -244,15 +260,15 @@ impl Import {
         };
     }
 
-    /// Whether a user who has the address, number or name is who is meant.
+    /// Whether a user with the address, number or name is the one of the record.
     fn is_meant(&self, user: &User) -> bool {
         provided_id(user).zip(self.user.provided_id()).is_none_or(|(theirs, ours)| theirs == ours)
     }
 
-    /// Whether a user who was found can be none but the one whom a create made of which nobody saw the end.
+    /// Whether a user can only be the one that a create of unknown outcome made.
     fn must_be_ours(&self, user: &User) -> bool {
         let theirs = provided_id(user);
-        // Who signed up meanwhile has signed in.
+        // A user that signed up in the meantime has signed in.
         let never_signed_in = user.total_sign_ins.unwrap_or_default() == 0 && user.last_signed_in.is_none();
         let may_be_ours = never_signed_in && self.user.may_have_names_of(user);
         theirs == self.user.provided_id() && (theirs.is_some() || may_be_ours)
@@ -260,7 +276,7 @@ impl Import {
 
     fn created_as(&mut self, created: CreatedUser) {
         if created.created == Some(false) {
-            // Somebody was there whom the lookup did not find: nobody who was asked for is known to be that user.
+            // A user existed that the search did not find, so it is not known which user it is.
             self.stage = Stage::End(Imported::LeftAlone { id: created.id });
             return;
         }
@@ -277,14 +293,14 @@ impl Import {
         if error.effect() != Effect::None {
             self.forget_create();
         }
-        // A refusal too may come of a create that arrived after it was looked for.
+        // A refusal may also mean that a create arrived after the search.
         let can_look = self.is_unsure && self.user.lookup().is_some();
         let (failed, result) = if can_look { (Some(error), Ok(())) } else { (None, Err(error)) };
         self.stage = Stage::Find(self.user.lookup(), failed);
         result
     }
 
-    /// The user may be there, and may be on the way.
+    /// The user may exist, or may still be created.
     fn forget_create(&mut self) {
         let stage = Stage::Find(self.user.lookup(), None);
         (self.is_unsure, self.has_walked, self.stage) = (true, false, stage);
@@ -320,7 +336,7 @@ impl Job for Import {
                 self.missing = Some(self.user.missing_from(&result?.into_output::<GetUserData>()?));
                 return Ok(());
             }
-            // Any reply would do to go on, but not the page of a proxy.
+            // Any reply of the service is enough to continue, but not the page of a proxy.
             Some(operation) => Ok(operation.accept(result?)?),
             None => result,
         };
@@ -334,7 +350,7 @@ impl Job for Import {
                 }
                 if search.next_call().is_none() {
                     match (search.output(), failed.take()) {
-                        // It may be on the way still: not to be created again at once.
+                        // It may still be created, so it is not created again at once.
                         (Found::None | Found::Unfinished, Some(error)) => {
                             self.stage = Stage::Find(self.user.lookup(), None);
                             return Err(error);
@@ -385,7 +401,7 @@ mod tests {
     use kinde_users_core::operations::{GetUsers, SetUserPassword};
     use std::string::String;
 
-    const NOBODY: &str = r#"{"users":null}"#;
+    const NO_USERS: &str = r#"{"users":null}"#;
     const HASH: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
     /// A user with the identity of `ada` and of `bob`.
     const WHOLE: &str = r#"{"id":"kp_1","identities":[{"type":"email","identity":"a@example.com"}]}"#;
@@ -397,7 +413,7 @@ mod tests {
         ImportForm::new().line(&line.replace("HASH", HASH)).unwrap()
     }
 
-    /// Answers as a tenant does that has what `users` says.
+    /// Answers like a tenant with these users.
     fn tenant(users: &str) -> impl FnMut(&DynOperation) -> Result<Reply, Error> {
         let users = String::from(users);
         move |operation| {
@@ -419,7 +435,7 @@ mod tests {
         answer::<O>(status, "").into_result()
     }
 
-    /// The names of the operations that the job calls, and the error that ends it.
+    /// Returns the names of the operations that the job calls, and the error that ends it.
     fn names<J: Job>(
         job: &mut J,
         mut call: impl FnMut(&DynOperation) -> Result<Reply, Error>,
@@ -463,7 +479,7 @@ mod tests {
         first.iter().chain(&REST).copied().collect()
     }
 
-    /// With the question for the identities of a user whose create nobody saw the reply of.
+    /// Includes the read of the identities of a user whose create had no reply.
     fn unseen(called: &[&'static str]) -> Vec<&'static str> {
         called.iter().copied().chain(["get_user_data"]).collect()
     }
@@ -472,7 +488,7 @@ mod tests {
     fn who_is_not_there_is_created_and_made_complete() {
         let mut import = Import::new(ada());
         assert_eq!(import.output(), Imported::Unfinished);
-        assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
+        assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["get_users", "create_user"]));
         assert_eq!(import.output(), created("kp_1"));
     }
 
@@ -495,7 +511,7 @@ mod tests {
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
         let mut import = Import::new(ada()).interrupted();
-        assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
+        assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["get_users", "create_user"]));
     }
 
     #[test]
@@ -520,7 +536,7 @@ mod tests {
             (bob(), r#""id":"kp_7","first_name":"","last_name":"Roberts""#, false),
             (nameless(), r#""id":"kp_7""#, true),
             (nameless(), r#""id":"kp_7","first_name":"Bob""#, false),
-            // Whatever became of the name since, the id is the line's.
+            // The id is that of the record, even if the name was changed.
             (ada(), r#""id":"kp_7","first_name":"Augusta","provided_id":"42""#, true),
         ] {
             let email = &user.keys().next().unwrap().1;
@@ -569,7 +585,7 @@ mod tests {
                 r#""email":"new@example.com","identities":[{"type":"email","identity":"ada@example.com"}]"#,
                 true,
             ),
-            // The id alone does not do: the walk finds those whose address was changed.
+            // The id alone is not enough: the walk also finds users whose address was changed.
             (
                 &[("email", "ada@example.com"), ("id", "42")],
                 r#""email":"new@example.com","provided_id":"42""#,
@@ -606,7 +622,7 @@ mod tests {
             names(import, |operation| match (operation.meta().name, pages.next()) {
                 ("get_users", Some(page)) => Ok(answer::<GetUsers>(200, page)),
                 ("get_users", None) => refusal::<GetUsers>(500),
-                _ => tenant(NOBODY)(operation),
+                _ => tenant(NO_USERS)(operation),
             })
         };
         let mut import = Import::new(ada());
@@ -616,13 +632,16 @@ mod tests {
         assert_eq!(searches(&mut import, &[more, other]), ["get_users"; 2]);
         assert_eq!(import.output(), Imported::Mismatch { id: "kp_7".into() });
         let mut import = Import::new(ada());
-        assert_eq!(searches(&mut import, &[more, NOBODY]), after(&["get_users", "get_users", "create_user"]));
-        // It goes on at the page that could not be had.
+        assert_eq!(
+            searches(&mut import, &[more, NO_USERS]),
+            after(&["get_users", "get_users", "create_user"])
+        );
+        // It continues at the page that failed.
         let mut import = Import::new(ada());
         assert_eq!(searches(&mut import, &[more]), ["get_users", "get_users", "get_users: HTTP 500"]);
         assert_eq!(searches(&mut import, &[there]), ["get_users"]);
         assert_eq!(import.output(), left_alone("kp_7"));
-        // Pages without end.
+        // The pages never end.
         for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
             let (mut import, was_unsure) = (import.clone(), import.may_have_created());
             assert_eq!(names(&mut import, tenant(more)), ["get_users"; FindUser::MOST_PAGES]);
@@ -641,17 +660,17 @@ mod tests {
                 return refusal::<CreateUser>(504);
             }
             searched += 1;
-            Ok(answer::<GetUsers>(200, if searched == 1 { NOBODY } else { more }))
+            Ok(answer::<GetUsers>(200, if searched == 1 { NO_USERS } else { more }))
         });
         assert_eq!(called.iter().filter(|name| *name == "create_user").count(), 1);
         assert_eq!(called.last().unwrap(), "create_user: HTTP 504");
         assert!(import.may_have_created());
-        // The next run looks from the start.
+        // The next run searches from the start.
         let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
-        // And others are no proof that the user is not there.
+        // Other users do not prove that the user does not exist.
         let mut import = Import::new(ada());
-        import.handle(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
+        import.handle(Ok(answer::<GetUsers>(200, NO_USERS))).unwrap();
         assert!(import.next_call().unwrap().is::<CreateUser>());
         import.handle(refusal::<CreateUser>(504)).unwrap();
         let other = r#"{"users":[{"id":"kp_9","email":"bob@example.com"}]}"#;
@@ -669,11 +688,11 @@ mod tests {
                 return refusal::<CreateUser>(504);
             }
             searches += 1;
-            if searches == 1 { tenant(NOBODY)(operation) } else { refusal::<GetUsers>(403) }
+            if searches == 1 { tenant(NO_USERS)(operation) } else { refusal::<GetUsers>(403) }
         });
         assert_eq!(called.last().unwrap(), "create_user: HTTP 504");
         assert!(import.may_have_created());
-        // The search goes on from its beginning, and its own failure is the next error.
+        // The search starts again, and its own failure is the next error.
         let operation = import.next_call().unwrap();
         assert!(operation.is::<GetUsers>());
         let error = import.handle(refusal::<GetUsers>(403)).unwrap_err();
@@ -685,13 +704,13 @@ mod tests {
         let mut import = Import::new(ada());
         let nobody_yet = |operation: &DynOperation| match operation.meta().name {
             "create_user" => refusal::<CreateUser>(504),
-            _ => tenant(NOBODY)(operation),
+            _ => tenant(NO_USERS)(operation),
         };
         let called = names(&mut import, nobody_yet);
         assert_eq!(called, ["get_users", "create_user", "get_users", "create_user: HTTP 504"]);
         assert!(import.may_have_created());
-        // The next run looks first, and then it may.
-        assert_eq!(names(&mut import.clone(), tenant(NOBODY)), after(&["get_users", "create_user"]));
+        // The next run searches first, and then it may create.
+        assert_eq!(names(&mut import.clone(), tenant(NO_USERS)), after(&["get_users", "create_user"]));
         let late = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         assert_eq!(names(&mut import, tenant(late)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
@@ -706,18 +725,18 @@ mod tests {
             "get_users" => {
                 lookups += 1;
                 let late = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
-                Ok(answer::<GetUsers>(200, if lookups == 1 { NOBODY } else { late }))
+                Ok(answer::<GetUsers>(200, if lookups == 1 { NO_USERS } else { late }))
             }
             "get_user_data" => Ok(answer::<GetUserData>(200, WHOLE)),
             _ => Ok(answer::<CreateUser>(200, r#"{"id":"kp_7"}"#)),
         });
         assert_eq!(called, unseen(&after(&["get_users", "create_user", "get_users"])));
         assert_eq!(import.output(), created("kp_7"));
-        // And a refusal for another reason is told.
+        // A refusal for another reason is reported.
         let mut import = Import::new(ada()).interrupted();
         let called = names(&mut import, |operation| match operation.meta().name {
             "create_user" => refusal::<CreateUser>(400),
-            _ => tenant(NOBODY)(operation),
+            _ => tenant(NO_USERS)(operation),
         });
         assert_eq!(called, ["get_users", "create_user", "get_users", "create_user: HTTP 400"]);
     }
@@ -725,19 +744,19 @@ mod tests {
     #[test]
     fn a_create_that_was_handed_out_and_of_which_nobody_tells_is_looked_up_first() {
         let mut import = Import::new(ada());
-        import.handle(Ok(answer::<GetUsers>(200, NOBODY))).unwrap();
+        import.handle(Ok(answer::<GetUsers>(200, NO_USERS))).unwrap();
         assert!(!import.may_have_created());
         assert!(import.next_call().unwrap().is::<CreateUser>());
         assert!(import.may_have_created());
         let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
-        // And where nobody can look, it ends.
+        // If no operation can search, it ends.
         let mut import = Import::new(ImportForm::new().row([("id", "42")]).unwrap());
         assert!(import.next_call().unwrap().is::<CreateUser>());
         assert!(import.next_call().is_none());
         assert_eq!(import.output(), Imported::Unfinished);
-        assert_eq!(names(&mut import.found([""; 0]), tenant(NOBODY)), ["create_user"]);
+        assert_eq!(names(&mut import.found([""; 0]), tenant(NO_USERS)), ["create_user"]);
     }
 
     #[test]
@@ -746,7 +765,7 @@ mod tests {
         let mut is_there = false;
         let called = names(&mut import, |operation| {
             let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
-            let users = if is_there { there } else { NOBODY };
+            let users = if is_there { there } else { NO_USERS };
             is_there |= operation.is::<CreateUser>();
             Ok(match operation.meta().name {
                 "get_users" => answer::<GetUsers>(200, users),
@@ -765,7 +784,7 @@ mod tests {
             let mut import = import;
             let called = names(&mut import, |operation| match operation.meta().name {
                 "create_user" => Ok(answer::<CreateUser>(200, body)),
-                _ => tenant(NOBODY)(operation),
+                _ => tenant(NO_USERS)(operation),
             });
             assert_eq!(called, ["get_users", "create_user"]);
             assert_eq!(import.output(), left_alone("kp_7"));
@@ -779,7 +798,7 @@ mod tests {
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| match operation.meta().name {
             "create_user" => Ok(answer::<CreateUser>(200, body)),
-            _ => tenant(NOBODY)(operation),
+            _ => tenant(NO_USERS)(operation),
         });
         assert_eq!(called, after(&["get_users", "create_user"]));
         let missing = [IdentityType::Email].into();
@@ -828,15 +847,15 @@ mod tests {
                 assert_eq!(import.output(), expected, "{data}");
             }
         }
-        // It is no step, so that it is asked for until there is an answer; and not where there is nothing to ask for.
+        // It is not a step, so it is repeated until there is an answer. It is skipped if it is not needed.
         let mut import = Import::new(ada()).created("kp_1", 5);
         let refused = |_: &DynOperation| refusal::<GetUserData>(403);
         assert_eq!(names(&mut import, refused)[0], "get_user_data");
         assert_eq!((import.steps(), import.output()), (5, Imported::Unfinished));
-        assert_eq!(names(&mut import, tenant(NOBODY)), ["get_user_data"]);
+        assert_eq!(names(&mut import, tenant(NO_USERS)), ["get_user_data"]);
         assert_eq!((import.steps(), import.output()), (5, created("kp_1")));
         let mut import = Import::new(ImportForm::new().row([("id", "42")]).unwrap()).created("kp_1", 0);
-        assert_eq!(names(&mut import, tenant(NOBODY)), [""; 0]);
+        assert_eq!(names(&mut import, tenant(NO_USERS)), [""; 0]);
     }
 
     #[test]
@@ -844,7 +863,7 @@ mod tests {
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| match operation.meta().name {
             "update_user_properties" => refusal::<SetUserPassword>(400),
-            _ => tenant(NOBODY)(operation),
+            _ => tenant(NO_USERS)(operation),
         });
         assert_eq!(
             called[2..],
@@ -852,20 +871,20 @@ mod tests {
         );
         assert_eq!(import.output(), Imported::Unfinished);
         assert!(import.may_have_created());
-        // Another import of the same user is told by id and step, and looks for nobody.
+        // Another import of the same user gets the id and the step, and does not search.
         assert_eq!((import.user_id(), import.steps()), (Some(&"kp_1".into()), 1));
         let mut other = Import::new(ada()).created("kp_1", 1).interrupted().found(["kp_2"]).update();
         for (import, calls) in [(&mut import, REST[1..].to_vec()), (&mut other, unseen(&REST[1..]))] {
-            assert_eq!(names(import, tenant(NOBODY)), calls);
+            assert_eq!(names(import, tenant(NO_USERS)), calls);
             assert_eq!(import.output(), created("kp_1"));
         }
         let mut import = Import::new(ada());
         names(&mut import, |operation| match operation.meta().name {
             "create_user" => refusal::<CreateUser>(400),
-            _ => tenant(NOBODY)(operation),
+            _ => tenant(NO_USERS)(operation),
         });
         assert!(!import.may_have_created());
-        assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
+        assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["get_users", "create_user"]));
     }
 
     #[test]
@@ -881,11 +900,11 @@ mod tests {
     fn who_has_nothing_but_an_id_is_found_by_others_or_created() {
         let user = || ImportForm::new().row([("id", "42"), ("hashed_password", HASH)]).unwrap();
         let mut import = Import::new(user());
-        assert_eq!(names(&mut import, tenant(NOBODY)), ["create_user", "set_user_password"]);
+        assert_eq!(names(&mut import, tenant(NO_USERS)), ["create_user", "set_user_password"]);
         let mut import = Import::new(user());
         let unknown = |_: &DynOperation| refusal::<CreateUser>(500);
         assert_eq!(names(&mut import, unknown), ["create_user", "create_user: HTTP 500"]);
-        // Nobody looks, so nobody is created again.
+        // There is no search, so no user is created again.
         assert_eq!(names(&mut import, unknown), [""; 0]);
         assert_eq!(names(&mut Import::new(user()).interrupted(), unknown), [""; 0]);
         let mut import = Import::new(user()).interrupted().found([""; 0]);
@@ -898,11 +917,11 @@ mod tests {
     fn who_has_the_id_and_another_address_is_neither_doubled_nor_touched() {
         for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
             let mut import = import.found(["kp_8"]);
-            assert_eq!(names(&mut import, tenant(NOBODY)), ["get_users"]);
+            assert_eq!(names(&mut import, tenant(NO_USERS)), ["get_users"]);
             assert_eq!(import.output(), Imported::Taken { id: "kp_8".into() });
         }
         let mut import = Import::new(ada()).found([""; 0]);
-        assert_eq!(names(&mut import, tenant(NOBODY)), after(&["get_users", "create_user"]));
+        assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["get_users", "create_user"]));
         let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         let mut import = Import::new(ada()).found(["kp_7"]).update();
         assert_eq!(names(&mut import, tenant(there)), after(&["get_users"]));
@@ -923,7 +942,7 @@ mod tests {
             (Import::new(user()).found(["kp_7"]).update(), updated("kp_7")),
         ] {
             let mut import = import;
-            assert_eq!(names(&mut import, tenant(NOBODY))[0], "set_user_password");
+            assert_eq!(names(&mut import, tenant(NO_USERS))[0], "set_user_password");
             assert_eq!(import.output(), end);
         }
     }
