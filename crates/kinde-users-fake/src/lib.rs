@@ -23,7 +23,7 @@
 //! ```
 //!
 //! A [client](FakeKinde::client) of the tenant waits on its clock, so that back-offs and resets take no time. The
-//! example `test_your_code` is a function with its tests, to copy; the folder `sdks` has the same in Python and
+//! example `testing` is a function with its tests, to copy; the folder `sdks` has the same in Python and
 //! JavaScript, against the program.
 //!
 //! # As a program
