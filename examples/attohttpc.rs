@@ -3,14 +3,12 @@
 //! `cargo run --example attohttpc --features other-stacks`
 
 use std::io::{self, Read};
-use std::process::ExitCode;
 
 use attohttpc::{Error, ErrorKind, ProxySettings, RequestBuilder};
-use http::header::CONTENT_LENGTH;
-use http::{Request, Response};
+use kinde_users::fake::contract::{Options, check};
+use kinde_users::http::header::CONTENT_LENGTH;
+use kinde_users::http::{Request, Response};
 use kinde_users::{Delivery, Transport, request_timeout};
-use kinde_users_examples::support::say;
-use kinde_users_fake::contract::{Options, check};
 use rustls::pki_types::CertificateDer;
 
 const BODY_LIMIT: u64 = 16 * 1024 * 1024;
@@ -58,8 +56,9 @@ impl Transport for AttohttpcTransport {
     }
 }
 
-fn main() -> io::Result<ExitCode> {
+fn main() -> io::Result<()> {
     let report = check(&AttohttpcTransport(rustls_native_certs::load_native_certs().certs), &Options::new())?;
-    say(&report);
-    Ok(if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{report}");
+    report.assert_kept();
+    Ok(())
 }

@@ -3,13 +3,11 @@
 //! `cargo run --example reqwest_async --features other-stacks`
 
 use std::io;
-use std::process::ExitCode;
 use std::time::Duration;
 
-use http::{Request, Response};
+use kinde_users::fake::contract::{Options, check_async};
+use kinde_users::http::{Request, Response};
 use kinde_users::{AsyncTransport, Delivery, request_timeout};
-use kinde_users_examples::support::say;
-use kinde_users_fake::contract::{Options, check_async};
 use reqwest::{Client, redirect, retry};
 
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
@@ -56,10 +54,11 @@ fn quiet(error: reqwest::Error) -> io::Error {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    // reqwest is built without a provider of its own, and takes the one of the process. An error is that there is one.
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // reqwest takes the cryptography of the process. An error means that the process has one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let report = check_async(&ReqwestTransport::new()?, &Options::new()).await?;
-    say(&report);
-    Ok(if report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("{report}");
+    report.assert_kept();
+    Ok(())
 }
