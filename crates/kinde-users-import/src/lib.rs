@@ -5,7 +5,7 @@
 //! and sets the password, the properties and the feature flags; any client of `kinde-users-core` runs it.
 //! [`PasswordParts`] makes a [`Password`](kinde_users_core::operations::Password) of the columns of a file.
 //!
-//! Reading the file is left to you: the crate is `no_std`, and opens no file and no socket.
+//! Your program reads the file. This crate opens no file and no socket.
 //!
 //! # What it promises
 //!
