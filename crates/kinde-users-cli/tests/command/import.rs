@@ -1,4 +1,4 @@
-//! `import_users`, killed again and again over a tenant that fails: in the end exactly the right users are there.
+//! `kinde-users import`, killed again and again over a tenant that fails: in the end exactly the right users are there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -200,7 +200,7 @@ fn ten_thousand_users_come_over_whole_and_once_through_faults_and_kills() {
         "--pbkdf2-iterations=1000",
         "--at-once=16",
     ];
-    let import = || tenant.program("import_users", &arguments);
+    let import = || tenant.program("import", &arguments);
 
     let (mut kills, mut midway, mut failed_runs) = (0, 0, 0);
     for run in 1.. {
@@ -247,18 +247,18 @@ fn ten_thousand_users_come_over_whole_and_once_through_faults_and_kills() {
 fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
     let tenant = Listening::start(FakeKinde::builder(), "journal");
     let file = tenant.write("users.csv", "email,first_name\nada@example.com,Ada\nbob@example.com,Bob\n");
-    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
+    assert_eq!(run(&mut tenant.program("import", &[&file])).0, 0);
     let journal = std::fs::read_to_string(tenant.file("users.csv.journal")).unwrap();
     assert!(journal.lines().count() >= 5 && !journal.contains("example.com"), "{journal}");
     assert!(!journal.contains("Ada"), "{journal}");
     // A torn last line is no harm.
     std::fs::write(tenant.file("users.csv.journal"), &journal[..journal.len() - 9]).unwrap();
-    let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, told, _) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(
         (code, told.lines().last().unwrap()),
         (0, "2 users: 1 created, 0 updated, 0 left alone, 1 done before")
     );
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
     let nothing_left = "2 users: 0 created, 0 updated, 0 left alone, 2 done before";
     assert_eq!((code, told.lines().last().unwrap()), (0, nothing_left));
     assert_eq!(errors, "all was done by an earlier run, and not compared with what the lines say now");
@@ -266,7 +266,7 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
 
     let other = Listening::start(FakeKinde::builder(), "other");
     let journal = text_of(&tenant.file("users.csv.journal"));
-    let (code, _, told) = run(&mut other.program("import_users", &[&file, "--journal", &journal]));
+    let (code, _, told) = run(&mut other.program("import", &[&file, "--journal", &journal]));
     assert_eq!(code, 2, "{told}");
     assert!(told.ends_with("users.csv.journal is no journal of this tenant"), "{told}");
     assert!(other.fake.users().is_empty());
@@ -279,7 +279,7 @@ fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again()
     let file = tenant.write("users.csv", &format!("email,hashed_password\n{}\n", lines.join("\n")));
     tenant.fake.next("set_user_password", Fault::forbidden());
     tenant.fake.next("create_user", Fault::status(400));
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!(code, 1);
     assert_eq!(told.lines().last().unwrap(), "5 users: 3 created, 0 updated, 0 left alone, 0 done before");
     assert_eq!(
@@ -289,7 +289,7 @@ fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again()
          error: 2 lines failed; run it again to try them again"
     );
     // The one who has no password yet is this import's, and not one who was there.
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
     assert_eq!((code, errors.as_str()), (0, ""));
     assert_eq!(told.lines().last().unwrap(), "5 users: 2 created, 0 updated, 0 left alone, 3 done before");
     assert_eq!(tenant.fake.users().iter().filter(|user| user.password.is_some()).count(), 5);
@@ -309,7 +309,7 @@ fn every_line_is_checked_before_the_first_call() {
         last@example.com,6,,,,admin\n";
     let file = tenant.write("users.csv", csv);
     for dry in [&[file.as_str()] as &[&str], &[&file, "--dry-run"]] {
-        let (code, told, errors) = run(&mut tenant.program("import_users", dry));
+        let (code, told, errors) = run(&mut tenant.program("import", dry));
         assert_eq!(code, 2);
         assert_eq!(told, "8 lines, 6 wrong, 1 kind of values that cannot be imported\n");
         assert_eq!(
@@ -343,7 +343,7 @@ fn a_line_has_the_number_that_an_editor_shows() {
     let mixed = crlf.replacen("\r\n", "\n", 1);
     for text in [lines.join("\n"), format!("\u{feff}{crlf}\r\n"), mixed, crlf] {
         std::fs::write(&file, text).unwrap();
-        let (code, _, errors) = run(&mut program("import_users", &[&file]));
+        let (code, _, errors) = run(&mut program("import", &[&file]));
         assert_eq!((code, errors.as_str()), (2, expected));
     }
     std::fs::remove_dir_all(folder).unwrap();
@@ -357,7 +357,7 @@ fn what_is_missing_beside_the_file_is_told_with_the_option_that_names_it() {
         [("hash,firebase-scrypt,c2FsdA==", "--firebase"), ("h,pbkdf2,c2FsdA==", "--pbkdf2-variant")]
     {
         std::fs::write(&file, format!("id,hashed_password,hashing_method,salt\n1,{row}\n")).unwrap();
-        let (code, _, errors) = run(&mut program("import_users", &[&file]));
+        let (code, _, errors) = run(&mut program("import", &[&file]));
         let first = errors.lines().next().unwrap();
         assert!(code == 2 && first.ends_with(&format!(" ({option})")), "{errors}");
     }
@@ -394,13 +394,13 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
     ] {
         let file = text_of(&folder.join(name));
         std::fs::write(&file, text).unwrap();
-        let (code, told, errors) = run(&mut program("import_users", &[&file]));
+        let (code, told, errors) = run(&mut program("import", &[&file]));
         assert_eq!((code, told.as_str(), errors), (2, "", format!("error: {file}: {expected}")));
     }
     let (users, parameters) = (text_of(&folder.join("users.csv")), text_of(&folder.join("firebase.json")));
     std::fs::write(&users, csv).unwrap();
     std::fs::write(&parameters, utf16("\u{feff}{}", u16::to_le_bytes)).unwrap();
-    let (code, _, errors) = run(&mut program("import_users", &[&users, "--firebase", &parameters]));
+    let (code, _, errors) = run(&mut program("import", &[&users, "--firebase", &parameters]));
     assert_eq!((code, errors), (2, format!("error: {parameters}: {in_utf16}")));
     let names = "base64_signer_key, base64_salt_separator, rounds and mem_cost";
     for (text, code, expected) in [
@@ -416,7 +416,7 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
         ),
     ] {
         std::fs::write(&parameters, text).unwrap();
-        let (ended, _, errors) = run(&mut program("import_users", &[&users, "--firebase", &parameters]));
+        let (ended, _, errors) = run(&mut program("import", &[&users, "--firebase", &parameters]));
         assert_eq!((ended, errors), (code, expected));
     }
     std::fs::remove_dir_all(folder).unwrap();
@@ -429,7 +429,7 @@ fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
     let text = "{\"id\":\"1\"}\n\n{\"id\":\"3\" \"email\":\"a@b\"}\n[1]\n{\"id\":\"5\"},\n";
     let file = text_of(&folder.join("users.ndjson"));
     std::fs::write(&file, [text.as_bytes(), latin1].concat()).unwrap();
-    let (code, _, errors) = run(&mut program("import_users", &[&file]));
+    let (code, _, errors) = run(&mut program("import", &[&file]));
     let expected = "line 3: no JSON object: expected `,` or `}` at column 11\n\
         line 4: no JSON object\n\
         line 5: no JSON object: trailing characters at column 11\n\
@@ -438,7 +438,7 @@ fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
     assert_eq!((code, errors.as_str()), (2, expected));
     let file = text_of(&folder.join("users.csv"));
     std::fs::write(&file, [b"id,first_name\n1,Ren\xe9\n" as &[u8]].concat()).unwrap();
-    let (_, _, errors) = run(&mut program("import_users", &[&file]));
+    let (_, _, errors) = run(&mut program("import", &[&file]));
     assert!(errors.starts_with("line 2: not in UTF-8; save the file as UTF-8\n"), "{errors}");
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -448,11 +448,11 @@ fn one_is_not_told_as_many() {
     let folder = folder("plurals");
     let file = text_of(&folder.join("users.csv"));
     std::fs::write(&file, "email\nada\n").unwrap();
-    let (_, told, errors) = run(&mut program("import_users", &[&file]));
+    let (_, told, errors) = run(&mut program("import", &[&file]));
     assert_eq!(told, "1 line, 1 wrong, 0 kinds of values that cannot be imported\n");
     assert!(errors.ends_with("error: 1 line is wrong; nothing was imported"), "{errors}");
     std::fs::write(&file, "email\n".to_owned() + &"ada\n".repeat(21)).unwrap();
-    let (_, _, errors) = run(&mut program("import_users", &[&file]));
+    let (_, _, errors) = run(&mut program("import", &[&file]));
     assert!(errors.contains("\nand 1 more line\n"), "{errors}");
     assert!(errors.ends_with("error: 21 lines are wrong; nothing was imported"), "{errors}");
     std::fs::remove_dir_all(folder).unwrap();
@@ -460,7 +460,7 @@ fn one_is_not_told_as_many() {
     let tenant = Listening::start(FakeKinde::builder(), "plurals-failed");
     tenant.fake.next("create_user", Fault::status(400));
     let file = tenant.write("users.csv", "email\nada@example.com\n");
-    let (_, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (_, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert!(errors.ends_with("error: 1 line failed; run it again to try it again"), "{errors}");
 }
 
@@ -479,11 +479,11 @@ fn a_file_of_nobody_is_no_file_of_users() {
     ] {
         let file = text_of(&folder.join(name));
         std::fs::write(&file, text).unwrap();
-        let (code, _, errors) = run(&mut program("import_users", &[&file]));
+        let (code, _, errors) = run(&mut program("import", &[&file]));
         assert!(code == 2 && errors.starts_with("error: ") && errors.ends_with(expected), "{errors}");
         assert_eq!(errors.lines().count(), 1);
     }
-    let (code, _, errors) = run(&mut program("import_users", &["nobody.txt"]));
+    let (code, _, errors) = run(&mut program("import", &["nobody.txt"]));
     assert!(code == 2 && errors.starts_with("error: nobody.txt: ") && !errors.contains("format"), "{errors}");
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -493,7 +493,7 @@ fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
     let tenant = Listening::start(FakeKinde::builder().strict(), "left-out");
     let ndjson = r#"{"email":"ada@example.com","organizations":[{"external_id":"7","roles":["admin"]}]}"#;
     let file = tenant.write("users.ndjson", ndjson);
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(code, 2);
     assert_eq!(
         errors,
@@ -501,7 +501,7 @@ fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
          error: nothing was imported; --leave-out imports without those values"
     );
     assert!(tenant.fake.requests().is_empty());
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--leave-out", "--suspend"]));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--leave-out", "--suspend"]));
     assert_eq!(code, 0);
     assert!(told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
     assert_eq!(errors, "organizations: no Users operation can carry it out (line 1)");
@@ -522,14 +522,14 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
     let taken = "line 4: kp_3 has the id or the address, and not both\n\
         line 5: 2 users share the address or id\n\
         error: 2 lines failed; run it again to try them again";
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!((code, errors.as_str()), (1, taken));
     assert_eq!(told.lines().last().unwrap(), "4 users: 0 created, 0 updated, 2 left alone, 0 done before");
     assert!(tenant.fake.requests().of("update_user").is_empty());
 
     let journal = text_of(&tenant.file("other.journal"));
     let arguments = [file.as_str(), "--update", "--at-once=1", "--journal", &journal];
-    let (code, told, errors) = run(&mut tenant.program("import_users", &arguments));
+    let (code, told, errors) = run(&mut tenant.program("import", &arguments));
     assert_eq!((code, errors.as_str()), (1, taken));
     assert_eq!(told.lines().last().unwrap(), "4 users: 0 created, 2 updated, 0 left alone, 0 done before");
     let name = |id: &str| tenant.fake.user(id).unwrap().given_name;
@@ -547,12 +547,12 @@ fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
     };
     tenant.fake.next("create_user", Fault::edit(without));
     let file = tenant.write("users.csv", "email\nada@example.com\n");
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(code, 1);
     assert!(errors.contains(" was created, but not these identities: email\n"), "{errors}");
     // And told by every run, as somebody has to look.
     for _ in 0..2 {
-        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+        let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
         assert_eq!(code, 1);
         assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
         assert!(errors.ends_with("error: somebody has to look at 1 line of earlier runs"), "{errors}");
@@ -565,7 +565,7 @@ fn with_no_set_up_it_imports_into_a_tenant_in_memory_and_leaves_no_journal() {
     let folder = folder("memory");
     let file = folder.join("users.csv");
     std::fs::write(&file, "\u{feff}email,email_verified\nada@example.com,TRUE\n").unwrap();
-    let (code, told, errors) = run(&mut program("import_users", &[&text_of(&file)]));
+    let (code, told, errors) = run(&mut program("import", &[&text_of(&file)]));
     assert_eq!((code, errors.as_str()), (0, ""));
     assert!(told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
@@ -581,7 +581,7 @@ fn a_file_that_changes_under_way_is_told() {
         let changed = file.clone();
         let change = move |_: &mut http::Response<Vec<u8>>| std::fs::write(&changed, text).unwrap();
         tenant.fake.next("get_users", Fault::edit(change));
-        let (code, told, errors) = run(&mut tenant.program("import_users", &[&file]));
+        let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
         let receipt = format!("2 users: {lines} created, 0 updated, 0 left alone, 0 done before\n");
         assert!(told.ends_with(&receipt), "{told}");
         let came = if lines == 1 { "1 line" } else { "3 lines" };
@@ -596,7 +596,7 @@ fn what_fails_for_all_ends_it_early() {
     let tenant = Listening::start(FakeKinde::builder().scopes(["read:users"]), "scope");
     let lines: Vec<_> = (0..500).map(|n| format!("user{n}@example.com")).collect();
     let file = tenant.write("users.csv", &format!("email\n{}\n", lines.join("\n")));
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(code, 1);
     assert!(errors.lines().next().unwrap().contains("create_user: HTTP 403"), "{errors}");
     assert!(errors.lines().next().unwrap().ends_with("(needs scope create:users)"), "{errors}");
@@ -608,7 +608,7 @@ fn what_fails_for_all_ends_it_early() {
 fn an_import_that_nobody_reads_ends_before_its_first_call() {
     let tenant = Listening::start(FakeKinde::builder(), "nobody-reads-import");
     let file = tenant.write("users.csv", "email\nada@example.com\n");
-    let (code, _, errors) = run(tenant.program("import_users", &[&file]).stdout(pipe_to_nobody()));
+    let (code, _, errors) = run(tenant.program("import", &[&file]).stdout(pipe_to_nobody()));
     assert_eq!(code, 1);
     // Before the first call there is nothing to lose.
     assert!(errors.starts_with("error: stdout: "), "{errors}");
@@ -620,7 +620,7 @@ fn one_failure_for_want_of_a_token_ends_it() {
     let tenant = Listening::start(FakeKinde::builder(), "no-token");
     let lines: Vec<_> = (0..50).map(|n| format!("user{n}@example.com")).collect();
     let file = tenant.write("users.csv", &format!("email\n{}\n", lines.join("\n")));
-    let mut program = tenant.program("import_users", &[&file, "--at-once=1"]);
+    let mut program = tenant.program("import", &[&file, "--at-once=1"]);
     let (code, _, errors) = run(program.env("KINDE_MANAGEMENT_CLIENT_SECRET", "wrong"));
     assert_eq!(code, 1);
     assert!((1..=2).contains(&given_up(&errors)), "{errors}");
@@ -634,7 +634,7 @@ fn what_is_wrong_with_some_keeps_nobody_else_out() {
     }
     let lines: Vec<_> = (0..60).map(|n| format!("user{n}@example.com,{n}")).collect();
     let file = tenant.write("users.csv", &format!("email,id\n{}\n", lines.join("\n")));
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!(told.lines().last(), Some("60 users: 30 created, 0 updated, 0 left alone, 0 done before"));
     assert_eq!((code, errors.lines().count()), (1, 31));
 }
@@ -645,14 +645,14 @@ fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_passw
     let csv = format!("email,id,hashed_password\nada@example.com,42,{BCRYPT}\nbob@example.com,,{BCRYPT}\n");
     let file = tenant.write("users.csv", &csv);
     tenant.fake.fail("create_user").always().with(Fault::status(503));
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!((code, errors.lines().next()), (1, Some("line 2: create_user: HTTP 503")));
     assert_eq!(tenant.fake.requests().of("create_user").len(), 2);
     tenant.fake.clear_faults();
     let now = Duration::from_secs(1_700_000_000);
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com"));
     tenant.fake.add_user(NewFakeUser::new().id("kp_2").email("bob@example.com").signed_in(now));
-    let (code, told, errors) = run(&mut tenant.program("import_users", &[&file, "--at-once=1"]));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!(told.lines().last().unwrap(), "2 users: 0 created, 0 updated, 2 left alone, 0 done before");
     assert!(tenant.fake.users().iter().all(|user| user.password.is_none()), "{errors}");
     let first = "line 2: kp_1 was left alone, and may be of a create that went before";
@@ -673,7 +673,7 @@ fn a_user_without_an_identity_whose_password_is_refused_is_created_once_in_many_
     tenant.fake.fail("set_user_password").always().with(Fault::forbidden());
     let file = tenant.write("users.csv", &format!("email,hashed_password\nada@example.com,{BCRYPT}\n"));
     for _ in 0..3 {
-        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+        let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
         let refused = "line 2: set_user_password: HTTP 403 (needs scope update:user_passwords)";
         assert_eq!((code, errors.lines().next()), (1, Some(refused)));
     }
@@ -686,13 +686,13 @@ fn a_user_without_an_identity_is_told_by_the_run_that_comes_to_the_end() {
     let file = tenant.write("users.csv", &format!("email,hashed_password\nada@example.com,{BCRYPT}\n"));
     // The run that sees the reply of the create does not come to the end of the line.
     tenant.fake.next("set_user_password", Fault::forbidden());
-    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 1);
+    assert_eq!(run(&mut tenant.program("import", &[&file])).0, 1);
     let without = |response: &mut http::Response<Vec<u8>>| *response.body_mut() = r#"{"id":"kp_1"}"#.into();
     tenant.fake.next("get_user_data", Fault::edit(without));
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert!(errors.contains(" was created, but not these identities: email\n"), "{errors}");
     assert_eq!((code, tenant.fake.faults_left()), (1, 0));
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
     assert_eq!((code, tenant.fake.users().len()), (1, 1));
 }
@@ -705,11 +705,11 @@ fn what_is_done_of_a_line_that_failed_is_not_done_again() {
     let file = tenant.write("users.ndjson", &line);
     tenant.fake.fail("update_user_feature_flag_override").always().with(Fault::status(404));
     for _ in 0..3 {
-        assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 1);
+        assert_eq!(run(&mut tenant.program("import", &[&file])).0, 1);
     }
     assert_eq!(tenant.fake.requests().of("set_user_password").len(), 1);
     tenant.fake.clear_faults();
-    let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, told, _) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(
         (code, told.lines().last()),
         (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before"))
@@ -721,7 +721,7 @@ fn a_journal_is_for_one_run_at_a_time() {
     let tenant = Listening::start(FakeKinde::builder(), "two");
     let ids: Vec<_> = (0..200).map(|n| format!("id-{n}")).collect();
     let file = tenant.write("users.csv", &format!("id\n{}\n", ids.join("\n")));
-    let both = [(), ()].map(|()| tenant.program("import_users", &[&file]).spawn().unwrap());
+    let both = [(), ()].map(|()| tenant.program("import", &[&file]).spawn().unwrap());
     let mut codes = both.map(|run| run.wait_with_output().unwrap().status.code().unwrap());
     codes.sort_unstable();
     // The second one may also come when the first is through.
@@ -729,7 +729,7 @@ fn a_journal_is_for_one_run_at_a_time() {
     assert_eq!(tenant.fake.users().len(), 200);
     let locked = std::fs::File::options().write(true).open(tenant.file("users.csv.journal")).unwrap();
     fs4::FileExt::try_lock(&locked).unwrap();
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(code, 2);
     assert!(errors.ends_with("users.csv.journal is in use: another run imports this file"), "{errors}");
 }
@@ -740,12 +740,12 @@ fn what_is_no_journal_is_left_as_it_is() {
     let file = tenant.write("users.csv", "email\nada@example.com\n");
     for precious in ["no line at all", "a line\nand half a line", "{}\n", "\n"] {
         let journal = tenant.write("precious.txt", precious);
-        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file, "--journal", &journal]));
+        let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--journal", &journal]));
         assert_eq!(code, 2);
         assert!(errors.ends_with("is no journal of this program, and was left as it is"), "{errors}");
         assert_eq!(std::fs::read_to_string(&journal).unwrap(), precious);
     }
-    let (code, _, _) = run(&mut tenant.program("import_users", &[&file, "--journal", &file]));
+    let (code, _, _) = run(&mut tenant.program("import", &[&file, "--journal", &file]));
     assert_eq!((code, std::fs::read_to_string(&file).unwrap().as_str()), (2, "email\nada@example.com\n"));
     assert!(tenant.fake.users().is_empty());
 }
@@ -754,12 +754,12 @@ fn what_is_no_journal_is_left_as_it_is() {
 fn a_journal_that_cannot_be_understood_is_refused() {
     let tenant = Listening::start(FakeKinde::builder(), "garbled");
     let file = tenant.write("users.csv", "id\n1\n2\n");
-    assert_eq!(run(&mut tenant.program("import_users", &[&file, "--at-once=1"])).0, 0);
+    assert_eq!(run(&mut tenant.program("import", &[&file, "--at-once=1"])).0, 0);
     let path = tenant.file("users.csv.journal");
     let journal = std::fs::read_to_string(&path).unwrap();
     for garbled in [journal.replacen("\"line\"", "\"li", 1), journal.replacen("\"begun\"", "\"BEGUN\"", 1)] {
         std::fs::write(&path, &garbled).unwrap();
-        let (code, _, errors) = run(&mut tenant.program("import_users", &[&file]));
+        let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
         assert_eq!(code, 2);
         assert!(
             errors.ends_with(
@@ -777,8 +777,8 @@ fn other_options_want_another_journal() {
     let tenant = Listening::start(FakeKinde::builder(), "options");
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com"));
     let file = tenant.write("users.csv", "email,first_name\nada@example.com,Ada\n");
-    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
-    let (code, _, errors) = run(&mut tenant.program("import_users", &[&file, "--update"]));
+    assert_eq!(run(&mut tenant.program("import", &[&file])).0, 0);
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--update"]));
     assert_eq!(code, 2);
     assert!(
         errors.contains("is that of an import with other options: update false, suspend false")
@@ -786,7 +786,7 @@ fn other_options_want_another_journal() {
         "{errors}"
     );
     let journal = text_of(&tenant.file("update.journal"));
-    assert_eq!(run(&mut tenant.program("import_users", &[&file, "--update", "--journal", &journal])).0, 0);
+    assert_eq!(run(&mut tenant.program("import", &[&file, "--update", "--journal", &journal])).0, 0);
     assert_eq!(tenant.fake.user("kp_1").unwrap().given_name.as_deref(), Some("Ada"));
 }
 
@@ -800,9 +800,9 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
     };
     tenant.fake.next("set_user_password", Fault::forbidden());
     let file = tenant.write("users.ndjson", &line(email, name));
-    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 1);
+    assert_eq!(run(&mut tenant.program("import", &[&file])).0, 1);
     tenant.write("users.ndjson", &line(name, email));
-    let (code, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    let (code, told, _) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(
         (code, told.lines().last()),
         (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before"))
@@ -811,9 +811,9 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
     // Two names with one hash, where its key is known.
     let file = tenant.write("names.csv", "username\nkyqqnwdurobyg\nz3vqbshivoppb\n");
     tenant.fake.next("create_user", Fault::status(400));
-    let runs = [1, 0].map(|_| run(&mut tenant.program("import_users", &[&file, "--at-once=1"])).0);
+    let runs = [1, 0].map(|_| run(&mut tenant.program("import", &[&file, "--at-once=1"])).0);
     assert_eq!((runs, tenant.fake.users().len()), ([1, 0], 3));
-    let (_, told, _) = run(&mut tenant.program("import_users", &[&file]));
+    let (_, told, _) = run(&mut tenant.program("import", &[&file]));
     assert!(told.ends_with("2 users: 0 created, 0 updated, 0 left alone, 2 done before\n"), "{told}");
 }
 
@@ -822,17 +822,17 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
 fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
     use std::os::unix::fs::PermissionsExt;
     let tenant = Listening::start(FakeKinde::builder(), "pipe");
-    let mut command = tenant.program("import_users", &["/dev/stdin", "--format=csv"]);
+    let mut command = tenant.program("import", &["/dev/stdin", "--format=csv"]);
     command.stdin(Stdio::piped());
     assert_eq!(run(&mut command), (2, String::new(), "error: /dev/stdin: no regular file".to_owned()));
     for format in ["--format=csv", "--format=ndjson"] {
         let folder = text_of(&tenant.file(""));
-        let (code, told, errors) = run(&mut tenant.program("import_users", &[&folder, format]));
+        let (code, told, errors) = run(&mut tenant.program("import", &[&folder, format]));
         assert_eq!((code, told.as_str()), (2, ""), "{errors}");
     }
     // And a journal is for its owner alone.
     let file = tenant.write("users.ndjson", "\u{feff}{\"email\":\"ada@example.com\"}\n");
-    assert_eq!(run(&mut tenant.program("import_users", &[&file])).0, 0);
+    assert_eq!(run(&mut tenant.program("import", &[&file])).0, 0);
     let mode = std::fs::metadata(tenant.file("users.ndjson.journal")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
@@ -845,7 +845,7 @@ fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
     for update in
         [&[file.as_str()] as &[&str], &[&file, "--update", "--journal", &text_of(&tenant.file("u.journal"))]]
     {
-        let (code, _, errors) = run(&mut tenant.program("import_users", update));
+        let (code, _, errors) = run(&mut tenant.program("import", update));
         assert_eq!(
             (code, errors.lines().next()),
             (1, Some("line 2: kp_1 has the id or the address, and not both"))

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cli::{Failure, beside, locked, private};
+use crate::failure::Failure;
+use crate::files::{beside, locked, private};
 
 /// How far it came.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -32,7 +33,7 @@ const NEW_CURSOR: &str = "cursor.new";
 const IN_USE: &str = "another run writes it";
 
 /// What there is of the file, to be written on, and how far it came.
-pub struct Partial {
+pub(crate) struct Partial {
     path: PathBuf,
     part: PathBuf,
     file: File,
@@ -45,7 +46,7 @@ impl Partial {
     /// # Errors
     ///
     /// Where it cannot be written, what is in its place is not to be replaced, or what stands beside it is of another one.
-    pub fn open(path: &Path, asked: String, overwrite: bool) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, asked: String, overwrite: bool) -> Result<Self, Failure> {
         let (part, cursor) = (beside(path, PART), beside(path, CURSOR));
         let failed = |error: io::Error| Failure::file(&part, &error);
         let hint = |path: &Path, error: &dyn Error| {
@@ -98,17 +99,17 @@ impl Partial {
     }
 
     /// Where the next page begins, if an earlier run came to it.
-    pub fn cursor(&self) -> Option<&str> {
+    pub(crate) fn cursor(&self) -> Option<&str> {
         self.reached.cursor.as_deref()
     }
 
     /// How many users there are in it.
-    pub fn users(&self) -> u64 {
+    pub(crate) fn users(&self) -> u64 {
         self.reached.users
     }
 
     /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.reached.bytes == 0
     }
 
@@ -117,7 +118,7 @@ impl Partial {
     /// # Errors
     ///
     /// Where it cannot be written.
-    pub fn write(&mut self, text: &[u8], users: usize, cursor: Option<String>) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, text: &[u8], users: usize, cursor: Option<String>) -> Result<(), Failure> {
         // First the page, and then that it is there: what is written of a page that is not, is cut off the next time.
         self.file.write_all(text).map_err(|error| unwritten(&self.part, &error))?;
         self.reached.bytes += text.len() as u64;
@@ -145,7 +146,7 @@ impl Partial {
     /// # Errors
     ///
     /// Where that cannot be done, or another file has the name by now.
-    pub fn end(self) -> Result<u64, Failure> {
+    pub(crate) fn end(self) -> Result<u64, Failure> {
         let Self { path, part, file, reached } = self;
         let failed = |error| unwritten(&path, &error);
         file.sync_all().map_err(failed)?;

@@ -1,4 +1,4 @@
-//! A tenant behind a socket, and the programs run against it as anybody runs them.
+//! A tenant behind a socket, and the command run against it as a user runs it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -24,15 +24,24 @@ impl Listening {
         Self { fake, server, folder: folder(name) }
     }
 
-    /// A program that runs in this tenant.
+    /// The command on this tenant. What cannot be undone is confirmed.
     pub(crate) fn program(&self, name: &str, arguments: &[&str]) -> Command {
-        let mut command = program(name, arguments);
+        let mut command = command(&[name]);
+        if matches!(name, "erase" | "reset-mfa") || arguments.contains(&"--update") {
+            command.arg("--yes");
+        }
+        command.args(arguments);
+        self.name_in(&mut command);
+        command
+    }
+
+    /// Names this tenant in the environment of the command.
+    pub(crate) fn name_in(&self, command: &mut Command) {
         command
             .env("KINDE_DOMAIN", self.fake.origin())
             .env("KINDE_MANAGEMENT_CLIENT_ID", self.fake.client_id())
             .env("KINDE_MANAGEMENT_CLIENT_SECRET", self.fake.client_secret())
             .env("KINDE_CLOCK_SPEED", SPEED.to_string());
-        command
     }
 
     /// A file of the test.
@@ -58,7 +67,7 @@ impl Drop for Listening {
 
 /// An empty folder.
 pub(crate) fn folder(name: &str) -> PathBuf {
-    let folder = env::temp_dir().join(format!("kinde-users-examples-{}-{name}", process::id()));
+    let folder = env::temp_dir().join(format!("kinde-users-cli-{}-{name}", process::id()));
     fs::remove_dir_all(&folder).unwrap_or_default();
     fs::create_dir_all(&folder).unwrap();
     folder
@@ -68,26 +77,16 @@ pub(crate) fn text_of(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The sources that cargo says a program was made of, ours in all packages: `program: source source`, with `\ ` for a blank.
-fn sources(program: &Path) -> Vec<PathBuf> {
-    let told = fs::read_to_string(program.with_extension("d")).unwrap_or_default();
-    let (_, sources) = told.trim_end().split_once(": ").unwrap_or_default();
-    sources.replace("\\ ", "\0").split(' ').map(|source| source.replace('\0', " ").into()).collect()
+/// The command in a rehearsal.
+pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
+    let mut command = command(&[name, "--rehearse"]);
+    command.args(arguments);
+    command
 }
 
-/// A program of this package, in memory. Cargo builds the examples with all tests of a package, and not with some of them.
-pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
-    let tests = env::current_exe().unwrap();
-    let path = tests.parent().unwrap().parent().unwrap().join("examples").join(name);
-    let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let sources = sources(&path);
-    let is_newer = |source: &PathBuf| written(&path) > written(source);
-    assert!(
-        sources.iter().any(|source| source.ends_with("support/mod.rs")) && sources.iter().all(is_newer),
-        "{} is not there, or old: `cargo test -p kinde-users-examples` builds it",
-        path.display()
-    );
-    let mut command = Command::new(path);
+/// The command, with no tenant in its environment.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("kinde-users"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for name in ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"] {
         command.env_remove(name);
@@ -99,7 +98,10 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
 pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let stderr = String::from_utf8(stderr).unwrap();
-    let told: Vec<_> = stderr.lines().filter(|line| !line.starts_with("On ")).collect();
+    let told: Vec<_> = stderr
+        .lines()
+        .filter(|line| !["On ", "Rehearsal "].iter().any(|start| line.starts_with(start)))
+        .collect();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), told.join("\n"))
 }
 
@@ -112,7 +114,7 @@ pub(crate) fn given_up(errors: &str) -> usize {
 
 /// A pipe whose reader has ended.
 pub(crate) fn pipe_to_nobody() -> Stdio {
-    let mut reader = program("erase_user", &["--help"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut reader = command(&["--help"]).stdin(Stdio::piped()).spawn().unwrap();
     let pipe = reader.stdin.take().unwrap();
     reader.wait().unwrap();
     pipe.into()

@@ -1,35 +1,38 @@
 //! Exports all users to a file of NDJSON or CSV.
-//!
-//! `cargo run --example export_users -- users.ndjson`
-
 use std::path::PathBuf;
-use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Args;
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
 use kinde_users::{DynOperation, OrganizationCode, Timestamp};
-use kinde_users_examples::support::cli::{EXIT_CODES, Failure, end, progress, receipt};
-use kinde_users_examples::support::lines::Format;
-use kinde_users_examples::support::partial::Partial;
-use kinde_users_examples::support::{connect, counted, warn};
+use serde_json::json;
 
-/// Export all users to a file of NDJSON or CSV, page by page: no more than a page is in memory.
+use crate::Shared;
+use crate::failure::Failure;
+use crate::lines::Format;
+use crate::output::counted;
+use crate::partial::Partial;
+
+/// Export all users to a file of NDJSON or CSV
 ///
-/// It is written beside the file, in its name and .part, and takes its name at the end: until then, a file that is there stays as it
-/// is. In its name and .cursor stands where the next page begins. Interrupted at any point and run again it goes on from there, and no
-/// page is in the file twice. Who is created or deleted meanwhile may be missing or be there twice where the service's cursor counts
-/// users: compare ids where that matters.
+/// The users come page by page, and no more than a page is in memory. The file is written under its
+/// name with .part at the end, and gets its name when it is whole: until then, a file of that name
+/// stays as it is. The name with .cursor at the end says where the next page begins. A run that was
+/// interrupted at any point goes on there when it is run again, and no page is in the file twice. A
+/// user who is created or deleted in the meantime may be missing or be in the file twice, if the
+/// service's cursor counts users: compare the ids where that matters.
 ///
-/// The file is for its owner alone. Values of CSV are as they are: a spreadsheet takes one that begins with =, +, - or @ for a formula,
-/// and users choose their names. Import them there as text, or write NDJSON.
-#[derive(Parser)]
-#[command(after_help = EXIT_CODES)]
-struct Arguments {
+/// Only the owner of the file can read it. Values of CSV are written as they are: a spreadsheet takes
+/// one that begins with =, +, - or @ for a formula, and users choose their names. Import them there as
+/// text, or write NDJSON.
+///
+/// Example: kinde-users export users.ndjson
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
     /// The file, whose name ends in .csv, .ndjson or .jsonl
     file: PathBuf,
 
-    /// The form of the file, where its name does not tell
+    /// The form of the file, if its name does not say it
     #[arg(long)]
     format: Option<Format>,
 
@@ -37,7 +40,7 @@ struct Arguments {
     #[arg(long, value_name = "DATE-TIME")]
     active_since: Option<String>,
 
-    /// Tell of organizations, identities or billing too; several are separated by commas
+    /// Ask for organizations, identities or billing too; commas separate several
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = ["organizations", "identities", "billing"])]
     expand: Vec<String>,
 
@@ -45,16 +48,13 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
     page_size: u32,
 
-    /// Replace a file that is there, and begin anew. An export that was interrupted so goes on where this is left out
+    /// Replace an existing file, and begin anew. To go on with such an export after it was interrupted,
+    /// leave the option out
     #[arg(long)]
     overwrite: bool,
 }
 
-fn main() -> ExitCode {
-    end(run(&Arguments::parse()))
-}
-
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
     let path = &arguments.file;
     let format = Format::of(path, arguments.format)?;
     let mut ask =
@@ -68,16 +68,16 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     // Before anything is opened.
     DynOperation::new(ask.clone()).check().map_err(|error| Failure::input(error.to_string()))?;
 
-    let tenant = connect(1200)?;
+    let session = shared.connect(1200)?;
     let Arguments { active_since, expand, page_size, .. } = arguments;
-    let asked = format!("{} {format:?} {active_since:?} {expand:?} {page_size}", tenant.domain.origin());
+    let asked = format!("{} {format:?} {active_since:?} {expand:?} {page_size}", session.domain.origin());
     let mut file = Partial::open(path, asked, arguments.overwrite)?;
-    let mut pages = tenant.client.pages(ask);
+    let mut pages = session.client.pages(ask);
     if let Some(cursor) = file.cursor() {
-        warn(format_args!("Going on after {}.", counted(file.users(), "user")));
+        shared.output.note(format_args!("Going on after {}.", counted(file.users(), "user")));
         pages = pages.resume_from(cursor);
     }
-    let bar = progress(None);
+    let bar = shared.output.progress(None);
     bar.set_position(file.users());
     bar.reset_eta();
     while let Some(page) = pages.next() {
@@ -91,7 +91,10 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         bar.set_position(file.users());
     }
     bar.finish_and_clear();
-    receipt(counted(file.end()?, "user"))
+    let users = file.end()?;
+    shared
+        .output
+        .receipt(&json!({ "tenant": session.name(), "file": path, "users": users }), counted(users, "user"))
 }
 
 fn ndjson(page: &UsersPage) -> Result<Vec<u8>, Failure> {

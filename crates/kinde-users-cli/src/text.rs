@@ -5,15 +5,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::cli::Failure;
-use super::lines::{Format, IDENTIFYING};
+use crate::failure::Failure;
+use crate::lines::{Format, IDENTIFYING};
 
 /// Whether a file that begins with these bytes may be text in UTF-8.
 ///
 /// # Errors
 ///
 /// Where it is in UTF-16, of which nothing else would tell what is wrong.
-pub fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
+pub(crate) fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
     let what = match start {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "in UTF-16",
         _ if start.contains(&0) => "NUL bytes, as UTF-16 has them",
@@ -27,7 +27,7 @@ pub fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
 /// # Errors
 ///
 /// Where it is evidently of another one.
-pub fn of_form(path: &Path, format: Format, start: &[u8]) -> Result<(), Failure> {
+pub(crate) fn of_form(path: &Path, format: Format, start: &[u8]) -> Result<(), Failure> {
     let text = String::from_utf8_lossy(start);
     let mut lines = (1..).zip(text.lines().map(|line| line.trim_matches('\u{feff}').trim()));
     let Some((number, line)) = lines.find(|(_, line)| !line.is_empty()) else { return Ok(()) };
@@ -50,7 +50,7 @@ pub fn of_form(path: &Path, format: Format, start: &[u8]) -> Result<(), Failure>
 /// # Errors
 ///
 /// Where it cannot be read, or is no text in UTF-8.
-pub fn read(path: &Path) -> Result<String, Failure> {
+pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         io::stdin().read_to_end(&mut bytes)
@@ -73,7 +73,7 @@ pub fn read(path: &Path) -> Result<String, Failure> {
 /// # Errors
 ///
 /// Where there are none, or it is a file of another kind.
-pub fn list<'a>(path: &Path, text: &'a str) -> Result<Vec<(usize, &'a str)>, Failure> {
+pub(crate) fn list<'a>(path: &Path, text: &'a str) -> Result<Vec<(u64, &'a str)>, Failure> {
     let users: Vec<_> = (1..).zip(text.lines().map(str::trim)).filter(|(_, user)| !user.is_empty()).collect();
     let Some((number, first)) = users.first() else {
         return Err(Failure::file(path, "there is no user in the list"));

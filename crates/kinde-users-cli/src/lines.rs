@@ -11,12 +11,15 @@ use clap::{Args, ValueEnum};
 use kinde_users::Problem;
 use kinde_users::import::{ImportError, ImportForm, ImportProblem, ImportUser};
 
-use super::cli::{Failure, tell};
-use super::{counted, text, warn};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::output::{Output, counted, warn};
+use crate::text;
 
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Rows of CSV under a row of names.
     Csv,
     /// A JSON object a line.
@@ -29,7 +32,7 @@ impl Format {
     /// # Errors
     ///
     /// Where neither tells.
-    pub fn of(path: &Path, named: Option<Self>) -> Result<Self, Failure> {
+    pub(crate) fn of(path: &Path, named: Option<Self>) -> Result<Self, Failure> {
         let ending = path.extension().and_then(OsStr::to_str);
         match (named, ending) {
             (Some(format), _) => Ok(format),
@@ -42,7 +45,7 @@ impl Format {
 
 /// How a file is read.
 #[derive(Debug, Args)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The form of the file, where its name does not tell
     #[arg(long)]
     format: Option<Format>,
@@ -75,7 +78,7 @@ impl Reading {
     /// # Errors
     ///
     /// Where the file of hash parameters is none.
-    pub fn form(&self) -> Result<ImportForm, Failure> {
+    pub(crate) fn form(&self) -> Result<ImportForm, Failure> {
         let mut form = ImportForm::new();
         if self.suspend {
             form = form.suspended();
@@ -96,7 +99,7 @@ impl Reading {
     /// # Errors
     ///
     /// Where the file or its row of names cannot be read, or nothing tells its form.
-    pub fn lines<'a>(&self, path: &Path, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
+    pub(crate) fn lines<'a>(&self, path: &Path, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
         regular(path)?;
         lines(path, Format::of(path, self.format)?, form)
     }
@@ -106,13 +109,16 @@ impl Reading {
     /// # Errors
     ///
     /// Where something is wrong, or cannot be carried out and is not to be left out.
-    pub fn check(&self, lines: impl Iterator<Item = Line>) -> Result<u64, Failure> {
+    pub(crate) fn check(&self, lines: impl Iterator<Item = Line>, output: Output) -> Result<u64, Failure> {
         let Checked { total, wrong, left_out } = Checked::of(lines);
-        tell(format_args!(
-            "{}, {wrong} wrong, {} of values that cannot be imported",
-            counted(total, "line"),
-            counted(left_out, "kind")
-        ))?;
+        output.tell(
+            &json!({ "lines": total, "wrong": wrong, "kinds_left_out": left_out }),
+            format_args!(
+                "{}, {wrong} wrong, {} of values that cannot be imported",
+                counted(total, "line"),
+                counted(left_out, "kind")
+            ),
+        )?;
         if total == 0 {
             return Err(Failure::input("there is no user in the file"));
         }
@@ -138,14 +144,14 @@ impl fmt::Display for Reading {
 }
 
 /// A line's number, from 1, and the user, or why there is none.
-pub type Line = (u64, Result<ImportUser, String>);
+pub(crate) type Line = (u64, Result<ImportUser, String>);
 
 /// Whether it is a file that can be read more than once, and no pipe, which would be empty the second time.
 ///
 /// # Errors
 ///
 /// Where it is none.
-pub fn regular(path: &Path) -> Result<(), Failure> {
+pub(crate) fn regular(path: &Path) -> Result<(), Failure> {
     match std::fs::metadata(path) {
         Ok(data) if data.is_file() => Ok(()),
         Ok(_) => Err(Failure::file(path, "no regular file")),
@@ -169,7 +175,7 @@ fn text_lines(file: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
 }
 
 /// Of a file.
-pub type Lines<'a> = Box<dyn Iterator<Item = Line> + Send + 'a>;
+pub(crate) type Lines<'a> = Box<dyn Iterator<Item = Line> + Send + 'a>;
 
 fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
     let open = || File::open(path).map(BufReader::new).map_err(|error| Failure::file(path, &error));
@@ -222,7 +228,7 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
 }
 
 /// The columns of which a file has one at least, and what to say of a file that has none.
-pub const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
+pub(crate) const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
 const NAMELESS: &str = "no column is named email, phone, username or id: the first line names the columns, in lower case and with \
     commas between";
 

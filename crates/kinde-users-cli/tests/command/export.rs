@@ -1,4 +1,4 @@
-//! `export_users`, killed again and again over a tenant that fails: in the end everybody is in the file once.
+//! `kinde-users export`, killed again and again over a tenant that fails: in the end everybody is in the file once.
 
 use std::fs;
 use std::process::Stdio;
@@ -40,7 +40,7 @@ fn everybody_is_in_the_file_once_through_faults_and_kills() {
         for run in 1.. {
             assert!(run < 100, "it does not come to its end");
             let until = tenant.fake.requests().len() + kill_after + run % 13;
-            let mut child = tenant.program("export_users", &arguments);
+            let mut child = tenant.program("export", &arguments);
             let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
             let code = loop {
                 if let Some(status) = child.try_wait().unwrap() {
@@ -89,7 +89,7 @@ fn only_those_who_were_active_are_exported_where_that_is_asked_for() {
     tenant.fake.seed_users(200);
     let file = text_of(&tenant.file("users.ndjson"));
     let arguments = [file.as_str(), "--active-since", "2029-12-12T00:00:00Z"];
-    let (code, told, errors) = run(&mut tenant.program("export_users", &arguments));
+    let (code, told, errors) = run(&mut tenant.program("export", &arguments));
     assert_eq!((code, errors.as_str()), (0, ""));
     let since = START - 20 * 86_400;
     let mut users = tenant.fake.users();
@@ -104,21 +104,21 @@ fn an_export_that_fails_leaves_the_one_before_as_it_was_and_does_not_bar_the_nex
     let tenant = Listening::start(FakeKinde::builder(), "before");
     tenant.fake.seed_users(3);
     let file = text_of(&tenant.file("users.ndjson"));
-    assert_eq!(run(&mut tenant.program("export_users", &[&file])).0, 0);
+    assert_eq!(run(&mut tenant.program("export", &[&file])).0, 0);
     let before = fs::read_to_string(&file).unwrap();
 
     let wrong = [file.as_str(), "--active-since", "yesterday", "--overwrite"];
-    let (code, _, errors) = run(&mut tenant.program("export_users", &wrong));
+    let (code, _, errors) = run(&mut tenant.program("export", &wrong));
     let expected = "error: get_users: active_since must be a date-time as in RFC 3339";
     assert_eq!((code, errors.as_str()), (2, expected));
     assert_eq!(fs::read_dir(tenant.file("")).unwrap().count(), 1);
 
     tenant.fake.next("get_users", Fault::forbidden());
-    assert_eq!(run(&mut tenant.program("export_users", &[&file, "--overwrite"])).0, 1);
+    assert_eq!(run(&mut tenant.program("export", &[&file, "--overwrite"])).0, 1);
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
     tenant.fake.seed_users(2);
     let other = [file.as_str(), "--expand=identities", "--overwrite"];
-    assert_eq!(run(&mut tenant.program("export_users", &other)), (0, "5 users\n".into(), String::new()));
+    assert_eq!(run(&mut tenant.program("export", &other)), (0, "5 users\n".into(), String::new()));
     assert_ne!(fs::read_to_string(&file).unwrap(), before);
 }
 
@@ -128,7 +128,7 @@ fn end_midway(tenant: &Listening, arguments: &[&str]) {
         tenant.fake.next("get_users", Fault::edit(|_| {}));
     }
     tenant.fake.next("get_users", Fault::forbidden());
-    let (code, _, errors) = run(&mut tenant.program("export_users", arguments));
+    let (code, _, errors) = run(&mut tenant.program("export", arguments));
     assert!(code == 1 && errors.contains("get_users: HTTP 403"), "{errors}");
 }
 
@@ -142,14 +142,14 @@ fn an_export_goes_on_only_with_what_it_was_begun_with() {
     assert_eq!(fs::read_to_string(tenant.file("users.ndjson.part")).unwrap().lines().count(), 30);
     for other in [&["--page-size=7"] as &[&str], &["--page-size=10", "--expand=billing"]] {
         let arguments: Vec<_> = [file.as_str()].iter().chain(other).copied().collect();
-        let (code, _, errors) = run(&mut tenant.program("export_users", &arguments));
+        let (code, _, errors) = run(&mut tenant.program("export", &arguments));
         let expected =
             format!("error: {file}.cursor is of an export with other options; --overwrite begins anew");
         assert_eq!((code, errors), (2, expected));
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "of another day\n");
     // That the file is to be replaced was said at the beginning.
-    let (code, told, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    let (code, told, errors) = run(&mut tenant.program("export", &[&file, "--page-size=10"]));
     assert_eq!((code, told.as_str(), errors.as_str()), (0, "100 users\n", "Going on after 30 users."));
     assert_all_once(&of_ndjson(&fs::read_to_string(&file).unwrap()), &tenant.fake.users());
 }
@@ -161,7 +161,7 @@ fn an_export_that_cannot_be_written_tells_which_file_and_goes_on_later() {
     let tenant = Listening::start(FakeKinde::builder(), "limit");
     tenant.fake.seed_users(100);
     let file = text_of(&tenant.file("users.ndjson"));
-    let export = tenant.program("export_users", &[&file, "--page-size=1"]);
+    let export = tenant.program("export", &[&file, "--page-size=1"]);
     // No file grows beyond a block or two, and that is an error and no signal.
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\""]);
@@ -172,7 +172,7 @@ fn an_export_that_cannot_be_written_tells_which_file_and_goes_on_later() {
     let (code, told, errors) = run(&mut limited);
     let expected = format!("error: {file}.part: ");
     assert!(code == 1 && told.is_empty() && errors.starts_with(&expected), "{code} {told} {errors}");
-    let (code, told, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=1"]));
+    let (code, told, errors) = run(&mut tenant.program("export", &[&file, "--page-size=1"]));
     assert_eq!((code, told.as_str()), (0, "100 users\n"));
     assert!(errors.starts_with("Going on after "), "{errors}");
     assert_all_once(&of_ndjson(&fs::read_to_string(&file).unwrap()), &tenant.fake.users());
@@ -194,13 +194,13 @@ fn a_file_is_written_by_one_run_at_a_time() {
         fs4::FileExt::try_lock(&held).unwrap();
         let before = fs::read_to_string(&part).unwrap();
         for more in [&["--page-size=10"][..], &["--page-size=10", "--overwrite"]] {
-            let (code, _, errors) = run(&mut tenant.program("export_users", &[&[&*file], more].concat()));
+            let (code, _, errors) = run(&mut tenant.program("export", &[&[&*file], more].concat()));
             let told = format!("error: {part} is in use: another run writes it");
             assert_eq!((code, errors), (2, told), "{is_begun} {more:?}");
             assert_eq!(fs::read_to_string(&part).unwrap(), before);
         }
     }
-    let (code, _, _) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    let (code, _, _) = run(&mut tenant.program("export", &[&file, "--page-size=10"]));
     assert_eq!((code, fs::read_to_string(&file).unwrap().lines().count()), (0, 100));
 }
 
@@ -211,12 +211,12 @@ fn what_is_left_of_an_export_that_cannot_go_on_is_told_with_what_to_do() {
     let file = text_of(&tenant.file("users.ndjson"));
     end_midway(&tenant, &[&file, "--page-size=10"]);
     fs::remove_file(format!("{file}.part")).unwrap();
-    let (code, _, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    let (code, _, errors) = run(&mut tenant.program("export", &[&file, "--page-size=10"]));
     assert!(code == 2 && errors.ends_with("; --overwrite begins anew"), "{code} {errors}");
     fs::write(format!("{file}.cursor"), "").unwrap();
-    let (code, _, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    let (code, _, errors) = run(&mut tenant.program("export", &[&file, "--page-size=10"]));
     assert!(code == 2 && errors.ends_with("; --overwrite begins anew"), "{code} {errors}");
-    let (code, _, _) = run(&mut tenant.program("export_users", &[&file, "--overwrite"]));
+    let (code, _, _) = run(&mut tenant.program("export", &[&file, "--overwrite"]));
     assert_eq!((code, fs::read_to_string(&file).unwrap().lines().count()), (0, 100));
 }
 
@@ -227,7 +227,7 @@ fn a_file_that_came_meanwhile_is_not_replaced() {
     let file = text_of(&tenant.file("users.ndjson"));
     end_midway(&tenant, &[&file, "--page-size=10"]);
     fs::write(&file, "somebody's\n").unwrap();
-    let (code, _, errors) = run(&mut tenant.program("export_users", &[&file, "--page-size=10"]));
+    let (code, _, errors) = run(&mut tenant.program("export", &[&file, "--page-size=10"]));
     assert_eq!((code, errors), (2, format!("error: {file} is there; --overwrite replaces it")));
     assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's\n");
 }
@@ -250,7 +250,7 @@ fn what_is_exported_is_for_its_owner_alone() {
     end_midway(&tenant, &[&file, "--page-size=10"]);
     is_for_owner("users.csv.part");
     is_for_owner("users.csv.cursor");
-    assert_eq!(run(&mut tenant.program("export_users", &[&file, "--page-size=10"])).0, 0);
+    assert_eq!(run(&mut tenant.program("export", &[&file, "--page-size=10"])).0, 0);
     is_for_owner("users.csv");
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "");
 }
@@ -259,12 +259,12 @@ fn what_is_exported_is_for_its_owner_alone() {
 fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     let folder = folder("there");
     let file = text_of(&folder.join("users.csv"));
-    let (code, told, _) = run(&mut program("export_users", &[&file]));
+    let (code, told, _) = run(&mut program("export", &[&file]));
     assert_eq!((code, told.as_str()), (0, "1200 users\n"));
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1201);
-    let (code, _, errors) = run(&mut program("export_users", &[&file]));
+    let (code, _, errors) = run(&mut program("export", &[&file]));
     assert_eq!((code, errors), (2, format!("error: {file} is there; --overwrite replaces it")));
-    assert_eq!(run(&mut program("export_users", &[&file, "--overwrite"])).0, 0);
+    assert_eq!(run(&mut program("export", &[&file, "--overwrite"])).0, 0);
     // What a file would stand in the place of.
     let folder_of_that_name = text_of(&folder.join("folder.csv"));
     fs::create_dir(&folder_of_that_name).unwrap();
@@ -276,7 +276,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
         all.extend([link.as_str(), "/dev/null"]);
     }
     for name in all {
-        let (code, _, errors) = run(&mut program("export_users", &[name, "--format=csv", "--overwrite"]));
+        let (code, _, errors) = run(&mut program("export", &[name, "--format=csv", "--overwrite"]));
         let expected = format!("error: {name} is to be a file, and no link, folder or device");
         assert_eq!((code, errors), (2, expected));
     }
@@ -284,7 +284,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     // What stands beside it belongs to another export.
     let other = r#"{"asked":"other","overwrite":true,"cursor":"c","bytes":9,"users":1}"#;
     fs::write(folder.join("users.csv.cursor"), other).unwrap();
-    let (code, _, errors) = run(&mut program("export_users", &[&file]));
+    let (code, _, errors) = run(&mut program("export", &[&file]));
     assert!(
         code == 2
             && errors
@@ -311,7 +311,7 @@ fn many_users_take_no_more_memory_than_few() {
         let tenant = Listening::start(FakeKinde::builder().forgetting_requests(), "memory-of");
         tenant.fake.seed_users(users);
         let file = text_of(&tenant.file("users.ndjson"));
-        let mut child = tenant.program("export_users", &[&file, "--expand=identities"]);
+        let mut child = tenant.program("export", &[&file, "--expand=identities"]);
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut most = 0;
         while child.try_wait().unwrap().is_none() {

@@ -1,64 +1,76 @@
 //! Imports users from a file in one of the two forms of Kinde's own importer, with their passwords' hashes.
-//!
-//! `cargo run --example import_users -- --dry-run users.csv`
-
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use clap::Parser;
+use clap::Args;
+use kinde_users::Job;
+use kinde_users::UserId;
 use kinde_users::import::{Import, ImportUser, Imported};
 use kinde_users::models::IdentityType;
 use kinde_users::operations::{CreateUser, GetUsers};
-use kinde_users::{Client, Clock, Job, Transport, UserId};
-use kinde_users_examples::support::cli::{
-    EXIT_CODES, Failure, Many, UNFINISHED, beside, end, mismatch, progress, receipt,
-};
-use kinde_users_examples::support::journal::{Before, Journal, State};
-use kinde_users_examples::support::lines::{Line, Reading};
-use kinde_users_examples::support::{connect, counted, warn};
+use serde_json::json;
 
-/// Import users from a CSV or NDJSON file in the form of Kinde's own importer.
+use crate::Shared;
+use crate::confirm::Confirm;
+use crate::failure::Failure;
+use crate::files::beside;
+use crate::journal::{Before, Journal, State};
+use crate::lines::{Line, Reading};
+use crate::output::{counted, warn};
+use crate::tenant::Session;
+use crate::users::{Many, UNFINISHED, mismatch};
+
+/// Import users from a CSV or NDJSON file in the form of Kinde's own importer
 ///
-/// For each line the user is looked up (by e-mail address, user name or phone number, and if the file has ids by a walk through
-/// all users), created, and given password, properties and feature flags; and suspended where the column `is_suspended` or
-/// --suspend says so. All lines are checked before the first call.
+/// All lines are checked before the first call. For each line the user is looked up by e-mail address,
+/// user name or phone number (and if the file has ids, by a walk through all users), is created, and
+/// gets the password, properties and feature flags. Users are suspended where the column
+/// `is_suspended` or --suspend says so.
 ///
-/// A journal beside the file tells what is done: interrupted at any point and run again it goes on, and tries again what failed.
-/// Where it is not known whether a create arrived, the user is looked for before another one, by a later run: there are two of
-/// one only if it arrives after that and the tenant takes both, or if two files or journals are imported at once. Another file,
-/// other options, or a line of which something was done and that then changed want another journal; one run at a time uses it. It
-/// holds Kinde's ids of users, and for each line a hash of what the file knows the user by, but no address, number or name; the key
-/// of the hash is in it, so that who has the import file, or guesses, can tell whose line is whose. Keep it as long as the import
-/// may be run again: a run without it leaves alone whom an earlier one created and did not complete.
-/// A line that is done is not compared with what it says later: to import what changed, take --update and another journal.
-/// With --update, a line of a user who was there already and that was interrupted is done from its beginning again.
+/// A journal beside the file records what is done. A run that was interrupted at any point goes on
+/// when it is run again, and tries again what failed. If it is not known whether a create arrived, a
+/// later run looks for the user before another create. A user is created twice only if the first
+/// create arrives after that and the tenant accepts both, or if two files or journals are imported at
+/// once. A changed file, other options, or a line that changed after a part of it was done need
+/// another journal. One run at a time uses a journal.
 ///
-/// A CSV file begins with its columns, in any order: `email`, `phone`, `username` or `id` (of another system), one at least;
-/// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`; `hashed_password`, `hashing_method`, `salt`,
-/// `salt_position`, `salt_format`, `variant`, `iterations`. NDJSON has these, or Kinde's `identities`, `password`, `properties`,
-/// `feature_flags`.
+/// The journal holds Kinde's ids of the created users, and for each line a hash of what identifies the
+/// user, but no address, number or name. The key of the hash is in it, so that a reader who has the
+/// import file, or guesses, can tell which line is about which user. Keep the journal as long as the import may
+/// be run again: a run without it leaves alone the users whom an earlier run created and did not
+/// complete. `kinde-users erase --journal` erases the users that an import created. A line that is
+/// done is not compared with what it says later: to import changes, take --update and another journal.
+/// With --update, an interrupted line about an existing user is done from its beginning again.
 ///
-/// Methods of hashing: `bcrypt` unless said, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt`, `aspnet-identity-v2`.
-/// A salt stands as `prefix` or `suffix`, in the format `string`, `hex` or `base64`. Variants of PBKDF2: `salted-pbkdf2-hmac-sha256`,
-/// `salted-pbkdf2-hmac-sha256-512`, `salted-pbkdf2-hmac-sha512-512`. Flags (`email_verified`,
-/// `phone_verified`, `is_suspended`) are `true` or `false`; a phone number begins with + and the code of the country.
-#[derive(Parser)]
-#[command(after_help = EXIT_CODES)]
-struct Arguments {
+/// A CSV file begins with the names of its columns, in any order. At least one of them is `email`,
+/// `phone`, `username` or `id` (of another system). The others are `first_name`, `last_name`,
+/// `email_verified`, `phone_verified`, `is_suspended`, `hashed_password`, `hashing_method`, `salt`,
+/// `salt_position`, `salt_format`, `variant` and `iterations`. NDJSON has these, or Kinde's
+/// `identities`, `password`, `properties` and `feature_flags`.
+///
+/// The hashing method is `bcrypt` unless the file names another: `crypt`, `md5`, `sha256`,
+/// `wordpress`, `pbkdf2`, `firebase-scrypt` or `aspnet-identity-v2`. The position of a salt is
+/// `prefix` or `suffix`, and its format is `string`, `hex` or `base64`. The variants of PBKDF2 are
+/// `salted-pbkdf2-hmac-sha256`, `salted-pbkdf2-hmac-sha256-512` and `salted-pbkdf2-hmac-sha512-512`.
+/// Flags (`email_verified`, `phone_verified`, `is_suspended`) are `true` or `false`. A phone number
+/// begins with + and the code of the country.
+///
+/// Example: kinde-users import --dry-run users.csv
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
     /// The file, whose name ends in .csv, .ndjson or .jsonl
     file: PathBuf,
 
-    /// Check every line, and end before the first call
+    /// Check every line, and make no call
     #[arg(long)]
     dry_run: bool,
 
-    /// Give users who are there already what the file says, but for identities; they are left alone otherwise
+    /// Give existing users what the file says, except identities; they are left alone otherwise
     #[arg(long)]
     update: bool,
 
-    /// Where to keep what is done [default: the file's name and .journal; none for a tenant in memory]
+    /// Where to record what is done [default: the file's name and .journal; none in a rehearsal]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
@@ -67,55 +79,60 @@ struct Arguments {
 
     #[command(flatten)]
     many: Many,
+
+    #[command(flatten)]
+    confirm: Confirm,
 }
 
-fn main() -> ExitCode {
-    end(run(&Arguments::parse()))
-}
-
-fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
     let file = &arguments.file;
     let form = arguments.reading.form()?;
     let lines = || arguments.reading.lines(file, &form);
-    let total = arguments.reading.check(lines()?)?;
+    let total = arguments.reading.check(lines()?, shared.output)?;
     if arguments.dry_run {
         return Ok(());
     }
 
-    let tenant = connect(0)?;
-    let journal = match (&arguments.journal, &tenant.fake) {
-        (None, Some(_)) => Journal::none(),
+    if arguments.update {
+        arguments.confirm.check(&shared.tenant)?;
+    }
+
+    let session = shared.connect(0)?;
+    let journal = match (&arguments.journal, session.is_rehearsal) {
+        (None, true) => Journal::none(),
         (path, _) => {
             let path = path.clone().unwrap_or_else(|| beside(file, "journal"));
             Journal::open(
                 &path,
-                tenant.domain.origin(),
+                session.domain.origin(),
                 &format!("update {}, {}", arguments.update, arguments.reading),
             )?
         }
     };
-    let work = Work {
-        client: &tenant.client,
-        journal: &journal,
-        updates: arguments.update,
-        counts: Default::default(),
-    };
+    let work =
+        Work { session: &session, journal: &journal, updates: arguments.update, counts: Default::default() };
     let (found, before) = work.walk(lines()?)?;
-    let bar = progress(Some(total));
+    let bar = shared.output.progress(Some(total));
     bar.set_position(before);
     bar.reset_eta();
     let seen = AtomicU64::new(before);
     let todo = lines()?.filter(|(_, user)| !user.as_ref().is_ok_and(|user| work.is_done(user)));
-    let failed = arguments.many.each(&tenant.client, &bar, todo, |(line, user)| {
+    let failed = arguments.many.each(&session, &bar, todo, |(line, user)| {
         seen.fetch_add(1, Ordering::Relaxed);
         // All lines were right a moment ago; one that is not any more is told as any failure is.
         work.import(line, user.map_err(Failure::new)?, &found)
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
-    let told = receipt(format_args!(
-        "{}: {created} created, {updated} updated, {left_alone} left alone, {before} done before",
-        counted(total, "user")
-    ));
+    let told = shared.output.receipt(
+        &json!({
+            "tenant": session.name(), "users": total, "created": created, "updated": updated,
+            "left_alone": left_alone, "done_before": before,
+        }),
+        format_args!(
+            "{}: {created} created, {updated} updated, {left_alone} left alone, {before} done before",
+            counted(total, "user")
+        ),
+    );
     let failed = failed?;
     for (line, told) in journal.amiss() {
         warn(format_args!("line {line}, in an earlier run: {told}"));
@@ -123,7 +140,9 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let wrong = match (failed, journal.amiss().count(), seen.into_inner()) {
         (0, 0, seen) if seen == total => {
             if before == total {
-                warn("all was done by an earlier run, and not compared with what the lines say now");
+                shared
+                    .output
+                    .note("all was done by an earlier run, and not compared with what the lines say now");
             }
             return told;
         }
@@ -135,15 +154,15 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     Err(Failure::new(wrong))
 }
 
-struct Work<'a, T, C> {
-    client: &'a Client<T, C>,
+struct Work<'a> {
+    session: &'a Session,
     journal: &'a Journal,
     updates: bool,
     /// How many were created, updated and left alone.
     counts: [AtomicUsize; 3],
 }
 
-impl<T: Transport, C: Clock> Work<'_, T, C> {
+impl Work<'_> {
     fn is_done(&self, user: &ImportUser) -> bool {
         self.journal.before(&self.journal.key(user)) == Some(&Before::Done)
     }
@@ -162,7 +181,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
             }
         }
         if !sought.is_empty() {
-            for user in self.client.pages(GetUsers::new().page_size(500)).items() {
+            for user in self.session.client.pages(GetUsers::new().page_size(500)).items() {
                 let user = user?;
                 if let Some(ids) = user.provided_id.as_ref().and_then(|id| sought.get_mut(id.as_str())) {
                     ids.push(user.id);
@@ -211,7 +230,7 @@ impl<T: Transport, C: Clock> Work<'_, T, C> {
             if operation.is::<CreateUser>() {
                 self.journal.write(line, key, State::Begun, "", 0)?;
             }
-            let result = self.client.call_for(import, &operation);
+            let result = self.session.client.call_for(import, &operation);
             if let (Ok(()), Some(id)) = (&result, import.user_id()) {
                 self.journal.write(line, key, State::Created, id.as_str(), import.steps())?;
             }

@@ -11,12 +11,13 @@ use kinde_users::import::ImportUser;
 use serde::{Deserialize, Serialize};
 use siphasher::sip128::SipHasher24;
 
-use super::cli::{Failure, locked, private};
-use super::lines::regular;
+use crate::failure::Failure;
+use crate::files::{locked, private};
+use crate::lines::regular;
 
 /// What is known of a user of the file from earlier runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Before {
+pub(crate) enum Before {
     /// A create was about to be made, and nobody knows whether it was.
     Begun,
     /// The user with this id was created, and so many calls after that are done.
@@ -28,7 +29,7 @@ pub enum Before {
 /// How far a line came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// A create is about to be made.
     Begun,
     /// The user was created, and is not complete.
@@ -68,7 +69,7 @@ struct Entry {
 }
 
 /// The file, and what was in it when it was opened.
-pub struct Journal {
+pub(crate) struct Journal {
     file: Option<Mutex<File>>,
     salt: [u8; 16],
     before: HashMap<String, Before>,
@@ -77,7 +78,7 @@ pub struct Journal {
 
 impl Journal {
     /// None: nothing is kept.
-    pub fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self { file: None, salt: [0; 16], before: HashMap::new(), amiss: BTreeMap::new() }
     }
 
@@ -87,7 +88,7 @@ impl Journal {
     /// # Errors
     ///
     /// Where it cannot be read, is none, is that of another import, or is in use.
-    pub fn open(path: &Path, origin: &str, options: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, origin: &str, options: &str) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::file(path, &error);
         let wrong = |what: &str| Failure::input(format!("{} {what}", path.display()));
         if path.exists() {
@@ -144,7 +145,7 @@ impl Journal {
 
     /// The same for the same user, wherever in the file the line stands, whatever else it says and in whatever order: by the id, or
     /// else by the first of the addresses, names or numbers.
-    pub fn key(&self, user: &ImportUser) -> String {
+    pub(crate) fn key(&self, user: &ImportUser) -> String {
         let rank = |kind| ["id", "email", "username", "phone"].iter().position(|other| *other == kind);
         let first = user.keys().min_by_key(|(kind, value)| (rank(*kind), value.clone()));
         let text = first.map(|(kind, value)| format!("{kind}={value}")).unwrap_or_default();
@@ -152,12 +153,12 @@ impl Journal {
     }
 
     /// What is known of the user with this key from earlier runs.
-    pub fn before(&self, key: &str) -> Option<&Before> {
+    pub(crate) fn before(&self, key: &str) -> Option<&Before> {
         self.before.get(key)
     }
 
     /// What is amiss by earlier runs, and of which line.
-    pub fn amiss(&self) -> impl Iterator<Item = (u64, &str)> {
+    pub(crate) fn amiss(&self) -> impl Iterator<Item = (u64, &str)> {
         self.amiss.iter().map(|(line, told)| (*line, told.as_str()))
     }
 
@@ -166,7 +167,14 @@ impl Journal {
     /// # Errors
     ///
     /// Where it cannot be written: then the create that was begun must not be made.
-    pub fn write(&self, line: u64, key: &str, state: State, told: &str, steps: usize) -> Result<(), Failure> {
+    pub(crate) fn write(
+        &self,
+        line: u64,
+        key: &str,
+        state: State,
+        told: &str,
+        steps: usize,
+    ) -> Result<(), Failure> {
         let Some(file) = &self.file else { return Ok(()) };
         let entry = Entry { line, key: key.to_owned(), state, told: told.to_owned(), steps };
         let text = serde_json::json!(entry).to_string() + "\n";

@@ -3,4 +3,4 @@
 mod common;
 mod export;
 mod import;
-mod programs;
+mod users;

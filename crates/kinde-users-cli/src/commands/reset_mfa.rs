@@ -1,0 +1,94 @@
+//! Resets the second factors of a user.
+
+use clap::Args;
+use kinde_users::CallError;
+use kinde_users::models::Success;
+use kinde_users::operations::{GetUsersMfa, ResetUsersMfa, ResetUsersMfaAll};
+use serde_json::json;
+
+use crate::Shared;
+use crate::confirm::Confirm;
+use crate::failure::Failure;
+use crate::tenant::{Session, WayError};
+
+/// Reset the second factors of a user
+///
+/// The user sets up new factors at the next sign-in. The receipt says whether there was a factor to
+/// reset. To see that takes the scope `read:user_mfa`; without it the factors are reset all the same.
+///
+/// Example: kinde-users reset-mfa ada@example.com
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user
+    user: String,
+
+    /// Reset this factor only, and not all of them
+    #[arg(long, value_name = "ID")]
+    factor: Option<String>,
+
+    /// List the factors, and change nothing
+    #[arg(long, visible_alias = "dry-run", conflicts_with = "factor")]
+    list: bool,
+
+    #[command(flatten)]
+    confirm: Confirm,
+}
+
+const UNLISTED: &str = "reset, though the user seemed to have no factor";
+const UNSEEN: &str = "reset, if there was a factor: that cannot be told without the scope read:user_mfa";
+
+pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
+    if !arguments.list {
+        arguments.confirm.check(&shared.tenant)?;
+    }
+    let session = shared.connect(10)?;
+    let (client, id) = (&session.client, session.find(&arguments.user)?);
+    if arguments.list {
+        let factors = client.send(&GetUsersMfa::new(&id))?.mfa;
+        if factors.is_empty() {
+            shared.output.note("The user has no factor.");
+        }
+        for factor in factors {
+            let (id, kind) = (factor.id.as_ref().map(kinde_users::FactorId::as_str), factor.kind.as_deref());
+            let words = format!("{} {}", id.unwrap_or("?"), kind.unwrap_or("?"));
+            shared.output.result(&json!({ "id": id, "type": kind }), words)?;
+        }
+        return Ok(());
+    }
+    let which = arguments
+        .factor
+        .as_ref()
+        .map_or_else(|| "all second factors".to_owned(), |id| format!("the factor {id}"));
+    arguments.confirm.ask(&shared.tenant, format_args!("Reset {which} of {id} on {}?", session.name()))?;
+    if let Some(factor) = &arguments.factor {
+        return ended(&session, client.send(&ResetUsersMfa::new(&id, factor)), Some(true));
+    }
+    // The list comes first, as the reply of the reset is the same where there was nothing to reset.
+    // The reset is sent in any case: the list may lack a factor.
+    let found = match client.send(&GetUsersMfa::new(&id)) {
+        Ok(listed) => Some(!listed.mfa.is_empty()),
+        // An application that may reset factors need not be one that may see them.
+        Err(error) if error.error().as_api().is_some_and(|refused| refused.status() == 403) => None,
+        Err(error) => return Err(error.into()),
+    };
+    ended(&session, client.send(&ResetUsersMfaAll::new(&id)), found)
+}
+
+fn ended(
+    session: &Session,
+    reset: Result<Success, CallError<WayError>>,
+    found: Option<bool>,
+) -> Result<(), Failure> {
+    match reset {
+        // If it is gone already, an attempt whose reply was lost removed it, most likely.
+        Err(error) if !error.error().is_already_gone() => Err(error.into()),
+        _ => session.output.receipt(
+            &json!({ "tenant": session.name(), "reset": true, "had_factor": found }),
+            match found {
+                Some(true) => "reset",
+                Some(false) => UNLISTED,
+                None => UNSEEN,
+            },
+        ),
+    }
+}

@@ -1,0 +1,51 @@
+//! Asking before something that cannot be undone.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::tenant::Named;
+
+/// Whether to ask first.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Confirm {
+    /// Do it without asking first
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl Confirm {
+    /// Checks that there is a way to confirm, before the first call. A rehearsal needs none.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is no `--yes`, and no terminal to ask on.
+    pub(crate) fn check(self, tenant: &Named) -> Result<(), Failure> {
+        let can_ask = || io::stdin().is_terminal() && io::stderr().is_terminal();
+        if self.yes || tenant.rehearse || can_ask() {
+            return Ok(());
+        }
+        let how = "--yes confirms it, and --dry-run shows what it would do";
+        Err(Failure::input(format!("this cannot be undone, and there is no terminal to ask on: {how}")))
+    }
+
+    /// Asks on the terminal. Every answer but `y` and `yes` is a no.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the answer is no.
+    pub(crate) fn ask(self, tenant: &Named, question: impl fmt::Display) -> Result<(), Failure> {
+        if self.yes || tenant.rehearse {
+            return Ok(());
+        }
+        let mut answer = String::new();
+        let asked = write!(io::stderr(), "{question} This cannot be undone. [y/N] ");
+        let read = asked.and_then(|()| io::stdin().read_line(&mut answer));
+        match (read, answer.trim().to_lowercase().as_str()) {
+            (Ok(_), "y" | "yes") => Ok(()),
+            _ => Err(Failure::input("not confirmed: nothing was changed")),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The command `kinde-users`.
+
+mod commands;
+mod confirm;
+mod failure;
+mod files;
+mod journal;
+mod lines;
+mod output;
+mod partial;
+mod tenant;
+mod text;
+mod users;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{erase, export, find, import, refresh_claims, reset_mfa, set_properties, suspend};
+use failure::{EXIT_CODES, Failure};
+use output::Output;
+use tenant::{Named, Session};
+
+/// Work with the users of a Kinde tenant from the command line
+///
+/// The tenant is named by the variables `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and
+/// `KINDE_MANAGEMENT_CLIENT_SECRET` of the environment, or by the options --domain, --client-id and
+/// --client-secret-file. With --rehearse, a command works on an in-memory tenant instead.
+#[derive(Debug, Parser)]
+#[command(name = "kinde-users", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    shared: Shared,
+}
+
+/// What all subcommands have.
+#[derive(Debug, clap::Args)]
+struct Shared {
+    #[command(flatten)]
+    tenant: Named,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Shared {
+    /// Connects to the tenant; an in-memory one has so many users.
+    fn connect(&self, users: usize) -> Result<Session, Failure> {
+        self.tenant.connect(users, self.output)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    #[command(after_help = EXIT_CODES)]
+    Import(import::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    Export(export::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    Find(find::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    Erase(erase::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    Suspend(suspend::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    ResetMfa(reset_mfa::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    SetProperties(set_properties::Arguments),
+    #[command(after_help = EXIT_CODES)]
+    RefreshClaims(refresh_claims::Arguments),
+}
+
+fn main() -> ExitCode {
+    let Program { command, shared } = Program::parse();
+    failure::end(match &command {
+        Command::Import(arguments) => import::run(arguments, &shared),
+        Command::Export(arguments) => export::run(arguments, &shared),
+        Command::Find(arguments) => find::run(arguments, &shared),
+        Command::Erase(arguments) => erase::run(arguments, &shared),
+        Command::Suspend(arguments) => suspend::run(arguments, &shared),
+        Command::ResetMfa(arguments) => reset_mfa::run(arguments, &shared),
+        Command::SetProperties(arguments) => set_properties::run(arguments, &shared),
+        Command::RefreshClaims(arguments) => refresh_claims::run(arguments, &shared),
+    })
+}

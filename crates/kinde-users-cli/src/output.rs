@@ -1,0 +1,112 @@
+//! What a run prints: results and receipts on standard output, the rest on standard error.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::failure::Failure;
+
+/// How a run reports what it does.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// Print receipts as JSON, one object on each line of standard output
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Print errors and results only: no receipts in words, no notes and no progress bar
+    #[arg(short, long, global = true)]
+    quiet: bool,
+}
+
+impl Output {
+    /// Writes a note to standard error.
+    pub(crate) fn note(self, line: impl fmt::Display) {
+        if !self.quiet {
+            warn(line);
+        }
+    }
+
+    /// Writes a line to standard output, as JSON or in words.
+    ///
+    /// # Errors
+    ///
+    /// Fails where standard output cannot be written.
+    pub(crate) fn tell(self, json: &Value, words: impl fmt::Display) -> Result<(), Failure> {
+        if self.quiet && !self.json { Ok(()) } else { self.result(json, words) }
+    }
+
+    /// Writes a result that was asked for to standard output, as JSON or in words, however quiet the run is.
+    ///
+    /// # Errors
+    ///
+    /// Fails where standard output cannot be written.
+    pub(crate) fn result(self, json: &Value, words: impl fmt::Display) -> Result<(), Failure> {
+        if self.json { tell(json) } else { tell(words) }
+    }
+
+    /// Writes what was done to standard output, or to standard error if that fails: it is done, and
+    /// must not be lost.
+    ///
+    /// # Errors
+    ///
+    /// Fails where standard output cannot be written.
+    pub(crate) fn receipt(self, json: &Value, words: impl fmt::Display) -> Result<(), Failure> {
+        let line = if self.json { json.to_string() } else { words.to_string() };
+        self.tell(json, words).inspect_err(|_| warn(line))
+    }
+
+    /// Reports a failure of one line of a list, while others go on.
+    pub(crate) fn failed(self, failure: &Failure) {
+        warn(failure);
+        if self.json {
+            // The last receipt fails where standard output cannot be written.
+            drop(tell(json!({ "line": failure.line(), "error": failure.text() })));
+        }
+    }
+
+    /// Returns a bar with rate and remaining time, which shows on a terminal only. Without a total it
+    /// counts.
+    pub(crate) fn progress(self, total: Option<u64>) -> ProgressBar {
+        let (bar, template) = match total {
+            _ if self.quiet => return ProgressBar::hidden(),
+            Some(total) => {
+                (ProgressBar::new(total), "{wide_bar} {human_pos}/{human_len}  {rate}  {eta} left")
+            }
+            None => (ProgressBar::no_length(), "{spinner} {human_pos}  {rate}  {elapsed}"),
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+            write!(text, "{:.0}/s", state.per_sec()).unwrap_or_default();
+        };
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar.with_style(style.with_key("rate", rate))
+    }
+}
+
+/// Writes a line to standard error. If that fails there is no other place to say so.
+pub(crate) fn warn(line: impl fmt::Display) {
+    drop(writeln!(io::stderr(), "{line}"));
+}
+
+/// Writes a line to standard output.
+///
+/// # Errors
+///
+/// Fails where it cannot be written.
+pub(crate) fn tell(line: impl fmt::Display) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{line}").map_err(|error| Failure::new(format!("stdout: {error}")))
+}
+
+/// Returns a number with its noun: `1 user`, `2 users`, `3 identities`.
+pub(crate) fn counted(number: impl fmt::Display, one: &str) -> String {
+    let number = number.to_string();
+    match one.strip_suffix('y') {
+        _ if number == "1" => format!("1 {one}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {one}s"),
+    }
+}

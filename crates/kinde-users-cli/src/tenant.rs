@@ -1,0 +1,247 @@
+//! The tenant that a command works on.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{env, error, fmt};
+
+use clap::Args;
+use http::{Request, Response};
+use kinde_users::fake::{FakeError, FakeKinde};
+use kinde_users::ureq::UreqError;
+use kinde_users::{
+    BodyFailure, Client, Clock, Credentials, Delivery, Domain, Instant, SystemClock, Transport,
+    UreqTransport, tenant,
+};
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::text;
+
+/// Which tenant it is, and with which application the command signs in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tenant")]
+pub(crate) struct Named {
+    /// Domain of the tenant, such as acme.kinde.com [default: `KINDE_DOMAIN`]
+    #[arg(long, global = true, value_name = "DOMAIN")]
+    domain: Option<String>,
+
+    /// Client id of the machine-to-machine application [default: `KINDE_MANAGEMENT_CLIENT_ID`]
+    #[arg(long, global = true, value_name = "ID")]
+    client_id: Option<String>,
+
+    /// File that holds the client secret; - is standard input [default:
+    /// `KINDE_MANAGEMENT_CLIENT_SECRET`]
+    #[arg(long, global = true, value_name = "FILE")]
+    client_secret_file: Option<PathBuf>,
+
+    /// Run the command on an in-memory tenant with made-up users, and change nothing real
+    #[arg(long, global = true, conflicts_with_all = ["domain", "client_id", "client_secret_file"])]
+    pub(crate) rehearse: bool,
+}
+
+/// The variables of the environment that name a tenant, and the options that come before them.
+const DOMAIN: [&str; 2] = ["KINDE_DOMAIN", "--domain"];
+const CLIENT_ID: [&str; 2] = ["KINDE_MANAGEMENT_CLIENT_ID", "--client-id"];
+const CLIENT_SECRET: [&str; 2] = ["KINDE_MANAGEMENT_CLIENT_SECRET", "--client-secret-file"];
+
+/// A value, and the variable or option that it came from.
+struct Given {
+    name: &'static str,
+    value: String,
+}
+
+impl Given {
+    /// Returns the option if there is one, or else the variable of the environment.
+    fn of(names: [&'static str; 2], option: Option<String>) -> Result<Option<Self>, Failure> {
+        let [name, option_name] = names;
+        match option {
+            Some(value) => Ok(Some(Self { name: option_name, value })),
+            None => Ok(variable(name)?.map(|value| Self { name, value })),
+        }
+    }
+}
+
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    let not_text = |_| Failure::input(format!("{name} is not valid text"));
+    value.map(OsString::into_string).transpose().map_err(not_text)
+}
+
+impl Named {
+    /// Connects to the tenant that is named, or for a rehearsal to an in-memory one that has so many
+    /// users. The first of them has the address `user0@example.com`.
+    ///
+    /// # Errors
+    ///
+    /// Fails where no tenant is named, or not all of it, or a part of the name is not valid.
+    pub(crate) fn connect(&self, users: usize, output: Output) -> Result<Session, Failure> {
+        let (domain, credentials, way) = if self.rehearse {
+            let fake = FakeKinde::new();
+            fake.seed_users(users);
+            let last = users.checked_sub(1);
+            let users = last.map(|last| format!(" with user0@example.com to user{last}@example.com"));
+            let users = users.unwrap_or_default();
+            output.note(format_args!("Rehearsal on an in-memory tenant{users}: nothing real is changed."));
+            let domain = fake.domain().map_err(|error| Failure::new(error.to_string()))?;
+            (domain, fake.credentials(), Way::Memory(fake))
+        } else {
+            let (domain, credentials) = self.read()?;
+            output.note(format_args!("On {}.", domain.origin()));
+            (domain, credentials, Way::Real(UreqTransport::new()))
+        };
+        // A tenant whose clock is faster, as that of `kinde-users-fake --speed`, needs a client whose
+        // clock is faster too.
+        let speed = variable("KINDE_CLOCK_SPEED")?.and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);
+        let clock = ScaledClock { clock: SystemClock::new(), speed };
+        let client = Client::new(tenant(domain.clone(), credentials), way, clock);
+        Ok(Session { client, domain, output, is_rehearsal: self.rehearse })
+    }
+
+    fn read(&self) -> Result<(Domain, Credentials), Failure> {
+        let secret = self.client_secret_file.as_deref().map(secret).transpose()?;
+        let domain = Given::of(DOMAIN, self.domain.clone())?;
+        let id = Given::of(CLIENT_ID, self.client_id.clone())?;
+        let secret = Given::of(CLIENT_SECRET, secret)?;
+        let (domain, id, secret) = match (domain, id, secret) {
+            (Some(domain), Some(id), Some(secret)) => (domain, id, secret),
+            (domain, id, secret) => {
+                let all = [(DOMAIN, domain), (CLIENT_ID, id), (CLIENT_SECRET, secret)];
+                return Err(missing(all.map(|(names, given)| (names, given.is_none()))));
+            }
+        };
+        let wrong = |error| Failure::input(format!("{}: {error}", domain.name));
+        let read: Domain = domain.value.parse().map_err(wrong)?;
+        // It would be taken for https. A tenant for tests mostly has no certificate, and the error of
+        // TLS does not say what to do.
+        if !domain.value.contains("://") && read.is_loopback() {
+            let (name, text) = (domain.name, domain.value);
+            return Err(Failure::input(format!(
+                "{name}: {text} is on this machine: write http://{text}, or https://{text} if it has a certificate"
+            )));
+        }
+        let (id_name, secret_name) = (id.name, secret.name);
+        let credentials = Credentials::new(id.value, secret.value);
+        credentials.check().map_err(|error| {
+            let name = if error.argument() == "client_id" { id_name } else { secret_name };
+            Failure::input(format!("{name} {}", error.problem()))
+        })?;
+        Ok((read, credentials))
+    }
+}
+
+/// Returns the secret of a file, without the line break that an editor puts at its end.
+fn secret(path: &Path) -> Result<String, Failure> {
+    let text = text::read(path)?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}
+
+/// Returns how to name a tenant, for a run that names none, or only a part of it.
+fn missing(all: [([&str; 2], bool); 3]) -> Failure {
+    let names = |pick: usize| all.map(|(names, _)| names[pick]).join(", ");
+    let how =
+        format!("set {}, or give {}; --rehearse runs the command on an in-memory tenant", names(0), names(1));
+    if all.iter().all(|(_, is_missing)| *is_missing) {
+        return Failure::input(format!("no tenant is named: {how}"));
+    }
+    let missing: Vec<_> =
+        all.into_iter().filter(|(_, is_missing)| *is_missing).map(|(names, _)| names[0]).collect();
+    let are = if missing.len() == 1 { "is" } else { "are" };
+    Failure::input(format!("{} {are} not set: {how}", missing.join(" and ")))
+}
+
+/// A client of the tenant, for the length of a run.
+pub(crate) struct Session {
+    /// The client.
+    pub(crate) client: Client<Way, ScaledClock>,
+    /// Where the tenant is.
+    pub(crate) domain: Domain,
+    /// How the run reports.
+    pub(crate) output: Output,
+    /// Whether the tenant is in memory.
+    pub(crate) is_rehearsal: bool,
+}
+
+impl Session {
+    /// Returns the name of the tenant for receipts: its origin, or that it is in memory.
+    pub(crate) fn name(&self) -> &str {
+        if self.is_rehearsal { "in memory" } else { self.domain.origin() }
+    }
+}
+
+/// The transport.
+#[derive(Debug)]
+pub(crate) enum Way {
+    /// Over ureq.
+    Real(UreqTransport),
+    /// To an in-memory tenant.
+    Memory(FakeKinde),
+}
+
+/// The error of a transport.
+#[derive(Debug)]
+pub(crate) enum WayError {
+    /// The error of ureq.
+    Real(UreqError),
+    /// The error of the in-memory tenant.
+    Memory(FakeError),
+}
+
+impl Transport for Way {
+    type Error = WayError;
+
+    fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, WayError> {
+        match self {
+            Self::Real(ureq) => ureq.send(request).map_err(WayError::Real),
+            Self::Memory(fake) => Transport::send(fake, request).map_err(WayError::Memory),
+        }
+    }
+
+    fn delivery(&self, error: &WayError) -> Delivery {
+        match (self, error) {
+            (Self::Real(ureq), WayError::Real(error)) => ureq.delivery(error),
+            (Self::Memory(fake), WayError::Memory(error)) => Transport::delivery(fake, error),
+            _ => Delivery::Unknown,
+        }
+    }
+
+    fn head<'e>(&self, error: &'e WayError) -> Option<&'e Response<BodyFailure>> {
+        match (self, error) {
+            (Self::Real(ureq), WayError::Real(error)) => ureq.head(error),
+            (Self::Memory(fake), WayError::Memory(error)) => Transport::head(fake, error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for WayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Real(error) => error.fmt(f),
+            Self::Memory(error) => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for WayError {}
+
+/// The system's clock, or one that is so many times as fast.
+#[derive(Debug)]
+pub(crate) struct ScaledClock {
+    clock: SystemClock,
+    speed: u32,
+}
+
+impl Clock for ScaledClock {
+    fn now(&self) -> Instant {
+        Instant::from_start(self.clock.now().since_start().saturating_mul(self.speed))
+    }
+
+    fn waker(&self) -> std::task::Waker {
+        self.clock.waker()
+    }
+
+    fn wait_until(&self, until: Instant) {
+        self.clock.wait_until(Instant::from_start(until.since_start() / self.speed));
+    }
+}

@@ -1,0 +1,160 @@
+//! The users that a command is given: one of them, or a list.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use kinde_users::models::User;
+use kinde_users::{CallError, FindUser, Found, UserId, in_parallel};
+use serde_json::json;
+
+use crate::failure::{Failure, IN_A_ROW};
+use crate::output::counted;
+use crate::tenant::{Session, WayError};
+use crate::text;
+
+impl Session {
+    /// Returns the id of the user that `text` names: an e-mail address, a phone number, an id or a
+    /// user name.
+    ///
+    /// # Errors
+    ///
+    /// Fails where there is no such user, or more than one, or the search cannot be trusted.
+    pub(crate) fn find(&self, text: &str) -> Result<UserId, Failure> {
+        let text = text.trim();
+        // A user with this id need not be there any more.
+        if FindUser::by(text) == FindUser::by_id(text) { Ok(text.into()) } else { Ok(self.user(text)?.id) }
+    }
+
+    /// Returns the user that `text` names.
+    ///
+    /// # Errors
+    ///
+    /// As [`find`](Self::find); and where there is no user with the id.
+    pub(crate) fn user(&self, text: &str) -> Result<User, Failure> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Failure::input("no user is given"));
+        }
+        match self.client.run(&mut FindUser::by(text))? {
+            Found::One(user) => Ok(user),
+            Found::None => Err(Failure::of_one("there is no such user")),
+            Found::Several(users) => {
+                Err(Failure::of_one(format!("{} users share it: give an id", users.len())))
+            }
+            Found::Mismatch { id } => Err(Failure::new(format!("{}: give an id", mismatch(&id)))),
+            Found::Unfinished => Err(Failure::new(format!("{UNFINISHED}: give an id"))),
+        }
+    }
+}
+
+/// Returns what to say of a search that found another user.
+pub(crate) fn mismatch(id: &UserId) -> String {
+    format!("the tenant's search cannot be trusted: it found {id}, who is another user")
+}
+
+/// What to say of a search that was given up.
+pub(crate) const UNFINISHED: &str =
+    "the tenant's search did not come to its end: it is not known whether there is such a user";
+
+/// How a command goes through a list.
+#[derive(Debug, Args)]
+pub(crate) struct Many {
+    /// How many users to work on at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    at_once: u16,
+
+    /// How many calls to make a second at most, all together [default: as many as the tenant allows]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pace: Option<u32>,
+}
+
+impl Many {
+    /// Works on each item, several at once, with a progress bar. Reports each failure, and returns how
+    /// many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the list is given up, as it fails for all users.
+    pub(crate) fn each<I>(
+        &self,
+        session: &Session,
+        bar: &ProgressBar,
+        items: I,
+        work: impl Fn(I::Item) -> Result<(), Failure> + Sync,
+    ) -> Result<usize, Failure>
+    where
+        I: IntoIterator<IntoIter: Send>,
+    {
+        session.client.with_tenant(|tenant| tenant.set_rate_limit(self.pace.unwrap_or_default()));
+        let (mut failed, mut in_a_row) = (0, 0);
+        let ended = in_parallel(self.at_once.into(), items, work, |result| {
+            bar.inc(1);
+            match result {
+                Ok(()) => in_a_row = 0,
+                Err(failure) => {
+                    bar.suspend(|| session.output.failed(&failure));
+                    failed += 1;
+                    in_a_row = if failure.weight() == 0 { 0 } else { in_a_row + failure.weight() };
+                }
+            }
+            if in_a_row < IN_A_ROW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        bar.finish_and_clear();
+        match ended {
+            ControlFlow::Continue(()) => Ok(failed),
+            ControlFlow::Break(()) => {
+                Err(Failure::new(format!("gave up, as it fails for all; {failed} failed")))
+            }
+        }
+    }
+}
+
+/// A list of users, and how a command goes through it.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// File with an id, e-mail address, phone number or user name on each line; - is standard input
+    users: PathBuf,
+
+    /// Look up each user of the list, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    many: Many,
+}
+
+impl List {
+    /// Does something for each user of the list.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the list cannot be read, or where it failed for some users.
+    pub(crate) fn each_user(
+        &self,
+        session: &Session,
+        work: impl Fn(&UserId) -> Result<(), CallError<WayError>> + Sync,
+    ) -> Result<(), Failure> {
+        let text = text::read(&self.users)?;
+        let users = text::list(&self.users, &text)?;
+        let (total, done) = (users.len(), AtomicUsize::new(0));
+        let bar = session.output.progress(Some(total as u64));
+        let failed = self.many.each(session, &bar, users, |(number, user)| {
+            let work = |id| if self.dry_run { Ok(()) } else { work(&id).map_err(Failure::from) };
+            let result = session.find(user).and_then(work);
+            done.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
+            result.map_err(|failure| failure.at_line(number))
+        });
+        let (done, users) = (done.into_inner(), counted(total, "user"));
+        let told = session.output.receipt(
+            &json!({ "tenant": session.name(), "dry_run": self.dry_run, "done": done, "users": total }),
+            format_args!("{} for {done} of {users}", if self.dry_run { "to be done" } else { "done" }),
+        );
+        match failed? {
+            0 => told,
+            failed => Err(Failure::new(format!("{failed} of {users} failed"))),
+        }
+    }
+}
