@@ -66,9 +66,12 @@ mod tests {
     fn an_id_is_the_text_that_came() {
         let id: UserId = serde_json::from_str("\"kp:0123\"").unwrap();
         assert_eq!(id, "kp:0123");
-        let (same, other) = (String::from("kp:0123"), String::from("kp_0123"));
-        assert!(id == same && same == id && "kp:0123" == id && *"kp:0123" == id);
-        assert!(id != other && other != id && id != "kp:01234");
+        let text = String::from("kp:0123");
+        assert_eq!(id, text);
+        assert_eq!(text, id);
+        assert_eq!("kp:0123", id);
+        assert_eq!(*"kp:0123", id);
+        assert_ne!(id, String::from("kp_0123"));
         assert_eq!(id.to_string(), "kp:0123");
         assert_eq!(format!("{id:?}"), "UserId(\"kp:0123\")");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"kp:0123\"");
