@@ -1,4 +1,4 @@
-//! What the tenant costs, on one thread: `cargo bench -p kinde-users-fake`.
+//! Measures the tenant on one thread: `cargo bench -p kinde-users-fake`.
 
 use std::alloc::System;
 use std::hint::black_box;
@@ -13,7 +13,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const USERS: usize = 100_000;
 
-/// The least and the middle one of many.
+/// Returns the least and the median time of many runs.
 fn times(count: usize, mut run: impl FnMut()) -> (Duration, Duration) {
     let mut times: Vec<_> = (0..count)
         .map(|_| {

@@ -1,6 +1,6 @@
-# To be sourced at the top of the tree: puts the official SDKs, in the versions that are pinned here, into the target
-# folder. Where there is no interpreter for one, or no registry to be reached, it says so and returns 1; any other
-# failure ends the script.
+# This file is sourced at the top of the tree. It installs the official SDKs, in the versions that
+# are pinned here, into the target folder. If there is no interpreter for an SDK, or no registry can
+# be reached, it says so and returns 1. Any other failure ends the script.
 
 source .ci/tools
 
@@ -10,12 +10,13 @@ mkdir -p "$installed"
 log=$installed/install.log
 python=$installed/python/bin/python
 
-# The SDK for Python, for which `$python` runs programs then.
+# Installs the SDK for Python. `$python` then runs programs with it.
 install_python() {
     install_python_packages "$installed/python" "$sdks/python/requirements.txt"
 }
 
-# The SDK for JavaScript. Programs find it from the folder `$installed/javascript`, into which they are copied.
+# Installs the SDK for JavaScript. Programs are copied into the folder `$installed/javascript`, from
+# where they find it.
 install_javascript() {
     local check='process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'
     if ! node --eval "$check" 2>"$log" || ! command -v npm >"$log"; then

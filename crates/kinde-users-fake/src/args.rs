@@ -1,11 +1,11 @@
-//! The arguments of one call, read from path, query and body.
+//! The arguments of one call, read from the path, the query and the body.
 
 use serde_json::{Map, Value};
 
 use crate::choice::Null;
 use crate::failure::{Failure, Problem};
 
-/// What an operation takes besides its path; a strict tenant refuses the rest.
+/// The arguments that an operation accepts besides its path. A strict tenant refuses all others.
 pub(crate) struct Takes {
     pub(crate) query: &'static [&'static str],
     pub(crate) body: bool,
@@ -24,8 +24,8 @@ impl<'r> Args<'r> {
         Self { path, query, body, strict }
     }
 
-    /// In a strict tenant, what the operation does not take is refused. Keys of the body are looked at where it is
-    /// read.
+    /// In a strict tenant, refuses arguments that the operation does not accept. The keys of the
+    /// body are checked when it is read.
     pub(crate) fn check(&self, takes: &Takes) -> Result<(), Failure> {
         if !self.strict {
             return Ok(());
@@ -38,22 +38,22 @@ impl<'r> Args<'r> {
         Failure::unless_empty(problems)
     }
 
-    /// The nth `{}` of the path.
+    /// Returns the nth `{}` of the path.
     pub(crate) fn path(&self, nth: usize) -> &str {
         self.path.get(nth).map_or("", String::as_str)
     }
 
-    /// The first query argument of that name.
+    /// Returns the first query argument with this name.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The same, where an empty value is no value.
+    /// Returns the first query argument with this name, unless it is empty.
     pub(crate) fn filled(&self, name: &str) -> Option<&str> {
         self.query(name).filter(|value| !value.is_empty())
     }
 
-    /// `true` or `false`.
+    /// Reads a query argument that is `true` or `false`.
     pub(crate) fn flag(&self, name: &str, problems: &mut Vec<Problem>) -> Option<bool> {
         let value = self.query(name)?;
         let parsed = value.parse().ok();
@@ -63,42 +63,43 @@ impl<'r> Args<'r> {
         parsed
     }
 
-    /// A body that must be there.
+    /// Reads a required body.
     pub(crate) fn body(&self) -> Result<Fields, Failure> {
         let mut fields = Fields::parse(self.body).ok_or_else(|| Failure::from(Problem::invalid("body")))?;
         fields.strict = self.strict;
         Ok(fields)
     }
 
-    /// A body that may be left out.
+    /// Reads an optional body.
     pub(crate) fn optional_body(&self) -> Result<Fields, Failure> {
         if self.body.is_empty() { Ok(Fields::default()) } else { self.body() }
     }
 }
 
-/// The fields of a JSON object, taken out one by one; what has a wrong type is noted. Unknown fields stay
-/// unread, as the live service leaves them; only a strict tenant notes them too.
+/// The fields of a JSON object, which are taken out one by one. Wrong types are recorded as
+/// problems. Unknown fields are ignored, as in the live service; only a strict tenant records them
+/// too.
 #[derive(Default)]
 pub(crate) struct Fields {
     object: Map<String, Value>,
     pub(crate) problems: Vec<Problem>,
-    /// What null means for the fields that are taken next.
+    /// What null means for the fields that are taken from now on.
     pub(crate) null: Null,
     strict: bool,
 }
 
 impl Fields {
-    /// `None` for what is no JSON object.
+    /// Returns `None` if the bytes are not a JSON object.
     pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         Some(Self { object: serde_json::from_slice(json).ok()?, ..Self::default() })
     }
 
-    /// An object within this one.
+    /// Creates the fields of an object inside this one.
     fn within(&self, object: Map<String, Value>) -> Self {
         Self { object, problems: Vec::new(), null: self.null, strict: self.strict }
     }
 
-    /// Notes here what was wrong with an object within this one, of which nothing more will be taken.
+    /// Adds the problems of an object inside this one, after all of its fields were taken.
     pub(crate) fn absorb(&mut self, mut inner: Self) {
         inner.note_unknown();
         self.problems.append(&mut inner.problems);
@@ -110,12 +111,12 @@ impl Fields {
         }
     }
 
-    /// Leaves a field unread that is known.
+    /// Ignores a known field.
     pub(crate) fn skip(&mut self, key: &str) {
         self.object.remove(key);
     }
 
-    /// Takes the fields of that one for its own.
+    /// Adds the fields of `other`.
     pub(crate) fn merge(&mut self, mut other: Self) {
         self.object.append(&mut other.object);
         self.problems.append(&mut other.problems);
@@ -158,7 +159,7 @@ impl Fields {
         self.take(key, |value| if let Value::Array(items) = value { Some(items) } else { None })
     }
 
-    /// What `read` makes of each object of a list.
+    /// Calls `read` for each object of a list and returns the results.
     pub(crate) fn each<T>(&mut self, key: &str, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let mut all = Vec::new();
         for item in self.list(key).option().unwrap_or_default() {
@@ -183,7 +184,7 @@ impl Fields {
         }
     }
 
-    /// A text that must be there and not be empty.
+    /// Takes a required text that is not empty.
     pub(crate) fn required(&mut self, key: &str) -> String {
         let before = self.problems.len();
         let text = self.text(key).option().unwrap_or_default();
@@ -203,7 +204,7 @@ impl Fields {
     }
 }
 
-/// A field of a body has three states, and PATCH treats each differently.
+/// The three states of a field of a body, which PATCH treats differently.
 pub(crate) enum Given<T> {
     Absent,
     Null,
@@ -215,7 +216,7 @@ impl<T> Given<T> {
         if let Self::Value(value) = self { Some(value) } else { None }
     }
 
-    /// Absent leaves the slot alone, null clears it.
+    /// Leaves the slot alone if the field is absent, and clears it if the field is null.
     pub(crate) fn patch(self, slot: &mut Option<T>) {
         match self {
             Self::Absent => {}

@@ -42,8 +42,9 @@ impl Authority {
         self.certificate.pem()
     }
 
-    /// TLS for HTTP/1.1 with a new certificate for these names and addresses, as `adjust` leaves it. It says all
-    /// that strict clients ask for: what the key is for, and by which key the certificate was signed.
+    /// Creates TLS settings for HTTP/1.1 with a new certificate for these names and addresses,
+    /// changed by `adjust`. The certificate has everything that strict clients require: the usage
+    /// of the key, and the key that signed the certificate.
     pub(crate) fn tls(
         &self,
         names: &[&str],

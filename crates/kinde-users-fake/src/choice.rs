@@ -1,54 +1,65 @@
-//! Where nothing public tells what the service does, and a test may want it the other way.
+//! Behaviour that no public source settles, and that a test may want to change.
 
 use core::fmt;
 use core::str::FromStr;
 
 use http::StatusCode;
 
-/// What the tenant does where nothing public settles what Kinde does. Each has a default, which is named with it;
-/// [`FakeKindeBuilder::choose`](crate::FakeKindeBuilder::choose) takes another.
+/// What the tenant does in cases in which no public source settles what Kinde does.
 ///
-/// The texts that the program takes (`--choose missing-scope=403`) are read by [`FromStr`]; they are named here
-/// too. A refusal is a status and perhaps a code, as `409:USER_EXISTS`; without a code the body is empty.
+/// Each variant lists its text for the program (`--choose missing-scope=403`), which [`FromStr`]
+/// reads, and its default. [`FakeKindeBuilder::choose`](crate::FakeKindeBuilder::choose) changes
+/// the default. A refusal is a status and an optional code, such as `409:USER_EXISTS`. Without a
+/// code, the body is empty.
+///
+/// # Examples
 ///
 /// ```
 /// use kinde_users_fake::{Choice, FakeKinde, Refusal};
 ///
-/// let fake = FakeKinde::builder().choose(Choice::DuplicateUser(Refusal::new(409, "USER_EXISTS"))).build();
-/// assert_eq!("duplicate-user=409:USER_EXISTS".parse(), Ok(Choice::DuplicateUser(Refusal::new(409, "USER_EXISTS"))));
+/// let choice = Choice::DuplicateUser(Refusal::new(409, "USER_EXISTS"));
+/// assert_eq!("duplicate-user=409:USER_EXISTS".parse(), Ok(choice.clone()));
+/// let fake = FakeKinde::builder().choose(choice).build();
 /// # let _ = fake;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Choice {
-    /// `duplicate-user`: `create_user` with an identity that another user holds. `400:USER_ALREADY_EXISTS`.
+    /// `duplicate-user`: the reply to `create_user` with an identity of another user. The default
+    /// is `400:USER_ALREADY_EXISTS`.
     DuplicateUser(Refusal),
-    /// `duplicate-identity`: the same for `create_user_identity`. `400:IDENTITY_ALREADY_EXISTS`.
+    /// `duplicate-identity`: the reply to `create_user_identity` with an identity of another user.
+    /// The default is `400:IDENTITY_ALREADY_EXISTS`.
     DuplicateIdentity(Refusal),
-    /// `missing-scope`: a token without the scope that the operation needs. `403:SCOPE_MISSING`, with a message
-    /// that names the scope.
+    /// `missing-scope`: the reply to a token without the scope that the operation needs. The
+    /// default is `403:SCOPE_MISSING`, with a message that names the scope.
     MissingScope(Refusal),
-    /// `deleted-user`: any operation on a user who was deleted. As if there had never been one.
+    /// `deleted-user`: the reply to any operation on a deleted user. By default it is the same as
+    /// for a user who never existed.
     DeletedUser(Refusal),
-    /// `too-many-requests`: what is answered over the limit, with `RateLimit-Reset`. `429:TOO_MANY_REQUESTS` for one
-    /// user, sessions and MFA; `429` for the other operations and for tokens.
+    /// `too-many-requests`: the reply to a request over the limit, with `RateLimit-Reset`. The
+    /// default is `429:TOO_MANY_REQUESTS` for one user, sessions and MFA, and `429` for the other
+    /// operations and for tokens.
     TooManyRequests(Refusal),
-    /// `null-in-user`: null for any field of `update_user`. `ignored` for the names and `clears` for the others;
-    /// a flag becomes false.
+    /// `null-in-user`: the meaning of null for a field of `update_user`. The default is `ignored`
+    /// for the names and `clears` for the other fields; a flag becomes false.
     NullInUser(Null),
-    /// `null-in-properties`: null for a property in `update_user_properties`. `clears`.
+    /// `null-in-properties`: the meaning of null for a property in `update_user_properties`. The
+    /// default is `clears`.
     NullInProperties(Null),
-    /// `mfa-as-array`: `get_users_mfa` of a user with several factors shows all in an array, and not the first
-    /// one. `false`.
+    /// `mfa-as-array`: whether `get_users_mfa` for a user with several factors shows all of them in
+    /// an array, instead of only the first one. The default is `false`.
     MfaAsArray(bool),
-    /// `null-mfa`: `get_users_mfa` of a user without a factor has `mfa: null`, and not no `mfa`. `false`.
+    /// `null-mfa`: whether `get_users_mfa` for a user without a factor has `mfa: null`, instead of
+    /// no `mfa`. The default is `false`.
     NullMfa(bool),
-    /// `short-offsets`: a session's `updated_on` as `2025-04-01T13:04:20+11`, which the description shows in all
-    /// its examples, and which RFC 3339 forbids: Kinde's own Python SDK cannot read it. `true`.
+    /// `short-offsets`: whether a session's `updated_on` has the form `2025-04-01T13:04:20+11`. The
+    /// description shows this form in all its examples, but RFC 3339 forbids it, and Kinde's own
+    /// Python SDK cannot read it. The default is `true`.
     ShortOffsets(bool),
 }
 
-/// A status, and perhaps a code of an error body.
+/// A status and an optional code for the error body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub(crate) status: StatusCode,
@@ -56,12 +67,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// With Kinde's error body. A number that is no status of an error is taken for 400.
+    /// Creates a refusal with Kinde's error body. A number that is not the status of an error
+    /// counts as 400.
     pub fn new(status: u16, code: impl Into<String>) -> Self {
         Self { code: Some(code.into()), ..Self::empty(status) }
     }
 
-    /// With an empty body.
+    /// Creates a refusal with an empty body.
     pub fn empty(status: u16) -> Self {
         let status = StatusCode::from_u16(status).ok().filter(is_error).unwrap_or(StatusCode::BAD_REQUEST);
         Self { status, code: None }
@@ -90,12 +102,12 @@ impl FromStr for Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Null {
-    /// The value is cleared: `clears`.
+    /// `clears`: the value is cleared.
     #[default]
     Clears,
-    /// As if the key were not there: `ignored`.
+    /// `ignored`: the key counts as absent.
     Ignored,
-    /// The value is wrong: `refused`.
+    /// `refused`: null is not a valid value.
     Refused,
 }
 
@@ -112,7 +124,7 @@ impl FromStr for Null {
     }
 }
 
-/// `name=value`, by the names at each variant.
+/// Parses `name=value` with the names that each variant lists.
 impl FromStr for Choice {
     type Err = ChoiceError;
 
@@ -135,31 +147,31 @@ impl FromStr for Choice {
     }
 }
 
-/// Why a text is no [`Choice`].
+/// Why a text is not a [`Choice`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChoiceError {
-    /// It is not `name=value`.
+    /// The text does not have the form `name=value`.
     Form,
-    /// There is no choice of that name.
+    /// There is no choice with this name.
     Name,
-    /// The choice does not take that value.
+    /// The choice does not accept this value.
     Value,
 }
 
 impl fmt::Display for ChoiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Form => "a choice is name=value",
-            Self::Name => "there is no choice of that name",
-            Self::Value => "the choice does not take that value",
+            Self::Form => "a choice has the form name=value",
+            Self::Name => "there is no choice with this name",
+            Self::Value => "the choice does not accept this value",
         })
     }
 }
 
 impl core::error::Error for ChoiceError {}
 
-/// All choices as they were made.
+/// All choices that were made.
 #[derive(Clone)]
 pub(crate) struct Choices {
     pub(crate) duplicate_user: Refusal,
@@ -213,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_choice_is_read_from_its_name_and_its_value() {
+    fn choice_is_parsed_from_name_and_value() {
         let read = |text: &str| text.parse::<Choice>();
         assert_eq!(read("missing-scope=403"), Ok(Choice::MissingScope(Refusal::empty(403))));
         assert_eq!(
@@ -237,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_that_is_none_of_an_error_is_taken_for_400() {
+    fn status_that_is_not_an_error_becomes_400() {
         assert_eq!(Refusal::empty(200), Refusal::empty(400));
         assert_eq!(Refusal::new(42, "X"), Refusal::new(400, "X"));
     }

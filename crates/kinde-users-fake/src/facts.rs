@@ -1,14 +1,15 @@
-//! What the tenant does, and how we know that Kinde does it: one table, of which `docs/what-it-does.md` is made.
+//! What the tenant does, and how we know that Kinde does it. `docs/what-it-does.md` is generated
+//! from this table.
 //!
-//! Each row names the test that shows the fact. After a change, `WRITE=1 cargo test -p kinde-users-fake --lib facts`
-//! writes the page anew.
+//! Each row names the test that shows the fact. After a change, run `WRITE=1 cargo test -p
+//! kinde-users-fake --lib facts` to write the page again.
 
 use core::fmt::Write as _;
 use std::{env, fs};
 
 use Standing::{Chosen, Corroborated, Settled};
 
-/// How sure it is that the service does the same.
+/// How certain it is that the service does the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Settled,
@@ -20,9 +21,9 @@ struct Fact {
     what: &'static str,
     standing: Standing,
     source: &'static str,
-    /// The choice or the method of the builder that changes it, if there is one.
+    /// The choice, or the method of the builder, that changes the fact, if there is one.
     changed_by: &'static str,
-    /// The name of a test.
+    /// The name of the test.
     shown_by: &'static str,
 }
 
@@ -49,104 +50,104 @@ const NOTHING: &str = "nothing public";
 const FACTS: &[(&str, &[Fact])] = &[
     ("Tokens and keys", &[
         fact("A token reply has `expires_in` 86399, `token_type` `bearer` and, unless the request names scopes, an empty `scope`.",
-            Settled, ELIXIR, "`token_lifetime`", "client_credentials_buy_a_token_that_opens_the_api"),
+            Settled, ELIXIR, "`token_lifetime`", "client_credentials_get_a_token_for_the_api"),
         fact("A wrong client secret gets 401 `invalid_client`.",
-            Settled, ELIXIR, "", "wrong_secret_is_refused_in_the_recorded_words"),
+            Settled, ELIXIR, "", "wrong_secret_gets_the_recorded_message"),
         fact("A wrong client id, or a token request to another host, gets 404 without a body.",
             Settled, M2M, "`credentials`, `host`", "unknown_client_or_domain_gets_404_without_a_body"),
         fact("A missing audience, or one that the application may not use, gets 403 `invalid_request`.",
-            Settled, M2M, "`audience`", "token_requests_are_refused_in_the_words_of_oauth"),
+            Settled, M2M, "`audience`", "token_requests_are_refused_with_oauth_errors"),
         fact("A token request for a scope that was not granted gets 403 `invalid_scope`.",
-            Settled, M2M, "`scopes`", "token_requests_are_refused_in_the_words_of_oauth"),
+            Settled, M2M, "`scopes`", "token_requests_are_refused_with_oauth_errors"),
         fact("Another content type or grant type gets 400 `invalid_request`.",
-            Chosen, "documentation, for the code alone", "", "token_requests_are_refused_in_the_words_of_oauth"),
-        fact("A new secret leaves issued tokens valid. The signature of a token is noise.",
-            Chosen, NOTHING, "", "a_rotated_secret_is_the_only_one_that_works"),
-        fact("An environment API key (`k_live_…`) stands in the place of a token. It has scopes of its own and does not expire.",
-            Settled, "documentation of API keys (August 2026)", "`issue_api_key`", "api_key_opens_what_its_scopes_allow_until_it_is_revoked"),
-        fact("A key is refused as a token is, with 401 or 403, from the moment it is revoked.",
-            Chosen, NOTHING, "`revoke_api_key`", "api_key_opens_what_its_scopes_allow_until_it_is_revoked"),
+            Chosen, "documentation, for the code only", "", "token_requests_are_refused_with_oauth_errors"),
+        fact("A new secret leaves issued tokens valid. The signature of a token is random.",
+            Chosen, NOTHING, "", "only_the_rotated_secret_works"),
+        fact("An environment API key (`k_live_…`) is used like a token. It has its own scopes and does not expire.",
+            Settled, "documentation of API keys (August 2026)", "`issue_api_key`", "api_key_works_for_its_scopes_until_revoked"),
+        fact("A key is refused like a token, with 401 or 403. A revoked key is refused at once.",
+            Chosen, NOTHING, "`revoke_api_key`", "api_key_works_for_its_scopes_until_revoked"),
         fact("A token without the scope gets 403 with `SCOPE_MISSING` and `Scope is missing: read:users`.",
             Settled, M2M, "`Choice::MissingScope`", "every_operation_needs_its_scope_and_says_so"),
         fact("A request without a token, or with one that is expired, revoked or unknown, gets 401.",
-            Settled, M2M, "", "no_token_a_foreign_one_and_a_revoked_one_are_401"),
+            Settled, M2M, "", "missing_foreign_and_revoked_tokens_are_401"),
         fact("The code of a 401 is `UNAUTHORIZED`.",
-            Chosen, NOTHING, "", "a_token_lives_as_long_as_the_clock_says"),
+            Chosen, NOTHING, "", "token_expires_by_the_clock"),
     ]),
     ("Errors", &[
-        fact("`errors` is a list, and everything that is wrong with the query or the body is in it.",
-            Settled, ELIXIR, "", "a_bad_id_in_the_query_is_refused_as_recorded"),
-        fact("An id in the query that names no user gets 400 `USER_INVALID`, and no id gets `ID_REQUIRED` as well.",
-            Settled, ELIXIR, "", "a_bad_id_in_the_query_is_refused_as_recorded"),
-        fact("An id in the path that names no user gets 404 `USER_NOT_FOUND` for sessions and MFA, 404 `MFA_NOT_FOUND` for a factor, and \
+        fact("`errors` is a list of everything that is wrong with the query or the body.",
+            Settled, ELIXIR, "", "bad_id_in_query_is_refused_as_recorded"),
+        fact("An unknown id in the query gets 400 `USER_INVALID`. A missing id gets `ID_REQUIRED` as well.",
+            Settled, ELIXIR, "", "bad_id_in_query_is_refused_as_recorded"),
+        fact("An unknown id in the path gets 404 `USER_NOT_FOUND` for sessions and MFA, 404 `MFA_NOT_FOUND` for a factor, and \
               400 `USER_INVALID` elsewhere. A deleted user counts as unknown.",
-            Chosen, "description, which lists a 404 for sessions and MFA alone", "`Choice::DeletedUser`",
-            "an_unknown_user_in_a_path_is_404_for_sessions_and_mfa_and_400_elsewhere"),
-        fact("An unknown route gets 404, where `errors` is an object with `ROUTE_NOT_FOUND`.",
-            Settled, "description; kinde-python-sdk issue 89", "", "what_is_no_route_is_404_with_an_object"),
+            Chosen, "description, which lists a 404 only for sessions and MFA", "`Choice::DeletedUser`",
+            "unknown_user_in_path_is_404_or_400"),
+        fact("An unknown route gets 404, and its `errors` is an object with `ROUTE_NOT_FOUND`.",
+            Settled, "description; kinde-python-sdk issue 89", "", "unknown_route_is_404_with_an_object"),
         fact("A wrong method, and an empty or dot segment in a path, get the same 404.",
-            Chosen, NOTHING, "", "what_is_no_route_is_404_with_an_object"),
-        fact("The code for an argument is its name in upper case and `_REQUIRED`, `_INVALID` or `_NOT_ALLOWED`; for a body that is not a \
-              JSON object it is `BODY_INVALID`.",
-            Chosen, NOTHING, "", "get_users_refuses_arguments_that_mean_nothing"),
+            Chosen, NOTHING, "", "unknown_route_is_404_with_an_object"),
+        fact("The code for an argument is its name in upper case with `_REQUIRED`, `_INVALID` or `_NOT_ALLOWED`. The code for a body that is not a \
+              JSON object is `BODY_INVALID`.",
+            Chosen, NOTHING, "", "get_users_refuses_invalid_arguments"),
         fact("The token is checked before the arguments, and the user is looked up before the body is read. A refusal changes nothing.",
-            Chosen, NOTHING, "", "create_user_refuses_what_is_taken_or_wrong_and_then_creates_nothing"),
+            Chosen, NOTHING, "", "create_user_refuses_taken_or_invalid_values"),
         fact("Unknown keys of a body and unknown query arguments are ignored.",
-            Corroborated, "clients that send misspelt keys in silence", "`strict`", "a_strict_tenant_refuses_what_the_live_one_ignores"),
-        fact("The content type of a JSON body does not matter, and a body where none is due is not read.",
-            Chosen, NOTHING, "`strict`", "a_strict_tenant_refuses_what_the_live_one_ignores"),
-        fact("Of a query argument that is given twice, the first one counts.",
-            Chosen, NOTHING, "", "any_requests_in_any_order_are_answered_as_the_model_answers_them"),
+            Corroborated, "clients that send misspelt keys and get no error", "`strict`", "strict_tenant_refuses_what_the_live_one_ignores"),
+        fact("The content type of a JSON body does not matter, and a body is ignored if the operation has none.",
+            Chosen, NOTHING, "`strict`", "strict_tenant_refuses_what_the_live_one_ignores"),
+        fact("If a query argument is repeated, the first value counts.",
+            Chosen, NOTHING, "", "any_requests_are_answered_as_by_the_model"),
     ]),
     ("Limits", &[
         fact("A request over the limit gets 429, with the seconds to wait in `RateLimit-Reset`.",
-            Settled, "documentation of rate limits", "`rate_limit`, `in_flight_limit`", "so_many_requests_a_second_are_answered"),
+            Settled, "documentation of rate limits", "`rate_limit`, `in_flight_limit`", "requests_over_the_rate_limit_get_429"),
         fact("The 429 of an operation on one user (`/api/v1/user`), on sessions or on MFA has an error body.",
-            Settled, DESCRIPTION, "`Choice::TooManyRequests`", "a_429_has_a_body_for_the_operations_that_the_description_gives_one"),
+            Settled, DESCRIPTION, "`Choice::TooManyRequests`", "only_described_operations_have_a_429_body"),
         fact("The 429 of identities, properties, feature flags, `set_user_password` and `refresh_user_claims` has no body.",
-            Settled, DESCRIPTION, "`Choice::TooManyRequests`", "a_429_has_a_body_for_the_operations_that_the_description_gives_one"),
+            Settled, DESCRIPTION, "`Choice::TooManyRequests`", "only_described_operations_have_a_429_body"),
         fact("The 429 of `get_users`, `create_user_billing_customer` and the token endpoint has no body.",
             Chosen, "sources on `get_users` disagree; nothing public on the others", "`Choice::TooManyRequests`",
-            "a_429_has_a_body_for_the_operations_that_the_description_gives_one"),
+            "only_described_operations_have_a_429_body"),
         fact("The code of a 429 is `TOO_MANY_REQUESTS`.",
-            Chosen, NOTHING, "`Choice::TooManyRequests`", "a_429_has_a_body_for_the_operations_that_the_description_gives_one"),
-        fact("Every request weighs the same. The service counts lists and expansions for more.",
-            Chosen, "documentation of rate limits, without numbers", "", "so_many_requests_a_second_are_answered"),
+            Chosen, NOTHING, "`Choice::TooManyRequests`", "only_described_operations_have_a_429_body"),
+        fact("Every request counts the same. In the service, lists and expansions count more.",
+            Chosen, "documentation of rate limits, without numbers", "", "requests_over_the_rate_limit_get_429"),
     ]),
     ("Replies", &[
-        fact("`users` is null where the list is empty, and `next_token` is null on the last page.",
-            Settled, ELIXIR, "", "an_empty_tenant_has_null_users_and_no_next_page"),
-        fact("A user without a name, phone number, user name, picture, provided id or sign-in has null there.",
-            Settled, "recorded in Kinde's documentation of the user search", "", "replies_have_null_only_where_it_was_described_or_recorded"),
+        fact("`users` is null if the list is empty, and `next_token` is null on the last page.",
+            Settled, ELIXIR, "", "empty_tenant_has_null_users_and_no_next_page"),
+        fact("A user without a name, phone number, user name, picture, provided id or sign-in has null in that field.",
+            Settled, "recorded in Kinde's documentation of the user search", "", "replies_have_only_described_or_recorded_nulls"),
         fact("`is_confirmed` and `last_login_on` of an identity may be null.",
-            Corroborated, NXT_FWD, "", "replies_have_null_only_where_it_was_described_or_recorded"),
-        fact("Any other field without a value is null where the description allows it, and left out where it does not.",
-            Chosen, "description; no recording has null there", "", "replies_have_null_only_where_it_was_described_or_recorded"),
-        fact("`get_user_data`, `create_user` and `update_user` have no `code` and `message`, and names of their own: `preferred_email`, \
+            Corroborated, NXT_FWD, "", "replies_have_only_described_or_recorded_nulls"),
+        fact("Any other field without a value is null if the description allows it, and left out otherwise.",
+            Chosen, "description; no recording shows null", "", "replies_have_only_described_or_recorded_nulls"),
+        fact("`get_user_data`, `create_user` and `update_user` have no `code` and `message`, and use other names: `preferred_email`, \
               `given_name`, `family_name`.",
-            Settled, "description; management-api-js issue 21", "", "get_user_data_has_no_envelope_and_says_preferred_email"),
-        fact("`create_user` answers 200, `create_user_identity` 201.",
-            Settled, "description; kinde-python-sdk issue 131", "", "an_identity_is_created_with_201_and_listed"),
-        fact("The identities of a listed user have a `connection_id`; those of `get_user_data` have none.",
-            Settled, DESCRIPTION, "", "get_user_data_has_no_envelope_and_says_preferred_email"),
+            Settled, "description; management-api-js issue 21", "", "get_user_data_has_no_envelope"),
+        fact("`create_user` answers with 200, `create_user_identity` with 201.",
+            Settled, "description; kinde-python-sdk issue 131", "", "identity_is_created_with_201_and_listed"),
+        fact("The identities of a listed user have a `connection_id`, but those of `get_user_data` do not.",
+            Settled, DESCRIPTION, "", "get_user_data_has_no_envelope"),
         fact("Ids of users are `kp_` and 32 hex digits. Other ids have the forms of the description's examples.",
-            Settled, DESCRIPTION, "", "any_requests_in_any_order_are_answered_as_the_model_answers_them"),
+            Settled, DESCRIPTION, "", "any_requests_are_answered_as_by_the_model"),
     ]),
     ("Lists", &[
         fact("A page has 10 users unless `page_size` says otherwise, and at most 500. A page token is base64 with padding.",
             Settled, "documentation; tokens in the documentation of the Python SDK", "",
-            "a_page_has_ten_users_unless_another_size_is_asked_for_and_its_token_has_padding"),
+            "page_has_ten_users_by_default_and_a_padded_token"),
         fact("A larger `page_size`, and an unknown part of `expand`, are refused with 400.",
-            Chosen, NOTHING, "", "get_users_refuses_arguments_that_mean_nothing"),
-        fact("`organizations`, `identities` and `billing` come with `expand` alone.",
-            Settled, DESCRIPTION, "", "organizations_identities_and_billing_come_when_asked_for"),
-        fact("A filter takes several values, with commas between them.",
-            Settled, DESCRIPTION, "", "filters_take_several_values_and_all_of_them_must_match"),
+            Chosen, NOTHING, "", "get_users_refuses_invalid_arguments"),
+        fact("`organizations`, `identities` and `billing` are shown only with `expand`.",
+            Settled, DESCRIPTION, "", "organizations_identities_and_billing_need_expand"),
+        fact("A filter accepts several values, separated by commas.",
+            Settled, DESCRIPTION, "", "filters_accept_several_values_and_all_must_match"),
         fact("Several filters must all match, any identity of the kind counts, and `active_since` looks at the last sign-in. An empty \
-              filter is none.",
-            Chosen, NOTHING, "", "filters_take_several_values_and_all_of_them_must_match"),
-        fact("Users come in the order of their creation, and a page token marks a place among them.",
-            Chosen, NOTHING, "", "lists_neither_lose_nor_repeat_a_user_while_others_come_and_go"),
+              filter is ignored.",
+            Chosen, NOTHING, "", "filters_accept_several_values_and_all_must_match"),
+        fact("Users are listed in the order of their creation, and a page token marks a place among them.",
+            Chosen, NOTHING, "", "lists_neither_lose_nor_repeat_a_user_amid_changes"),
         fact("Identities are paged by `starting_after`, `ending_before` and `has_more`.",
             Settled, DESCRIPTION, "", "identities_page_in_both_directions"),
         fact("A page has 10 identities. An unknown cursor, and both cursors at once, are refused with 400.",
@@ -155,52 +156,52 @@ const FACTS: &[(&str, &[Fact])] = &[
     ("Changes", &[
         fact("An e-mail address, a user name (in any letter case) or a phone number belongs to one user. A second user with it gets 400.",
             Corroborated, "third-party clients", "`Choice::DuplicateUser`, `Choice::DuplicateIdentity`",
-            "create_user_refuses_what_is_taken_or_wrong_and_then_creates_nothing"),
+            "create_user_refuses_taken_or_invalid_values"),
         fact("The codes of duplicates are `USER_ALREADY_EXISTS` and `IDENTITY_ALREADY_EXISTS`.",
-            Chosen, NOTHING, "`Choice::DuplicateUser`, `Choice::DuplicateIdentity`", "create_user_identity_refuses_what_is_taken_or_incomplete"),
+            Chosen, NOTHING, "`Choice::DuplicateUser`, `Choice::DuplicateIdentity`", "create_user_identity_refuses_taken_or_incomplete"),
         fact("The addresses of a deleted user are free again, with or without `is_delete_profile`. A `provided_id` may occur twice.",
-            Chosen, NOTHING, "", "a_deleted_user_is_gone_and_leaves_the_address_free"),
-        fact("An e-mail address in the profile of `create_user` makes no identity.",
-            Corroborated, NXT_FWD, "", "create_user_needs_no_body_and_takes_identities"),
+            Chosen, NOTHING, "", "deleted_user_leaves_the_address_free"),
+        fact("An e-mail address in the profile of `create_user` does not create an identity.",
+            Corroborated, NXT_FWD, "", "create_user_needs_no_body_and_accepts_identities"),
         fact("Null for `given_name` or `family_name` leaves the name as it is.",
-            Corroborated, TERRAFORM, "`Choice::NullInUser`", "update_user_sets_what_is_given_and_null_clears_all_but_names"),
+            Corroborated, TERRAFORM, "`Choice::NullInUser`", "update_user_sets_given_and_clears_null_fields"),
         fact("Null for another field of `update_user` clears it; a flag becomes false.",
-            Chosen, NOTHING, "`Choice::NullInUser`", "names_and_address_that_a_user_lacks_are_left_out_of_the_update_reply"),
+            Chosen, NOTHING, "`Choice::NullInUser`", "update_reply_leaves_out_missing_names_and_address"),
         fact("Null for a property in `update_user_properties` clears it.",
-            Chosen, NOTHING, "`Choice::NullInProperties`", "properties_are_set_one_by_one_or_together_and_cleared_with_null"),
-        fact("Null anywhere else in a body is the same as no key, and an empty text is no value where one is needed.",
-            Chosen, NOTHING, "", "any_requests_in_any_order_are_answered_as_the_model_answers_them"),
+            Chosen, NOTHING, "`Choice::NullInProperties`", "properties_are_set_and_cleared_with_null"),
+        fact("Null anywhere else in a body counts as an absent key, and an empty text counts as missing if a value is required.",
+            Chosen, NOTHING, "", "any_requests_are_answered_as_by_the_model"),
         fact("A phone number is shown in E.164, as `name`.",
-            Corroborated, NXT_FWD, "", "an_identity_is_created_with_201_and_listed"),
-        fact("A phone number has to be E.164 with 7 to 15 digits, and an address something, an `@` and something.",
-            Chosen, NOTHING, "", "create_user_refuses_what_is_taken_or_wrong_and_then_creates_nothing"),
+            Corroborated, NXT_FWD, "", "identity_is_created_with_201_and_listed"),
+        fact("A phone number must be E.164 with 7 to 15 digits, and an address needs an `@` with text before and after it.",
+            Chosen, NOTHING, "", "create_user_refuses_taken_or_invalid_values"),
         fact("A social identity is listed with the prefix `oauth2:`.",
-            Corroborated, TERRAFORM, "", "an_identity_is_created_with_201_and_listed"),
+            Corroborated, TERRAFORM, "", "identity_is_created_with_201_and_listed"),
         fact("A social identity is `oauth2:google` whatever its connection, and the first e-mail address is the preferred one.",
-            Chosen, NOTHING, "", "an_identity_is_created_with_201_and_listed"),
-        fact("Values of properties and feature flags are text. A single one travels in the query.",
-            Settled, DESCRIPTION, "", "properties_and_flags_need_text_values_and_properties_a_key"),
-        fact("Any organisation code, property key and feature flag key is taken, except an empty property key. A property that was once \
+            Chosen, NOTHING, "", "identity_is_created_with_201_and_listed"),
+        fact("Values of properties and feature flags are text. A single value is sent in the query.",
+            Settled, DESCRIPTION, "", "properties_and_flags_need_text_values"),
+        fact("Any organisation code, property key and feature flag key is accepted, except an empty property key. A property that was ever \
               set is listed for all users, in the order of the keys.",
-            Chosen, NOTHING, "", "properties_are_set_one_by_one_or_together_and_cleared_with_null"),
+            Chosen, NOTHING, "", "properties_are_set_and_cleared_with_null"),
     ]),
     ("Sessions, MFA, passwords and billing", &[
         fact("`updated_on` of a session has an offset without minutes (`+11`), which RFC 3339 does not allow.",
-            Settled, "examples of the description", "`Choice::ShortOffsets`", "a_session_can_have_offsets_that_everyone_reads"),
+            Settled, "examples of the description", "`Choice::ShortOffsets`", "session_can_have_full_offsets"),
         fact("A session lasts 24 hours.",
             Chosen, "examples of the description", "", "sessions_are_listed_until_they_expire_or_are_ended"),
         fact("`mfa` is one object.",
             Settled, DESCRIPTION, "", "factors_are_shown_and_reset_one_by_one_or_together"),
-        fact("`mfa` is the first of several factors, and left out where there is none.",
+        fact("`mfa` is the first of several factors, and is left out if there is none.",
             Chosen, NOTHING, "`Choice::MfaAsArray`, `Choice::NullMfa`", "factors_are_shown_and_reset_one_by_one_or_together"),
-        fact("Each hashing method needs, takes and refuses the fields that the description names for it. SHA-256 is 64 hex digits.",
-            Settled, DESCRIPTION, "", "firebase_needs_all_of_its_own_and_the_others_refuse_them"),
-        fact("`iterations`, `variant` and `salt_position` are kept where a method neither needs nor refuses them.",
-            Chosen, NOTHING, "", "a_hash_is_kept_as_it_was_given"),
-        fact("A user is a billing customer once for each organisation. A second request gets `BILLING_CUSTOMER_EXISTS`.",
-            Settled, "documentation of billing", "", "a_billing_customer_is_created_once_for_a_user_and_an_organization"),
-        fact("`BILLING_CUSTOMER_EXISTS` comes with 400, any `org_code` and plan are taken, and `agreement_id` is there with a plan alone.",
-            Chosen, NOTHING, "", "a_billing_customer_is_created_once_for_a_user_and_an_organization"),
+        fact("Each hashing method requires, accepts and refuses the fields that the description lists for it. SHA-256 is 64 hex digits.",
+            Settled, DESCRIPTION, "", "firebase_fields_are_required_and_only_for_firebase"),
+        fact("`iterations`, `variant` and `salt_position` are kept if a method neither requires nor refuses them.",
+            Chosen, NOTHING, "", "hash_is_kept_as_given"),
+        fact("A user can be a billing customer only once for each organisation. A second request gets `BILLING_CUSTOMER_EXISTS`.",
+            Settled, "documentation of billing", "", "billing_customer_is_created_once_per_organization"),
+        fact("`BILLING_CUSTOMER_EXISTS` comes with 400, any `org_code` and plan are accepted, and `agreement_id` is present only with a plan.",
+            Chosen, NOTHING, "", "billing_customer_is_created_once_per_organization"),
     ]),
 ];
 
@@ -211,12 +212,13 @@ const INTRODUCTION: &str = "\
 
 - **Settled**: Kinde's description or documentation says so, or a reply of the live service was recorded.
 - **Corroborated**: Kinde's own tools or third-party clients depend on it.
-- **Chosen**: nothing public tells. A program should not rely on it.
+- **Chosen**: no public source settles it. A program should not rely on it.
 
-The last column names the `Choice`, or the method of the tenant or its builder, that makes it different.
+The last column names the `Choice`, or the method of the tenant or its builder, that changes the fact.
 ";
 
-/// The table as a page. It has no date and no count, so that it changes only where a fact does.
+/// Renders the table as a page. The page has no date and no count, so that it changes only if a
+/// fact does.
 fn page() -> String {
     let mut page = INTRODUCTION.to_owned();
     for (topic, facts) in FACTS {
@@ -235,7 +237,7 @@ fn page() -> String {
 }
 
 #[test]
-fn the_page_is_made_of_the_table() {
+fn page_is_generated_from_the_table() {
     let page = page();
     if env::var_os("WRITE").is_some() {
         fs::write(PAGE, &page).unwrap();
@@ -243,7 +245,7 @@ fn the_page_is_made_of_the_table() {
     assert!(fs::read_to_string(PAGE).unwrap() == page, "set WRITE=1 to write {PAGE}");
 }
 
-/// All of the tests' code.
+/// Returns the code of all tests.
 fn tests() -> String {
     let folders = ["tests/tenant", "tests/tenant/model"]
         .map(|folder| format!("{}/{folder}", env!("CARGO_MANIFEST_DIR")));

@@ -1,14 +1,14 @@
-//! What is answered when an operation refuses: Kinde's error bodies.
+//! Kinde's error bodies, which answer an operation that is refused.
 
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
 
 use crate::choice::Refusal;
 
-/// The body of a success, or the refusal.
+/// The body of a success, or a failure.
 pub(crate) type Handled = Result<Vec<u8>, Failure>;
 
-/// One `{code, message}` of an error body, and the status it asks for.
+/// One `{code, message}` of an error body, and its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -21,7 +21,7 @@ impl Problem {
         Self { status, code: code.into(), message: message.into() }
     }
 
-    /// As somebody has [chosen](crate::Choice).
+    /// Creates a problem from a [choice](crate::Choice).
     pub(crate) fn chosen(refusal: &Refusal, message: impl Into<String>) -> Self {
         Self::new(refusal.status, refusal.code.as_deref().unwrap_or_default(), message)
     }
@@ -43,12 +43,12 @@ impl Problem {
         Self::about(field, "NOT_ALLOWED", "is not allowed here")
     }
 
-    /// Only a strict tenant says so.
+    /// Creates the problem that only a strict tenant reports.
     pub(crate) fn unknown(field: &str) -> Self {
         Self::about(field, "UNKNOWN", "is not an argument of this operation")
     }
 
-    /// Recorded for an id that names no user.
+    /// Creates the recorded problem for an id of no user.
     pub(crate) fn user_invalid() -> Self {
         Self::about("user", "INVALID", "invalid").with_message("User invalid")
     }
@@ -71,18 +71,18 @@ impl Problem {
     }
 }
 
-/// A refusal: all that is wrong with a request. `errors` is an array everywhere but on 404, where it is a single
-/// object; and the body is empty where no problem has a code.
+/// A refusal, with everything that is wrong with a request. `errors` is an array, except on 404,
+/// where it is a single object. The body is empty if no problem has a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure(Vec<Problem>);
 
 impl Failure {
-    /// Fails unless there is nothing to complain about.
+    /// Fails if there are any problems.
     pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
     }
 
-    /// Recorded for an id that is absent or empty.
+    /// Creates the recorded failure for an id that is absent or empty.
     pub(crate) fn id_required() -> Self {
         let required = Problem::required("id").with_message("ID is required");
         Self(vec![required, Problem::user_invalid()])
@@ -92,7 +92,7 @@ impl Failure {
         Problem::not_found("ROUTE_NOT_FOUND", "The requested API route does not exist").into()
     }
 
-    /// That of the problems if they agree, as a list of several kinds is a bad request.
+    /// Returns the status of the problems if they agree, and 400 otherwise.
     fn status(&self) -> StatusCode {
         match self.0.as_slice() {
             [first, others @ ..] if others.iter().all(|other| other.status == first.status) => first.status,
@@ -119,7 +119,8 @@ impl From<Problem> for Failure {
     }
 }
 
-/// The content type has the parameter that the live service sends, and that naive comparisons trip over.
+/// Creates a response. Its content type has the parameter that the live service sends, which naive
+/// comparisons do not expect.
 pub(crate) fn respond(status: StatusCode, body: Vec<u8>) -> Response<Vec<u8>> {
     reply(status, "application/json; charset=utf-8", body)
 }
@@ -138,6 +139,6 @@ pub(crate) fn reply(status: StatusCode, content_type: &'static str, body: Vec<u8
 }
 
 pub(crate) fn to_bytes(body: &impl serde::Serialize) -> Vec<u8> {
-    // Texts, numbers and maps with text keys: this cannot fail.
+    // Texts, numbers and maps with text keys always serialize.
     serde_json::to_vec(body).unwrap_or_default()
 }

@@ -16,7 +16,7 @@ use crate::state::Tenant;
 use crate::user::{FakeUser, NewFakeUser};
 use crate::{failure, routes, token};
 
-/// A Kinde tenant in memory. A clone is the same tenant.
+/// An in-memory Kinde tenant. Clones are the same tenant.
 #[derive(Clone)]
 pub struct FakeKinde {
     tenant: Arc<Mutex<Tenant>>,
@@ -43,7 +43,8 @@ impl FakeKinde {
         tenant
     }
 
-    /// A server listens there. The clock goes by itself, from now if it is behind.
+    /// Records that a server listens. From now on the clock runs by itself, and starts at the
+    /// present if it is behind.
     #[cfg(feature = "server")]
     pub(crate) fn go_live(&self, origin: String, speed: u32) {
         let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
@@ -53,15 +54,20 @@ impl FakeKinde {
         tenant.running = Some((std::time::Instant::now(), speed));
     }
 
-    // ---- Asking -------------------------------------------------------------------------------------------
+    // ---- Requests ---------------------------------------------------------------
 
-    /// Answers any request. It fails only where a [`Fault`] makes it, scripted or by
+    /// Answers any request.
+    ///
+    /// # Errors
+    ///
+    /// Fails only if a [`Fault`] makes it fail, either scripted or by
     /// [chaos](crate::FakeKindeBuilder::chaos).
     pub fn handle(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
         self.serve(request, None).in_process()
     }
 
-    /// Answers a request, and tells how the reply is to travel. `patience` is how long the caller waits for it.
+    /// Answers a request and returns how the reply travels. `patience` is how long the caller
+    /// waits.
     pub(crate) fn serve(&self, request: Request<Vec<u8>>, patience: Option<Duration>) -> Served {
         let (head, body) = request.into_parts();
         let target = Target::find(&head.method, head.uri.path());
@@ -74,7 +80,7 @@ impl FakeKinde {
         let real = is_carried_out.then(|| tenant.answer(&target, &head, &body));
         let took_effect = real.as_ref().is_some_and(|response| response.status().is_success());
 
-        // An edit comes after the effect, so that there is a reply to edit.
+        // An edit happens after the effect, because it needs a reply to change.
         let mut real = real.unwrap_or_default();
         let wire = fault.as_ref().map(|fault| fault.wire).unwrap_or_default();
         let mut reply = match fault.map(|fault| fault.what) {
@@ -87,9 +93,9 @@ impl FakeKinde {
                 Ok(real)
             }
         };
-        // Why the body does not arrive, where the head does.
+        // Why the body of the reply does not arrive, although its head does.
         let mut lost_body = (wire.ending == Ending::BrokenOff).then_some(FakeError::ConnectionLost);
-        // Where a server listens, time passes by itself, and it is for the server to wait.
+        // If a server listens, time passes by itself, and the server waits instead.
         if tenant.running.is_none() && reply.is_ok() {
             let delay = wire.head_after.saturating_add(wire.body_after);
             let waited = patience.map_or(delay, |patience| patience.min(delay));
@@ -115,50 +121,53 @@ impl FakeKinde {
         Served { reply, wire, has_body: lost_body.is_none(), flight: Flight(self.clone()) }
     }
 
-    // ---- Tokens -------------------------------------------------------------------------------------------
+    // ---- Tokens -------------------------------------------------------------
 
-    /// Scheme, host and perhaps port: `https://acme.kinde.com`, unless it was set or a server stands in front.
+    /// Returns the scheme, the host and an optional port. The origin is `https://acme.kinde.com`
+    /// unless it was set or a server listens.
     pub fn origin(&self) -> String {
         self.lock().settings.origin.clone()
     }
 
-    /// The audience to ask tokens for: the origin and `/api`, unless it was set.
+    /// Returns the audience for tokens: the origin with `/api`, unless it was set.
     pub fn audience(&self) -> String {
         self.lock().settings.audience()
     }
 
-    /// Client id of the application.
+    /// Returns the client id of the application.
     pub fn client_id(&self) -> String {
         self.lock().settings.client_id.clone()
     }
 
-    /// The current client secret.
+    /// Returns the current client secret.
     pub fn client_secret(&self) -> String {
         self.lock().settings.client_secret.clone()
     }
 
-    /// An access token with all granted scopes, without a request.
+    /// Issues an access token with all granted scopes, without a request.
     pub fn issue_token(&self) -> String {
         let mut tenant = self.lock();
         let scopes = tenant.settings.scopes.clone();
         token::issue(&mut tenant, scopes)
     }
 
-    /// From now on all tokens that were issued are refused. API keys stay good.
+    /// Revokes all tokens that were issued so far. API keys stay valid.
     pub fn revoke_tokens(&self) {
         self.lock().tokens.clear();
     }
 
-    /// From now on tokens are given for this secret only.
+    /// Replaces the client secret. From now on only the new one is accepted.
     pub fn rotate_secret(&self, secret: impl Into<String>) {
         self.lock().settings.client_secret = secret.into();
     }
 
-    /// Issues an environment API key for these scopes, as one is made in Kinde's dashboard.
+    /// Issues an environment API key for these scopes, like one made in Kinde's dashboard.
     ///
-    /// It goes into `Authorization: Bearer` as it is, in the place of an access token: there is no token request, and
-    /// it does not expire. The scopes of the application, its secret and [`revoke_tokens`](Self::revoke_tokens) do not
-    /// touch it.
+    /// It goes into `Authorization: Bearer` in place of an access token. It needs no token request
+    /// and does not expire. The scopes of the application, its secret and
+    /// [`revoke_tokens`](Self::revoke_tokens) do not affect it.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use kinde_users_fake::FakeKinde;
@@ -166,7 +175,8 @@ impl FakeKinde {
     /// let fake = FakeKinde::new();
     /// let key = fake.issue_api_key(["read:users"]);
     /// let status = || {
-    ///     let request = http::Request::get("/api/v1/users").header("authorization", format!("Bearer {key}"));
+    ///     let request = http::Request::get("/api/v1/users")
+    ///         .header("authorization", format!("Bearer {key}"));
     ///     fake.handle(request.body(Vec::new()).unwrap()).unwrap().status()
     /// };
     /// assert_eq!(status(), 200);
@@ -180,128 +190,133 @@ impl FakeKinde {
         key
     }
 
-    /// From now on this API key is refused with 401. Returns whether there was such a key.
+    /// Revokes an API key, which then gets 401. Returns whether the key existed.
     pub fn revoke_api_key(&self, key: &str) -> bool {
         self.lock().api_keys.remove(key).is_some()
     }
 
-    // ---- Time ---------------------------------------------------------------------------------------------
+    // ---- Time ---------------------------------------------------------------
 
-    /// The tenant's clock since 1970, which moves by [`advance`](Self::advance) alone unless a server listens.
+    /// Returns the time of the tenant's clock since 1970. Only [`advance`](Self::advance) moves the
+    /// clock, unless a server listens.
     pub fn now(&self) -> Duration {
         self.lock().now
     }
 
-    /// Moves the clock.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let mut tenant = self.lock();
         tenant.now = tenant.now.saturating_add(by);
     }
 
-    // ---- Users --------------------------------------------------------------------------------------------
+    // ---- Users --------------------------------------------------------------
 
-    /// Adds a user and gives the id.
+    /// Adds a user and returns the id.
     pub fn add_user(&self, user: NewFakeUser) -> String {
         self.lock().add(user)
     }
 
-    /// Adds that many users of all sorts, the same for the same seed, and gives their ids. The nth (from 0)
-    /// has the address `user<n>@example.com`.
+    /// Adds `count` varied users and returns their ids. The same seed gives the same users. The nth
+    /// user (from 0) has the address `user<n>@example.com`.
     pub fn seed_users(&self, count: usize) -> Vec<String> {
         let mut tenant = self.lock();
         let now = tenant.now;
         (0..count).map(|n| tenant.add(NewFakeUser::sample(n, now))).collect()
     }
 
-    /// All users in the order of their creation.
+    /// Returns all users in the order of their creation.
     pub fn users(&self) -> Vec<FakeUser> {
         self.lock().users.after(0).map(|(_, user)| user.clone()).collect()
     }
 
-    /// The user with that id.
+    /// Returns the user with this id.
     pub fn user(&self, id: &str) -> Option<FakeUser> {
         self.lock().users.get(id).cloned()
     }
 
-    /// From now on there are no users, and never were any.
+    /// Removes all users, as if they had never existed.
     pub fn forget_users(&self) {
         self.lock().users.forget();
     }
 
-    // ---- Faults -------------------------------------------------------------------------------------------
+    // ---- Faults -------------------------------------------------------------
 
-    /// Makes the next request of an operation go wrong, after the faults that it has coming already. The
-    /// operation goes by its name in [`ROUTES`](crate::ROUTES); the token endpoint by `token`. Faults come before
-    /// authorisation.
+    /// Scripts a fault for the next request of an operation, after its faults that are already
+    /// scripted.
+    ///
+    /// `operation` is a name in [`ROUTES`](crate::ROUTES), or `token` for the token endpoint.
+    /// Faults come before authorisation.
     ///
     /// # Panics
     ///
-    /// If there is no operation of that name, as where it is misspelt.
+    /// Panics if there is no operation with this name, for example because it is misspelt.
     #[track_caller]
     pub fn next(&self, operation: &str, fault: Fault) {
         self.fail(operation).with(fault);
     }
 
-    /// The same for several requests: `fake.fail("create_user").times(2).with(Fault::server_error())`.
+    /// Scripts a fault for several requests:
+    /// `fake.fail("create_user").times(2).with(Fault::server_error())`.
     ///
     /// # Panics
     ///
-    /// If there is no operation of that name.
+    /// Panics if there is no operation with this name.
     #[track_caller]
     pub fn fail<'a>(&'a self, operation: &'a str) -> Failing<'a> {
         routes::assert_named(operation);
         Failing { fake: self, operation, times: 1 }
     }
 
-    /// How many scripted faults have not come yet: none at the end of a test that went as planned.
+    /// Returns the number of scripted faults that have not happened yet. It is 0 after a test that
+    /// went as planned.
     pub fn faults_left(&self) -> usize {
         self.lock().script.left()
     }
 
-    /// Forgets the faults that have not come yet.
+    /// Removes the scripted faults that have not happened yet.
     pub fn clear_faults(&self) {
         self.lock().script.clear();
     }
 
-    // ---- Looking ------------------------------------------------------------------------------------------
+    // ---- Recorded requests ------------------------------------------------------
 
-    /// Every request so far.
+    /// Returns all requests so far.
     pub fn requests(&self) -> Requests {
         Requests(self.lock().requests.clone())
     }
 
-    /// How many token requests reached the tenant: each one is billed in life.
+    /// Returns the number of token requests that reached the tenant. Kinde bills each of them.
     pub fn token_requests(&self) -> usize {
         let not_sent = Err(FakeError::NotSent);
         self.requests().of("token").iter().filter(|request| request.answer != not_sent).count()
     }
 
-    /// Forgets the requests so far.
+    /// Forgets all requests so far.
     pub fn forget_requests(&self) {
         self.lock().requests.clear();
     }
 }
 
-/// The reply to a request, on its way.
+/// The reply to a request, and how it travels.
 pub(crate) struct Served {
     pub(crate) reply: Result<Response<Vec<u8>>, FakeError>,
     #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "there is no wire"))]
     pub(crate) wire: Wire,
-    /// Whether the body of the reply arrives; where there is a wire, that is up to the wire.
+    /// Whether the body of the reply arrives. Over a socket, the server decides.
     has_body: bool,
     #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "it counts until it is dropped"))]
     pub(crate) flight: Flight,
 }
 
 impl Served {
-    /// Where there is no wire.
+    /// Returns the reply to a caller in this process.
     pub(crate) fn in_process(self) -> Result<Response<Vec<u8>>, FakeError> {
         let reply = self.reply?;
         if self.has_body { Ok(reply) } else { Err(FakeError::HeadOnly(FakeHead::of(reply))) }
     }
 }
 
-/// A request counts until this is dropped.
+/// Counts a request as in flight until it is dropped.
 pub(crate) struct Flight(FakeKinde);
 
 impl Drop for Flight {
@@ -310,7 +325,7 @@ impl Drop for Flight {
     }
 }
 
-/// A fault being scripted by [`FakeKinde::fail`].
+/// A fault that [`FakeKinde::fail`] scripts.
 #[derive(Debug)]
 #[must_use = "nothing fails before `with`"]
 pub struct Failing<'a> {
@@ -320,25 +335,25 @@ pub struct Failing<'a> {
 }
 
 impl Failing<'_> {
-    /// How many requests in a row; 1 unless said.
+    /// Sets the number of consecutive requests. The default is 1.
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// Every request from now on, until [`FakeKinde::clear_faults`].
+    /// Applies the fault to every request from now on, until [`FakeKinde::clear_faults`].
     pub fn always(self) -> Self {
         self.times(usize::MAX)
     }
 
-    /// What goes wrong.
+    /// Sets what goes wrong.
     pub fn with(self, fault: Fault) {
         self.fake.lock().script.push(self.operation, self.times, fault);
     }
 }
 
 impl Tenant {
-    /// The real answer, with its effect.
+    /// Carries out the request and returns the real reply.
     fn answer(&mut self, target: &Target, head: &Parts, body: &[u8]) -> Response<Vec<u8>> {
         let (route, path) = match target {
             Target::Token => return token::answer(self, head, body),
@@ -355,7 +370,7 @@ impl Tenant {
         }
     }
 
-    /// The answer over the limit.
+    /// Returns the reply to a request over the limit.
     fn too_many(&self, target: &Target, reset: u64) -> Response<Vec<u8>> {
         let described = match target {
             Target::Operation(route, _) if route.explains_limits() => Refusal::new(429, "TOO_MANY_REQUESTS"),

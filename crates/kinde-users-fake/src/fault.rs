@@ -1,4 +1,4 @@
-//! Scripted misbehaviour.
+//! Scripted faults.
 
 use core::fmt;
 use core::time::Duration;
@@ -10,17 +10,18 @@ use http::{HeaderValue, Response, StatusCode, header};
 use crate::failure::{empty, reply};
 use crate::head::FakeHead;
 
-/// Why a request got no reply, or not all of it. Only a [`Fault`] makes these.
+/// Why a request got no reply, or only a part of it. Only a [`Fault`] causes this error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FakeError {
-    /// The request never left: the tenant did not see it.
+    /// The request was not sent, and the tenant did not see it.
     NotSent,
-    /// The connection broke after the request had left; whether it took effect cannot be told from here.
+    /// The connection broke after the request was sent. The caller cannot know whether it took
+    /// effect.
     ConnectionLost,
-    /// The reply took longer than the caller would wait.
+    /// The reply took longer than the caller waits.
     TimedOut,
-    /// The head of the reply came, and its body did not.
+    /// The head of the reply arrived, but its body did not.
     HeadOnly(FakeHead),
 }
 
@@ -37,12 +38,13 @@ impl fmt::Display for FakeError {
 
 impl core::error::Error for FakeError {}
 
-/// Something that goes wrong with one request. Before the request takes effect, unless made with
-/// [`after_the_effect`](Self::after_the_effect).
+/// Something that goes wrong with one request. It goes wrong before the request takes effect,
+/// unless [`after_the_effect`](Self::after_the_effect) says otherwise.
 ///
-/// What goes wrong can also be how the reply travels, be it the real one or that of another fault:
-/// `Fault::real_reply().head_after(seconds)`, `Fault::server_error().gzipped()`. Over a socket it travels so; in
-/// process, where nothing sleeps and there is no wire, delays move the clock and the form makes no difference.
+/// A fault can also change how a reply travels, be it the real reply or that of another fault:
+/// `Fault::real_reply().head_after(seconds)`, `Fault::server_error().gzipped()`. This holds for
+/// replies over a socket. In process, nothing sleeps and there is no socket, so delays move the
+/// clock and the form makes no difference.
 #[derive(Clone)]
 #[must_use]
 pub struct Fault {
@@ -61,13 +63,13 @@ pub(crate) struct Wire {
     pub(crate) ending: Ending,
 }
 
-/// What becomes of the connection in the end.
+/// What happens to the connection in the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Ending {
     #[default]
     KeptAlive,
     Closed,
-    /// In the middle of the body.
+    /// The connection breaks off in the middle of the body.
     BrokenOff,
 }
 
@@ -76,7 +78,7 @@ type Edit = dyn Fn(&mut Response<Vec<u8>>) + Send + Sync;
 #[derive(Clone)]
 pub(crate) enum What {
     Reply(Response<Vec<u8>>),
-    /// What the operation answers over the limit, with the seconds to wait.
+    /// The reply of the operation over the limit, with the seconds to wait.
     Limited(u64),
     Edit(Arc<Edit>),
     NoReply(FakeError),
@@ -105,45 +107,46 @@ impl Fault {
         Self { what, after, wire: Wire::default() }
     }
 
-    /// Nothing goes wrong but how the real reply travels.
+    /// Creates a fault that keeps the real reply and only changes how it travels.
     pub fn real_reply() -> Self {
         Self::edit(|_| ())
     }
 
-    /// This response instead of the real one.
+    /// Replaces the real reply with this response.
     pub fn reply(response: Response<Vec<u8>>) -> Self {
         Self::new(What::Reply(response), false)
     }
 
-    /// An empty body with this status; 500 for a number that is no status.
+    /// Replies with this status and an empty body. A number that is not a status counts as 500.
     pub fn status(status: u16) -> Self {
         Self::reply(empty(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
     }
 
-    /// 429 with `RateLimit-Reset`: seconds to wait, as Kinde counts them. Some operations have an error body with it,
-    /// and others none, unless [chosen](crate::Choice::TooManyRequests).
+    /// Replies with 429 and `RateLimit-Reset`, the number of seconds to wait. Some operations have
+    /// an error body in this reply and others do not, unless
+    /// [`Choice::TooManyRequests`](crate::Choice::TooManyRequests) says otherwise.
     pub fn rate_limited(reset_seconds: u64) -> Self {
         Self::new(What::Limited(reset_seconds), false)
     }
 
-    /// 403 with no body, as several operations are described to answer.
+    /// Replies with 403 without a body, as the description says of several operations.
     pub fn forbidden() -> Self {
         Self::status(403)
     }
 
-    /// 500 in plain text, as recorded from the live service.
+    /// Replies with 500 in plain text, as recorded from the live service.
     pub fn server_error() -> Self {
         let body = b"INTERNAL SERVER ERROR".to_vec();
         Self::reply(reply(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", body))
     }
 
-    /// 503 with a page of HTML, as a proxy in between answers.
+    /// Replies with 503 and a page of HTML, like a proxy in between.
     pub fn unavailable() -> Self {
         let body = b"<html><body><h1>503 Service Unavailable</h1></body></html>".to_vec();
         Self::reply(reply(StatusCode::SERVICE_UNAVAILABLE, "text/html", body))
     }
 
-    /// The real reply, after the effect, with its body cut in the middle.
+    /// Cuts the body of the real reply in the middle, after the effect.
     pub fn cut_body() -> Self {
         Self::edit(|response| {
             let half = response.body().len() / 2;
@@ -151,7 +154,8 @@ impl Fault {
         })
     }
 
-    /// The real reply, after the effect, and at least so many bytes larger by a field that nobody described.
+    /// Makes the real reply larger by at least this many bytes, after the effect. The bytes are in
+    /// a field that the description does not have.
     pub fn larger_by(bytes: usize) -> Self {
         Self::edit(move |response| {
             let body = response.body_mut();
@@ -164,8 +168,8 @@ impl Fault {
         })
     }
 
-    /// The real reply, after the effect, that says it is something else than JSON, as `text/html`. What is no value
-    /// of a header is left out, and the content type with it.
+    /// Changes the content type of the real reply, for example to `text/html`, after the effect. A
+    /// text that is not a valid header value removes the content type.
     pub fn content_type(media_type: &str) -> Self {
         let value = HeaderValue::from_str(media_type).ok();
         Self::edit(move |response| {
@@ -176,23 +180,24 @@ impl Fault {
         })
     }
 
-    /// The real reply, after the effect, changed by `edit`: which runs inside the tenant and must not ask it.
+    /// Changes the real reply by `edit`, after the effect. `edit` runs inside the tenant and must
+    /// not call it.
     pub fn edit(edit: impl Fn(&mut Response<Vec<u8>>) + Send + Sync + 'static) -> Self {
         Self::new(What::Edit(Arc::new(edit)), true)
     }
 
-    /// The request does not leave.
+    /// Does not send the request.
     pub fn not_sent() -> Self {
         Self::new(What::NoReply(FakeError::NotSent), false)
     }
 
-    /// The connection breaks once the request has left.
+    /// Breaks the connection after the request was sent.
     pub fn connection_lost() -> Self {
         Self::new(What::NoReply(FakeError::ConnectionLost), false)
     }
 
-    /// The same once the request has taken effect. A request that was not sent has none, so that
-    /// [`not_sent`](Self::not_sent) stays as it is.
+    /// Makes the fault happen after the request has taken effect. A request that was not sent has
+    /// no effect, so this does not change [`not_sent`](Self::not_sent).
     pub fn after_the_effect(mut self) -> Self {
         self.after = !matches!(self.what, What::NoReply(FakeError::NotSent));
         self
@@ -201,45 +206,46 @@ impl Fault {
 
 /// How the reply travels.
 impl Fault {
-    /// Nothing comes for so long. Longer than the caller waits, it is a time-out.
+    /// Delays the head. If the delay is longer than the caller waits, the caller gets a time-out.
     pub fn head_after(mut self, delay: Duration) -> Self {
         self.wire.head_after = delay;
         self
     }
 
-    /// The head comes, and then nothing for so long. Longer than the caller waits, the body does not arrive.
+    /// Delays the body after the head. If the delay is longer than the caller waits, the body does
+    /// not arrive.
     pub fn body_after(mut self, delay: Duration) -> Self {
         self.wire.body_after = delay;
         self
     }
 
-    /// In chunks, with no `Content-Length`.
+    /// Sends the reply in chunks, without `Content-Length`.
     pub fn chunked(mut self) -> Self {
         self.wire.chunked = true;
         self
     }
 
-    /// Compressed, if the request accepts gzip.
+    /// Compresses the reply if the request accepts gzip.
     pub fn gzipped(mut self) -> Self {
         self.wire.gzipped = true;
         self
     }
 
-    /// On the last journey of its connection, which is not kept alive.
+    /// Closes the connection after the reply.
     pub fn then_closed(mut self) -> Self {
         self.wire.ending = Ending::Closed;
         self
     }
 
-    /// Not all the way: the connection breaks off in the middle of the body. The caller has the head, and in process it is
-    /// [`FakeError::HeadOnly`].
+    /// Breaks the connection off in the middle of the body. The caller has the head; in process the
+    /// error is [`FakeError::HeadOnly`].
     pub fn broken_off(mut self) -> Self {
         self.wire.ending = Ending::BrokenOff;
         self
     }
 }
 
-/// The faults to come, for each operation in order.
+/// The scripted faults of each operation, in order.
 #[derive(Default)]
 pub(crate) struct Script(HashMap<String, VecDeque<(usize, Fault)>>);
 

@@ -1,4 +1,5 @@
-//! One function an operation. Each reads its arguments, refuses or changes the state, and writes its reply.
+//! One function for each operation. It reads its arguments, refuses or changes the state, and
+//! writes the reply.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,7 @@ use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
 use crate::views::{self, Expand, Page};
 use crate::{password, time};
 
-/// The fields with `code` and `message` around them, as most replies have.
+/// Encodes the fields together with the `code` and `message` that most replies have.
 fn enveloped<const N: usize>(fields: [(&str, Value); N]) -> Vec<u8> {
     let mut body = json!({ "code": "OK", "message": "Success" });
     if let Some(object) = body.as_object_mut() {
@@ -26,37 +27,38 @@ fn success() -> Vec<u8> {
     enveloped([])
 }
 
-// ---- Finding the user -------------------------------------------------------------------------------------
+// ---- Finding the user -------------------------------------------------------
 
-/// The user with that id, and what is wrong with the id if there is none.
+/// Finds the user with this id. The failure says what is wrong with the id.
 fn find<'t>(tenant: &'t mut Tenant, id: &str, unknown: fn() -> Problem) -> Result<&'t mut FakeUser, Failure> {
     let chosen = tenant.settings.choices.deleted_user.as_ref().filter(|_| tenant.users.is_gone(id));
     let problem = chosen.map(|refusal| Problem::chosen(refusal, "The user was deleted"));
     tenant.users.get_mut(id).ok_or_else(|| problem.unwrap_or_else(unknown).into())
 }
 
-/// The user that `?id=` names; 400 with the recorded items if there is none.
+/// Finds the user that `?id=` names. Otherwise fails with 400 and the recorded problems.
 fn by_query<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
     let id = args.filled("id").ok_or_else(Failure::id_required)?;
     find(tenant, id, Problem::user_invalid)
 }
 
-/// The user in the path, where the description lists no 404.
+/// Finds the user in the path, for operations that have no 404 in the description.
 fn by_path<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
     find(tenant, args.path(0), Problem::user_invalid)
 }
 
-/// The user in the path, where it does list one: sessions and MFA.
+/// Finds the user in the path, for operations that have a 404: sessions and MFA.
 fn by_path_or_404<'t>(tenant: &'t mut Tenant, args: &Args<'_>) -> Result<&'t mut FakeUser, Failure> {
     find(tenant, args.path(0), || Problem::not_found("USER_NOT_FOUND", "There is no such user"))
 }
 
-// ---- Users ------------------------------------------------------------------------------------------------
+// ---- Users ------------------------------------------------------------------
 
 const MAX_PAGE: usize = 500;
 
-/// The one after which the next page begins. Ten digits and nine more characters are 19 bytes, whose base64
-/// ends in `==`: clients that forget to percent-encode it notice.
+/// Returns the token of the page that begins after this position. The ten digits and nine other
+/// characters are 19 bytes, whose base64 ends in `==`. This reveals clients that forget to
+/// percent-encode the token.
 fn page_token(position: u64) -> String {
     STANDARD.encode(format!("{position:010}:::id_asc"))
 }
@@ -79,7 +81,7 @@ fn expand(args: &Args<'_>, problems: &mut Vec<Problem>) -> Expand {
     expand
 }
 
-/// In any case of letters.
+/// Compares without regard to letter case.
 fn is_same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
@@ -161,7 +163,7 @@ pub(crate) fn create_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     Ok(to_bytes(&json!({ "id": id, "created": true, "identities": kinds })))
 }
 
-/// Kind, value and whether it is verified, from an item of `identities`.
+/// Reads the kind, the value and whether it is verified from an item of `identities`.
 fn described_identity(item: &mut Fields) -> (String, String, Option<bool>) {
     let kind = item.required("type");
     let is_verified = item.flag("is_verified").option();
@@ -172,7 +174,7 @@ fn described_identity(item: &mut Fields) -> (String, String, Option<bool>) {
             value = details.required(&kind);
             check_value(&kind, &value, &kind, &mut details.problems);
             if kind == "phone" {
-                // A number in E.164 needs none.
+                // A number in E.164 needs no country.
                 details.skip("phone_country_id");
             }
             item.absorb(details);
@@ -186,8 +188,8 @@ fn described_identity(item: &mut Fields) -> (String, String, Option<bool>) {
     (kind, value, is_verified)
 }
 
-/// An address has an `@`; a number is E.164, the form in which the live service shows it. An empty value was
-/// complained about already.
+/// Checks a value: an address has an `@`, and a number is E.164, which the live service shows. An
+/// empty value is already reported.
 fn check_value(kind: &str, value: &str, argument: &str, problems: &mut Vec<Problem>) {
     let is_valid = match kind {
         "email" => value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
@@ -207,9 +209,9 @@ pub(crate) fn update_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let chosen = tenant.settings.choices.null_in_user;
     let user = by_query(tenant, args)?;
     let mut body = args.body()?;
-    // Nothing changes unless all of it is right.
+    // Nothing changes unless all fields are valid.
     let mut changed = user.clone();
-    // A name that is set stays, unless it gets another.
+    // By default, null does not clear a name.
     body.null = chosen.unwrap_or(Null::Ignored);
     body.text("given_name").patch(&mut changed.given_name);
     body.text("family_name").patch(&mut changed.family_name);
@@ -254,7 +256,7 @@ pub(crate) fn set_user_password(tenant: &mut Tenant, args: &Args<'_>) -> Handled
     Ok(success())
 }
 
-// ---- Identities -------------------------------------------------------------------------------------------
+// ---- Identities -------------------------------------------------------------
 
 pub(crate) fn get_user_identities(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let size = tenant.settings.identities_page;
@@ -265,7 +267,7 @@ pub(crate) fn get_user_identities(tenant: &mut Tenant, args: &Args<'_>) -> Handl
             |id| all.iter().position(|identity| identity.id == id).ok_or_else(|| Problem::invalid(name));
         args.filled(name).map(find).transpose()
     };
-    // Forwards the page begins after the cursor; backwards it ends before it.
+    // Forward, the page begins after the cursor; backward, it ends before it.
     let (from, to, has_more) = match (place("starting_after")?, place("ending_before")?) {
         (Some(_), Some(_)) => return Err(Problem::not_allowed("ending_before").into()),
         (None, Some(end)) => (end.saturating_sub(size), end, end > size),
@@ -301,7 +303,7 @@ pub(crate) fn create_user_identity(tenant: &mut Tenant, args: &Args<'_>) -> Hand
         body.problems.push(Problem::invalid("type"));
     }
     check_value(&kind, &value, "value", &mut body.problems);
-    // Replies name the provider, which only the connection would tell.
+    // Replies name the provider, but only the connection reveals it.
     let kind = if kind == "social" { "oauth2:google".to_owned() } else { kind };
     if body.problems.is_empty() && tenant.users.is_held(&kind, &value) {
         let message = format!("A user with this {kind} exists");
@@ -321,9 +323,9 @@ pub(crate) fn create_user_identity(tenant: &mut Tenant, args: &Args<'_>) -> Hand
     Ok(enveloped([("identity", json!({ "id": id }))]))
 }
 
-// ---- Properties and feature flags -------------------------------------------------------------------------
+// ---- Properties and feature flags -------------------------------------------
 
-/// Lists every property that the tenant knows, with null where the user has no value.
+/// Lists every property that the tenant knows, with null if the user has no value.
 pub(crate) fn get_user_property_values(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let values = by_path(tenant, args)?.properties.clone();
     let property = |(key, id): (&String, &String)| json!({ "id": id, "name": key, "description": null, "key": key, "value": values.get(key) });
@@ -331,7 +333,7 @@ pub(crate) fn get_user_property_values(tenant: &mut Tenant, args: &Args<'_>) -> 
     Ok(enveloped([("properties", properties.into())]))
 }
 
-/// The value travels in the query, and may be empty.
+/// Reads the value from the query. It may be empty.
 fn value_of(args: &Args<'_>) -> Result<String, Failure> {
     args.query("value").map(str::to_owned).ok_or_else(|| Problem::required("value").into())
 }
@@ -351,7 +353,7 @@ pub(crate) fn update_user_properties(tenant: &mut Tenant, args: &Args<'_>) -> Ha
         Given::Value(mut properties) => {
             properties.null = tenant.settings.choices.null_in_properties;
             let keys = properties.keys();
-            // Nor does any path lead to a property without a name.
+            // A property without a name could not be addressed by any path either.
             let is_nameless = keys.iter().any(String::is_empty);
             for key in keys {
                 match properties.text(&key) {
@@ -382,7 +384,7 @@ pub(crate) fn update_user_feature_flag_override(tenant: &mut Tenant, args: &Args
     Ok(success())
 }
 
-// ---- Sessions and second factors --------------------------------------------------------------------------
+// ---- Sessions and second factors --------------------------------------------
 
 pub(crate) fn get_user_sessions(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let (now, short_offsets) = (tenant.now, tenant.settings.choices.short_offsets);
@@ -422,7 +424,7 @@ pub(crate) fn reset_users_mfa_all(tenant: &mut Tenant, args: &Args<'_>) -> Handl
     Ok(success())
 }
 
-// ---- Billing ----------------------------------------------------------------------------------------------
+// ---- Billing ----------------------------------------------------------------
 
 pub(crate) fn create_user_billing_customer(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let organizations = by_path(tenant, args)?.billing_organizations.clone();

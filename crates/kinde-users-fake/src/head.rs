@@ -1,11 +1,11 @@
-//! The head of a reply whose body did not come.
+//! The head of a reply whose body did not arrive.
 
 use core::fmt;
 
 use http::{HeaderMap, Response, StatusCode};
 use kinde_users_core::BodyFailure;
 
-/// The head of a reply whose body did not come.
+/// The head of a reply whose body did not arrive.
 #[derive(Clone)]
 pub struct FakeHead(pub(crate) Box<Response<BodyFailure>>);
 
@@ -14,12 +14,12 @@ impl FakeHead {
         Self(Box::new(reply.map(|_| BodyFailure::Broken)))
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.0.status()
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         self.0.headers()
     }

@@ -1,6 +1,6 @@
-//! The ids that a tenant hands out.
+//! The ids that a tenant assigns.
 
-/// Ids that look random and are the same for the same seed (`SplitMix64`).
+/// Generates ids that look random and are the same for the same seed (`SplitMix64`).
 pub(crate) struct Ids(u64);
 
 impl Ids {
@@ -15,7 +15,7 @@ impl Ids {
         z ^ (z >> 31)
     }
 
-    /// Up to 32 hex digits after the prefix.
+    /// Creates an id of the prefix and up to 32 hex digits.
     pub(crate) fn make(&mut self, prefix: &str, digits: usize) -> String {
         let mut id = format!("{prefix}{:016x}{:016x}", self.next(), self.next());
         id.truncate(prefix.len() + digits);

@@ -1,10 +1,10 @@
-//! A Kinde tenant in memory: the Users operations of the Management API and the token endpoint, for tests
-//! with no account, no network and no waiting.
+//! An in-memory Kinde tenant with the Users operations of the Management API and the token
+//! endpoint, for tests without an account, a network or waiting.
 //!
-//! [`FakeKinde::handle`] answers any `http::Request` with an `http::Response`. Users are created, found,
-//! paged through, changed and deleted as in life; tokens expire and lack scopes; [faults](Fault) come on
-//! demand; and everything that was asked can be [looked at](FakeKinde::requests) afterwards.
-//!
+//! [`FakeKinde::handle`] answers any `http::Request` with an `http::Response`. Users can be
+//! created, found, listed in pages, changed and deleted as in the live service. Tokens expire and
+//! lack scopes, [faults](Fault) happen on demand, and all requests can be
+//! [inspected](FakeKinde::requests) afterwards.
 //! ```
 //! use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
 //!
@@ -22,36 +22,39 @@
 //! assert_eq!(fake.requests().of("get_user_data").len(), 2);
 //! ```
 //!
-//! A [client](FakeKinde::client) of the tenant waits on its clock, so that back-offs and resets take no time. The
-//! example `testing` is a function with its tests, to copy; the folder `sdks` has the same in Python and
-//! JavaScript, against the program.
+//! A [client](FakeKinde::client) of the tenant waits on the tenant's clock, so that back-offs and
+//! resets take no time. The example `testing` is a function with tests to copy. The folder
+//! `sdks` has the same in Python and JavaScript, against the program.
 //!
 //! # As a program
 //!
-//! With the feature `server` the same tenant listens on the loopback interface, for programs in any language:
-//! from a test in Rust by `server::Server`, or by itself. Once it listens it prints a line that tells where it
-//! is and how to get a token, and then serves until Ctrl-C or SIGTERM; `--help` shows the other arguments.
+//! With the feature `server` the same tenant listens on the loopback interface, for programs in any
+//! language. Start it from a test in Rust with `server::Server`, or as its own program. When the
+//! program listens, it prints a line with its origin and what a client needs to get a token. It
+//! then serves until Ctrl-C or SIGTERM. `--help` shows the arguments.
 //!
 //! ```text
 //! $ cargo run -p kinde-users-fake --features server -- --users 10000 --seed 7
 //! {"origin":"http://127.0.0.1:40123","audience":"http://127.0.0.1:40123/api","client_id":"…","client_secret":"…","ca":null}
 //! ```
 //!
-//! Requests are many there and nobody looks at them, so that the program forgets them. Its clock is the
-//! machine's, or so many times as fast; for the same seed the users have the same ids, and dates at the same distance
-//! from the start. Users can come from a file and be left in one, in the form of Kinde's own
-//! [export](FakeKinde::export).
+//! The program does not record requests, because there may be many. Its clock runs as fast as the
+//! machine's, or a multiple of that. With the same seed the users have the same ids, and their
+//! dates have the same distance from the start. Users can be read from a file and written to one,
+//! in the form of Kinde's own [export](FakeKinde::export).
 //!
-//! # What it costs
+//! # Performance
 //!
-//! On one core of a common server, by `cargo bench -p kinde-users-fake`: 100,000 users are seeded in 0.25 s and take 1.7 kB
-//! each, a page of 500 of them takes 0.27 ms, and a user found by an e-mail address 3 µs. Over loopback the program
-//! answers about 26,000 pages of 10 users a second (`.ci/load`).
+//! Measured on one core of a common server by `cargo bench -p kinde-users-fake`: seeding 100,000
+//! users takes 0.25 s, and each takes 1.7 kB. A page of 500 of them takes 0.27 ms, and finding a
+//! user by e-mail address takes 3 µs. Over loopback the program answers about 26,000 pages of 10
+//! users a second (`.ci/load`).
 //!
-//! # Other ways
+//! # Other behaviour
 //!
-//! A test can have what it needs the other way: by a [choice](Choice) where nothing public tells, and by a
-//! [strict](FakeKindeBuilder::strict) tenant, which refuses what the live one ignores.
+//! A test can change the behaviour with a [choice](Choice) where no public source settles it, and
+//! with a [strict](FakeKindeBuilder::strict) tenant, which refuses arguments that the live service
+//! ignores.
 //!
 #![doc = include_str!("../docs/what-it-does.md")]
 #![forbid(unsafe_code)]
@@ -63,7 +66,7 @@
     clippy::string_slice
 )]
 
-// The example in the README is a test too.
+// Runs the example in the README as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -1,4 +1,4 @@
-//! What goes wrong without a script: too many requests, and chaos.
+//! Faults without a script: too many requests, and chaos.
 
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) struct Luck {
     in_flight_limit: Option<usize>,
     pub(crate) in_flight: usize,
     chaos: f64,
-    /// Numbers of its own, so that the ids do not depend on how much goes wrong.
+    /// A separate generator, so that the ids do not depend on how many faults happen.
     dice: Ids,
 }
 
@@ -30,7 +30,7 @@ impl Luck {
         }
     }
 
-    /// What goes wrong with the next request, which is in flight already.
+    /// Returns the fault of the next request, which already counts as in flight.
     pub(crate) fn fault(&mut self, now: Duration) -> Option<Fault> {
         if self.is_too_many(now) {
             return Some(Fault::rate_limited(1));
@@ -52,7 +52,7 @@ impl Luck {
     }
 
     fn chaos(&mut self) -> Option<Fault> {
-        // Three throws each time, whatever the first one gives.
+        // There are always three draws, whatever the first one gives.
         let (is_struck, sort) = (fraction(self.dice.next()) < self.chaos, self.dice.next());
         let delay = Duration::from_secs(5).mul_f64(fraction(self.dice.next()));
         is_struck.then(|| match sort % 17 {
@@ -77,7 +77,7 @@ impl Luck {
     }
 }
 
-/// From 0 up to and without 1.
+/// Returns a number from 0 up to but not including 1.
 fn fraction(random: u64) -> f64 {
     const UNIT: f64 = 4_294_967_296.0;
     f64::from(u32::try_from(random >> 32).unwrap_or_default()) / UNIT

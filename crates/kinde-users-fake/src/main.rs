@@ -25,36 +25,37 @@ Examples:
   A tenant with 10,000 users on a free port:
     kinde-users-fake --users 10000 --seed 7
 
-  One that limits its callers, and lets 5 of 100 requests fail:
+  A tenant with a rate limit in which 5 of 100 requests fail:
     kinde-users-fake --users 100 --rate 50 --chaos 0.05
 
-  HTTPS on a fixed port, for clients that speak nothing else:
+  HTTPS on a fixed port, for clients that require it:
     kinde-users-fake --listen 127.0.0.1:8443 --tls
     curl --cacert <ca> https://localhost:8443/api/v1/users
 
   For a client whose audience is fixed:
     kinde-users-fake --audience https://acme.kinde.com/api
 
-  With users of one's own, kept for the next time:
+  A tenant with your own users, kept for the next run:
     kinde-users-fake --import users.ndjson --export users.ndjson
 
-  One that finds misspelt arguments, and answers a duplicate in another way:
+  A tenant that refuses misspelt arguments and changes the reply to a duplicate:
     kinde-users-fake --strict --choose duplicate-user=409:USER_EXISTS
 
-Once it listens it prints one line of JSON:
+When it listens, it prints one line of JSON:
   {\"origin\":\"http://127.0.0.1:40123\",\"audience\":\"http://127.0.0.1:40123/api\",
    \"client_id\":\"...\",\"client_secret\":\"...\",\"ca\":null}
-where ca is the path of the certificate to trust, with --tls. It runs until Ctrl-C or SIGTERM.";
+With --tls, ca is the path of the certificate to trust. It runs until Ctrl-C or SIGTERM.";
 
-/// A Kinde tenant in memory, on the loopback interface: the Users operations and the token endpoint.
+/// An in-memory Kinde tenant on the loopback interface: the Users operations and the token
+/// endpoint.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Arguments {
-    /// Loopback address to listen at; port 0 is any free one
+    /// Loopback address to listen on; port 0 is any free port
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// How many users there are at first; the nth (from 0) has the address user<n>@example.com
+    /// Number of users at the start; the nth (from 0) has the address user<n>@example.com
     #[arg(long, value_name = "N", default_value_t = 0)]
     users: usize,
 
@@ -62,15 +63,15 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
 
-    /// Write all users to this file in the end, in the form that --import reads
+    /// Write all users to this file at the end, in the form that --import reads
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
 
-    /// Seed of ids, tokens and chaos: the same for the same seed
+    /// Seed for ids, tokens and chaos: the same seed gives the same values
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
 
-    /// Audience to ask tokens for [default: the origin and /api]
+    /// Audience for tokens [default: the origin and /api]
     #[arg(long, value_name = "AUDIENCE")]
     audience: Option<String>,
 
@@ -78,52 +79,54 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
 
-    /// Answer this many requests at a time, and those that come meanwhile with 429
+    /// Answer this many requests at a time, and others that arrive meanwhile with 429
     #[arg(long, value_name = "N", value_parser = in_flight)]
     in_flight: Option<usize>,
 
-    /// Share of requests that go wrong at random, from 0 to 1: 429, 403, 5xx, a reply that is late, cut, in chunks,
-    /// compressed, huge or of a wrong type, a lost connection
+    /// Share of requests that go wrong at random, from 0 to 1: 429, 403, 5xx, a reply that is late,
+    /// cut, in chunks, compressed, huge or of a wrong type, a lost connection
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
     chaos: f64,
 
-    /// Refuse arguments that the operation does not take; the live service ignores them
+    /// Refuse arguments that the operation does not have; the live service ignores them
     #[arg(long)]
     strict: bool,
 
-    /// What the tenant does where nothing public tells: duplicate-user, duplicate-identity, missing-scope,
-    /// deleted-user, too-many-requests (each STATUS or STATUS:CODE), null-in-user, null-in-properties (clears, ignored,
-    /// refused), mfa-as-array, null-mfa, short-offsets (true, false)
+    /// What the tenant does if no public source settles it: duplicate-user, duplicate-identity,
+    /// missing-scope, deleted-user, too-many-requests (each STATUS or STATUS:CODE), null-in-user,
+    /// null-in-properties (clears, ignored, refused), mfa-as-array, null-mfa, short-offsets (true,
+    /// false)
     #[arg(long, value_name = "NAME=VALUE")]
     choose: Vec<Choice>,
 
-    /// How many seconds a token is good for
+    /// How many seconds a token is valid
     #[arg(long, value_name = "SECONDS", default_value_t = 86_399)]
     token_lifetime: u64,
 
-    /// Let the tenant's clock go this many times as fast: tokens expire, limits open and late replies come sooner
+    /// Let the tenant's clock run this many times as fast: tokens expire, limits reset and late
+    /// replies arrive sooner
     #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     speed: u32,
 
-    /// Speak HTTPS, with a certificate for localhost and 127.0.0.1
+    /// Use HTTPS, with a certificate for localhost and 127.0.0.1
     #[arg(long)]
     tls: bool,
 }
 
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "it has to be a number from 0 to 1".to_owned())
+    share.ok_or_else(|| "it must be a number from 0 to 1".to_owned())
 }
 
 fn in_flight(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "it has to be a number from 1 on".to_owned())
+    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "it must be a number of at least 1".to_owned())
 }
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // With stderr closed, the exit code is all there is to say it with.
+            // If stderr is closed, only the exit code can report the error.
             writeln!(io::stderr(), "kinde-users-fake: {error}").unwrap_or_default();
             ExitCode::FAILURE
         }
@@ -132,12 +135,13 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // Before anyone can know that the program is there: a signal that comes at once ends it cleanly too.
+    // The program listens for signals before it announces itself, so that an early signal also ends
+    // it cleanly.
     let signals = {
         let _inside = runtime.enter();
         Signals::listen()?
     };
-    // Nobody wants to hear at the end that there is no place for what happened.
+    // The program checks now that it can write the file, because at the end that would be too late.
     if let Some(file) = &arguments.export {
         let beside = new_beside(file);
         about(file, fs::write(&beside, "").and_then(|()| fs::remove_file(&beside)))?;
@@ -155,7 +159,8 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     arguments.export.as_deref().map_or(Ok(()), |file| about(file, replace(file, &fake.export())))
 }
 
-/// Writes beside the file first: what was in it, perhaps the users that were imported, is lost only to what replaces it.
+/// Writes a new file next to the old one first, so that the old content is lost only when it is
+/// replaced. The old content may be the users that were imported.
 fn replace(file: &Path, text: &str) -> io::Result<()> {
     let beside = new_beside(file);
     fs::write(&beside, text)?;
@@ -168,13 +173,14 @@ fn new_beside(file: &Path) -> PathBuf {
     beside.into()
 }
 
-/// Names the file in an error.
+/// Adds the name of the file to an error.
 fn about<T>(file: &Path, result: io::Result<T>) -> io::Result<T> {
     result.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
 }
 
 fn tenant(arguments: &Arguments) -> io::Result<FakeKinde> {
-    // The users did what they did before now, and not before the day on which a test's clock begins.
+    // The dates of the users are before the present, not before the day on which a test's clock
+    // begins.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now: Duration| now.as_secs());
     let mut builder = FakeKinde::builder()
         .start(now)
@@ -227,7 +233,7 @@ fn announce(fake: &FakeKinde, ca: Option<&str>) -> io::Result<()> {
     stdout.flush()
 }
 
-/// The certificate of the authority, for as long as the program runs.
+/// A file with the certificate of the authority, which exists as long as the program runs.
 struct CaFile {
     path: PathBuf,
 }
@@ -246,7 +252,7 @@ impl CaFile {
         self.path.to_str().ok_or_else(unprintable)
     }
 
-    /// A new file: never one that is there, whoever put it or a link there.
+    /// Creates a new file. It never opens an existing file or link.
     fn create() -> io::Result<(File, PathBuf)> {
         let folder = std::env::temp_dir();
         let process = std::process::id();
@@ -263,12 +269,12 @@ impl CaFile {
 
 impl Drop for CaFile {
     fn drop(&mut self) {
-        // Somebody else may have tidied up.
+        // The file may already have been removed.
         fs::remove_file(&self.path).unwrap_or_default();
     }
 }
 
-/// Ctrl-C, and on Unix SIGTERM.
+/// Waits for Ctrl-C, and on Unix also for SIGTERM.
 struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,

@@ -1,4 +1,4 @@
-//! Which fields of a password hash each hashing method takes.
+//! Which fields of a password hash each hashing method accepts.
 
 use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -30,7 +30,8 @@ struct Rules {
     firebase: Need,
 }
 
-/// The rules of a method; `None` for one that Kinde does not have (argon2 and plain text among them).
+/// Returns the rules of a method, or `None` for a method that Kinde does not have, such as argon2
+/// and plain text.
 fn rules(method: &str, has_salt: bool) -> Option<Rules> {
     use Need::{Optional, Refused, Required};
     let any = Rules {
@@ -59,7 +60,7 @@ fn rules(method: &str, has_salt: bool) -> Option<Rules> {
     })
 }
 
-/// Reads a password; what is wrong with it is noted in `fields`.
+/// Reads a password, and records what is wrong with it in `fields`.
 pub(crate) fn read(fields: &mut Fields) -> FakePassword {
     let mut password = FakePassword {
         hashed_password: fields.required("hashed_password"),
@@ -82,9 +83,9 @@ pub(crate) fn read(fields: &mut Fields) -> FakePassword {
     password
 }
 
-/// What is wrong by the rules of the method. An empty text is none.
+/// Returns what is wrong by the rules of the method. An empty text counts as missing.
 fn problems(p: &FakePassword, told: &[Problem]) -> Vec<Problem> {
-    // A field of a wrong type is not to be reported as missing too.
+    // A field with a wrong type must not be reported as missing too.
     let is_told = |field: &str| told.contains(&Problem::invalid(field));
     if is_told("hashing_method") {
         return Vec::new();

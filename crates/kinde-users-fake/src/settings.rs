@@ -1,4 +1,4 @@
-//! What is set about a tenant.
+//! The settings of a tenant.
 
 use core::time::Duration;
 

@@ -1,6 +1,7 @@
-//! The users as lines of JSON, and back.
+//! Writes users as lines of JSON, and reads them.
 //!
-//! A line has the form of Kinde's own export, `users.ndjson`; what that does not hold stands beside it.
+//! A line has the form of Kinde's own export, `users.ndjson`, with additional fields for what that
+//! form lacks.
 
 use core::fmt;
 use core::time::Duration;
@@ -14,14 +15,14 @@ use crate::fake_kinde::FakeKinde;
 use crate::time;
 use crate::user::{FakeFactor, FakeIdentity, FakePassword, FakeSession, FakeUser, NewFakeUser};
 
-/// Why users could not be imported. None of them was.
+/// Why users could not be imported. No user was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImportError {
-    /// The line, from 1.
+    /// The number of the line, starting at 1.
     pub line: usize,
-    /// What is wrong with it, as the API would say: `LINE_INVALID` for what is no JSON object, `ID_INVALID` also for an
-    /// id that came before.
+    /// What is wrong with the line, as codes of the API. `LINE_INVALID` means that it is not a JSON
+    /// object. `ID_INVALID` also means that the id is repeated.
     pub codes: Vec<String>,
 }
 
@@ -40,12 +41,13 @@ impl fmt::Display for ImportError {
 impl core::error::Error for ImportError {}
 
 impl FakeKinde {
-    /// All users as NDJSON, one a line in the order of their creation, for [`import`](Self::import) and for programs
-    /// that read Kinde's export.
+    /// Returns all users as NDJSON, one user a line in the order of their creation.
+    /// [`import`](Self::import) and programs that read Kinde's export can read it.
     ///
-    /// A line has the fields of the export (`id`, `email`, `phone`, `username`, `first_name`, `last_name`,
-    /// `created_on`, `identities`, `external_id`, `business_code`, `organizations`, `email_verified`, `password`), and
-    /// besides these whatever else the tenant knows of the user. Tokens, faults and requests are not in it.
+    /// A line has the fields of Kinde's export (`id`, `email`, `phone`, `username`, `first_name`,
+    /// `last_name`, `created_on`, `identities`, `external_id`, `business_code`, `organizations`,
+    /// `email_verified`, `password`), and additionally everything else that the tenant knows of the
+    /// user. Tokens, faults and requests are not exported.
     pub fn export(&self) -> String {
         let tenant = self.lock();
         let mut lines = String::new();
@@ -56,13 +58,14 @@ impl FakeKinde {
         lines
     }
 
-    /// Adds the users of an [`export`](Self::export), or of Kinde's own, and says how many. Instants are read to the
-    /// microsecond. Absent fields and null are
-    /// no values, unknown fields are not looked at, and a user who is there already is replaced.
+    /// Adds the users of an [`export`](Self::export), or of Kinde's own, and returns their number.
+    ///
+    /// Instants are read to the microsecond. An absent field and null mean that there is no value.
+    /// Unknown fields are ignored. An existing user with the same id is replaced.
     ///
     /// # Errors
     ///
-    /// An [`ImportError`] names the first line that cannot be used. Then no user is added.
+    /// Returns an [`ImportError`] for the first line that is not valid. No user is added then.
     pub fn import(&self, ndjson: &str) -> Result<usize, ImportError> {
         let mut users = Vec::new();
         let mut ids = HashSet::new();
@@ -202,7 +205,8 @@ fn read(fields: &mut Fields) -> NewFakeUser {
         }),
         password: password(fields).map(Box::new),
     };
-    // An export names these beside the identities; one that has none of the kind means the same.
+    // An export names these values besides the identities. An export without an identity of the
+    // kind means the same.
     for (kind, value) in named {
         let Some(value) = value.filter(|_| !user.identities.iter().any(|identity| identity.kind == kind))
         else {
@@ -227,12 +231,12 @@ fn count(fields: &mut Fields, key: &str) -> u64 {
     fields.number(key).option().unwrap_or_default()
 }
 
-/// An instant before 1970 is none of a user of Kinde.
+/// Reads an instant. No user of Kinde has an instant before 1970.
 fn instant(fields: &mut Fields, key: &str) -> Option<Duration> {
     fields.take(key, |value| Duration::try_from(time::parse(value.as_str()?)?.as_duration()).ok()).option()
 }
 
-/// Codes, or objects that hold one.
+/// Reads codes, or objects with a code.
 fn organizations(fields: &mut Fields, key: &str) -> Vec<String> {
     let code = |item: &Value| {
         let code = item
@@ -245,7 +249,7 @@ fn organizations(fields: &mut Fields, key: &str) -> Vec<String> {
     codes.option().unwrap_or_default()
 }
 
-/// An object of texts, or the list of `{key, value}` that the importer takes.
+/// Reads an object of texts, or the list of `{key, value}` that Kinde's importer accepts.
 fn texts(fields: &mut Fields, key: &str) -> BTreeMap<String, String> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
@@ -291,7 +295,7 @@ fn session(item: &mut Fields) -> FakeSession {
 
 fn password(fields: &mut Fields) -> Option<FakePassword> {
     let Given::Value(mut item) = fields.object("password") else { return None };
-    // The importer takes beside the hash what the export has in here.
+    // Kinde's importer accepts these fields next to the hash, while the export nests them here.
     if let Given::Value(config) = item.object("hashing_config") {
         item.merge(config);
     }

@@ -1,14 +1,14 @@
-//! Instants are a `Duration` since 1970. This file turns them into the texts that Kinde sends, and back.
+//! Converts instants, which are a `Duration` since 1970, to the texts that Kinde sends, and back.
 
 use core::time::Duration;
 
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::{Timestamp, civil::DateTime, tz::Offset};
 
-/// 2026-01-01T00:00:00Z: where the clock stands in a new tenant.
+/// 2026-01-01T00:00:00Z: the time of the clock in a new tenant.
 pub(crate) const START: Duration = Duration::from_secs(1_767_225_600);
 
-/// Sessions and factors come with the offset of Sydney in the public examples.
+/// Sessions and factors have the offset of Sydney in the public examples.
 const SYDNEY: Offset = Offset::constant(11);
 const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 const SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
@@ -27,31 +27,32 @@ fn print(printer: &DateTimePrinter, at: Duration, offset: Offset) -> String {
     text
 }
 
-/// `2026-03-01T19:54:37.337802+00:00`: the form of a user's own timestamps.
+/// Formats as `2026-03-01T19:54:37.337802+00:00`, the form of a user's own timestamps.
 pub(crate) fn utc(at: Duration) -> String {
     print(&MICROS, at, Offset::UTC)
 }
 
-/// `2025-01-01T00:00:00Z`: the form in identities.
+/// Formats as `2025-01-01T00:00:00Z`, the form in identities.
 pub(crate) fn zulu(at: Duration) -> String {
     let mut text = String::with_capacity(24);
     SECONDS.print_timestamp(&timestamp(at), &mut text).unwrap_or_default();
     text
 }
 
-/// `2025-04-01T13:04:20.315701+11:00`: when a session or a factor began.
+/// Formats as `2025-04-01T13:04:20.315701+11:00`, the form of the start of a session or a factor.
 pub(crate) fn sydney(at: Duration) -> String {
     print(&MICROS, at, SYDNEY)
 }
 
-/// `2025-04-01T13:04:20+11`: when a session changed; the offset has no minutes, which RFC 3339 forbids.
+/// Formats as `2025-04-01T13:04:20+11`, the form of a change of a session. The offset has no
+/// minutes, which RFC 3339 forbids.
 pub(crate) fn sydney_short(at: Duration) -> String {
     let mut text = print(&SECONDS, at, SYDNEY);
     text.truncate(text.len().saturating_sub(":00".len()));
     text
 }
 
-/// The instant in an ISO 8601 text. A time without an offset, and a date alone, are taken as UTC.
+/// Parses an ISO 8601 text. A time without an offset, and a date without a time, count as UTC.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| Offset::UTC.to_timestamp(text.parse::<DateTime>().ok()?).ok())
 }
@@ -72,13 +73,13 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_run_beyond_the_calendar_stays_at_its_end() {
+    fn clock_beyond_the_calendar_stays_at_its_end() {
         assert!(utc(Duration::MAX).starts_with("9999-12-30"));
         assert!(sydney_short(Duration::MAX).starts_with("9999-12-3"));
     }
 
     #[test]
-    fn an_instant_is_read_with_any_offset_or_none() {
+    fn instant_is_read_with_any_offset_or_none() {
         let at = |text| parse(text).map(Timestamp::as_second);
         for text in [
             "2025-04-01T02:04:20Z",

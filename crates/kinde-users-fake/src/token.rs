@@ -1,4 +1,4 @@
-//! `POST /oauth2/token`, and whether a token or an API key lets a request through.
+//! `POST /oauth2/token`, and the check of tokens and API keys.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use crate::failure::{Failure, Problem, empty, respond, to_bytes};
 use crate::state::{Grant, Tenant};
 
 pub(crate) fn answer(tenant: &mut Tenant, head: &Parts, body: &[u8]) -> Response<Vec<u8>> {
-    // In front of a server the request names the server's address, in whatever form.
+    // If a server listens, the request names the server's address, in any form.
     let host = head.uri.authority().filter(|_| tenant.running.is_none());
     let own = tenant.settings.origin.split_once("://").map_or("", |(_, host)| host);
     if host.is_some_and(|host| !host.as_str().eq_ignore_ascii_case(own)) {
@@ -26,11 +26,11 @@ pub(crate) fn answer(tenant: &mut Tenant, head: &Parts, body: &[u8]) -> Response
     }
 }
 
-/// As recorded.
+/// This text was recorded.
 const WRONG_SECRET: &str = "Client authentication failed (e.g., unknown client, no client authentication included, or \
                             unsupported authentication method).";
 
-/// With status 404 there is no body.
+/// A refused token request. With status 404 there is no body.
 struct Refusal {
     status: StatusCode,
     error: &'static str,
@@ -45,13 +45,13 @@ fn grant(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value,
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = content_type.split(';').next().unwrap_or("").trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(refuse(StatusCode::BAD_REQUEST, "invalid_request", "The body has to be a form"));
+        return Err(refuse(StatusCode::BAD_REQUEST, "invalid_request", "The body must be a form"));
     }
     let form: Vec<_> = url::form_urlencoded::parse(body).collect();
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_ref());
 
     if field("grant_type") != "client_credentials" {
-        let words = "grant_type has to be client_credentials";
+        let words = "grant_type must be client_credentials";
         return Err(refuse(StatusCode::BAD_REQUEST, "invalid_request", words));
     }
     let settings = &tenant.settings;
@@ -82,7 +82,7 @@ fn grant(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value,
     }))
 }
 
-/// A JWT with the claims of Kinde's. Nobody signed it: its last part is noise.
+/// Creates a JWT with the claims of Kinde's. It has random bytes in place of a signature.
 pub(crate) fn issue(tenant: &mut Tenant, scopes: Vec<String>) -> String {
     let now = tenant.now;
     tenant.tokens.retain(|_, grant| grant.expires > now);
@@ -107,7 +107,7 @@ pub(crate) fn issue(tenant: &mut Tenant, scopes: Vec<String>) -> String {
     token
 }
 
-/// 401 without a token or key that is good now, 403 if it lacks the scope.
+/// Fails with 401 if the token or key is not valid now, and with 403 if it lacks the scope.
 pub(crate) fn authorise(tenant: &Tenant, headers: &HeaderMap, scope: &str) -> Result<(), Failure> {
     let refuse = |message: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message).into());
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or("");

@@ -1,4 +1,4 @@
-//! The fake as a transport and a clock of the client. This file and `head.rs` are the only ones that know the core.
+//! The fake as a transport and a clock for the client. Only this file and `head.rs` use the core.
 
 use core::task::Waker;
 
@@ -13,42 +13,43 @@ use crate::fault::FakeError;
 use crate::head::FakeHead;
 
 impl FakeKinde {
-    /// Where the tenant is, for a client.
+    /// Returns the domain of the tenant, for a client.
     ///
     /// # Errors
     ///
-    /// A [`DomainError`], where the fake was built with a host that is none.
+    /// Returns a [`DomainError`] if the fake was built with a host that is not valid.
     pub fn domain(&self) -> Result<Domain, DomainError> {
         Domain::parse(&self.origin()).map(|domain| domain.with_audience(&self.audience()))
     }
 
-    /// The credentials of the application, for a client.
+    /// Returns the credentials of the application, for a client.
     pub fn credentials(&self) -> Credentials {
         Credentials::new(self.client_id(), self.client_secret())
     }
 }
 
 impl FakeKinde {
-    /// A client of the tenant, in process and on its [clock](#impl-Clock-for-FakeKinde): nothing is waited for.
+    /// Creates a client of the tenant, in process and on its [clock](#impl-Clock-for-FakeKinde).
+    /// The client never really waits.
     ///
     /// # Errors
     ///
-    /// A [`DomainError`], where the fake was built with a host that is none.
+    /// Returns a [`DomainError`] if the fake was built with a host that is not valid.
     pub fn client(&self) -> Result<Client<Self, Self>, DomainError> {
         Ok(Client::new(Tenant::new(self.domain()?, self.credentials()), self.clone(), self.clone()))
     }
 
-    /// The same for async code.
+    /// Creates an async client of the tenant, in process and on its clock.
     ///
     /// # Errors
     ///
-    /// As [`client`](Self::client).
+    /// Returns the errors of [`client`](Self::client).
     pub fn async_client(&self) -> Result<AsyncClient<Self, Self>, DomainError> {
         Ok(AsyncClient::new(Tenant::new(self.domain()?, self.credentials()), self.clone(), self.clone()))
     }
 }
 
-/// Over no socket: the tenant answers in this process.
+/// Uses no socket: the tenant answers in this process.
 impl Transport for FakeKinde {
     type Error = FakeError;
 
@@ -65,7 +66,7 @@ impl Transport for FakeKinde {
     }
 }
 
-/// Its futures are ready at once.
+/// The futures are ready at once.
 impl AsyncTransport for FakeKinde {
     type Error = FakeError;
 
@@ -82,7 +83,7 @@ impl AsyncTransport for FakeKinde {
     }
 }
 
-/// The limit that the request carries is one of the tenant's clock, which a late reply moves.
+/// Applies the time limit of the request by the tenant's clock, which a late reply moves.
 fn within_limit(fake: &FakeKinde, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, FakeError> {
     let limit = request_timeout(&request);
     fake.serve(request, Some(limit)).in_process()
@@ -102,12 +103,14 @@ fn head(error: &FakeError) -> Option<&Response<BodyFailure>> {
     }
 }
 
-/// The tenant's own clock: a wait moves it, and is over at once.
+/// The tenant's own clock. A wait moves the clock and ends at once.
 ///
-/// With it a client that backs off, waits for a reset or for its pace does so in no time, and the tenant sees the time
-/// pass. It is for tests that make their calls on one thread, or as tasks of one: on several, a call that waits would
-/// move the clock while another is under way. Where a [server](crate::FakeKindeBuilder) listens, time passes by itself
-/// too.
+/// With this clock, a client that backs off or waits for a reset or its pace takes no time, and the
+/// tenant sees the time pass. Use it in tests that make their calls on one thread, or as tasks of
+/// one thread. On several threads, a call that waits would move the clock while another is under
+/// way. If a [server](crate::FakeKindeBuilder) listens, time also passes by itself.
+///
+/// # Examples
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -134,7 +137,7 @@ impl Clock for FakeKinde {
     }
 }
 
-/// The same for async code.
+/// The same clock for async code.
 impl AsyncClock for FakeKinde {
     fn now(&self) -> Instant {
         Clock::now(self)

@@ -1,9 +1,9 @@
-//! What a tenant knows of a user, as plain structs for assertions, and the builder that seeds one.
+//! What a tenant knows of a user, as plain structs for assertions, and a builder for new users.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-/// `Debug` with the fields that are no personal data and no secret.
+/// Implements `Debug` with only the fields that are neither personal data nor secret.
 macro_rules! shy_debug {
     ($type:ident: $($field:ident),*) => {
         impl core::fmt::Debug for $type {
@@ -15,53 +15,54 @@ macro_rules! shy_debug {
 }
 pub(crate) use shy_debug;
 
-/// A user as the tenant holds it. Instants are durations since 1970.
+/// A user in the tenant. Instants are durations since 1970.
 #[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct FakeUser {
-    /// `kp_` and 32 hex digits, unless seeded with another.
+    /// `kp_` and 32 hex digits, unless another id was set.
     pub id: String,
-    /// The id that the owner of the tenant gave.
+    /// The id that the owner of the tenant assigned.
     pub provided_id: Option<String>,
-    /// Given name.
+    /// The given name.
     pub given_name: Option<String>,
-    /// Family name.
+    /// The family name.
     pub family_name: Option<String>,
-    /// Address of a picture.
+    /// The address of a picture.
     pub picture: Option<String>,
-    /// Suspended users cannot sign in.
+    /// Whether the user is suspended and cannot sign in.
     pub is_suspended: bool,
-    /// The user is to choose a new password.
+    /// Whether the user has to choose a new password.
     pub is_password_reset_requested: bool,
-    /// How often the user signed in.
+    /// The number of sign-ins.
     pub total_sign_ins: u64,
-    /// How often signing in failed in a row.
+    /// The number of failed sign-ins in a row.
     pub failed_sign_ins: u64,
-    /// When the user last signed in.
+    /// The time of the last sign-in.
     pub last_signed_in: Option<Duration>,
-    /// When the user was created.
+    /// The time of creation.
     pub created_on: Duration,
-    /// Codes of the organisations that the user is in.
+    /// The codes of the user's organisations.
     pub organizations: Vec<String>,
-    /// Code of an organisation, and when the user last signed in to it.
+    /// The code of each organisation to which the user signed in, with the time of the last
+    /// sign-in.
     pub organization_sign_ins: Vec<(String, Duration)>,
     /// What the user signs in with, oldest first.
     pub identities: Vec<FakeIdentity>,
-    /// Property values that are set.
+    /// The values of the properties that are set.
     pub properties: BTreeMap<String, String>,
-    /// Feature flag overrides.
+    /// The overrides of feature flags.
     pub feature_flags: BTreeMap<String, String>,
-    /// Sessions, ended ones gone.
+    /// The sessions that have not ended.
     pub sessions: Vec<FakeSession>,
-    /// Second factors.
+    /// The second factors.
     pub factors: Vec<FakeFactor>,
     /// The password hash, if one was set.
     pub password: Option<Box<FakePassword>>,
-    /// Id of the billing customer that was created last, if any was.
+    /// The id of the last billing customer that was created, if any.
     pub billing_customer: Option<String>,
-    /// Codes of the organisations for which a billing customer was created.
+    /// The codes of the organisations for which a billing customer was created.
     pub billing_organizations: Vec<String>,
-    /// How often the user's claims were refreshed.
+    /// How many times the user's claims were refreshed.
     pub claims_refreshed: u64,
 }
 
@@ -72,23 +73,23 @@ impl FakeUser {
         self.identities.iter().find(|identity| identity.kind == kind).map(|identity| identity.value.as_str())
     }
 
-    /// The preferred e-mail address: the first one.
+    /// Returns the preferred e-mail address, which is the first one.
     pub fn email(&self) -> Option<&str> {
         self.first("email")
     }
 
-    /// The first phone number.
+    /// Returns the first phone number.
     pub fn phone(&self) -> Option<&str> {
         self.first("phone")
     }
 
-    /// The first user name.
+    /// Returns the first user name.
     pub fn username(&self) -> Option<&str> {
         self.first("username")
     }
 }
 
-/// Something a user signs in with.
+/// An identity, with which a user signs in.
 #[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct FakeIdentity {
@@ -98,11 +99,11 @@ pub struct FakeIdentity {
     pub kind: String,
     /// The address, number or name.
     pub value: String,
-    /// Whether it is verified, if anybody said.
+    /// Whether the identity is verified, if known.
     pub is_confirmed: Option<bool>,
     /// The connection of a social or enterprise identity.
     pub connection_id: Option<String>,
-    /// When it was created.
+    /// The time of creation.
     pub created_on: Duration,
 }
 
@@ -114,13 +115,13 @@ shy_debug!(FakeIdentity: id, kind, is_confirmed);
 pub struct FakeSession {
     /// `session_0x` and 32 hex digits.
     pub id: String,
-    /// The application signed in to.
+    /// The client id of the application.
     pub client_id: String,
-    /// The organisation signed in to.
+    /// The code of the organisation.
     pub org_code: Option<String>,
-    /// The connection signed in through.
+    /// The id of the connection.
     pub connection_id: String,
-    /// When it began. It lasts a day.
+    /// The start of the session, which lasts a day.
     pub started_on: Duration,
 }
 
@@ -138,53 +139,58 @@ impl FakeSession {
 pub struct FakeFactor {
     /// `mfa_` and 32 hex digits.
     pub id: String,
-    /// Such as `email`, `sms` or `authenticator`.
+    /// The kind, such as `email`, `sms` or `authenticator`.
     pub kind: String,
-    /// The address or number that it uses.
+    /// The address or number that the factor uses.
     pub name: String,
-    /// When it was set up.
+    /// The time of creation.
     pub created_on: Duration,
 }
 
 shy_debug!(FakeFactor: id, kind);
 
-/// A password hash as it was set, with what its method needs.
+/// A password hash as it was set, with the parameters of its method.
 #[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct FakePassword {
     /// The hash.
     pub hashed_password: String,
-    /// The method, `bcrypt` where none was given.
+    /// The method. The default is `bcrypt`.
     pub hashing_method: String,
-    /// The salt, base64 for some methods.
+    /// The salt, in base64 for some methods.
     pub salt: Option<String>,
     /// `prefix` or `suffix`.
     pub salt_position: Option<String>,
-    /// Iterations; 24,000 for PBKDF2 where none were given.
+    /// The number of iterations. The default for PBKDF2 is 24,000.
     pub iterations: Option<u64>,
-    /// Variant of PBKDF2.
+    /// The variant of PBKDF2.
     pub variant: Option<String>,
-    /// Signer key of Firebase.
+    /// The signer key of Firebase.
     pub signer_key: Option<String>,
-    /// Salt separator of Firebase.
+    /// The salt separator of Firebase.
     pub salt_separator: Option<String>,
-    /// Rounds of Firebase.
+    /// The rounds of Firebase.
     pub rounds: Option<u64>,
-    /// Memory cost of Firebase.
+    /// The memory cost of Firebase.
     pub mem_cost: Option<u64>,
-    /// The user has to choose another after the next sign-in.
+    /// Whether the user has to choose another password after the next sign-in.
     pub is_temporary_password: bool,
 }
 
 shy_debug!(FakePassword: hashing_method, is_temporary_password);
 
-/// A user to seed with [`FakeKinde::add_user`](crate::FakeKinde::add_user). Nothing is checked, so that a
-/// tenant can hold what the API would refuse. Ids and the instant of creation are filled in where left out.
+/// A new user for [`FakeKinde::add_user`](crate::FakeKinde::add_user).
+///
+/// Nothing is checked, so that a tenant can hold data that the API would refuse. Missing ids and
+/// times of creation are filled in.
+///
+/// # Examples
 ///
 /// ```
 /// # use kinde_users_fake::{FakeKinde, NewFakeUser};
 /// let fake = FakeKinde::new();
-/// let id = fake.add_user(NewFakeUser::new().email("sally@example.com").organization("org_1ccfb819462"));
+/// let sally = NewFakeUser::new().email("sally@example.com").organization("org_1ccfb819462");
+/// let id = fake.add_user(sally);
 /// assert_eq!(fake.user(&id).unwrap().email(), Some("sally@example.com"));
 /// ```
 #[derive(Clone, Default)]
@@ -196,71 +202,72 @@ pub struct NewFakeUser {
 shy_debug!(NewFakeUser: user);
 
 impl NewFakeUser {
-    /// A user with nothing but an id.
+    /// Creates a user with nothing but an id.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With this id, as in `kp:…` of old tenants. A user who had it is replaced.
+    /// Sets the id, such as `kp:…` in old tenants. An existing user with this id is replaced.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.user.id = id.into();
         self
     }
 
-    /// With the id that the owner of the tenant gave.
+    /// Sets the id that the owner of the tenant assigned.
     pub fn provided_id(mut self, id: impl Into<String>) -> Self {
         self.user.provided_id = Some(id.into());
         self
     }
 
-    /// With given and family name.
+    /// Sets the given and the family name.
     pub fn name(mut self, given: impl Into<String>, family: impl Into<String>) -> Self {
         self.user.given_name = Some(given.into());
         self.user.family_name = Some(family.into());
         self
     }
 
-    /// With the address of a picture.
+    /// Sets the address of a picture.
     pub fn picture(mut self, url: impl Into<String>) -> Self {
         self.user.picture = Some(url.into());
         self
     }
 
-    /// Suspended.
+    /// Suspends the user.
     pub fn suspended(mut self) -> Self {
         self.user.is_suspended = true;
         self
     }
 
-    /// Created at this instant since 1970, instead of now.
+    /// Sets the time of creation since 1970. The default is now.
     pub fn created_on(mut self, at: Duration) -> Self {
         self.user.created_on = at;
         self
     }
 
-    /// Signed in once more, last at this instant since 1970.
+    /// Adds a sign-in at this time since 1970, which becomes the last one.
     pub fn signed_in(mut self, at: Duration) -> Self {
         self.user.last_signed_in = Some(at);
         self.user.total_sign_ins += 1;
         self
     }
 
-    /// A verified e-mail address.
+    /// Adds a verified e-mail address.
     pub fn email(self, address: impl Into<String>) -> Self {
         self.identity("email", address, Some(true), None)
     }
 
-    /// A phone number, as `+61412345678`.
+    /// Adds a phone number, such as `+61412345678`.
     pub fn phone(self, number: impl Into<String>) -> Self {
         self.identity("phone", number, None, None)
     }
 
-    /// A user name.
+    /// Adds a user name.
     pub fn username(self, name: impl Into<String>) -> Self {
         self.identity("username", name, None, None)
     }
 
-    /// An identity of another kind, as `oauth2:google` or `enterprise`, and its connection.
+    /// Adds an identity of another kind, such as `oauth2:google` or `enterprise`, with its
+    /// connection.
     pub fn connected(
         self,
         kind: impl Into<String>,
@@ -283,45 +290,46 @@ impl NewFakeUser {
         self
     }
 
-    /// A member of this organisation.
+    /// Makes the user a member of this organisation.
     pub fn organization(mut self, code: impl Into<String>) -> Self {
         self.user.organizations.push(code.into());
         self
     }
 
-    /// A member of this organisation who signed in to it at this instant since 1970.
+    /// Makes the user a member of this organisation, with the last sign-in to it at this time since
+    /// 1970.
     pub fn signed_in_to(mut self, code: impl Into<String>, at: Duration) -> Self {
         let code = code.into();
         self.user.organization_sign_ins.push((code.clone(), at));
         self.organization(code).signed_in(at)
     }
 
-    /// With this property.
+    /// Sets a property.
     pub fn property(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.user.properties.insert(key.into(), value.into());
         self
     }
 
-    /// With this feature flag override.
+    /// Sets an override of a feature flag.
     pub fn feature_flag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.user.feature_flags.insert(key.into(), value.into());
         self
     }
 
-    /// With a session, which begins when the user is added.
+    /// Adds a session, which begins when the user is added.
     pub fn session(mut self) -> Self {
         self.user.sessions.push(FakeSession::default());
         self
     }
 
-    /// With a second factor: its kind, and the address or number that it uses.
+    /// Adds a second factor: its kind, and the address or number that it uses.
     pub fn mfa(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         let factor = FakeFactor { kind: kind.into(), name: name.into(), ..FakeFactor::default() };
         self.user.factors.push(factor);
         self
     }
 
-    /// The nth of many: every field has a value in some and none in others.
+    /// Creates the nth of many users. Every field has a value in some of them and none in others.
     pub(crate) fn sample(n: usize, now: Duration) -> Self {
         const GIVEN: [&str; 5] = ["Sally", "Terry", "Ngozi", "Zoë", "Hiroshi"];
         const FAMILY: [&str; 7] = ["Doe", "Okafor", "O'Neill", "Nguyễn", "García", "Sato", "Smith"];

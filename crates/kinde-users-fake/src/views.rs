@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::time;
 use crate::user::{FakeFactor, FakeIdentity, FakeSession, FakeUser};
 
-/// The parts of a user that are shown on demand.
+/// The parts of a user that are shown on request.
 #[derive(Default)]
 pub(crate) struct Expand {
     pub(crate) organizations: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Expand {
     pub(crate) billing: bool,
 }
 
-/// A page of `get_users`. Both the list and the token are null rather than empty.
+/// A page of `get_users`. The list and the token are null rather than empty.
 #[derive(Serialize)]
 pub(crate) struct Page<'u> {
     pub(crate) code: &'static str,
@@ -99,8 +99,8 @@ impl<'u> User<'u> {
         }
     }
 
-    /// The same as `get_user_data` shows it: another name for the address, no organisation sign-ins, no connections,
-    /// and no envelope around it.
+    /// Returns the user as `get_user_data` shows it: with another name for the address, without
+    /// organisation sign-ins, connections and envelope.
     pub(crate) fn alone(&self) -> Value {
         let mut value = json!(self);
         if let Some(fields) = value.as_object_mut() {
@@ -122,7 +122,8 @@ impl<'u> SignIn<'u> {
     }
 }
 
-/// Leaves out those of the named fields that have no value. The service was never seen to send null for them.
+/// Removes those of the named fields that have no value. The service was never seen to send null
+/// for them.
 fn null_left_out(mut value: Value, names: &[&str]) -> Value {
     if let Some(fields) = value.as_object_mut() {
         fields.retain(|name, value| !(value.is_null() && names.contains(&name.as_str())));
@@ -130,7 +131,7 @@ fn null_left_out(mut value: Value, names: &[&str]) -> Value {
     value
 }
 
-/// The reply of `update_user`: other names again, and no `provided_id`.
+/// Returns the reply of `update_user`, which uses other names again and has no `provided_id`.
 pub(crate) fn updated(user: &FakeUser) -> Value {
     let shown = json!({
         "id": user.id,
@@ -186,7 +187,7 @@ pub(crate) fn billing_customer(id: &str, agreement_id: Option<&str>) -> Value {
     null_left_out(json!({ "id": id, "agreement_id": agreement_id }), &["agreement_id"])
 }
 
-/// A factor, which was never used.
+/// Returns a factor, which was never used.
 pub(crate) fn factor(factor: &FakeFactor) -> Value {
     json!({
         "id": factor.id,

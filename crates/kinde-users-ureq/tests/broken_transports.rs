@@ -1,4 +1,5 @@
-//! Transports that are broken in one way each, and the clause of the contract that finds each of them.
+//! Tests transports that are broken in one way each, and the clause of the contract that detects
+//! each of them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,7 +23,7 @@ type Result = std::result::Result<Response<Vec<u8>>, Failed>;
 
 const LIMIT: usize = 64 * 1024;
 
-/// What a broken transport says of a failure.
+/// What a broken transport reports about a failure.
 #[derive(Debug)]
 struct Failed {
     text: String,
@@ -56,7 +57,7 @@ impl From<io::Error> for Failed {
     }
 }
 
-/// A good one, with TLS as the test has it.
+/// Returns a correct transport with the TLS settings of the test.
 fn ureq_with(tls: TlsConfig) -> UreqTransport {
     UreqTransport::configured(|config| {
         config.proxy(None).input_buffer_size(8192).output_buffer_size(8192).tls_config(tls)
@@ -76,7 +77,7 @@ fn options() -> Options {
         .patience(Duration::from_secs(2))
 }
 
-/// Tries a transport in some of the cases.
+/// Checks a transport in some of the cases.
 fn try_in(
     options: &Options,
     is_tried: impl Fn(&Case) -> bool,
@@ -107,9 +108,9 @@ fn try_in(
 /// A broken transport.
 struct Row {
     does: String,
-    /// A part of the names of the cases that it is tried in.
+    /// Part of the names of the cases to check it in.
     case: &'static str,
-    /// What finds it.
+    /// The clause that detects it.
     clause: Clause,
     send: Box<dyn Fn(Message) -> Result + Sync>,
 }
@@ -124,7 +125,8 @@ fn row(
     Row { does: does.into(), case, clause, send: Box::new(move |request| send(&ureq, request)) }
 }
 
-/// Sees each found by its clause and no other. That a good transport passes, another test shows.
+/// Asserts that each transport breaks its clause and no other. Another test shows that a correct
+/// transport passes.
 fn assert_found(rows: impl IntoIterator<Item = Row>) {
     for Row { does, case, clause, send } in rows {
         let is_tried = |tried: &Case| tried.name().contains(case);
@@ -133,7 +135,7 @@ fn assert_found(rows: impl IntoIterator<Item = Row>) {
     }
 }
 
-/// Base64 without padding.
+/// Encodes in Base64 without padding.
 fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
@@ -154,10 +156,10 @@ fn with_header(mut request: Message, name: impl http::header::IntoHeaderName, va
     request
 }
 
-// ---- What goes out ------------------------------------------------------------------------------------------
+// ---- What goes out ----------------------------------------------------------
 
 #[test]
-fn changed_targets_are_found() {
+fn changed_targets_are_detected() {
     fn changes(does: &str, case: &'static str, change: fn(&str) -> String) -> Row {
         row(does, case, Clause::Target, move |ureq, request| Ok(ureq.send(with_target(request, change))?))
     }
@@ -195,7 +197,7 @@ fn other_letter_case_of_percent_encodings_is_weak() {
 }
 
 #[test]
-fn changed_request_headers_are_found() {
+fn changed_request_headers_are_detected() {
     fn changes(does: &str, case: &'static str, change: fn(&mut HeaderMap)) -> Row {
         row(does, case, Clause::RequestHeaders, move |ureq, mut request| {
             change(request.headers_mut());
@@ -206,7 +208,7 @@ fn changed_request_headers_are_found() {
         map.insert(name, HeaderValue::from_static(value));
     }
     assert_found([
-        changes("drops an empty header", "of one's own", |map| drop(map.remove("x-empty"))),
+        changes("drops an empty header", "of your own", |map| drop(map.remove("x-empty"))),
         changes("keeps one header of a name", "headers that come twice", |map| {
             if let Some(first) = map.get("x-twice").cloned() {
                 map.insert("x-twice", first);
@@ -229,7 +231,7 @@ fn changed_request_headers_are_found() {
             map.insert("idempotency-key", HeaderValue::from_static("1"));
         }),
         changes("asks to go on", "POST without a body", |map| insert(map, EXPECT, "100-continue")),
-        changes("names itself", "of one's own", |map| insert(map, USER_AGENT, "mine/1")),
+        changes("names itself", "of your own", |map| insert(map, USER_AGENT, "mine/1")),
         changes("asks for compression all the same", "has values for", |map| {
             insert(map, ACCEPT_ENCODING, "gzip");
         }),
@@ -239,7 +241,7 @@ fn changed_request_headers_are_found() {
 }
 
 #[test]
-fn changed_request_bodies_are_found() {
+fn changed_request_bodies_are_detected() {
     fn changes(does: &str, change: fn(Vec<u8>) -> Vec<u8>) -> Row {
         row(does, "POST of", Clause::RequestBody, move |ureq, request| Ok(ureq.send(request.map(change))?))
     }
@@ -270,10 +272,10 @@ fn changed_request_bodies_are_found() {
     assert_eq!(report.broken_clauses(), [Clause::RequestHeaders, Clause::RequestBody], "{report}");
 }
 
-// ---- How often ----------------------------------------------------------------------------------------------
+// ---- How often --------------------------------------------------------------
 
 #[test]
-fn sending_again_on_a_status_is_found() {
+fn retries_on_a_status_are_detected() {
     let statuses = [400, 401, 403, 404, 408, 409, 421, 425, 429, 500, 501, 502, 503, 504, 520, 529];
     assert_found(statuses.map(|status| {
         row(
@@ -302,7 +304,7 @@ fn sending_again_on_a_status_is_found() {
 }
 
 #[test]
-fn sending_again_after_a_failure_is_found() {
+fn retries_after_a_failure_are_detected() {
     fn again(does: &str, case: &'static str, is_tried: fn(&Message, &UreqError) -> bool) -> Row {
         row(does, case, Clause::OneAttempt, move |ureq, request| match ureq.send(request.clone()) {
             Err(error) if is_tried(&request, &error) => Ok(ureq.send(request)?),
@@ -330,7 +332,7 @@ fn sending_again_after_a_failure_is_found() {
             },
         )
     }));
-    // Those that get an answer in the end are found by that as well.
+    // The repeats that get an answer in the end are detected by that as well.
     for Row { does, case, send, .. } in rows {
         let report = try_in(&options(), |tried| tried.name().contains(case), &send);
         assert!(report.broken_clauses().contains(&Clause::OneAttempt), "{does}: {report}");
@@ -338,7 +340,7 @@ fn sending_again_after_a_failure_is_found() {
 }
 
 #[test]
-fn sending_a_second_copy_is_found() {
+fn second_copies_are_detected() {
     let case = "a server that takes its time";
     let hedges = row("sends a copy when it takes long", case, Clause::OneAttempt, |ureq, request| {
         std::thread::scope(|scope| {
@@ -354,7 +356,7 @@ fn sending_a_second_copy_is_found() {
 }
 
 #[test]
-fn following_redirects_is_found() {
+fn followed_redirects_are_detected() {
     fn follows(does: &str, case: &'static str, is_followed: fn(&str) -> bool) -> Row {
         row(does, case, Clause::NoRedirect, move |ureq, mut request| {
             let response = ureq.send(request.clone())?;
@@ -408,10 +410,10 @@ fn following_redirects_is_found() {
     }));
 }
 
-// ---- What comes back ----------------------------------------------------------------------------------------
+// ---- What comes back --------------------------------------------------------
 
 #[test]
-fn statuses_as_errors_are_found() {
+fn statuses_as_errors_are_detected() {
     assert_found([300, 401, 404, 429, 500, 599].map(|status| {
         row(
             "makes an error of a status",
@@ -426,7 +428,7 @@ fn statuses_as_errors_are_found() {
 }
 
 #[test]
-fn changed_responses_are_found() {
+fn changed_responses_are_detected() {
     fn changes(does: &str, case: &'static str, clause: Clause, change: fn(&mut Response<Vec<u8>>)) -> Row {
         row(does, case, clause, move |ureq, request| {
             let mut response = ureq.send(request)?;
@@ -483,7 +485,7 @@ fn changed_responses_are_found() {
 }
 
 #[test]
-fn bodies_that_are_not_whole_are_found() {
+fn incomplete_bodies_are_detected() {
     fn takes(does: &str, case: &'static str, clause: Clause) -> Row {
         row(does, case, clause, |ureq, request| {
             Ok(ureq.send(request).unwrap_or_else(|_| Response::new(b"{".to_vec())))
@@ -506,7 +508,7 @@ fn bodies_that_are_not_whole_are_found() {
 }
 
 #[test]
-fn heads_that_did_not_come_are_found() {
+fn false_heads_are_detected() {
     fn hands_over(does: &str, case: &'static str, head: fn() -> Response<BodyFailure>) -> Row {
         row(does, case, Clause::Head, move |ureq, request| {
             ureq.send(request).map_err(|error| Failed { head: Some(Box::new(head())), ..error.into() })
@@ -550,7 +552,7 @@ fn heads_that_did_not_come_are_found() {
 }
 
 #[test]
-fn handing_over_no_head_is_weak() {
+fn missing_head_is_weak() {
     let good = ureq_with(TlsConfig::default());
     let send = |request| good.send(request).map_err(|error| Failed::new(error.to_string()));
     let report = try_in(&options(), |case| case.clause() == Clause::Head, &send);
@@ -558,10 +560,10 @@ fn handing_over_no_head_is_weak() {
     assert_eq!((report.weak_clauses(), report.weak().len()), (vec![Clause::Head], 5), "{report}");
 }
 
-// ---- When ---------------------------------------------------------------------------------------------------
+// ---- When -------------------------------------------------------------------
 
 #[test]
-fn raised_time_limits_are_found() {
+fn raised_time_limits_are_detected() {
     fn limits(does: &str, limit: fn(Duration) -> Duration) -> Row {
         row(does, "does not answer a GET", Clause::TimeLimit, move |ureq, mut request| {
             let limit = limit(request_timeout(&request));
@@ -569,7 +571,8 @@ fn raised_time_limits_are_found() {
             Ok(ureq.send(request)?)
         })
     }
-    // At least a second, half a second more, no limit. A doubled limit shows with the longer limit of a plain check.
+    // The variants wait at least a second, wait half a second more, or have no limit. A plain check
+    // uses a longer limit, which reveals a doubled one.
     let rows = [
         limits("waits a second at least", |limit| limit.max(Duration::from_secs(1))),
         limits("waits half a second more", |limit| limit + Duration::from_millis(500)),
@@ -592,7 +595,7 @@ fn raised_time_limits_are_found() {
 }
 
 #[test]
-fn lies_about_what_was_sent_are_found() {
+fn false_deliveries_are_detected() {
     fn says(does: &str, case: &'static str, is_not_sent: fn(ErrorKind) -> bool) -> Row {
         row(does, case, Clause::Delivery, move |ureq, request| {
             ureq.send(request).map_err(|error| {
@@ -616,7 +619,7 @@ fn lies_about_what_was_sent_are_found() {
     ]);
 }
 
-/// A transport that keeps its connection whatever comes of a request.
+/// A transport that keeps its connection whatever the outcome of a request.
 #[derive(Default)]
 struct Keeps(Mutex<HashMap<String, TcpStream>>);
 
@@ -665,13 +668,13 @@ impl Keeps {
 }
 
 #[test]
-fn replies_to_an_earlier_request_are_found() {
+fn replies_to_an_earlier_request_are_detected() {
     for case in ["GET whose reply", "POST whose reply", "a reply with another one behind it"] {
         let keeps = Keeps::default();
         let report = try_in(&options(), |tried| tried.name().contains(case), &|request| keeps.send(&request));
         assert_eq!(report.broken_clauses(), [Clause::OwnResponse], "{case}: {report}");
     }
-    // It cannot read what is left of a body as a response.
+    // This transport cannot read the rest of a body as a response.
     for case in ["a reply whose end", "a body that was too long"] {
         let keeps = Keeps::default();
         let send = |request: Message| {
@@ -684,7 +687,7 @@ fn replies_to_an_earlier_request_are_found() {
 }
 
 #[test]
-fn caches_are_found() {
+fn caches_are_detected() {
     let cache = Mutex::new(HashMap::new());
     let caches = move |ureq: &UreqTransport, request: Message| {
         let key = (request.method().clone(), request.uri().clone());
@@ -740,10 +743,10 @@ fn caches_are_found() {
     }));
 }
 
-// ---- To whom ------------------------------------------------------------------------------------------------
+// ---- To which server --------------------------------------------------------
 
 #[test]
-fn taking_any_certificate_is_found_for_each_kind_of_certificate() {
+fn accepting_any_certificate_is_detected() {
     let authority = Authority::new().unwrap();
     let options = options().trusted(&authority);
     let is_tried = |case: &Case| case.clause() == Clause::Tls;
@@ -761,7 +764,7 @@ fn taking_any_certificate_is_found_for_each_kind_of_certificate() {
 }
 
 #[test]
-fn falling_back_to_plain_http_is_found() {
+fn fallback_to_plain_http_is_detected() {
     for case in ["instead of TLS", "an authority that is not trusted"] {
         assert_found([row("falls back to http", case, Clause::Tls, |ureq, request| {
             match ureq.send(request.clone()) {
@@ -777,10 +780,10 @@ fn falling_back_to_plain_http_is_found() {
     }
 }
 
-// ---- What errors say ----------------------------------------------------------------------------------------
+// ---- What errors say --------------------------------------------------------
 
 #[test]
-fn errors_that_print_secrets_are_found() {
+fn errors_that_print_secrets_are_detected() {
     fn token(request: &Message) -> &[u8] {
         request.headers()[AUTHORIZATION].as_bytes().strip_prefix(b"Bearer ").unwrap()
     }

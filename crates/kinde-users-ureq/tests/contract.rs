@@ -1,4 +1,5 @@
-//! `UreqTransport` keeps the contract of transports, and transports that do not are found out, clause by clause.
+//! Tests that `UreqTransport` keeps the contract of transports, and that the contract detects
+//! broken transports, clause by clause.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -22,20 +23,21 @@ type Result<E = UreqError> = std::result::Result<Response<Vec<u8>>, E>;
 
 const LIMIT: usize = 64 * 1024;
 
-/// A good one, out of the way of any proxy.
+/// Returns a correct transport that uses no proxy.
 fn ureq() -> UreqTransport {
-    // Buffers of ureq's own size take most of the time without optimisation.
+    // Without optimisation, buffers of ureq's default size would take most of the time.
     let small = |config: ConfigBuilder<_>| config.input_buffer_size(8192).output_buffer_size(8192);
     UreqTransport::configured(|config| small(config).proxy(None)).body_limit(LIMIT as u64)
 }
 
-/// Root certificates of a test.
+/// Returns TLS settings with the root certificates of a test.
 fn trusted(authority: &Authority) -> TlsConfig {
     let roots = RootCerts::from(vec![Certificate::from_der(authority.certificate()).to_owned()]);
     TlsConfig::builder().root_certs(roots).build()
 }
 
-/// Enough to find a breach; for a weakness, a connection must be under way within the time limit.
+/// Returns options that suffice to detect a breach. To detect a weakness, a connection must be
+/// under way within the time limit.
 fn quick() -> Options {
     Options::new().body_limit(LIMIT).request_timeout(Duration::from_millis(20))
 }
@@ -53,7 +55,7 @@ fn assert_broken(report: &Report, clauses: &[Clause]) {
     assert_eq!(report.broken_clauses(), clauses, "{report}");
 }
 
-// ---- Good ones ----------------------------------------------------------------------------------------------
+// ---- Good ones --------------------------------------------------------------
 
 #[test]
 fn ureq_keeps_every_clause_and_has_no_weakness() {
@@ -72,12 +74,13 @@ fn ureq_as_it_comes_takes_bodies_of_16_mib() {
     let transport = UreqTransport::configured(|config| config.proxy(None));
     let report = check(&transport, &Options::new().request_timeout(Duration::from_millis(50))).unwrap();
     report.assert_kept();
-    // Those of certificates, which need a transport that trusts an authority of the test.
+    // The four cases of certificates are skipped: they need a transport that trusts an authority of
+    // the test.
     assert_eq!(report.skipped().len(), 4, "{report}");
 }
 
 #[test]
-fn a_transport_that_asks_for_no_compression_is_not_tried_with_it() {
+fn compression_cases_need_a_request_for_gzip() {
     let ureq = ureq();
     let report = report_of_fn(|mut request| {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -87,10 +90,10 @@ fn a_transport_that_asks_for_no_compression_is_not_tried_with_it() {
     assert_eq!(report.skipped().len(), 15, "{report}");
 }
 
-// ---- What goes out ------------------------------------------------------------------------------------------
+// ---- What goes out ----------------------------------------------------------
 
 #[test]
-fn a_transport_that_normalises_targets_is_found_out() {
+fn normalised_targets_are_detected() {
     let ureq = ureq();
     let report = report_of_fn(|mut request| {
         let uri = request.uri().to_string().replace("%2C", ",");
@@ -101,7 +104,7 @@ fn a_transport_that_normalises_targets_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_drops_a_header_is_found_out() {
+fn dropped_header_is_detected() {
     let ureq = ureq();
     let report = report_of_fn(|mut request| {
         request.headers_mut().remove(CONTENT_TYPE);
@@ -111,7 +114,7 @@ fn a_transport_that_drops_a_header_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_keeps_cookies_is_found_out() {
+fn kept_cookies_are_detected() {
     let (ureq, jar) = (ureq(), Mutex::new(None));
     let report = report_of_fn(|mut request| {
         let cookie = jar.lock().unwrap().take();
@@ -124,7 +127,7 @@ fn a_transport_that_keeps_cookies_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_says_of_a_get_how_long_its_body_is_is_found_out() {
+fn content_length_of_a_get_is_detected() {
     let ureq = ureq();
     let report = report_of_fn(|mut request| {
         if request.method() == Method::GET {
@@ -136,13 +139,13 @@ fn a_transport_that_says_of_a_get_how_long_its_body_is_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_tries_again_is_found_out() {
+fn repeated_attempt_is_detected() {
     let ureq = ureq();
     let report = report_of_fn(|request| ureq.send(request.clone()).or_else(|_| ureq.send(request)));
     assert_broken(&report, &[Clause::OneAttempt]);
 }
 
-// ---- What comes back ----------------------------------------------------------------------------------------
+// ---- What comes back --------------------------------------------------------
 
 #[test]
 fn a_transport_that_follows_redirects_is_found_out() {
@@ -163,7 +166,7 @@ fn a_transport_that_follows_redirects_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_makes_an_error_of_404_is_found_out() {
+fn error_for_404_is_detected() {
     let ureq = ureq();
     let report = report_of_fn(|request| match ureq.send(request)? {
         response if response.status() == 404 => Err(ureq::Error::StatusCode(404).into()),
@@ -173,7 +176,7 @@ fn a_transport_that_makes_an_error_of_404_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_keeps_one_header_of_a_name_is_found_out() {
+fn lost_repeated_header_is_detected() {
     let ureq = ureq();
     let report = report_of_fn(|request| {
         let mut response = ureq.send(request)?;
@@ -186,7 +189,7 @@ fn a_transport_that_keeps_one_header_of_a_name_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_cuts_long_bodies_is_found_out() {
+fn cut_long_bodies_are_detected() {
     let endless = ureq().body_limit(u64::MAX);
     let report = report_of_fn(|request| {
         let mut response = endless.send(request)?;
@@ -197,7 +200,7 @@ fn a_transport_that_cuts_long_bodies_is_found_out() {
 }
 
 #[test]
-fn a_transport_that_mixes_up_responses_is_found_out() {
+fn mixed_up_responses_are_detected() {
     let (ureq, cache) = (ureq(), Mutex::new(HashMap::new()));
     let report = report_of_fn(|request| {
         if !request.uri().path().starts_with("/echo/") {
@@ -215,10 +218,10 @@ fn a_transport_that_mixes_up_responses_is_found_out() {
     assert_broken(&report, &[Clause::OwnResponse, Clause::NoCache]);
 }
 
-// ---- Failures -----------------------------------------------------------------------------------------------
+// ---- Failures ---------------------------------------------------------------
 
 #[test]
-fn a_transport_that_ignores_the_time_limit_is_found_out() {
+fn ignored_time_limit_is_detected() {
     let ureq = ureq();
     let unlimited = transport_fn(|mut request: Request<Vec<u8>>| {
         set_request_timeout(&mut request, Duration::MAX);
@@ -229,7 +232,7 @@ fn a_transport_that_ignores_the_time_limit_is_found_out() {
     assert!(report.broken().len() >= 5, "{report}");
 }
 
-/// A transport that is good but for what it says of its errors.
+/// A correct transport that reports this delivery for each error.
 struct Says(UreqTransport, Delivery);
 
 impl Transport for Says {
@@ -249,13 +252,13 @@ impl Transport for Says {
 }
 
 #[test]
-fn a_transport_that_lies_about_what_was_sent_is_found_out() {
+fn false_delivery_is_detected() {
     let report = report_of(&Says(ureq(), Delivery::NotSent));
     assert_broken(&report, &[Clause::Delivery]);
 }
 
 #[test]
-fn a_transport_that_never_knows_what_was_sent_is_weak() {
+fn transport_without_delivery_is_weak() {
     let report = report_of(&Says(ureq(), Delivery::Unknown));
     report.assert_kept();
     assert_eq!(report.weak_clauses(), [Clause::Delivery], "{report}");
@@ -263,15 +266,15 @@ fn a_transport_that_never_knows_what_was_sent_is_weak() {
 }
 
 #[test]
-fn a_transport_with_a_connection_for_each_request_is_weak() {
+fn connection_for_each_request_is_weak() {
     let report = report_of_fn(|request| ureq().send(request));
     report.assert_kept();
-    // A closure says neither what was sent nor which head came.
+    // A closure reports neither the delivery nor the head of a failed response.
     assert_eq!(report.weak_clauses(), [Clause::Delivery, Clause::Reuse, Clause::Head], "{report}");
 }
 
 #[test]
-fn a_transport_whose_errors_print_the_uri_is_found_out() {
+fn uri_in_errors_is_detected() {
     struct Noisy(UreqTransport);
 
     impl Transport for Noisy {
@@ -287,7 +290,7 @@ fn a_transport_whose_errors_print_the_uri_is_found_out() {
         }
     }
 
-    /// Quiet itself, but not what is under it.
+    /// Its own text is safe, but not that of its source.
     struct NoisyError(Inner, UreqError);
 
     impl fmt::Debug for NoisyError {
@@ -322,9 +325,10 @@ fn a_transport_whose_errors_print_the_uri_is_found_out() {
     assert_broken(&report_of(&Noisy(ureq())), &[Clause::QuietErrors]);
 }
 
-// ---- A bare socket ------------------------------------------------------------------------------------------
+// ---- A bare socket ----------------------------------------------------------
 
-/// What one writes in a quarter of an hour: the time limit holds for each read, and the body ends with the connection.
+/// A transport written in a quarter of an hour: the time limit applies to each read, and the body
+/// ends with the connection.
 fn naive(request: &Request<Vec<u8>>) -> Result<io::Error> {
     let authority = request.uri().authority().unwrap();
     let mut stream = TcpStream::connect(authority.as_str())?;
@@ -357,7 +361,7 @@ fn naive(request: &Request<Vec<u8>>) -> Result<io::Error> {
 #[test]
 fn a_naive_transport_hears_all_that_it_lacks() {
     let naive = transport_fn(|request| naive(&request));
-    // The server drips faster than the one, and for as long as the other.
+    // The server sends bytes faster than the time limit and for as long as the patience.
     let limits = quick().request_timeout(Duration::from_millis(200)).patience(Duration::from_millis(500));
     let report = check(&naive, &limits).unwrap();
     let lacks = [
@@ -374,13 +378,13 @@ fn a_naive_transport_hears_all_that_it_lacks() {
 
     let text = report.to_string();
     for line in [
-        "broken: the response comes back whole or not at all (WholeResponse)",
+        "broken: the response is returned whole or not at all (WholeResponse)",
         "  GET, and the server closes the connection within the body: sent GET /api",
         "  a server that sends a head byte by byte: sent GET /api/v1/users/kp_sally?email=sally%40example.com with a \
          limit of 0.20 s, it took 0.5",
         "  a server that closes the connection instead of TLS: sent to https, the server saw POST /api/v1/users/kp_sally\
          ?email=sally%40example.com without TLS",
-        "weak: requests in a row share a connection (Reuse)",
+        "weak: consecutive requests share a connection (Reuse)",
         "not applicable: a compressed body",
     ] {
         assert!(text.lines().any(|found| found.starts_with(line)), "{line}\n\n{text}");

@@ -2,13 +2,15 @@
 
     compare.py VECTORS DIFFERENCES NAME=COMMAND...
 
-VECTORS is the folder of the request vectors, to which the client is held byte for byte by a test of its own. Each
-COMMAND calls an SDK (see call.py and call.mjs); it is run with the host of a server that records what arrives.
+VECTORS is the folder of the request vectors, which another test compares byte for byte with the
+client. Each COMMAND calls an SDK (see call.py and call.mjs). It is run with the host of a server
+that records what arrives.
 
-Whatever differs in meaning has to be listed in DIFFERENCES, and whatever is listed there has to differ: for each SDK
-and part of a request, the cases by name (`*` stands for any text), the reason, and examples of what the SDK sends.
-Parts that are none of a request: `sent` (the SDK sends what we refuse), `refused` (the other way round) and
-`unsupported` (the SDK has no such call or argument).
+Every difference in meaning has to be listed in DIFFERENCES, and every listed difference has to
+occur. The file lists for each SDK and each part of a request: the cases by name (`*` stands for any
+text), the reason, and examples of what the SDK sends. Three parts are about the whole call: `sent`
+(the SDK sends what we refuse), `refused` (the SDK refuses what we send) and `unsupported` (the SDK
+has no such call or argument).
 """
 
 import base64
@@ -30,9 +32,9 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import trustme
 
-# How long an SDK may take for a call.
+# How long an SDK may take for a call, in seconds.
 PATIENCE = 30
-# The arguments of these that are not in the path or the query make the body.
+# For these operations, the arguments that are not in the path or the query are the body.
 WITH_BODY = {
     "create_user",
     "create_user_billing_customer",
@@ -43,14 +45,15 @@ WITH_BODY = {
 }
 
 
-# ---- A server that records ------------------------------------------------------------------------------------
+# ---- A server that records --------------------------------------------------
 
 
 class Recorder(http.server.BaseHTTPRequestHandler):
-    """Takes any request, however long, and answers it with a token or with an empty object."""
+    """Accepts any request of any length and answers it with a token or an empty object."""
 
     protocol_version = "HTTP/1.1"
-    # Without, a client that keeps its connection open waits for the second packet of each reply.
+    # Otherwise, a client that keeps its connection open would wait for the second packet of each
+    # reply.
     disable_nagle_algorithm = True
 
     def handle_one_request(self):
@@ -59,7 +62,7 @@ class Recorder(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        # `parse_request` tidies the target up; here it has to be as it came.
+        # `parse_request` normalises the target, but the comparison needs it as it came.
         target = self.raw_requestline.decode("latin-1").split()[1]
         self.server.recorded.put(Request(self.command, target, dict(self.headers.items()), body))
         reply = json.dumps(self.server.token_reply if target == "/oauth2/token" else {}).encode()
@@ -81,7 +84,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Recorder)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
-        # The handshake is done in the thread of the connection, with its first read.
+        # The thread of the connection performs the handshake with its first read.
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
         self.host = f"127.0.0.1:{self.server_address[1]}"
         self.recorded = queue.SimpleQueue()
@@ -92,14 +95,14 @@ class Server(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def take(self):
-        """What came since the last time."""
+        """Returns the requests since the last call."""
         taken = []
         while not self.recorded.empty():
             taken.append(self.recorded.get())
         return taken
 
 
-# ---- What a request means -------------------------------------------------------------------------------------
+# ---- What a request means ---------------------------------------------------
 
 
 class Request:
@@ -112,19 +115,19 @@ class Request:
         return f"{text} {self.body.decode()}" if self.body else text
 
     def meaning(self):
-        """By part: two requests of the same meaning are the same to a server."""
+        """Returns the meaning of each part: a server does not distinguish two requests with the same meaning."""
         path, _, query = self.target.partition("?")
         media_type = self.headers.get("content-type", "").partition(";")[0].strip()
         body = self.body.decode()
         if media_type == "application/json" and body:
-            # As text, since `True == 1` in Python.
+            # As text, because `True == 1` in Python.
             body = json.dumps(json.loads(body), sort_keys=True)
         elif media_type == "application/x-www-form-urlencoded":
-            # The order of the pairs means nothing.
+            # The order of the pairs does not matter.
             body = sorted(parse_qsl(body, keep_blank_values=True))
         return {
             "method": self.method,
-            # Segment by segment, so that an encoded slash is none.
+            # Segments are decoded one by one, so that an encoded slash does not separate segments.
             "path": [unquote(segment) for segment in path.split("/")],
             "query": parse_qsl(query, keep_blank_values=True),
             "authorization": self.headers.get("authorization"),
@@ -136,7 +139,7 @@ class Request:
 
 
 def of_vector(vector, token):
-    """The request of this project's client, or None where it refuses the arguments."""
+    """Returns the request of this project's client, or None if it refuses the arguments."""
     if "refused" in vector:
         return None
     headers = {"accept": "application/json", "authorization": f"Bearer {token}"}
@@ -150,17 +153,17 @@ def of_vector(vector, token):
 
 
 def of_token_vector(vector, host):
-    """The same, for the request of a token; from this tenant and not the vector's."""
+    """Returns the request for a token, from this tenant instead of the vector's."""
     headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
     body = vector["body"].replace(f"{vector['domain']}.kinde.com", quote(host))
     return Request("POST", "/oauth2/token", headers, body.encode())
 
 
-# ---- The cases ------------------------------------------------------------------------------------------------
+# ---- The cases --------------------------------------------------------------
 
 
 def expanded(arguments):
-    """Writes out {"$repeat": ["a", 3]} as "aaa"."""
+    """Expands {"$repeat": ["a", 3]} to "aaa"."""
     if isinstance(arguments, dict):
         if "$repeat" in arguments:
             text, times = arguments["$repeat"]
@@ -172,7 +175,7 @@ def expanded(arguments):
 
 
 def call_of(operation, vector):
-    """The call as call.py and call.mjs take it."""
+    """Returns the call in the form that call.py and call.mjs read."""
     if operation == "token":
         of_test = {"name", "domain", "body"}
         parameters = {key: value for key, value in vector.items() if key not in of_test}
@@ -183,22 +186,22 @@ def call_of(operation, vector):
         body = {key: value for key, value in parameters.items() if key not in ids}
         parameters = {key: value for key, value in parameters.items() if key in ids}
         if operation == "create_user" and not body:
-            # It is optional there, and a caller with nothing to say gives none.
+            # The body is optional there, and a caller without data gives none.
             body = None
-    # The SDKs leave it to their callers to join lists.
+    # The SDKs expect callers to join lists.
     parameters = {key: ",".join(value) if isinstance(value, list) else value for key, value in parameters.items()}
     return {"operation": operation, "parameters": parameters, "body": body}
 
 
 def cases(folder):
-    """Name of the case, the call, and the vector."""
+    """Yields the name of each case, the call, and the vector."""
     for file in sorted(folder.glob("*.json")):
         for vector in json.loads(file.read_text(encoding="utf-8")).get("requests", []):
             yield f"{file.stem}/{vector['name']}", call_of(file.stem, vector), vector
 
 
 class Seen(typing.NamedTuple):
-    """What a call with an SDK came to. A request is None where there was none."""
+    """The outcome of a call with an SDK. A request is None if there was none."""
 
     outcome: str
     ours: Request | None
@@ -207,10 +210,10 @@ class Seen(typing.NamedTuple):
 
 
 class Sdk:
-    """An SDK in a process of its own."""
+    """An SDK in its own process."""
 
     def __init__(self, command, host, ca):
-        # An SDK trusts the server by what is set from outside, as anyone would set it.
+        # The SDK trusts the server through the environment, as a user would configure it.
         variables = {name: ca for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen([*shlex.split(command), host], env={**os.environ, **variables}, **pipes)
@@ -242,12 +245,12 @@ def differences(ours, theirs, outcome):
         return {"sent"}
     has_body = ours.body or theirs.body
     ours, theirs = ours.meaning(), theirs.meaning()
-    # With a body its length says nothing new.
+    # If there is a body, its length adds nothing.
     return {part for part in ours if ours[part] != theirs[part] and not (has_body and part == "content-length")}
 
 
 def observe(command, all_cases, authority):
-    """By case: how the call went, our request, theirs, and the parts in which they differ."""
+    """Returns for each case the outcome of the call, our request, theirs, and the parts in which they differ."""
     server = Server(authority)
     seen = {}
     with authority.cert_pem.tempfile() as ca:
@@ -270,7 +273,7 @@ def observe(command, all_cases, authority):
     return seen
 
 
-# ---- The judgement --------------------------------------------------------------------------------------------
+# ---- The judgement ----------------------------------------------------------
 
 
 def short(text, width=300):
@@ -279,17 +282,17 @@ def short(text, width=300):
 
 
 def shown(part, request):
-    """What an example of a difference shows: a header by itself, or else the request."""
+    """Returns what an example of a difference shows: the header if the part is one, otherwise the request."""
     if request is None:
         return None
     if part in request.headers:
         return request.headers[part]
-    # The server has another port each time.
+    # The port of the server is different each time.
     return re.sub(r"127\.0\.0\.1%3A\d+", "HOST", str(request))
 
 
 def judge(sdk, seen, rules):
-    """Prints where the differences are not those of the rules, and gives how often."""
+    """Prints where the differences are not those of the rules, and returns the number of complaints."""
     complaints = []
     expected = {}
     for rule in rules:
@@ -298,13 +301,13 @@ def judge(sdk, seen, rules):
         for pattern in rule["cases"]:
             names = set(fnmatch.filter(seen, pattern)) - excepted
             if not names:
-                complaints.append(f"{pattern} is the name of no case")
+                complaints.append(f"no case matches {pattern}")
             expected.update(((name, part), rule) for name in names)
         for name, text in rule["examples"].items():
             found = shown(part, seen[name].theirs) if name in seen else None
             if (name, part) not in expected or found != text:
-                complaints.append(f"the example {name} ({part}) is {short(found)}, and not {text}")
-    # A call that is not made by both differs in nothing else.
+                complaints.append(f"the example {name} ({part}) is {short(found)} instead of {text}")
+    # If one of the two does not make the call, nothing else can differ.
     whole = {"sent", "refused", "unsupported"}
     unsupported = {name for name, part in expected if part == "unsupported"}
     for name, part in list(expected):
@@ -320,7 +323,7 @@ def judge(sdk, seen, rules):
             f"    ours    {short(case.ours)}\n    theirs  {short(case.theirs)}\n    outcome {short(case.outcome)}"
         )
     for name, part in sorted(expected.keys() - occurred):
-        complaints.append(f"{name} does not differ in {part}, though it is listed: {expected[name, part]['reason']}")
+        complaints.append(f"{name} does not differ in {part}, although it is listed: {expected[name, part]['reason']}")
 
     for complaint in complaints:
         print(f"{sdk}: {complaint}")

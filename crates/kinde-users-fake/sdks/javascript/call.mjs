@@ -1,4 +1,5 @@
-// Makes the calls that it reads, one a line of JSON, with the official JavaScript SDK. Says of each how it went.
+// Makes calls with the official JavaScript SDK and prints the outcome of each. It reads one call a
+// line, as JSON.
 //
 //     node call.mjs HOST
 //     {"operation": "get_user_data", "parameters": {"id": "kp_1"}, "body": null}

@@ -1,7 +1,9 @@
-// Every Users operation of the official JavaScript SDK, unmodified, against the program kinde-users-fake.
+// Tests every Users operation of the official JavaScript SDK, unmodified, against the program
+// kinde-users-fake.
 //
-// ANNOUNCED names a file with the line that the program printed, which was started with --tls --users 25. The
-// certificate comes from outside, as anyone would configure it: NODE_EXTRA_CA_CERTS.
+// ANNOUNCED names a file with the line that the program printed, which was started with --tls
+// --users 25. The certificate comes from the environment, as a user would configure it:
+// NODE_EXTRA_CA_CERTS.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -16,10 +18,10 @@ const bcrypt = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
 sdk.init(settings);
 
 const operations = Object.getOwnPropertyNames(sdk.Users).filter((name) => typeof sdk.Users[name] === "function");
-// The operations that came back with a value that fits the SDK's own schema.
+// The operations that returned a value which fits the SDK's own schema.
 const succeeded = new Set();
 
-// The SDK checks no reply, but it exports the schemas that its types were made of.
+// The SDK does not check replies, but it exports the schemas that its types were generated from.
 const schemas = {
   createUser: sdk.$create_user_response,
   createUserIdentity: sdk.$create_identity_response,
@@ -35,14 +37,14 @@ const schemas = {
 function assertFits(value, schema, path) {
   const reference = schema.$ref?.split("/").pop();
   if (reference) return assertFits(value, sdk[`$${reference}`], path);
-  // The service sends null for strings that the schemas call non-null.
+  // The service sends null for strings that the schemas do not mark as nullable.
   if (value === null) return;
   const type = Array.isArray(value) ? "array" : typeof value;
   assert.equal(type, schema.type === "integer" ? "number" : schema.type, path);
   if (type === "array") value.forEach((item, n) => assertFits(item, schema.items, `${path}[${n}]`));
   if (type === "object") {
     for (const [key, item] of Object.entries(value)) {
-      // Newer than the schema of getUserData; that of getUsers has it.
+      // This field is newer than the schema of getUserData; the schema of getUsers has it.
       if (key === "connection_id" && !schema.properties[key]) continue;
       assert.ok(schema.properties[key], `${path}.${key} is in no schema`);
       assertFits(item, schema.properties[key], `${path}.${key}`);
@@ -50,7 +52,7 @@ function assertFits(value, schema, path) {
   }
 }
 
-// The SDK's Users, with a look at each reply and a note of what succeeded.
+// The SDK's Users, which checks each reply and records the operations that succeeded.
 const users = Object.fromEntries(
   operations.map((name) => [
     name,
@@ -65,7 +67,7 @@ const users = Object.fromEntries(
 
 const assertDone = ({ code, message }) => assert.deepEqual({ code, message }, { code: "OK", message: "Success" });
 
-// A user that was there at the start.
+// A user that existed at the start.
 async function seeded(email) {
   const { users: [user] } = await users.getUsers({ email });
   return user.id;
@@ -85,7 +87,7 @@ function assertRefused(call, status, errors) {
   });
 }
 
-test("a created user is found with all that was given", async () => {
+test("a created user has all given values", async () => {
   const { id, created, identities } = await users.createUser({
     requestBody: {
       profile: { given_name: "Ada", family_name: "Lovelace", picture: "https://example.org/a.png" },
@@ -139,7 +141,7 @@ test("pages hold every user once", async () => {
   assert.deepEqual(all.users.map(({ id }) => id), ids);
 });
 
-test("what is asked for with a page comes with it", async () => {
+test("expanded parts come with a page", async () => {
   const { users: [first, third] } = await users.getUsers({
     email: "user1@example.com,user3@example.com",
     expand: "organizations,identities,billing",
@@ -149,11 +151,11 @@ test("what is asked for with a page comes with it", async () => {
   assert.deepEqual(first.organizations, ["org_00000000001"]);
   assert.deepEqual(first.last_organization_sign_ins.map(({ org_code }) => org_code), ["org_00000000001"]);
   assert.deepEqual(first.identities.map(({ identity }) => identity), ["user1@example.com", "+61400000001"]);
-  const nobody = await users.getUsers({ email: "nobody@example.org" });
-  assert.deepEqual([nobody.users, nobody.next_token], [null, null]);
+  const unknown = await users.getUsers({ email: "unknown@example.org" });
+  assert.deepEqual([unknown.users, unknown.next_token], [null, null]);
 });
 
-test("an update changes what it names and no more, and clears a provided id that is null", async () => {
+test("an update changes only the given fields, and clears a provided id that is null", async () => {
   const id = await newUser("grace");
   await users.updateUser({ id, requestBody: { family_name: "Hopper", provided_id: "g" } });
   const reply = await users.updateUser({
@@ -237,7 +239,7 @@ test("sessions are shown and ended", async () => {
   assert.deepEqual([reply.sessions, reply.has_more], [[], false]);
 });
 
-test("what cannot be read back is done for this user alone", async () => {
+test("write-only operations affect only this user", async () => {
   const userId = await newUser("blind");
   const password = { hashed_password: bcrypt, hashing_method: "bcrypt", is_temporary_password: true };
   for (const call of [
@@ -265,7 +267,8 @@ test("one token serves all calls, and wrong credentials get none", async () => {
 
   sdk.setToken("");
   sdk.init({ ...settings, clientSecret: "wrong" });
-  // A defect of the SDK: it does not look at the answer to the token request, and calls with no token.
+  // A defect of the SDK: it does not check the answer to the token request, and calls without a
+  // token.
   await assertRefused(users.getUsers({}), 401, ["UNAUTHORIZED"]);
   sdk.init(settings);
   console.log("known failure of the SDK: a refused token request is not reported, the call goes out without a token");

@@ -4,7 +4,7 @@
 //     npm install @kinde/management-api-js
 //     node --test test_your_program.mjs
 //
-// KINDE_USERS_FAKE is the path of the program kinde-users-fake where it is not on the PATH.
+// KINDE_USERS_FAKE is the path of the program kinde-users-fake if it is not on the PATH.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -14,19 +14,19 @@ import { after, before, test } from "node:test";
 
 import { Users, init } from "@kinde/management-api-js";
 
-// ---- Your program -------------------------------------------------------------------------------------------
+// ---- Your program -----------------------------------------------------------
 
-// Suspends the user with this address and signs them out everywhere. Gives their id.
+// Suspends the user with this address and signs them out everywhere. Returns their id.
 async function lockOut(email) {
   const { users } = await Users.getUsers({ email });
-  if (!users) throw new Error("nobody has this address");
+  if (!users) throw new Error("no user has this address");
   const [{ id }] = users;
   await Users.updateUser({ id, requestBody: { is_suspended: true } });
   await Users.deleteUserSessions({ userId: id });
   return id;
 }
 
-// ---- Its tests ----------------------------------------------------------------------------------------------
+// ---- Its tests --------------------------------------------------------------
 
 let fake;
 
@@ -42,7 +42,8 @@ before(async () => {
     kindeDomain: announced.origin,
     clientId: announced.client_id,
     clientSecret: announced.client_secret,
-    // Without it the SDK looks for https in its tokens, and fetches a new one before every call.
+    // Without this, the SDK looks for https in its tokens, and fetches a new token before every
+    // call.
     audience: announced.audience,
   });
 });
@@ -61,6 +62,6 @@ test("others are left alone", async () => {
   assert.equal(other.is_suspended, false);
 });
 
-test("an address that nobody has is an error", async () => {
-  await assert.rejects(lockOut("nobody@example.com"), /nobody has this address/);
+test("an unknown address is an error", async () => {
+  await assert.rejects(lockOut("unknown@example.com"), /no user has this address/);
 });

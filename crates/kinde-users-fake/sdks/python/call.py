@@ -1,4 +1,4 @@
-"""Makes the calls that it reads, one a line of JSON, with the official Python SDK. Says of each how it went.
+"""Makes calls with the official Python SDK and prints the outcome of each. It reads one call a line, as JSON.
 
     call.py HOST
     {"operation": "get_user_data", "parameters": {"id": "kp_1"}, "body": null}

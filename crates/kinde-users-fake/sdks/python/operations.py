@@ -1,8 +1,9 @@
-"""Every Users operation of the official Python SDK, unmodified, against the program kinde-users-fake.
+"""Tests every Users operation of the official Python SDK, unmodified, against kinde-users-fake.
 
-ANNOUNCED names a file with the line that the program printed, which was started with --tls --users 25. OFFSETS=full
-tells that it was started with --choose short-offsets=false too. The certificate comes from outside, as anyone would configure it: SSL_CERT_FILE for the calls, REQUESTS_CA_BUNDLE for
-the token.
+ANNOUNCED names a file with the line that the program printed, which was started with --tls --users
+25. OFFSETS=full means that it was started with --choose short-offsets=false too. The certificate
+comes from the environment, as a user would configure it: SSL_CERT_FILE for the calls,
+REQUESTS_CA_BUNDLE for the token.
 """
 
 import inspect
@@ -21,13 +22,13 @@ with open(os.environ["ANNOUNCED"], encoding="utf-8") as file:
 HOST = ANNOUNCED["origin"].removeprefix("https://")
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
-# The operations that came back with a value that the SDK's own models took.
+# The operations that returned a value which the SDK's own models accepted.
 succeeded = set()
 known_failures = []
 
 
 class Counted:
-    """The SDK's UsersApi, with a note of what succeeded."""
+    """The SDK's UsersApi, which records the operations that succeeded."""
 
     def __init__(self, api):
         self._api = api
@@ -37,7 +38,7 @@ class Counted:
 
         def call(*args, **kwargs):
             reply = method(*args, **kwargs)
-            # For a status that it does not expect the SDK returns None.
+            # The SDK returns None for a status that it does not expect.
             assert reply is not None, name
             succeeded.add(name)
             return reply
@@ -49,7 +50,7 @@ users = Counted(ManagementClient(HOST, ANNOUNCED["client_id"], ANNOUNCED["client
 
 
 def seeded(email):
-    """A user that was there at the start."""
+    """Returns a user that existed at the start."""
     (user,) = users.get_users(email=email).users
     return user.id
 
@@ -63,7 +64,7 @@ class Users(unittest.TestCase):
     def assert_done(self, reply):
         self.assertEqual((reply.code, reply.message), ("OK", "Success"))
 
-    def test_a_created_user_is_found_with_all_that_was_given(self):
+    def test_a_created_user_has_all_given_values(self):
         created = users.create_user(
             {
                 "profile": {"given_name": "Ada", "family_name": "Lovelace", "picture": "https://example.org/a.png"},
@@ -112,7 +113,7 @@ class Users(unittest.TestCase):
         self.assertEqual([u.email for u in seen[:25]], [f"user{n}@example.com" for n in range(25)])
         self.assertEqual(ids, [user.id for user in users.get_users(page_size=500).users])
 
-    def test_what_is_asked_for_with_a_page_comes_with_it(self):
+    def test_expanded_parts_come_with_a_page(self):
         page = users.get_users(email="user1@example.com,user3@example.com", expand="organizations,identities,billing")
         first, third = page.users
         self.assertEqual((first.first_name, first.last_name), ("Terry", "Okafor"))
@@ -120,11 +121,11 @@ class Users(unittest.TestCase):
         self.assertEqual(first.organizations, ["org_00000000001"])
         self.assertEqual([s.org_code for s in first.last_organization_sign_ins], ["org_00000000001"])
         self.assertEqual([i.identity for i in first.identities], ["user1@example.com", "+61400000001"])
-        nobody = users.get_users(email="nobody@example.org")
-        self.assertIsNone(nobody.users)
-        self.assertIsNone(nobody.next_token)
+        unknown = users.get_users(email="unknown@example.org")
+        self.assertIsNone(unknown.users)
+        self.assertIsNone(unknown.next_token)
 
-    def test_an_update_changes_what_it_names_and_no_more(self):
+    def test_an_update_changes_only_the_given_fields(self):
         id = new_user("grace")
         users.update_user(id, {"family_name": "Hopper"})
         reply = users.update_user(
@@ -203,19 +204,19 @@ class Users(unittest.TestCase):
         self.assertEqual((reply.sessions, reply.has_more), ([], False))
 
     def short_offsets_are_refused(self, id):
-        """A defect of the SDK: its model takes no offset without minutes, the form of Kinde's own examples."""
+        """A defect of the SDK: its model refuses an offset without minutes, the form of Kinde's own examples."""
         with self.assertRaises(ValidationError) as refused:
             users.get_user_sessions(id)
         (error,) = refused.exception.errors()
         self.assertEqual((error["loc"], error["type"]), (("updated_on",), "datetime_from_date_parsing"))
         self.assertRegex(error["input"], r"T\d\d:\d\d:\d\d\+11$")
         known_failures.append(f"get_user_sessions does not take {error['input']} for a timestamp")
-        # The reply as it came has it.
+        # The raw reply has the offset.
         raw = json.loads(users.get_user_sessions_without_preload_content(id).data)
         (session,) = raw["sessions"]
         self.assertEqual((session["user_id"], session["client_id"]), (id, ANNOUNCED["client_id"]))
 
-    def test_what_cannot_be_read_back_is_done_for_this_user_alone(self):
+    def test_write_only_operations_affect_only_this_user(self):
         id = new_user("blind")
         password = {"hashed_password": BCRYPT, "hashing_method": "bcrypt", "is_temporary_password": True}
         for call in [
@@ -250,7 +251,7 @@ class Users(unittest.TestCase):
 
 
 def operations():
-    """What the SDK has. Each operation has two more methods: for the reply with its headers, and as it came."""
+    """Returns the SDK's operations. Each has two more methods: for the reply with its headers, and for the raw reply."""
     names = (name for name, _ in inspect.getmembers(UsersApi, inspect.isfunction) if not name.startswith("_"))
     return {name for name in names if not name.endswith(("_with_http_info", "_without_preload_content"))}
 

@@ -1,4 +1,4 @@
-//! The clauses as data: what is sent, what the server does, and what is to come of it.
+//! The clauses as data: the requests, the behaviour of the server, and the expected outcome.
 
 use core::time::Duration;
 use std::io::{self, Write as _};
@@ -15,26 +15,28 @@ use super::server::{Answer, Pace, Script, Server, Then, listen};
 use super::trial::takes_gzip;
 use super::{Authority, Clause, Options};
 
-/// Some requests, what the server does about them, and what is to come of it.
+/// Requests, the behaviour of the server, and the expected outcome.
 #[derive(Debug)]
 pub struct Case {
     pub(crate) clause: Clause,
     pub(crate) name: String,
     pub(crate) place: Place,
-    /// Another server, which is to see nothing.
+    /// Another server, which must not receive anything.
     pub(crate) bystander: Option<Arc<Server>>,
-    /// The requests of a round are sent at once. Without a round, the case is not for this transport.
+    /// The requests of one round are sent at once. A case without a round does not apply to the
+    /// transport.
     pub(crate) rounds: Vec<Vec<Attempt>>,
     pub(crate) twist: Twist,
 }
 
 impl Case {
-    /// The clause that it is about, though others are looked at as well.
+    /// Returns the clause that the case is about. The check of a case looks at other clauses as
+    /// well.
     pub fn clause(&self) -> Clause {
         self.clause
     }
 
-    /// What is sent, and what the server does.
+    /// Returns what is sent and what the server does.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -44,27 +46,27 @@ impl Case {
     }
 }
 
-/// Where the requests go.
+/// Where the requests of a case go.
 #[derive(Debug)]
 pub(crate) enum Place {
-    /// To a server.
+    /// A server.
     Plain(Script),
-    /// To a server at a port that the script names.
+    /// A server with a port that the script names.
     Bound(TcpListener, Script),
-    /// To a server of which they think that it speaks TLS, and which may do so.
+    /// A server at an `https` address, which may or may not speak TLS.
     Tls(Option<Arc<ServerConfig>>, Script),
-    /// To a port that refuses connections.
-    NobodyListens,
-    /// To a host whose name has no address.
+    /// A port that refuses connections.
+    RefusedPort,
+    /// A host whose name has no address.
     NoSuchHost,
 }
 
-/// A request to some place, and what is to come of it.
+/// A request and its expected outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) request: Request<Vec<u8>>,
     pub(crate) expected: Expected,
-    /// Its time limit is the short one.
+    /// Whether the request has the short time limit.
     pub(crate) is_limited: bool,
 }
 
@@ -73,7 +75,7 @@ impl Attempt {
         Self { request: request(method, target, body), expected, is_limited: false }
     }
 
-    /// With a body where the method has one.
+    /// Creates an attempt with a body if the method has one.
     fn simple(method: &Method, target: &str, expected: Expected) -> Self {
         let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
         Self::new(method, target, if has_body { BODY } else { b"" }, expected)
@@ -88,17 +90,17 @@ impl Attempt {
 pub(crate) enum Expected {
     /// This response, perhaps with more headers.
     Response(Response<Vec<u8>>),
-    /// The same, but a failure is a mere weakness.
+    /// This response, perhaps with more headers. A failure is only a weakness.
     Rather(Response<Vec<u8>>),
     /// A failure.
     Failure,
-    /// A failure, for which this head is handed over.
+    /// A failure with this head.
     Unread(Response<Vec<u8>>, BodyFailure),
-    /// The same, but a response is a mere weakness.
+    /// A failure with this head. A response is only a weakness.
     RatherUnread(Response<Vec<u8>>, BodyFailure),
-    /// A failure, and the transport is sure that nothing was sent.
+    /// A failure, and the transport reports that nothing was sent.
     NotSent,
-    /// Anything: another case looks at it.
+    /// Any outcome, because another case checks it.
     Any,
 }
 
@@ -106,18 +108,18 @@ pub(crate) enum Expected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Twist {
     Nothing,
-    /// All requests better go over one connection.
+    /// A good transport sends all requests over one connection.
     OneConnection,
-    /// The server has closed the connection before the second round.
+    /// The server closes the connection before the second round.
     ClosedInBetween,
-    /// The server has sent what it held back before the second round.
+    /// The server sends the bytes that it held back before the second round.
     LateReply,
-    /// It is about compression, which the transport may not ask for.
+    /// The case is about compression, which the transport may not request.
     Compressed,
 }
 
-/// What no text of an error may hold, and words that give it away. They are in each request that fails and in the
-/// responses to them.
+/// What the text of an error must not contain, with words that reveal it. The words are in each
+/// request that fails and in the responses to it.
 pub(crate) const SECRETS: [(&str, &str); 4] = [
     ("the token", "t0ps3cr3t"),
     ("the URI", "sally"),
@@ -130,11 +132,12 @@ const BODY: &[u8] = b"{\"given_name\":\"rosalind\"}";
 
 const METHODS: [Method; 5] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// All cases, in the order of the clauses.
+/// Returns all cases, in the order of the clauses.
 ///
 /// # Errors
 ///
-/// If there can be no server on the loopback interface, and no key for its certificate.
+/// If a server on the loopback interface cannot be started, or the key for its certificate cannot
+/// be created.
 pub fn cases(options: &Options) -> io::Result<Vec<Case>> {
     let mut cases = Vec::new();
     cases.extend(targets());
@@ -190,7 +193,7 @@ fn request_headers() -> impl Iterator<Item = Case> {
     let twice: &[_] = &[("x-twice", "a"), ("x-other", "c"), ("x-twice", "b, c"), ("x-twice", "a")];
     let of_the_stack: &[_] = &[("accept", "text/plain;q=0.5"), ("accept-encoding", "identity")];
     let own = [
-        ("headers of one's own", every_kind),
+        ("headers of your own", every_kind),
         ("headers that come twice", twice),
         ("headers that the HTTP stack has values for", of_the_stack),
     ];
@@ -221,9 +224,9 @@ fn request_bodies() -> impl Iterator<Item = Case> {
     })
 }
 
-/// The server goes away before the response is whole.
+/// Returns the cases in which the server closes the connection before the response is whole.
 fn hang_ups() -> Vec<Case> {
-    // A transport that tries again gets an answer in the end, so that the check has one too.
+    // If the transport tries again, it gets an answer in the end, so that the check ends too.
     let closing = || {
         Script::answers(|number, _| if number < 4 { Answer::nothing(Then::Close) } else { Answer::of(&ok()) })
     };
@@ -259,7 +262,7 @@ fn hang_ups() -> Vec<Case> {
 }
 
 fn redirects(patience: Duration) -> io::Result<Vec<Case>> {
-    // A redirect that is followed is not to end in a circle, and has a status of its own.
+    // A redirect that is followed must not end in a circle, and its target has a distinct status.
     let elsewhere = response(404, &[], b"");
     let bystander = Arc::new(Server::start(listen()?, answering(&elsewhere), None, patience)?);
     let port = bystander.address().port();
@@ -310,7 +313,7 @@ fn redirects(patience: Duration) -> io::Result<Vec<Case>> {
 }
 
 fn statuses() -> Vec<Case> {
-    /// Those that say that a later attempt may go better.
+    /// Statuses that suggest a later attempt may succeed.
     const LATER: [u16; 14] = [401, 403, 408, 409, 413, 421, 423, 425, 429, 500, 502, 503, 504, 529];
     let hints: [&[_]; 5] = [
         &[],
@@ -391,7 +394,7 @@ fn responses() -> Vec<Case> {
         (Clause::WholeResponse, "no chunk but the last", chunks(&empty, 1), &empty),
         (Clause::WholeResponse, "a body that ends with the connection", Answer::until_close(&long), &long),
         (Clause::WholeResponse, "an empty body", Answer::of(&empty), &empty),
-        (Clause::WholeResponse, "a body of a told length", Answer::of(&long), &long),
+        (Clause::WholeResponse, "a body of an announced length", Answer::of(&long), &long),
         (Clause::WholeResponse, "a body of every byte in another charset", Answer::of(&latin), &latin),
         (Clause::WholeResponse, "a body with blanks around it", Answer::of(&blanks), &blanks),
         (Clause::WholeResponse, "a response byte by byte", bytewise(Answer::of(&blanks)), &blanks),
@@ -407,7 +410,7 @@ fn responses() -> Vec<Case> {
         answer.bytes.splice(..0, format!("HTTP/1.1 {interim}\r\n\r\n").into_bytes());
         answer
     };
-    // Few servers send these, and an error loses nothing in silence.
+    // Few servers send these, and an error does not lose anything silently.
     let rare = [
         ("a body in a chunk, and trailers", extended(&long), &long),
         ("a response after `100 Continue`", after("100 Continue"), &many),
@@ -458,7 +461,7 @@ fn compression(limit: usize) -> io::Result<Vec<Case>> {
     let members = [gzip(start)?, gzip(end)?].concat();
     let cut = |missing| whole.get(..whole.len().saturating_sub(missing)).unwrap_or_default().to_vec();
     let mut wrong = whole.clone();
-    // The check sum is in front of the length, which has four bytes.
+    // The check sum is before the length, which has four bytes.
     wrong.iter_mut().rev().skip(4).take(4).for_each(|byte| *byte ^= 1);
     let (full, over) = (sized(limit), sized(limit.saturating_add(1)));
     Ok(vec![
@@ -516,7 +519,7 @@ fn request_timeout() -> Vec<Case> {
     let slow = Answer { pace: Pace::After(Duration::from_millis(100)), ..Answer::of(&ok()) };
     let attempt = Attempt::simple(&Method::POST, "/slow", answer(ok()));
     let slow = to_server(Clause::OneAttempt, "a server that takes its time", always(slow), attempt);
-    // A request that waits for another one to end is under its limit as well.
+    // A request that waits for another one to end has its time limit as well.
     let attempt = || Attempt::simple(&Method::GET, PERSON, Expected::Failure).limited();
     let at_once =
         in_a_row(Clause::TimeLimit, "a server that answers neither of two GETs", always(mute()), []);
@@ -524,7 +527,7 @@ fn request_timeout() -> Vec<Case> {
     limited.into_iter().chain([slow, at_once]).collect()
 }
 
-/// There is no connection to send anything over.
+/// Returns the cases in which there is no connection to send anything over.
 fn never_sent() -> Vec<Case> {
     let case = |clause, name, place, is_limited| {
         let attempt = Attempt::simple(&Method::POST, PERSON, Expected::NotSent);
@@ -532,14 +535,14 @@ fn never_sent() -> Vec<Case> {
     };
     let tls = |then| Place::Tls(None, Script::Raw(then));
     vec![
-        case(Clause::Delivery, "a port that nobody listens at", Place::NobodyListens, false),
+        case(Clause::Delivery, "a port that refuses connections", Place::RefusedPort, false),
         case(Clause::Delivery, "a host that has no address", Place::NoSuchHost, false),
         case(Clause::Tls, "a server that closes the connection instead of TLS", tls(Then::Close), false),
         case(Clause::Tls, "a server that says nothing instead of TLS", tls(Then::Hold), true),
     ]
 }
 
-/// A reply is for the request that it answers.
+/// Returns the cases in which a reply must not answer another request.
 fn own_response(limit: usize) -> Vec<Case> {
     let echo = |request: &Request<Vec<u8>>| response(200, &[], request.uri().to_string().as_bytes());
     let own = move |method: &Method, target: &str| {
@@ -548,7 +551,7 @@ fn own_response(limit: usize) -> Vec<Case> {
         attempt
     };
     let get = move |target: &str| own(&Method::GET, target);
-    // The answer to the first request leaves something over for the second.
+    // The answer to the first request leaves bytes over for the second one.
     let after = |name: &str, first: Attempt, given: Answer| {
         let target = first.request.uri().clone();
         let script = Script::answers(move |_, request| {
@@ -588,7 +591,7 @@ fn own_response(limit: usize) -> Vec<Case> {
     cases
 }
 
-/// Nothing that came before answers a request.
+/// Returns the cases in which an earlier response must not answer a request.
 fn no_cache() -> Vec<Case> {
     let reply = |status, number: usize| {
         let fresh = [
@@ -656,7 +659,7 @@ fn certificates(trusted: Option<&Authority>) -> io::Result<Vec<Case>> {
 
 fn reuse() -> Vec<Case> {
     let first = || Attempt::simple(&Method::GET, "/first", answer(ok()));
-    // A transport with a jar would send the cookie back, which is a header that it was not given.
+    // A transport with a cookie jar would send the cookie back, which adds a header to the request.
     let cookie = response(200, &[("set-cookie", "a=1; Path=/")], b"{}");
     let attempts = [(Method::GET, "/first"), (Method::POST, "/second"), (Method::GET, "/third")]
         .map(|(method, target)| Attempt::simple(&method, target, answer(cookie.clone())));
@@ -682,7 +685,7 @@ fn reuse() -> Vec<Case> {
     cases
 }
 
-/// What is left of a response whose body breaks off.
+/// Returns the cases in which the body of a response breaks off after the head.
 fn heads() -> impl Iterator<Item = Case> {
     [201, 401, 404, 429, 503].into_iter().map(|status| {
         let headers = [
@@ -698,12 +701,12 @@ fn heads() -> impl Iterator<Item = Case> {
     })
 }
 
-/// One request to one server.
+/// Creates a case with one request to one server.
 fn to_server(clause: Clause, name: impl Into<String>, script: Script, attempt: Attempt) -> Case {
     in_a_row(clause, name, script, [attempt])
 }
 
-/// Several requests to one server, each after the one before.
+/// Creates a case with several requests to one server, one after the other.
 fn in_a_row(
     clause: Clause,
     name: impl Into<String>,
@@ -723,7 +726,8 @@ fn at(
     Case { clause, name: name.into(), place, bystander: None, rounds, twist: Twist::Nothing }
 }
 
-/// A request with the headers that the core writes. Its URI is a target, which goes behind an origin.
+/// Creates a request with the headers that the core writes. Its URI is only the target, without an
+/// origin.
 fn request(method: &Method, target: &str, body: &[u8]) -> Request<Vec<u8>> {
     let mut request = Request::new(body.to_vec());
     *request.method_mut() = method.clone();
@@ -760,12 +764,12 @@ fn sized(bytes: usize) -> Response<Vec<u8>> {
     response(200, &[], &vec![b'x'; bytes])
 }
 
-/// No response, because its body is broken.
+/// Expects no response, because its body is broken.
 fn broken(head: &Response<Vec<u8>>) -> Expected {
     Expected::Unread(head.clone(), BodyFailure::Broken)
 }
 
-/// No response, because its body is too long.
+/// Expects no response, because its body is too long.
 fn too_large(head: &Response<Vec<u8>>) -> Expected {
     Expected::Unread(head.clone(), BodyFailure::TooLarge)
 }

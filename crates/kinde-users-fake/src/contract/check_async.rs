@@ -1,4 +1,4 @@
-//! The same loop for async transports, on any runtime.
+//! The same check for async transports, on any runtime.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -9,26 +9,29 @@ use kinde_users_core::AsyncTransport;
 
 use super::{Failure, Options, Outcome, Report, cases};
 
-/// Puts an async transport to the test, as [`check`](super::check) does a blocking one.
+/// Checks an async transport, as [`check`](super::check) checks a blocking one.
 ///
-/// It runs in the task that awaits it, and blocks that for a moment where it waits for the server: give it a runtime of
-/// its own, which has one thread. On several threads it is a matter of luck whether the transport has learnt in time that
-/// the server closed a connection, and [`Clause::Reuse`](super::Clause::Reuse) may be weak.
+/// The check runs in the task that awaits it, and blocks the task for a moment when it waits for
+/// the server. Give it its own runtime with one thread. On several threads it is a matter of luck
+/// whether the transport has noticed in time that the server closed a connection, and
+/// [`Clause::Reuse`](super::Clause::Reuse) may be weak.
+///
+/// # Errors
+///
+/// If a server on the loopback interface cannot be started.
+///
+/// # Examples
 ///
 /// ```
 /// use kinde_users_core::AsyncTransport;
 /// use kinde_users_fake::contract::{self, Options};
 ///
-/// async fn my_transport_keeps_the_contract(transport: &impl AsyncTransport) -> std::io::Result<()> {
+/// async fn my_transport_keeps_the_contract<T: AsyncTransport>(transport: &T) -> std::io::Result<()> {
 ///     let report = contract::check_async(transport, &Options::new().body_limit(64 * 1024)).await?;
 ///     report.assert_kept();
 ///     Ok(())
 /// }
 /// ```
-///
-/// # Errors
-///
-/// If there can be no server on the loopback interface.
 pub async fn check_async<T: AsyncTransport>(transport: &T, options: &Options) -> io::Result<Report> {
     let send = async |request: Request<Vec<u8>>| {
         let result = transport.send(request).await;
@@ -48,8 +51,8 @@ pub async fn check_async<T: AsyncTransport>(transport: &T, options: &Options) ->
     Ok(report)
 }
 
-/// Lets the runtime see what the server did while this task was blocked, and the transport's own tasks act on it: a
-/// connection that was closed is to be known as that.
+/// Lets the runtime see what the server did while this task was blocked, and lets the transport's
+/// own tasks act on it. The transport can then notice that a connection was closed.
 async fn take_turns() {
     let mut turns = 0..16;
     poll_fn(|cx| match turns.next() {
@@ -62,7 +65,7 @@ async fn take_turns() {
     .await;
 }
 
-/// Waits for all of them at once, and tells what came of each in their order.
+/// Waits for all futures at once, and passes on their outcomes in their order.
 async fn join(sends: impl Iterator<Item = impl Future<Output = Outcome>>, came: impl FnMut(Outcome)) {
     let mut sends: Vec<_> = sends.map(|send| (Box::pin(send), None)).collect();
     poll_fn(|cx| {

@@ -1,9 +1,10 @@
-//! The contract of [`Transport`], as a test that any transport can be put to; [`check_async`] is for async ones.
+//! The contract of [`Transport`] as a test for any transport; [`check_async`] is for async ones.
 //!
-//! [`check`] sends some thousand requests through the transport to servers on the loopback interface that answer,
-//! redirect, compress, fall silent, drip and hang up, and compares what went in at one end with what came out
-//! at the other. What the contract does not allow is *broken*; what it allows but a good transport does better is
-//! *weak*. Each [`Clause`] is one of the duties that [`Transport`] lists.
+//! [`check`] sends about a thousand requests through the transport to servers on the loopback
+//! interface. The servers answer, redirect, compress, fall silent, send slowly and close
+//! connections. The check compares what went in at one end with what came out at the other. A
+//! violation of the contract is *broken*. Behaviour that the contract allows, but that a good
+//! transport improves on, is *weak*. Each [`Clause`] is one of the duties that [`Transport`] lists.
 //!
 //! ```
 //! use kinde_users_core::Transport;
@@ -16,13 +17,14 @@
 //! }
 //! ```
 //!
-//! The transport must speak HTTP/1.1 to `127.0.0.1` directly: take it out of the way of proxies.
+//! The transport must speak HTTP/1.1 to `127.0.0.1` directly, so turn off its proxies.
 //!
 //! # Certificates
 //!
-//! Servers whose certificate is from an authority that the transport does not know are part of every check. Whether the
-//! transport looks at the name and the dates of a certificate as well shows only where it trusts the authority. Make
-//! one, build the transport so that it trusts it, and say so:
+//! Every check includes servers whose certificate comes from an authority that the transport does
+//! not trust. Whether the transport also checks the name and the dates of a certificate shows only
+//! if it trusts the authority. Create an authority, build a transport that trusts it, and set it in
+//! the options:
 //!
 //! ```
 //! # use kinde_users_core::Transport;
@@ -38,10 +40,11 @@
 //! }
 //! ```
 //!
-//! # Transports of another shape
+//! # Other kinds of transports
 //!
-//! The clauses are data: a [`Case`] holds the requests, the server's part, and what is to come of it. [`check`] and
-//! [`check_async`] are loops over [`cases`] that do nothing but send; so is one of your own:
+//! The clauses are data: a [`Case`] holds the requests, the behaviour of the server and the
+//! expected outcome. [`check`] and [`check_async`] are loops over [`cases`] that only send
+//! requests. You can write your own loop:
 //!
 //! ```
 //! # use http::{Request, Response};
@@ -55,7 +58,7 @@
 //!         let mut trial = case.start(&options)?;
 //!         while let Some(requests) = trial.next_requests() {
 //!             for request in requests {
-//!                 // Several requests are meant to be under way at once: spawn or join them.
+//! Several requests are meant to be under way at once: spawn or join them.
 //!                 let result = send(request);
 //!                 trial.came(result.map_err(|error| Failure::new(Delivery::Unknown, &error)));
 //!             }
@@ -89,11 +92,11 @@ pub use report::{Clause, Finding, Report};
 pub use server::{Lost, Server};
 pub use trial::{Failure, Outcome, Trial};
 
-/// Puts a transport to the test. It takes about three seconds.
+/// Checks a transport. The check takes about three seconds.
 ///
 /// # Errors
 ///
-/// If there can be no server on the loopback interface.
+/// If a server on the loopback interface cannot be started.
 pub fn check<T: Transport + Sync + ?Sized>(transport: &T, options: &Options) -> io::Result<Report> {
     let send = |request: Request<Vec<u8>>| {
         transport.send(request).map_err(|error| {
@@ -105,7 +108,8 @@ pub fn check<T: Transport + Sync + ?Sized>(transport: &T, options: &Options) -> 
         let mut trial = case.start(options)?;
         while let Some(mut requests) = trial.next_requests() {
             thread::scope(|scope| {
-                // One of them goes from this thread, because a transport may keep its connections by thread.
+                // One of them is sent from this thread, because a transport may keep its
+                // connections by thread.
                 let last = requests.pop();
                 let others: Vec<_> =
                     requests.into_iter().map(|request| scope.spawn(|| send(request))).collect();
@@ -123,7 +127,7 @@ pub fn check<T: Transport + Sync + ?Sized>(transport: &T, options: &Options) -> 
     Ok(report)
 }
 
-/// What the check needs to know of the transport.
+/// What the check needs to know about the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Options {
@@ -133,22 +137,23 @@ pub struct Options {
     pub(crate) authority: Option<Authority>,
 }
 
-/// A certificate authority that signs the certificates of the check's servers. A transport that trusts it can be tried
-/// with certificates that are good, expired, and of another name; see [`Options::trusted`].
+/// A certificate authority that signs the certificates of the check's servers. A transport that
+/// trusts it can be checked with certificates that are valid, expired, or for another name; see
+/// [`Options::trusted`].
 #[derive(Clone)]
 pub struct Authority(pub(crate) Arc<certificates::Authority>);
 
 impl Authority {
-    /// Makes a new authority.
+    /// Creates a new authority.
     ///
     /// # Errors
     ///
-    /// If there is no randomness for its key.
+    /// If the system provides no randomness for the key.
     pub fn new() -> io::Result<Self> {
         certificates::Authority::new().map(|authority| Self(Arc::new(authority)))
     }
 
-    /// Returns its certificate in DER, for the root certificates of the transport.
+    /// Returns the certificate of the authority in DER, for the root certificates of the transport.
     pub fn certificate(&self) -> &[u8] {
         self.0.der()
     }
@@ -169,7 +174,7 @@ impl fmt::Debug for Authority {
 }
 
 impl Options {
-    /// For a transport that takes bodies of 16 MiB.
+    /// Creates options for a transport that accepts bodies of 16 MiB.
     pub fn new() -> Self {
         Self {
             body_limit: 16 * 1024 * 1024,
@@ -179,29 +184,30 @@ impl Options {
         }
     }
 
-    /// The most bytes that the transport takes as the body of a response, to the byte. With a small limit the check is
-    /// quicker.
+    /// Sets the exact limit of the transport for the body of a response, in bytes. The check is
+    /// faster with a small limit.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// The time limit of the requests that are to run into it; 200 ms unless set. A request may end later by three
-    /// quarters of the limit, and by 150 ms at least.
+    /// Sets the time limit of the requests that are meant to reach it. The default is 200 ms. A
+    /// request may end late by three quarters of its limit, or by 150 ms if that is more.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.request_timeout = limit;
         self
     }
 
-    /// After what time a request counts as hanging; 5 s unless set. It is the time limit of all other requests. The
-    /// server hangs up then, so that the check ends whatever the transport does.
+    /// Sets the time after which a request counts as hanging. The default is 5 s. It is the time
+    /// limit of all other requests. After this time the server closes the connection, so that the
+    /// check ends whatever the transport does.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The transport trusts the certificates of this authority. Unless it is set, the cases that need such a transport
-    /// are [skipped](Report::skipped).
+    /// States that the transport trusts the certificates of this authority. Without it, the cases
+    /// that need such a transport are [skipped](Report::skipped).
     pub fn trusted(mut self, authority: &Authority) -> Self {
         self.authority = Some(authority.clone());
         self

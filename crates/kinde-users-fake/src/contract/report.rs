@@ -1,12 +1,12 @@
-//! What the check found.
+//! The findings of the check.
 
 use core::fmt;
 use std::collections::BTreeMap;
 
-/// Makes the clauses, and the text that a report has for each.
+/// Defines the clauses and the text that a report has for each of them.
 macro_rules! clauses {
     ($($(#[$doc:meta])+ $clause:ident = $text:literal,)+) => {
-        /// One thing that the contract asks for: one of the duties of a [`Transport`](kinde_users_core::Transport).
+        /// One duty of a [`Transport`](kinde_users_core::Transport) in its contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Clause {
@@ -27,60 +27,64 @@ macro_rules! clauses {
 }
 
 clauses! {
-    /// Method and target go out byte for byte. Better: so does the letter case of percent-encodings.
-    Target = "method and target go out byte for byte",
-    /// The headers go out as they are, and nothing is added but what an HTTP stack has to add.
-    RequestHeaders = "the headers go out as they are",
-    /// The body goes out byte for byte, framed by its length; where there is none, nothing says that there is one, but
-    /// for the `Content-Length: 0` that the request came with.
-    RequestBody = "the body goes out byte for byte, framed by its length",
-    /// The server sees one attempt at most, whatever the status or the failure is.
-    OneAttempt = "the server sees one attempt at most",
+    /// The method and the target are sent byte for byte. A good transport also keeps the letter
+    /// case of percent-encodings.
+    Target = "the method and the target are sent byte for byte",
+    /// The headers are sent unchanged, and only those are added that an HTTP stack has to add.
+    RequestHeaders = "the headers are sent unchanged",
+    /// The body is sent byte for byte with its length. If there is no body, no header announces
+    /// one, except for a `Content-Length: 0` that the request came with.
+    RequestBody = "the body is sent byte for byte with its length",
+    /// The server sees at most one attempt, whatever the status or the failure is.
+    OneAttempt = "the server sees at most one attempt",
     /// No redirect is followed.
     NoRedirect = "no redirect is followed",
-    /// No status is turned into an error.
-    NoStatusIsAnError = "no status is turned into an error",
-    /// The headers of the response come back as they are.
-    ResponseHeaders = "the headers of the response come back as they are",
-    /// The response comes back whole or not at all.
-    WholeResponse = "the response comes back whole or not at all",
-    /// A body up to the limit is read, and a longer one is an error.
-    BodyLimit = "a body up to the limit is read, and a longer one is an error",
-    /// A compressed body is decompressed, and the limit counts what it becomes.
-    Decompression = "a compressed body is decompressed, and the limit counts what it becomes",
-    /// The time limit bounds the whole, the response's body included.
-    TimeLimit = "the time limit bounds the whole",
-    /// What may have reached the server is never called not sent. Better: what cannot have reached it is not called
-    /// unknown.
-    Delivery = "`NotSent` is said where nothing was sent, and nowhere else",
-    /// Each request gets its own response, never one that belongs to a request before it or beside it.
+    /// No status becomes an error.
+    NoStatusIsAnError = "no status becomes an error",
+    /// The headers of the response are returned unchanged.
+    ResponseHeaders = "the headers of the response are returned unchanged",
+    /// The response is returned whole or not at all.
+    WholeResponse = "the response is returned whole or not at all",
+    /// A body up to a limit is read, and a longer one is an error.
+    BodyLimit = "a body up to a limit is read, and a longer one is an error",
+    /// A compressed body is decompressed, and the limit counts the decompressed bytes.
+    Decompression = "a compressed body is decompressed. The limit counts the decompressed bytes",
+    /// The time limit bounds everything, including the body of the response.
+    TimeLimit = "the `request_timeout` of the request bounds everything",
+    /// `NotSent` is reported only if nothing was sent. A good transport does not report `Unknown`
+    /// if nothing can have been sent.
+    Delivery = "`delivery` returns `NotSent` only if nothing was sent",
+    /// Each request gets its own response, never that of an earlier or concurrent request.
     OwnResponse = "each request gets its own response",
-    /// Each response comes from the server, and none from a cache.
-    NoCache = "each response comes from the server, and none from a cache",
-    /// A request to `https` is sent to nobody but a server with a trusted certificate of its name.
-    Tls = "`https` goes to a server with a trusted certificate of its name, and nowhere else",
-    /// The texts of errors hold nothing of the token, the URI or the bodies.
-    QuietErrors = "the texts of errors hold nothing of the token, the URI or the bodies",
-    /// Better: requests in a row share a connection, and one that the server closed in between does no harm.
-    Reuse = "requests in a row share a connection",
-    /// Better: where the head of a response came and its body cannot be read, the head is handed over. Without it, a
-    /// 429 makes no other call wait. A head that is handed over is the one that came, and says why there is no body.
-    Head = "a head without a body that can be read is handed over",
+    /// Each response comes from the server, never from a cache.
+    NoCache = "each response comes from the server, never from a cache",
+    /// A request to `https` is sent only to a server with a trusted certificate for its name.
+    Tls = "`https` requires a trusted certificate for the name of the server",
+    /// The messages of errors, and of their sources, contain nothing of the token, the URI or the
+    /// bodies.
+    QuietErrors = "the messages of errors, and of their sources, contain nothing of the token, the URI or the bodies",
+    /// In a good transport, consecutive requests share a connection, and a connection that the
+    /// server closed in between does no harm.
+    Reuse = "consecutive requests share a connection",
+    /// If the head of a response arrived but its body cannot be read, a good transport returns the
+    /// head. Without the head, a 429 makes no other call wait. The head must be the one that came,
+    /// with the reason why there is no body.
+    Head = "if the head arrived but the body cannot be read, `head` returns the head",
 }
 
-/// A clause, the case that it was tried in, and what was seen.
+/// A clause, the case that tested it, and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What the contract asks for.
+    /// The clause of the contract.
     pub clause: Clause,
-    /// What the transport was asked, and what the server did.
+    /// The name of the case: what was sent, and what the server did.
     pub case: String,
-    /// What came of it.
+    /// What was seen.
     pub seen: String,
 }
 
-/// What the check found.
+/// The findings of the check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     pub(crate) cases: usize,
@@ -90,47 +94,48 @@ pub struct Report {
 }
 
 impl Report {
-    /// How many cases were tried.
+    /// Returns the number of cases that were checked.
     pub fn cases(&self) -> usize {
         self.cases
     }
 
-    /// What the contract does not allow.
+    /// Returns the violations of the contract.
     pub fn broken(&self) -> &[Finding] {
         &self.broken
     }
 
-    /// What the contract allows and a good transport does better.
+    /// Returns the findings that the contract allows, but that a good transport avoids.
     pub fn weak(&self) -> &[Finding] {
         &self.weak
     }
 
-    /// Cases that say nothing about this transport: of compression, where it asks for none, and of certificates, where
-    /// no authority is [trusted](super::Options::trusted).
+    /// Returns the cases that do not apply to this transport: those of compression if it does not
+    /// request any, and those of certificates if no authority is
+    /// [trusted](super::Options::trusted).
     pub fn skipped(&self) -> &[String] {
         &self.skipped
     }
 
-    /// The clauses that are broken, in order and once each.
+    /// Returns the broken clauses, in order and once each.
     pub fn broken_clauses(&self) -> Vec<Clause> {
         by_clause(&self.broken).into_keys().collect()
     }
 
-    /// The clauses that are weak, in order and once each.
+    /// Returns the weak clauses, in order and once each.
     pub fn weak_clauses(&self) -> Vec<Clause> {
         by_clause(&self.weak).into_keys().collect()
     }
 
-    /// Whether nothing is broken.
+    /// Returns whether no clause is broken.
     pub fn is_kept(&self) -> bool {
         self.broken.is_empty()
     }
 
-    /// Ends a test that the transport did not pass. Weaknesses pass.
+    /// Fails a test if a clause is broken. Weak clauses pass.
     ///
     /// # Panics
     ///
-    /// With the report, if a clause is broken.
+    /// Panics with the report if a clause is broken.
     #[track_caller]
     pub fn assert_kept(&self) {
         assert!(self.is_kept(), "{self}");
@@ -145,7 +150,7 @@ fn by_clause(findings: &[Finding]) -> BTreeMap<Clause, Vec<&Finding>> {
     clauses
 }
 
-/// The clauses with what was seen, a few cases each.
+/// Prints each clause with a few cases and what was seen in them.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
@@ -179,11 +184,19 @@ mod tests {
         let core = concat!(env!("CARGO_MANIFEST_DIR"), "/../kinde-users-core/src/client/transport.rs");
         let source = std::fs::read_to_string(core).unwrap();
         let (docs, _) = source.split_once("pub trait Transport").unwrap();
-        let duties = docs.lines().filter_map(|line| line.strip_prefix("/// - "));
-        let duties: Vec<_> = duties.collect();
+        let docs = docs.replace("\n///  ", "");
+        let duties: Vec<_> = docs.lines().filter_map(|line| line.strip_prefix("/// - ")).collect();
         assert_eq!(duties.len(), TEXTS.len());
         for (duty, text) in duties.iter().zip(TEXTS) {
-            assert!(duty.starts_with(text), "{text}\n{duty}");
+            // The texts have no links.
+            let duty: String = duty
+                .split('[')
+                .map(|part| match part.split_once("](") {
+                    Some((name, rest)) => name.to_owned() + rest.split_once(')').map_or("", |(_, rest)| rest),
+                    None => part.to_owned(),
+                })
+                .collect();
+            assert!(duty.to_lowercase().starts_with(&text.to_lowercase()), "{text}\n{duty}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server on the loopback interface, which does what a script says and keeps what it saw.
+//! An HTTP/1.1 server on the loopback interface that follows a script and records what it saw.
 
 use core::time::Duration;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -10,7 +10,10 @@ use std::time::Instant;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use rustls::{ServerConfig, ServerConnection};
 
-/// A plain HTTP/1.1 server on `127.0.0.1`, for tests. It ends when it is dropped, and its connections with it.
+/// A plain HTTP/1.1 server on `127.0.0.1`, for tests. The server and its connections end when it is
+/// dropped.
+///
+/// # Examples
 ///
 /// ```
 /// use kinde_users_fake::FakeKinde;
@@ -29,12 +32,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server that answers each request with what `answer` makes of it. Connections are kept open for a
-    /// minute.
+    /// Starts a server that answers each request with the return value of `answer`. Connections are
+    /// kept open for a minute.
     ///
     /// # Errors
     ///
-    /// If there can be no server on the loopback interface.
+    /// If a server on the loopback interface cannot be started.
     pub fn answering<F>(answer: F) -> io::Result<Self>
     where
         F: Fn(Request<Vec<u8>>) -> Response<Vec<u8>> + Send + Sync + 'static,
@@ -43,11 +46,11 @@ impl Server {
         Self::start(listen()?, script, None, Duration::from_secs(60))
     }
 
-    /// Starts a server whose `answer` may also be to lose the connection.
+    /// Starts a server whose `answer` may also return that the connection is lost.
     ///
     /// # Errors
     ///
-    /// If there can be no server on the loopback interface.
+    /// If a server on the loopback interface cannot be started.
     pub fn losing<F>(answer: F) -> io::Result<Self>
     where
         F: Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Lost> + Send + Sync + 'static,
@@ -62,7 +65,7 @@ impl Server {
         Self::start(listen()?, script, None, Duration::from_secs(60))
     }
 
-    /// Starts a server that follows `script`. With `tls` it does so over TLS too.
+    /// Starts a server that follows `script`. With `tls` it follows the script over TLS too.
     pub(crate) fn start(
         listener: TcpListener,
         script: Script,
@@ -79,7 +82,7 @@ impl Server {
         Ok(Self { address, shared, acceptor: Some(acceptor) })
     }
 
-    /// Where it listens: `http://127.0.0.1:` and a port.
+    /// Returns the origin of the server: `http://127.0.0.1:` and a port.
     pub fn origin(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -93,19 +96,19 @@ impl Server {
         drop(self.shared.wait_while(|state| state.closed == 0));
     }
 
-    /// Lets it send the replies that it holds back, and returns once they are sent.
+    /// Lets the server send the replies that it holds back, and returns once they are sent.
     pub(crate) fn release(&self) {
         self.shared.lock().is_released = true;
         self.shared.changed.notify_all();
         drop(self.shared.wait_while(|state| state.held_back > 0));
     }
 
-    /// What it has seen since the last call.
+    /// Returns what the server has seen since the last call.
     pub(crate) fn take_seen(&self) -> Seen {
         std::mem::take(&mut self.shared.lock().seen)
     }
 
-    /// Ends it, and tells what it saw.
+    /// Ends the server, and returns what it saw.
     pub(crate) fn stop(mut self) -> Seen {
         self.end();
         self.take_seen()
@@ -117,13 +120,14 @@ impl Server {
         state.is_released = true;
         self.shared.changed.notify_all();
         for stream in state.streams.drain(..).filter_map(|stream| stream.upgrade()) {
-            // A byte that the other end does not read makes its close a reset, which frees the port at once. Else many
-            // servers in a row use up the ports. All of it fails where the client was quicker.
+            // A byte that the other end does not read turns its close into a reset, which frees the
+            // port at once. Otherwise many servers in a row would use up the ports. All of this
+            // fails if the client was faster.
             let _ = stream.set_nonblocking(true).and_then(|()| (&*stream).write(b"\n"));
             let _ = stream.shutdown(Shutdown::Both);
         }
         drop(state);
-        // Nothing but a connection ends the wait for one. Its byte is for the same.
+        // Only a connection ends the wait for connections. Its byte also frees the port at once.
         let wake =
             TcpStream::connect(self.address).and_then(|mut stream| stream.write(b"\n").map(|_| stream));
         if let (Some(acceptor), Ok(_wake)) = (self.acceptor.take(), wake) {
@@ -138,7 +142,7 @@ impl Drop for Server {
     }
 }
 
-/// A port of the loopback interface.
+/// Listens on a port of the loopback interface.
 pub(crate) fn listen() -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0))
 }
@@ -147,20 +151,22 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Lost {
-    /// After the request was read, before a byte of a reply.
+    /// The connection is lost after the request was read, before any byte of a reply.
     WithoutReply,
-    /// After this much of a reply that was announced as longer.
+    /// The connection is lost after this much of a reply that was announced as longer.
     InTheBody(Box<Response<Vec<u8>>>),
 }
 
 /// What a server does on its connections.
 pub(crate) enum Script {
-    /// Reads each request, and answers the nth of all, from 1.
+    /// The server reads each request and answers it. The handler gets its number, counted over all
+    /// connections from 1.
     Answers(Handler),
-    /// Looks at a request until its head is whole, and closes the connection. The request is left unread, which makes
-    /// the close a reset.
+    /// The server waits until the head of a request is whole and closes the connection. The request
+    /// is left unread, which turns the close into a reset.
     Reset,
-    /// Reads what comes first, and does this, unless it is a request, which gets an answer.
+    /// The server reads the first bytes and does this, unless they are a request, which gets an
+    /// answer.
     Raw(Then),
 }
 
@@ -184,7 +190,7 @@ impl core::fmt::Debug for Script {
     }
 }
 
-/// Some bytes, and what comes of the connection after them.
+/// Some bytes, and what happens to the connection after them.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) pace: Pace,
@@ -192,32 +198,32 @@ pub(crate) struct Answer {
     pub(crate) then: Then,
 }
 
-/// When the bytes of an answer go out.
+/// When the bytes of an answer are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     AtOnce,
-    /// All of them after this time.
+    /// All bytes are sent after this time.
     After(Duration),
-    /// That many at once, and the rest once [`Server::release`] is called.
+    /// This many bytes are sent at once, and the rest when [`Server::release`] is called.
     HeldBack(usize),
-    /// One by one.
+    /// The bytes are sent one by one.
     ByteByByte,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Then {
-    /// Reads the next request.
+    /// The server reads the next request.
     Keep,
-    /// Closes the connection.
+    /// The server closes the connection.
     Close,
-    /// Says nothing more, until the client closes the connection.
+    /// The server stays silent until the client closes the connection.
     Hold,
-    /// Sends this now and then, until the client closes the connection.
+    /// The server sends these bytes repeatedly until the client closes the connection.
     Drip(&'static [u8]),
 }
 
 impl Answer {
-    /// A response whose length is told.
+    /// Creates a response with its length in a header.
     pub(crate) fn of(response: &Response<Vec<u8>>) -> Self {
         let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
         let length = format!("content-length: {}\r\n", response.body().len());
@@ -226,7 +232,7 @@ impl Answer {
         Self::bytes(bytes, Then::Keep)
     }
 
-    /// A response in chunks of at most that many bytes.
+    /// Creates a response in chunks of at most this many bytes.
     pub(crate) fn chunked(response: &Response<Vec<u8>>, size: usize) -> Self {
         let mut bytes = head(response, "transfer-encoding: chunked\r\n");
         for chunk in response.body().chunks(size.max(1)) {
@@ -238,21 +244,22 @@ impl Answer {
         Self::bytes(bytes, Then::Keep)
     }
 
-    /// A response that ends with the connection.
+    /// Creates a response that ends with the connection.
     pub(crate) fn until_close(response: &Response<Vec<u8>>) -> Self {
         let mut bytes = head(response, "connection: close\r\n");
         bytes.extend_from_slice(response.body());
         Self::bytes(bytes, Then::Close)
     }
 
-    /// The head of a response with a body of that many bytes, and as much of the body as there is.
+    /// Creates the head of a response that announces this many bytes, with the shorter body of
+    /// `response`.
     pub(crate) fn short(response: &Response<Vec<u8>>, told: usize, then: Then) -> Self {
         let mut bytes = head(response, &format!("content-length: {told}\r\n"));
         bytes.extend_from_slice(response.body());
         Self::bytes(bytes, then)
     }
 
-    /// No byte at all.
+    /// Creates an answer without any byte.
     pub(crate) fn nothing(then: Then) -> Self {
         Self::bytes(Vec::new(), then)
     }
@@ -280,15 +287,16 @@ fn head(response: &Response<Vec<u8>>, framing: &str) -> Vec<u8> {
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) connections: usize,
-    /// Their targets are as they came. [`Secure`] and [`Partial`] are among their extensions.
+    /// The requests with their targets as they came. [`Secure`] and [`Partial`] are among their
+    /// extensions.
     pub(crate) requests: Vec<Request<Vec<u8>>>,
 }
 
-/// Of a request: it came over TLS.
+/// An extension of a request that came over TLS.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Secure;
 
-/// Of a request: the server did not wait for the rest of its body.
+/// An extension of a request for whose remaining body the server did not wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Partial;
 
@@ -305,10 +313,10 @@ struct Shared {
 struct State {
     is_over: bool,
     is_released: bool,
-    /// How many replies are held back.
+    /// The number of replies that are held back.
     held_back: usize,
     closed: usize,
-    /// Not the streams themselves: a connection closes when its thread drops it.
+    /// These are weak references, because a connection closes when its thread drops the stream.
     streams: Vec<Weak<TcpStream>>,
     seen: Seen,
 }
@@ -323,7 +331,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for as long as `condition` holds, but no longer than the patience.
+    /// Waits while `condition` holds, but no longer than the patience.
     fn wait_while(&self, mut condition: impl FnMut(&State) -> bool) -> MutexGuard<'_, State> {
         let condition = |state: &mut State| condition(state);
         let waited = self.changed.wait_timeout_while(self.lock(), self.patience, condition);
@@ -342,9 +350,9 @@ impl Shared {
                 state.streams.retain(|stream| stream.strong_count() > 0);
                 state.streams.push(Arc::downgrade(&stream));
                 drop(state);
-                // Where there can be no thread, the stream is dropped, and the client sees it closed.
+                // If no thread can be started, the stream is dropped and the client sees it closed.
                 let _ = thread::Builder::new().spawn_scoped(scope, move || {
-                    // An error is the client's hanging up, which is its right.
+                    // An error means that the client closed the connection, which it may do.
                     let _ = self.converse(&stream);
                     drop(stream);
                     self.lock().closed += 1;
@@ -423,7 +431,7 @@ impl Shared {
                 written
             }
             Pace::ByteByByte => bytes.chunks(1).try_for_each(|byte| {
-                // Without it the bytes come together at the other end.
+                // Without the pause, the bytes would arrive together.
                 thread::sleep(Duration::from_micros(50));
                 write(byte)
             }),
@@ -445,13 +453,13 @@ impl Shared {
                 self.saw(&request);
                 break;
             }
-            // What is there already does not make the next look wait.
+            // `peek` does not wait for more bytes while some are unread.
             thread::sleep(Duration::from_millis(1));
         }
         Ok(())
     }
 
-    /// Keeps a request, and tells the how manieth it is.
+    /// Records a request and returns its number.
     fn saw(&self, request: &Request<Vec<u8>>) -> usize {
         let mut state = self.lock();
         state.seen.requests.push(request.clone());
@@ -464,7 +472,7 @@ impl Shared {
             Then::Hold => while stream.read(&mut [0; 1024])? > 0 {},
             Then::Drip(bytes) => {
                 let start = Instant::now();
-                // The wait between two bytes is one for the client's hanging up.
+                // Between two sends, the server waits for the client to close the connection.
                 socket.set_read_timeout(Some(Duration::from_millis(20)))?;
                 while start.elapsed() < self.patience {
                     stream.write_all(bytes)?;
@@ -480,7 +488,7 @@ impl Shared {
     }
 }
 
-/// Whether the client wants the connection closed.
+/// Returns whether the client wants the connection to close.
 fn is_last(request: &Request<Vec<u8>>) -> bool {
     text(request, &header::CONNECTION).is_some_and(|text| text.to_ascii_lowercase().contains("close"))
 }
@@ -497,7 +505,7 @@ fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request<Vec<u8>>>>
     let Some(head) = read_head(stream)? else { return Ok(None) };
     let mut request = head.map(|()| Vec::new());
     if request.headers().contains_key(header::EXPECT) {
-        // The body comes after this.
+        // The client sends the body only after this.
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         stream.flush()?;
     }
@@ -511,7 +519,7 @@ fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request<Vec<u8>>>>
             let size =
                 size.and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or(ErrorKind::InvalidData)?;
             read_exactly(stream, size, body)?;
-            // After the last chunk it ends the trailers, of which there are none.
+            // The empty line after the last chunk; there are no trailers.
             read_line(stream)?;
             if size == 0 {
                 break;
@@ -556,11 +564,11 @@ fn read_exactly(stream: &mut dyn Stream, length: u64, into: &mut Vec<u8>) -> io:
     }
 }
 
-/// A line without its end, or `None` at the end of the stream.
+/// Reads a line without its end, or returns `None` at the end of the stream.
 fn read_line(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Vec<u8>>> {
     const LONGEST: u64 = 64 * 1024;
     let mut line = Vec::new();
-    // A larger buffer would take in what comes after the line.
+    // A larger buffer would also read what comes after the line.
     BufReader::with_capacity(1, stream).take(LONGEST).read_until(b'\n', &mut line)?;
     match line.last() {
         None => Ok(None),

@@ -1,4 +1,4 @@
-//! A case under way, and the judgement over it.
+//! A running case and the judgement of its outcomes.
 
 use core::error::Error as StdError;
 use core::fmt::Write as _;
@@ -19,21 +19,21 @@ use super::cases::{Attempt, Case, Expected, Place, SECRETS, Twist};
 use super::server::{Partial, Secure, Seen, Server, listen};
 use super::{Clause, Finding, Options, Report};
 
-/// What came of a request.
+/// The outcome of a request.
 pub type Outcome = Result<Response<Vec<u8>>, Failure>;
 
-/// Why no response came, as far as the check looks at it.
+/// Why no response came, as far as the check needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     delivery: Delivery,
     display: String,
-    /// All that the error, or one under it, prints, without blanks.
+    /// Everything that the error and its sources print, without blanks.
     texts: String,
     head: Option<Box<(StatusCode, HeaderMap, BodyFailure)>>,
 }
 
 impl Failure {
-    /// What a transport's error says, and what the transport says of it.
+    /// Creates a failure from a transport's error and what the transport reports as its delivery.
     pub fn new(delivery: Delivery, error: &dyn StdError) -> Self {
         let mut texts = String::new();
         let mut next = Some(error);
@@ -47,15 +47,16 @@ impl Failure {
         Self { delivery, display: error.to_string(), texts, head: None }
     }
 
-    /// Adds the head that the transport hands over for the error.
+    /// Adds the head that the transport returns for the error.
     #[must_use]
     pub fn with_head(self, head: Option<&Response<BodyFailure>>) -> Self {
         let head = head.map(|head| Box::new((head.status(), head.headers().clone(), *head.body())));
         Self { head, ..self }
     }
 
-    /// Whether its texts hold the first letters of the word: as letters, as the bytes that a `Vec`
-    /// of them prints, in hex or in base64. That finds every longer part from the start as well.
+    /// Returns whether the texts contain the first letters of the word: as letters, as the bytes
+    /// that a `Vec` of them prints, in hex or in base64. This finds every longer prefix of the word
+    /// as well.
     fn prints(&self, word: &str) -> bool {
         const LETTERS: usize = 5;
         let start: Vec<u8> = word.bytes().take(LETTERS).collect();
@@ -63,13 +64,14 @@ impl Failure {
         let hex: Vec<_> = start.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut forms = vec![String::from_utf8_lossy(&start).into_owned(), decimal.join(",")];
         forms.extend(["", ",", ":", ",0x", "\\x", "%"].map(|between| hex.join(between)));
-        // How base64 writes the word depends on how many bytes come before it, modulo 3.
+        // The base64 form of the word depends on the number of bytes before it, modulo 3.
         forms.extend((0..3).map(|before| base64_within(before, &start)));
         forms.iter().any(|form| self.texts.contains(form))
     }
 }
 
-/// The base64 letters, in lower case, that depend on these bytes alone where others come before.
+/// Returns the base64 letters, in lower case, that depend only on these bytes if others come
+/// before.
 fn base64_within(before: usize, bytes: &[u8]) -> String {
     let text = STANDARD_NO_PAD.encode([&vec![0; before], bytes].concat());
     let first = (before * 8).div_ceil(6);
@@ -77,12 +79,12 @@ fn base64_within(before: usize, bytes: &[u8]) -> String {
     text.chars().take(end).skip(first).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// How often a limited request is sent while it ends too late.
+/// How many times a limited request is sent while it ends too late.
 const LIMITED_TRIES: usize = 3;
 
 /// A [`Case`] whose server is running.
 #[derive(Debug)]
-#[must_use = "a trial tells nothing before `judge`"]
+#[must_use = "a trial reports nothing before `judge`"]
 pub struct Trial {
     clause: Clause,
     name: String,
@@ -93,12 +95,12 @@ pub struct Trial {
     patience: Duration,
     server: Option<Server>,
     bystander: Option<Arc<Server>>,
-    /// Keeps the port to itself of which the case says that nobody listens there.
+    /// Reserves the port that refuses connections.
     _taken: Option<TcpStream>,
-    /// What is still to be sent.
+    /// The requests that are still to be sent.
     rounds: VecDeque<Vec<Request<Vec<u8>>>>,
     attempts: Vec<Attempt>,
-    /// What came of them, and how long it took.
+    /// The outcomes, and how long each took.
     outcomes: Vec<(Outcome, Duration)>,
     sent_at: Instant,
     /// The requests of the only round, if each of them is limited.
@@ -106,11 +108,11 @@ pub struct Trial {
 }
 
 impl Case {
-    /// Starts the server's part.
+    /// Starts the server of the case.
     ///
     /// # Errors
     ///
-    /// If there can be no server on the loopback interface.
+    /// If a server on the loopback interface cannot be started.
     pub fn start(self, options: &Options) -> io::Result<Trial> {
         let mut taken = None;
         let patience = options.patience;
@@ -119,8 +121,8 @@ impl Case {
             Place::Plain(script) => ("http", start(listen()?, script, None)?),
             Place::Bound(listener, script) => ("http", start(listener, script, None)?),
             Place::Tls(tls, script) => ("https", start(listen()?, script, tls)?),
-            Place::NobodyListens => {
-                // The near end of a connection is a port that is taken and that nobody listens at.
+            Place::RefusedPort => {
+                // The local port of a connection is taken, and connections to it are refused.
                 let listener = TcpListener::bind(("127.0.0.1", 0))?;
                 taken = Some(TcpStream::connect(listener.local_addr()?)?);
                 ("http", None)
@@ -130,7 +132,7 @@ impl Case {
         let authority = match (&server, &taken) {
             (Some(server), _) => server.address().to_string(),
             (None, Some(stream)) => stream.local_addr()?.to_string(),
-            // A label has 63 characters at most, so nobody need be asked for this name.
+            // A label has at most 63 characters, so this name is refused without a lookup.
             (None, None) => format!("{}.example", "a".repeat(64)),
         };
         let mut rounds = VecDeque::new();
@@ -169,8 +171,9 @@ impl Case {
 }
 
 impl Trial {
-    /// The requests to send next, all at once: one in most cases. What comes of them is to be told before the next
-    /// ones. It may wait for the server, for no longer than the patience.
+    /// Returns the requests to send next, all at once; in most cases there is only one. Report
+    /// their outcomes by [`came`](Self::came) before you ask for the next ones. This method may
+    /// wait for the server, but no longer than the patience.
     pub fn next_requests(&mut self) -> Option<Vec<Request<Vec<u8>>>> {
         let requests = self.rounds.pop_front()?;
         if let (Some(server), 1) = (&self.server, self.outcomes.len()) {
@@ -188,7 +191,7 @@ impl Trial {
         Some(requests)
     }
 
-    /// Takes in what came of the next request, in the order in which they were handed out.
+    /// Takes the outcome of the next request, in the order in which the requests were returned.
     pub fn came(&mut self, outcome: Outcome) {
         let time = self.sent_at.elapsed();
         self.outcomes.push((outcome, time));
@@ -196,7 +199,8 @@ impl Trial {
         let is_round = size > 0 && came == self.attempts.len();
         let is_late = self.is_late(time) && time < self.patience;
         if is_round && is_late && came < LIMITED_TRIES * size {
-            // A busy machine is late once or twice, a transport that raises the limit is late each time.
+            // A busy machine is late once or twice; a transport that raises the limit is late each
+            // time.
             let again: Vec<_> = self.attempts.iter().take(size).cloned().collect();
             self.attempts.extend(again);
             self.rounds.push_back(self.limited.clone());
@@ -207,7 +211,7 @@ impl Trial {
         time >= self.request_timeout + (self.request_timeout * 3 / 4).max(Duration::from_millis(150))
     }
 
-    /// Ends the server's part, and writes down what is not as it should be.
+    /// Ends the server and adds the findings to the report.
     pub fn judge(mut self, report: &mut Report) {
         let seen = self.server.take().map(Server::stop).unwrap_or_default();
         let bystander = self.bystander.take().map(|server| server.take_seen()).unwrap_or_default();
@@ -249,7 +253,7 @@ struct Target<'a> {
     arrivals: usize,
 }
 
-/// The judgement over one trial.
+/// The judgement of one trial.
 struct Verdict<'a> {
     trial: &'a Trial,
     targets: HashMap<Vec<u8>, Target<'a>>,
@@ -265,7 +269,7 @@ impl Verdict<'_> {
         self.report.weak.push(Finding { clause, case: self.trial.name.clone(), seen: seen.into() });
     }
 
-    /// What reached the server is what was sent.
+    /// Checks that the request that reached the server is the one that was sent.
     fn judge_arrival(&mut self, seen: &Request<Vec<u8>>) {
         let trial = self.trial;
         if trial.is_tls && seen.extensions().get::<Secure>().is_none() {
@@ -329,7 +333,7 @@ impl Verdict<'_> {
         }
     }
 
-    /// Each request arrives once at most.
+    /// Checks that each request arrived at most once.
     fn judge_attempts(&mut self) {
         let mut findings = Vec::new();
         for Target { sent, arrivals } in self.targets.values() {
@@ -338,14 +342,15 @@ impl Verdict<'_> {
                 findings.push(format!("sent {} {sent}, the server saw it {seen}", line(first)));
             }
         }
-        // A map has no order.
+        // The order of a map is random.
         findings.sort();
         for what in findings {
             self.broken(Clause::OneAttempt, what);
         }
     }
 
-    /// Nothing is called not sent that arrived, and the texts are quiet.
+    /// Checks that no request that arrived was reported as not sent, and that the texts reveal
+    /// nothing.
     fn judge_failure(&mut self, attempt: &Attempt, outcome: &Outcome) {
         let request = &attempt.request;
         let arrivals = self.targets.get(&normal(request.uri())).map_or(0, |target| target.arrivals);
@@ -356,7 +361,7 @@ impl Verdict<'_> {
         let Err(failure) = outcome else { return };
         if arrivals > 0 && failure.delivery == Delivery::NotSent {
             let what = format!(
-                "sent {}, the server saw it, and `NotSent` was said of: {}",
+                "sent {}, the server saw it, and `NotSent` was reported for: {}",
                 line(request),
                 failure.display
             );
@@ -375,7 +380,7 @@ impl Verdict<'_> {
                 self.judge_response(&sent, expected, response);
             }
             (Expected::Response(expected), Err(failure)) => {
-                // A failure for a status does not come from a cache.
+                // A failure on a status does not come from a cache.
                 let is_status = clause == Clause::NoCache && !expected.status().is_success();
                 let clause = if is_status { Clause::NoStatusIsAnError } else { clause };
                 self.broken(clause, format!("sent {sent}, no response came: {}", failure.display));
@@ -393,7 +398,7 @@ impl Verdict<'_> {
                 self.judge_head(&sent, head, *why, failure);
             }
             (Expected::NotSent, Err(failure)) if failure.delivery == Delivery::Unknown => {
-                let what = format!("nothing was sent, and `Unknown` was said of: {}", failure.display);
+                let what = format!("nothing was sent, and `Unknown` was reported for: {}", failure.display);
                 self.weak(Clause::Delivery, what);
             }
             (Expected::Failure | Expected::NotSent, Err(_)) | (Expected::Any, _) => {}
@@ -449,7 +454,7 @@ impl Verdict<'_> {
         }
     }
 
-    /// A limited request ends with its limit, and any other before the patience is over.
+    /// Checks that a limited request ended with its limit, and any other within the patience.
     fn judge_time(&mut self) {
         let trial = self.trial;
         let timed = || trial.attempts.iter().zip(trial.outcomes.iter().map(|(_, time)| *time));
@@ -467,7 +472,7 @@ impl Verdict<'_> {
         }
     }
 
-    /// What is to be said of all requests of the trial together.
+    /// Checks all requests of the trial together.
     fn judge_whole(&mut self, seen: &Seen) {
         let trial = self.trial;
         let (told, sent) = (trial.outcomes.len(), trial.attempts.len());
@@ -488,7 +493,7 @@ impl Verdict<'_> {
     }
 }
 
-/// Headers that are about the connection, the framing and the program rather than the request.
+/// Headers of the connection, the framing and the program rather than of the request.
 static OF_THE_TRANSPORT: [HeaderName; 7] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
@@ -499,12 +504,13 @@ static OF_THE_TRANSPORT: [HeaderName; 7] = [
     header::USER_AGENT,
 ];
 
-/// Whether the transport asked for compression, without which the server does not compress.
+/// Returns whether the transport requested compression. Otherwise the server does not compress.
 pub(super) fn takes_gzip(request: &Request<Vec<u8>>) -> bool {
     texts(request.headers(), &header::ACCEPT_ENCODING).iter().any(|codings| codings.contains("gzip"))
 }
 
-/// A target with its percent-encodings in capitals. Their letter case makes no difference by RFC 3986.
+/// Returns a target with its percent-encodings in capitals. By RFC 3986 their letter case makes no
+/// difference.
 fn normal(uri: &Uri) -> Vec<u8> {
     let mut left = 0_u8;
     let text = uri.to_string();
@@ -516,7 +522,7 @@ fn normal(uri: &Uri) -> Vec<u8> {
     bytes.collect()
 }
 
-/// The first line of a request, as findings tell it.
+/// Returns the first line of a request for the findings.
 fn line(request: &Request<Vec<u8>>) -> String {
     format!("{} {}", request.method(), request.uri())
 }
@@ -529,7 +535,7 @@ fn summary(response: &Response<Vec<u8>>) -> String {
     format!("HTTP {} and {}", response.status(), bytes(response.body()))
 }
 
-/// The number of the bytes, and the first ones.
+/// Returns the number of bytes, and the first ones.
 fn bytes(bytes: &[u8]) -> String {
     const SHOWN: usize = 32;
     let count = bytes.len();
@@ -543,7 +549,7 @@ fn texts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     values.map(|value| value.as_bytes().escape_ascii().to_string()).collect()
 }
 
-/// The values of a header in both, if they differ.
+/// Returns the values of a header in both, if they differ.
 fn difference(name: &HeaderName, before: &HeaderMap, after: &HeaderMap) -> Option<[String; 2]> {
     let (before, after) = (texts(before, name), texts(after, name));
     (before != after).then(|| [before, after].map(|values| format!("{values:?}")))

@@ -50,16 +50,17 @@ mod wire;
 
 use wire::{ReplyBody, Reset, Socket, gzip};
 
-/// A larger body of a request is not held in memory; the answer is 413.
+/// The longest request body that is held in memory, in bytes. The reply to a longer one is 413.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How long requests that are under way may take once the server is to stop.
+/// How long open requests may take when the server stops.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// After a connection could not be accepted, which happens when file descriptors run out.
+/// The pause after a connection could not be accepted, for example because file descriptors ran
+/// out.
 const BREATH: Duration = Duration::from_millis(50);
 
 /// Where and how a [`Server`] listens.
@@ -78,36 +79,38 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Any free port of 127.0.0.1, and plain HTTP.
+    /// Creates options for plain HTTP on any free port of 127.0.0.1.
     pub fn new() -> Self {
         Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false, speed: 1 }
     }
 
-    /// Listens at this address, which has to be a loopback one. Port 0 is any free port.
+    /// Sets the address, which must be a loopback address. Port 0 is any free port.
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Speaks HTTPS, with a certificate for `localhost` and the loopback addresses. It is signed by an
-    /// authority that was made for this server: [`Server::ca_pem`].
+    /// Enables HTTPS with a certificate for `localhost` and the loopback addresses. It is signed by
+    /// an authority that is created for this server: [`Server::ca_pem`].
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// Lets the tenant's clock go so many times as fast as the machine's, at least once as fast: tokens expire, limits
-    /// open and late replies come so much sooner. A client that is to see the same needs a clock as fast.
+    /// Lets the tenant's clock run this many times as fast as the machine's, but at least as fast.
+    /// Tokens expire, limits reset and late replies arrive sooner. A client that is to see the same
+    /// needs an equally fast clock.
     pub fn speed(mut self, times: u32) -> Self {
         self.speed = times.max(1);
         self
     }
 }
 
-/// A tenant that listens. It stops when it is dropped, too.
+/// A tenant that listens. The server stops when it is dropped.
 ///
-/// It speaks HTTP/1.1 on a thread of its own. Where a [`Fault`](crate::Fault) leaves a request without a reply,
-/// the connection is closed: a client cannot tell one that was not sent from one that was lost.
+/// The server speaks HTTP/1.1 on its own thread. If a [`Fault`](crate::Fault) leaves a request
+/// without a reply, the server closes the connection, so a client cannot tell a request that was
+/// not sent from one that was lost.
 pub struct Server {
     address: SocketAddr,
     origin: String,
@@ -125,18 +128,20 @@ impl fmt::Debug for Server {
 impl Server {
     /// Lets the tenant listen.
     ///
-    /// The tenant's origin is the server's from then on, and its audience with it unless that was
-    /// [set](crate::FakeKindeBuilder::audience). Its clock is moved to the machine's if it is behind, and goes on
-    /// by itself; [`FakeKinde::advance`] still moves it further.
+    /// From now on the tenant's origin is the server's, and so is its audience unless it was
+    /// [set](crate::FakeKindeBuilder::audience). The tenant's clock moves to the machine's if it is
+    /// behind, and runs by itself; [`FakeKinde::advance`] still moves it further.
     ///
     /// # Errors
     ///
-    /// An address that is not a loopback one, or one that cannot be listened at.
+    /// If the address is not a loopback address, or the server cannot listen on it.
     pub fn start(fake: &FakeKinde, options: &Options) -> io::Result<Self> {
         let &Options { listen, tls, speed } = options;
         if !listen.ip().is_loopback() {
-            let message =
-                format!("{} is no loopback address: the fake is for programs on this machine", listen.ip());
+            let message = format!(
+                "{} is not a loopback address: the fake is for programs on this machine",
+                listen.ip()
+            );
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let listener = std::net::TcpListener::bind(listen)?;
@@ -162,28 +167,29 @@ impl Server {
             // Connections that are still open break off here.
             drop(runtime);
         };
-        // Before the first request, which may wait at the port already.
+        // This happens before the first request, which may already wait at the port.
         fake.go_live(origin.clone(), speed);
         let thread = thread::Builder::new().name("kinde-users-fake".to_owned()).spawn(serve)?;
         Ok(Self { address, origin, ca_pem, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// Returns the address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Scheme, address and port.
+    /// Returns the scheme, the address and the port.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The certificate of the authority that clients have to trust, in PEM; `None` without TLS.
+    /// Returns the certificate of the authority that clients have to trust, in PEM, or `None`
+    /// without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
     }
 
-    /// Stops listening, lets requests that are under way finish (for 2 seconds at most), and closes all
+    /// Stops listening, lets open requests finish for at most 2 seconds, and closes all
     /// connections. Blocks until then.
     pub fn shutdown(self) {
         drop(self);
@@ -192,7 +198,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The other end sees that this one is gone.
+        // Dropping the sender signals the other end.
         self.stop = None;
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap_or_default();
@@ -200,7 +206,7 @@ impl Drop for Server {
     }
 }
 
-/// Who answers.
+/// What answers the requests.
 #[derive(Clone)]
 struct Desk {
     tenant: FakeKinde,
@@ -227,18 +233,20 @@ async fn serve(
         tokio::spawn(greet(socket, tls.clone(), desk.clone(), connections.watcher()));
     }
     drop(listener);
-    // Too late for those who are not done by then.
+    // Requests that are not finished by then break off.
     tokio::time::timeout(GRACE, connections.shutdown()).await.unwrap_or_default();
 }
 
 async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, desk: Desk, watcher: Watcher) {
-    // Replies are written whole; waiting for more only delays them. If it fails, they are delayed.
+    // Replies are written whole, so waiting for more data would only delay them. If this call
+    // fails, they are delayed.
     socket.set_nodelay(true).unwrap_or_default();
     let (socket, reset) = Socket::new(socket);
     match tls {
         None => converse(socket, reset, desk, watcher).await,
         Some(tls) => {
-            // A client that speaks no TLS, or does not trust the certificate, is its own report.
+            // If a client does not speak TLS or does not trust the certificate, it notices that
+            // itself.
             if let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, tls.accept(socket)).await {
                 converse(socket, reset, desk, watcher).await;
             }
@@ -255,11 +263,12 @@ async fn converse(
     let service = service_fn(move |request| answer(desk.clone(), reset.clone(), request));
     let connection =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
-    // It ends badly where the client breaks off, or a fault has this side do it.
+    // The connection ends with an error if the client breaks it off, or a fault makes this side do
+    // so.
     watcher.watch(connection).await.unwrap_or_default();
 }
 
-/// An error closes the connection with no reply.
+/// Answers a request. An error closes the connection without a reply.
 async fn answer(
     desk: Desk,
     reset: Reset,
@@ -279,7 +288,7 @@ async fn answer(
     }
 
     let (mut head, mut body) = response.into_parts();
-    // How long the body is, is for hyper to say: a fault may have changed it.
+    // hyper sets the length of the body, because a fault may have changed it.
     head.headers.remove(header::CONTENT_LENGTH);
     head.headers.remove(header::TRANSFER_ENCODING);
     if wire.gzipped && takes_gzip {
@@ -308,8 +317,9 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The body, or `None` if it is too large. That one is read to its end as well, since many a client looks for
-/// an answer only after its last byte, and would find a broken connection.
+/// Reads the body, or returns `None` if it is too large. A large body is read to its end as well,
+/// because many clients look for an answer only after they have sent everything, and would find a
+/// broken connection.
 async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
     let mut bytes = Some(Vec::new());
     while let Some(frame) = body.frame().await {

@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as the server, and a certificate of it.
+//! A certificate authority that exists as long as the server, and its certificate.
 
 use std::io;
 use std::sync::Arc;
@@ -7,8 +7,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::Authority;
 
-/// With the certificate of the authority in PEM. The key of the authority is gone after this, so that a trust
-/// that outlives the server is of no use to anyone.
+/// Creates an acceptor, and returns it with the certificate of the authority in PEM. The key of the
+/// authority is dropped here, so that trusting the authority after the server has ended does no
+/// harm.
 pub(super) fn acceptor() -> io::Result<(TlsAcceptor, String)> {
     let authority = Authority::new()?;
     let config = authority.tls(&["localhost", "127.0.0.1", "::1"], |_| {})?;

@@ -1,4 +1,4 @@
-//! How a reply travels: late, in chunks, compressed, or not all the way.
+//! How a reply travels: late, in chunks, compressed, or broken off.
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -17,19 +17,19 @@ use tokio::time::Sleep;
 use crate::fake_kinde::Flight;
 use crate::fault::FakeError;
 
-/// A part of a body that comes in chunks.
+/// The number of bytes in each chunk of a chunked body.
 const CHUNK: usize = 4096;
 
-/// The body of a reply, on its way.
+/// The body of a reply while it is sent.
 pub(super) struct ReplyBody {
     left: Bytes,
-    /// What is promised, unless it comes in chunks.
+    /// The length that the head announces, unless the body is sent in chunks.
     size: Option<u64>,
     pause: Option<Pin<Box<Sleep>>>,
     breaks_off: bool,
-    /// The half of a body that breaks off is to leave before that.
+    /// Whether the half of a body that breaks off was sent, which must happen before the break.
     has_left: bool,
-    /// The request is in flight until the last byte has left.
+    /// The request is in flight until the last byte is sent.
     _flight: Option<Flight>,
 }
 
@@ -56,7 +56,7 @@ impl ReplyBody {
         self
     }
 
-    /// Half of what was promised, and then the end of the connection.
+    /// Sends half of the announced body and then ends the connection.
     pub(super) fn broken_off(mut self) -> Self {
         self.breaks_off = true;
         self.left.truncate(self.left.len() / 2);
@@ -103,7 +103,8 @@ pub(super) fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// A socket that can be reset: the other end is then told that the connection broke, and not that it ended.
+/// A socket that can be reset. The other end then sees a broken connection instead of an orderly
+/// end.
 pub(super) struct Socket {
     inner: TcpStream,
     reset: Reset,
@@ -128,7 +129,7 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         if self.reset.0.load(Ordering::Relaxed) {
-            // Where that cannot be set, the connection ends all the same.
+            // If this fails, the connection ends anyway.
             self.inner.set_zero_linger().unwrap_or_default();
         }
     }
@@ -167,7 +168,7 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.reset.0.load(Ordering::Relaxed) {
-            // An orderly end would go out first.
+            // Otherwise an orderly end would be sent first.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.inner).poll_shutdown(cx)

@@ -1,7 +1,7 @@
-"""What Schemathesis needs to know of the tenant that it tests: `.ci/schemathesis` starts both.
+"""What Schemathesis needs to know about the tenant that it tests. `.ci/schemathesis` starts both.
 
-Reads what the program announced from the variable KINDE_FAKE, and at the end writes to the file TALLY how often each
-operation gave each status.
+Reads the line that the program announced from the variable KINDE_FAKE. At the end, writes to the
+file TALLY how often each operation gave each status.
 """
 
 import atexit
@@ -19,9 +19,9 @@ from schemathesis.openapi.checks import RejectedPositiveData
 
 FAKE = json.loads(os.environ["KINDE_FAKE"])
 
-# Refusals of what the description allows: because of who the users are and what they have already, because the tenant
-# looks closer at an address, a number, a cursor or a scope than anybody has described, or because a body was left out
-# that may be, and without which there is nothing to do.
+# Refusals of requests that the description allows. The reason is the state of the users, or a
+# closer check of an address, a number, a cursor or a scope than the description has, or a missing
+# optional body without which the operation has nothing to do.
 BY_STATE = {
     "BILLING_CUSTOMER_EXISTS",
     "BILLING_EMAIL_INVALID",
@@ -56,7 +56,8 @@ TOKEN = call("/oauth2/token", form={"grant_type": "client_credentials", **CREDEN
 USERS = [user["id"] for user in call("/api/v1/users?page_size=500", TOKEN)["users"]]
 MFA = {user: call(f"/api/v1/users/{user}/mfa", TOKEN).get("mfa") for user in USERS[:300]}
 
-# Some users are there to be deleted, and some to lose their second factor; the others stay as they are.
+# Some users are there to be deleted, and some to lose their second factor. The others stay
+# unchanged.
 factors = iter([(user, factor["id"]) for user, factor in MFA.items() if factor])
 doomed = iter(USERS[400:])
 lasting = itertools.cycle(user for user in USERS[:400] if not MFA.get(user))
@@ -74,8 +75,8 @@ class Bearer:
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
-    """Opens what is closed in the description for the client's sake: the tenant takes unknown keys, and null for an absent
-    field, without a word."""
+    """Opens objects that the description closes for the sake of clients. The tenant ignores unknown keys, and treats
+    null as an absent field."""
 
     def open_up(value):
         if isinstance(value, dict):
@@ -90,12 +91,13 @@ def before_load_schema(context, raw_schema):
                 open_up(item)
 
     open_up(raw_schema)
-    # The same to a request; of the two, the check `ignored_auth` knows this one.
+    # Both forms are the same in a request, but the check `ignored_auth` knows only this one.
     raw_schema["components"]["securitySchemes"]["token"] = {"type": "http", "scheme": "bearer"}
 
 
 def plain(value):
-    """To a schema 1.0 is an integer, and a number may have any size; the tenant, as many a server, reads neither."""
+    """Replaces numbers that a schema allows but the tenant does not read, like many servers: 1.0 as
+    an integer, and numbers of any size."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -108,7 +110,7 @@ def plain(value):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Names users that exist, in three of four requests that are well-formed as far as that goes."""
+    """Uses existing users in three of four requests whose other arguments are well-formed."""
     operation = case.operation.definition.raw["operationId"]
     turns[operation] += 1
     components = case.meta.components if case.meta else {}
@@ -119,7 +121,7 @@ def before_call(context, case, kwargs):
     if is_well_formed(ParameterLocation.BODY) and isinstance(case.body, dict):
         case.body = plain(case.body)
         if case.body.get("salt_position", "") is None:
-            # The one field that another needs, so that null may not stand for it.
+            # This is the only field that another one requires, so null cannot replace it.
             case.body.pop("salt", None)
     if turns[operation] % 4 == 0:
         return
@@ -138,8 +140,8 @@ def before_call(context, case, kwargs):
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
-    """A valid request may be refused for the sake of what the tenant holds, and for nothing else; and an invalid one may
-    be answered if an empty argument in the query makes it so, which is taken for none."""
+    """Accepts that the tenant refuses a valid request because of its state, but for no other reason. Accepts that it
+    answers an invalid request if an empty query argument makes it invalid, because the tenant ignores such arguments."""
     if isinstance(failure, RejectedPositiveData):
         if case.operation.path == "/oauth2/token" and response.status_code == 404:
             # An unknown client gets no body.

@@ -1,4 +1,4 @@
-"""Sees to it that every operation of the description succeeded, by the tally of `hooks.py`."""
+"""Checks by the tally of `hooks.py` that every operation of the description succeeded."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-//! The tenant behind a real socket.
+//! Tests the tenant behind a real socket.
 
 #[cfg(unix)]
 mod program;
@@ -15,8 +15,8 @@ use kinde_users_fake::server::{Options, Server};
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
 use serde_json::Value;
 
-/// A connection that tests write to and read from by hand. Reading gives up, rather than hang, after a time
-/// that no test comes near.
+/// A connection that tests write to and read from by hand. Reading fails instead of hanging, after
+/// a time that no test comes near.
 struct Raw(BufReader<TcpStream>);
 
 impl Raw {
@@ -35,7 +35,8 @@ impl Raw {
         self.read()
     }
 
-    /// Status, headers and body; `None` where the connection ends instead.
+    /// Reads the status, the headers and the body, or returns `None` if the connection ends
+    /// instead.
     fn read(&mut self) -> Option<(u16, HeaderMap, Vec<u8>)> {
         let mut line = String::new();
         // A connection that is reset has ended too.
@@ -70,11 +71,11 @@ fn client(fake: &FakeKinde) -> Client<UreqTransport, SystemClock> {
 }
 
 #[test]
-fn a_client_gets_a_token_and_works_over_the_socket() {
+fn client_works_over_the_socket() {
     let (fake, server) = started();
     assert_eq!(server.origin(), format!("http://{}", server.address()));
     assert_eq!(fake.origin(), server.origin());
-    // What a client takes for the audience without being told is the right one.
+    // The audience that a client assumes by default is the right one.
     assert_eq!(Domain::parse(server.origin()).unwrap().audience(), fake.audience());
 
     let client = client(&fake);
@@ -88,7 +89,7 @@ fn a_client_gets_a_token_and_works_over_the_socket() {
 }
 
 #[test]
-fn an_audience_of_ones_own_stays() {
+fn configured_audience_stays() {
     let audience = "https://acme.kinde.com/api";
     let fake = FakeKinde::builder().audience(audience).build();
     let server = Server::start(&fake, &Options::new()).unwrap();
@@ -97,13 +98,13 @@ fn an_audience_of_ones_own_stays() {
 }
 
 #[test]
-fn the_clock_is_the_machines_and_can_be_moved_further() {
+fn clock_is_the_machines_and_can_be_advanced() {
     let seconds = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let before = seconds();
     let (fake, server) = started();
     let first = fake.now();
     assert!(first >= before);
-    // It goes by itself.
+    // The clock runs by itself.
     while fake.now() == first {}
 
     let token = fake.issue_token();
@@ -112,14 +113,15 @@ fn the_clock_is_the_machines_and_can_be_moved_further() {
     fake.advance(Duration::from_secs(86_400));
     assert_eq!(connection.get("/api/v1/users", &token).unwrap().0, 401);
 
-    // A second server does not make it go twice as fast; one that is ahead is not put back.
+    // A second server does not make the clock run twice as fast, and does not put back a clock that
+    // is ahead.
     let ahead = fake.now();
     let _second = Server::start(&fake, &Options::new()).unwrap();
     assert!(fake.now() >= ahead);
 }
 
 #[test]
-fn a_connection_serves_many_requests_and_none_waits_for_another_connection() {
+fn connections_do_not_wait_for_each_other() {
     let (fake, server) = started();
     let token = fake.issue_token();
     let mut stuck = Raw::connect(server.address());
@@ -142,14 +144,14 @@ fn a_connection_serves_many_requests_and_none_waits_for_another_connection() {
 }
 
 #[test]
-fn other_than_loopback_addresses_are_refused() {
+fn addresses_other_than_loopback_are_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80", "[::ffff:127.0.0.1]:0"] {
         let error =
             Server::start(&FakeKinde::new(), &Options::new().listen(address.parse().unwrap())).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
-        assert!(error.to_string().contains("is no loopback address"), "{error}");
+        assert!(error.to_string().contains("is not a loopback address"), "{error}");
     }
-    // The tenant stays where it was.
+    // The origin of the tenant is unchanged.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let fake = FakeKinde::new();
     Server::start(&fake, &Options::new().listen(taken.local_addr().unwrap())).unwrap_err();
@@ -157,7 +159,7 @@ fn other_than_loopback_addresses_are_refused() {
 }
 
 #[test]
-fn a_fault_without_a_reply_closes_the_connection() {
+fn fault_without_a_reply_closes_the_connection() {
     let (fake, server) = started();
     let token = fake.issue_token();
     let id = fake.add_user(NewFakeUser::new());
@@ -174,7 +176,7 @@ fn a_fault_without_a_reply_closes_the_connection() {
 }
 
 #[test]
-fn a_fault_that_changes_the_reply_leaves_the_message_whole() {
+fn changed_reply_is_still_a_whole_message() {
     let (fake, server) = started();
     let token = fake.issue_token();
     let mut connection = Raw::connect(server.address());
@@ -193,7 +195,7 @@ fn a_fault_that_changes_the_reply_leaves_the_message_whole() {
 }
 
 #[test]
-fn a_body_beyond_the_cap_is_refused_and_the_connection_lives() {
+fn body_over_the_cap_is_refused_but_connection_lives() {
     const CAP: usize = 16 * 1024 * 1024;
     let (fake, server) = started();
     let token = fake.issue_token();
@@ -206,7 +208,7 @@ fn a_body_beyond_the_cap_is_refused_and_the_connection_lives() {
         assert_eq!(connection.read().unwrap().0, expected);
         assert_eq!(connection.get("/api/v1/users", &token).unwrap().0, 200);
     }
-    // The tenant did not see the one that was refused.
+    // The tenant did not see the refused request.
     assert_eq!(fake.requests().of("create_user").len(), 1);
 
     let mut chunked = Raw::connect(server.address());
@@ -220,7 +222,7 @@ fn a_body_beyond_the_cap_is_refused_and_the_connection_lives() {
 }
 
 #[test]
-fn bytes_that_are_no_request_harm_only_their_own_connection() {
+fn invalid_requests_harm_only_their_connection() {
     let (fake, server) = started();
     for bytes in [
         "\r\n\r\n\r\nhello\r\n\r\n",
@@ -236,7 +238,7 @@ fn bytes_that_are_no_request_harm_only_their_own_connection() {
         connection.write(bytes);
         connection.0.get_mut().shutdown(std::net::Shutdown::Write).unwrap();
         let mut reply = Vec::new();
-        // A connection may be reset where bytes are left unread.
+        // A connection may be reset if bytes are left unread.
         let is_closed = connection.0.read_to_end(&mut reply).map_err(|error| error.kind());
         assert!(matches!(is_closed, Ok(_) | Err(std::io::ErrorKind::ConnectionReset)), "{bytes:?}");
     }
@@ -245,7 +247,8 @@ fn bytes_that_are_no_request_harm_only_their_own_connection() {
 
 #[test]
 fn shutting_down_closes_connections_and_frees_the_port() {
-    // Where systems have more than one loopback address, one at which no other test takes the port as soon as it is free.
+    // Some systems have more than one loopback address. On those, this one is used by no other
+    // test, which could take the port as soon as it is free.
     let host = Ipv4Addr::new(127, 0, 0, if cfg!(target_os = "linux") { 13 } else { 1 });
     let fake = FakeKinde::new();
     let server = Server::start(&fake, &Options::new().listen((host, 0).into())).unwrap();
@@ -256,18 +259,19 @@ fn shutting_down_closes_connections_and_frees_the_port() {
     server.shutdown();
     assert!(idle.read().is_none());
     assert!(untouched.read().is_none());
-    // A program that another test is just starting holds every file of this process, until it is one of its own.
+    // A program that another test is just starting holds every file of this process until it is
+    // executed.
     let began = std::time::Instant::now();
     while TcpStream::connect(address).is_ok() {
         assert!(began.elapsed() < Duration::from_secs(60), "the port is held");
         std::thread::yield_now();
     }
-    // Another one can take its place.
+    // Another server can take its place.
     let again = Server::start(&fake, &Options::new().listen(address)).unwrap();
     assert_eq!(Raw::connect(again.address()).get("/api/v1/users", &fake.issue_token()).unwrap().0, 200);
 }
 
-/// An agent that trusts only this authority, or, without one, those that everybody trusts.
+/// Returns an agent that trusts only this authority, or the usual ones without an argument.
 fn https(ca_pem: Option<&str>) -> ureq::Agent {
     use ureq::tls::{Certificate, RootCerts, TlsConfig};
     let roots = match ca_pem {
@@ -279,7 +283,7 @@ fn https(ca_pem: Option<&str>) -> ureq::Agent {
 }
 
 #[test]
-fn those_who_trust_its_authority_can_speak_tls_to_it() {
+fn clients_that_trust_the_authority_can_use_tls() {
     let fake = FakeKinde::new();
     let server = Server::start(&fake, &Options::new().tls()).unwrap();
     let (origin, port) = (server.origin(), server.address().port());
@@ -295,16 +299,17 @@ fn those_who_trust_its_authority_can_speak_tls_to_it() {
         assert_eq!(reply.status(), 200);
     }
     https(None).get(format!("{origin}/api/v1/users")).call().unwrap_err();
-    // Plain HTTP is answered with a TLS alert, and others are served on.
+    // Plain HTTP is answered with a TLS alert, and other clients are still served.
     let mut plain = Raw::connect(server.address());
     plain.write("GET / HTTP/1.1\r\n\r\n");
     plain.0.read_to_end(&mut Vec::new()).unwrap_or_default();
     assert_eq!(fake.requests().len(), 2);
 }
 
-// ---- How replies travel -----------------------------------------------------------------------------------
+// ---- How replies travel -----------------------------------------------------
 
-/// A request that ends its connection, and all that comes back; an error where the connection breaks.
+/// Sends a request that ends its connection, and returns everything that comes back. Fails if the
+/// connection breaks.
 fn whole(address: SocketAddr, token: &str, headers: &str) -> std::io::Result<Vec<u8>> {
     let mut connection = Raw::connect(address);
     connection.write(&format!(
@@ -322,7 +327,7 @@ fn split(reply: &[u8]) -> (String, &[u8]) {
 const LAST: &str = "connection: close\r\n";
 
 #[test]
-fn a_reply_is_chunked_compressed_or_the_last_of_its_connection() {
+fn reply_is_chunked_compressed_or_the_last() {
     let (fake, server) = started();
     fake.seed_users(10);
     let token = fake.issue_token();
@@ -341,15 +346,15 @@ fn a_reply_is_chunked_compressed_or_the_last_of_its_connection() {
     let compressed = whole(server.address(), &token, &gzip).unwrap();
     let (head, compressed) = split(&compressed);
     assert!(head.contains("content-encoding: gzip") && compressed.len() < body.len() / 2, "{head}");
-    // Who does not accept it is not given it.
+    // A client that does not accept gzip does not get it.
     let refused = whole(server.address(), &token, &format!("accept-encoding: gzip;q=0\r\n{LAST}")).unwrap();
     assert_eq!(split(&refused).1, body);
 
-    // The connection ends though it was not asked to.
+    // The connection ends although the request did not ask for it.
     fake.next("get_users", Fault::real_reply().then_closed());
     assert_eq!(split(&whole(server.address(), &token, "").unwrap()).1, body);
 
-    // Every one of them is the same to a client.
+    // A client sees no difference between these forms.
     let client = client(&fake);
     for fault in
         [Fault::real_reply().chunked(), Fault::real_reply().gzipped(), Fault::real_reply().then_closed()]
@@ -361,7 +366,7 @@ fn a_reply_is_chunked_compressed_or_the_last_of_its_connection() {
 }
 
 #[test]
-fn a_reply_breaks_off_in_its_body_or_the_connection_is_reset_before_it() {
+fn reply_breaks_off_or_connection_is_reset() {
     let (fake, server) = started();
     let token = fake.issue_token();
     fake.next("get_users", Fault::real_reply().broken_off());
@@ -378,11 +383,11 @@ fn a_reply_breaks_off_in_its_body_or_the_connection_is_reset_before_it() {
 }
 
 #[test]
-fn a_late_head_or_body_is_waited_for_on_a_clock_that_may_be_fast() {
+fn late_head_or_body_follows_the_clock_speed() {
     let fake = FakeKinde::new();
     let server = Server::start(&fake, &Options::new().speed(1_000)).unwrap();
     let token = fake.issue_token();
-    // A minute is 60 milliseconds.
+    // A minute takes 60 milliseconds.
     let minute = Duration::from_secs(60);
     for fault in [Fault::real_reply().head_after(minute), Fault::real_reply().body_after(minute)] {
         fake.next("get_users", fault);
@@ -394,11 +399,11 @@ fn a_late_head_or_body_is_waited_for_on_a_clock_that_may_be_fast() {
 }
 
 #[test]
-fn so_many_requests_are_in_flight_and_no_more() {
+fn requests_over_the_in_flight_limit_get_429() {
     let fake = FakeKinde::builder().in_flight_limit(2).build();
     let server = Server::start(&fake, &Options::new()).unwrap();
     let token = fake.issue_token();
-    // Two whose bodies do not come: their heads tell that they are in flight.
+    // Two requests whose bodies do not come. Their heads show that they are in flight.
     fake.fail("get_users").times(2).with(Fault::real_reply().body_after(Duration::from_secs(3600)));
     let request = format!("GET /api/v1/users HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
     let mut slow: Vec<Raw> = (0..2).map(|_| Raw::connect(server.address())).collect();
@@ -408,7 +413,7 @@ fn so_many_requests_are_in_flight_and_no_more() {
     }
     let limited = Raw::connect(server.address()).get("/api/v1/users", &token).unwrap();
     assert_eq!((limited.0, &limited.1["ratelimit-reset"]), (429, &"1".parse().unwrap()));
-    // One gives up, and its place is free as soon as the server sees it.
+    // One client gives up, and its place is free as soon as the server notices.
     drop(slow.pop());
     let mut tries =
         (0..100_000).map(|_| Raw::connect(server.address()).get("/api/v1/users", &token).unwrap().0);

@@ -1,4 +1,4 @@
-//! The program, started as anyone would start it.
+//! Tests the program as a separate process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
@@ -14,13 +14,13 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// A run to its end.
+/// Runs the program to its end.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command(arguments).output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// A program that runs, and ends with the test.
+/// A running program, which ends with the test.
 struct Running {
     child: Child,
     announced: Value,
@@ -59,9 +59,9 @@ impl Running {
         Ok(serde_json::from_str::<Value>(&reply.body_mut().read_to_string()?).unwrap()["users"].clone())
     }
 
-    /// Sends the signal, and gives the exit status and what was printed since the announcement.
+    /// Sends the signal, and returns the exit status and what was printed since the announcement.
     fn end(mut self, signal: &str) -> (ExitStatus, String) {
-        // The shell's own `kill`: not every machine has the program.
+        // This is the shell's own `kill`, because not every machine has the program.
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         let status = self.child.wait().unwrap();
@@ -74,7 +74,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Of a test that failed; after a good one it has ended already.
+        // This ends the program of a failed test; after a successful one it has already ended.
         self.child.kill().unwrap_or_default();
         self.child.wait().ok();
     }
@@ -108,13 +108,13 @@ fn it_says_where_it_is_serves_and_ends_cleanly() {
     let first = again.users(&agent, &again.token(&agent)).unwrap();
     assert_eq!(first[0]["id"], users[0]["id"]);
 
-    // `agent` holds connections open: nobody waits for them.
+    // `agent` holds connections open, which the program does not wait for.
     assert!(program.end("TERM").is_clean());
     assert!(again.end("INT").is_clean());
 }
 
 #[test]
-fn over_tls_it_leaves_a_certificate_to_trust_and_takes_it_along() {
+fn certificate_file_exists_while_the_program_runs() {
     let program = Running::start(&["--users", "3", "--tls"]);
     let ca = program.text("ca").to_owned();
     let agent = https(Some(&std::fs::read_to_string(&ca).unwrap()));
@@ -125,7 +125,7 @@ fn over_tls_it_leaves_a_certificate_to_trust_and_takes_it_along() {
 }
 
 #[test]
-fn it_goes_wrong_as_much_as_it_is_told() {
+fn program_has_the_requested_chaos() {
     let agent = https(None);
     let audience = "https://acme.kinde.com/api";
     let program = Running::start(&["--rate", "1", "--audience", audience]);
@@ -137,7 +137,7 @@ fn it_goes_wrong_as_much_as_it_is_told() {
     drop(outcomes);
     assert!(program.end("TERM").is_clean());
 
-    // Late replies come as soon as the clock is fast.
+    // Late replies come soon, because the clock is fast.
     let program = Running::start(&["--chaos", "1", "--speed", "1000"]);
     for _ in 0..50 {
         let outcome = program.users(&agent, "none");
@@ -147,7 +147,7 @@ fn it_goes_wrong_as_much_as_it_is_told() {
 }
 
 #[test]
-fn it_takes_users_from_a_file_and_leaves_them_in_one() {
+fn program_imports_and_exports_users() {
     let folder = Folder::new();
     let (first, second) = (folder.file("first.ndjson"), folder.file("second.ndjson"));
     std::fs::write(&first, "{\"id\":\"kp_ada\",\"email\":\"ada@example.com\"}\n").unwrap();
@@ -163,7 +163,7 @@ fn it_takes_users_from_a_file_and_leaves_them_in_one() {
         written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect();
     assert_eq!(again, ids);
 
-    // At once, and not at the end, when what happened is gone.
+    // The error comes at once, and not at the end, when the users would be lost.
     let (code, _, stderr) = run(&["--export", &folder.file("nowhere/users.ndjson")]);
     assert!(code == Some(1) && stderr.contains("nowhere/users.ndjson: "), "{stderr}");
 
@@ -174,7 +174,7 @@ fn it_takes_users_from_a_file_and_leaves_them_in_one() {
 }
 
 #[test]
-fn it_can_be_strict_and_choose() {
+fn program_can_be_strict_and_choose() {
     let program = Running::start(&[
         "--strict",
         "--choose",
@@ -190,7 +190,7 @@ fn it_can_be_strict_and_choose() {
     assert!(program.end("TERM").is_clean());
 }
 
-/// A folder for temporary files, and gone with the test.
+/// A folder for temporary files, which is removed with the test.
 struct Folder(std::path::PathBuf);
 
 impl Folder {
@@ -221,16 +221,16 @@ fn help_shows_examples() {
 }
 
 #[test]
-fn what_it_cannot_do_it_says_and_does_not_start() {
+fn invalid_arguments_are_reported_at_the_start() {
     for (arguments, code, told) in [
-        (["--listen", "0.0.0.0:0"], 1, "0.0.0.0 is no loopback address"),
+        (["--listen", "0.0.0.0:0"], 1, "0.0.0.0 is not a loopback address"),
         (["--listen", "acme"], 2, "--listen"),
         (["--chaos", "1.5"], 2, "from 0 to 1"),
         (["--chaos", "NaN"], 2, "from 0 to 1"),
         (["--rate", "0"], 2, "--rate"),
-        (["--in-flight", "0"], 2, "from 1 on"),
-        (["--choose", "missing-scope"], 2, "a choice is name=value"),
-        (["--choose", "scope=403"], 2, "no choice of that name"),
+        (["--in-flight", "0"], 2, "at least 1"),
+        (["--choose", "missing-scope"], 2, "a choice has the form name=value"),
+        (["--choose", "scope=403"], 2, "no choice with this name"),
         (["--import", "no/such/file"], 1, "no/such/file: "),
     ] {
         let (exit, stdout, stderr) = run(&arguments);

@@ -1,4 +1,4 @@
-//! What can be chosen, and the strict tenant.
+//! Tests the choices and the strict tenant.
 
 use kinde_users_fake::{Choice, FakeKinde, NewFakeUser, Null, Refusal};
 use serde_json::{Value, json};
@@ -15,12 +15,12 @@ fn create(fake: &FakeKinde, email: &str) -> (u16, Value) {
 }
 
 #[test]
-fn a_duplicate_can_be_a_conflict() {
+fn duplicate_user_can_be_a_conflict() {
     let fake = choosing(Choice::DuplicateUser(Refusal::new(409, "USER_EXISTS")));
     assert_eq!(create(&fake, "ada@example.com").0, 200);
     let (status, body) = create(&fake, "ADA@example.com");
     assert_eq!((status, codes(&body)), (409, vec!["USER_EXISTS"]));
-    // With another problem beside it, it is a bad request.
+    // Together with another problem, the reply is a bad request.
     let identities = ["ada@example.com", "no address"]
         .map(|email| json!({ "type": "email", "details": { "email": email } }));
     let (status, body) = ask(&fake, "POST", "/api/v1/user", &json!({ "identities": identities }));
@@ -28,7 +28,7 @@ fn a_duplicate_can_be_a_conflict() {
 }
 
 #[test]
-fn a_duplicate_identity_can_be_refused_in_another_way() {
+fn duplicate_identity_refusal_can_be_chosen() {
     let fake = choosing(Choice::DuplicateIdentity(Refusal::new(422, "TAKEN")));
     let id = fake.add_user(NewFakeUser::new().username("ada"));
     let body = json!({ "type": "username", "value": "Ada" });
@@ -37,7 +37,7 @@ fn a_duplicate_identity_can_be_refused_in_another_way() {
 }
 
 #[test]
-fn a_missing_scope_can_have_an_empty_body() {
+fn missing_scope_can_have_an_empty_body() {
     let fake =
         FakeKinde::builder().scopes(["read:users"]).choose(Choice::MissingScope(Refusal::empty(403))).build();
     let refused = send(&fake, "POST", "/api/v1/user", "");
@@ -45,7 +45,7 @@ fn a_missing_scope_can_have_an_empty_body() {
 }
 
 #[test]
-fn a_deleted_user_can_be_told_from_one_who_never_was() {
+fn deleted_user_can_differ_from_an_unknown_one() {
     let fake = choosing(Choice::DeletedUser(Refusal::new(404, "USER_NOT_FOUND")));
     let id = fake.add_user(NewFakeUser::new());
     ask(&fake, "DELETE", &format!("/api/v1/user?id={id}"), &Value::Null);
@@ -53,13 +53,13 @@ fn a_deleted_user_can_be_told_from_one_who_never_was() {
     assert_eq!((status, &body["errors"]["code"]), (404, &json!("USER_NOT_FOUND")));
     assert_eq!(get(&fake, &format!("/api/v1/users/{id}/properties")).0, 404);
     assert_eq!(get(&fake, "/api/v1/user?id=kp_0").0, 400);
-    // Who comes back is there.
+    // A user who is added again exists.
     fake.add_user(NewFakeUser::new().id(&id));
     assert_eq!(get(&fake, &format!("/api/v1/user?id={id}")).0, 200);
 }
 
 #[test]
-fn a_limit_can_answer_with_another_body_or_none() {
+fn rate_limit_body_can_be_chosen() {
     let limited = |choice, path: &str| {
         let fake = FakeKinde::builder().rate_limit(1).choose(Choice::TooManyRequests(choice)).build();
         get(&fake, "/api/v1/users");
@@ -76,7 +76,7 @@ fn a_limit_can_answer_with_another_body_or_none() {
 }
 
 #[test]
-fn null_clears_or_is_ignored_or_is_refused_as_chosen() {
+fn null_clears_or_is_ignored_or_refused_as_chosen() {
     let body = json!({ "given_name": null, "is_suspended": null });
     for (null, status, name, suspended) in [
         (Null::Clears, 200, None, false),
@@ -114,7 +114,7 @@ fn mfa_of_a_user_without_a_factor_can_be_null() {
 }
 
 #[test]
-fn a_session_can_have_offsets_that_everyone_reads() {
+fn session_can_have_full_offsets() {
     let updated_on = |fake: FakeKinde| {
         let id = fake.add_user(NewFakeUser::new().session());
         get(&fake, &format!("/api/v1/users/{id}/sessions")).1["sessions"][0]["updated_on"].clone()
@@ -123,10 +123,10 @@ fn a_session_can_have_offsets_that_everyone_reads() {
     assert_eq!(updated_on(choosing(Choice::ShortOffsets(false))), "2026-01-01T11:00:00.000000+11:00");
 }
 
-// ---- Strict -----------------------------------------------------------------------------------------------
+// ---- Strict -----------------------------------------------------------------
 
 #[test]
-fn a_strict_tenant_refuses_what_the_live_one_ignores() {
+fn strict_tenant_refuses_what_the_live_one_ignores() {
     let strict = FakeKinde::builder().strict().build();
     let lax = FakeKinde::new();
     let id = "kp_1";

@@ -19,7 +19,7 @@ fn create(fake: &FakeKinde) -> Result<u16, FakeError> {
 }
 
 #[test]
-fn faults_come_in_order_for_their_operation_alone() {
+fn faults_come_in_order_for_their_operation_only() {
     let fake = FakeKinde::new();
     fake.fail("create_user").times(2).with(Fault::server_error());
     fake.next("create_user", Fault::unavailable());
@@ -35,7 +35,7 @@ fn faults_come_in_order_for_their_operation_alone() {
 }
 
 #[test]
-fn a_reply_can_be_replaced_after_the_effect() {
+fn reply_can_be_replaced_after_the_effect() {
     let fake = FakeKinde::new();
     fake.next("create_user", Fault::status(504).after_the_effect());
     assert_eq!(status(&fake), 504);
@@ -71,7 +71,7 @@ fn connections_break_before_or_after_the_effect() {
 }
 
 #[test]
-fn a_body_can_be_cut_or_changed() {
+fn body_can_be_cut_or_changed() {
     let fake = FakeKinde::new();
     fake.add_user(NewFakeUser::new());
     fake.next("get_users", Fault::cut_body());
@@ -83,7 +83,7 @@ fn a_body_can_be_cut_or_changed() {
 }
 
 #[test]
-fn the_token_endpoint_fails_too_and_what_never_left_is_not_counted() {
+fn unsent_token_requests_are_not_counted() {
     let fake = FakeKinde::new();
     fake.next("token", Fault::not_sent());
     fake.next("token", Fault::status(500));
@@ -95,7 +95,7 @@ fn the_token_endpoint_fails_too_and_what_never_left_is_not_counted() {
 }
 
 #[test]
-fn a_fault_can_last_until_it_is_cleared() {
+fn fault_can_last_until_it_is_cleared() {
     let fake = FakeKinde::new();
     fake.fail("create_user").always().with(Fault::status(502));
     assert!((0..10).all(|_| status(&fake) == 502));
@@ -106,7 +106,7 @@ fn a_fault_can_last_until_it_is_cleared() {
 }
 
 #[test]
-fn an_operation_that_there_is_none_of_is_told_at_once() {
+fn unknown_operation_of_a_fault_panics() {
     let fake = FakeKinde::new();
     let told = |name: &'static str, of: &dyn Fn(&FakeKinde)| {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| of(&fake))).unwrap_err();
@@ -123,7 +123,7 @@ fn an_operation_that_there_is_none_of_is_told_at_once() {
     told("get_user", &|fake| fake.next("get_user", Fault::status(500)));
     told("Token", &|fake| fake.fail("Token").always().with(Fault::status(500)));
     told("create_users", &|fake| drop(fake.requests().of("create_users")));
-    // And the tenant goes on, with no fault to come.
+    // The tenant still works, and no fault is left.
     assert_eq!((get(&fake, "/api/v1/users").0, fake.faults_left()), (200, 0));
     for name in ROUTES.iter().map(|route| route.name).chain(["token"]) {
         fake.next(name, Fault::status(500));
@@ -147,7 +147,7 @@ fn a_reply_can_be_larger_or_of_another_type() {
     }
 }
 
-// ---- How a reply travels, where there is no wire ----------------------------------------------------------
+// ---- How a reply travels without a socket -----------------------------------
 
 #[test]
 fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
@@ -159,7 +159,7 @@ fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
     assert_eq!(create(&fake), Ok(200));
     assert_eq!(fake.now().saturating_sub(before), Duration::from_secs(40));
 
-    // An attempt has 30 seconds.
+    // The time limit of an attempt is 30 seconds.
     fake.next("create_user", late());
     let before = fake.now();
     let error = client.send(&CreateUser::new()).unwrap_err();
@@ -169,7 +169,7 @@ fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
         (Some(&FakeError::TimedOut), Duration::from_secs(30))
     );
     assert_eq!(Transport::delivery(&fake, &FakeError::TimedOut), Delivery::Unknown);
-    // It took effect all the same.
+    // The call took effect anyway.
     assert_eq!(fake.users().len(), 2);
 }
 
@@ -184,12 +184,12 @@ fn a_reply_that_breaks_off_has_a_head() {
     fake.next("create_user", Fault::not_sent().broken_off());
     assert_eq!(create(&fake), Err(FakeError::NotSent));
     assert_eq!(fake.requests().course(), [("create_user", None), ("create_user", None)]);
-    // The form of a real one makes no difference.
+    // The form of a real reply makes no difference.
     fake.next("create_user", Fault::real_reply().gzipped().chunked().then_closed());
     assert_eq!(create(&fake), Ok(200));
 }
 
-/// Makes a call through both clients, each of a tenant of its own.
+/// Makes a call through both clients, each with its own tenant.
 fn by_both(fault: &Fault, deadline: u64) -> [(FakeKinde, Result<(), CallError<FakeError>>); 2] {
     let options = CallOptions::new().total_timeout(Duration::from_secs(deadline));
     let fakes = [(); 2].map(|()| {
@@ -207,7 +207,7 @@ fn by_both(fault: &Fault, deadline: u64) -> [(FakeKinde, Result<(), CallError<Fa
 }
 
 #[test]
-fn create_whose_success_loses_its_body_happened() {
+fn create_with_lost_success_body_happened() {
     let late = Fault::real_reply().head_after(Duration::from_secs(20)).body_after(Duration::from_secs(20));
     for fault in [Fault::real_reply().broken_off(), late] {
         for (fake, result) in by_both(&fault, 60) {
@@ -220,7 +220,7 @@ fn create_whose_success_loses_its_body_happened() {
 }
 
 #[test]
-fn throttled_call_that_loses_the_body_waits_for_the_reset() {
+fn throttled_call_without_body_waits_for_the_reset() {
     for (fake, result) in by_both(&Fault::rate_limited(60).broken_off(), 90) {
         result.unwrap();
         assert_eq!(fake.users().len(), 1);
@@ -253,7 +253,7 @@ fn a_client_on_the_tenants_clock_waits_in_no_time() {
     let waited = Clock::now(&fake).saturating_since(before);
     assert!(waited >= Duration::from_secs(2700), "{waited:?}");
     assert_eq!(AsyncClock::now(&fake), Clock::now(&fake));
-    // A wait for what has passed does not put it back.
+    // A wait for a time in the past does not put the clock back.
     fake.wait_until(before);
     assert!(Clock::now(&fake) > before);
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::{ask, get};
 
 #[test]
-fn the_whole_life_of_a_user() {
+fn whole_life_of_a_user() {
     let fake = FakeKinde::builder().host("life").seed(7).build();
     let email = json!({ "type": "email", "details": { "email": "sally@example.com" } });
     let (_, created) = ask(&fake, "POST", "/api/v1/user", &json!({ "identities": [email] }));
@@ -47,7 +47,7 @@ fn the_whole_life_of_a_user() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_tenant() {
+fn same_seed_gives_the_same_tenant() {
     let tenant = |seed| {
         let fake = FakeKinde::builder().seed(seed).build();
         fake.seed_users(120);
@@ -59,7 +59,7 @@ fn the_same_seed_gives_the_same_tenant() {
 }
 
 #[test]
-fn a_clone_is_the_same_tenant_on_any_thread() {
+fn clone_is_the_same_tenant_on_any_thread() {
     fn is_shared<T: Clone + Send + Sync>(_: &T) {}
     let fake = FakeKinde::new();
     is_shared(&fake);
@@ -80,13 +80,13 @@ fn a_clone_is_the_same_tenant_on_any_thread() {
 }
 
 #[test]
-fn users_can_be_forgotten_as_if_they_had_never_been() {
+fn users_can_be_forgotten() {
     let fake = FakeKinde::builder().choose(Choice::DeletedUser(Refusal::new(410, "GONE"))).build();
     let ids = fake.seed_users(3);
     let page = get(&fake, "/api/v1/users?page_size=2").1;
     fake.forget_users();
     assert_eq!(get(&fake, &format!("/api/v1/user?id={}", ids[0])).0, 400);
-    // An address is free again, and the mark of the page is before those who come.
+    // An address is free again, and the position of the page is before the new users.
     fake.seed_users(1);
     let next = page["next_token"].as_str().unwrap().replace('=', "%3D");
     let rest = get(&fake, &format!("/api/v1/users?next_token={next}")).1;

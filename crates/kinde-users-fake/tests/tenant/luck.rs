@@ -4,7 +4,7 @@ use http::Request;
 use kinde_users_fake::{FakeKinde, Fault, ROUTES};
 use serde_json::json;
 
-/// The status of a request, 0 where there was none.
+/// Returns the status of a request, or 0 if there was none.
 fn ask(fake: &FakeKinde) -> u16 {
     let request =
         Request::get("/api/v1/users").header("authorization", format!("Bearer {}", fake.issue_token()));
@@ -12,13 +12,13 @@ fn ask(fake: &FakeKinde) -> u16 {
 }
 
 #[test]
-fn so_many_requests_a_second_are_answered() {
+fn requests_over_the_rate_limit_get_429() {
     let fake = FakeKinde::builder().rate_limit(2).build();
     assert_eq!([ask(&fake), ask(&fake), ask(&fake)], [200, 200, 429]);
     fake.advance(Duration::from_millis(999));
     assert_eq!(ask(&fake), 429);
     fake.advance(Duration::from_millis(1));
-    // A scripted fault does not count.
+    // A request with a scripted fault does not count.
     fake.next("get_users", Fault::server_error());
     assert_eq!([ask(&fake), ask(&fake), ask(&fake), ask(&fake)], [500, 200, 200, 429]);
 
@@ -30,7 +30,7 @@ fn so_many_requests_a_second_are_answered() {
 }
 
 #[test]
-fn a_429_has_a_body_for_the_operations_that_the_description_gives_one() {
+fn only_described_operations_have_a_429_body() {
     for route in ROUTES {
         let has_body = route.path == "/api/v1/user"
             || ["/sessions", "/mfa", "/mfa/{factor_id}"].iter().any(|end| route.path.ends_with(end));
@@ -54,7 +54,7 @@ fn a_429_has_a_body_for_the_operations_that_the_description_gives_one() {
 }
 
 #[test]
-fn chaos_is_as_large_as_asked_and_the_same_for_the_same_seed() {
+fn chaos_has_its_share_and_repeats_with_the_seed() {
     let course = |share: f64, seed| {
         let fake = FakeKinde::builder().chaos(share).seed(seed).build();
         (0..1000).map(|_| ask(&fake)).collect::<Vec<_>>()
@@ -63,7 +63,7 @@ fn chaos_is_as_large_as_asked_and_the_same_for_the_same_seed() {
     assert_eq!(failed(&course(0.0, 1)), 0);
     assert_eq!(failed(&course(f64::NAN, 1)), 0);
     let all = course(1.0, 1);
-    // A cut body has the status of the whole one.
+    // A reply with a cut body has the status of the whole one.
     for status in [0, 200, 403, 429, 500, 502, 503] {
         assert!(all.contains(&status), "{status}");
     }
@@ -74,7 +74,7 @@ fn chaos_is_as_large_as_asked_and_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn ids_do_not_depend_on_what_goes_wrong() {
+fn ids_do_not_depend_on_faults() {
     let ids = |share| FakeKinde::builder().chaos(share).seed(7).build().seed_users(5);
     assert_eq!(ids(0.0), ids(0.9));
 }

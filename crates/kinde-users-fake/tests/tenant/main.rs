@@ -1,4 +1,4 @@
-//! The tenant over plain HTTP messages, each built by hand.
+//! Tests the tenant over plain HTTP messages, each built by hand.
 
 mod choices;
 mod faults;
@@ -17,7 +17,7 @@ use http::{Method, Request, Response};
 use kinde_users_fake::FakeKinde;
 use serde_json::{Value, json};
 
-/// Sends one request with a good token.
+/// Sends one request with a valid token.
 fn send(fake: &FakeKinde, method: &str, target: &str, body: &str) -> Response<Vec<u8>> {
     let request = Request::builder()
         .method(Method::from_bytes(method.as_bytes()).unwrap())
@@ -28,7 +28,7 @@ fn send(fake: &FakeKinde, method: &str, target: &str, body: &str) -> Response<Ve
     fake.handle(request).unwrap()
 }
 
-/// The same, and reads the reply.
+/// Sends one request with a valid token, and reads the reply.
 fn ask(fake: &FakeKinde, method: &str, target: &str, body: &Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     read(&send(fake, method, target, &body))
@@ -44,7 +44,7 @@ fn get(fake: &FakeKinde, target: &str) -> (u16, Value) {
     ask(fake, "GET", target, &Value::Null)
 }
 
-/// The codes of an error body, where `errors` is an array.
+/// Returns the codes of an error body whose `errors` is an array.
 fn codes(body: &Value) -> Vec<&str> {
     body["errors"].as_array().unwrap().iter().map(|item| item["code"].as_str().unwrap()).collect()
 }

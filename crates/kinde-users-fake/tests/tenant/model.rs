@@ -1,7 +1,8 @@
-//! Whatever is asked, in whatever order: the tenant answers as a naive model of its documentation does.
+//! Tests that the tenant answers any requests in any order as a naive model of its documentation
+//! does.
 //!
-//! The model is in `naive`, with `passwords` and `shown`; the scripts and how they are made up are in `script`;
-//! and `world` plays a script to both, and compares replies and users after each step.
+//! The model is in `naive`, with `passwords` and `shown`. The scripts and their generators are in
+//! `script`. `world` runs a script on both, and compares replies and users after each step.
 
 mod naive;
 mod names;
@@ -19,12 +20,12 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use script::{crowds, scripts};
 use world::World;
 
-/// The standard one takes a third of the time where nothing is optimised.
+/// Without optimisation, the standard algorithm would take a third of the time of the test.
 const RNG: RngAlgorithm = RngAlgorithm::XorShift;
 
 fn config() -> ProptestConfig {
     let standard = ProptestConfig::default();
-    // The variable `PROPTEST_CASES` makes it more.
+    // The variable `PROPTEST_CASES` can increase this number.
     let cases = standard.cases.max(256);
     ProptestConfig { cases, failure_persistence: None, rng_algorithm: RNG, ..standard }
 }
@@ -33,18 +34,19 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_requests_in_any_order_are_answered_as_the_model_answers_them(script in scripts()) {
+    fn any_requests_are_answered_as_by_the_model(script in scripts()) {
         World::play(&script)?;
     }
 
-    /// Who is there throughout comes once in each list, whatever page sizes it is read with.
+    /// A user who exists throughout is listed exactly once, whatever the page sizes.
     #[test]
-    fn lists_neither_lose_nor_repeat_a_user_while_others_come_and_go(script in crowds()) {
+    fn lists_neither_lose_nor_repeat_a_user_amid_changes(script in crowds()) {
         World::play(&script)?;
     }
 }
 
-/// What the scripts have to bring about, for the properties to mean anything: how each operation is answered,
+/// What the scripts have to reach, so that the properties mean anything: the answers of each
+/// operation,
 const ANSWERS: &[(&str, &str)] = &[
     (
         "create_user",
@@ -109,7 +111,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("update_user_property", "OK SCOPE_MISSING UNAUTHORIZED USER_INVALID VALUE_REQUIRED"),
 ];
 
-/// and what comes about besides.
+/// and other events.
 const EVENTS: &[&str] = &[
     "a hash of aspnet-identity-v2",
     "a hash of bcrypt",
@@ -119,12 +121,12 @@ const EVENTS: &[&str] = &[
     "a hash of pbkdf2",
     "a hash of sha256",
     "a hash of wordpress",
-    "a list was read in peace",
+    "a list was read undisturbed",
     "a list was read while users came and went",
     "a page began after a deleted user",
     "a session was over",
     "a token had expired",
-    "a token was none",
+    "a token was unknown",
     "a token was revoked",
     "a user was replaced",
     "get_user_identities: something for ending_before",
@@ -144,7 +146,7 @@ const EVENTS: &[&str] = &[
 ];
 
 #[test]
-fn the_scripts_reach_every_operation_and_every_refusal() {
+fn scripts_reach_every_operation_and_refusal() {
     let rng = TestRng::deterministic_rng(RNG);
     let mut runner = TestRunner::new_with_rng(config(), rng);
     let (scripts, mut events) = (scripts(), BTreeMap::new());

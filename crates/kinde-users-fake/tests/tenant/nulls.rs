@@ -1,4 +1,4 @@
-//! Null comes only where the description allows it or a recording has it.
+//! Tests that replies have null only if the description allows it or a recording shows it.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::ask;
 
-/// The operation, the field, and where null was described or recorded for it.
+/// The operation, the field, and the source that describes or shows null for it.
 const NULLS: &[(&str, &str, &str)] = &[
     ("get_user_data", "first_name", "recorded"),
     ("get_user_data", "last_name", "recorded"),
@@ -37,7 +37,7 @@ const NULLS: &[(&str, &str, &str)] = &[
     ("update_user", "picture", "description"),
 ];
 
-/// Notes the path of each null, with the items of a list taken together.
+/// Records the path of each null. The items of a list share a path.
 fn nulls_in(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Null => {
@@ -55,7 +55,7 @@ fn nulls_in(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn replies_have_null_only_where_it_was_described_or_recorded() {
+fn replies_have_only_described_or_recorded_nulls() {
     let fake = FakeKinde::new();
     let (mut found, mut asked) = (BTreeSet::new(), BTreeSet::new());
     let mut look = |name: &str, target: &str, body: &Value| {
@@ -82,7 +82,7 @@ fn replies_have_null_only_where_it_was_described_or_recorded() {
         look("get_user_sessions", &of_user("sessions"), &Value::Null);
         look("get_users_mfa", &of_user("mfa"), &Value::Null);
         look("update_user", &format!("/api/v1/user?id={}", user.id), &json!({}));
-        // Before and after the user is a customer.
+        // The reply is checked before and after the user becomes a customer.
         for billing in [&json!(null), &customer] {
             let all = "expand=organizations,identities,billing";
             look("get_user_data", &format!("/api/v1/user?id={}&{all}", user.id), &Value::Null);

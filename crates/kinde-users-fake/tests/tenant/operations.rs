@@ -15,17 +15,17 @@ fn sally(fake: &FakeKinde) -> String {
     fake.add_user(NewFakeUser::new().name("Sally", "Doe").email("sally@example.com"))
 }
 
-// ---- get_users --------------------------------------------------------------------------------------------
+// ---- get_users --------------------------------------------------------------
 
 #[test]
-fn an_empty_tenant_has_null_users_and_no_next_page() {
+fn empty_tenant_has_null_users_and_no_next_page() {
     let (status, body) = get(&FakeKinde::new(), "/api/v1/users");
     assert_eq!(status, 200);
     assert_eq!(body, json!({ "code": "OK", "message": "Success", "users": null, "next_token": null }));
 }
 
 #[test]
-fn a_listed_user_has_null_where_null_was_recorded_and_no_email_without_one() {
+fn listed_user_has_null_only_as_recorded() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().created_on(Duration::from_micros(1_738_754_602_634_233)));
     let (_, body) = get(&fake, "/api/v1/users");
@@ -41,7 +41,7 @@ fn a_listed_user_has_null_where_null_was_recorded_and_no_email_without_one() {
 }
 
 #[test]
-fn organizations_identities_and_billing_come_when_asked_for() {
+fn organizations_identities_and_billing_need_expand() {
     let fake = FakeKinde::new();
     let at = fake.now();
     fake.add_user(NewFakeUser::new().email("a@example.com").signed_in_to("org_1ccfb819462", at));
@@ -65,7 +65,7 @@ fn organizations_identities_and_billing_come_when_asked_for() {
 }
 
 #[test]
-fn filters_take_several_values_and_all_of_them_must_match() {
+fn filters_accept_several_values_and_all_must_match() {
     let fake = FakeKinde::new();
     let now = fake.now();
     let a =
@@ -80,9 +80,9 @@ fn filters_take_several_values_and_all_of_them_must_match() {
         users.iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(found("email=a%40example.com%2Cb%2Bc@example.com"), [a.clone(), b.clone()]);
-    // As on any server, a bare plus is a space.
+    // As on any server, an unencoded plus is a space.
     assert_eq!(found("email=b+c@example.com"), [""; 0]);
-    assert_eq!(found("username=BEE,nobody"), [b.as_str()]);
+    assert_eq!(found("username=BEE,unknown"), [b.as_str()]);
     assert_eq!(found("phone=%2B61412345678"), [a.as_str()]);
     assert_eq!(found(&format!("user_id=kp%3Ac,{a}")), [a.clone(), c.clone()]);
     assert_eq!(found(&format!("user_id={a}&username=bee")), [""; 0]);
@@ -95,7 +95,7 @@ fn filters_take_several_values_and_all_of_them_must_match() {
 }
 
 #[test]
-fn get_users_refuses_arguments_that_mean_nothing() {
+fn get_users_refuses_invalid_arguments() {
     let fake = FakeKinde::new();
     fake.seed_users(3);
     for (query, code) in [
@@ -115,10 +115,10 @@ fn get_users_refuses_arguments_that_mean_nothing() {
     assert_eq!(get(&fake, "/api/v1/users?page_size=500").0, 200);
 }
 
-// ---- One user ---------------------------------------------------------------------------------------------
+// ---- One user ---------------------------------------------------------------
 
 #[test]
-fn get_user_data_has_no_envelope_and_says_preferred_email() {
+fn get_user_data_has_no_envelope() {
     let fake = FakeKinde::new();
     let id =
         fake.add_user(NewFakeUser::new().name("Sally", "Doe").email("sally@example.com").username("sal"));
@@ -132,13 +132,13 @@ fn get_user_data_has_no_envelope_and_says_preferred_email() {
     let (_, body) = get(&fake, &format!("/api/v1/user?id={id}&expand=organizations,billing"));
     assert_eq!((&body["organizations"], body.get("billing")), (&json!([]), None));
     assert!(body.get("identities").is_none());
-    // Unlike in a list, the description gives these no `connection_id`.
+    // In contrast to a list, the description has no `connection_id` here.
     let (_, body) = get(&fake, &format!("/api/v1/user?id={id}&expand=identities"));
     assert_eq!(body["identities"][1], json!({ "type": "username", "identity": "sal" }));
 }
 
 #[test]
-fn a_bad_id_in_the_query_is_refused_as_recorded() {
+fn bad_id_in_query_is_refused_as_recorded() {
     let fake = FakeKinde::new();
     for (method, body) in [("GET", Value::Null), ("PATCH", json!({})), ("DELETE", Value::Null)] {
         for target in ["/api/v1/user", "/api/v1/user?id="] {
@@ -152,7 +152,7 @@ fn a_bad_id_in_the_query_is_refused_as_recorded() {
 }
 
 #[test]
-fn create_user_needs_no_body_and_takes_identities() {
+fn create_user_needs_no_body_and_accepts_identities() {
     let fake = FakeKinde::new();
     let (status, body) = ask(&fake, "POST", "/api/v1/user", &Value::Null);
     assert_eq!(status, 200);
@@ -185,7 +185,7 @@ fn create_user_needs_no_body_and_takes_identities() {
 }
 
 #[test]
-fn create_user_refuses_what_is_taken_or_wrong_and_then_creates_nothing() {
+fn create_user_refuses_taken_or_invalid_values() {
     let fake = FakeKinde::new();
     sally(&fake);
     let email = |address: &str| json!({ "type": "email", "details": { "email": address } });
@@ -214,7 +214,7 @@ fn create_user_refuses_what_is_taken_or_wrong_and_then_creates_nothing() {
 }
 
 #[test]
-fn update_user_sets_what_is_given_and_null_clears_all_but_names() {
+fn update_user_sets_given_and_clears_null_fields() {
     let fake = FakeKinde::new();
     let id = fake.add_user(
         NewFakeUser::new().name("Sally", "Doe").email("sally@example.com").provided_id("42").picture("p.png"),
@@ -241,7 +241,7 @@ fn update_user_sets_what_is_given_and_null_clears_all_but_names() {
 }
 
 #[test]
-fn names_and_address_that_a_user_lacks_are_left_out_of_the_update_reply() {
+fn update_reply_leaves_out_missing_names_and_address() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().suspended());
     let change = json!({ "given_name": null, "is_suspended": null });
@@ -252,7 +252,7 @@ fn names_and_address_that_a_user_lacks_are_left_out_of_the_update_reply() {
 }
 
 #[test]
-fn a_deleted_user_is_gone_and_leaves_the_address_free() {
+fn deleted_user_leaves_the_address_free() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/user?id={id}");
@@ -275,10 +275,10 @@ fn claims_are_refreshed_and_counted() {
     assert_eq!(fake.user(&id).unwrap().claims_refreshed, 1);
 }
 
-// ---- Identities -------------------------------------------------------------------------------------------
+// ---- Identities -------------------------------------------------------------
 
 #[test]
-fn an_identity_is_created_with_201_and_listed() {
+fn identity_is_created_with_201_and_listed() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/identities");
@@ -312,7 +312,7 @@ fn an_identity_is_created_with_201_and_listed() {
 }
 
 #[test]
-fn create_user_identity_refuses_what_is_taken_or_incomplete() {
+fn create_user_identity_refuses_taken_or_incomplete() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/identities");
@@ -355,10 +355,10 @@ fn identities_page_in_both_directions() {
     }
 }
 
-// ---- Properties and flags ---------------------------------------------------------------------------------
+// ---- Properties and flags ---------------------------------------------------
 
 #[test]
-fn properties_are_set_one_by_one_or_together_and_cleared_with_null() {
+fn properties_are_set_and_cleared_with_null() {
     let fake = FakeKinde::new();
     let (id, other) = (sally(&fake), fake.add_user(NewFakeUser::new()));
     let one = format!("/api/v1/users/{id}/properties/kp_town?value=S%C3%A3o+Paulo%2C%20BR");
@@ -383,7 +383,7 @@ fn properties_are_set_one_by_one_or_together_and_cleared_with_null() {
 }
 
 #[test]
-fn properties_and_flags_need_text_values_and_properties_a_key() {
+fn properties_and_flags_need_text_values() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let many = format!("/api/v1/users/{id}/properties");
@@ -408,7 +408,7 @@ fn properties_and_flags_need_text_values_and_properties_a_key() {
 }
 
 #[test]
-fn a_flag_is_overridden_under_its_decoded_key() {
+fn flag_is_overridden_under_its_decoded_key() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/feature_flags/a%2Fb%20c?value=true");
@@ -416,7 +416,7 @@ fn a_flag_is_overridden_under_its_decoded_key() {
     assert_eq!(fake.user(&id).unwrap().feature_flags["a/b c"], "true");
 }
 
-// ---- Sessions and factors ---------------------------------------------------------------------------------
+// ---- Sessions and factors ---------------------------------------------------
 
 #[test]
 fn sessions_are_listed_until_they_expire_or_are_ended() {
@@ -469,7 +469,7 @@ fn factors_are_shown_and_reset_one_by_one_or_together() {
 }
 
 #[test]
-fn several_factors_come_as_an_array_where_that_was_asked_for() {
+fn several_factors_can_be_an_array() {
     let fake = FakeKinde::builder().choose(Choice::MfaAsArray(true)).build();
     let two = fake.add_user(NewFakeUser::new().mfa("email", "a").mfa("sms", "b"));
     let one = fake.add_user(NewFakeUser::new().mfa("email", "a"));
@@ -477,10 +477,10 @@ fn several_factors_come_as_an_array_where_that_was_asked_for() {
     assert_eq!(get(&fake, &format!("/api/v1/users/{one}/mfa")).1["mfa"]["name"], "a");
 }
 
-// ---- Billing ----------------------------------------------------------------------------------------------
+// ---- Billing ----------------------------------------------------------------
 
 #[test]
-fn a_billing_customer_is_created_once_for_a_user_and_an_organization() {
+fn billing_customer_is_created_once_per_organization() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/billing_customer");
@@ -501,10 +501,10 @@ fn a_billing_customer_is_created_once_for_a_user_and_an_organization() {
     assert_eq!(fake.user(&id).unwrap().billing_organizations, ["org_1", "org_2"]);
 }
 
-// ---- All of them ------------------------------------------------------------------------------------------
+// ---- All operations ---------------------------------------------------------
 
 #[test]
-fn an_unknown_user_in_a_path_is_404_for_sessions_and_mfa_and_400_elsewhere() {
+fn unknown_user_in_path_is_404_or_400() {
     let fake = FakeKinde::new();
     for route in ROUTES.iter().filter(|route| route.path.contains("{user_id}")) {
         let (status, body) = ask(&fake, route.method.as_str(), route.path, &json!({}));
@@ -517,7 +517,7 @@ fn an_unknown_user_in_a_path_is_404_for_sessions_and_mfa_and_400_elsewhere() {
 }
 
 #[test]
-fn what_is_no_route_is_404_with_an_object() {
+fn unknown_route_is_404_with_an_object() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     for (method, target) in [

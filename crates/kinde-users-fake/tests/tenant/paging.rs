@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{ask, get};
 
-/// Ids of a page, and the token of the next one, ready for a query.
+/// Returns the ids of a page, and the token of the next one, encoded for a query.
 fn page(fake: &FakeKinde, size: usize, token: Option<&str>) -> (Vec<String>, Option<String>) {
     let token = token.map_or(String::new(), |token| format!("&next_token={token}"));
     let (status, body) = get(fake, &format!("/api/v1/users?page_size={size}{token}"));
@@ -15,7 +15,7 @@ fn page(fake: &FakeKinde, size: usize, token: Option<&str>) -> (Vec<String>, Opt
 }
 
 #[test]
-fn a_page_has_ten_users_unless_another_size_is_asked_for_and_its_token_has_padding() {
+fn page_has_ten_users_by_default_and_a_padded_token() {
     let fake = FakeKinde::new();
     let ids = fake.seed_users(25);
     let (_, body) = get(&fake, "/api/v1/users");
@@ -43,8 +43,8 @@ fn filters_hold_over_the_pages() {
 }
 
 proptest! {
-    /// Between two pages some users go and some come. Who was there throughout is seen exactly once; nobody is
-    /// seen twice; and the order is that of creation.
+    /// Between two pages some users are deleted and others are added. A user who existed throughout
+    /// is seen exactly once, no user is seen twice, and the order is that of creation.
     #[test]
     fn paging_neither_loses_nor_repeats_a_user(
         count in 0_usize..40,

@@ -5,7 +5,7 @@ use crate::{ask, codes, success};
 
 const HEX: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-/// The password with `change` laid over it; null takes a field away.
+/// Returns the password changed by `change`. A null removes the field.
 fn with(base: &Value, change: &Value) -> Value {
     let mut body = base.clone();
     for (key, value) in change.as_object().unwrap() {
@@ -32,7 +32,7 @@ fn refuses(body: &Value, expected: &[&str]) {
 }
 
 #[test]
-fn a_hash_is_kept_as_it_was_given() {
+fn hash_is_kept_as_given() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new());
     let body = json!({ "hashed_password": "$2a$10$hash", "is_temporary_password": true });
@@ -43,7 +43,7 @@ fn a_hash_is_kept_as_it_was_given() {
 }
 
 #[test]
-fn a_hash_and_a_known_method_are_needed() {
+fn hash_and_known_method_are_required() {
     refuses(&json!({}), &["HASHED_PASSWORD_REQUIRED"]);
     refuses(&json!({ "hashed_password": "" }), &["HASHED_PASSWORD_REQUIRED"]);
     refuses(&json!({ "hashed_password": 1, "rounds": "8" }), &["HASHED_PASSWORD_INVALID", "ROUNDS_INVALID"]);
@@ -80,7 +80,7 @@ fn md5_and_sha256_need_the_position_of_their_salt() {
 }
 
 #[test]
-fn crypt_and_wordpress_take_a_salt_or_none() {
+fn crypt_and_wordpress_salt_is_optional() {
     for method in ["crypt", "wordpress"] {
         let base = json!({ "hashed_password": "x", "hashing_method": method });
         accepts(&base);
@@ -107,7 +107,7 @@ fn pbkdf2_needs_salt_and_variant() {
 }
 
 #[test]
-fn firebase_needs_all_of_its_own_and_the_others_refuse_them() {
+fn firebase_fields_are_required_and_only_for_firebase() {
     let own = json!({ "signer_key": "a2V5", "salt_separator": "Bw==", "rounds": 8, "mem_cost": 14 });
     let base = json!({ "hashed_password": "x", "hashing_method": "firebase-scrypt", "salt": "c2FsdA" });
     let full = with(&base, &own);
@@ -137,7 +137,7 @@ fn firebase_needs_all_of_its_own_and_the_others_refuse_them() {
 }
 
 #[test]
-fn aspnet_takes_its_base64_and_nothing_else() {
+fn aspnet_accepts_only_its_base64() {
     let base = json!({ "hashed_password": "AQAAAAEAACcQ", "hashing_method": "aspnet-identity-v2" });
     accepts(&base);
     refuses(&with(&base, &json!({ "hashed_password": "$not" })), &["HASHED_PASSWORD_INVALID"]);

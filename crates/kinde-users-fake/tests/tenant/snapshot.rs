@@ -1,4 +1,4 @@
-//! Users as lines, and back.
+//! Tests the export and import of users as lines of JSON.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::ask;
 
-/// A tenant with a user who has something of everything, set by the API where it can be.
+/// Adds a user with a value in every field, set by the API if it can be.
 fn full(fake: &FakeKinde) -> String {
     let at = fake.now();
     let id = fake.add_user(
@@ -48,7 +48,7 @@ fn full(fake: &FakeKinde) -> String {
 }
 
 #[test]
-fn an_import_of_an_export_is_the_same_users_in_the_same_order() {
+fn import_of_an_export_gives_the_same_users() {
     let fake = FakeKinde::new();
     fake.seed_users(60);
     full(&fake);
@@ -60,7 +60,7 @@ fn an_import_of_an_export_is_the_same_users_in_the_same_order() {
 }
 
 #[test]
-fn a_line_has_the_fields_of_kindes_export() {
+fn line_has_the_fields_of_kindes_export() {
     let fake = FakeKinde::new();
     full(&fake);
     let line: Value = serde_json::from_str(fake.export().trim_end()).unwrap();
@@ -89,7 +89,7 @@ fn a_line_has_the_fields_of_kindes_export() {
 }
 
 #[test]
-fn a_line_can_be_as_short_as_others_write_it() {
+fn short_lines_of_other_programs_are_read() {
     let fake = FakeKinde::new();
     let lines = concat!(
         "{\"id\":\"kp_1\",\"email\":\"ada@example.com\",\"email_verified\":true,\"phone\":null,\"new\":[1]}\r\n",
@@ -111,7 +111,7 @@ fn a_line_can_be_as_short_as_others_write_it() {
 }
 
 #[test]
-fn one_line_that_cannot_be_used_keeps_all_out_and_is_named_without_its_values() {
+fn invalid_line_refuses_the_import_without_its_values() {
     let fake = FakeKinde::new();
     for (line, codes) in [
         ("no json", "LINE_INVALID"),
@@ -134,7 +134,7 @@ fn one_line_that_cannot_be_used_keeps_all_out_and_is_named_without_its_values() 
 }
 
 #[test]
-fn who_is_there_already_is_replaced() {
+fn existing_user_is_replaced() {
     let fake = FakeKinde::new();
     fake.add_user(NewFakeUser::new().id("kp_1").email("old@example.com"));
     fake.import("{\"id\":\"kp_1\",\"email\":\"new@example.com\"}").unwrap();
@@ -143,7 +143,8 @@ fn who_is_there_already_is_replaced() {
 }
 
 proptest! {
-    /// Whatever is imported, it is users or an error, and users are what an export gives back.
+    /// Any imported text gives users or an error, and an export of the users gives the same users
+    /// back.
     #[test]
     fn any_text_is_imported_or_refused(
         keys in prop::collection::vec((prop::sample::select(vec![

@@ -32,7 +32,7 @@ fn bearer(body: &Value) -> String {
 }
 
 #[test]
-fn client_credentials_buy_a_token_that_opens_the_api() {
+fn client_credentials_get_a_token_for_the_api() {
     let fake = FakeKinde::new();
     let (status, body) = token(&fake, &form(&fake));
     assert_eq!(status, 200);
@@ -44,7 +44,7 @@ fn client_credentials_buy_a_token_that_opens_the_api() {
 }
 
 #[test]
-fn a_token_looks_like_a_jwt_and_says_what_it_is_for() {
+fn token_is_a_jwt_with_claims() {
     use base64::Engine as _;
     let fake = FakeKinde::builder().host("demo").scopes(["read:users", "create:users"]).build();
     let token = fake.issue_token();
@@ -63,7 +63,7 @@ fn a_token_looks_like_a_jwt_and_says_what_it_is_for() {
 }
 
 #[test]
-fn a_token_lives_as_long_as_the_clock_says() {
+fn token_expires_by_the_clock() {
     let fake = FakeKinde::builder().token_lifetime(Duration::from_secs(60)).build();
     let (_, body) = token(&fake, &form(&fake));
     assert_eq!(body["expires_in"], 60);
@@ -75,7 +75,7 @@ fn a_token_lives_as_long_as_the_clock_says() {
 }
 
 #[test]
-fn no_token_a_foreign_one_and_a_revoked_one_are_401() {
+fn missing_foreign_and_revoked_tokens_are_401() {
     let fake = FakeKinde::new();
     let token = fake.issue_token();
     for authorization in ["", "Bearer", "Bearer ", "Bearer x.y.z", "Basic eDp5", token.as_str()] {
@@ -104,7 +104,7 @@ fn every_operation_needs_its_scope_and_says_so() {
 }
 
 #[test]
-fn a_token_can_be_had_for_fewer_scopes_but_not_for_more() {
+fn token_can_have_fewer_scopes_but_not_more() {
     let fake = FakeKinde::builder().scopes(["read:users", "create:users"]).build();
     let (status, body) = token(&fake, &(form(&fake) + "&scope=create%3Ausers"));
     assert_eq!((status, &body["scope"]), (200, &json!("create:users")));
@@ -114,7 +114,7 @@ fn a_token_can_be_had_for_fewer_scopes_but_not_for_more() {
 }
 
 #[test]
-fn token_requests_are_refused_in_the_words_of_oauth() {
+fn token_requests_are_refused_with_oauth_errors() {
     let fake = FakeKinde::new();
     let good = form(&fake);
     for (form, expected) in [
@@ -138,7 +138,7 @@ fn token_requests_are_refused_in_the_words_of_oauth() {
 }
 
 #[test]
-fn a_rotated_secret_is_the_only_one_that_works() {
+fn only_the_rotated_secret_works() {
     let fake = FakeKinde::new();
     let old = form(&fake);
     fake.rotate_secret("s 2&=");
@@ -148,7 +148,7 @@ fn a_rotated_secret_is_the_only_one_that_works() {
 }
 
 #[test]
-fn wrong_secret_is_refused_in_the_recorded_words() {
+fn wrong_secret_gets_the_recorded_message() {
     let fake = FakeKinde::new();
     let (status, body) = token(&fake, &form(&fake).replace(&fake.client_secret(), "wrong"));
     let words = "Client authentication failed (e.g., unknown client, no client authentication included, or \
@@ -166,14 +166,14 @@ fn unknown_client_or_domain_gets_404_without_a_body() {
         (response.status().as_u16(), response.body().len(), response.headers().contains_key("content-type"))
     };
     let here = "https://acme.kinde.com/oauth2/token";
-    for client_id in ["client_id=nobody", "client_id=", "client=nobody"] {
+    for client_id in ["client_id=unknown", "client_id=", "client=unknown"] {
         let form = form.replace(&format!("client_id={}", fake.client_id()), client_id);
         assert_eq!(post(here, &form), (404, 0, false), "{client_id}");
     }
     for origin in ["https://other.kinde.com", "https://acme.kinde.com.au", "https://login.acme.com"] {
         assert_eq!(post(&format!("{origin}/oauth2/token"), &form), (404, 0, false), "{origin}");
     }
-    // A request without a host, as a server gets it, is meant for this tenant.
+    // A request without a host, as a server receives it, is meant for this tenant.
     for uri in [here, "https://ACME.kinde.com/oauth2/token", "/oauth2/token"] {
         let (status, length, _) = post(uri, &form);
         assert!(status == 200 && length > 0, "{uri}: {status}");
@@ -181,7 +181,7 @@ fn unknown_client_or_domain_gets_404_without_a_body() {
 }
 
 #[test]
-fn api_key_opens_what_its_scopes_allow_until_it_is_revoked() {
+fn api_key_works_for_its_scopes_until_revoked() {
     let fake = FakeKinde::builder().scopes(["read:nothing"]).token_lifetime(Duration::from_secs(60)).build();
     let [key, other] = [["read:users"], ["create:users"]].map(|scopes| fake.issue_api_key(scopes));
     assert!(key.starts_with("k_live_") && key.len() > 32 && key != other, "{key}");
@@ -189,7 +189,7 @@ fn api_key_opens_what_its_scopes_allow_until_it_is_revoked() {
     assert_eq!(users(&key).0, 200);
     let (status, body) = users(&other);
     assert_eq!((status, codes(&body)), (403, vec!["SCOPE_MISSING"]));
-    // A key does not expire, and is no token of the application.
+    // A key does not expire, and is not a token of the application.
     fake.advance(Duration::from_secs(1_000_000_000));
     fake.revoke_tokens();
     fake.rotate_secret("new");

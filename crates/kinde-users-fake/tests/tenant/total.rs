@@ -31,7 +31,7 @@ fn words() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Whatever comes gets a reply, which is JSON, is recorded, and has a status that fits its shape.
+    /// Any request gets a reply in JSON, is recorded, and has a status that fits its shape.
     #[test]
     fn any_request_gets_a_reply(
         route in prop::option::of(prop::sample::select((0..ROUTES.len()).collect::<Vec<_>>())),

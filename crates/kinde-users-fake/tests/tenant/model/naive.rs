@@ -1,7 +1,9 @@
-//! A tenant in the plainest code that its documentation allows: a list of users, searched from the front each
-//! time. It was written from the front page of the fake and the facts of the API, never from the fake's code.
+//! A tenant in the plainest code that its documentation allows: a list of users, searched from the
+//! front each time. It was written from the front page of the fake and the facts of the API, never
+//! from the fake's code.
 //!
-//! What a tenant makes up, as ids, has a name here, as `kp_<3>`; `names` learns what the fake made up for it.
+//! Values that a tenant generates, such as ids, have a name here, such as `kp_<3>`. `names` maps
+//! them to the values of the fake.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -54,7 +56,7 @@ pub(crate) static OPERATIONS: [Operation; 19] = [
     operation("update_user_property", "PUT", "/api/v1/users/{user_id}/properties/{property_key}", "update:user_properties", 200),
 ];
 
-/// A request, before anything is encoded.
+/// A request before encoding.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: &'static str,
@@ -65,12 +67,12 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// "A query argument given twice counts once, the first time."
+    /// Returns the first value of a query argument, because a repeated argument counts once.
     pub(crate) fn argument(&self, key: &str) -> Option<&str> {
         self.query.iter().find(|(other, _)| *other == key).map(|(_, value)| value.as_str())
     }
 
-    /// The operation, and what stands in the path for its arguments.
+    /// Returns the operation and its arguments from the path.
     pub(crate) fn operation(&self) -> Option<(&'static Operation, Vec<&str>)> {
         OPERATIONS.iter().find_map(|operation| {
             let template: Vec<&str> = operation.path.split('/').skip(1).collect();
@@ -90,13 +92,13 @@ impl Call {
     }
 }
 
-/// What a call is answered with.
+/// The answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Done(u16, Value),
-    /// The codes of an error body where `errors` is a list. Their order is not documented.
+    /// The codes of an error body whose `errors` is a list. Their order is not documented.
     List(u16, Vec<String>),
-    /// The code of an error body where `errors` is an object.
+    /// The code of an error body whose `errors` is an object.
     Object(u16, &'static str),
     /// An error of the token endpoint.
     OAuth(u16, &'static str),
@@ -125,7 +127,7 @@ type Outcome = Result<Value, Answer>;
 
 pub(crate) struct Member {
     pub(crate) user: FakeUser,
-    /// Deleted users stay in the list, so that a place in it means the same for ever.
+    /// Deleted users stay in the list, so that a position in it never changes its meaning.
     pub(crate) is_deleted: bool,
 }
 
@@ -149,7 +151,7 @@ pub(crate) struct Model {
     secret: &'static str,
     setup: Setup,
     client_id: String,
-    /// Keys of all properties that were once set.
+    /// The keys of all properties that were ever set.
     properties: BTreeSet<String>,
     tokens: Vec<Token>,
     names: usize,
@@ -161,7 +163,7 @@ impl Model {
         Self { now, members, secret: SECRETS[0], setup, client_id, properties, tokens, names: 0 }
     }
 
-    /// A name for something new. What the fake calls it has to begin with the prefix.
+    /// Creates a name for a new value. The fake's value must begin with the prefix.
     fn name(&mut self, prefix: &str) -> String {
         self.names += 1;
         format!("{prefix}<{}>", self.names)
@@ -171,7 +173,7 @@ impl Model {
         self.members.iter().filter(|member| !member.is_deleted).map(|member| &member.user)
     }
 
-    // ---- Tokens -------------------------------------------------------------------------------------------
+    // ---- Tokens -------------------------------------------------------------
 
     pub(crate) fn issue(&mut self, scopes: &[&str]) -> String {
         let name = self.name("access");
@@ -227,7 +229,7 @@ impl Model {
         }
     }
 
-    // ---- All operations -----------------------------------------------------------------------------------
+    // ---- All operations -----------------------------------------------------
 
     pub(crate) fn answer(&mut self, call: &Call) -> Answer {
         let Some((operation, path)) = call.operation() else {
@@ -294,22 +296,22 @@ impl Model {
         Ok(success())
     }
 
-    /// Where in the list the user with that id is.
+    /// Returns the position of the user with this id in the list.
     fn place(&self, id: &str) -> Option<usize> {
         self.members.iter().position(|member| !member.is_deleted && member.user.id == id)
     }
 
-    // ---- What scripts reach, to be counted ----------------------------------------------------------------
+    // ---- Events of the scripts ----------------------------------------------------------------
 
     pub(crate) fn why_unauthorized(&self, call: &Call) -> &'static str {
         match self.tokens.iter().find(|token| token.is_in(call)) {
-            None => "a token was none",
+            None => "a token was unknown",
             Some(token) if token.is_revoked => "a token was revoked",
             Some(_) => "a token had expired",
         }
     }
 
-    /// Whether the newest identity of all is one that a deleted user had.
+    /// Returns whether the newest identity of all is one that a deleted user had.
     pub(crate) fn has_one_that_was_deleted(&self) -> bool {
         let newest = self.users().flat_map(|user| &user.identities).max_by_key(|i| number_in(&i.id));
         let deleted = self.members.iter().filter(|member| member.is_deleted);
@@ -320,13 +322,13 @@ impl Model {
         number_in(page_token).and_then(|place| self.members.get(place)).is_some_and(|last| last.is_deleted)
     }
 
-    // ---- Users --------------------------------------------------------------------------------------------
+    // ---- Users --------------------------------------------------------------
 
     fn get_users(&self, call: &Call) -> Outcome {
         let mut codes = Vec::new();
         let size = call.argument("page_size").map_or(Some(10), |text| text.parse().ok());
         let size = size.filter(|size| (1..=500).contains(size));
-        // A token is named after the last place of its page.
+        // A token is named after the last position of its page.
         let first = given(call, "next_token").map_or(Some(0), |token| Some(1 + number_in(token)?));
         let has_organization = call.argument("has_organization");
         let active_since = given(call, "active_since").map(|text| {
@@ -413,7 +415,7 @@ impl Model {
         Ok(json!({ "id": id, "created": true, "identities": made }))
     }
 
-    /// An identity of `create_user`, or what is wrong with it.
+    /// Reads an identity of `create_user`, or records what is wrong with it.
     fn new_identity(&self, item: &mut Body) -> Option<FakeIdentity> {
         let is_confirmed = item.flag("is_verified");
         let kind = item.required("type");
@@ -457,7 +459,7 @@ impl Model {
         self.users().any(|user| is_among(identity, &user.identities))
     }
 
-    /// Adds a user, and names what has no id yet.
+    /// Adds a user, and creates names for missing ids.
     fn add(&mut self, mut user: FakeUser) -> String {
         if user.id.is_empty() {
             user.id = self.name("kp_");
@@ -474,7 +476,7 @@ impl Model {
         }
         self.properties.extend(user.properties.keys().cloned());
         let id = user.id.clone();
-        // "A user who had it is replaced."
+        // A user who had the id is replaced.
         if let Some(place) = self.place(&id) {
             self.members[place].is_deleted = true;
         }
@@ -482,7 +484,7 @@ impl Model {
         id
     }
 
-    /// Adds a user past the API, where nothing is checked.
+    /// Adds a user without the API, so nothing is checked.
     pub(crate) fn seed(&mut self, seed: &Seed) -> String {
         let now = self.now;
         let mut user = self.new_user();
@@ -558,7 +560,7 @@ impl Model {
         Ok(success())
     }
 
-    // ---- Identities ---------------------------------------------------------------------------------------
+    // ---- Identities ---------------------------------------------------------
 
     fn get_user_identities(&self, call: &Call, place: usize) -> Outcome {
         let user = &self.members[place].user;
@@ -624,7 +626,7 @@ impl Model {
         Ok(json!({ "code": "OK", "message": "Success", "identity": { "id": id } }))
     }
 
-    // ---- Properties ---------------------------------------------------------------------------------------
+    // ---- Properties ---------------------------------------------------------
 
     fn get_user_property_values(&self, place: usize) -> Value {
         let values = &self.members[place].user.properties;
@@ -671,7 +673,7 @@ impl Model {
         Ok(success())
     }
 
-    // ---- Billing ------------------------------------------------------------------------------------------
+    // ---- Billing ------------------------------------------------------------
 
     fn create_user_billing_customer(&mut self, call: &Call, place: usize) -> Outcome {
         let mut body = Body::read(call, false)?;
@@ -698,7 +700,7 @@ impl Model {
     }
 }
 
-// ---- What needs one user alone ----------------------------------------------------------------------------
+// ---- Operations on one user -------------------------------------------------
 
 fn get_user_data(call: &Call, user: &FakeUser) -> Outcome {
     let expand = expand(call)?;
@@ -749,9 +751,9 @@ fn update_user(call: &Call, user: &mut FakeUser) -> Outcome {
     Ok(shown)
 }
 
-// ---- Reading ----------------------------------------------------------------------------------------------
+// ---- Reading ----------------------------------------------------------------
 
-/// A JSON object, and all that is wrong with it.
+/// A JSON object, and everything that is wrong with it.
 pub(super) struct Body {
     fields: Map<String, Value>,
     pub(super) codes: Vec<String>,
@@ -775,7 +777,7 @@ impl Body {
         self.codes.push(code(key, ending));
     }
 
-    /// "Elsewhere null is the same as absent."
+    /// Returns a value, unless it is null: null counts as absent.
     pub(super) fn value(&self, key: &str) -> Option<Value> {
         self.fields.get(key).filter(|value| !value.is_null()).cloned()
     }
@@ -806,7 +808,7 @@ impl Body {
         Some(Body { fields, codes: Vec::new() })
     }
 
-    /// A text that has to be there and has something in it.
+    /// Reads a required text that is not empty.
     pub(super) fn required(&mut self, key: &str) -> Option<String> {
         if self.value(key).is_none_or(|value| value == "") {
             self.wrong(key, "REQUIRED");
@@ -816,7 +818,7 @@ impl Body {
     }
 }
 
-/// "An empty filter is no filter."
+/// Returns a filter, unless it is empty.
 fn given<'a>(call: &'a Call, key: &str) -> Option<&'a str> {
     call.argument(key).filter(|value| !value.is_empty())
 }
@@ -827,12 +829,12 @@ fn expand(call: &Call) -> Result<Vec<&str>, Answer> {
     if parts.iter().all(is_known) { Ok(parts) } else { Err(invalid("expand")) }
 }
 
-/// The number in `token<3>`.
+/// Returns the number in `token<3>`.
 fn number_in(name: &str) -> Option<usize> {
     name.split_once('<')?.1.strip_suffix('>')?.parse().ok()
 }
 
-/// Letters of addresses and names are the same in either case.
+/// Compares without regard to letter case for addresses and names.
 fn equal(kind: &str, one: &str, other: &str) -> bool {
     if kind == "email" || kind == "username" {
         one.to_lowercase() == other.to_lowercase()
@@ -841,7 +843,7 @@ fn equal(kind: &str, one: &str, other: &str) -> bool {
     }
 }
 
-/// Whether one of them is the same address, name or number. Other kinds may occur twice.
+/// Returns whether one of them is the same address, name or number. Other kinds may be repeated.
 fn is_among(identity: &FakeIdentity, others: &[FakeIdentity]) -> bool {
     let is_unique = ["email", "username", "phone"].contains(&identity.kind.as_str());
     let is_same = |other: &FakeIdentity| {

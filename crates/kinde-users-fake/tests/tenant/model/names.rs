@@ -1,10 +1,10 @@
-//! The model names what it cannot know, as ids and tokens. Here is learnt what the tenant calls it.
+//! Maps the names that the model gives to ids and tokens to the values of the tenant.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// What the model's names are in the tenant.
+/// The tenant's values for the names of the model.
 #[derive(Default)]
 pub(super) struct Names {
     real: BTreeMap<String, String>,
@@ -17,20 +17,22 @@ impl Names {
         self.name.insert(real.to_owned(), name.to_owned());
     }
 
-    /// A name or a list of names as the tenant knows them; other texts as they are.
+    /// Returns the tenant's value for a name, or for each name of a list. Other texts stay as they
+    /// are.
     pub(super) fn real(&self, text: &str) -> String {
         let real = |name| self.real.get(name).map_or(name, String::as_str);
         text.split(',').map(real).collect::<Vec<_>>().join(",")
     }
 
-    /// Whether the tenant's text is the model's, or could be what a name stands for, and then is from now on.
+    /// Compares the tenant's text with the model's. If the text can be the value of a new name, it
+    /// is from now on.
     pub(super) fn match_text(&mut self, expected: &str, actual: &str) -> Result<(), String> {
         let Some((prefix, _)) = expected.split_once('<').filter(|_| expected.ends_with('>')) else {
             return if expected == actual { Ok(()) } else { Err(format!("{actual:?} for {expected:?}")) };
         };
         match (self.real.get(expected), self.name.get(actual)) {
             (Some(real), _) if real == actual => Ok(()),
-            // A page token may have other forms for the same place.
+            // A page token may have other forms for the same position.
             (Some(_), None) if prefix == "token" => {
                 self.learn(expected, actual);
                 Ok(())
@@ -52,7 +54,8 @@ impl Names {
                 .iter()
                 .zip(actual)
                 .try_for_each(|(expected, actual)| self.match_json(expected, actual)),
-            // By key: in which order they come, depends on a feature of serde_json that other crates may ask for.
+            // Objects are compared by key, because their order depends on a feature of serde_json
+            // that other crates may enable.
             (Value::Object(expected), Value::Object(actual)) if expected.len() == actual.len() => {
                 expected.iter().try_for_each(|(key, expected)| {
                     let actual = actual.get(key).ok_or_else(|| format!("no {key}"))?;
@@ -65,13 +68,13 @@ impl Names {
     }
 }
 
-/// Whether it has the form of what is made up with that prefix.
+/// Returns whether the text has the form of a generated value with this prefix.
 fn is_like(prefix: &str, text: &str) -> bool {
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     match prefix {
         "access" => text.split('.').count() == 3,
         "token" => text.len() % 4 == 0,
-        // Nothing public tells more about them.
+        // No public source says more about these.
         "customer_" | "agreement_" => text.starts_with(prefix),
         _ => text.strip_prefix(prefix).is_some_and(|rest| rest.len() == 32 && is_hex(rest)),
     }

@@ -1,4 +1,4 @@
-//! What goes with a password hash: the rules of `set_user_password`.
+//! The rules of `set_user_password` for the fields of a password hash.
 
 use kinde_users_fake::FakePassword;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) fn read(mut body: Body) -> Result<FakePassword, Answer> {
         None => json!("bcrypt"),
         Some(method) => method,
     };
-    // One of a wrong type is none that there is.
+    // A method with a wrong type counts as unknown.
     let method = method.as_str().unwrap_or_default();
     if !METHODS.contains(&method) {
         body.wrong("hashing_method", "INVALID");
@@ -83,7 +83,7 @@ fn need(method: &str, key: &str, body: &Body) -> Need {
     }
 }
 
-/// The form of a value of the right type.
+/// Returns whether a value of the right type has the right form.
 fn has_form(method: &str, key: &str, value: &Value) -> bool {
     let text = value.as_str().unwrap_or_default();
     let number = value.as_u64().unwrap_or_default();
@@ -106,7 +106,7 @@ fn has_form(method: &str, key: &str, value: &Value) -> bool {
     }
 }
 
-/// With its padding or without.
+/// Accepts base64 with or without padding.
 fn is_base64(text: &str) -> bool {
     let text = text.trim_end_matches('=');
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')

@@ -1,4 +1,5 @@
-//! What is done to a tenant: scripts, and how they are made up. Values come from small pools, so that they meet.
+//! The scripts of steps for a tenant, and their generators. Values come from small pools, so that
+//! they collide.
 
 use core::time::Duration;
 
@@ -16,7 +17,7 @@ pub(crate) struct Script {
     pub(crate) actions: Vec<Action>,
 }
 
-/// How the tenant is set up.
+/// The settings of the tenant.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     pub(crate) identities_page: usize,
@@ -26,7 +27,8 @@ pub(crate) struct Setup {
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Ask(Ask),
-    /// The next page of the walk with that number, or its first one. The filter is that of the first page.
+    /// Requests the next page of the walk with this number, or its first page. The filter is that
+    /// of the first page.
     Walk {
         number: usize,
         size: usize,
@@ -39,7 +41,7 @@ pub(crate) enum Action {
     Advance(Duration),
 }
 
-/// A request. What it names is looked for when its turn comes.
+/// A request. What it refers to is resolved when the step runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
     pub(crate) operation: usize,
@@ -55,15 +57,15 @@ pub(crate) struct Ask {
 #[derive(Clone, Debug)]
 pub(crate) enum Word {
     Text(&'static str),
-    /// The id of a user, deleted ones too. Of so many as there are.
+    /// The id of any user, including deleted ones, modulo their number.
     User(usize),
-    /// The id of a user who is there, counted from the newest.
+    /// The id of an existing user, counted from the newest.
     Newest(usize),
     Users(Vec<usize>),
-    /// The id of an identity or a factor of the user in the path, or of somebody else.
+    /// The id of an identity or a factor of the user in the path, or of another user.
     Identity(usize),
     Factor(usize),
-    /// A page token that was once given.
+    /// A page token from an earlier reply.
     PageToken(usize),
 }
 
@@ -76,15 +78,15 @@ pub(crate) enum Body {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Authorization {
-    /// A token of now for all scopes.
+    /// A current token for all scopes.
     Good,
-    /// A token that was once given.
+    /// A token from an earlier reply.
     Kept(usize),
     Raw(&'static str),
     Nothing,
 }
 
-/// What makes a path or method another one.
+/// A change that makes a different path or method.
 #[derive(Clone, Debug)]
 pub(crate) enum Bend {
     Method(&'static str),
@@ -93,7 +95,7 @@ pub(crate) enum Bend {
     Version,
 }
 
-/// A user who is added past the API.
+/// A user who is added without the API.
 #[derive(Clone, Debug)]
 pub(crate) struct Seed(pub(crate) Vec<Trait>);
 
@@ -118,7 +120,7 @@ pub(crate) enum Trait {
     Mfa(&'static str, &'static str),
 }
 
-/// A request for a token, by what is not as usual in it.
+/// A request for a token, by its differences from the usual one.
 #[derive(Clone, Debug)]
 pub(crate) enum TokenRequest {
     Scopes(Vec<&'static str>),
@@ -129,7 +131,7 @@ pub(crate) enum TokenRequest {
     ContentType(Option<&'static str>),
 }
 
-// ---- Pools ------------------------------------------------------------------------------------------------
+// ---- Pools ------------------------------------------------------------------
 
 pub(crate) const SECRETS: [&str; 2] = ["the secret", "s+2&=%41"];
 
@@ -159,17 +161,17 @@ const BAD_SIZES: &[&str] = &["", "0", "501", "-1", "ten", "2.0", "99999999999999
 const EMAIL_LISTS: &[&str] = &[
     "",
     "a@example.com,b+c@example.com",
-    "nobody@example.com, a@example.com",
+    "unknown@example.com, a@example.com",
     ",",
     "a@example.com,",
     "sally",
 ];
 const WRONG_NAMES: &[&str] = &["kp_0", "kp:0", "", ".", "..", "a/b", "%2e", "KP_1 ?#", "ü"];
 
-/// 2026-01-01, when tenants begin.
+/// 2026-01-01, the start of a tenant's clock.
 const START: u64 = 1_767_225_600;
 
-/// Values for `active_since`, and what they mean in seconds since 1970.
+/// Values for `active_since`, and their meaning in seconds since 1970.
 pub(crate) const INSTANTS: &[(&str, Option<u64>)] = &[
     ("2026-01-01", Some(START)),
     ("2026-01-01T00:00:00Z", Some(START)),
@@ -193,7 +195,8 @@ const AGO: &[Duration] = &[
     Duration::from_micros(337_802),
 ];
 
-/// A body for `set_user_password`, which may then be changed. Methods with more rules come more often.
+/// Returns bodies for `set_user_password`, which may be changed later. Methods with more rules are
+/// more frequent.
 fn passwords() -> Vec<Value> {
     let of = |method: &str, hash: &str| json!({ "hashing_method": method, "hashed_password": hash });
     let with = |mut body: Value, more: Value| {
@@ -224,9 +227,9 @@ fn passwords() -> Vec<Value> {
     ]
 }
 
-// ---- Making them up ---------------------------------------------------------------------------------------
+// ---- Generators -------------------------------------------------------------
 
-/// All that can happen, to a few users.
+/// Generates scripts of any steps for a few users.
 pub(crate) fn scripts() -> impl Strategy<Value = Script> {
     let action = prop_oneof![
         40 => ask().prop_map(Action::Ask),
@@ -239,7 +242,7 @@ pub(crate) fn scripts() -> impl Strategy<Value = Script> {
     script(0..6, action.boxed(), 1..40)
 }
 
-/// Many users, who come and go while lists are read.
+/// Generates scripts with many users, who are added and deleted while lists are read.
 pub(crate) fn crowds() -> impl Strategy<Value = Script> {
     let action = prop_oneof![
         6 => walk(),
@@ -260,7 +263,7 @@ fn script(
     let setup = (select(vec![1, 2, 10]), select(lifetimes.to_vec()))
         .prop_map(|(identities_page, token_lifetime)| Setup { identities_page, token_lifetime });
     let seeds = vec(seed().prop_map(Action::Seed), seeds);
-    // Two tokens for few scopes stand ready.
+    // Two tokens with few scopes exist from the start.
     let tokens = [vec!["read:users"], vec!["create:users", "update:users"]];
     let tokens = tokens.map(|scopes| Action::Token(TokenRequest::Scopes(scopes)));
     (setup, seeds, vec(action, actions)).prop_map(move |(setup, seeds, actions)| Script {
@@ -332,7 +335,7 @@ fn ask() -> impl Strategy<Value = Ask> {
     proptest::strategy::Union::new_weighted(operations.collect())
 }
 
-/// A request for that operation, mostly.
+/// Generates requests, mostly for this operation.
 fn of(name: &'static str) -> impl Strategy<Value = Ask> {
     let place = OPERATIONS.iter().position(|operation| operation.name == name).unwrap();
     let operation = &OPERATIONS[place];
@@ -386,7 +389,8 @@ fn user() -> BoxedStrategy<Word> {
     .boxed()
 }
 
-/// The arguments in the query, each as likely as its number of a hundred says, and now and then one twice.
+/// Generates the query arguments, each with its probability in percent, and sometimes one of them
+/// twice.
 fn query(name: &str) -> BoxedStrategy<Vec<(&'static str, Word)>> {
     let flag = || mostly(words(&["true", "false"]), &["", "yes", "TRUE", "1"]);
     let expand = || mostly(words(EXPANSIONS), BAD_EXPANSIONS);
@@ -402,7 +406,7 @@ fn query(name: &str) -> BoxedStrategy<Vec<(&'static str, Word)>> {
                 ("next_token", 25, mostly(token, &["", "!", "MTo6OmlkX2FzYw", "x"])),
                 ("user_id", 10, mostly(users, &["", "kp_0", "kp:0", "kp:0,kp_0"])),
                 ("email", 12, mostly(words(EMAILS), EMAIL_LISTS)),
-                ("username", 12, mostly(words(USERNAMES), &["", "SALLY,nobody", "a@example.com", "ÜNAL"])),
+                ("username", 12, mostly(words(USERNAMES), &["", "SALLY,unknown", "a@example.com", "ÜNAL"])),
                 ("phone", 12, mostly(words(PHONES), &["", "+61412345678,+15551234567", "61412345678"])),
                 ("has_organization", 12, flag()),
                 ("active_since", 12, since.prop_map(|(text, _)| Word::Text(text)).boxed()),
@@ -429,7 +433,7 @@ fn mostly(good: BoxedStrategy<Word>, awkward: &'static [&'static str]) -> BoxedS
     prop_oneof![6 => good, 1 => words(awkward)].boxed()
 }
 
-// ---- Bodies -----------------------------------------------------------------------------------------------
+// ---- Bodies -----------------------------------------------------------------
 
 fn body(name: &str) -> BoxedStrategy<Body> {
     let raw = || {
@@ -461,7 +465,7 @@ fn body(name: &str) -> BoxedStrategy<Body> {
             let properties = prop_oneof![20 => object(keys.collect()), 1 => wrong()].boxed();
             object(vec![("properties", 93, properties)])
         }
-        // A body where none is due.
+        // The body of an operation that has none.
         _ => {
             let useless = Just(Body::Json(json!({ "value": "x" })));
             return prop_oneof![15 => Just(Body::Nothing), 1 => raw(), 1 => useless].boxed();
@@ -470,7 +474,7 @@ fn body(name: &str) -> BoxedStrategy<Body> {
     prop_oneof![25 => json.prop_map(Body::Json), 1 => raw(), 1 => Just(Body::Nothing)].boxed()
 }
 
-/// A value of a type that may be wrong.
+/// Generates a value whose type may be wrong.
 fn wrong() -> BoxedStrategy<Value> {
     let wrong = [
         json!(null),
@@ -499,7 +503,7 @@ fn flag() -> BoxedStrategy<Value> {
     prop_oneof![12 => any::<bool>().prop_map(Value::from), 1 => wrong()].boxed()
 }
 
-/// An object with these keys, each as likely as its number of a hundred says.
+/// Generates an object with these keys, each with its probability in percent.
 fn object(fields: Vec<(&'static str, u32, BoxedStrategy<Value>)>) -> BoxedStrategy<Value> {
     let field = |(key, percent, value): (&'static str, u32, BoxedStrategy<Value>)| {
         weighted(f64::from(percent) / 100.0, value.prop_map(move |value| (key.to_owned(), value)))
@@ -582,7 +586,7 @@ fn new_password() -> BoxedStrategy<Value> {
         flag().prop_map(|value| ("is_temporary_password", value)),
         wrong().prop_map(|value| ("unknown", value)),
     ];
-    // One of its own fields is spoilt.
+    // One of the method's own fields is damaged.
     let spoil = (
         0_usize..8,
         select(vec![json!(null), json!(null), json!(""), json!([]), json!("not base64"), json!(99)]),

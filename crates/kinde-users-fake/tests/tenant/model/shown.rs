@@ -1,4 +1,4 @@
-//! What replies show of a user.
+//! How replies show a user.
 
 use core::time::Duration;
 
@@ -10,14 +10,14 @@ pub(super) fn first<'a>(user: &'a FakeUser, kind: &str) -> Option<&'a String> {
     user.identities.iter().find(|identity| identity.kind == kind).map(|identity| &identity.value)
 }
 
-/// Adds a field that is there only with a value.
+/// Adds a field only if it has a value.
 pub(super) fn add(shown: &mut Value, key: &str, value: Option<&String>) {
     if let Some(value) = value {
         shown[key] = json!(value);
     }
 }
 
-/// A user as `get_users` shows it.
+/// Shows a user as `get_users` does.
 pub(super) fn user(user: &FakeUser, expand: &[&str]) -> Value {
     let sign_ins: Vec<Value> = user
         .organization_sign_ins
@@ -103,7 +103,7 @@ fn is_over(session: &FakeSession, now: Duration) -> bool {
     session.started_on + DAY <= now
 }
 
-// ---- Timestamps -------------------------------------------------------------------------------------------
+// ---- Timestamps -------------------------------------------------------------
 
 fn at(instant: Duration, form: &str) -> String {
     let micros = i64::try_from(instant.as_micros()).unwrap();
@@ -118,7 +118,7 @@ fn zulu(instant: Duration) -> String {
     at(instant, "%Y-%m-%dT%H:%M:%SZ")
 }
 
-/// Eleven hours ahead.
+/// Adds eleven hours.
 fn sydney(instant: Duration) -> String {
     at(instant + Duration::from_secs(11 * 60 * 60), "%Y-%m-%dT%H:%M:%S%.6f+11:00")
 }

@@ -1,4 +1,4 @@
-//! The tenant and the model side by side: what is done to one is done to the other, and they have to agree.
+//! The tenant and the model side by side. Each step is applied to both, and they have to agree.
 
 use std::collections::BTreeMap;
 
@@ -21,19 +21,19 @@ pub(crate) struct World {
     model: Model,
     names: Names,
     walks: BTreeMap<usize, Walk>,
-    /// Names of the tokens that were given.
+    /// The names of the tokens that were issued.
     access_tokens: Vec<String>,
     page_tokens: Vec<String>,
-    /// What was asked for, how it was answered, and whether it took effect.
+    /// The operation, the status and the effect of each request.
     course: Vec<(Option<&'static str>, u16, bool)>,
     pub(crate) events: BTreeMap<String, usize>,
 }
 
-/// Somebody reads the list of users, page by page.
+/// A walk through the list of users, page by page.
 struct Walk {
     has_organization: Option<bool>,
     next: String,
-    /// Who was there at the first page, and since.
+    /// The users who have existed since the first page.
     there: Vec<String>,
     seen: Vec<String>,
     is_disturbed: bool,
@@ -104,7 +104,7 @@ impl World {
         Ok(())
     }
 
-    // ---- Users ----------------------------------------------------------------------------------------------
+    // ---- Users --------------------------------------------------------------
 
     fn seed(&mut self, seed: &Seed) -> Checked<()> {
         let now = self.model.now;
@@ -129,7 +129,7 @@ impl World {
         });
         let real = self.fake.add_user(new);
         self.users_have_changed();
-        // Somebody else may have had the id.
+        // Another user may have had the id.
         if self.model.users().any(|user| user.id == real) {
             self.note("a user was replaced");
             self.is_gone(&real);
@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    /// All that the tenant knows of its users is what the model knows.
+    /// Checks that the tenant and the model know the same of the users.
     fn compare_users(&mut self) -> Checked<()> {
         let actual = self.fake.users();
         let mut expected: Vec<FakeUser> = self.model.users().cloned().collect();
@@ -173,7 +173,7 @@ impl World {
         Ok(())
     }
 
-    // ---- Tokens ---------------------------------------------------------------------------------------------
+    // ---- Tokens -------------------------------------------------------------
 
     fn token(&mut self, request: &TokenRequest) -> Checked<()> {
         let (secret, audience) = (self.fake.client_secret(), self.fake.audience());
@@ -211,9 +211,9 @@ impl World {
         self.compare("token", &expected, &response)
     }
 
-    // ---- Requests -------------------------------------------------------------------------------------------
+    // ---- Requests -----------------------------------------------------------
 
-    /// The request with the names of what it asks for.
+    /// Builds the request with the names of what it refers to.
     fn call(&mut self, ask: &Ask) -> Call {
         let operation = &OPERATIONS[ask.operation];
         let mut arguments = ask.path.iter();
@@ -271,7 +271,7 @@ impl World {
         let user_number = |which: usize| {
             pick(members, which).map_or_else(|| "kp_0".to_owned(), |member| member.user.id.clone())
         };
-        // First those of the user in the path, then those of all.
+        // The values of the user in the path come first, then those of all users.
         let in_order = || {
             let users = || members.iter().map(|member| &member.user);
             users().filter(|other| other.id == user).chain(users())
@@ -297,11 +297,11 @@ impl World {
         }
     }
 
-    /// Asks both, and gives the fake's reply.
+    /// Sends the request to both, and returns the fake's reply.
     fn ask(&mut self, call: &Call, is_encoded_in_full: bool) -> Checked<Answer> {
         let encode = |text: &String| encode(&self.names.real(text), is_encoded_in_full);
         let path: Vec<String> = call.path.iter().map(encode).collect();
-        // In a query, a space is `+` as well.
+        // In a query, a space can also be `+`.
         let pair = |(key, value): &(&str, String)| {
             let value = encode(value);
             format!("{key}={}", if is_encoded_in_full { value } else { value.replace("%20", "+") })
@@ -340,7 +340,7 @@ impl World {
         let operation = (name != "none").then_some(name);
         self.course.push((operation, status, response.status().is_success()));
         let code = |item: &Value| {
-            // Each problem is told in words as well.
+            // Each problem has a message as well.
             item["message"].as_str().filter(|message| !message.is_empty())?;
             item["code"].as_str().map(str::to_owned)
         };
@@ -349,7 +349,7 @@ impl World {
                 let same = self.names.match_json(shown, &body);
                 prop_assert!(
                     status == *expected && same.is_ok(),
-                    "{name}: {same:?}\nit is {status} {body:#}\nand should be {expected} {shown:#}"
+                    "{name}: {same:?}\ngot {status} {body:#}\nexpected {expected} {shown:#}"
                 );
                 (true, vec!["OK".to_owned()])
             }
@@ -373,14 +373,14 @@ impl World {
             }
             Answer::Empty(expected) => (status == *expected && is_empty, vec!["none".to_owned()]),
         };
-        prop_assert!(is_same, "{name}: it is {status} {body:#}\nand should be {expected:?}");
+        prop_assert!(is_same, "{name}: got {status} {body:#}\nexpected {expected:?}");
         for code in codes {
             self.note(format!("{name}: {code}"));
         }
         Ok(())
     }
 
-    /// What follows from an answer for later requests, and what is worth being counted.
+    /// Records what later requests can use from an answer, and counts the event.
     fn look_at(&mut self, name: &str, call: &Call, answer: &Answer) {
         let Answer::Done(_, body) = answer else {
             if *answer == Answer::unauthorized() && call.authorization.is_some() {
@@ -424,7 +424,7 @@ impl World {
         }
     }
 
-    // ---- Walks ----------------------------------------------------------------------------------------------
+    // ---- Walks --------------------------------------------------------------
 
     fn walk(&mut self, number: usize, size: usize, has_organization: Option<bool>) -> Checked<()> {
         let mut walk = self.walks.remove(&number).unwrap_or_else(|| {
@@ -456,7 +456,7 @@ impl World {
         };
         for user in body["users"].as_array().into_iter().flatten() {
             let id = self.names.real(user["id"].as_str().unwrap());
-            prop_assert!(!walk.seen.contains(&id), "{} comes again", id);
+            prop_assert!(!walk.seen.contains(&id), "{} is listed twice", id);
             walk.seen.push(id);
         }
         if let Some(next) = body["next_token"].as_str() {
@@ -464,8 +464,8 @@ impl World {
             self.walks.insert(number, walk);
         } else {
             let lost: Vec<_> = walk.there.iter().filter(|id| !walk.seen.contains(id)).collect();
-            prop_assert!(lost.is_empty(), "{:?} did not come", lost);
-            let way = if walk.is_disturbed { "while users came and went" } else { "in peace" };
+            prop_assert!(lost.is_empty(), "{:?} were not listed", lost);
+            let way = if walk.is_disturbed { "while users came and went" } else { "undisturbed" };
             self.note(format!("a list was read {way}"));
         }
         Ok(())
@@ -485,12 +485,12 @@ impl World {
     }
 }
 
-/// The one with that number, of so many as there are.
+/// Returns the item with this number, modulo their count.
 fn pick<T>(from: &[T], which: usize) -> Option<&T> {
     from.get(which % from.len().max(1))
 }
 
-/// All that a tenant makes up for a user.
+/// Returns all values that a tenant generates for a user.
 fn ids(user: &mut FakeUser) -> Vec<&mut String> {
     let mut ids = vec![&mut user.id];
     ids.extend(user.identities.iter_mut().map(|identity| &mut identity.id));
@@ -502,7 +502,7 @@ fn ids(user: &mut FakeUser) -> Vec<&mut String> {
     ids
 }
 
-/// The user on a line or two. `Debug` keeps most of it to itself.
+/// Describes the user in a line or two. `Debug` omits most of the fields.
 fn describe(user: &FakeUser) -> String {
     let identities = user.identities.iter();
     let identities =
@@ -529,7 +529,7 @@ fn describe(user: &FakeUser) -> String {
     )
 }
 
-/// Percent-encoded, but for what need not be unless that is asked for.
+/// Percent-encodes the text: all of it if `is_in_full`, otherwise only what needs it.
 fn encode(text: &str, is_in_full: bool) -> String {
     const SPARING: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')
