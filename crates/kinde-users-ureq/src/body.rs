@@ -1,4 +1,4 @@
-//! Reading the body of a response: whole, decompressed, and no longer than allowed.
+//! Reads the body of a response: whole, decompressed, and no longer than the limit.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -10,11 +10,11 @@ use ureq::{Body, BodyReader};
 
 use crate::error::{ErrorKind, UreqError};
 
-/// The most bytes that are reserved because a header says that they will come.
+/// The most bytes that are reserved because a header announces them.
 const RESERVE: u64 = 1024 * 1024;
 
-/// Reads the body that these headers belong to. Where it was compressed, the headers that are about
-/// the compressed body are removed.
+/// Reads the body that belongs to these headers. If the body was compressed, this removes the
+/// headers that describe the compressed body.
 pub(crate) fn read(headers: &mut HeaderMap, body: Body, limit: u64) -> Result<Vec<u8>, UreqError> {
     let told = body.content_length().unwrap_or_default();
     let mut wire = Wire { reader: body.into_reader(), has_data: false };
@@ -23,7 +23,7 @@ pub(crate) fn read(headers: &mut HeaderMap, body: Body, limit: u64) -> Result<Ve
         ContentCoding::Identity => whole(wire, told, limit),
         ContentCoding::Gzip => {
             let mut wire = BufReader::new(wire);
-            // No byte at all is no body.
+            // A response without a byte has an empty body, whatever its encoding is called.
             if wire.fill_buf().map_err(failed)?.is_empty() {
                 return Ok(Vec::new());
             }
@@ -34,14 +34,14 @@ pub(crate) fn read(headers: &mut HeaderMap, body: Body, limit: u64) -> Result<Ve
         }
         ContentCoding::Other => match wire.read(&mut [0]).map_err(failed)? {
             0 => Ok(Vec::new()),
-            // To hand it on as it is would be to call it plain.
+            // Returning the bytes as they came would pass encoded data off as plain data.
             _ => Err(UreqError::of_body(ErrorKind::Protocol)),
         },
     }
 }
 
-/// Reads to the end. There is room for `told` bytes from the start, or else the bytes are copied
-/// over and over as they become more.
+/// Reads to the end. Room for `told` bytes is reserved first, because a growing vector copies its
+/// bytes again and again.
 fn whole(mut reader: impl Read, told: u64, limit: u64) -> Result<Vec<u8>, UreqError> {
     let mut bytes = Vec::with_capacity(usize::try_from(told.min(RESERVE)).unwrap_or_default());
     reader.by_ref().take(limit).read_to_end(&mut bytes).map_err(failed)?;
@@ -51,7 +51,8 @@ fn whole(mut reader: impl Read, told: u64, limit: u64) -> Result<Vec<u8>, UreqEr
     }
 }
 
-/// The body as it comes. Its errors hold a [`UreqError`], which tells them from the decoder's.
+/// The body as it arrives. Its errors hold a [`UreqError`], which distinguishes them from errors of
+/// the decoder.
 struct Wire {
     reader: BodyReader<'static>,
     has_data: bool,
@@ -76,15 +77,15 @@ impl Read for Wire {
     }
 }
 
-/// How ureq's own error of decompression begins.
+/// The start of the text of ureq's own decompression error.
 ///
-/// Where another crate of the program enables ureq's feature `gzip`, ureq decompresses what is
-/// called `gzip` before this crate can, and fails for an empty body. The variant of that error
-/// exists only with the feature, so its text is compared. A body of less than the ten bytes of
-/// gzip's own header counts as empty then.
+/// If another crate of the program enables ureq's feature `gzip`, ureq decompresses bodies with the
+/// encoding `gzip` before this crate can, and fails for an empty body. The variant of that error
+/// exists only with the feature, so its text is compared. In that case, a body shorter than the ten
+/// bytes of the gzip header counts as empty.
 const DECOMPRESSION: &str = "gzip decompression failed: ";
 
-/// What went wrong: on the connection, or else in the decoder.
+/// Returns the error of the connection, or an error of the decoder.
 fn failed(error: io::Error) -> UreqError {
     error.downcast().unwrap_or_else(|_| UreqError::of_body(ErrorKind::Protocol))
 }

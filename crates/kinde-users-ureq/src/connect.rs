@@ -1,10 +1,11 @@
-//! Telling "not sent" from "unknown": what fails while a connection is made was certainly not sent.
+//! Distinguishes "not sent" from "unknown": if making a connection fails, nothing was sent.
 //!
-//! ureq's errors do not tell. A TLS handshake that is cut off is the same `Io(UnexpectedEof)` as a reply that is, and a
-//! name that does not resolve is `Io` too. So the connector is wrapped, which looks names up too, and its errors marked.
+//! ureq's errors do not make this distinction. A TLS handshake that is cut off gives the same
+//! `Io(UnexpectedEof)` as a reply that is cut off, and a name that does not resolve gives `Io` too.
+//! So this module wraps the connector, which also looks names up, and marks its errors.
 //!
-//! This is the only use of `ureq::unversioned`, which may change in a minor version of ureq: hence the bound on its
-//! version in the manifest.
+//! This is the only use of `ureq::unversioned`. That module may change in a minor version of ureq,
+//! so the manifest bounds the version.
 
 use std::time::Instant;
 
@@ -17,8 +18,8 @@ use ureq::{Error, Proxy, Timeout};
 
 use crate::interim::WithoutInterim;
 
-/// An error that came before there was a connection, and the host and port of the proxy that was to
-/// make it.
+/// An error from before there was a connection, with the host and port of the proxy that was to
+/// make the connection.
 #[derive(Debug)]
 pub(crate) struct BeforeSending {
     pub(crate) error: Error,
@@ -38,13 +39,14 @@ fn mark(error: Error, proxy: Option<&Proxy>) -> Error {
     Error::Other(Box::new(BeforeSending { error, proxy }))
 }
 
-/// The proxy that a connection goes through.
+/// Returns the proxy that a connection goes through.
 fn proxy_of<'a>(details: &ConnectionDetails<'a>) -> Option<&'a Proxy> {
     details.config.proxy().filter(|proxy| !proxy.is_no_proxy(details.uri))
 }
 
-/// Looks nothing up: ureq asks before it looks for a kept connection, which needs no address, and where there is a time
-/// limit it starts a thread to do so. Most of the processor time of a call went there. The connector looks names up.
+/// A resolver that looks nothing up. ureq resolves a name before it searches for a kept connection,
+/// which needs no address. With a time limit, ureq also starts a thread for this, which took most
+/// of the processor time of a call. The connector looks names up instead.
 #[derive(Debug)]
 pub(crate) struct LaterResolver;
 
@@ -66,10 +68,10 @@ impl<R: Resolver> MarkedConnector<R> {
         Self { connector: DefaultConnector::default(), resolver }
     }
 
-    /// The addresses to connect to, and what is left of the time to do so.
+    /// Returns the addresses to connect to and the time that is left for connecting.
     fn look_up(&self, details: &ConnectionDetails<'_>) -> Result<(ResolvedSocketAddrs, NextTimeout), Error> {
         let by_proxy = proxy_of(details).is_some_and(|proxy| !proxy.resolve_target());
-        // A connection to a proxy comes with the proxy's addresses.
+        // For a connection to a proxy, the details already hold the addresses of the proxy.
         if by_proxy || !details.addrs.is_empty() {
             return Ok((details.addrs.clone(), details.timeout));
         }
@@ -77,7 +79,7 @@ impl<R: Resolver> MarkedConnector<R> {
         let addrs = self.resolver.resolve(details.uri, details.config, for_lookup(details))?;
         let mut timeout = details.timeout;
         if let Duration::Exact(limit) = timeout.after {
-            // ureq takes none at all for one second.
+            // ureq reads a limit of zero as one second.
             let left = limit.checked_sub(start.elapsed()).filter(|left| !left.is_zero());
             timeout.after = left.ok_or(Error::Timeout(timeout.reason))?.into();
         }
@@ -85,7 +87,7 @@ impl<R: Resolver> MarkedConnector<R> {
     }
 }
 
-/// The time for connecting, or less where the lookup has a limit of its own.
+/// Returns the time limit for connecting, or the limit for the lookup if that is shorter.
 fn for_lookup(details: &ConnectionDetails<'_>) -> NextTimeout {
     match details.config.timeouts().resolve.map(Duration::from) {
         Some(after) if after < details.timeout.after => {
@@ -104,14 +106,15 @@ impl<R: Resolver> Connector for MarkedConnector<R> {
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, Error> {
         let (addrs, timeout) = self.look_up(details).map_err(|error| mark(error, None))?;
-        // Each request has its own time limits, and ureq would set up TLS anew (root certificates, sessions) for each
-        // connection of a request that has settings of its own. Its TLS settings are always those of the agent.
+        // Each request has its own time limits. For a request with its own settings, ureq would set
+        // up TLS again (root certificates, sessions) for each connection. Its TLS settings are
+        // always those of the agent.
         let details = ConnectionDetails {
             uri: details.uri,
             addrs,
             config: details.config,
             request_level: false,
-            // For the name of a proxy.
+            // Resolves the name of a proxy.
             resolver: &self.resolver,
             now: (details.current_time)(),
             timeout,

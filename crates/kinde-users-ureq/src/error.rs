@@ -1,4 +1,4 @@
-//! Why no response came, in words that hold no URI.
+//! Why no response came. The texts never contain a URI.
 
 use std::fmt;
 use std::io;
@@ -9,21 +9,22 @@ use ureq::Error;
 
 use crate::connect::BeforeSending;
 
-/// Why no whole response came.
+/// The reason why no whole response came.
 ///
-/// ureq's own errors can print the URI with its query, so this keeps the kind, and for input/output and TLS the operating
-/// system's or rustls's words, which hold none. A proxy is named by its host and port.
+/// The errors of ureq can print the URI with its query. So this type keeps only the kind and, for
+/// input/output and TLS, the text of the operating system or of rustls, which contains no URI. It
+/// names a proxy by host and port.
 #[derive(Clone)]
 pub struct UreqError {
     kind: ErrorKind,
     detail: Option<String>,
     delivery: Delivery,
-    /// Host and port of the proxy through which no connection came about.
+    /// Host and port of the proxy through which connecting failed.
     proxy: Option<String>,
     head: Option<Box<Response<BodyFailure>>>,
 }
 
-/// In what way no whole response came.
+/// The kinds of failure in which no whole response came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -31,30 +32,30 @@ pub enum ErrorKind {
     Timeout,
     /// The host's name has no address.
     HostNotFound,
-    /// There was no connection to the host.
+    /// No connection to the host could be made.
     ConnectionFailed,
-    /// The proxy refused to connect, or the environment variable that asks for a proxy does not hold
-    /// the address of one.
+    /// The proxy refused to connect, or the environment variable that asks for a proxy does not
+    /// hold the address of one.
     Proxy,
-    /// TLS failed: a certificate that does not hold, say.
+    /// TLS failed, for example because a certificate is not valid.
     Tls,
-    /// The operating system's error on the connection.
+    /// The operating system reported an error on the connection.
     Io(io::ErrorKind),
     /// The response was not HTTP, its head was too long, or it could not be decompressed.
     Protocol,
-    /// The body was longer than this many bytes.
+    /// The body was longer than this limit in bytes.
     BodyTooLong(u64),
-    /// Something else.
+    /// Any other failure.
     Other,
 }
 
 impl UreqError {
-    /// In what way no whole response came.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// Whether the request may have reached the service.
+    /// Returns whether the request may have reached the service.
     pub fn delivery(&self) -> Delivery {
         self.delivery
     }
@@ -72,7 +73,7 @@ impl From<Error> for UreqError {
                         error.kind = ErrorKind::Proxy;
                     }
                     error.delivery = Delivery::NotSent;
-                    // The way to a proxy is marked too, with no proxy.
+                    // Failures to reach a proxy are marked too, but without a proxy.
                     error.proxy = proxy;
                     return error;
                 }
@@ -101,19 +102,19 @@ impl From<Error> for UreqError {
     }
 }
 
-/// The error as it was before the connection wrapped it.
+/// Returns the error that the connection wrapped.
 fn innermost(error: &io::Error) -> &io::Error {
     error.get_ref().and_then(|held| held.downcast_ref()).unwrap_or(error)
 }
 
-/// Whether the error holds one that this variant of ureq's error is for. It saves a dependency on the
-/// crate of that error.
+/// Returns whether `error` holds an error of the type that this variant of ureq's error wraps.
+/// Naming the variant avoids a dependency on the crate of that type.
 fn holds<E: std::error::Error + 'static>(error: &io::Error, _variant: fn(E) -> Error) -> bool {
     matches!(error.get_ref(), Some(held) if held.is::<E>())
 }
 
-/// Whether a SOCKS proxy refused, or its answer was not SOCKS. Errors of the operating system hold
-/// nothing, and those of TLS hold an error of rustls or are an `UnexpectedEof`.
+/// Returns whether a SOCKS proxy refused, or its answer was not SOCKS. Errors of the operating
+/// system hold no other error. Errors of TLS hold an error of rustls or are an `UnexpectedEof`.
 fn is_refusal(error: &Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, Other, PermissionDenied};
     let Error::Io(error) = error else { return false };
@@ -121,7 +122,7 @@ fn is_refusal(error: &Error) -> bool {
     is_kind && error.get_ref().is_some() && !holds(error, Error::Rustls)
 }
 
-/// The status in ureq's words for the answer of a proxy.
+/// Extracts the status from ureq's description of a proxy's answer.
 fn answer_of_a_proxy(text: &str) -> String {
     let status = text.split(|char: char| !char.is_ascii_digit()).find(|digits| digits.len() == 3);
     status.map_or_else(|| "no answer".to_owned(), |status| format!("HTTP {status}"))
@@ -132,13 +133,13 @@ impl UreqError {
         Self { kind, detail: None, delivery, proxy: None, head: None }
     }
 
-    /// The environment variable of this name does not hold the address of a proxy.
+    /// Creates the error for an environment variable that does not hold the address of a proxy.
     pub(crate) fn of_variable(name: &str) -> Self {
         let detail = Some(format!("{name} does not hold the address of a proxy"));
         Self { detail, ..Self::new(ErrorKind::Proxy, Delivery::NotSent) }
     }
 
-    /// The body of a response cannot be read.
+    /// Creates the error for a body that cannot be read.
     pub(crate) fn of_body(kind: ErrorKind) -> Self {
         Self::new(kind, Delivery::Unknown)
     }
@@ -161,7 +162,7 @@ impl UreqError {
     }
 }
 
-/// Without the headers of the response.
+/// Leaves out the headers of the response.
 impl fmt::Debug for UreqError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UreqError")

@@ -1,21 +1,21 @@
-//! Corrects two things in what ureq reads from a connection.
+//! Corrects two errors in how ureq reads a connection.
 //!
-//! ureq takes a `100 Continue` that has headers for a broken response, so interim responses are
-//! dropped. And it takes a reset for the end of a body without a length, so the error is hidden in one
-//! of another kind.
+//! ureq treats a `100 Continue` with headers as a broken response, so this module drops interim
+//! responses. ureq also treats a reset as the end of a body without a length, so this module wraps
+//! the error in one of another kind.
 
 use std::io;
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
-/// A connection on which interim responses (1xx, but not 101, which is the last over HTTP) are
-/// dropped before ureq sees them. An error within a response is wrapped in one of the kind
-/// [`Other`](io::ErrorKind::Other).
+/// A connection that drops interim responses before ureq sees them. These are the statuses 1xx
+/// except 101, which is the last response over HTTP. Errors within a response are wrapped in an
+/// error of the kind [`Other`](io::ErrorKind::Other).
 #[derive(Debug)]
 pub(crate) struct WithoutInterim {
     transport: Box<dyn Transport>,
-    /// Something was sent, and the final response to it has not begun.
+    /// Whether a request was sent and its final response has not begun.
     awaits_head: bool,
 }
 
@@ -48,7 +48,8 @@ impl Transport for WithoutInterim {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let has_progress = match self.transport.await_input(timeout) {
-            // ureq takes some kinds of error, a reset among them, for the end of a body without a length.
+            // ureq treats some kinds of error, such as a reset, as the end of a body without a
+            // length.
             Err(Error::Io(error)) if !self.awaits_head => return Err(Error::Io(io::Error::other(error))),
             result => result?,
         };
@@ -65,8 +66,9 @@ impl Transport for WithoutInterim {
     }
 }
 
-/// The length of the interim response that the input begins with, and of empty lines before it: 0
-/// while its end is missing, and none for anything else.
+/// Returns the length of the interim response at the start of the input, including empty lines
+/// before it. Returns 0 while its end is missing, and `None` if the input begins with anything
+/// else.
 fn interim(input: &[u8]) -> Option<usize> {
     let start = input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
     let response = input.get(start..)?;
@@ -77,7 +79,7 @@ fn interim(input: &[u8]) -> Option<usize> {
     if response.len() < 12 {
         return Some(0);
     }
-    // An empty line ends it. The search stops there, because many more responses may follow.
+    // An empty line ends the response. The search stops there, because many more may follow.
     let end = |at: usize| {
         let ends = [b"\n\r\n".as_slice(), b"\n\n"];
         let found = ends.into_iter().find(|end| response.get(at..).is_some_and(|rest| rest.starts_with(end)));
@@ -93,7 +95,7 @@ mod tests {
     use crate::{ErrorKind, UreqError};
     use ureq::unversioned::transport::LazyBuffers;
 
-    /// Receives these pieces, one at a time, and is open once it has no more.
+    /// A connection that receives these pieces one at a time and is open after the last one.
     #[derive(Debug)]
     struct Pieces(LazyBuffers, Vec<&'static str>);
 
@@ -146,7 +148,7 @@ mod tests {
         assert!(transport.is_open());
     }
 
-    /// Fails every read with an error of this kind.
+    /// A connection on which every read fails with an error of this kind.
     #[derive(Debug)]
     struct Broken(LazyBuffers, io::ErrorKind);
 
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn error_within_a_response_is_not_one_that_ureq_takes_for_the_end() {
+    fn error_within_a_response_is_not_read_as_its_end() {
         use io::ErrorKind::*;
         for kind in [ConnectionReset, ConnectionAborted, UnexpectedEof, BrokenPipe] {
             let mut transport = WithoutInterim::new(Broken(LazyBuffers::new(64, 64), kind).boxed());
@@ -178,7 +180,7 @@ mod tests {
             let is_end = matches!(within.kind(), ConnectionReset | ConnectionAborted | UnexpectedEof);
             assert!(!is_end && within.to_string() == "cut off", "{within:?}");
             assert_eq!(UreqError::from(Error::Io(within)).kind(), ErrorKind::Io(kind));
-            // Before the response the error stays as it is.
+            // Before the response begins, the error is not wrapped.
             transport.transmit_output(0, limit).unwrap();
             let Err(Error::Io(before)) = transport.await_input(limit) else { panic!("{kind}") };
             assert_eq!(before.kind(), kind);
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn interim_response_is_told_from_a_final_one() {
+    fn interim_response_is_distinguished_from_final() {
         for (input, expected) in [
             ("", Some(0)),
             ("HTTP/1.1 1", Some(0)),

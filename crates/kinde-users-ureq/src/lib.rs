@@ -1,4 +1,5 @@
-//! Blocking transport over [`ureq`] 3 for the Kinde Users client: rustls, pooled connections, no decision of its own.
+//! Blocking transport over [`ureq`] 3 for the Kinde Users client, with rustls and pooled
+//! connections. It makes no decisions of its own.
 //!
 //! ```no_run
 //! use kinde_users_core::Transport;
@@ -11,7 +12,7 @@
 //! ```
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-// The example in the README is a test too.
+// Runs the example in the README as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
@@ -36,41 +37,48 @@ pub use crate::error::{ErrorKind, UreqError};
 /// The version of ureq that [`UreqTransport::configured`] configures.
 pub use ureq;
 
-/// Carries messages over ureq. A clone shares its connections.
+/// Sends messages over ureq. Clones share connections.
 ///
-/// A proxy is used where the environment asks for one when the transport is made, by the rules of
-/// [`ProxyVariables`]: HTTP and HTTPS proxies with `CONNECT`, SOCKS 4, 4a, 5 and 5h, with a user name
-/// and a password where the variable has them. Where the variable does not hold the address of a proxy,
-/// or the proxy refuses, each request fails and is [not sent](Delivery::NotSent). A proxy that is
-/// [configured](Self::configured), or `None`, holds in place of the environment.
+/// The transport uses a proxy if the environment asks for one when the transport is created, by the
+/// rules of [`ProxyVariables`]. It supports HTTP and HTTPS proxies with `CONNECT`, and SOCKS 4, 4a,
+/// 5 and 5h, with the user name and password from the variable. If the variable does not hold the
+/// address of a proxy, or the proxy refuses, each request fails and is [not
+/// sent](Delivery::NotSent). A [configured](Self::configured) proxy, or `None`, takes precedence
+/// over the environment.
 ///
-/// A response may have 128 headers, which is ureq's limit; one with more is an error.
+/// A response may have 128 headers, which is ureq's limit. More headers are an error.
 #[derive(Clone, Debug)]
 pub struct UreqTransport {
     agent: Agent,
     body_limit: u64,
-    /// What the environment asks for, unless a proxy or none is configured.
+    /// What the environment asks for, or `None` if the proxy was configured.
     environment: Option<ProxyVariables>,
 }
 
 impl UreqTransport {
-    /// The most bytes that a response's body may have, unless set: 16 MiB.
+    /// The default limit for the body of a response, in bytes: 16 MiB.
     pub const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 
-    /// With ureq's own settings for everything that is not part of the contract of [`Transport`].
+    /// Creates a transport with ureq's default settings for everything that the contract of
+    /// [`Transport`] leaves open.
     pub fn new() -> Self {
         Self::configured(|config| config)
     }
 
-    /// With settings of your own, for a proxy, other root certificates, a client certificate or the pool:
+    /// Creates a transport with your own settings, for example for a proxy, other root
+    /// certificates, a client certificate or the pool.
+    ///
+    /// Whatever is set, the transport follows no redirects and returns every status as a response.
+    /// If `timeout_global` is set, the shorter of it and the request's own [`request_timeout`]
+    /// applies. A configured proxy is used for loopback addresses too.
+    ///
+    /// # Examples
     ///
     /// ```
     /// # use kinde_users_ureq::UreqTransport;
-    /// let transport = UreqTransport::configured(|config| config.max_idle_connections_per_host(20));
+    /// let transport =
+    ///     UreqTransport::configured(|config| config.max_idle_connections_per_host(20));
     /// ```
-    ///
-    /// Redirects are not followed and no status is an error, whatever is set. Of a `timeout_global` and the request's own
-    /// [`request_timeout`], the shorter one holds. A proxy that is set is used for loopback addresses too.
     pub fn configured(
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
@@ -82,8 +90,9 @@ impl UreqTransport {
         variables: ProxyVariables,
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
     ) -> Self {
-        // It stands for "not configured", and each request replaces it. ureq's own reading of the
-        // environment ignores variables that it cannot parse, and reads `NO_PROXY` in its own way.
+        // This value stands for "not configured"; each request replaces it. ureq's own reading of
+        // the environment ignores variables that it cannot parse, and reads `NO_PROXY` in its own
+        // way.
         let unset = Proxy::new("http://environment.invalid").ok();
         let config = Agent::config_builder().accept_encoding("gzip").proxy(unset.clone());
         let config = configure(config).http_status_as_error(false).max_redirects(0).build();
@@ -92,7 +101,7 @@ impl UreqTransport {
         Self { agent, body_limit: Self::BODY_LIMIT, environment }
     }
 
-    /// Sets the most bytes that a response's body may have, counted after decompression.
+    /// Sets the limit for the body of a response, in bytes after decompression.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.body_limit = bytes;
@@ -102,7 +111,7 @@ impl UreqTransport {
 
 impl UreqTransport {
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, UreqError> {
-        // One that the machine's clock cannot count is none.
+        // A limit that the machine's clock cannot represent counts as no limit.
         let limit =
             Some(request_timeout(&request)).filter(|limit| Instant::now().checked_add(*limit).is_some());
         let limit = limit.into_iter().chain(self.agent.config().timeouts().global).min();
@@ -126,7 +135,7 @@ impl Transport for UreqTransport {
 
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, UreqError> {
         let response = if request.body().is_empty() {
-            // An empty `Vec` would put `content-length: 0` on GET and DELETE too.
+            // An empty `Vec` would add `content-length: 0` to GET and DELETE requests too.
             self.run(request.map(|_| ()))
         } else {
             self.run(request)

@@ -1,4 +1,4 @@
-//! The proxy that the environment asks for.
+//! Finds the proxy that the environment asks for.
 
 use std::env;
 
@@ -19,10 +19,10 @@ pub(crate) fn of(variables: &ProxyVariables, uri: &Uri) -> Result<Option<Proxy>,
     variables.proxy_for(uri).map(parse).transpose()
 }
 
-/// Reads the address of a proxy: `[scheme://][user[:password]@]host[:port][/]`.
+/// Parses the address of a proxy: `[scheme://][user[:password]@]host[:port][/]`.
 ///
-/// ureq takes more than that, and what it takes may be misunderstood: it ignores a port that is not
-/// valid, and a password with an unencoded `/` or `#` ends the host's name.
+/// ureq accepts more than that and may misread it: it ignores a port that is not valid, and an
+/// unencoded `/` or `#` in a password ends the host's name.
 fn parse(value: &str) -> Option<Proxy> {
     let proxy = Proxy::new(value).ok()?;
     let authority = value.split_once("://").map_or(value, |(_, authority)| authority);
@@ -40,7 +40,7 @@ mod tests {
     use ureq::ProxyProtocol::{self, *};
 
     #[test]
-    fn address_of_a_proxy_is_read() {
+    fn address_of_a_proxy_is_parsed() {
         let cases: [(&str, (ProxyProtocol, &str, u16)); 14] = [
             ("http://proxy.example:3128", (Http, "proxy.example", 3128)),
             ("http://proxy.example:3128/", (Http, "proxy.example", 3128)),
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_of_a_proxy_is_refused() {
+    fn invalid_proxy_address_is_refused() {
         for value in [
             "",
             "http://",

@@ -1,4 +1,4 @@
-//! How bodies are read, and what is left of a response whose body cannot be read.
+//! Tests how bodies are read, and what remains of a response whose body cannot be read.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener};
@@ -19,14 +19,14 @@ fn get(origin: &str) -> Request<Vec<u8>> {
     request
 }
 
-/// The answer to a request from a server that says this and closes the connection.
+/// Returns the result of a request to a server that sends these bytes and closes the connection.
 fn answer(transport: &UreqTransport, said: Vec<u8>) -> Result<Response<Vec<u8>>, UreqError> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
-        // The client may have enough before all is said.
+        // The client may close the connection before everything is sent.
         let _ = stream.write_all(&said);
         let _ = stream.shutdown(Shutdown::Write);
         let _ = stream.read_to_end(&mut Vec::new());
@@ -38,7 +38,7 @@ fn message(head: &str, body: &[u8]) -> Vec<u8> {
     [head.replace('\n', "\r\n").as_bytes(), b"\r\n\r\n", body].concat()
 }
 
-/// A response of which all is well but perhaps the body's encoding.
+/// Returns a response that is valid, except perhaps for the encoding of its body.
 fn encoded(encoding: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     message(&format!("HTTP/1.1 200 OK\ncontent-encoding: {encoding}\ncontent-length: {length}"), body)
@@ -59,7 +59,7 @@ fn chunked(body: &[u8]) -> Vec<u8> {
 const TEXT: &[u8] = b"{\"code\":\"OK\"}";
 
 #[test]
-fn body_gets_the_room_that_it_is_said_to_need() {
+fn announced_length_is_reserved() {
     const LENGTH: usize = 345_678;
     let server = Server::answering(|_| Response::new(vec![b' '; LENGTH])).unwrap();
     let body = UreqTransport::new().send(get(&server.origin())).unwrap().into_body();
@@ -68,7 +68,7 @@ fn body_gets_the_room_that_it_is_said_to_need() {
 
 #[test]
 fn body_that_is_said_to_be_immense_is_refused_at_once_or_gets_a_mebibyte() {
-    // More than any machine has: asking for it would end the program.
+    // No machine has this much memory: reserving it would end the program.
     for told in [u64::MAX / 2, 1 << 40] {
         let said = message(&format!("HTTP/1.1 200 OK\ncontent-length: {told}"), b"{");
         let error = answer(&UreqTransport::new().body_limit(64), said.clone()).unwrap_err();
@@ -121,7 +121,7 @@ fn gzip_is_decompressed_under_each_of_its_names() {
             let head = format!("HTTP/1.1 200 OK\nx: y\ncontent-encoding: {name}\n{header}");
             let response = answer(&UreqTransport::new(), message(&head, &body)).unwrap();
             assert_eq!(response.body(), TEXT, "{head}");
-            // They were about the body as it came.
+            // These headers described the body before decompression.
             assert!(!response.headers().contains_key(CONTENT_ENCODING), "{head}");
             assert!(!response.headers().contains_key(CONTENT_LENGTH), "{head}");
             assert!(response.headers().contains_key("x"));
@@ -145,13 +145,13 @@ fn limit_counts_after_decompression() {
             assert_eq!(error.kind(), ErrorKind::BodyTooLong(limit));
         }
     }
-    // What does not compress is longer in gzip.
+    // Data that cannot be compressed is longer in gzip.
     let said = encoded("gzip", &gzip(TEXT));
     assert_eq!(answer(&UreqTransport::new().body_limit(TEXT.len() as u64), said).unwrap().body(), TEXT);
 }
 
 #[test]
-fn head_is_handed_over_where_the_body_cannot_be_read() {
+fn unreadable_body_still_gives_the_head() {
     let compressed = gzip(TEXT);
     let damaged = |at: usize, with: u8| {
         let mut damaged = compressed.clone();
@@ -214,7 +214,7 @@ fn head_is_handed_over_where_the_body_cannot_be_read() {
 }
 
 #[test]
-fn head_is_handed_over_where_the_time_limit_ends_within_the_body() {
+fn timeout_within_the_body_still_gives_the_head() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = thread::spawn(move || {
@@ -233,13 +233,13 @@ fn head_is_handed_over_where_the_time_limit_ends_within_the_body() {
     server.join().unwrap();
 }
 
-/// The answer to a request from a server that says this and resets the connection.
+/// Returns the result of a request to a server that sends these bytes and resets the connection.
 fn answer_and_reset(said: Vec<u8>) -> Result<Response<Vec<u8>>, UreqError> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
-        // To close a connection with unread input resets it.
+        // Closing a connection with unread input resets it.
         assert!(stream.peek(&mut [0]).unwrap() > 0);
         stream.write_all(&said).unwrap();
     });
@@ -286,7 +286,7 @@ fn error_head(error: &UreqError) -> Option<(u16, BodyFailure)> {
 }
 
 #[test]
-fn where_no_whole_head_came_none_is_handed_over() {
+fn incomplete_head_gives_no_head() {
     let transport = UreqTransport::new();
     for said in ["", "HTTP/1.1 429", "HTTP/1.1 429 Too Many\r\nratelimit-reset: 5\r\n", "nonsense\r\n\r\n"] {
         let error = answer(&transport, said.as_bytes().to_vec()).unwrap_err();
@@ -295,7 +295,7 @@ fn where_no_whole_head_came_none_is_handed_over() {
 }
 
 #[test]
-fn interim_responses_are_read_past_with_and_without_headers() {
+fn interim_responses_are_skipped() {
     let last = message("HTTP/1.1 201 Created\ncontent-length: 2", b"{}");
     let many = (0..50).fold(String::new(), |head, n| format!("{head}\nlink: </{n}>; rel=preload"));
     let interim = [

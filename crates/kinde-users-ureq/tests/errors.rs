@@ -1,4 +1,5 @@
-//! What the adapter says of each failure: of what kind it is, whether anything was sent, and nothing of the URI.
+//! Tests what the adapter reports for each failure: its kind, whether anything was sent, and
+//! nothing of the URI.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -24,7 +25,8 @@ fn get(origin: &str) -> Request<Vec<u8>> {
     request
 }
 
-/// The address of a server that hears the beginning of what the first client says, says this, and is done.
+/// Starts a server that reads the start of one request, sends this answer and closes. Returns its
+/// address.
 fn saying(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -33,18 +35,18 @@ fn saying(answer: &'static [u8]) -> String {
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
         stream.write_all(answer).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        // Closing before the client does would be a reset, were there anything unread.
+        // With unread data, closing before the client does would reset the connection.
         let _ = stream.read_to_end(&mut Vec::new());
     });
     address
 }
 
-/// The address of a server that is no more.
-fn nobody() -> String {
+/// Returns the address of a server that has closed.
+fn closed() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// Sends, expects an error, and looks at all that it prints.
+/// Sends a request, expects an error and checks everything that it prints.
 fn fail(transport: &UreqTransport, request: Request<Vec<u8>>) -> UreqError {
     let error = transport.send(request).unwrap_err();
     let mut texts = format!("{error:#?}");
@@ -65,7 +67,7 @@ fn check(error: &UreqError, kind: ErrorKind, delivery: Delivery) {
 }
 
 #[test]
-fn a_time_limit_is_a_timeout() {
+fn passed_time_limit_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let short = |scheme: &str| {
@@ -73,16 +75,16 @@ fn a_time_limit_is_a_timeout() {
         set_request_timeout(&mut request, Duration::from_millis(100));
         request
     };
-    // The system accepts connections by itself; nobody answers.
+    // The system accepts connections by itself; the request gets no answer.
     check(&fail(&ureq(), short("http")), ErrorKind::Timeout, Delivery::Unknown);
     check(&fail(&ureq(), short("https")), ErrorKind::Timeout, Delivery::NotSent);
 }
 
 #[test]
 fn where_there_is_no_connection_nothing_was_sent() {
-    let refused = fail(&ureq(), get(&format!("http://{}", nobody())));
+    let refused = fail(&ureq(), get(&format!("http://{}", closed())));
     check(&refused, ErrorKind::Io(io::ErrorKind::ConnectionRefused), Delivery::NotSent);
-    // A label has 63 characters at most, so nobody need be asked for this name.
+    // A label has at most 63 characters, so this name is refused without a lookup.
     let no_such_host = fail(&ureq(), get(&format!("http://{}.example.com", "a".repeat(64))));
     assert_eq!(no_such_host.delivery(), Delivery::NotSent, "{no_such_host}");
 }
@@ -114,14 +116,14 @@ fn what_breaks_after_the_request_was_sent_is_unknown() {
 }
 
 #[test]
-fn a_long_body_is_too_long() {
+fn long_body_is_too_long() {
     let server = Server::answering(|_| Response::new(b"sally@example.com".to_vec())).unwrap();
     let error = fail(&ureq().body_limit(16), get(&server.origin()));
     check(&error, ErrorKind::BodyTooLong(16), Delivery::Unknown);
 }
 
 #[test]
-fn what_cannot_be_sent_at_all_prints_nothing_either() {
+fn unsendable_requests_print_nothing() {
     for origin in ["", "ftp://acme.example.com"] {
         fail(&ureq(), get(origin));
     }
@@ -130,7 +132,7 @@ fn what_cannot_be_sent_at_all_prints_nothing_either() {
 }
 
 #[test]
-fn a_time_limit_that_no_clock_can_count_is_none() {
+fn time_limit_beyond_the_clock_is_no_limit() {
     let server = Server::answering(|_| Response::new(b"here".to_vec())).unwrap();
     let mut request = Request::new(Vec::new());
     *request.uri_mut() = server.origin().parse().unwrap();
@@ -139,8 +141,8 @@ fn a_time_limit_that_no_clock_can_count_is_none() {
 }
 
 #[test]
-fn the_shorter_of_the_time_limits_of_agent_and_request_holds() {
-    // The system accepts connections by itself; nobody answers.
+fn shorter_limit_of_agent_and_request_applies() {
+    // The system accepts connections by itself; the request gets no answer.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let (short, long) = (Duration::from_millis(100), Duration::from_secs(30));

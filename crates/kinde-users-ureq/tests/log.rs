@@ -1,4 +1,4 @@
-//! What ureq logs of a message. It is one test, as a process has one logger.
+//! Tests what ureq logs of a message. There is only one test, because a process has one logger.
 
 use std::sync::Mutex;
 
@@ -24,7 +24,8 @@ impl Log for Lines {
     fn flush(&self) {}
 }
 
-/// What is logged at this level while a message goes out and comes back. Bytes are logged as rows of hexadecimal digits.
+/// Returns what is logged at this level while a message goes out and comes back. Bytes are logged
+/// as rows of hexadecimal digits.
 fn logged(level: LevelFilter) -> (String, String) {
     log::set_max_level(level);
     let server = Server::answering(|_| Response::new(b"answered-secretly".to_vec())).unwrap();
@@ -53,7 +54,7 @@ fn at_level_debug_ureq_logs_no_secret_and_at_level_trace_uris_tokens_and_replies
             "{secret} is in {text}"
         );
     }
-    // That is why the pages say to cap it.
+    // The documentation advises capping the level for this reason.
     let (text, bytes) = logged(LevelFilter::Trace);
     for secret in ["sally", "s3cret", "answered-secretly"] {
         assert!(bytes.to_lowercase().contains(&hex(secret)), "{secret} is not in {text}");

@@ -1,4 +1,4 @@
-//! What holds whatever is configured, and what is configured that reaches ureq.
+//! Tests which guarantees hold whatever is configured, and which settings reach ureq.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,7 +14,7 @@ fn get(server: &Server) -> Request<Vec<u8>> {
 }
 
 #[test]
-fn no_redirect_is_followed_and_no_status_is_an_error_whatever_is_configured() {
+fn redirects_and_statuses_ignore_the_configuration() {
     for status in [301, 302, 303, 307, 308, 400, 401, 404, 429, 500] {
         let server = Server::answering(move |_| {
             let response = Response::builder().status(status).header("location", "/elsewhere");
@@ -28,7 +28,7 @@ fn no_redirect_is_followed_and_no_status_is_an_error_whatever_is_configured() {
 }
 
 #[test]
-fn gzip_is_asked_for_unless_something_else_is_configured() {
+fn gzip_is_requested_by_default() {
     let server = Server::answering(|request| {
         let asked = request.headers().get("accept-encoding");
         Response::new(asked.map(|asked| asked.as_bytes().to_vec()).unwrap_or_default())
@@ -41,7 +41,7 @@ fn gzip_is_asked_for_unless_something_else_is_configured() {
     assert_eq!(answer(plain), b"identity");
 }
 
-/// Counts how often ureq sets up TLS without a check of certificates, by what it logs.
+/// Counts from the log how often ureq sets up TLS without certificate checks.
 struct Counter;
 
 static SET_UP: AtomicUsize = AtomicUsize::new(0);
@@ -68,7 +68,7 @@ fn tls_is_set_up_once_for_all_connections() {
     let tls = TlsConfig::builder().disable_verification(true).build();
     let transport = UreqTransport::configured(|config| config.tls_config(tls));
     for _ in 0..3 {
-        // The server speaks no TLS, so each attempt needs a connection.
+        // The server does not speak TLS, so each attempt needs a new connection.
         let mut request = get(&server);
         *request.uri_mut() = server.origin().replace("http", "https").parse().unwrap();
         assert!(transport.send(request).is_err());

@@ -1,4 +1,4 @@
-//! When names are looked up, and what comes of a lookup that fails or takes long.
+//! Tests when names are looked up, and what happens if a lookup fails or takes long.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,13 +18,13 @@ use ureq::typestate::AgentScope;
 use super::*;
 use crate::{ErrorKind, UreqError, UreqTransport};
 
-/// Knows the same addresses for all names, and notes which it was asked for.
+/// A resolver that returns the same addresses for all names and records the names.
 #[derive(Clone, Debug, Default)]
 struct Names {
     addresses: Vec<SocketAddr>,
     /// How long a lookup takes.
     takes: Time,
-    /// Goes on beyond its limit.
+    /// Whether a lookup ignores its time limit.
     stubborn: bool,
     asked: Arc<Mutex<Vec<(String, NextTimeout)>>>,
 }
@@ -54,7 +54,7 @@ impl Names {
         UreqTransport::with_parts(self.clone(), ProxyVariables::default(), configure)
     }
 
-    /// In an environment with these variables.
+    /// Returns a transport for an environment with these variables.
     fn among(&self, variables: &[(&str, &str)]) -> UreqTransport {
         UreqTransport::with_parts(self.clone(), environment(variables), |config| config)
     }
@@ -102,8 +102,8 @@ fn server() -> (Server, SocketAddr) {
     (server, address)
 }
 
-/// The address of a server that is no more.
-fn nobody() -> SocketAddr {
+/// Returns the address of a server that has closed.
+fn closed() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -120,40 +120,40 @@ fn a_name_is_looked_up_for_a_new_connection_and_not_for_a_kept_one() {
         assert_eq!(transport.send(get("http://acme.example")).unwrap().body(), b"here");
     }
     assert_eq!(names.asked(), ["acme.example"]);
-    // Another name has connections of its own.
+    // Another name has its own connections.
     transport.send(get("http://bree.example")).unwrap();
     assert_eq!(names.asked(), ["acme.example", "bree.example"]);
 }
 
 #[test]
-fn where_the_first_address_refuses_the_next_one_is_tried() {
+fn next_address_is_tried_after_a_refusal() {
     let (_server, address) = server();
-    let names = Names::at([nobody(), address]);
+    let names = Names::at([closed(), address]);
     assert_eq!(names.transport().send(get("http://acme.example")).unwrap().body(), b"here");
     assert_eq!(names.asked(), ["acme.example"]);
 
-    let refused = Names::at([nobody(), nobody()]).transport().send(get("http://acme.example")).unwrap_err();
+    let refused = Names::at([closed(), closed()]).transport().send(get("http://acme.example")).unwrap_err();
     check(&refused, ErrorKind::Io(std::io::ErrorKind::ConnectionRefused));
 }
 
 #[test]
-fn where_a_name_has_no_address_nothing_was_sent() {
+fn name_without_an_address_is_not_sent() {
     let error = Names::default().transport().send(get("http://acme.example")).unwrap_err();
     check(&error, ErrorKind::HostNotFound);
 }
 
 #[test]
-fn a_lookup_ends_with_the_time_limit_of_the_attempt() {
+fn lookup_ends_with_the_time_limit_of_the_attempt() {
     let start = Instant::now();
-    let names = Names::at([nobody()]).taking(SECOND * 9);
+    let names = Names::at([closed()]).taking(SECOND * 9);
     let error = names.transport().send(get("http://acme.example")).unwrap_err();
     check(&error, ErrorKind::Timeout);
     assert!(start.elapsed() < SECOND * 3, "{:?}", start.elapsed());
 }
 
 #[test]
-fn what_a_lookup_takes_is_not_there_for_the_connection_any_more() {
-    // The system accepts connections by itself; nobody answers the TLS handshake.
+fn lookup_time_counts_against_connecting() {
+    // The system accepts connections by itself; the TLS handshake gets no answer.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let names = Names::at([listener.local_addr().unwrap()]).taking(SECOND * 8 / 10);
     let start = Instant::now();
@@ -163,7 +163,7 @@ fn what_a_lookup_takes_is_not_there_for_the_connection_any_more() {
 }
 
 #[test]
-fn after_a_lookup_that_took_all_the_time_no_connection_is_made() {
+fn no_connection_after_a_lookup_that_took_all_the_time() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let mut names = Names::at([listener.local_addr().unwrap()]).taking(SECOND * 11 / 10);
@@ -174,16 +174,17 @@ fn after_a_lookup_that_took_all_the_time_no_connection_is_made() {
 }
 
 #[test]
-fn a_limit_of_its_own_for_the_lookup_holds() {
+fn separate_lookup_limit_applies() {
     let limit = Time::from_millis(50);
-    let names = Names::at([nobody()]).taking(SECOND * 9);
+    let names = Names::at([closed()]).taking(SECOND * 9);
     let transport = names.configured(|config| config.proxy(None).timeout_resolve(Some(limit)));
     check(&transport.send(get("http://acme.example")).unwrap_err(), ErrorKind::Timeout);
     let (_, told) = names.asked.lock().unwrap()[0].clone();
     assert_eq!((told.after, told.reason), (limit.into(), Timeout::Resolve));
 }
 
-/// A proxy that lets one client through, to a server that it is itself; and the name that it was asked to connect to.
+/// Starts a proxy that serves one client and answers as the target too. The thread returns the name
+/// that the client asked to connect to.
 fn proxy() -> (SocketAddr, thread::JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -201,7 +202,7 @@ fn proxy() -> (SocketAddr, thread::JoinHandle<String>) {
 }
 
 #[test]
-fn a_proxy_gets_the_name_and_looks_it_up_itself() {
+fn proxy_looks_the_name_up_itself() {
     let (address, asked) = proxy();
     let names = Names::at([address]);
     let transport = names.through(Proxy::new("http://proxy.example:3128").unwrap());
@@ -211,7 +212,7 @@ fn a_proxy_gets_the_name_and_looks_it_up_itself() {
 }
 
 #[test]
-fn a_proxy_that_wants_an_address_gets_one() {
+fn proxy_that_needs_an_address_gets_one() {
     let (address, asked) = proxy();
     let names = Names::at([address]);
     let to_proxy = Proxy::builder(ureq::ProxyProtocol::Http).host("proxy.example").port(3128);
@@ -222,7 +223,7 @@ fn a_proxy_that_wants_an_address_gets_one() {
 }
 
 #[test]
-fn a_name_that_no_proxy_is_for_is_looked_up() {
+fn name_without_a_proxy_is_looked_up() {
     let (_server, address) = server();
     let names = Names::at([address]);
     let to_proxy = Proxy::builder(ureq::ProxyProtocol::Http).host("proxy.example").port(3128);
@@ -232,15 +233,16 @@ fn a_name_that_no_proxy_is_for_is_looked_up() {
 }
 
 #[test]
-fn the_lookup_of_a_proxys_name_has_the_time_limit_too() {
-    let names = Names::at([nobody()]).taking(SECOND * 9);
+fn lookup_of_a_proxy_name_has_the_time_limit() {
+    let names = Names::at([closed()]).taking(SECOND * 9);
     let start = Instant::now();
     let transport = names.through(Proxy::new("http://proxy.example:3128").unwrap());
     check(&transport.send(get("http://acme.example")).unwrap_err(), ErrorKind::Timeout);
     assert!(start.elapsed() < SECOND * 3, "{:?}", start.elapsed());
 }
 
-/// The address of a server that reads the head of what its first client says, says this, and is done.
+/// Starts a server that reads the head of one request, sends this answer and closes. Returns its
+/// address.
 fn saying(answer: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -257,10 +259,10 @@ fn saying(answer: &'static [u8]) -> SocketAddr {
 
 #[test]
 fn failure_of_a_proxy_names_it_without_its_password() {
-    let nobody = nobody();
+    let closed = closed();
     let refused = ErrorKind::Io(std::io::ErrorKind::ConnectionRefused);
     let cases = [
-        (nobody, refused, ": input/output failed: Connection refused"),
+        (closed, refused, ": input/output failed: Connection refused"),
         (saying(b"HTTP/1.1 407 s3cret\r\n\r\n"), ErrorKind::Proxy, ": the proxy cannot be used: HTTP 407"),
         (
             saying(b"HTTP/1.1 403 No\r\nx: s3cret\r\n\r\n"),
@@ -270,7 +272,7 @@ fn failure_of_a_proxy_names_it_without_its_password() {
         (saying(b"HTTP/1.0 502 No\r\n\r\ns3cret"), ErrorKind::Proxy, ": the proxy cannot be used: HTTP 502"),
         (saying(b""), ErrorKind::Proxy, ": the proxy cannot be used: no answer"),
         (saying(b"s3cret\r\n\r\n"), ErrorKind::Protocol, ": the response could not be read"),
-        // It is the tunnel's other end that does not speak TLS.
+        // The other end of the tunnel does not speak TLS.
         (saying(b"HTTP/1.1 200 OK\r\n\r\ns3cret\r\n\r\n"), ErrorKind::Tls, ": TLS failed"),
     ];
     for (address, kind, text) in cases {
@@ -279,8 +281,8 @@ fn failure_of_a_proxy_names_it_without_its_password() {
         let proxy = Proxy::new(&value).unwrap();
         let configured = names.through(proxy);
         let transports = [names.among(&[("https_proxy", &value)]), configured];
-        // A server answers once.
-        let transports = if address == nobody { &transports[..] } else { &transports[..1] };
+        // A server answers only once.
+        let transports = if address == closed { &transports[..] } else { &transports[..1] };
         for transport in transports {
             let error = transport.send(get("https://acme.example")).unwrap_err();
             check(&error, kind);
@@ -292,8 +294,8 @@ fn failure_of_a_proxy_names_it_without_its_password() {
 }
 
 #[test]
-fn proxy_over_tls_that_speaks_none_is_named() {
-    let address = nobody();
+fn https_proxy_without_tls_is_named() {
+    let address = closed();
     let transport = Names::at([address]).among(&[("HTTPS_PROXY", "https://s3cret:@proxy.example")]);
     let error = transport.send(get("https://acme.example")).unwrap_err();
     assert_eq!(error.delivery(), Delivery::NotSent);
@@ -301,7 +303,7 @@ fn proxy_over_tls_that_speaks_none_is_named() {
 }
 
 #[test]
-fn name_of_a_proxy_that_has_no_address_is_told() {
+fn proxy_name_without_an_address_is_reported() {
     let transport = Names::default().among(&[("ALL_PROXY", "http://proxy.example:3128")]);
     let error = transport.send(get("https://acme.example")).unwrap_err();
     check(&error, ErrorKind::HostNotFound);
@@ -315,7 +317,7 @@ fn variable_that_is_no_address_of_a_proxy_fails_before_anything_is_sent() {
     let names = Names::at([address]);
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         for value in ["s3cret", "http://s3cret:x@proxy", "ftp://s3cret@proxy", "s3cret\u{fffd}"] {
-            // The first two are addresses where a port is not: so each gets a port that is none.
+            // The first two are valid addresses, so each gets a port that is not valid.
             let value = format!("{value}:99999");
             let error = names.among(&[(name, &value)]).send(get("http://acme.example")).unwrap_err();
             check(&error, ErrorKind::Proxy);
@@ -329,7 +331,7 @@ fn variable_that_is_no_address_of_a_proxy_fails_before_anything_is_sent() {
 }
 
 #[test]
-fn requests_through_a_proxy_of_the_environment_share_a_connection() {
+fn requests_through_the_proxy_share_a_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let proxy = thread::spawn(move || {
@@ -355,7 +357,7 @@ fn requests_through_a_proxy_of_the_environment_share_a_connection() {
 }
 
 #[test]
-fn what_no_proxy_lists_and_what_is_on_this_machine_is_reached_directly() {
+fn no_proxy_and_loopback_hosts_are_reached_directly() {
     let (_server, address) = server();
     let variables = [("ALL_PROXY", "http://proxy:x"), ("NO_PROXY", "other.example, .example")];
     let transport = Names::at([address]).among(&variables);
@@ -366,11 +368,11 @@ fn what_no_proxy_lists_and_what_is_on_this_machine_is_reached_directly() {
 }
 
 #[test]
-fn configured_proxy_or_none_holds_in_place_of_the_environment() {
+fn configured_proxy_replaces_the_environment() {
     let (_server, address) = server();
     let names = Names::at([address]);
-    let nobody = format!("http://{}", nobody());
-    let all = environment(&[("ALL_PROXY", &nobody)]);
+    let closed = format!("http://{}", closed());
+    let all = environment(&[("ALL_PROXY", &closed)]);
     let direct = UreqTransport::with_parts(names.clone(), all.clone(), |config| config.proxy(None));
     assert_eq!(direct.send(get("http://acme.example")).unwrap().body(), b"here");
 
@@ -386,8 +388,9 @@ fn configured_proxy_or_none_holds_in_place_of_the_environment() {
     }
 }
 
-/// A SOCKS proxy of version 5 for one client. It wants this name and password, if any, answers with
-/// this code, and is the server itself. It returns what it was asked to connect to.
+/// Starts a SOCKS 5 proxy for one client. It expects this name and password, if any, answers with
+/// this code, and then acts as the server itself. The thread returns the address that the client
+/// asked to connect to.
 fn socks5(login: Option<&'static str>, code: u8) -> (SocketAddr, thread::JoinHandle<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -431,7 +434,7 @@ fn socks_proxy_of_the_environment_carries_the_request() {
         let (address, asked) = socks5(login, 0);
         let user = if login.is_some() { "us%40er:p%40ss@" } else { "" };
         let value = format!("{scheme}://{user}{address}");
-        // The system's resolver knows the proxy's address; a name it need not know.
+        // The system's resolver knows only the address of the proxy. It need not know the target.
         let names = SocksNames { proxy: address, target: target.clone() };
         let variables = environment(&[("ALL_PROXY", &value)]);
         let transport = UreqTransport::with_parts(names, variables, |config| config);
@@ -441,7 +444,7 @@ fn socks_proxy_of_the_environment_carries_the_request() {
     }
 }
 
-/// Knows the address of a proxy and those of the target.
+/// A resolver that knows the address of a proxy and those of the target.
 #[derive(Clone, Debug)]
 struct SocksNames {
     proxy: SocketAddr,
@@ -497,12 +500,13 @@ fn answer_that_is_not_socks_is_of_the_kind_proxy() {
     }
 }
 
-/// What is left to ureq, and has to stay as it is.
+/// Checks defaults of ureq that this transport relies on.
 #[test]
-fn connections_send_at_once_and_are_soon_given_up() {
+fn connections_have_nodelay_and_a_short_idle_limit() {
     let transport = UreqTransport::new();
     let config = transport.agent.config();
-    // Or the last bytes of a request wait for the server's acknowledgement of the first ones.
+    // Otherwise the last bytes of a request would wait until the server acknowledges the first
+    // ones.
     assert!(config.no_delay());
     // Firewalls forget idle connections after a minute or more.
     assert!(config.max_idle_age() < Time::from_secs(60), "{:?}", config.max_idle_age());
@@ -511,20 +515,20 @@ fn connections_send_at_once_and_are_soon_given_up() {
 #[cfg(unix)]
 const BEHIND_A_PROXY: &str = "KINDE_USERS_TEST_BEHIND_A_PROXY";
 
-/// In a process of its own: the environment of this one is for all tests.
+/// Runs in its own process, because all tests of this process share its environment.
 #[cfg(unix)]
 #[test]
-fn a_proxy_of_the_environment_gets_a_name_that_only_it_knows() {
+fn environment_proxy_gets_a_name_only_it_knows() {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 
     if env::var_os(BEHIND_A_PROXY).is_some() {
-        // Names that end so have no address, anywhere.
+        // Names that end like this never have an address.
         let mut request = get("http://acme.invalid");
         set_request_timeout(&mut request, CallOptions::ATTEMPT_TIMEOUT);
         let response = UreqTransport::new().send(request).unwrap();
         assert_eq!(response.body(), b"there");
-        // A variable that is not Unicode is set all the same.
+        // A variable that is not valid Unicode still counts as set.
         check(&UreqTransport::new().send(get("https://acme.invalid")).unwrap_err(), ErrorKind::Proxy);
         return;
     }
@@ -535,7 +539,7 @@ fn a_proxy_of_the_environment_gets_a_name_that_only_it_knows() {
     {
         child.env_remove(name);
     }
-    let this = concat!(module_path!(), "::a_proxy_of_the_environment_gets_a_name_that_only_it_knows");
+    let this = concat!(module_path!(), "::environment_proxy_gets_a_name_only_it_knows");
     let run = child.args(["--exact", this.split_once("::").unwrap().1]);
     let not_unicode: OsString = OsStringExt::from_vec(b"http://proxy\xff".to_vec());
     let run = run.env("https_proxy", not_unicode).env("http_proxy", format!("http://{address}"));
