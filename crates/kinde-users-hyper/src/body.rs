@@ -1,5 +1,5 @@
-//! The body of a request, which notes when it is wanted; and reading the body of a response: whole, decompressed, and no
-//! longer than allowed.
+//! The body of a request, which records whether hyper has looked at it; and the reader of the body
+//! of a response: whole, decompressed, and no longer than the limit.
 
 use std::future::poll_fn;
 use std::io::{self, Write};
@@ -18,8 +18,9 @@ use tokio::time::Sleep;
 
 use crate::error::{ErrorKind, HyperError};
 
-/// The body of a request, and whether it may still be taken back. Nobody can write the first line of a request before looking
-/// at its body: which headers it has depends on whether one follows. While it waits for a connection nobody needs to look.
+/// The body of a request, and whether it may still be withdrawn. hyper cannot write the first line
+/// of a request before it looks at the body: the headers depend on whether a body follows. While
+/// the request waits for a connection, hyper does not look at it.
 #[derive(Debug)]
 pub(crate) struct Message {
     bytes: Bytes,
@@ -31,24 +32,27 @@ const WANTED: u8 = 1;
 const WITHDRAWN: u8 = 2;
 
 impl Message {
-    /// One that is empty counts as none, so that GET and DELETE go without `Content-Length`.
+    /// Creates a message. An empty body counts as none, so that GET and DELETE go out without
+    /// `Content-Length`.
     pub(crate) fn new(bytes: Vec<u8>) -> Arc<Self> {
         Arc::new(Self { bytes: bytes.into(), state: AtomicU8::new(WAITING) })
     }
 
-    /// Takes it back, so that nobody can send it as a whole from here on; `false` where somebody has looked at it.
+    /// Withdraws the message, so that it can no longer be sent as a whole. Returns `false` if hyper
+    /// has already looked at it.
     pub(crate) fn withdraw(&self) -> bool {
         self.leave(WITHDRAWN) == WITHDRAWN
     }
 
-    /// Leaves the first state for this one, unless it is left. Gives the one that it is in.
+    /// Changes the state from `WAITING` to `state`, and returns the state afterwards.
     fn leave(&self, state: u8) -> u8 {
         let left = self.state.compare_exchange(WAITING, state, Ordering::Relaxed, Ordering::Relaxed);
         left.map_or_else(|other| other, |_| state)
     }
 }
 
-/// A message for hyper, which moves a request a dozen times, its body along with it: so this is small.
+/// A message for hyper. It is small, because hyper moves a request, including its body, a dozen
+/// times.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     message: Arc<Message>,
@@ -60,7 +64,7 @@ impl RequestBody {
         Self { message, is_taken: false }
     }
 
-    /// What is still to be taken.
+    /// Returns the bytes that are not taken yet.
     fn bytes(&self) -> Result<&[u8], Withdrawn> {
         match self.message.leave(WANTED) {
             WITHDRAWN => Err(Withdrawn),
@@ -84,19 +88,20 @@ impl Body for RequestBody {
         Poll::Ready(is_left.map(|is_left| is_left.then(frame)).transpose())
     }
 
-    /// What was withdrawn seems to have a body of any length, so that nobody takes what comes of it for a whole request.
+    /// Returns `false` for a withdrawn message: it seems to have a body of any length, so that what
+    /// goes out never counts as a whole request.
     fn is_end_stream(&self) -> bool {
         self.bytes().is_ok_and(<[u8]>::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        // There is nothing of more than `u64::MAX` bytes.
+        // No body is longer than `u64::MAX` bytes.
         let exact = |bytes: &[u8]| SizeHint::with_exact(bytes.len().try_into().unwrap_or(u64::MAX));
         self.bytes().map_or_else(|_| SizeHint::new(), exact)
     }
 }
 
-/// The time was over before anybody had looked at the request.
+/// The error for a request whose time limit passed before hyper looked at it.
 #[derive(Debug)]
 pub(crate) struct Withdrawn;
 
@@ -108,9 +113,9 @@ impl std::fmt::Display for Withdrawn {
 
 impl std::error::Error for Withdrawn {}
 
-/// Reads the body of a response, until `over` is over. An error has the head of the response.
+/// Reads the body of a response until `over` completes. An error has the head of the response.
 ///
-/// No `async fn`, whose future would hold the response twice: as it came, and in parts.
+/// This is not an `async fn`, because its future would hold the response twice: whole and in parts.
 pub(crate) fn read(
     response: Response<Incoming>,
     limit: u64,
@@ -127,7 +132,7 @@ pub(crate) fn read(
     }
 }
 
-/// What `future` comes to, or `None` where `over` is over first.
+/// Returns the output of `future`, or `None` if `over` completes first.
 pub(crate) fn until<F: Future>(
     mut over: Pin<&mut Sleep>,
     mut future: Pin<&mut F>,
@@ -155,15 +160,15 @@ async fn collect(
     };
     let mut is_empty = true;
     while let Some(frame) = incoming.frame().await {
-        // What is not data is trailers, which nobody reads.
+        // A frame without data holds trailers, which are not used.
         let Ok(data) = frame?.into_data() else { continue };
         if !data.is_empty() {
             is_empty = false;
             body.write(&data)?;
         }
     }
-    // A server may take back a stream without an error, and hyper calls that the end of the body. It is
-    // one where the server said so, or where all came that it had announced.
+    // A server may reset a stream without an error, which hyper reports as the end of the body. The
+    // body is whole only if the server ended it or all of the announced bytes arrived.
     if is_http_2 && !incoming.is_end_stream() && incoming.size_hint().exact() != Some(0) {
         return Err(of_response(ErrorKind::Closed));
     }
@@ -171,12 +176,13 @@ async fn collect(
         Sink::Plain(body) => Ok(body.bytes),
         Sink::Gzip(decoder) if !is_empty => {
             let bytes = decoder.finish().map_err(|error| failed(&error))?.bytes;
-            // They were about the body as it came.
+            // These headers described the body before decompression.
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
             Ok(bytes)
         }
-        // No byte at all is no body: of a 204, say.
+        // A response without a byte, such as a 204, has an empty body whatever its encoding is
+        // called.
         Sink::Gzip(_) | Sink::Unreadable => Ok(Vec::new()),
     }
 }
@@ -196,13 +202,13 @@ impl Sink {
         match self {
             Self::Plain(body) => body.write_all(data).map_err(|error| failed(&error)),
             Self::Gzip(decoder) => decoder.write_all(data).map_err(|error| failed(&error)),
-            // To hand it on as it is would be to call it plain.
+            // Returning the bytes as they came would pass encoded data off as plain data.
             Self::Unreadable => Err(of_response(ErrorKind::Protocol)),
         }
     }
 }
 
-/// What went wrong between one buffer and another: the limit, or else the decompression.
+/// Converts an error of writing to the buffers: the limit was passed, or the decompression failed.
 fn failed(error: &io::Error) -> HyperError {
     let too_long = error.get_ref().and_then(|error| error.downcast_ref());
     of_response(match too_long {
@@ -211,18 +217,18 @@ fn failed(error: &io::Error) -> HyperError {
     })
 }
 
-/// Bytes, up to a limit.
+/// A buffer that fails once it would pass its limit.
 struct Capped {
     bytes: Vec<u8>,
     limit: u64,
 }
 
 impl Capped {
-    /// The most room that is taken before bytes come, whatever the limit is: a header must not decide
-    /// how much that is.
+    /// The most bytes that are reserved before any arrive, whatever the limit is. Otherwise a
+    /// header could decide how much memory is reserved.
     const ROOM: usize = 1024 * 1024;
 
-    /// With room for a body that is said to be that long.
+    /// Creates a buffer with room for a body of the announced length.
     fn new(told: u64, limit: u64) -> Self {
         let room = usize::try_from(told).map_or(Self::ROOM, |told| told.min(Self::ROOM));
         Self { bytes: Vec::with_capacity(room), limit }
@@ -275,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_has_looked_at_cannot_be_taken_back() {
+    fn message_cannot_be_withdrawn_after_a_look() {
         let looks: [fn(&mut RequestBody); 3] = [
             |body| assert!(!body.is_end_stream()),
             |body| assert_eq!(body.size_hint().exact(), Some(2)),
@@ -293,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_back_in_time_can_be_sent_by_nobody() {
+    fn withdrawn_message_cannot_be_sent() {
         for bytes in [&b"{}"[..], b""] {
             let message = Message::new(bytes.to_vec());
             let mut body = RequestBody::new(Arc::clone(&message));

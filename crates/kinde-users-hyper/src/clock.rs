@@ -3,14 +3,15 @@
 use kinde_users_core::{AsyncClock, Instant};
 use tokio::time;
 
-/// The clock of tokio, counted from when this was made. Where a test pauses tokio's time, this stands too.
+/// Measures time with the clock of tokio, from when the value was created. If a test pauses tokio's
+/// time, this clock pauses too.
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     start: time::Instant,
 }
 
 impl TokioClock {
-    /// A clock that starts now.
+    /// Creates a clock that starts now.
     pub fn new() -> Self {
         Self { start: time::Instant::now() }
     }
@@ -28,7 +29,8 @@ impl AsyncClock for TokioClock {
     }
 
     async fn sleep_until(&self, until: Instant) {
-        // By what is left, which may be for ever: the sum of start and end could overflow.
+        // Sleeps for the time that is left, which may be unlimited: the sum of start and end could
+        // overflow.
         time::sleep(until.saturating_since(self.now())).await;
     }
 }
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_end_of_time_can_be_slept_until() {
+    async fn sleep_until_the_end_of_time_is_possible() {
         let clock = TokioClock::new();
         let until = Instant::from_start(Duration::MAX);
         assert!(time::timeout(Duration::from_secs(3600), clock.sleep_until(until)).await.is_err());

@@ -1,9 +1,11 @@
 //! A time limit for connecting.
 //!
-//! `HttpConnector::set_connect_timeout` ends before the TLS handshake does, and hyper finishes a connection that it no longer
-//! needs in the background: where the server says nothing in the handshake, that would stay for ever.
+//! `HttpConnector::set_connect_timeout` does not cover the TLS handshake, and hyper finishes a
+//! connection that it no longer needs in the background. If the server stays silent during the
+//! handshake, such a connection would stay open forever.
 //!
-//! All that fails in here hyper calls a connect error, and so it was certainly not sent.
+//! hyper reports every failure in this module as a connect error, so the request was certainly not
+//! sent.
 
 use std::io;
 use std::pin::Pin;
@@ -20,7 +22,7 @@ use crate::drain::Drained;
 
 type Https = HttpsConnector<HttpConnector>;
 
-/// TCP and TLS, in the time given.
+/// Connects by TCP and TLS within the time limit.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     https: Https,
@@ -29,12 +31,14 @@ pub(crate) struct Connector {
 
 impl Connector {
     pub(crate) fn new(mut config: ClientConfig, limit: Duration) -> Self {
-        // The builder sets the protocols by itself, and panics where there are some.
+        // The builder sets the protocols itself, and panics if there are any.
         config.alpn_protocols.clear();
         let mut http = HttpConnector::new();
-        // It is the TLS layer that sees to the scheme; plain HTTP is for the loopback interface, and the core for that.
+        // The TLS layer checks the scheme. The core allows plain HTTP only for the loopback
+        // interface.
         http.enforce_http(false);
-        // Or the last bytes of a request wait for the server's acknowledgement of the first ones.
+        // Otherwise the last bytes of a request would wait until the server acknowledges the first
+        // ones.
         http.set_nodelay(true);
         let https = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
         Self { https: https.enable_all_versions().wrap_connector(http), limit }

@@ -1,4 +1,4 @@
-//! A connection that is read to its end also where it can no longer be written to.
+//! A connection that is read to its end even if it can no longer be written to.
 
 use std::io;
 use std::pin::Pin;
@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
-/// A connection whose reading tells that it has ended.
+/// A connection that reports its end only when it is read.
 ///
-/// A server that closes a connection, and has not read all that came, makes the next write fail. What
-/// it had said before still waits to be read: a response, or the GOAWAY that tells which requests it
-/// did not process. h2 gives up a connection as soon as a write fails, and never sees that. So a write
-/// that finds the connection closed stays pending; the read side then comes to the end or to an error.
+/// If a server closes a connection without having read everything, the next write fails. What the
+/// server sent before still waits to be read: a response, or the GOAWAY that names the requests
+/// that it did not process. h2 gives up a connection as soon as a write fails, and never reads
+/// that. So a write that finds the connection closed stays pending, and the read side then reaches
+/// the end or an error.
 #[derive(Debug)]
 pub(crate) struct Drained<T> {
     pub(crate) inner: T,
@@ -40,7 +41,8 @@ impl<T: Unpin> Drained<T> {
                 if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset) =>
             {
                 self.is_closed = true;
-                // The reader may have seen nothing a moment ago.
+                // The last read may have come too early to see the end, so the task is woken to
+                // read again.
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
@@ -110,7 +112,7 @@ mod tests {
         }
     }
 
-    /// Has one thing to read, and fails to write.
+    /// A connection that has one thing to read and whose writes fail.
     struct Broken(io::ErrorKind, Option<&'static [u8]>);
 
     impl Read for Broken {
@@ -146,7 +148,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_came_before_a_failed_write_is_read() {
+    fn data_before_a_failed_write_is_read() {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
         let woken = Arc::new(Count::default());
         for kind in [BrokenPipe, ConnectionAborted, ConnectionReset] {

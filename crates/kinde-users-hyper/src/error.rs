@@ -1,4 +1,4 @@
-//! Why no response came, in words that hold no URI.
+//! Why no response came. The texts never contain a URI.
 
 use std::error::Error as StdError;
 use std::{fmt, io};
@@ -7,10 +7,10 @@ use http::{Response, response};
 use hyper_util::client::legacy;
 use kinde_users_core::{BodyFailure, Delivery};
 
-/// Why no whole response came.
+/// The reason why no whole response came.
 ///
-/// It keeps the kind of hyper's error and none of the error: only the operating system's, rustls's or hyper's own words of
-/// what happened to the connection, which hold no URI.
+/// This type keeps the kind of hyper's error, but not the error itself. It keeps only the text of
+/// the operating system, of rustls or of hyper about the connection, which contains no URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HyperError {
     kind: ErrorKind,
@@ -19,7 +19,7 @@ pub struct HyperError {
     head: Option<Box<Head>>,
 }
 
-/// The head of a response whose body could not be read. Its headers are not printed.
+/// The head of a response whose body could not be read. `Debug` does not print its headers.
 #[derive(Clone)]
 struct Head(Response<BodyFailure>);
 
@@ -38,63 +38,66 @@ impl fmt::Debug for Head {
     }
 }
 
-/// In what way no whole response came.
+/// The kinds of failure in which no whole response came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The time limit was reached: the request's, or that of connecting.
+    /// The time limit of the request or of connecting was reached.
     Timeout,
-    /// TLS failed: a certificate that does not hold, say.
+    /// TLS failed, for example because a certificate is not valid.
     Tls,
-    /// The operating system's error on the connection, or while looking up the host's address.
+    /// The operating system reported an error on the connection or while it looked up the host's
+    /// address.
     Io(io::ErrorKind),
     /// The connection was closed before the response was whole, or before TLS was set up.
     Closed,
-    /// The response was not HTTP, its head was too long, it could not be decompressed, or the server broke off an HTTP/2 stream.
+    /// The response was not HTTP, its head was too long, it could not be decompressed, or the
+    /// server reset an HTTP/2 stream.
     Protocol,
-    /// The server said over HTTP/2 that it did not process the request: by `REFUSED_STREAM`, or by
-    /// `GOAWAY` with a last stream before this one.
+    /// The server reported over HTTP/2 that it did not process the request: by `REFUSED_STREAM`, or
+    /// by a `GOAWAY` with a last stream before this one.
     Refused,
-    /// The environment asks for a proxy, which this transport does not use. Nothing was sent.
+    /// The environment asks for a proxy, which this transport does not support. Nothing was sent.
     Proxy,
-    /// The body was longer than this many bytes.
+    /// The body was longer than this limit in bytes.
     BodyTooLong(u64),
-    /// Something else.
+    /// Any other failure.
     Other,
 }
 
 impl HyperError {
-    /// In what way no whole response came.
+    /// Returns the kind of failure.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// Whether the request may have reached the service.
+    /// Returns whether the request may have reached the service.
     pub fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    /// The head of the response, where its body could not be read.
+    /// Returns the head of the response, if one came and its body could not be read.
     pub fn head(&self) -> Option<&Response<BodyFailure>> {
         self.head.as_ref().map(|head| &head.0)
     }
 
-    /// Without words of others.
+    /// Creates an error without text from another crate.
     pub(crate) fn plain(kind: ErrorKind, delivery: Delivery) -> Self {
         Self { kind, detail: None, delivery, head: None }
     }
 
-    /// This environment variable asks for a proxy.
+    /// Creates the error for an environment variable that asks for a proxy.
     pub(crate) fn proxy(variable: &str) -> Self {
         let detail = Some(variable.to_owned());
         Self { kind: ErrorKind::Proxy, detail, delivery: Delivery::NotSent, head: None }
     }
 
-    /// No head of a response came. `delivery` is what is known of it without looking at the error.
-    /// `may_be_whole` says that the server may have had a whole request as soon as it had the head.
+    /// Creates the error for a request without the head of a response. `delivery` is what is known
+    /// without looking at the error. `may_be_whole` means that the server may have a whole request
+    /// as soon as it has the head.
     pub(crate) fn of_request(error: &legacy::Error, delivery: Delivery, may_be_whole: bool) -> Self {
         if let Some(reason) = refusal(error, may_be_whole) {
-            // The server just closes the connection, or keeps the reason to itself.
+            // With this reason the server just closes the connection, or does not give its reason.
             let is_told = reason != h2::Reason::NO_ERROR;
             let detail = is_told.then(|| reason.description().to_owned());
             return Self { kind: ErrorKind::Refused, detail, delivery: Delivery::NotSent, head: None };
@@ -102,7 +105,7 @@ impl HyperError {
         Self::of(error, if error.is_connect() { Delivery::NotSent } else { delivery })
     }
 
-    /// A response with this head came, and its body could not be read.
+    /// Adds the head of the response whose body could not be read.
     pub(crate) fn with_head(mut self, head: response::Parts) -> Self {
         let failure = match self.kind {
             ErrorKind::BodyTooLong(_) => BodyFailure::TooLarge,
@@ -112,7 +115,8 @@ impl HyperError {
         self
     }
 
-    /// The innermost error that says what happened: those around it say only where.
+    /// Creates an error from the innermost source that says what happened; the outer ones only say
+    /// where.
     fn of(error: &(dyn StdError + 'static), delivery: Delivery) -> Self {
         let (mut kind, mut detail) = (ErrorKind::Other, None);
         let mut next = Some(error);
@@ -127,10 +131,10 @@ impl HyperError {
                     kind => (ErrorKind::Io(kind), Some(error.to_string())),
                 };
             } else if let Some(error) = error.downcast_ref::<hyper::Error>() {
-                // Its words name the step that failed, and what it was given is not in them.
+                // hyper's text names the step that failed, and contains no data of the request.
                 (kind, detail) = (kind_of(error), Some(error.to_string()));
             }
-            // An input/output error that holds another one leaves it out of its sources.
+            // An input/output error that wraps another error does not list it as its source.
             let held = io.and_then(io::Error::get_ref).map(|held| held as &(dyn StdError + 'static));
             next = held.or_else(|| error.source());
         }
@@ -138,16 +142,16 @@ impl HyperError {
     }
 }
 
-/// Why the server did not process the request, if it said so over HTTP/2 and no head of a response
-/// came.
+/// Returns why the server did not process the request, if it reported that over HTTP/2 and no head
+/// of a response came.
 fn refusal(error: &legacy::Error, may_be_whole: bool) -> Option<h2::Reason> {
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
-            // A GOAWAY names the last stream that the server may process. It ends only the streams
-            // above that one. But h2 also ends a request whose head it has just sent when a first
-            // GOAWAY arrives that names no last stream. A request without a body is whole by then, and
-            // the server may have processed it.
+            // A GOAWAY names the last stream that the server may process, and ends only the streams
+            // above it. But h2 also ends a request whose head it has just sent if a first GOAWAY
+            // arrives that names no last stream. A request without a body is whole by then, so the
+            // server may have processed it.
             let is_refused = error.reason() == Some(h2::Reason::REFUSED_STREAM) && error.is_reset();
             let is_above = error.is_go_away() && !may_be_whole;
             return error.reason().filter(|_| error.is_remote() && (is_refused || is_above));
@@ -169,7 +173,7 @@ fn kind_of(error: &hyper::Error) -> ErrorKind {
     }
 }
 
-/// While the response's body was read.
+/// Converts an error of reading a response's body.
 impl From<hyper::Error> for HyperError {
     fn from(error: hyper::Error) -> Self {
         Self::of(&error, Delivery::Unknown)

@@ -1,5 +1,6 @@
-//! Async transport over [hyper](https://docs.rs/hyper) 1 for the Kinde Users client, and the clock of tokio: rustls, pooled
-//! connections, HTTP/1.1 and HTTP/2, no decision of its own.
+//! Async transport over [hyper](https://docs.rs/hyper) 1 for the Kinde Users client, and a clock
+//! for tokio. The transport uses rustls and pooled connections, and supports HTTP/1.1 and HTTP/2.
+//! It makes no decisions of its own.
 //!
 //! ```no_run
 //! use kinde_users_core::AsyncTransport;
@@ -14,11 +15,11 @@
 //! # }
 //! ```
 //!
-//! Both need a tokio runtime with time and I/O enabled, which `#[tokio::main]` makes.
+//! Both need a tokio runtime with time and I/O enabled, as `#[tokio::main]` creates it.
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-// The example in the README is a test too.
+// Runs the example in the README as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
@@ -45,32 +46,36 @@ use crate::body::{Message, RequestBody};
 pub use crate::clock::TokioClock;
 use crate::connect::Connector;
 pub use crate::error::{ErrorKind, HyperError};
-// For `with_tls`, whose argument has to be of this very version.
+// The argument of `with_tls` must be of this version.
 pub use rustls;
 
-/// Carries messages over hyper. A clone shares its connections.
+/// Sends messages over hyper. Clones share connections.
 ///
-/// - Connections are kept and used again; where the server speaks HTTP/2, one is enough.
-/// - A request that could not be written, because the server had closed the kept connection, goes over another one. The
-///   server sees it once.
+/// - Connections are kept and reused. If the server supports HTTP/2, one is enough.
+/// - If the server closed a kept connection before a request could be written, the request goes
+///   over another connection. The server sees it once.
 /// - A request whose time limit passes before hyper begins to send it is withdrawn, and was
-///   [not sent](Delivery::NotSent). Over HTTP/2 its head may still go out at that moment, without an
-///   end and followed by a reset. The server never gets a whole request then, and no part of its body.
-/// - Responses are asked for in gzip, unless the request says otherwise: a page of users is a tenth of its size then.
-///   A body in any other encoding cannot be read.
+///   [not sent](Delivery::NotSent). Over HTTP/2 its head may still go out at that moment, without
+///   an end and followed by a reset. The server never gets a whole request then, and no part of its
+///   body.
+/// - Responses are requested in gzip, unless the request says otherwise. This reduces a page of
+///   users to a tenth of its size. A body in any other encoding cannot be read.
 /// - An error about a body that cannot be read has the [head](HyperError::head) of the response.
-/// - Certificates are checked against Mozilla's roots, which are compiled in; see [`with_tls`](Self::with_tls).
-/// - A response's head may have 64 KiB, and over HTTP/1 1,024 headers. A longer one is an error.
-/// - A connection that is idle for 15 seconds is closed: before a firewall or a server forgets it.
-/// - An HTTP/2 connection that has requests under way, and is silent for 10 seconds, is asked whether
-///   it is alive. It is closed if it does not answer within 10 more.
+/// - Certificates are checked against Mozilla's roots, which are compiled in; see
+///   [`with_tls`](Self::with_tls).
+/// - The head of a response may have 64 KiB, and over HTTP/1 1,024 headers. A longer one is an
+///   error.
+/// - A connection that is idle for 15 seconds is closed, before a firewall or a server forgets it.
+/// - If an HTTP/2 connection with open requests is silent for 10 seconds, the transport pings the
+///   server. It closes the connection if no answer comes within 10 more seconds.
 /// - A request that the server refuses over HTTP/2 with `REFUSED_STREAM` was
-///   [not sent](Delivery::NotSent). So was one with a body that a GOAWAY leaves out. A GOAWAY that ends
-///   a request without a body proves nothing, because the server may have processed it.
-/// - There is no proxy. Where the environment asks for one for the request's host, as [`ProxyVariables`]
-///   reads it, nothing is sent and the error says so. Carry messages with a stack that knows proxies
-///   then, or call [`without_proxy`](Self::without_proxy). The variables are read once, by the
-///   constructor.
+///   [not sent](Delivery::NotSent). The same is true of a request with a body that a GOAWAY leaves
+///   out. A GOAWAY that ends a request without a body proves nothing, because the server may have
+///   processed it.
+/// - Proxies are not supported. If the environment asks for a proxy for the request's host, as
+///   [`ProxyVariables`] reads it, nothing is sent and the error says so. In that case, use a
+///   transport that supports proxies, or call [`without_proxy`](Self::without_proxy). The
+///   constructor reads the variables once.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
     connector: Connector,
@@ -80,17 +85,22 @@ pub struct HyperTransport {
 }
 
 impl HyperTransport {
-    /// The most bytes that a response's body may have, unless set: 16 MiB.
+    /// The default limit for the body of a response, in bytes: 16 MiB.
     pub const BODY_LIMIT: u64 = 16 * 1024 * 1024;
-    /// How long connecting may take, unless set: 10 seconds.
+    /// The default time limit for connecting: 10 seconds.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// With TLS 1.2 and 1.3 by rustls and ring, and Mozilla's root certificates.
+    /// Creates a transport with TLS 1.2 and 1.3 by rustls and ring, and Mozilla's root
+    /// certificates.
     pub fn new() -> Self {
         Self::with_tls(tls())
     }
 
-    /// With TLS settings of your own, for other root certificates or a client certificate.
+    /// Creates a transport with your own TLS settings, for example for other root certificates or a
+    /// client certificate. The server chooses between HTTP/2 and HTTP/1.1 (ALPN), whatever the
+    /// settings say.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use kinde_users_hyper::{HyperTransport, rustls};
@@ -105,8 +115,6 @@ impl HyperTransport {
     /// let transport = HyperTransport::with_tls(config);
     /// # Ok::<(), rustls::Error>(())
     /// ```
-    ///
-    /// The choice between HTTP/2 and HTTP/1.1 (ALPN) is left to the server, whatever the settings say.
     pub fn with_tls(config: ClientConfig) -> Self {
         let connector = Connector::new(config, Self::CONNECT_TIMEOUT);
         let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
@@ -118,22 +126,23 @@ impl HyperTransport {
         }
     }
 
-    /// Sends requests directly, also where the environment asks for a proxy.
+    /// Sends requests directly, even if the environment asks for a proxy.
     #[must_use]
     pub fn without_proxy(mut self) -> Self {
         self.proxies = Arc::default();
         self
     }
 
-    /// Sets the most bytes that a response's body may have, counted after decompression.
+    /// Sets the limit for the body of a response, in bytes after decompression.
     #[must_use]
     pub fn body_limit(mut self, bytes: u64) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// Sets how long connecting may take, from the name's lookup to the end of the TLS handshake. The request's own time
-    /// limit holds as well. A transport that had connections starts with none.
+    /// Sets the time limit for connecting, from the lookup of the name to the end of the TLS
+    /// handshake. The time limit of the request applies as well. Existing connections are not
+    /// carried over to the new transport.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connector.limit = limit;
@@ -153,30 +162,32 @@ fn tls() -> ClientConfig {
     builder.with_webpki_roots().with_no_client_auth()
 }
 
-/// How long an HTTP/2 connection that has requests under way may be silent before it is asked whether
-/// it is alive, and how long it may take to answer.
+/// How long an HTTP/2 connection with open requests may be silent before the server is pinged, and
+/// how long the server may take to answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// How long a connection is kept that has no request under way. Routers and firewalls forget one after
-/// 30 seconds or more, and drop without a word what comes over it then; hyper would keep it for 90.
+/// How long a connection without an open request is kept. Routers and firewalls forget a connection
+/// after 30 seconds or more, and then silently drop what it sends. hyper's default is 90 seconds.
 const IDLE: Duration = Duration::from_secs(15);
 
-/// How many bytes of a response HTTP/1 reads at once, and how many a head may have. Of its own accord hyper reads 408 KiB
-/// at once, which for each long page it takes anew and gives back: so much that the allocator may give it back to the system.
+/// How many bytes of a response HTTP/1 reads at once, and how many a head may have. By default
+/// hyper reads 408 KiB at once and allocates and frees a buffer of that size for each long page,
+/// which the allocator may return to the system each time.
 const HEAD: u32 = 64 * 1024;
 
-/// How many headers a response may have over HTTP/1. Unless it is set, hyper refuses more than 100.
+/// How many headers a response may have over HTTP/1. By default hyper refuses more than 100.
 const HEADERS: usize = 1024;
 
 fn client(connector: Connector) -> Client<Connector, RequestBody> {
-    // By default hyper sends a request again only if no part of it was sent, so the server sees it once.
+    // By default hyper sends a request again only if no part of it was sent, so the server sees it
+    // once.
     Client::builder(TokioExecutor::new())
-        // Without timers idle connections stay for ever, and nobody asks whether they are alive.
+        // Without timers, idle connections stay open forever and are never pinged.
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .timer(TokioTimer::new())
-        // A time-out ends a stream and not its connection. Where a router has forgotten that one, every later request would
-        // be sent into the void as well.
+        // A time-out ends a stream but not its connection. If a router has forgotten the
+        // connection, every later request on it would be lost as well.
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE)
         .http1_max_buf_size(HEAD as usize)
@@ -194,7 +205,8 @@ impl Default for HyperTransport {
 impl AsyncTransport for HyperTransport {
     type Error = HyperError;
 
-    // No `async fn`, whose future would hold the request too, which hyper has then.
+    // This is not an `async fn`, because its future would also hold the request, which belongs to
+    // hyper by then.
     fn send(
         &self,
         request: Request<Vec<u8>>,
@@ -216,7 +228,7 @@ impl AsyncTransport for HyperTransport {
                 Some(Err(error)) => return Err(HyperError::of_request(&error, delivery(), may_be_whole)),
                 None => return Err(HyperError::plain(ErrorKind::Timeout, delivery())),
             };
-            // In its place, so that nothing moves it.
+            // The future is pinned in place, so that it is not moved.
             pin!(body::read(response, self.body_limit, over)).await
         }
     }

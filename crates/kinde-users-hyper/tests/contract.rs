@@ -1,4 +1,5 @@
-//! `HyperTransport` keeps the contract of transports, and async transports that do not are found.
+//! Tests that `HyperTransport` keeps the contract of transports, and that the contract detects
+//! broken async transports.
 
 use std::fmt;
 use std::sync::Arc;
@@ -38,12 +39,12 @@ async fn it_keeps_every_clause_on_many_threads_too_and_with_bodies_of_16_mib() {
     let options = Options::new().request_timeout(Duration::from_millis(50));
     let report = check_async(&HyperTransport::new(), &options).await.unwrap();
     report.assert_kept();
-    // Whether another thread has seen that the server closed a connection is a matter of luck.
+    // It is a matter of luck whether another thread has seen that the server closed a connection.
     assert!(report.weak_clauses().iter().all(|clause| *clause == Clause::Reuse), "{report}");
 }
 
 #[tokio::test]
-async fn it_keeps_every_clause_where_no_compression_is_asked_for() {
+async fn every_clause_is_kept_without_compression() {
     let transport = HyperTransport::new().body_limit(LIMIT as u64);
     let plain = async_transport_fn(|mut request: Request<Vec<u8>>| {
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -52,11 +53,12 @@ async fn it_keeps_every_clause_where_no_compression_is_asked_for() {
     });
     let report = check_async(&plain, &quick()).await.unwrap();
     report.assert_kept();
-    // Those of compression, and those of certificates from an authority that it does not know.
+    // The cases of compression are skipped, and those of certificates from an authority that this
+    // transport does not trust.
     assert_eq!(report.skipped().len(), 15, "{report}");
 }
 
-// ---- Broken transports --------------------------------------------------------------------------------------
+// ---- Broken transports ------------------------------------------------------
 
 type Result = std::result::Result<Response<Vec<u8>>, Failed>;
 
@@ -75,7 +77,7 @@ async fn send(transport: &HyperTransport, request: Request<Vec<u8>>) -> Result {
     transport.send(request).await.map_err(|error| Failed(error.to_string()))
 }
 
-/// Puts a broken transport to the test, and tells which clauses it breaks.
+/// Checks a broken transport and returns the clauses that it breaks.
 async fn broken<F>(transport: impl Fn(HyperTransport, Request<Vec<u8>>) -> F) -> Vec<Clause>
 where
     F: Future<Output = Result> + Send,
@@ -86,7 +88,7 @@ where
 }
 
 #[tokio::test]
-async fn an_async_transport_that_follows_absolute_redirects_is_found() {
+async fn followed_absolute_redirects_are_detected() {
     let found = broken(|good, mut request| async move {
         let response = send(&good, request.clone()).await?;
         match response.headers().get(LOCATION).map(|location| Uri::try_from(location.as_bytes())) {
@@ -101,7 +103,7 @@ async fn an_async_transport_that_follows_absolute_redirects_is_found() {
 }
 
 #[tokio::test]
-async fn an_async_transport_that_sends_again_on_502_is_found() {
+async fn retry_on_502_is_detected() {
     let found = broken(|good, request| async move {
         let response = send(&good, request.clone()).await?;
         if response.status() == 502 { send(&good, request).await } else { Ok(response) }
@@ -110,7 +112,7 @@ async fn an_async_transport_that_sends_again_on_502_is_found() {
 }
 
 #[tokio::test]
-async fn an_async_transport_that_raises_the_time_limit_is_found() {
+async fn raised_time_limit_is_detected() {
     let found = broken(|good, mut request| async move {
         let limit = request_timeout(&request) + Duration::from_millis(400);
         set_request_timeout(&mut request, limit);
@@ -120,7 +122,7 @@ async fn an_async_transport_that_raises_the_time_limit_is_found() {
 }
 
 #[tokio::test]
-async fn an_async_transport_that_hands_a_late_reply_to_the_next_request_is_found() {
+async fn late_reply_to_the_next_request_is_detected() {
     type Late = Arc<tokio::sync::Mutex<Option<tokio::task::JoinHandle<Result>>>>;
     let late = Late::default();
     let found = broken(|good, mut request| {
@@ -148,7 +150,7 @@ async fn an_async_transport_that_hands_a_late_reply_to_the_next_request_is_found
 }
 
 #[tokio::test]
-async fn an_async_transport_that_prints_secrets_or_falls_back_to_http_is_found() {
+async fn printed_secrets_and_http_fallback_are_detected() {
     let found = broken(|good, mut request| async move {
         let token = format!("{:?}", request.headers()[AUTHORIZATION].to_str());
         let https = request.uri().to_string();

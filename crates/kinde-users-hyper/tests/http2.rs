@@ -1,4 +1,4 @@
-//! What `HyperTransport` makes of HTTP/2 frames that a usual server does not send.
+//! Tests how `HyperTransport` handles HTTP/2 frames that a usual server does not send.
 
 mod tls;
 
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-// Types of frames, flags, and codes of errors: RFC 9113, sections 6 and 7.
+// Types of frames, flags and error codes: RFC 9113, sections 6 and 7.
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -29,7 +29,8 @@ const NO_ERROR: u8 = 0;
 const REFUSED_STREAM: u8 = 7;
 const CANCEL: u8 = 8;
 const ENHANCE_YOUR_CALM: u8 = 11;
-/// The last stream of a server that is about to close and takes what is under way.
+/// The last stream in a GOAWAY from a server that is about to close but still accepts all open
+/// requests.
 const ANY: u32 = 0x7fff_ffff;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -62,10 +63,10 @@ async fn next(stream: &mut TlsStream<TcpStream>) -> std::io::Result<(u8, u8, u32
     Ok((kind, flags, u32::from_be_bytes(id) & ANY, payload))
 }
 
-/// What the server says to a request, and whether it goes on with the connection.
+/// The frames that the server answers, and whether it keeps the connection open.
 type Answer = (Vec<u8>, bool);
 
-/// What the server says to the request on a stream, under a name for messages.
+/// The name of a case, for messages, and the server's answer to the request on a stream.
 type Case = (String, Box<dyn Fn(u32) -> Answer + Send + Sync>);
 
 fn case(name: impl Into<String>, answer: impl Fn(u32) -> Answer + Send + Sync + 'static) -> Case {
@@ -75,16 +76,16 @@ fn case(name: impl Into<String>, answer: impl Fn(u32) -> Answer + Send + Sync + 
 struct Server {
     origin: String,
     transport: HyperTransport,
-    /// How many whole requests came.
+    /// The number of whole requests that arrived.
     requests: Arc<AtomicUsize>,
     connections: Arc<AtomicUsize>,
-    /// Notified of each whole request.
+    /// Is notified of each whole request.
     came: Arc<Notify>,
 }
 
 impl Server {
-    /// Gives `answer` the number of each request, from 0 on, and its stream. `None` is silence from
-    /// then on, also to what keeps the connection alive.
+    /// Starts a server. `answer` gets the number of each request, starting at 0, and its stream.
+    /// After `None` the server is silent, also to pings.
     async fn start(answer: impl Fn(usize, u32) -> Option<Answer> + Send + Sync + 'static) -> Self {
         let (config, certificate) = tls::server(&["h2"]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -103,7 +104,7 @@ impl Server {
                 connections.fetch_add(1, Ordering::Relaxed);
                 let (acceptor, answer) = (acceptor.clone(), answer.clone());
                 let (requests, came) = (requests.clone(), came.clone());
-                // An error is the client's hanging up, which is its right.
+                // An error means that the client closed the connection, which it may do.
                 tokio::spawn(async move {
                     let mut stream = acceptor.accept(stream).await?;
                     stream.read_exact(&mut [0; 24]).await?;
@@ -126,7 +127,8 @@ impl Server {
                                 };
                                 stream.write_all(&bytes).await?;
                                 if !goes_on {
-                                    // As a server does that lets the client read it all.
+                                    // Only the sending side is closed, so that the client can read
+                                    // everything.
                                     stream.shutdown().await?;
                                     return std::io::Result::Ok(());
                                 }
@@ -157,7 +159,7 @@ const REQUESTS: [(Method, &[u8]); 5] = [
 ];
 
 #[tokio::test]
-async fn request_that_the_server_did_not_process_is_not_sent() {
+async fn unprocessed_request_is_not_sent() {
     let cases = || {
         [
             case("stream above the last one", |id| (go_away(id - 1, NO_ERROR), true)),
@@ -170,9 +172,9 @@ async fn request_that_the_server_did_not_process_is_not_sent() {
         ]
     };
     for (method, body) in REQUESTS {
-        // On a connection that is new, and on one that has carried a request.
+        // The case runs on a new connection, and on one that has carried a request.
         for before in [0, 1] {
-            // A GOAWAY says it only of a request whose body was still to come.
+            // A GOAWAY proves this only for a request whose body was still to come.
             let of_body = cases().into_iter().filter(|_| !body.is_empty());
             let refused = case("refused", |id| (reset(id, REFUSED_STREAM), true));
             for (name, answer) in of_body.chain([refused]) {
@@ -187,9 +189,9 @@ async fn request_that_the_server_did_not_process_is_not_sent() {
                 assert!(error.head().is_none());
                 let text = error.to_string();
                 assert!(text.starts_with("the server did not process the request"), "{text}");
-                // The reason of a server that just closes says nothing more.
+                // The reason of a server that just closes the connection adds nothing.
                 assert!(!text.contains("not a result of an error"), "{text}");
-                // It was sent once, and the next one goes through.
+                // The request was sent once, and the next one succeeds.
                 assert_eq!(server.requests.load(Ordering::Relaxed), before + 1, "{name}");
                 assert_eq!(server.send(method.clone(), body).await.unwrap().body(), b"{}", "{name}");
             }
@@ -198,13 +200,13 @@ async fn request_that_the_server_did_not_process_is_not_sent() {
 }
 
 #[tokio::test]
-async fn request_that_the_server_may_have_processed_is_of_unknown_delivery() {
+async fn possibly_processed_request_is_of_unknown_delivery() {
     let mut cases = vec![
         case("the last stream, and an end", |id| (go_away(id, NO_ERROR), false)),
         case("the last stream, for an error", |id| (go_away(id, ENHANCE_YOUR_CALM), false)),
         case("about to close, and an end", |_| (go_away(ANY, NO_ERROR), false)),
         case("an end", |_| (Vec::new(), false)),
-        // The client ends the connection by a GOAWAY of its own.
+        // The client ends the connection with its own GOAWAY.
         case("data of no stream", |_| (frame(DATA, 0, 0, b"x"), true)),
     ];
     for code in (0..=14).filter(|code| *code != REFUSED_STREAM) {
@@ -223,8 +225,8 @@ async fn request_that_the_server_may_have_processed_is_of_unknown_delivery() {
 }
 
 #[tokio::test]
-async fn request_without_a_body_that_a_go_away_ended_is_of_unknown_delivery() {
-    // A first GOAWAY looks the same to the client whether the head of the request went out or not.
+async fn bodyless_request_ended_by_go_away_is_unknown() {
+    // A first GOAWAY looks the same to the client, whether the head of the request was sent or not.
     let cases = || {
         [
             case("stream above the last one", |id| (go_away(id - 1, NO_ERROR), true)),
@@ -249,7 +251,7 @@ async fn request_without_a_body_that_a_go_away_ended_is_of_unknown_delivery() {
 }
 
 #[tokio::test]
-async fn refusal_behind_the_head_of_a_response_is_a_broken_body() {
+async fn refusal_after_the_head_is_a_broken_body() {
     let data = |id| frame(DATA, 0, id, b"{");
     let answers: [fn(u32, Vec<u8>) -> Answer; 6] = [
         |id, _| ([status_200(id), reset(id, REFUSED_STREAM)].concat(), true),
@@ -270,9 +272,9 @@ async fn refusal_behind_the_head_of_a_response_is_a_broken_body() {
 }
 
 #[tokio::test]
-async fn response_before_a_go_away_or_a_reset_without_error_is_whole() {
+async fn response_before_go_away_or_clean_reset_is_whole() {
     let answers: [fn(u32) -> Answer; 5] = [
-        // The head announces two bytes, which come without an end.
+        // The head announces two bytes, which come without the end of the stream.
         |id| {
             let head = frame(HEADERS, END_HEADERS, id, &[0x88, 0x0f, 0x0d, 1, b'2']);
             ([head, frame(DATA, 0, id, b"{}"), reset(id, NO_ERROR)].concat(), true)
@@ -297,7 +299,7 @@ async fn response_before_a_go_away_or_a_reset_without_error_is_whole() {
 #[tokio::test]
 async fn head_may_have_hundreds_of_short_headers() {
     let server = Server::start(|_, id| {
-        // Each in full: no index, and a name of six bytes that is new.
+        // Each header is sent in full: without an index, and with a new name of six bytes.
         let headers: Vec<u8> = (0..700)
             .flat_map(|number: u32| {
                 let name = format!("x-{number:04}");
@@ -312,7 +314,7 @@ async fn head_may_have_hundreds_of_short_headers() {
 }
 
 #[tokio::test]
-async fn connection_that_answers_nothing_is_given_up_before_the_time_limit() {
+async fn silent_connection_is_given_up_before_the_time_limit() {
     let silent = Arc::new(Mutex::new(true));
     let server = Server::start({
         let silent = silent.clone();

@@ -1,4 +1,4 @@
-//! What `HyperTransport` does where the environment asks for a proxy.
+//! Tests what `HyperTransport` does if the environment asks for a proxy.
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use kinde_users_hyper::{ErrorKind, HyperTransport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// Not a test by itself: sends a request to `CHILD_URI` in a process with variables of its own.
+/// The child process of the tests: sends a request to `CHILD_URI` with its own environment
+/// variables. Does nothing without that variable.
 #[tokio::test]
 async fn child() {
     let Ok(uri) = std::env::var("CHILD_URI") else { return };
@@ -27,7 +28,7 @@ async fn child() {
     }
 }
 
-/// What a child says that has these variables and no others that ask for a proxy.
+/// Returns the output of a child process in which only these variables ask for a proxy.
 async fn send(uri: &str, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "child", "--nocapture"]).env("CHILD_URI", uri).env_remove("REQUEST_METHOD");
@@ -65,7 +66,7 @@ async fn nothing_is_sent_where_the_environment_asks_for_a_proxy_and_the_error_sa
 }
 
 #[tokio::test]
-async fn request_goes_out_where_no_proxy_is_asked_for_its_host() {
+async fn request_is_sent_if_no_proxy_applies_to_its_host() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -74,7 +75,7 @@ async fn request_goes_out_where_no_proxy_is_asked_for_its_host() {
             let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
         }
     });
-    // This address is not one of loopback by its name, and a connection to it arrives there.
+    // By its name, this address is not a loopback address, but connections to it arrive there.
     let (any, loopback) = (format!("http://0.0.0.0:{port}/"), format!("http://127.0.0.1:{port}/"));
     let cases: [(&str, &[(&str, &str)]); 5] = [
         (&any, &[]),

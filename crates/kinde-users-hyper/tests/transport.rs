@@ -1,4 +1,5 @@
-//! What `HyperTransport` does beyond the contract of transports: kinds of errors, compression, TLS and HTTP/2.
+//! Tests what `HyperTransport` does beyond the contract of transports: kinds of errors,
+//! compression, TLS and HTTP/2.
 
 mod tls;
 
@@ -30,9 +31,9 @@ use tokio_rustls::TlsAcceptor;
 
 type Result = std::result::Result<Response<Vec<u8>>, HyperError>;
 
-/// Above what anything here takes.
+/// A time limit that no test reaches.
 const AMPLE: Duration = Duration::from_secs(30);
-/// For what is to run into it.
+/// A time limit that a test is meant to reach.
 const SHORT: Duration = Duration::from_millis(100);
 
 fn request(method: &Method, uri: String, body: &[u8], limit: Duration) -> Request<Vec<u8>> {
@@ -55,7 +56,7 @@ fn assert_failure(result: Result, kind: ErrorKind, delivery: Delivery) -> String
     error.to_string()
 }
 
-// ---- Raw servers --------------------------------------------------------------------------------------------
+// ---- Raw servers ------------------------------------------------------------
 
 #[derive(Clone, Copy)]
 enum Then {
@@ -63,7 +64,8 @@ enum Then {
     Hold,
 }
 
-/// Listens, reads what comes first, says this, and closes the connection or keeps silent. Gives the server's authority.
+/// Starts a server that reads the start of a request, sends these bytes, and then closes the
+/// connection or stays silent. Returns its address.
 async fn saying(bytes: impl Into<Vec<u8>>, then: Then) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, bytes) = (listener.local_addr().unwrap(), bytes.into());
@@ -74,7 +76,7 @@ async fn saying(bytes: impl Into<Vec<u8>>, then: Then) -> SocketAddr {
                 let _ = stream.read(&mut [0; 4096]).await;
                 let _ = stream.write_all(&bytes).await;
                 if matches!(then, Then::Hold) {
-                    // Until the client hangs up.
+                    // Waits until the client closes the connection.
                     let _ = stream.read_to_end(&mut Vec::new()).await;
                 }
             });
@@ -87,33 +89,33 @@ async fn ask(address: SocketAddr, limit: Duration) -> Result {
     HyperTransport::new().send(get(&format!("http://{address}"), limit)).await
 }
 
-// ---- Failures -----------------------------------------------------------------------------------------------
+// ---- Failures ---------------------------------------------------------------
 
 #[tokio::test]
-async fn a_refused_connection_is_not_sent() {
+async fn refused_connection_is_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    // The near end of a connection is a port that is taken and that nobody listens at.
+    // The local port of a connection is taken, and connections to it are refused.
     let taken = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let result = ask(taken.local_addr().unwrap(), AMPLE).await;
     assert_failure(result, ErrorKind::Io(std::io::ErrorKind::ConnectionRefused), Delivery::NotSent);
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_cut_off_is_not_sent() {
+async fn cut_off_handshake_is_not_sent() {
     let address = saying("", Then::Close).await;
     let result = HyperTransport::new().send(get(&format!("https://{address}"), AMPLE)).await;
     assert_failure(result, ErrorKind::Closed, Delivery::NotSent);
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_no_tls_is_not_sent() {
+async fn handshake_without_tls_is_not_sent() {
     let address = saying("HTTP/1.1 400 Bad Request\r\n\r\n", Then::Hold).await;
     let result = HyperTransport::new().send(get(&format!("https://{address}"), AMPLE)).await;
     assert_failure(result, ErrorKind::Tls, Delivery::NotSent);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_hangs_ends_by_the_limit_of_connecting_and_is_not_sent() {
+async fn hanging_handshake_ends_with_connect_timeout() {
     let address = saying("", Then::Hold).await;
     let transport = HyperTransport::new().connect_timeout(SHORT);
     let begun = tokio::time::Instant::now();
@@ -143,7 +145,7 @@ async fn a_body_that_stops_ends_by_the_time_limit() {
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_before_the_response_is_whole_may_have_carried_the_request() {
+async fn early_close_is_of_unknown_delivery() {
     for half in ["", "HTTP/1.1 200 OK\r\nx-", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"] {
         let address = saying(half, Then::Close).await;
         let result = ask(address, AMPLE).await;
@@ -152,13 +154,13 @@ async fn a_connection_that_closes_before_the_response_is_whole_may_have_carried_
 }
 
 #[tokio::test]
-async fn a_response_that_is_not_http_is_an_error() {
+async fn response_that_is_not_http_is_an_error() {
     let address = saying("SSH-2.0-OpenSSH_9.2\r\n", Then::Hold).await;
     assert_failure(ask(address, AMPLE).await, ErrorKind::Protocol, Delivery::Unknown);
 }
 
 #[tokio::test]
-async fn a_head_has_room_and_no_more() {
+async fn head_over_the_limit_is_an_error() {
     let with_head_of = |kilobytes: usize| async move {
         let filler = "x".repeat(kilobytes * 1024);
         let reply = format!("HTTP/1.1 200 OK\r\nx-filler: {filler}\r\ncontent-length: 0\r\n\r\n");
@@ -182,12 +184,12 @@ async fn head_may_have_hundreds_of_short_headers() {
 }
 
 #[tokio::test]
-async fn a_uri_without_a_scheme_is_an_error() {
+async fn uri_without_a_scheme_is_an_error() {
     let result = HyperTransport::new().send(get("", AMPLE)).await;
     assert_failure(result, ErrorKind::Other, Delivery::NotSent);
 }
 
-// ---- Bodies -------------------------------------------------------------------------------------------------
+// ---- Bodies -----------------------------------------------------------------
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -207,7 +209,7 @@ const GZIP: &str = "content-encoding: gzip\r\n";
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_without_being_read() {
-    // The body never comes, and there is ample time.
+    // The body never arrives, and the time limit is not reached.
     let address = saying("HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n", Then::Hold).await;
     let transport = HyperTransport::new().body_limit(10);
     let result = transport.send(get(&format!("http://{address}"), AMPLE)).await;
@@ -232,7 +234,7 @@ async fn a_body_over_the_limit_in_chunks_is_refused_at_the_limit() {
 }
 
 #[tokio::test]
-async fn a_compressed_body_comes_back_plain_and_no_header_says_otherwise() {
+async fn compressed_body_is_returned_decompressed() {
     let response = with_body(GZIP, &gzip(b"{\"id\":\"kp_1\"}"), 100).await.unwrap();
     assert_eq!(response.body(), b"{\"id\":\"kp_1\"}");
     assert!(!response.headers().contains_key(CONTENT_ENCODING));
@@ -248,7 +250,7 @@ async fn a_small_body_that_becomes_a_long_one_is_refused() {
 }
 
 #[tokio::test]
-async fn compressed_bodies_that_are_damaged_are_errors() {
+async fn damaged_compressed_bodies_are_errors() {
     let good = gzip(b"{\"id\":\"kp_1\"}");
     let cut = &good[..good.len() - 4];
     let mut wrong_sum = good.clone();
@@ -260,7 +262,7 @@ async fn compressed_bodies_that_are_damaged_are_errors() {
 }
 
 #[tokio::test]
-async fn an_empty_body_is_empty_whatever_its_encoding() {
+async fn empty_body_is_empty_whatever_its_encoding() {
     for encoding in ["", "gzip", "GZIP", "x-gzip", "br", "gzip, gzip"] {
         for head in [
             "200 OK\r\ncontent-length: 0",
@@ -281,7 +283,7 @@ async fn an_empty_body_is_empty_whatever_its_encoding() {
 }
 
 #[tokio::test]
-async fn names_of_encodings_are_read_as_http_has_them() {
+async fn names_of_encodings_are_read_as_http_defines_them() {
     let body = b"{\"id\":\"kp_1\"}";
     let packed = gzip(body);
     for encoding in [
@@ -306,7 +308,7 @@ async fn names_of_encodings_are_read_as_http_has_them() {
 }
 
 #[tokio::test]
-async fn a_body_in_an_encoding_that_was_not_asked_for_is_not_taken_for_plain() {
+async fn body_in_unrequested_encoding_is_refused() {
     for encoding in ["br", "gzip, gzip", "gzip, br", "gzip\r\ncontent-encoding: gzip", "deflate", "gzip2"] {
         let result = with_body(&format!("content-encoding: {encoding}\r\n"), b"{}", 100).await;
         assert_failure(result, ErrorKind::Protocol, Delivery::Unknown);
@@ -351,7 +353,7 @@ async fn error_about_a_body_has_the_head_of_the_response() {
             let head = format!("HTTP/1.1 {status} So\r\nratelimit-reset: 5\r\nset-cookie: sally\r\n");
             let address = saying([head.as_bytes(), &rest].concat(), then).await;
             let transport = HyperTransport::new().body_limit(LIMIT);
-            // Ample for the head, where the time is to be over while the body is read.
+            // The limit leaves enough time for the head if it is to end while the body is read.
             let limit = if name.starts_with("stops") { SHORT * 5 } else { AMPLE };
             let result = transport.send(get(&format!("http://{address}"), limit)).await;
             let error = result.as_ref().unwrap_err().clone();
@@ -382,10 +384,10 @@ async fn header_does_not_decide_how_much_is_reserved() {
     }
 }
 
-// ---- Kept connections ---------------------------------------------------------------------------------------
+// ---- Kept connections -------------------------------------------------------
 
 #[test]
-fn request_that_meets_a_kept_connection_which_has_ended_goes_over_another_one() {
+fn ended_kept_connection_is_replaced() {
     use std::io::Read;
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -410,8 +412,8 @@ fn request_that_meets_a_kept_connection_which_has_ended_goes_over_another_one() 
             let (transport, uri) = (transport.clone(), format!("{origin}/user"));
             let post = async move { transport.send(request(&Method::POST, uri, b"{}", AMPLE)).await };
             tokio::spawn(post).await.unwrap().unwrap();
-            // The client keeps the connection. It cannot notice the end of it before the next request, as
-            // nothing of it runs on this thread meanwhile.
+            // The client keeps the connection. It cannot notice its end before the next request,
+            // because no part of the client runs on this thread in the meantime.
             for _ in 0..100 {
                 tokio::task::yield_now().await;
             }
@@ -419,22 +421,22 @@ fn request_that_meets_a_kept_connection_which_has_ended_goes_over_another_one() 
             is_gone.recv().unwrap();
         }
     };
-    // The request is on its way to the connection's task when that learns of the end, as the runtime
-    // asks the sockets after each step.
+    // The request is on its way to the task of the connection when that task learns of the end,
+    // because the runtime polls the sockets after each step.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(1).build();
     runtime.unwrap().block_on(exchange());
     assert_eq!(seen.try_iter().count(), 3);
 }
 
-// ---- TLS and HTTP/2 -----------------------------------------------------------------------------------------
+// ---- TLS and HTTP/2 ---------------------------------------------------------
 
-/// A server that speaks TLS and, of the two versions, what the client and it agree on.
+/// A server that supports TLS and the HTTP version that it agrees on with the client.
 struct TlsServer {
     origin: String,
     connections: Arc<AtomicUsize>,
     seen: Log,
     certificate: CertificateDer<'static>,
-    /// Notified of each connection that has ended.
+    /// Is notified of each connection that has ended.
     closed: Arc<Notify>,
 }
 
@@ -448,7 +450,8 @@ struct Seen {
 }
 
 impl TlsServer {
-    /// It answers with the path; but `/mute` not at all.
+    /// Starts a server that answers with the path of the request, except that it never answers
+    /// `/mute`.
     async fn start(protocols: &[&str]) -> Self {
         let (config, certificate) = tls::server(protocols);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -473,7 +476,7 @@ impl TlsServer {
                     let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                     let service = service_fn(move |request| answer(request, seen.clone()));
                     let io = TokioIo::new(stream);
-                    // An error is the client's hanging up, which is its right.
+                    // An error means that the client closed the connection, which it may do.
                     if is_h2 {
                         let _ = http2::Builder::new(TokioExecutor::new()).serve_connection(io, service).await;
                     } else {
@@ -530,7 +533,7 @@ async fn http_2_is_spoken_where_the_server_can() {
 }
 
 #[tokio::test]
-async fn bodies_are_framed_as_they_should_over_http_2_too() {
+async fn http_2_bodies_are_framed_correctly() {
     let server = TlsServer::start(BOTH).await;
     let transport = server.transport();
     for (method, body) in [(Method::GET, ""), (Method::DELETE, ""), (Method::POST, ""), (Method::PATCH, "{}")]
@@ -553,12 +556,12 @@ async fn bodies_are_framed_as_they_should_over_http_2_too() {
 }
 
 #[tokio::test]
-async fn a_time_out_over_http_2_ends_its_request_alone() {
+async fn http_2_timeout_ends_only_its_request() {
     let server = TlsServer::start(BOTH).await;
     let transport = server.transport();
     let mute = request(&Method::POST, format!("{}/mute", server.origin), b"{}", SHORT);
     assert_failure(transport.send(mute).await, ErrorKind::Timeout, Delivery::Unknown);
-    // Without a body too: its headers are on their way.
+    // A request without a body is checked too: its headers are on their way.
     let mute = request(&Method::GET, format!("{}/mute", server.origin), b"", SHORT);
     assert_failure(transport.send(mute).await, ErrorKind::Timeout, Delivery::Unknown);
     transport.send(get(&server.origin, AMPLE)).await.unwrap();
@@ -566,7 +569,7 @@ async fn a_time_out_over_http_2_ends_its_request_alone() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_not_sent_to() {
+async fn untrusted_certificate_gets_no_request() {
     let server = TlsServer::start(BOTH).await;
     let result = HyperTransport::new().send(get(&server.origin, AMPLE)).await;
     let text = assert_failure(result, ErrorKind::Tls, Delivery::NotSent);
@@ -575,7 +578,7 @@ async fn a_certificate_that_nobody_vouches_for_is_not_sent_to() {
 }
 
 #[tokio::test]
-async fn limit_of_connecting_leaves_the_other_settings_as_they_are() {
+async fn connect_timeout_keeps_the_other_settings() {
     let server = TlsServer::start(BOTH).await;
     let transport = server.transport().body_limit(3).connect_timeout(AMPLE);
     let result = transport.send(get(&server.origin, AMPLE)).await;
@@ -592,7 +595,7 @@ async fn connecting_takes_ten_seconds_at_most_unless_set() {
 }
 
 #[tokio::test]
-async fn connection_is_used_again_within_fourteen_seconds_and_not_after_sixteen() {
+async fn connection_is_reused_within_15_seconds_idle() {
     for protocols in [BOTH, &["http/1.1"]] {
         for (idle, connections) in [(14, 1), (16, 2)] {
             let server = TlsServer::start(protocols).await;
@@ -608,7 +611,7 @@ async fn connection_is_used_again_within_fourteen_seconds_and_not_after_sixteen(
 }
 
 #[tokio::test]
-async fn idle_connection_is_closed_also_where_no_request_follows() {
+async fn idle_connection_is_closed_without_another_request() {
     for protocols in [BOTH, &["http/1.1"]] {
         let server = TlsServer::start(protocols).await;
         let transport = server.transport();
@@ -620,7 +623,7 @@ async fn idle_connection_is_closed_also_where_no_request_follows() {
     }
 }
 
-// ---- Many at once -------------------------------------------------------------------------------------------
+// ---- Many at once -----------------------------------------------------------
 
 async fn send_64(transport: &HyperTransport, origin: &str) {
     let mut tasks = JoinSet::new();
@@ -640,7 +643,7 @@ async fn each_of_64_requests_at_once_gets_its_own_response() {
     for protocols in [BOTH, &["http/1.1"]] {
         let server = TlsServer::start(protocols).await;
         let transport = server.transport();
-        // Without connections, and with them.
+        // The first round starts without connections, the second one with them.
         send_64(&transport, &server.origin).await;
         let connections = server.connections();
         send_64(&transport, &server.origin).await;
@@ -655,17 +658,17 @@ async fn requests_in_a_row_share_a_connection() {
         let server = TlsServer::start(protocols).await;
         let transport = server.transport();
         for _ in 0..10 {
-            // A clone has the same connections.
+            // A clone uses the same connections.
             transport.clone().send(get(&server.origin, AMPLE)).await.unwrap();
         }
         assert_eq!(server.connections(), 1);
     }
 }
 
-// ---- Types --------------------------------------------------------------------------------------------------
+// ---- Types ------------------------------------------------------------------
 
 #[test]
-fn all_of_it_can_be_sent_to_other_threads() {
+fn all_types_can_be_sent_to_other_threads() {
     fn is_send<T: Send>(_: &T) {}
     fn is_shared<T: Send + Sync + Clone + 'static>(_: &T) {}
     let (transport, clock) = (HyperTransport::new(), TokioClock::new());
@@ -679,6 +682,6 @@ fn all_of_it_can_be_sent_to_other_threads() {
 fn a_call_under_way_takes_little_room() {
     let transport = HyperTransport::new();
     let call = transport.send(get("http://127.0.0.1:9", AMPLE));
-    // The response once, hyper's own future, and a timer. Neither holds the request.
+    // The future holds the response once, hyper's own future and a timer, but not the request.
     assert!(size_of_val(&call) <= 640, "{}", size_of_val(&call));
 }

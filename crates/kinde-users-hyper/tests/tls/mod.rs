@@ -1,10 +1,11 @@
-//! A certificate of its own for a server on loopback, and a transport that trusts it.
+//! A new certificate for a server on loopback, and a transport that trusts it.
 
 use kinde_users_hyper::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use kinde_users_hyper::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use kinde_users_hyper::{HyperTransport, rustls};
 
-/// The settings of a server at 127.0.0.1 that speaks these protocols, and its certificate.
+/// Returns the settings of a server at 127.0.0.1 that supports these protocols, and its
+/// certificate.
 pub(crate) fn server(protocols: &[&str]) -> (ServerConfig, CertificateDer<'static>) {
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -18,7 +19,7 @@ pub(crate) fn server(protocols: &[&str]) -> (ServerConfig, CertificateDer<'stati
     (config, certificate)
 }
 
-/// A transport that trusts this certificate alone.
+/// Returns a transport that trusts only this certificate.
 pub(crate) fn transport(certificate: CertificateDer<'static>) -> HyperTransport {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
@@ -26,7 +27,7 @@ pub(crate) fn transport(certificate: CertificateDer<'static>) -> HyperTransport 
     let builder = ClientConfig::builder_with_provider(provider.into());
     let builder = builder.with_safe_default_protocol_versions().unwrap();
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    // What the settings say of this is not listened to.
+    // The transport ignores this setting.
     config.alpn_protocols = vec![b"spdy/3".to_vec()];
     HyperTransport::with_tls(config)
 }
