@@ -1,4 +1,4 @@
-//! Any requests to the tenant in memory.
+//! Sends any requests to the in-memory tenant.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| kinde_users_fuzz_bodies::fake(data));

@@ -1,6 +1,7 @@
-//! Any text as a domain: it is refused, or an origin that has just the host that was typed.
+//! Checks any text as a domain: it is refused, or becomes an origin with exactly the host that was
+//! typed.
 
-/// The bytes are the text.
+/// Reads the bytes as the text.
 pub fn domain(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         crate::support::domain::check(text);

@@ -1,6 +1,7 @@
-//! Any course of events over a few calls of one tenant, against a model that knows nothing but what is promised:
-//! never two token requests at once, nothing sent twice that must not be, nothing sent too early, too late or too often,
-//! no lie about the effect, and an end to everything.
+//! Runs any sequence of events over a few calls of one tenant, against a model that knows only the
+//! promises: there are never two token requests at once, nothing is sent twice that must not be,
+//! nothing is sent too early, too late or too often, reported effects are true, and every call
+//! ends.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use kinde_users_core::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The first four bytes set the tenant up, and how many calls there are; then one byte for each call, and two for each
-/// thing that happens.
+/// The first four bytes set the tenant and the number of calls. Then each call has one byte, and
+/// each event has two.
 pub fn exchange(data: &[u8]) {
     let Some(([seed, pace, budget, calls], rest)) = data.split_first_chunk() else { return };
     let Some((calls, rest)) = rest.split_at_checked(usize::from(1 + calls % 4)) else { return };
@@ -26,15 +27,15 @@ pub fn exchange(data: &[u8]) {
     world.ends();
 }
 
-// ---- what happens
+// ---- Events
 
-/// What comes of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy)]
 enum News {
     Lost(Delivery),
-    /// A status, and for how many seconds it asks to wait.
+    /// A status, and the number of seconds that the service asks to wait.
     Came(u16, Option<u64>),
-    /// The same, and the body could not be read.
+    /// A status and a number of seconds, with a body that could not be read.
     Head(u16, Option<u64>, BodyFailure),
 }
 
@@ -76,7 +77,7 @@ const NEWS: [News; 32] = [
     Came(999, None),
 ];
 
-/// What a token's reply says of its lifetime, where it is one.
+/// Values of the lifetime in the reply to a token request.
 const LIFETIMES: [&str; 8] = ["86399", "0", "1", "100", "null", "-1", "1e300", "\"soon\""];
 
 impl World {
@@ -91,14 +92,14 @@ impl World {
                 let input = self.input(news, lifetime);
                 self.say(who, input);
             }
-            // A millisecond to 6 days.
+            // The time advances by a millisecond to 6 days.
             46..56 => self.now = self.now.saturating_add(Duration::from_millis(1 << (how % 30))),
             56..60 => self.cancel(who),
             _ => self.calls[who].driven = false,
         }
     }
 
-    /// Does what a driver does whose request comes to this.
+    /// Does what a driver does if its request has this outcome.
     fn serve(&mut self, who: usize, news: News, lifetime: &str) {
         let call = &self.calls[who];
         let input = match (call.owed, call.wait) {
@@ -130,14 +131,14 @@ impl World {
         }
     }
 
-    /// When the driver of a call has something to do.
+    /// Returns the time at which the driver of a call has something to do.
     fn due(&self, call: &Call) -> Instant {
         let told = |wait: &Wait| wait.epoch.is_some_and(|epoch| epoch != self.tenant.epoch());
         call.wait.filter(|wait| !told(wait)).map_or(self.now, |wait| wait.until)
     }
 
-    /// From here on all goes well: then every call comes to its end, and by its deadline. A new one succeeds once all that
-    /// was asked to wait for is over.
+    /// Lets everything succeed from now on. Then every call must end, and by its deadline. A new
+    /// call succeeds after all requested waits are over.
     fn ends(&mut self) {
         while let Some(who) = self.turn() {
             let late = self.now;
@@ -151,19 +152,19 @@ impl World {
             self.serve(who, Came(200, None), "86399");
         }
         let effect = self.calls.last().map(|call| call.effect);
-        assert_eq!(effect, Some(Effect::Happened), "a new call comes to nothing");
+        assert_eq!(effect, Some(Effect::Happened), "a new call did not succeed");
     }
 
-    /// The call whose driver has something to do first.
+    /// Returns the call whose driver has something to do first.
     fn turn(&mut self) -> Option<usize> {
         self.turns += 1;
-        assert!(self.turns < 200, "all goes well, and nothing comes of it");
+        assert!(self.turns < 200, "everything succeeds, but a call does not end");
         let living = (0..self.calls.len()).filter(|who| self.calls[*who].lives());
         living.min_by_key(|who| self.due(&self.calls[*who]))
     }
 }
 
-// ---- the model
+// ---- The model
 
 struct World {
     now: Instant,
@@ -171,9 +172,9 @@ struct World {
     calls: Vec<Call>,
     tokens: u32,
     turns: u32,
-    /// Which call asked for a token, and when it may be given up on.
+    /// The call that requested a token, and the time at which the request counts as lost.
     asking: Option<(usize, Instant)>,
-    /// Before then nothing is sent: the service said so.
+    /// The service asked to send nothing before this time.
     gate: Instant,
     pace: u32,
     last_sent: Option<Instant>,
@@ -184,14 +185,14 @@ struct Call {
     creates: bool,
     attempts: u32,
     limit: Duration,
-    /// Since it began.
+    /// The deadline, which is set when the call begins.
     deadline: Option<Instant>,
     owed: Owed,
     wait: Option<Wait>,
     sends: u32,
-    /// The token that it sent last.
+    /// The token that the call sent last.
     token: Option<HeaderValue>,
-    /// The one that was refused last.
+    /// The token that was refused last.
     refused: Option<HeaderValue>,
     effect: Effect,
     ended: bool,
@@ -243,14 +244,15 @@ impl World {
         self.answered(who, epoch);
     }
 
-    /// A call no longer waits for the token that it asked for, since the tenant had this epoch: who waits for it is told.
+    /// Handles the end of a call's token request. The tenant had this epoch before, and it must
+    /// have changed, so that waiting calls notice.
     fn answered(&mut self, who: usize, epoch: u64) {
         if self.asking.take_if(|(by, _)| *by == who).is_some() {
-            assert_ne!(self.tenant.epoch(), epoch, "others are not told");
+            assert_ne!(self.tenant.epoch(), epoch, "waiting calls do not notice");
         }
     }
 
-    /// Tells a call something, and checks what it does.
+    /// Passes an input to a call, and checks the step that follows.
     fn say(&mut self, who: usize, input: Input) {
         if !self.calls[who].driven {
             return;
@@ -263,7 +265,7 @@ impl World {
             Input::HeadOnly(head) => Some((head.status().as_u16(), head.headers(), false)),
             _ => None,
         };
-        // Nobody asked for it, or it comes before its time.
+        // The call has ended, the input was not requested, or it comes too early.
         let mut changes_nothing = call.ended;
         match (was, &input) {
             (Owed::Reply, Input::Response(_) | Input::HeadOnly(_)) => {
@@ -305,7 +307,7 @@ impl World {
             }
             Step::Wait(wait) => {
                 let call = &mut self.calls[who];
-                assert!(!call.ended, "it had ended");
+                assert!(!call.ended, "the call had ended");
                 assert!(!changes_nothing || call.wait.is_none_or(|current| current == wait), "another wait");
                 let in_time = now < wait.until && call.deadline.is_some_and(|end| wait.until <= end);
                 assert!(changes_nothing || in_time, "{wait:?}");
@@ -344,7 +346,8 @@ impl World {
         assert!(token.is_some() && token != call.refused, "with a token that was refused");
         call.token = token;
         call.sends += 1;
-        // One of them may be with another token, which is no other attempt.
+        // One of them may be sent again with another token, which does not count as another
+        // attempt.
         assert!(call.sends <= call.attempts + 1, "sent too often");
         assert!(call.sends <= call.machine.attempts() + 1 && call.machine.attempts() <= call.attempts);
         let last = self.last_sent.replace(now).map(|last| now.saturating_since(last));

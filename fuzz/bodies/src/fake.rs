@@ -1,5 +1,5 @@
-//! Any requests to the tenant in memory: each gets a reply, in one of the shapes that there are, and a refusal changes
-//! nothing.
+//! Sends any requests to the in-memory tenant. Each request gets a reply in one of the possible
+//! shapes, and a refusal changes nothing.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Method, Request, Response};
@@ -12,8 +12,8 @@ use crate::message::Message;
 use crate::support::documented::{DOCUMENTED, Documented};
 use crate::support::{Visit, with_operation};
 
-/// The bytes are messages with a byte between them that text does not hold. The first line of each is method and target; a
-/// header `authorization: good` stands for a good token.
+/// The bytes are messages, separated by a byte that text does not contain. The first line of each
+/// is the method and the target. A header `authorization: good` stands for a valid token.
 pub fn fake(data: &[u8]) {
     let fake = FakeKinde::builder().identities_page(2).choose(Choice::MfaAsArray(true)).build();
     let everything = NewFakeUser::new().id("kp_1").name("Ada", "Lovelace").email("a@example.com");
@@ -44,7 +44,7 @@ fn request(message: Message<'_>) -> Option<Request<Vec<u8>>> {
 fn check(fake: &FakeKinde, request: Request<Vec<u8>>, is_good: bool) {
     let before = fake.users();
     let (method, uri, body) = (request.method().clone(), request.uri().clone(), request.body().clone());
-    let response = fake.handle(request).expect("nothing was to fail");
+    let response = fake.handle(request).expect("there are no faults");
 
     let requests = fake.requests();
     let recorded = requests.last().expect("a request");
@@ -69,7 +69,7 @@ fn check(fake: &FakeKinde, request: Request<Vec<u8>>, is_good: bool) {
     check_effect(recorded.operation.filter(|_| recorded.took_effect), &before, fake);
 }
 
-/// The operation that a request means which has nothing in its path to decode or to fold away.
+/// Returns the operation of a request whose path has nothing to decode or normalise.
 fn meant(method: &Method, path: &str) -> Option<&'static str> {
     let fits = |(documented, segment): (&str, &str)| match documented.strip_prefix('{') {
         Some(_) => !["", ".", ".."].contains(&segment) && !segment.contains('%'),
@@ -83,7 +83,8 @@ fn meant(method: &Method, path: &str) -> Option<&'static str> {
     DOCUMENTED.iter().find(is_meant).map(|operation| operation.name)
 }
 
-/// An object on 404, and a list of at least one everywhere else; each with a code and a message.
+/// Checks an error body: `errors` is an object on 404, and otherwise a list of at least one. Each
+/// item has a code and a message.
 fn check_refusal(status: u16, response: &Response<Vec<u8>>, json: &Json) {
     assert_eq!(response.status(), status);
     let is_item = |item: &Json| item["code"].is_string() && item["message"].is_string();
@@ -105,13 +106,13 @@ fn check_answer(name: &'static str, is_good: bool, response: &Response<Vec<u8>>,
     let status = response.status().as_u16();
     match status {
         _ if status == route.success => {
-            assert!(is_good, "without a good token");
+            assert!(is_good, "without a valid token");
             assert!(json.get("errors").is_none(), "{json}");
-            // The other side can read it.
+            // The core can read the reply.
             with_operation(name, &any_arguments(), Read(response.clone()));
         }
         401 => {
-            assert!(!is_good, "in spite of a good token");
+            assert!(!is_good, "despite a valid token");
             check_refusal(401, response, json);
         }
         404 => {
@@ -133,20 +134,20 @@ impl Visit for Read {
         if let Err(error) = reply.parse::<O>() {
             panic!("{}: {error} in {}", O::META.name, String::from_utf8_lossy(reply.body()));
         }
-        // Nor does it say more than is known.
+        // The reply has no field that the core does not know.
         let unknown = reply.unknown_fields::<O>().expect("what was read");
         assert!(unknown.is_empty(), "{}: {unknown:?}", O::META.name);
     }
 }
 
-/// `done` is the operation that was carried out, if any was.
+/// `done` is the operation that was carried out, if any.
 fn check_effect(done: Option<&str>, before: &[kinde_users_fake::FakeUser], fake: &FakeKinde) {
     let after = fake.users();
     let created = usize::from(done == Some("create_user"));
     let deleted = usize::from(done == Some("delete_user"));
     assert_eq!(after.len(), before.len() + created - deleted);
     let changed = after.iter().filter(|user| !before.contains(user)).count();
-    // One user a request, and none by one that only reads or was refused.
+    // A request changes at most one user, and none if it only reads or was refused.
     let may_change = done.is_some_and(|name| !name.starts_with("get_") && name != "token");
     assert!(changed <= usize::from(may_change), "{done:?}: {changed} users changed");
     let ids: std::collections::BTreeSet<_> = after.iter().map(|user| &user.id).collect();

@@ -1,4 +1,4 @@
-//! HTTP messages as bytes that a person can read: a first line, headers, an empty line, a body.
+//! HTTP messages as readable bytes: a first line, headers, an empty line, and a body.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -9,7 +9,8 @@ pub(crate) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// What of it is no header is left out; `None` if the first line is no text.
+    /// Reads a message. Lines that are not headers are ignored. Returns `None` if the first line is
+    /// not text.
     pub(crate) fn read(data: &'a [u8]) -> Option<Self> {
         let end = data.windows(2).position(|two| two == b"\n\n");
         let (head, body) = end.map_or((data, &[][..]), |end| (&data[..end], &data[end + 2..]));
@@ -21,7 +22,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Lines with a name, a colon and a value.
+/// Reads lines with a name, a colon and a value.
 pub(crate) fn headers(lines: &[u8]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines.split(|byte| *byte == b'\n') {

@@ -1,4 +1,4 @@
-//! The corpora, with any compiler and no fuzzer.
+//! Runs the corpora with any compiler and without a fuzzer.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::TARGETS;
 
-/// So that replaying stays a matter of moments.
+/// The largest number of files in a corpus. It keeps the run short.
 const MOST_FILES: usize = 200;
 
 fn fuzz() -> PathBuf {
@@ -20,12 +20,12 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_file_of_every_corpus_still_does_what_is_promised() {
+fn every_corpus_file_keeps_the_promises() {
     for (name, target) in TARGETS {
         let files = files(&format!("corpus/{name}"));
         assert!(!files.is_empty() && files.len() <= MOST_FILES, "{name}: {} files", files.len());
         for file in files {
-            // What it panics with tells what is wrong, and this where.
+            // The panic says what is wrong, and this line says in which file.
             println!("{}", file.display());
             target(&fs::read(file).unwrap());
         }
@@ -33,7 +33,7 @@ fn every_file_of_every_corpus_still_does_what_is_promised() {
 }
 
 #[test]
-fn every_program_and_every_corpus_is_of_a_target() {
+fn every_program_and_corpus_has_a_target() {
     let targets: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     for folder in ["fuzz_targets", "corpus"] {
         let names: BTreeSet<_> =

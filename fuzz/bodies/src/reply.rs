@@ -1,4 +1,5 @@
-//! Any reply to any operation is read or refused, says the truth about its effect, and never gets into a log.
+//! Checks that any reply to any operation is read or refused, that the reported effect is true, and
+//! that nothing of the reply gets into a log.
 
 use std::fmt::Debug;
 
@@ -16,14 +17,15 @@ use crate::any_arguments;
 use crate::message::Message;
 use crate::support::{Visit, with_operation};
 
-/// The bytes are a message, whose first line is the status. It answers each operation, and a token request.
+/// The bytes are a message whose first line is the status. It answers each operation and a token
+/// request.
 pub fn reply(data: &[u8]) {
     let Some(message) = Message::read(data) else { return };
     let Ok(status) = message.first_line.parse::<StatusCode>() else { return };
     let mut response = Response::new(message.body.to_vec());
     *response.status_mut() = status;
     *response.headers_mut() = message.headers;
-    // Another reader of the same bytes, which repairs nothing.
+    // A second reader of the same bytes, which repairs nothing.
     let unrepaired: Option<Json> = serde_json::from_slice(message.body).ok();
     let parsed = Reply::new::<GetUsers>(response.clone()).parse_as::<Json>().ok();
     assert!(unrepaired.is_none() || parsed == unrepaired);
@@ -36,7 +38,7 @@ pub fn reply(data: &[u8]) {
     answer_token_request(&response, json.as_ref());
 }
 
-/// The step that comes of a reply to the first request of a call, which makes one attempt.
+/// Returns the step after a reply to the first request of a call with one attempt.
 fn step_after(operation: &impl Operation, credentials: Credentials, response: Response<Vec<u8>>) -> Step {
     let mut tenant = Tenant::new(Domain::parse("acme").expect("a domain"), credentials);
     let once = CallOptions::new().retry(RetryPolicy::never());
@@ -46,7 +48,7 @@ fn step_after(operation: &impl Operation, credentials: Credentials, response: Re
     exchange.advance(&mut tenant, Instant::START, Input::Response(response))
 }
 
-/// The reply, and its body if that is JSON.
+/// A reply, and its body if that is JSON.
 struct Answer<'a>(&'a Response<Vec<u8>>, Option<&'a Json>);
 
 impl Visit for Answer<'_> {
@@ -59,7 +61,7 @@ impl Visit for Answer<'_> {
     {
         let token = AccessToken::new("t").expect("a token");
         let step = step_after(operation, Credentials::access_token(token), self.0.clone());
-        let Step::Done(result) = step else { panic!("one attempt is to end it: {step:?}") };
+        let Step::Done(result) = step else { panic!("the call must end after one attempt: {step:?}") };
         let status = self.0.status();
         assert_eq!(result.is_ok(), status.is_success());
         match result {
@@ -69,7 +71,7 @@ impl Visit for Answer<'_> {
                     (400..500).contains(&status.as_u16()) && ![408, 460, 499].contains(&status.as_u16());
                 assert_eq!(error.effect(), if refused { Effect::None } else { Effect::Possible });
                 assert_eq!(error.operation(), O::META.name);
-                check_api_error(self.0, self.1, error.as_api().expect("an error of the service's"));
+                check_api_error(self.0, self.1, error.as_api().expect("an error of the service"));
                 check_line(&error.to_string());
             }
         }
@@ -88,7 +90,7 @@ where
         (Err(decode), Err(error)) => {
             assert_eq!(error.effect(), Effect::Happened);
             assert!(decode.line() >= 1);
-            // No word of it comes from the body, but for the names of fields.
+            // The text contains nothing of the body except names of fields.
             let path = decode.path();
             assert!(
                 path.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_.?[]".contains(&b))
@@ -102,7 +104,8 @@ where
     }
 }
 
-/// It says what the body says, and written out again it is read as the same.
+/// Checks that the output has the values of the body, and that it is the same after writing and
+/// reading it again.
 fn check_output<O>(json: Option<&Json>, output: &O::Output)
 where
     O: Operation,
@@ -111,11 +114,11 @@ where
     let mut value = serde_json::to_value(output).expect("a JSON form");
     let sign_ins = "last_organization_sign_ins";
     if O::META.name == "get_user_data" && value[sign_ins] == Json::Array(Vec::new()) {
-        // These are a listed user's, and left alone where they do not fit.
+        // These belong to listed users, and are ignored here if they have another form.
         value[sign_ins] = json.map_or(Json::Null, |json| json[sign_ins].clone());
     }
     if O::META.name == "get_user_data" {
-        // And so are the connections of its identities.
+        // The same holds for the connections of the identities.
         for identity in value["identities"].as_array_mut().into_iter().flatten() {
             let fields = identity.as_object_mut().expect("an identity");
             fields.retain(|name, value| name != "connection_id" || !value.is_null());
@@ -124,14 +127,14 @@ where
     assert!(json.is_none_or(|json| is_said(&value, json)), "{}: {value} was read of {json:?}", O::META.name);
     let written = serde_json::to_vec(output).expect("a JSON form");
     let again = Reply::new::<O>(Response::new(written.clone())).parse::<O>();
-    let again = again.unwrap_or_else(|error| panic!("{}: not read again: {error}", O::META.name));
+    let again = again.unwrap_or_else(|error| panic!("{}: cannot be read again: {error}", O::META.name));
     assert_eq!(serde_json::to_vec(&again).expect("a JSON form"), written);
 }
 
-/// Whether each value that was read is one of the reply, in its place.
+/// Returns whether each value that was read is in the reply at the same place.
 fn is_said(read: &Json, reply: &Json) -> bool {
     match (read, reply) {
-        // With serde, a list of all its fields passes for an object.
+        // serde also reads a list of all the fields as an object.
         (Json::Object(_), Json::Array(_)) => true,
         (Json::Object(fields), _) => fields.iter().all(|(name, value)| is_said(value, &reply[name])),
         (Json::Array(items), Json::Array(all)) => {
@@ -140,7 +143,7 @@ fn is_said(read: &Json, reply: &Json) -> bool {
         }
         (Json::Array(items), Json::Null) => items.is_empty(),
         (Json::Array(items), one) => items.len() == 1 && is_said(&items[0], one),
-        // An integer may be written as a fraction is, and one that is out of range is none.
+        // An integer may be written as a fraction. An integer that is out of range counts as null.
         (Json::Number(read), Json::Number(written)) => read.as_f64() == written.as_f64(),
         (Json::Null, Json::Number(written)) => {
             written.as_i64().is_none() && written.as_f64().is_some_and(|number| number.abs() >= 9.2e18)
@@ -194,7 +197,7 @@ fn check_api_error(response: &Response<Vec<u8>>, json: Option<&Json>, error: &Ap
             assert!(body.map_or(true, |body| body == text || !is_json(body)));
         }
         (ErrorBody::Other(body), None) => assert_eq!(body, response.body()),
-        // What nothing looks into is not as well checked.
+        // A body that no code has looked into is not checked as strictly.
         (ErrorBody::Kinde(_), None) => {}
         (ErrorBody::Other(_), Some(json)) => panic!("{json} is JSON"),
     }
@@ -208,16 +211,17 @@ fn check_api_error(response: &Response<Vec<u8>>, json: Option<&Json>, error: &Ap
     }
 }
 
-/// One line, in which no word can be an address, a number of a person, an id or a secret.
+/// Checks that the text is one line, in which no word can be an address, a phone number, an id or a
+/// secret.
 fn check_line(line: &str) {
     assert!(!line.contains(char::is_control), "{line:?}");
     assert!(line.chars().count() < 2_000, "{line}");
-    // How long to wait, and how often it was tried, are numbers of our own.
+    // The time to wait and the number of attempts do not come from the reply.
     let shown = line.split(" (retry in ").next().unwrap_or_default();
     for word in shown.split_whitespace() {
         let digits = word.chars().filter(|character| character.is_numeric()).count();
         assert!(!word.contains('@') && !word.contains("%40") && digits <= 5, "{line}");
-        // With the colon or semicolon that follows it.
+        // The length includes a colon or semicolon after the word.
         assert!(word.chars().count() <= 34, "{line}");
     }
 }
@@ -234,9 +238,9 @@ fn answer_token_request(response: &Response<Vec<u8>>, json: Option<&Json>) {
         Step::Done(Err(error)) => {
             assert_eq!(error.effect(), Effect::None);
             let shown = error.to_string();
-            // Its words are all our own, but for the host of a redirect.
+            // The text contains nothing of the reply except the host of a redirect.
             assert!(shown.is_ascii() && shown.lines().count() == 1 && shown.len() < 512, "{shown}");
         }
-        step => panic!("nothing was sent but for a token, and yet there is {step:?}"),
+        step => panic!("only a token was requested, but the step is {step:?}"),
     }
 }

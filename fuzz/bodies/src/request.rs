@@ -1,10 +1,12 @@
-//! Any operation with any arguments becomes the documented request, or is refused for a reason.
+//! Checks that any operation with any arguments becomes the documented request, or is refused with
+//! a reason.
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::support::documented::{Arguments, DOCUMENTED, Pair, check};
 
-/// The first byte is the operation, `a` for the first; the rest are its arguments, with `0xff` between them.
+/// The first byte is the operation, `a` for the first. The rest are its arguments, separated by
+/// `0xff`.
 pub fn request(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
     let operation = &DOCUMENTED[usize::from(first.wrapping_sub(b'a')) % DOCUMENTED.len()];
@@ -17,7 +19,7 @@ pub fn request(data: &[u8]) {
     check(operation, &arguments, "t");
 }
 
-/// Texts with a byte between them that none of them holds.
+/// Texts, separated by a byte that none of them contains.
 struct Texts<'a>(std::slice::Split<'a, u8, fn(&u8) -> bool>);
 
 impl<'a> Texts<'a> {
@@ -25,17 +27,17 @@ impl<'a> Texts<'a> {
         Self(data.split(|byte| *byte == 0xff))
     }
 
-    /// The next one, empty at the end.
+    /// Returns the next text, or an empty one at the end.
     fn text(&mut self) -> String {
         String::from_utf8_lossy(self.0.next().unwrap_or_default()).into_owned()
     }
 
-    /// The next one, which is there only if it stands after a `=`.
+    /// Returns the next text if it begins with `=`.
     fn maybe(&mut self) -> Option<Json> {
         self.text().strip_prefix('=').map(Json::from)
     }
 
-    /// The next one as `true` or `false`.
+    /// Returns the next text as `true` or `false`.
     fn flag(&mut self) -> Option<Json> {
         self.text().parse().ok().map(Json::Bool)
     }
@@ -45,11 +47,11 @@ impl<'a> Texts<'a> {
     }
 }
 
-/// Whether a pair of the query is there, and with what value.
+/// Returns the name and the value of a query pair, if it is present.
 fn value_of(pair: &Pair, texts: &mut Texts<'_>) -> Option<(&'static str, Json)> {
     match *pair {
         Pair::Id(name) | Pair::Value(name) => Some((name, texts.text().into())),
-        // After a `<` it is the first of the names, and after a `=` the last.
+        // After a `<` the text is the first of the names, and after a `=` the last one.
         Pair::Cursor(names) => match texts.text().split_at_checked(1)? {
             ("<", text) => Some((*names.first()?, text.into())),
             ("=", text) => Some((*names.last()?, text.into())),
@@ -65,7 +67,7 @@ fn value_of(pair: &Pair, texts: &mut Texts<'_>) -> Option<(&'static str, Json)> 
     }
 }
 
-/// The object of those fields that are there.
+/// Returns an object of the fields that have a value.
 fn object<const N: usize>(fields: [(&str, Option<Json>); N]) -> Json {
     fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
@@ -163,7 +165,7 @@ fn password(texts: &mut Texts<'_>) -> Json {
 }
 
 fn changes(texts: &mut Texts<'_>) -> Json {
-    // Set after a `=`, cleared, or left alone.
+    // A field is set after a `=`, cleared, or left alone.
     let mut change = |name| {
         let text = texts.text();
         let value = match text.strip_prefix('=') {

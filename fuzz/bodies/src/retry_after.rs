@@ -1,5 +1,5 @@
-//! Any headers that ask to wait: what they are read as, and what the machine then does, against a reading of this file's
-//! own.
+//! Checks how any headers that ask to wait are read, and what the machine does then, against the
+//! second reader in this file.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::message;
 
 const NOW: Instant = Instant::from_start(Duration::from_secs(1_000));
 
-/// The bytes are lines of headers. A value of `@` and a number is written as the date so many seconds after 1970, in one of
-/// the three forms of HTTP.
+/// The bytes are lines of headers. A value of `@` and a number becomes the date that many seconds
+/// after 1970, in one of the three forms of HTTP.
 pub fn retry_after(data: &[u8]) {
     let mut headers = message::headers(data);
     let mut written = [false; 2];
@@ -30,7 +30,8 @@ pub fn retry_after(data: &[u8]) {
     if written == [true; 2] {
         assert_eq!(read, sure.into_iter().chain(with_dates).max(), "{headers:?}");
     } else {
-        // It may be stricter with dates than the reader here, but not with what is well written.
+        // The core may be stricter with dates than the reader here, but not with dates that this
+        // file wrote.
         assert!(read == sure || (read > sure && with_dates.into_iter().any(|wait| read == Some(wait))));
     }
     let asked = Duration::from_secs(read.unwrap_or(0).min(3600));
@@ -38,12 +39,12 @@ pub fn retry_after(data: &[u8]) {
     check_gate(&headers, if read.is_some() { asked } else { Duration::from_secs(1) });
 }
 
-/// The date that a value of `@`, a form and a number stands for.
+/// Returns the date for a value of `@`, a form and a number.
 fn date_to_write(value: &HeaderValue) -> Option<HeaderValue> {
     let text = value.to_str().ok()?.strip_prefix('@')?;
     let (form, seconds) = match text.as_bytes().first()? {
         b'a' => ("%a %b %e %H:%M:%S %Y", &text[1..]),
-        // Its years have two digits.
+        // This form has years of two digits.
         b'o' => ("%A, %d-%b-%y %H:%M:%S GMT", &text[1..]),
         _ => ("%a, %d %b %Y %H:%M:%S GMT", text),
     };
@@ -53,13 +54,13 @@ fn date_to_write(value: &HeaderValue) -> Option<HeaderValue> {
     HeaderValue::try_from(date.strftime(form).to_string()).ok()
 }
 
-// ---- another reading of the headers
+// ---- A second reader of the headers
 
 /// What the headers ask for.
 struct Expected {
-    /// The longest wait that is a number.
+    /// The longest wait that is given as a number.
     sure: Option<u64>,
-    /// The waits that come of dates, if they are taken for dates at all.
+    /// The waits that are given as dates, if they count as dates.
     with_dates: Vec<u64>,
 }
 
@@ -71,7 +72,7 @@ fn expected(headers: &HeaderMap) -> Expected {
     };
     let numbers = |name| lists(name).concat().into_iter().filter_map(number);
     let sure = numbers("ratelimit-reset").chain(numbers("retry-after")).max();
-    // A date is one item, or two, as there is a comma in it.
+    // A date is one item, or two, because it contains a comma.
     let dates = |name| -> Vec<i64> {
         let lists = lists(name);
         let alone = lists.iter().flatten().filter_map(|item| date(item));
@@ -84,7 +85,8 @@ fn expected(headers: &HeaderMap) -> Expected {
     Expected { sure, with_dates: dates("retry-after").into_iter().flat_map(waits).collect() }
 }
 
-/// Digits, perhaps with a point and more digits, rounded up. More than a day is a point in time.
+/// Reads digits, perhaps with a point and more digits, and rounds up. A number of more than a day
+/// counts as a time.
 fn number(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
@@ -96,7 +98,7 @@ fn number(text: &str) -> Option<u64> {
     Some(seconds).filter(|seconds| *seconds <= 86_400)
 }
 
-/// The seconds since 1970 of all that can be taken for a date of HTTP.
+/// Returns the seconds since 1970 for any text that may be a date of HTTP.
 fn date(text: &str) -> Option<i64> {
     let words: Vec<&str> = text.split([' ', ',', '-', ':']).filter(|word| !word.is_empty()).collect();
     let ([_, day, month, year, hour, minute, second, "GMT"] | [_, month, day, hour, minute, second, year]) =
@@ -119,14 +121,14 @@ fn date(text: &str) -> Option<i64> {
     Some(60 * (60 * hours + number(minute)?) + number(second)?)
 }
 
-// ---- what the machine makes of them
+// ---- The machine
 
 fn tenant() -> Tenant {
     let token = AccessToken::new("t").expect("a token");
     Tenant::new(Domain::parse("acme").expect("a domain"), Credentials::access_token(token))
 }
 
-/// A call whose first attempt is answered so, and the step that comes of it.
+/// Answers the first attempt of a call with this reply, and returns the next step.
 fn answered(tenant: &mut Tenant, status: u16, headers: &HeaderMap, policy: RetryPolicy) -> (Exchange, Step) {
     let mut call = begun(tenant, policy);
     assert!(matches!(call.advance(tenant, NOW, Input::Start), Step::Send(_)));
@@ -144,8 +146,8 @@ fn begun(tenant: &Tenant, policy: RetryPolicy) -> Exchange {
 
 fn read_by(status: u16, headers: &HeaderMap) -> Option<u64> {
     let (_, step) = answered(&mut tenant(), status, headers, RetryPolicy::never());
-    let Step::Done(Err(error)) = step else { panic!("one attempt is to end it: {step:?}") };
-    let reset = error.as_api().expect("an error of the service's").reset();
+    let Step::Done(Err(error)) = step else { panic!("the call must end after one attempt: {step:?}") };
+    let reset = error.as_api().expect("an error of the service").reset();
     let shown = error.to_string();
     match reset {
         Some(reset) => assert!(shown.contains(&format!(" (retry in {} s)", reset.as_secs())), "{shown}"),
@@ -155,7 +157,8 @@ fn read_by(status: u16, headers: &HeaderMap) -> Option<u64> {
     reset.map(|reset| reset.as_secs())
 }
 
-/// After 503 this call waits for what was asked, and no longer, as its own back-off is nothing.
+/// Checks that after a 503 a call waits for the requested time and no longer, because its own
+/// back-off is zero.
 fn check_retry(headers: &HeaderMap, asked: Duration) {
     match answered(&mut tenant(), 503, headers, RetryPolicy::new()).1 {
         Step::Send(_) => assert!(asked.is_zero()),
@@ -164,7 +167,7 @@ fn check_retry(headers: &HeaderMap, asked: Duration) {
     }
 }
 
-/// After 429 no call is sent before then, and every call soon after.
+/// Checks that after a 429 no call is sent before this time, and every call soon after it.
 fn check_gate(headers: &HeaderMap, closed: Duration) {
     let mut tenant = tenant();
     let (_, step) = answered(&mut tenant, 429, headers, RetryPolicy::new());
