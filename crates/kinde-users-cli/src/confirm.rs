@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use clap::Args;
 
 use crate::failure::Failure;
-use crate::tenant::Named;
+use crate::tenant::Session;
 
 /// Whether to ask first.
 #[derive(Clone, Copy, Debug, Args)]
@@ -22,9 +22,9 @@ impl Confirm {
     /// # Errors
     ///
     /// Fails where there is no `--yes`, and no terminal to ask on.
-    pub(crate) fn check(self, tenant: &Named) -> Result<(), Failure> {
+    pub(crate) fn check(self, session: &Session) -> Result<(), Failure> {
         let can_ask = || io::stdin().is_terminal() && io::stderr().is_terminal();
-        if self.yes || tenant.rehearse || can_ask() {
+        if self.yes || session.is_rehearsal || can_ask() {
             return Ok(());
         }
         let how = "--yes confirms it, and --dry-run shows what it would do";
@@ -36,8 +36,8 @@ impl Confirm {
     /// # Errors
     ///
     /// Fails where the answer is no.
-    pub(crate) fn ask(self, tenant: &Named, question: impl fmt::Display) -> Result<(), Failure> {
-        if self.yes || tenant.rehearse {
+    pub(crate) fn ask(self, session: &Session, question: impl fmt::Display) -> Result<(), Failure> {
+        if self.yes || session.is_rehearsal {
             return Ok(());
         }
         let mut answer = String::new();

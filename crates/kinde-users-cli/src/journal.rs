@@ -1,6 +1,6 @@
 //! What an import has done, line by line, so that it can be interrupted anywhere and goes on.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -68,6 +68,17 @@ struct Entry {
     steps: usize,
 }
 
+/// A user that an import created.
+#[derive(Debug)]
+pub(crate) struct Created {
+    /// The line of the import file.
+    pub(crate) line: u64,
+    /// Whose line it is, as [`Journal::key`] has it.
+    pub(crate) key: String,
+    /// The id of the user.
+    pub(crate) id: String,
+}
+
 /// The file, and what was in it when it was opened.
 pub(crate) struct Journal {
     file: Option<Mutex<File>>,
@@ -82,47 +93,22 @@ impl Journal {
         Self { file: None, salt: [0; 16], before: HashMap::new(), amiss: BTreeMap::new() }
     }
 
-    /// Opens the journal of an import with these options into the tenant at `origin`, or begins it. It is locked until the program
-    /// ends, however it does. A file that is something else is left as it is.
+    /// Opens the journal of an import with these options into the tenant at `origin`, or begins it. It
+    /// is locked until the run ends, however it ends. A file that is something else is left as it is.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read, is none, is that of another import, or is in use.
+    /// Fails where it cannot be read, is no journal or that of another import, or is in use.
     pub(crate) fn open(path: &Path, origin: &str, options: &str) -> Result<Self, Failure> {
-        let failed = |error: std::io::Error| Failure::file(path, &error);
-        let wrong = |what: &str| Failure::input(format!("{} {what}", path.display()));
         if path.exists() {
             regular(path)?;
         }
+        let failed = |error| Failure::file(path, error);
         let file = private().read(true).write(true).create(true).open(path).map_err(failed)?;
         let mut file = locked(file, path, "another run imports this file")?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(failed)?;
-        // The last line is torn where the machine went down while it was written.
-        let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
-        let mut lines = (1..).zip(whole.lines());
-        let head = match lines.next() {
-            None if text.is_empty() => None,
-            first => first.and_then(|(_, line)| serde_json::from_str::<Head>(line).ok()),
-        };
-        let salt = match head {
-            Some(head) if head.import_into != origin => return Err(wrong("is no journal of this tenant")),
-            Some(head) if head.options != options => {
-                let (options, anew) = (head.options, "another --journal begins anew");
-                return Err(wrong(&format!("is that of an import with other options: {options}; {anew}")));
-            }
-            Some(head) => head.salt,
-            None if text.is_empty() => salt(),
-            None => return Err(wrong("is no journal of this program, and was left as it is")),
-        };
         let (mut before, mut amiss) = (HashMap::new(), BTreeMap::new());
-        for (number, line) in lines {
-            let garbled = |_| {
-                wrong(&format!(
-                    "cannot be read at line {number}: delete that line, and its user is looked up again"
-                ))
-            };
-            let Entry { line, key, state, told, steps } = serde_json::from_str(line).map_err(garbled)?;
+        let head = load(&mut file, path, origin, |entry| {
+            let Entry { line, key, state, told, steps } = entry;
             match state {
                 State::Begun => before.insert(key, Before::Begun),
                 State::Created => before.insert(key, Before::Created(told, steps)),
@@ -131,16 +117,66 @@ impl Journal {
                     amiss.insert(line, told);
                     before.insert(key, Before::Done)
                 }
-                State::Failed => before.remove(&key),
+                State::Failed => {
+                    amiss.remove(&line);
+                    before.remove(&key)
+                }
             };
-        }
-        file.set_len(whole.len() as u64).map_err(failed)?;
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
-        if text.is_empty() {
-            let head = Head { import_into: origin.to_owned(), options: options.to_owned(), salt };
-            writeln!(file, "{}", serde_json::json!(head)).map_err(failed)?;
-        }
+        })?;
+        let salt = match head {
+            Some(head) if head.options != options => {
+                let (options, anew) = (head.options, "another --journal begins anew");
+                let what = format!("is that of an import with other options: {options}; {anew}");
+                return Err(wrong(path, &what));
+            }
+            Some(head) => head.salt,
+            None => {
+                let head = Head { import_into: origin.to_owned(), options: options.to_owned(), salt: salt() };
+                writeln!(file, "{}", serde_json::json!(head)).map_err(failed)?;
+                head.salt
+            }
+        };
         Ok(Self { file: Some(Mutex::new(file)), salt, before, amiss })
+    }
+
+    /// Opens the journal of an import into the tenant at `origin`, to undo it. Returns with it the
+    /// users that the import created, in the order of their lines, and the lines of which it is not known
+    /// whether their create arrived.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); and where there is no such file.
+    pub(crate) fn undo(path: &Path, origin: &str) -> Result<(Self, Vec<Created>, BTreeSet<u64>), Failure> {
+        regular(path)?;
+        let file = private().read(true).write(true).open(path).map_err(|error| Failure::file(path, error))?;
+        let mut file = locked(file, path, "another run uses it")?;
+        let (mut created, mut begun) = (HashMap::<String, (u64, BTreeSet<String>)>::new(), HashMap::new());
+        let head = load(&mut file, path, origin, |Entry { line, key, state, told, .. }| {
+            if state == State::Begun {
+                begun.insert(key, line);
+                return;
+            }
+            begun.remove(&key);
+            match (state, created.get_mut(&key)) {
+                (State::Failed, _) => drop(created.remove(&key)),
+                (State::Created, None) => drop(created.insert(key, (line, [told].into()))),
+                (state, Some((at, ids))) => {
+                    *at = line;
+                    if state == State::Created {
+                        ids.insert(told);
+                    }
+                }
+                (_, None) => {}
+            }
+        })?;
+        let Some(Head { salt, .. }) = head else { return Err(wrong(path, "is empty")) };
+        let of_line = |(key, (line, ids)): (String, (u64, BTreeSet<String>))| {
+            ids.into_iter().map(move |id| Created { line, key: key.clone(), id })
+        };
+        let mut created: Vec<_> = created.into_iter().flat_map(of_line).collect();
+        created.sort_by(|one, other| (one.line, &one.id).cmp(&(other.line, &other.id)));
+        let journal = Self { file: Some(Mutex::new(file)), salt, ..Self::none() };
+        Ok((journal, created, begun.into_values().collect()))
     }
 
     /// The same for the same user, wherever in the file the line stands, whatever else it says and in whatever order: by the id, or
@@ -182,6 +218,42 @@ impl Journal {
         let written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
         written.map_err(|error| Failure::new(format!("the journal cannot be written: {error}")))
     }
+}
+
+/// Reads a journal of the tenant at `origin`, passes its entries on, and cuts off a last line that is
+/// torn. Returns the head, or nothing if the file is empty.
+fn load(
+    file: &mut File,
+    path: &Path,
+    origin: &str,
+    mut pass: impl FnMut(Entry),
+) -> Result<Option<Head>, Failure> {
+    let failed = |error| Failure::file(path, error);
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(failed)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    // The last line is torn if the machine went down while it was written.
+    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+    let mut lines = (1..).zip(whole.lines());
+    let head: Option<Head> = lines.next().and_then(|(_, line)| serde_json::from_str(line).ok());
+    let head = head.ok_or_else(|| wrong(path, "is no journal of this program, and was left as it is"))?;
+    if head.import_into != origin {
+        return Err(wrong(path, "is no journal of this tenant"));
+    }
+    for (number, line) in lines {
+        let what = "delete that line, and its user is looked up again";
+        let garbled = |_| wrong(path, &format!("cannot be read at line {number}: {what}"));
+        pass(serde_json::from_str(line).map_err(garbled)?);
+    }
+    file.set_len(whole.len() as u64).map_err(failed)?;
+    file.seek(SeekFrom::End(0)).map_err(failed)?;
+    Ok(Some(head))
+}
+
+fn wrong(path: &Path, what: &str) -> Failure {
+    Failure::input(format!("{} {what}", path.display()))
 }
 
 /// The standard library draws keys for its hashers from the system; this is made of two.

@@ -16,7 +16,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{erase, export, find, import, refresh_claims, reset_mfa, set_properties, suspend};
+use commands::{
+    completions, erase, export, find, import, man, refresh_claims, reset_mfa, set_properties, suspend,
+};
 use failure::{EXIT_CODES, Failure};
 use output::Output;
 use tenant::{Named, Session};
@@ -71,6 +73,8 @@ enum Command {
     SetProperties(set_properties::Arguments),
     #[command(after_help = EXIT_CODES)]
     RefreshClaims(refresh_claims::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -84,5 +88,7 @@ fn main() -> ExitCode {
         Command::ResetMfa(arguments) => reset_mfa::run(arguments, &shared),
         Command::SetProperties(arguments) => set_properties::run(arguments, &shared),
         Command::RefreshClaims(arguments) => refresh_claims::run(arguments, &shared),
+        Command::Completions(arguments) => completions::run(arguments),
+        Command::Man(arguments) => man::run(arguments),
     })
 }

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 
 /// How a run reports what it does.
 #[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// Print receipts as JSON, one object on each line of standard output
     #[arg(long, global = true)]
@@ -98,7 +99,20 @@ pub(crate) fn warn(line: impl fmt::Display) {
 ///
 /// Fails where it cannot be written.
 pub(crate) fn tell(line: impl fmt::Display) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{line}").map_err(|error| Failure::new(format!("stdout: {error}")))
+    writeln!(io::stdout(), "{line}").map_err(|error| unwritten(&error))
+}
+
+/// Writes a text to standard output as it is.
+///
+/// # Errors
+///
+/// Fails where it cannot be written.
+pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
+    io::stdout().write_all(text).map_err(|error| unwritten(&error))
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::new(format!("stdout: {error}"))
 }
 
 /// Returns a number with its noun: `1 user`, `2 users`, `3 identities`.

@@ -36,7 +36,7 @@ pub(crate) struct Named {
 
     /// Run the command on an in-memory tenant with made-up users, and change nothing real
     #[arg(long, global = true, conflicts_with_all = ["domain", "client_id", "client_secret_file"])]
-    pub(crate) rehearse: bool,
+    rehearse: bool,
 }
 
 /// The variables of the environment that name a tenant, and the options that come before them.

@@ -1,70 +1,136 @@
 //! Erases a user.
 
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use indicatif::ProgressBar;
 use kinde_users::{Erase, Erased, Job, Removal, UserId};
 use serde_json::json;
 
 use crate::Shared;
 use crate::confirm::Confirm;
 use crate::failure::Failure;
+use crate::journal::{Created, Journal, State};
+use crate::output::{counted, warn};
 use crate::tenant::Session;
+use crate::users::Many;
 
-/// Erase a user: end the sessions, then delete the user and the profile
+/// Erase a user, or all users that an import created
 ///
-/// The user is deleted from all of Kinde, and this cannot be undone. The receipt says what this run
-/// deleted, and what was already absent. If there is no user with an id, the exit code is 1: a user who
-/// was erased before cannot be told from an id with a mistake in it. Keep the id: by the address or
-/// the name an erased user is not found again.
+/// To erase a user is to end the sessions, and then to delete the user and the profile from all of
+/// Kinde. This cannot be undone. The receipt says what this run deleted, and what was already absent.
+/// If there is no user with an id, the exit code is 1: a user who was erased before cannot be told
+/// from an id with a mistake in it. Keep the id: by the address or the name an erased user is not found
+/// again.
 ///
-/// Example: kinde-users erase ada@example.com
+/// With --journal, the command undoes an import: it erases the users whose creation the journal
+/// records, and no others. That includes a user whose create was interrupted, if a later run of the
+/// import recognized the user as its own. Users whom the import updated or left alone stay as they are.
+/// The journal records what is erased: an interrupted run goes on when it is run again, and the file can be
+/// imported again with the same journal.
+///
+/// Examples: kinde-users erase ada@example.com;
+/// kinde-users erase --journal users.csv.journal --dry-run
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user
-    user: String,
+    #[arg(required_unless_present = "journal", conflicts_with = "journal")]
+    user: Option<String>,
 
-    /// Look up the user, and change nothing
+    /// Erase the users that an import created, as its journal records
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+
+    /// Look up what would be erased, and change nothing
     #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
     confirm: Confirm,
+
+    #[command(flatten)]
+    many: Many,
 }
 
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
-    if !arguments.dry_run {
-        arguments.confirm.check(&shared.tenant)?;
-    }
     let session = shared.connect(10)?;
-    let id = session.find(&arguments.user)?;
-    if arguments.dry_run {
-        let json = json!({ "tenant": session.name(), "dry_run": true, "user_id": id });
-        return shared.output.tell(&json, format_args!("{id}: to be erased"));
+    if !arguments.dry_run {
+        arguments.confirm.check(&session)?;
     }
-    arguments.confirm.ask(&shared.tenant, format_args!("Erase {id} on {}?", session.name()))?;
-    erase(&session, id)
+    if let Some(journal) = &arguments.journal {
+        return undo(arguments, &session, journal);
+    }
+    let id = session.find(arguments.user.as_deref().unwrap_or_default())?;
+    if arguments.dry_run {
+        return to_be_erased(&session, id.as_str());
+    }
+    arguments.confirm.ask(&session, format_args!("Erase {id} on {}?", session.name()))?;
+    let (removal, told) = erase(&session, id, &ProgressBar::hidden())?;
+    if removal == Removal::AlreadyAbsent {
+        return Err(Failure::new("there was no such user: erased before, or a wrong id"));
+    }
+    told
 }
 
-/// Erases a user, and prints a receipt.
-fn erase(session: &Session, id: UserId) -> Result<(), Failure> {
+/// Erases the users that an import created.
+fn undo(arguments: &Arguments, session: &Session, journal: &Path) -> Result<(), Failure> {
+    let (journal, created, unknown) = Journal::undo(journal, session.domain.origin())?;
+    let (total, output) = (created.len(), session.output);
+    let users = counted(total, "user");
+    for line in &unknown {
+        warn(format_args!("line {line}: it is not known whether a user was created, and none is erased"));
+    }
+    if arguments.dry_run {
+        return created.iter().try_for_each(|user| to_be_erased(session, &user.id));
+    }
+    if total > 0 {
+        let question = format!("Erase {users} that the import created on {}?", session.name());
+        arguments.confirm.ask(session, question)?;
+    }
+    let bar = output.progress(Some(total as u64));
+    let failed = arguments.many.each(session, &bar, created, |Created { line, key, id }| {
+        let erased = erase(session, id.into(), &bar).and_then(|(_, told)| {
+            // From now on there is no user by this import: another run creates one.
+            journal.write(line, &key, State::Failed, "", 0)?;
+            told
+        });
+        erased.map_err(|failure| failure.at_line(line))
+    })?;
+    let (name, erased) = (session.name(), total - failed);
+    let json = json!({ "tenant": name, "users": total, "erased": erased, "unknown": unknown.len() });
+    let told = output.receipt(&json, format_args!("erased {erased} of {users}"));
+    match failed {
+        0 => told,
+        failed => Err(Failure::new(format!("{failed} of {users} failed; run it again to try them again"))),
+    }
+}
+
+fn to_be_erased(session: &Session, id: &str) -> Result<(), Failure> {
+    let json = json!({ "tenant": session.name(), "dry_run": true, "user_id": id });
+    session.output.tell(&json, format_args!("{id}: to be erased"))
+}
+
+/// Erases a user, and prints a receipt. Returns whether this deleted the user, and whether the receipt
+/// was written.
+fn erase(
+    session: &Session,
+    id: UserId,
+    bar: &ProgressBar,
+) -> Result<(Removal, Result<(), Failure>), Failure> {
     let mut erase = Erase::new(id);
     let result = session.client.run(&mut erase);
     // If it failed midway, the receipt says how far it came.
     let Erased { user_id, sessions, user, .. } = erase.output();
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let told = session.output.receipt(
-        &json!({
-            "tenant": session.name(), "user_id": user_id, "sessions": sessions, "user": user,
-            "erased": user == Some(Removal::Deleted), "unix_time": at,
-        }),
-        format_args!("{user_id}: sessions {}, user {}", words(sessions), words(user)),
-    );
+    let json = json!({
+        "tenant": session.name(), "user_id": user_id, "sessions": sessions, "user": user,
+        "erased": user == Some(Removal::Deleted), "unix_time": at,
+    });
+    let words = format!("{user_id}: sessions {}, user {}", words(sessions), words(user));
+    let told = bar.suspend(|| session.output.receipt(&json, words));
     result?;
-    if user == Some(Removal::AlreadyAbsent) {
-        return Err(Failure::of_one("there was no such user: erased before, or a wrong id"));
-    }
-    told
+    Ok((user.unwrap_or(Removal::AlreadyAbsent), told))
 }
 
 fn words(removal: Option<Removal>) -> &'static str {

@@ -93,11 +93,10 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         return Ok(());
     }
 
-    if arguments.update {
-        arguments.confirm.check(&shared.tenant)?;
-    }
-
     let session = shared.connect(0)?;
+    if arguments.update {
+        arguments.confirm.check(&session)?;
+    }
     let journal = match (&arguments.journal, session.is_rehearsal) {
         (None, true) => Journal::none(),
         (path, _) => {

@@ -38,10 +38,10 @@ const UNLISTED: &str = "reset, though the user seemed to have no factor";
 const UNSEEN: &str = "reset, if there was a factor: that cannot be told without the scope read:user_mfa";
 
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
-    if !arguments.list {
-        arguments.confirm.check(&shared.tenant)?;
-    }
     let session = shared.connect(10)?;
+    if !arguments.list {
+        arguments.confirm.check(&session)?;
+    }
     let (client, id) = (&session.client, session.find(&arguments.user)?);
     if arguments.list {
         let factors = client.send(&GetUsersMfa::new(&id))?.mfa;
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         .factor
         .as_ref()
         .map_or_else(|| "all second factors".to_owned(), |id| format!("the factor {id}"));
-    arguments.confirm.ask(&shared.tenant, format_args!("Reset {which} of {id} on {}?", session.name()))?;
+    arguments.confirm.ask(&session, format_args!("Reset {which} of {id} on {}?", session.name()))?;
     if let Some(factor) = &arguments.factor {
         return ended(&session, client.send(&ResetUsersMfa::new(&id, factor)), Some(true));
     }

@@ -1,6 +1,8 @@
-//! The programs for jobs, run as anybody runs them, against a tenant behind a socket.
+//! The command, run as a user runs it, against a tenant behind a socket.
 
 mod common;
 mod export;
 mod import;
+mod options;
+mod undo;
 mod users;

@@ -1,0 +1,34 @@
+//! Prints a man page.
+
+use clap::{Args, CommandFactory};
+use clap_mangen::Man;
+
+use crate::Program;
+use crate::failure::Failure;
+use crate::output::print;
+
+/// Print the man page of this command, or of one of its subcommands
+///
+/// Example: kinde-users man import > kinde-users-import.1
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The subcommand
+    subcommand: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let mut program = Program::command();
+    // Builds the subcommands, with the options that all of them have.
+    program.build();
+    let command = match &arguments.subcommand {
+        None => program,
+        Some(name) => {
+            let found = program.find_subcommand(name).cloned();
+            found.ok_or_else(|| Failure::input(format!("there is no subcommand {name}")))?
+        }
+    };
+    let mut text = Vec::new();
+    let page = Man::new(command).render(&mut text);
+    page.map_err(|error| Failure::new(error.to_string()))?;
+    print(&text)
+}

@@ -1,0 +1,220 @@
+//! What all subcommands share: how a tenant is named, what is confirmed, and what is printed.
+
+use std::fs;
+
+use assert_cmd::assert::OutputAssertExt;
+use kinde_users_fake::{FakeKinde, NewFakeUser};
+use serde_json::Value;
+
+use super::common::{Listening, command, program, run, text_of};
+
+const ADA: &str = "kp_ada00000000000000000000000000000";
+
+fn with_ada(name: &str) -> Listening {
+    let tenant = Listening::start(FakeKinde::builder(), name);
+    tenant.fake.add_user(NewFakeUser::new().id(ADA).email("ada@example.com").mfa("sms", "+61555111555"));
+    tenant
+}
+
+/// The operations that were called, without those that only read.
+fn changes(tenant: &Listening) -> Vec<String> {
+    let requests = tenant.fake.requests();
+    let changes = requests
+        .iter()
+        .filter(|request| request.method != "GET" && !request.path_and_query().contains("oauth2"));
+    changes.map(|request| format!("{} {}", request.method, request.path_and_query())).collect()
+}
+
+#[test]
+fn run_without_a_tenant_says_how_to_name_one() {
+    let tenant = with_ada("none-named");
+    let users = tenant.write("users.csv", "email\nada@example.com\n");
+    let list = tenant.write("users.txt", "ada@example.com\n");
+    let export = text_of(&tenant.file("export.csv"));
+    for arguments in [
+        &["import", &users] as &[&str],
+        &["export", &export],
+        &["find", "ada"],
+        &["erase", "ada"],
+        &["suspend", "ada"],
+        &["reset-mfa", "ada"],
+        &["set-properties", &list, "plan=gold"],
+        &["refresh-claims", &list],
+    ] {
+        let how = "no tenant is named: set KINDE_DOMAIN, KINDE_MANAGEMENT_CLIENT_ID, KINDE_MANAGEMENT_CLIENT_SECRET, or give \
+            --domain, --client-id, --client-secret-file; --rehearse runs the command on an in-memory tenant";
+        let (code, _, errors) = run(&mut command(arguments));
+        assert_eq!((code, errors), (2, format!("error: {how}")), "{arguments:?}");
+    }
+}
+
+#[test]
+fn options_name_a_tenant_and_the_secret_comes_from_a_file_or_standard_input() {
+    let tenant = with_ada("options");
+    let secret = tenant.write("secret", &format!("{}\r\n", tenant.fake.client_secret()));
+    let (domain, id) = (tenant.fake.origin(), tenant.fake.client_id());
+    let named = ["find", ADA, "--domain", &domain, "--client-id", &id, "--client-secret-file"];
+    for file in [secret.as_str(), "-"] {
+        let mut command = command(&named);
+        command.arg(file).stdin(fs::File::open(&secret).unwrap());
+        let (code, told, errors) = run(&mut command);
+        assert_eq!((code, errors.as_str()), (0, ""));
+        assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["id"], ADA);
+    }
+    let (code, _, errors) = run(command(&named).arg(tenant.file("no-secret")));
+    assert!(code == 2 && errors.contains("no-secret: "), "{errors}");
+    let (code, _, errors) = run(command(&named).arg(&secret).arg("--rehearse"));
+    assert!(code == 2 && errors.contains("cannot be used with"), "{errors}");
+}
+
+#[test]
+fn secret_is_in_no_output() {
+    const SECRET: &str = "s3cret-of-the-application";
+    let tenant = with_ada("secret");
+    let file = tenant.write("secret", SECRET);
+    for (more, domain) in [(&[] as &[&str], tenant.fake.origin()), (&["--json"], "http://127.0.0.1:1".into())]
+    {
+        for name in ["find", "erase", "suspend", "reset-mfa"] {
+            let mut command = tenant.program(name, &[ADA, "--client-secret-file", &file]);
+            command.args(more).env("KINDE_DOMAIN", &domain).env("KINDE_CLOCK_SPEED", "1000");
+            let (code, told, errors) = run(&mut command);
+            assert!(code == 1 && !errors.is_empty(), "{errors}");
+            assert!(!told.contains(SECRET) && !errors.contains(SECRET), "{told} {errors}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_undone_is_refused_without_a_terminal() {
+    let tenant = with_ada("refused");
+    let users = tenant.write("users.csv", "email\nada@example.com\n");
+    for arguments in [
+        &["erase", ADA] as &[&str],
+        &["erase", "--journal", "j"],
+        &["reset-mfa", ADA],
+        &["import", "--update", &users],
+    ] {
+        let mut command = command(arguments);
+        tenant.name_in(&mut command);
+        let (code, _, errors) = run(&mut command);
+        let refused = "error: this cannot be undone, and there is no terminal to ask on: --yes confirms it, and --dry-run shows \
+            what it would do";
+        assert_eq!((code, errors.as_str()), (2, refused), "{arguments:?}");
+    }
+    assert!(tenant.fake.requests().is_empty());
+}
+
+#[test]
+fn dry_run_sends_nothing_that_changes() {
+    let tenant = with_ada("dry-run");
+    let users = tenant.write("users.csv", "email\nnew@example.com\n");
+    let list = tenant.write("users.txt", "ada@example.com\n");
+    for (arguments, expected) in [
+        (&["import", &users] as &[&str], "1 line, 0 wrong, 0 kinds of values that cannot be imported\n"),
+        (&["erase", "ada@example.com"], &format!("{ADA}: to be erased\n")),
+        (&["suspend", "ada@example.com"], &format!("{ADA}: to be suspended and signed out\n")),
+        (&["set-properties", &list, "plan=gold"], "to be done for 1 of 1 user\n"),
+        (&["refresh-claims", &list], "to be done for 1 of 1 user\n"),
+    ] {
+        let mut command = command(arguments);
+        tenant.name_in(&mut command);
+        let (code, told, errors) = run(command.arg("--dry-run"));
+        assert_eq!((code, told.as_str(), errors.as_str()), (0, expected, ""), "{arguments:?}");
+    }
+    let (code, told, _) = run(&mut tenant.program("reset-mfa", &[ADA, "--dry-run"]));
+    assert!(code == 0 && told.ends_with(" sms\n"), "{told}");
+    assert_eq!(changes(&tenant), [""; 0]);
+    assert!(!tenant.file("users.csv.journal").exists());
+}
+
+#[test]
+fn json_is_an_object_on_each_line() {
+    let tenant = with_ada("json");
+    let users = tenant.write("users.csv", "email\nada@example.com\n");
+    let list = tenant.write("users.txt", "ada@example.com\nnobody@example.com\n");
+    let export = text_of(&tenant.file("export.csv"));
+    for (name, arguments, lines) in [
+        ("import", &[users.as_str()] as &[&str], 2),
+        ("export", &[&export], 1),
+        ("find", &[ADA], 1),
+        ("reset-mfa", &[ADA, "--list"], 1),
+        ("reset-mfa", &[ADA], 1),
+        ("set-properties", &[&list, "plan=gold"], 2),
+        ("refresh-claims", &[&list], 2),
+        ("suspend", &[ADA], 1),
+        ("erase", &[ADA, "--dry-run"], 1),
+        ("erase", &[ADA], 1),
+    ] {
+        // However quiet it is: who asks for JSON reads it.
+        let mut command = tenant.program(name, arguments);
+        let (_, told, errors) = run(command.args(["--json", "--quiet"]));
+        assert_eq!(told.lines().count(), lines, "{name}: {told} {errors}");
+        assert!(told.lines().all(|line| serde_json::from_str::<Value>(line).unwrap().is_object()), "{told}");
+        if lines == 2 && name != "import" {
+            assert!(told.contains(r#"{"error":"there is no such user","line":2}"#), "{told}");
+        }
+    }
+}
+
+#[test]
+fn quiet_run_prints_results_and_errors_only() {
+    let tenant = with_ada("quiet");
+    let quiet = |name: &str, arguments: &[&str]| {
+        let output = tenant.program(name, arguments).arg("-q").output().unwrap();
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap())
+    };
+    assert_eq!(quiet("suspend", &[ADA]), ["", ""]);
+    assert_eq!(quiet("suspend", &["nobody"]), ["", "error: there is no such user\n"]);
+    let [found, errors] = quiet("find", &[ADA]);
+    assert!(found.contains(ADA) && errors.is_empty(), "{found} {errors}");
+}
+
+#[test]
+fn user_is_found_by_whatever_names_the_user() {
+    let tenant = Listening::start(FakeKinde::builder(), "find");
+    let ada = NewFakeUser::new().id(ADA).email("ada@example.com").username("ada").phone("+61555111555");
+    tenant.fake.add_user(ada);
+    for text in [ADA, "ada@example.com", "ada", "+61555111555"] {
+        let (code, told, _) = run(&mut tenant.program("find", &[text]));
+        let user: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((code, &user["id"], &user["email"]), (0, &ADA.into(), &"ada@example.com".into()));
+    }
+    for nobody in ["nobody@example.com", "kp_0123456789abcdef0123456789abcdef"] {
+        let nothing = (1, String::new(), "error: there is no such user".to_owned());
+        assert_eq!(run(&mut tenant.program("find", &[nobody])), nothing);
+    }
+}
+
+#[test]
+fn rehearsal_ignores_the_tenant_of_the_environment() {
+    let tenant = with_ada("rehearsal");
+    let mut command = program("erase", &["user3@example.com"]);
+    tenant.name_in(&mut command);
+    let output = command.assert().success().get_output().clone();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        errors.starts_with("Rehearsal on an in-memory tenant") && errors.lines().count() == 1,
+        "{errors}"
+    );
+    assert!(tenant.fake.requests().is_empty());
+}
+
+#[test]
+fn completions_and_man_pages_name_every_subcommand() {
+    let names =
+        ["import", "export", "find", "erase", "suspend", "reset-mfa", "set-properties", "refresh-claims"];
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let (code, told, errors) = run(&mut command(&["completions", shell]));
+        assert_eq!((code, errors.as_str()), (0, ""));
+        assert!(names.iter().all(|name| told.contains(name)), "{shell}");
+    }
+    let (code, told, _) = run(&mut command(&["man"]));
+    assert!(code == 0 && told.contains(".TH kinde"), "{told}");
+    for name in names {
+        assert!(told.contains(&name.replace('-', "\\-")), "{name}");
+        let (code, page, _) = run(&mut command(&["man", name]));
+        assert!(code == 0 && page.contains("\\-\\-rehearse") && page.contains("Example"), "{page}");
+    }
+    let (code, _, errors) = run(&mut command(&["man", "nothing"]));
+    assert_eq!((code, errors.as_str()), (2, "error: there is no subcommand nothing"));
+}

@@ -1,0 +1,97 @@
+//! `kinde-users erase --journal`: exactly the users that an import created are erased.
+
+use std::fs;
+
+use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
+use serde_json::{Value, json};
+
+use super::common::{Listening, run, text_of};
+
+/// A tenant with two users, of whom one is in a file of four, which is imported.
+fn imported(name: &str) -> (Listening, String, String) {
+    let tenant = Listening::start(FakeKinde::builder(), name);
+    tenant.fake.add_user(NewFakeUser::new().id("kp_ada").email("ada@example.com"));
+    tenant.fake.add_user(NewFakeUser::new().id("kp_other").email("other@example.com"));
+    let file =
+        tenant.write("users.csv", "email\nada@example.com\nb@example.com\nc@example.com\nd@example.com\n");
+    assert_eq!(run(&mut tenant.program("import", &[&file])).0, 0);
+    assert_eq!(tenant.fake.users().len(), 5);
+    let journal = text_of(&tenant.file("users.csv.journal"));
+    (tenant, file, journal)
+}
+
+fn ids(tenant: &Listening) -> Vec<String> {
+    tenant.fake.users().into_iter().map(|user| user.id).collect()
+}
+
+#[test]
+fn journal_erases_exactly_the_created_users_and_the_file_can_be_imported_again() {
+    let (tenant, file, journal) = imported("undo");
+    let (code, told, errors) = run(&mut tenant.program("erase", &["--journal", &journal, "--json"]));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    let receipts: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(receipts.len() == 4 && receipts[..3].iter().all(|receipt| receipt["erased"] == true), "{told}");
+    let end = json!({ "tenant": tenant.fake.origin(), "users": 3, "erased": 3, "unknown": 0 });
+    assert_eq!(receipts[3], end);
+    assert_eq!(ids(&tenant), ["kp_ada", "kp_other"]);
+
+    // Nothing is left to erase, and the lines count as not imported.
+    let (code, told, _) = run(&mut tenant.program("erase", &["--journal", &journal]));
+    assert_eq!((code, told.as_str()), (0, "erased 0 of 0 users\n"));
+    let (code, told, _) = run(&mut tenant.program("import", &[&file]));
+    let again = "4 users: 3 created, 0 updated, 0 left alone, 1 done before";
+    assert_eq!((code, told.lines().last()), (0, Some(again)));
+    let (code, told, _) = run(&mut tenant.program("erase", &["--journal", &journal]));
+    assert_eq!((code, told.lines().last()), (0, Some("erased 3 of 3 users")));
+    assert_eq!(ids(&tenant), ["kp_ada", "kp_other"]);
+}
+
+#[test]
+fn failed_undo_goes_on_when_it_is_run_again() {
+    let (tenant, _, journal) = imported("undo-failed");
+    tenant.fake.next("delete_user", Fault::forbidden());
+    let arguments = ["--journal", journal.as_str(), "--at-once=1"];
+    let (code, told, errors) = run(&mut tenant.program("erase", &arguments));
+    assert_eq!((code, told.lines().last()), (1, Some("erased 2 of 3 users")));
+    assert!(errors.starts_with("line 3: delete_user: HTTP 403"), "{errors}");
+    let (code, told, _) = run(&mut tenant.program("erase", &arguments));
+    assert_eq!((code, told.lines().last()), (0, Some("erased 1 of 1 user")));
+    assert_eq!(ids(&tenant), ["kp_ada", "kp_other"]);
+}
+
+#[test]
+fn create_without_a_reply_is_reported_and_not_guessed() {
+    let tenant = Listening::start(FakeKinde::builder(), "undo-unknown");
+    let file = tenant.write("users.csv", "email\na@example.com\nb@example.com\n");
+    tenant.fake.next("create_user", Fault::status(503));
+    let (code, ..) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
+    assert_eq!(code, 1);
+    let journal = text_of(&tenant.file("users.csv.journal"));
+    let (code, told, errors) = run(&mut tenant.program("erase", &["--journal", &journal]));
+    assert_eq!((code, told.lines().last()), (0, Some("erased 1 of 1 user")));
+    assert_eq!(errors, "line 2: it is not known whether a user was created, and none is erased");
+}
+
+#[test]
+fn undo_with_dry_run_changes_no_user_and_no_journal() {
+    let (tenant, _, journal) = imported("undo-dry");
+    let (before, users) = (fs::read_to_string(&journal).unwrap(), ids(&tenant));
+    let (code, told, errors) = run(&mut tenant.program("erase", &["--journal", &journal, "--dry-run"]));
+    assert_eq!((code, told.lines().count(), errors.as_str()), (0, 3, ""));
+    assert!(told.lines().all(|line| line.ends_with(": to be erased")) && !told.contains("kp_ada"), "{told}");
+    assert_eq!((fs::read_to_string(&journal).unwrap(), ids(&tenant)), (before, users));
+}
+
+#[test]
+fn journal_of_another_tenant_erases_no_user() {
+    let (tenant, _, journal) = imported("undo-of-one");
+    let other = Listening::start(FakeKinde::builder(), "undo-of-another");
+    other.fake.seed_users(3);
+    let (code, _, errors) = run(&mut other.program("erase", &["--journal", &journal]));
+    assert!(code == 2 && errors.ends_with("is no journal of this tenant"), "{errors}");
+    let missing = text_of(&tenant.file("missing.journal"));
+    let (code, _, errors) = run(&mut tenant.program("erase", &["--journal", &missing]));
+    assert!(code == 2 && errors.starts_with(&format!("error: {missing}: ")), "{errors}");
+    assert!(!tenant.file("missing.journal").exists());
+    assert_eq!((other.fake.users().len(), tenant.fake.users().len()), (3, 5));
+}
