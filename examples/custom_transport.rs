@@ -1,7 +1,8 @@
 //! A transport over an HTTP stack of your choice, here a closure over ureq.
 //!
-//! `cargo run --example custom_transport` puts it to the contract of transports. With `KINDE_DOMAIN`,
-//! `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET` set, it then reads a page of users.
+//! `cargo run --example custom_transport` puts it to the contract of transports. With
+//! `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET` set, it then
+//! reads a page of users.
 
 use std::env;
 use std::error::Error;
@@ -15,8 +16,8 @@ use ureq::config::AutoHeaderValue;
 
 const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// A transport makes one attempt a call, follows no redirect, hands over every status, caps the body
-/// and keeps the time limit.
+/// A transport makes one attempt a call, follows no redirect, hands over every status, caps the
+/// body and keeps the time limit.
 fn transport() -> impl Transport {
     let config = Agent::config_builder()
         .http_status_as_error(false)

@@ -17,7 +17,8 @@ const ROWS: [[(&str, &str); 3]; 3] = [
     [("id", "3"), ("email", "mary@example.com"), ("first_name", "Mary")],
 ];
 
-/// Imports all rows. Each line of the journal has a row, and the id and the steps of a created user.
+/// Imports all rows. Each line of the journal has a row, and the id and the steps of a created
+/// user.
 fn import<T: Transport, C: Clock>(client: &Client<T, C>, journal: &str) -> Result<(), Box<dyn Error>> {
     let before = fs::read_to_string(journal).unwrap_or_default();
     let mut journal = OpenOptions::new().create(true).append(true).open(journal)?;
@@ -35,7 +36,8 @@ fn import<T: Transport, C: Clock>(client: &Client<T, C>, journal: &str) -> Resul
     Ok(())
 }
 
-/// Makes the calls of one import, as `client.run` does, and writes the journal before and after them.
+/// Makes the calls of one import, as `client.run` does, and writes the journal before and after
+/// them.
 fn run<T: Transport, C: Clock>(
     client: &Client<T, C>,
     job: &mut Import,

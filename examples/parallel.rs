@@ -1,7 +1,7 @@
 //! Makes many calls from a few threads, which share a client and its token.
 //!
-//! `cargo run --example parallel` works on an in-memory tenant. For a real one, make the client with
-//! `kinde_users::client(domain, credentials)`.
+//! `cargo run --example parallel` works on an in-memory tenant. For a real one, make the client
+//! with `kinde_users::client(domain, credentials)`.
 
 use std::error::Error;
 use std::ops::ControlFlow;

@@ -55,7 +55,8 @@ fn quiet(error: reqwest::Error) -> io::Error {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // reqwest takes the cryptography of the process. An error means that the process has one already.
+    // reqwest takes the cryptography of the process. An error means that the process has one
+    // already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let report = check_async(&ReqwestTransport::new()?, &Options::new()).await?;
     println!("{report}");

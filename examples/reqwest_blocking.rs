@@ -57,7 +57,8 @@ fn quiet(error: reqwest::Error) -> io::Error {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // reqwest takes the cryptography of the process. An error means that the process has one already.
+    // reqwest takes the cryptography of the process. An error means that the process has one
+    // already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let report = check(&ReqwestTransport::new()?, &Options::new())?;
     println!("{report}");

@@ -6,7 +6,8 @@
 use kinde_users::operations::{DeleteUserSessions, UpdateUser};
 use kinde_users::{CallError, Client, Clock, FindUser, Found, Transport};
 
-/// Suspends the user who has this address and ends the sessions. Returns whether there was one user.
+/// Suspends the user who has this address and ends the sessions. Returns whether there was one
+/// user.
 ///
 /// It takes any client, so that tests can bring their own.
 fn lock_out<T: Transport, C: Clock>(client: &Client<T, C>, email: &str) -> Result<bool, CallError<T::Error>> {

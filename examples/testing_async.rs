@@ -5,7 +5,8 @@
 use kinde_users::operations::{DeleteUserSessions, UpdateUser};
 use kinde_users::{AsyncClient, AsyncClock, AsyncTransport, CallError, FindUser, Found};
 
-/// Suspends the user who has this address and ends the sessions. Returns whether there was one user.
+/// Suspends the user who has this address and ends the sessions. Returns whether there was one
+/// user.
 ///
 /// It takes any client, so that tests can bring their own.
 async fn lock_out<T, C>(client: &AsyncClient<T, C>, email: &str) -> Result<bool, CallError<T::Error>>

@@ -49,11 +49,13 @@ struct Head {
     import_into: String,
     /// What the command line said that makes another import of the same file.
     options: String,
-    /// The key of the keys, so that they say nothing without this file and nobody can choose two that are the same.
+    /// The key of the keys, so that they say nothing without this file and nobody can choose two
+    /// that are the same.
     salt: [u8; 16],
 }
 
-/// Another line. There is no address and no name in it, but who has the import file, or guesses, can tell whose it is.
+/// Another line. There is no address and no name in it, but who has the import file, or guesses,
+/// can tell whose it is.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     /// The line of the file.
@@ -93,8 +95,9 @@ impl Journal {
         Self { file: None, salt: [0; 16], before: HashMap::new(), amiss: BTreeMap::new() }
     }
 
-    /// Opens the journal of an import with these options into the tenant at `origin`, or begins it. It
-    /// is locked until the run ends, however it ends. A file that is something else is left as it is.
+    /// Opens the journal of an import with these options into the tenant at `origin`, or begins it.
+    /// It is locked until the run ends, however it ends. A file that is something else is left as
+    /// it is.
     ///
     /// # Errors
     ///
@@ -140,8 +143,8 @@ impl Journal {
     }
 
     /// Opens the journal of an import into the tenant at `origin`, to undo it. Returns with it the
-    /// users that the import created, in the order of their lines, and the lines of which it is not known
-    /// whether their create arrived.
+    /// users that the import created, in the order of their lines, and the lines of which it is not
+    /// known whether their create arrived.
     ///
     /// # Errors
     ///
@@ -179,8 +182,8 @@ impl Journal {
         Ok((journal, created, begun.into_values().collect()))
     }
 
-    /// The same for the same user, wherever in the file the line stands, whatever else it says and in whatever order: by the id, or
-    /// else by the first of the addresses, names or numbers.
+    /// The same for the same user, wherever in the file the line stands, whatever else it says and
+    /// in whatever order: by the id, or else by the first of the addresses, names or numbers.
     pub(crate) fn key(&self, user: &ImportUser) -> String {
         let rank = |kind| ["id", "email", "username", "phone"].iter().position(|other| *other == kind);
         let first = user.keys().min_by_key(|(kind, value)| (rank(*kind), value.clone()));
@@ -198,7 +201,8 @@ impl Journal {
         self.amiss.iter().map(|(line, told)| (*line, told.as_str()))
     }
 
-    /// Writes how far a line came. What is written is safe from the end of this program, not from that of the machine.
+    /// Writes how far a line came. What is written is safe from the end of this program, not from
+    /// that of the machine.
     ///
     /// # Errors
     ///
@@ -220,8 +224,8 @@ impl Journal {
     }
 }
 
-/// Reads a journal of the tenant at `origin`, passes its entries on, and cuts off a last line that is
-/// torn. Returns the head, or nothing if the file is empty.
+/// Reads a journal of the tenant at `origin`, passes its entries on, and cuts off a last line that
+/// is torn. Returns the head, or nothing if the file is empty.
 fn load(
     file: &mut File,
     path: &Path,

@@ -50,8 +50,8 @@ pub(crate) struct Reading {
     #[arg(long)]
     format: Option<Format>,
 
-    /// Import what can be imported, and leave out what no Users operation can carry out: roles, permissions,
-    /// organizations, social identities, unknown columns
+    /// Import what can be imported, and leave out what no Users operation can carry out: roles,
+    /// permissions, organizations, social identities, unknown columns
     #[arg(long)]
     leave_out: bool,
 
@@ -146,7 +146,8 @@ impl fmt::Display for Reading {
 /// A line's number, from 1, and the user, or why there is none.
 pub(crate) type Line = (u64, Result<ImportUser, String>);
 
-/// Whether it is a file that can be read more than once, and no pipe, which would be empty the second time.
+/// Whether it is a file that can be read more than once, and no pipe, which would be empty the
+/// second time.
 ///
 /// # Errors
 ///
@@ -232,8 +233,9 @@ pub(crate) const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
 const NAMELESS: &str = "no column is named email, phone, username or id: the first line names the columns, in lower case and with \
     commas between";
 
-/// Tells on which line of a file a byte is. The reader of CSV counts no line that is empty, and half of the ends of others; and it
-/// reads ahead, so that counting what it reads takes a list of where lines begin: more than reading the file once more beside it.
+/// Tells on which line of a file a byte is. The reader of CSV counts no line that is empty, and
+/// half of the ends of others; and it reads ahead, so that counting what it reads takes a list of
+/// where lines begin: more than reading the file once more beside it.
 struct LineOf<R> {
     text: R,
     byte: u64,
@@ -256,7 +258,8 @@ impl<R: BufRead> LineOf<R> {
     }
 }
 
-/// What is wrong with a user, without the place, which stands before it, and with the option that gives what is missing.
+/// What is wrong with a user, without the place, which stands before it, and with the option that
+/// gives what is missing.
 fn told(error: &ImportError) -> String {
     let text = error.to_string();
     if let ("line", Some((_, rest))) = (error.field(), text.split_once("expected a JSON object")) {
@@ -298,7 +301,8 @@ struct Checked {
 const TOLD: u64 = 20;
 
 impl Checked {
-    /// Looks through all lines, and tells on stderr what is wrong with each and what cannot be carried out of them.
+    /// Looks through all lines, and tells on stderr what is wrong with each and what cannot be
+    /// carried out of them.
     fn of(lines: impl Iterator<Item = Line>) -> Self {
         let (mut total, mut wrong) = (0, 0);
         let mut seen = HashMap::new();

@@ -40,7 +40,8 @@ impl Output {
         if self.quiet && !self.json { Ok(()) } else { self.result(json, words) }
     }
 
-    /// Writes a result that was asked for to standard output, as JSON or in words, however quiet the run is.
+    /// Writes a result that was asked for to standard output, as JSON or in words, however quiet
+    /// the run is.
     ///
     /// # Errors
     ///
@@ -69,8 +70,8 @@ impl Output {
         }
     }
 
-    /// Returns a bar with rate and remaining time, which shows on a terminal only. Without a total it
-    /// counts.
+    /// Returns a bar with rate and remaining time, which shows on a terminal only. Without a total
+    /// it counts.
     pub(crate) fn progress(self, total: Option<u64>) -> ProgressBar {
         let (bar, template) = match total {
             _ if self.quiet => return ProgressBar::hidden(),

@@ -1,4 +1,5 @@
-//! A file that is written page by page beside its place, so that it can be interrupted anywhere and goes on.
+//! A file that is written page by page beside its place, so that it can be interrupted anywhere and
+//! goes on.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -24,7 +25,8 @@ struct Reached {
     users: u64,
 }
 
-/// The endings of what stands beside the file until the end: what there is of it, how far that goes, and what is about to say so.
+/// The endings of what stands beside the file until the end: what there is of it, how far that
+/// goes, and what is about to say so.
 const PART: &str = "part";
 const CURSOR: &str = "cursor";
 const NEW_CURSOR: &str = "cursor.new";
@@ -41,11 +43,13 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Goes on with what there is of the file, or begins it. `asked` says what it is a file of: there is no going on with another one.
+    /// Goes on with what there is of the file, or begins it. `asked` says what it is a file of:
+    /// there is no going on with another one.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written, what is in its place is not to be replaced, or what stands beside it is of another one.
+    /// Where it cannot be written, what is in its place is not to be replaced, or what stands
+    /// beside it is of another one.
     pub(crate) fn open(path: &Path, asked: String, overwrite: bool) -> Result<Self, Failure> {
         let (part, cursor) = (beside(path, PART), beside(path, CURSOR));
         let failed = |error: io::Error| Failure::file(&part, &error);
@@ -87,7 +91,8 @@ impl Partial {
             file.seek(SeekFrom::End(0)).map_err(failed)?;
             (file, reached)
         } else {
-            // The cursor first: one that is there says how much there is of a file that is about to be gone.
+            // The cursor first: one that is there says how much there is of a file that is about to
+            // be gone.
             remove(&cursor).map_err(failed)?;
             if written.is_some() {
                 remove(&part).map_err(failed)?;
@@ -119,7 +124,8 @@ impl Partial {
     ///
     /// Where it cannot be written.
     pub(crate) fn write(&mut self, text: &[u8], users: usize, cursor: Option<String>) -> Result<(), Failure> {
-        // First the page, and then that it is there: what is written of a page that is not, is cut off the next time.
+        // First the page, and then that it is there: what is written of a page that is not, is cut
+        // off the next time.
         self.file.write_all(text).map_err(|error| unwritten(&self.part, &error))?;
         self.reached.bytes += text.len() as u64;
         self.reached.users += users as u64;

@@ -68,8 +68,8 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
 }
 
 impl Named {
-    /// Connects to the tenant that is named, or for a rehearsal to an in-memory one that has so many
-    /// users. The first of them has the address `user0@example.com`.
+    /// Connects to the tenant that is named, or for a rehearsal to an in-memory one that has so
+    /// many users. The first of them has the address `user0@example.com`.
     ///
     /// # Errors
     ///
@@ -89,8 +89,8 @@ impl Named {
             output.note(format_args!("On {}.", domain.origin()));
             (domain, credentials, Way::Real(UreqTransport::new()))
         };
-        // A tenant whose clock is faster, as that of `kinde-users-fake --speed`, needs a client whose
-        // clock is faster too.
+        // A tenant whose clock is faster, as that of `kinde-users-fake --speed`, needs a client
+        // whose clock is faster too.
         let speed = variable("KINDE_CLOCK_SPEED")?.and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);
         let clock = ScaledClock { clock: SystemClock::new(), speed };
         let client = Client::new(tenant(domain.clone(), credentials), way, clock);
@@ -111,8 +111,8 @@ impl Named {
         };
         let wrong = |error| Failure::input(format!("{}: {error}", domain.name));
         let read: Domain = domain.value.parse().map_err(wrong)?;
-        // It would be taken for https. A tenant for tests mostly has no certificate, and the error of
-        // TLS does not say what to do.
+        // It would be taken for https. A tenant for tests mostly has no certificate, and the error
+        // of TLS does not say what to do.
         if !domain.value.contains("://") && read.is_loopback() {
             let (name, text) = (domain.name, domain.value);
             return Err(Failure::input(format!(

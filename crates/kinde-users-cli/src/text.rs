@@ -1,5 +1,5 @@
-//! What a file is, as far as it can be told before its lines are read: one error for a file of another kind, in place of one for
-//! each of its lines.
+//! What a file is, as far as it can be told before its lines are read: one error for a file of
+//! another kind, in place of one for each of its lines.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -68,7 +68,8 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
-/// The users of a list, which has an id, e-mail address, phone number or user name a line, with the numbers of their lines.
+/// The users of a list, which has an id, e-mail address, phone number or user name a line, with the
+/// numbers of their lines.
 ///
 /// # Errors
 ///

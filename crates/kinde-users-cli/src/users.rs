@@ -66,14 +66,15 @@ pub(crate) struct Many {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
 
-    /// How many calls to make a second at most, all together [default: as many as the tenant allows]
+    /// How many calls to make a second at most, all together [default: as many as the tenant
+    /// allows]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pace: Option<u32>,
 }
 
 impl Many {
-    /// Works on each item, several at once, with a progress bar. Reports each failure, and returns how
-    /// many there were.
+    /// Works on each item, several at once, with a progress bar. Reports each failure, and returns
+    /// how many there were.
     ///
     /// # Errors
     ///

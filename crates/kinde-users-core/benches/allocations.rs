@@ -1,4 +1,5 @@
-//! How often the core allocates, beside the floor: `cargo bench -p kinde-users-core --bench allocations`.
+//! How often the core allocates, beside the floor: `cargo bench -p kinde-users-core --bench
+//! allocations`.
 
 mod cases;
 

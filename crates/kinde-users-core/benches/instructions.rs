@@ -1,5 +1,6 @@
-//! How many instructions the core takes, beside the floor, counted by callgrind (of valgrind), which has to be there:
-//! `cargo bench -p kinde-users-core --bench instructions`. The counts are the same at each run, whatever else runs.
+//! How many instructions the core takes, beside the floor, counted by callgrind (of valgrind),
+//! which has to be there: `cargo bench -p kinde-users-core --bench instructions`. The counts are
+//! the same at each run, whatever else runs.
 
 mod cases;
 

@@ -1,5 +1,6 @@
-//! How long the core takes, beside the floor, in turns: `cargo bench -p kinde-users-core --bench times`. The ratio is the
-//! middle one of many rounds; in parentheses, where the middle half of them lies.
+//! How long the core takes, beside the floor, in turns: `cargo bench -p kinde-users-core --bench
+//! times`. The ratio is the middle one of many rounds; in parentheses, where the middle half of
+//! them lies.
 
 mod cases;
 

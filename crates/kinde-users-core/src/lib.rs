@@ -1,8 +1,9 @@
 //! The protocol of the Users operations of the Kinde Management API, without I/O.
 //!
-//! A typed operation becomes an `http::Request`, and an `http::Response` becomes a typed result. Between
-//! them an [`Exchange`] decides what happens next: get a token, send, wait, or finish. You choose the
-//! transport. The crate `kinde-users` adds one over ureq, and `kinde-users-fake` an in-memory tenant.
+//! A typed operation becomes an `http::Request`, and an `http::Response` becomes a typed result.
+//! Between them an [`Exchange`] decides what happens next: get a token, send, wait, or finish. You
+//! choose the transport. The crate `kinde-users` adds one over ureq, and `kinde-users-fake` an
+//! in-memory tenant.
 //!
 //! ```text
 //!  your program                      kinde-users-core
@@ -62,37 +63,40 @@
 //!
 //! # Where to look
 //!
-//! - [`operations`]: a type for each of the 19 operations. [`OPERATIONS`] lists them, [`scopes_for`]
-//!   returns the scopes that they need, and the trait [`Operation`] defines your own.
+//! - [`operations`]: a type for each of the 19 operations. [`OPERATIONS`] lists them,
+//!   [`scopes_for`] returns the scopes that they need, and the trait [`Operation`] defines your
+//!   own.
 //! - [`Domain`], [`Credentials`], [`Tenant`]: which tenant to call, and with which credentials.
 //! - [`Reply`], [`models`], [`Text`]: replies, as owned or borrowing types.
 //! - [`Job`]: a task of several calls that any client [runs](Client::run), such as [`FindUser`],
-//!   [`Erase`], [`Suspend`] and those of the crate `kinde-users-import`. [`Pages`]: a walk through a list.
+//!   [`Erase`], [`Suspend`] and those of the crate `kinde-users-import`. [`Pages`]: a walk through
+//!   a list.
 //! - [`Error`] and [`Effect`]: every error says whether the operation took effect.
 //!
 //! # Scope
 //!
-//! The crate covers what a program needs to manage users with a machine-to-machine token. It does not
-//! sign users in, verify their tokens, or cover other parts of the API. An [`Operation`] of your own
-//! reaches any endpoint.
+//! The crate covers what a program needs to manage users with a machine-to-machine token. It does
+//! not sign users in, verify their tokens, or cover other parts of the API. An [`Operation`] of
+//! your own reaches any endpoint.
 //!
 //! # Promises
 //!
-//! - **No argument reaches another route.** A path argument is one segment, even behind a proxy that
-//!   decodes and folds paths. Values that no encoding protects are refused, however often they are
-//!   encoded: empty segments, dot segments, `/`, `\`, `?`, `#`, `;` and control characters.
-//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read. Only the
-//!   id of a user is needed. Broken text is repaired ([`Reply::parse_as`]). A value of a wrong type is an
-//!   error with its path, and the reply is kept.
-//! - **No error hides an effect.** [`Error::effect`] says whether the operation may have taken effect.
-//! - **No secret in a log.** No `Debug` or `Display` of this crate shows secrets, e-mail addresses or
-//!   phone numbers. Errors show no URIs and no bodies.
-//! - **No I/O and no clock.** A clock, socket, thread or file in this crate does not compile, because it
-//!   is `#![no_std]`. One file uses `std`, for locks and to contain the panic of a waker. (Its dependency
-//!   `http` needs `std`, so the crate does not run without it.)
+//! - **No argument reaches another route.** A path argument is one segment, even behind a proxy
+//!   that decodes and folds paths. Values that no encoding protects are refused, however often they
+//!   are encoded: empty segments, dot segments, `/`, `\`, `?`, `#`, `;` and control characters.
+//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read.
+//!   Only the id of a user is needed. Broken text is repaired ([`Reply::parse_as`]). A value of a
+//!   wrong type is an error with its path, and the reply is kept.
+//! - **No error hides an effect.** [`Error::effect`] says whether the operation may have taken
+//!   effect.
+//! - **No secret in a log.** No `Debug` or `Display` of this crate shows secrets, e-mail addresses
+//!   or phone numbers. Errors show no URIs and no bodies.
+//! - **No I/O and no clock.** A clock, socket, thread or file in this crate does not compile,
+//!   because it is `#![no_std]`. One file uses `std`, for locks and to contain the panic of a
+//!   waker. (Its dependency `http` needs `std`, so the crate does not run without it.)
 //!
-//! The client secret, password hashes, salts and signer keys are wiped from memory when they are dropped.
-//! The buffers of requests and replies are not.
+//! The client secret, password hashes, salts and signer keys are wiped from memory when they are
+//! dropped. The buffers of requests and replies are not.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -117,8 +121,8 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-// The layers: types, api, models, operations, error, protocol, jobs, client. A file imports from its own
-// layer and from those before it only, by the path of the file that has the item.
+// The layers: types, api, models, operations, error, protocol, jobs, client. A file imports from
+// its own layer and from those before it only, by the path of the file that has the item.
 mod api;
 mod client;
 mod error;

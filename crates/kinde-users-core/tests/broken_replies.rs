@@ -1,5 +1,5 @@
-//! Replies that are written in a broken way, to every operation, as errors and to token requests: they are read as what
-//! they mean.
+//! Replies that are written in a broken way, to every operation, as errors and to token requests:
+//! they are read as what they mean.
 
 mod support;
 

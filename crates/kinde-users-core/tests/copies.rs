@@ -1,5 +1,5 @@
-//! What is shared and not copied: the `Authorization` header and the URI by all requests, and the body of a response by all
-//! that is read of it.
+//! What is shared and not copied: the `Authorization` header and the URI by all requests, and the
+//! body of a response by all that is read of it.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! The exchange in virtual time: one test a cell of the table in its documentation, and the rules around it.
+//! The exchange in virtual time: one test a cell of the table in its documentation, and the rules
+//! around it.
 
 use core::time::Duration;
 use std::mem::size_of;
@@ -157,7 +158,8 @@ enum Ends {
     HeadOnly(u16, BodyFailure),
 }
 
-/// What a call comes to whose first attempt ends like this, and whose second one, if there is one, succeeds.
+/// What a call comes to whose first attempt ends like this, and whose second one, if there is one,
+/// succeeds.
 fn comes_to<O: Operation>(operation: &O, ends: Ends) -> Result<u32, Error> {
     let mut world = World::with_token();
     let mut call = world.call(operation, CallOptions::new().retry(eager()));
@@ -182,7 +184,8 @@ fn comes_to<O: Operation>(operation: &O, ends: Ends) -> Result<u32, Error> {
     }
 }
 
-/// Checks one row of the table: whether each class of replay is retried, and the effect where it is not.
+/// Checks one row of the table: whether each class of replay is retried, and the effect where it is
+/// not.
 fn row(ends: Ends, safe: Option<Effect>, idempotent: Option<Effect>, only_if_unsent: Option<Effect>) {
     let cells = [
         (comes_to(&GetUsers::new(), ends), safe),
@@ -285,7 +288,8 @@ fn a_2xx_that_cannot_be_read_is_not_retried_and_says_that_it_happened() {
     assert_eq!(unreadable(&CreateUser::new()), Effect::Happened);
 }
 
-// ---- 401 and 403 ------------------------------------------------------------------------------------------
+// ---- 401 and 403
+// ------------------------------------------------------------------------------------------
 
 const BODY_FAILURES: [BodyFailure; 2] = [BodyFailure::Broken, BodyFailure::TooLarge];
 
@@ -539,7 +543,8 @@ fn a_403_is_an_error_that_names_the_scope_unless_the_policy_says_otherwise() {
     assert!(matches!(fails(world.status(&mut call, 403)), Error::Api(_)));
 }
 
-// ---- Waiting ----------------------------------------------------------------------------------------------
+// ---- Waiting
+// ----------------------------------------------------------------------------------------------
 
 #[test]
 fn the_back_off_doubles_and_is_spread_from_nothing_to_its_end() {
@@ -917,7 +922,8 @@ fn calls_that_are_cancelled_give_their_slots_back() {
     assert_eq!(waits(&step).until, Instant::from_start(Duration::from_millis(500)));
 }
 
-// ---- Tokens -----------------------------------------------------------------------------------------------
+// ---- Tokens
+// -----------------------------------------------------------------------------------------------
 
 #[test]
 fn one_call_gets_the_token_and_the_others_wait_for_it() {
@@ -1150,7 +1156,8 @@ fn credentials_can_be_replaced_while_calls_run() {
     world.start(&mut call);
     world.start(&mut waiting);
     world.tenant.replace_credentials(Credentials::new("id", "rotated"));
-    // What was asked for with the old secret is not kept, and those who waited ask with the new one.
+    // What was asked for with the old secret is not kept, and those who waited ask with the new
+    // one.
     let step = world.tell(&mut waiting, Input::Woken);
     asks_for_a_token(&step);
     let body = String::from_utf8(sends(&step).body().clone()).unwrap();
@@ -1542,7 +1549,8 @@ fn token_of_one_tenant_is_not_kept_by_another() {
     assert_eq!(other.tenant.token(other.now), None);
 }
 
-// ---- Every input has an answer -----------------------------------------------------------------------------
+// ---- Every input has an answer
+// -----------------------------------------------------------------------------
 
 #[test]
 fn a_start_or_wake_while_a_reply_is_owed_is_a_failure_of_unknown_delivery() {

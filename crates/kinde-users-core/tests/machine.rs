@@ -1,7 +1,9 @@
-//! Whatever happens, in whatever order, to any number of calls at once: the machine keeps its promises.
+//! Whatever happens, in whatever order, to any number of calls at once: the machine keeps its
+//! promises.
 //!
-//! The scripts and how they are made up are in `script`, what has to be true of each step is in `world`, and lists that
-//! come in pages have a walk of their own in `pages`. Time is a number here, and passes as the scripts say.
+//! The scripts and how they are made up are in `script`, what has to be true of each step is in
+//! `world`, and lists that come in pages have a walk of their own in `pages`. Time is a number
+//! here, and passes as the scripts say.
 
 mod machine {
     pub(crate) mod pages;

@@ -1,5 +1,6 @@
-//! The operations, their requests and their replies against `openapi.json`: a description of the API that was written by
-//! hand from the facts, and is read by a validator that knows nothing of this crate.
+//! The operations, their requests and their replies against `openapi.json`: a description of the
+//! API that was written by hand from the facts, and is read by a validator that knows nothing of
+//! this crate.
 
 mod support;
 
@@ -15,8 +16,8 @@ use openapi::description::{Described, Description, Media, read};
 use serde_json::Value as Json;
 use support::{BEYOND, Build, Visit, each, expanded, minimal, response, vectors, with_operation};
 
-/// Replies that are read all the same and that the description does not have, by the reason why not. Those that cannot be
-/// read are not in it either, and need not be listed.
+/// Replies that are read all the same and that the description does not have, by the reason why
+/// not. Those that cannot be read are not in it either, and need not be listed.
 #[rustfmt::skip] // a table
 const ODD: &[(&str, &[&str])] = &[
     ("no status that is documented", &[
@@ -161,8 +162,9 @@ fn a_request_with_anything_else_is_found_out() {
 fn what_is_refused_to_be_sent_is_not_in_the_description() {
     let description = description();
     for (described, name, vector) in all(&description, "requests") {
-        // The limit of a URI's length is that of the message types, and of a hash the description says no more than that it is a text.
-        // Nor does it say what a proxy makes of a path or an id, or that a position needs a salt.
+        // The limit of a URI's length is that of the message types, and of a hash the description
+        // says no more than that it is a text. Nor does it say what a proxy makes of a path or an
+        // id, or that a position needs a salt.
         let ours = ["too_long", "wrong_type", "not_a_segment", "control_character", "outer_blank"];
         let is_of_ours = |refused: &Json| {
             ours.iter().any(|problem| refused["problem"] == *problem)
@@ -228,7 +230,8 @@ fn add_all(value: &Json, words: &mut BTreeSet<String>) {
     }
 }
 
-/// The replies of every operation and of the token endpoint, and for every operation those of `errors`.
+/// The replies of every operation and of the token endpoint, and for every operation those of
+/// `errors`.
 fn replies(description: &Description) -> impl Iterator<Item = (&Described, String, Json)> {
     let errors: Vec<Json> = each(&vectors("errors"), "replies").cloned().collect();
     let of_errors = description.values().filter(|it| it.name != "token").flat_map(move |described| {

@@ -1,4 +1,5 @@
-//! How much memory a walk through pages keeps. A file of its own, because all of its memory is counted.
+//! How much memory a walk through pages keeps. A file of its own, because all of its memory is
+//! counted.
 
 use std::alloc::System;
 

@@ -1,4 +1,5 @@
-//! Whatever the arguments hold, an operation becomes exactly the documented request, or is refused for a reason.
+//! Whatever the arguments hold, an operation becomes exactly the documented request, or is refused
+//! for a reason.
 //!
 //! What is asked of them is in `support/documented.rs`; here are the arguments.
 
@@ -19,7 +20,8 @@ use support::documented::{
     Arguments, DOCUMENTED, Documented, ORIGIN, Pair, check, documented, encoded_length, reaches,
 };
 
-/// Makes a test of each operation, by its name and by what makes its bodies, with their keys in the documented order.
+/// Makes a test of each operation, by its name and by what makes its bodies, with their keys in the
+/// documented order.
 macro_rules! operations {
     ($($name:ident $(with $body:ident)?;)+) => {
         const TESTED: &[&str] = &[$(stringify!($name)),+];

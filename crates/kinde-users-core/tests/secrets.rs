@@ -1,8 +1,10 @@
-//! No secret and no personal data is in anything that the crate prints by itself: `Debug`, `Display`, `source`.
+//! No secret and no personal data is in anything that the crate prints by itself: `Debug`,
+//! `Display`, `source`.
 //!
-//! Every public type that can hold such a text is given one wherever it takes one, and what it prints is searched for
-//! pieces of it, in the encodings in which bytes and URIs get into logs. Not searched is what prints a text because
-//! that is what it is for: `Display` of ids and timestamps, and what accessors return.
+//! Every public type that can hold such a text is given one wherever it takes one, and what it
+//! prints is searched for pieces of it, in the encodings in which bytes and URIs get into logs. Not
+//! searched is what prints a text because that is what it is for: `Display` of ids and timestamps,
+//! and what accessors return.
 
 #[path = "support/leaks.rs"]
 mod leaks;
@@ -40,7 +42,8 @@ use support::{Visit, with_operation};
 fn a_leak_is_found_in_every_encoding() {
     for hidden in all() {
         for length in [1, 2, 3] {
-            // In front of it, so that base64 has it at each of its three alignments, and with and without padding.
+            // In front of it, so that base64 has it at each of its three alignments, and with and
+            // without padding.
             let around = format!("{}{hidden}{}", &"<><"[..length], &"<><"[..length]);
             let encoded = hex("%", around.as_bytes());
             for (printed, form) in [
@@ -149,7 +152,8 @@ fn passwords(text: &str) -> [Json; 8] {
     ]
 }
 
-/// What stands for an id: an address that was taken for one by mistake, and otherwise an id, as ids may be shown.
+/// What stands for an id: an address that was taken for one by mistake, and otherwise an id, as ids
+/// may be shown.
 fn id_for(hidden: &str) -> &str {
     if ADDRESSES.contains(&hidden) { hidden } else { "kp_1" }
 }
@@ -174,8 +178,8 @@ fn issued() -> Input {
     Input::Response(response(200, json!({"access_token": ISSUED}).to_string(), ISSUED))
 }
 
-/// Makes a call, with `answer` for the operation's requests or for those for a token, and looks at all that there is at
-/// each step.
+/// Makes a call, with `answer` for the operation's requests or for those for a token, and looks at
+/// all that there is at each step.
 #[track_caller]
 fn call<O: Operation>(
     operation: &O,
@@ -684,7 +688,8 @@ fn what_a_token_endpoint_quotes_in_a_refusal_is_hidden() {
     }
 }
 
-/// What is left of a text without what may be put between its letters: small letters, and digits of any script.
+/// What is left of a text without what may be put between its letters: small letters, and digits of
+/// any script.
 fn bare(text: &str) -> String {
     text.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

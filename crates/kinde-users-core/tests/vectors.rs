@@ -1,4 +1,5 @@
-//! Every operation against hand-written wire vectors: its requests to the byte, its replies to the field.
+//! Every operation against hand-written wire vectors: its requests to the byte, its replies to the
+//! field.
 
 mod support;
 

@@ -65,9 +65,10 @@ impl FakeKinde {
 }
 
 impl FakeKindeBuilder {
-    /// The subdomain, as in `https://<subdomain>.kinde.com`; `acme` unless set. With a dot, a colon or the
-    /// name `localhost` it is taken as the whole host. It names issuer and audience of the tokens. A token request to
-    /// another host is answered with 404; other requests are answered whatever host they name.
+    /// The subdomain, as in `https://<subdomain>.kinde.com`; `acme` unless set. With a dot, a colon
+    /// or the name `localhost` it is taken as the whole host. It names issuer and audience of the
+    /// tokens. A token request to another host is answered with 404; other requests are answered
+    /// whatever host they name.
     pub fn host(self, host: impl Into<String>) -> Self {
         let host = host.into();
         let whole = host.contains(['.', ':']) || host == "localhost";
@@ -75,8 +76,8 @@ impl FakeKindeBuilder {
         self.origin(format!("https://{host}"))
     }
 
-    /// Scheme, host and port instead of `https://` and the host: for a server of one's own in front of the
-    /// tenant. `server::Server` sets it by itself.
+    /// Scheme, host and port instead of `https://` and the host: for a server of one's own in front
+    /// of the tenant. `server::Server` sets it by itself.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.origin = origin.into();
         self
@@ -101,7 +102,8 @@ impl FakeKindeBuilder {
         self
     }
 
-    /// How long a token is good for; 86,399 seconds unless set, as the live service was seen to answer.
+    /// How long a token is good for; 86,399 seconds unless set, as the live service was seen to
+    /// answer.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.token_lifetime = lifetime;
         self
@@ -125,8 +127,9 @@ impl FakeKindeBuilder {
         self
     }
 
-    /// Refuses what the live service ignores in silence, so that a misspelt argument shows: query arguments and keys
-    /// of a body that the operation does not take (400 with `<NAME>_UNKNOWN`), and a body where none is due.
+    /// Refuses what the live service ignores in silence, so that a misspelt argument shows: query
+    /// arguments and keys of a body that the operation does not take (400 with `<NAME>_UNKNOWN`),
+    /// and a body where none is due.
     pub fn strict(mut self) -> Self {
         self.settings.strict = true;
         self
@@ -138,35 +141,36 @@ impl FakeKindeBuilder {
         self
     }
 
-    /// Answers so many requests a second, at least 1, and the others with 429 and `RateLimit-Reset: 1`. The
-    /// second is one of the tenant's clock, and begins with its first request. Requests that meet a scripted
-    /// [`Fault`](crate::Fault) do not count.
+    /// Answers so many requests a second, at least 1, and the others with 429 and `RateLimit-Reset:
+    /// 1`. The second is one of the tenant's clock, and begins with its first request. Requests
+    /// that meet a scripted [`Fault`](crate::Fault) do not count.
     pub fn rate_limit(mut self, per_second: u32) -> Self {
         self.settings.rate_limit = Some(per_second.max(1));
         self
     }
 
-    /// Answers so many requests at a time, at least 1, and those that come meanwhile with 429 and `RateLimit-Reset:
-    /// 1`. A request is in flight until its reply has left, so that this is for a server, and for slow replies.
+    /// Answers so many requests at a time, at least 1, and those that come meanwhile with 429 and
+    /// `RateLimit-Reset: 1`. A request is in flight until its reply has left, so that this is for a
+    /// server, and for slow replies.
     pub fn in_flight_limit(mut self, requests: usize) -> Self {
         self.settings.in_flight_limit = Some(requests.max(1));
         self
     }
 
-    /// Makes this share of the requests go wrong at random, from 0 to 1. The same for the same seed and the same
-    /// requests.
+    /// Makes this share of the requests go wrong at random, from 0 to 1. The same for the same seed
+    /// and the same requests.
     ///
-    /// It is one of these, each as likely: 429, 500 before or after the effect, 502, 503 in HTML, an empty 403, a
-    /// connection lost before or after the effect, a body that is cut or breaks off, a head or body that is late by
-    /// up to 5 seconds, and a real reply that is compressed, chunked, the last of its connection, said to be HTML, or
-    /// a megabyte larger.
+    /// It is one of these, each as likely: 429, 500 before or after the effect, 502, 503 in HTML,
+    /// an empty 403, a connection lost before or after the effect, a body that is cut or breaks
+    /// off, a head or body that is late by up to 5 seconds, and a real reply that is compressed,
+    /// chunked, the last of its connection, said to be HTML, or a megabyte larger.
     pub fn chaos(mut self, share: f64) -> Self {
         self.settings.chaos = share;
         self
     }
 
-    /// Leaves [`requests`](FakeKinde::requests) empty: for a tenant that is asked so much that they would not
-    /// fit into memory.
+    /// Leaves [`requests`](FakeKinde::requests) empty: for a tenant that is asked so much that they
+    /// would not fit into memory.
     pub fn forgetting_requests(mut self) -> Self {
         self.settings.keeps_requests = false;
         self

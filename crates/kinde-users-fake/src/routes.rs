@@ -122,7 +122,8 @@ impl Requests {
     ///
     /// # Panics
     ///
-    /// If there is no operation of that name: nobody ever asks for it, which a test would take for a fact.
+    /// If there is no operation of that name: nobody ever asks for it, which a test would take for
+    /// a fact.
     #[track_caller]
     pub fn of(&self, operation: &str) -> Self {
         assert_named(operation);
@@ -146,8 +147,9 @@ impl Target {
         }
     }
 
-    /// Takes the path apart as it came and decodes each segment once, so that an encoded slash stays in
-    /// its segment and nothing is folded. Dot segments, empty arguments and what is not UTF-8 lead nowhere.
+    /// Takes the path apart as it came and decodes each segment once, so that an encoded slash
+    /// stays in its segment and nothing is folded. Dot segments, empty arguments and what is not
+    /// UTF-8 lead nowhere.
     pub(crate) fn find(method: &Method, raw_path: &str) -> Self {
         let decoded: Result<Vec<String>, _> = raw_path
             .split('/')

@@ -17,8 +17,8 @@ pub(crate) struct Tenant {
     pub(crate) settings: Settings,
     /// The clock, since 1970.
     pub(crate) now: Duration,
-    /// When the machine's clock was last looked at, and how many times as fast the tenant's goes, if it goes by
-    /// itself.
+    /// When the machine's clock was last looked at, and how many times as fast the tenant's goes,
+    /// if it goes by itself.
     pub(crate) running: Option<(Instant, u32)>,
     pub(crate) ids: Ids,
     pub(crate) users: Users,
@@ -114,8 +114,8 @@ fn fill_in(instant: &mut Duration, with: Duration) {
     }
 }
 
-/// The users in the order of their creation. A position is never used twice, so that it can mark a place
-/// among users who come and go.
+/// The users in the order of their creation. A position is never used twice, so that it can mark a
+/// place among users who come and go.
 #[derive(Default)]
 pub(crate) struct Users {
     by_position: BTreeMap<u64, Box<FakeUser>>,
@@ -210,7 +210,8 @@ impl Users {
             .map(|(&position, user)| (position, user.as_ref()))
     }
 
-    /// Those of them who have, for each filter (`user_id` or a kind of identity), one of its values.
+    /// Those of them who have, for each filter (`user_id` or a kind of identity), one of its
+    /// values.
     pub(crate) fn found<'f>(
         &self,
         position: u64,

@@ -25,7 +25,8 @@ impl ImportError {
         Self { expected: expected.into(), ..self }
     }
 
-    /// Returns the column or key, as `identities[0].type`, or `line` for a whole line that is not a JSON object.
+    /// Returns the column or key, as `identities[0].type`, or `line` for a whole line that is not a
+    /// JSON object.
     pub fn field(&self) -> &str {
         &self.field
     }

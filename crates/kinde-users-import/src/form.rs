@@ -44,28 +44,33 @@ use crate::password::PasswordParts;
 ///
 /// # Columns of CSV
 ///
-/// `email`, `id` (an id of another system: the `provided_id`), `first_name`, `last_name`, `username`, `phone`, `email_verified`,
-/// `phone_verified`, `hashed_password`, `hashing_method`, `salt`, `salt_position`, `salt_format`. Of ours, beside those:
-/// `is_suspended`, `variant` and `iterations` of PBKDF2, and `provided_id`, beside which an `id` is left out.
+/// `email`, `id` (an id of another system: the `provided_id`), `first_name`, `last_name`,
+/// `username`, `phone`, `email_verified`, `phone_verified`, `hashed_password`, `hashing_method`,
+/// `salt`, `salt_position`, `salt_format`. Of ours, beside those: `is_suspended`, `variant` and
+/// `iterations` of PBKDF2, and `provided_id`, beside which an `id` is left out.
 ///
 /// # Keys of NDJSON
 ///
-/// `id`, `first_name`, `last_name`, `identities` of `{type, identity, is_verified}`, `properties` and `feature_flags` of
-/// `{key, value}`, `password` of `{hashed_password, hashing_algorithm, salt, salt_position, salt_format}` or, as in Kinde's export,
-/// with the last three in its `hashing_config`. Of ours, beside those:
-/// `email`, `phone`, `username` and their flags as in CSV, `is_suspended`, and `variant` and `iterations` in `password`.
+/// `id`, `first_name`, `last_name`, `identities` of `{type, identity, is_verified}`, `properties`
+/// and `feature_flags` of `{key, value}`, `password` of `{hashed_password, hashing_algorithm, salt,
+/// salt_position, salt_format}` or, as in Kinde's export, with the last three in its
+/// `hashing_config`. Of ours, beside those: `email`, `phone`, `username` and their flags as in CSV,
+/// `is_suspended`, and `variant` and `iterations` in `password`.
 ///
 /// # What no operation can carry out
 ///
-/// Roles, permissions and memberships of organisations, social and enterprise identities (which need the id of a connection)
-/// and any other column or key that has a value: [`ImportUser::left_out`] names them. Nothing is dropped or changed in silence: what
-/// stands twice, what contradicts itself, and a number that would be another one when it is sent, with more than 15 digits, is an error.
+/// Roles, permissions and memberships of organisations, social and enterprise identities (which
+/// need the id of a connection) and any other column or key that has a value:
+/// [`ImportUser::left_out`] names them. Nothing is dropped or changed in silence: what stands
+/// twice, what contradicts itself, and a number that would be another one when it is sent, with
+/// more than 15 digits, is an error.
 ///
 /// # What is refused
 ///
-/// Line breaks and other control characters in columns and texts, but for the values of properties and feature flags: a quote that is
-/// not closed makes one value of many rows. No error and no name of what is left out tells a value; neither do they tell a column or
-/// key that looks as if it were one.
+/// Line breaks and other control characters in columns and texts, but for the values of properties
+/// and feature flags: a quote that is not closed makes one value of many rows. No error and no name
+/// of what is left out tells a value; neither do they tell a column or key that looks as if it were
+/// one.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct ImportForm {
@@ -81,7 +86,8 @@ impl ImportForm {
         Self::default()
     }
 
-    /// What all hashes of PBKDF2 have in common that do not say it themselves: Kinde's forms have no place for it.
+    /// What all hashes of PBKDF2 have in common that do not say it themselves: Kinde's forms have
+    /// no place for it.
     pub fn pbkdf2(mut self, variant: impl Into<String>, iterations: Option<u32>) -> Self {
         self.variant = variant.into();
         self.iterations = iterations;
@@ -94,7 +100,8 @@ impl ImportForm {
         self
     }
 
-    /// Suspends the users of whom the file does not say whether they are: it is then for you to let them in.
+    /// Suspends the users of whom the file does not say whether they are: it is then for you to let
+    /// them in.
     pub fn suspended(mut self) -> Self {
         self.is_suspended = Some(true);
         self
@@ -226,7 +233,8 @@ impl ImportForm {
                 return Err(fields.error(verified, Problem::NotAllowed));
             }
         }
-        // Where that has a column of its own, as in an export, the id is one of Kinde's, and left out.
+        // Where that has a column of its own, as in an export, the id is one of Kinde's, and left
+        // out.
         let provided_id = match fields.text("provided_id")? {
             Some(id) => Some(id),
             None => fields.text("id")?,
@@ -277,8 +285,8 @@ impl ImportUser {
         &self.left_out
     }
 
-    /// What belongs to this user and to no other: kind (`email`, `username`, `phone`, `id`) and value, an identity's in lower case.
-    /// Two users of a file that share one are a mistake.
+    /// What belongs to this user and to no other: kind (`email`, `username`, `phone`, `id`) and
+    /// value, an identity's in lower case. Two users of a file that share one are a mistake.
     pub fn keys(&self) -> impl Iterator<Item = (&'static str, String)> {
         let identities =
             self.identities.iter().map(|identity| (identity.kind.name(), identity.value.to_lowercase()));
@@ -290,8 +298,8 @@ impl ImportUser {
         self.provided_id.as_deref()
     }
 
-    /// How to look for the user. `None` for one who has nothing but a `provided_id`, which no operation looks for: go through
-    /// all users for those.
+    /// How to look for the user. `None` for one who has nothing but a `provided_id`, which no
+    /// operation looks for: go through all users for those.
     pub fn lookup(&self) -> Option<FindUser> {
         let of = |kind| self.identities.iter().find(move |identity| identity.kind == kind);
         let identity = of(Kind::Email).or_else(|| of(Kind::Username)).or_else(|| of(Kind::Phone))?;
@@ -317,7 +325,8 @@ impl ImportUser {
         self.identities.iter().fold(create, |create, identity| create.identity(identity.to_create()))
     }
 
-    /// What comes after there is a user, in its order; with `all`, for one who was there, what create says too.
+    /// What comes after there is a user, in its order; with `all`, for one who was there, what
+    /// create says too.
     pub(crate) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = DynOperation> {
         let password = self.password.clone().map(|password| SetUserPassword::new(id, password));
         let flag = move |(key, value): &(FeatureFlagKey, Value)| {
@@ -339,8 +348,9 @@ impl ImportUser {
         )
     }
 
-    /// The types of the identities that the user does not have: by their number, as a service may write a value in another way. Of a
-    /// user whose identities are not listed, the fields tell of one each.
+    /// The types of the identities that the user does not have: by their number, as a service may
+    /// write a value in another way. Of a user whose identities are not listed, the fields tell of
+    /// one each.
     pub(crate) fn missing_from(&self, user: &User) -> Vec<IdentityType> {
         let mut missing = Vec::new();
         for (kind, field) in [
@@ -426,7 +436,8 @@ impl Identity {
     }
 }
 
-/// Adds an identity that is not there yet; one that is, is the same one. Not so where one is said to be verified and the other not.
+/// Adds an identity that is not there yet; one that is, is the same one. Not so where one is said
+/// to be verified and the other not.
 fn add(identities: &mut Vec<Identity>, identity: Identity) -> bool {
     if let Some(known) = identities.iter_mut().find(|known| identity.is_same(known)) {
         let told = known.is_verified.zip(identity.is_verified);
@@ -441,8 +452,8 @@ fn add(identities: &mut Vec<Identity>, identity: Identity) -> bool {
 /// Some programs begin a file with it.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The name of a column or key, as it may be told. What looks like no such name is a value, as in a file without a row of names or in
-/// an object whose keys are addresses.
+/// The name of a column or key, as it may be told. What looks like no such name is a value, as in a
+/// file without a row of names or in an object whose keys are addresses.
 fn shown(name: &str) -> &str {
     let is_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
     let is_name = name.len() <= 40
@@ -499,7 +510,8 @@ impl Kind {
     }
 }
 
-/// The fields of a row or of an object, each to be taken once: those that are left are those that nobody knows.
+/// The fields of a row or of an object, each to be taken once: those that are left are those that
+/// nobody knows.
 struct Fields {
     path: String,
     entries: Map<String, Json>,
@@ -635,7 +647,8 @@ impl Fields {
         Ok(values)
     }
 
-    /// Where there are values that nobody took. Those of a list are named without their place in it.
+    /// Where there are values that nobody took. Those of a list are named without their place in
+    /// it.
     fn rest(self) -> Vec<String> {
         let path = match self.path.split_once('[') {
             Some((list, _)) => format!("{list}[]."),

@@ -12,22 +12,23 @@ use crate::form::ImportUser;
 /// Imports one user.
 ///
 /// The job searches for the user and creates it if it does not exist. Then it sets the password,
-/// properties and feature flags, and suspends the user if the record says so. If the reply to the create
-/// got lost, the job reads the identities of the user at the end.
+/// properties and feature flags, and suspends the user if the record says so. If the reply to the
+/// create got lost, the job reads the identities of the user at the end.
 ///
 /// **The job never creates a user a second time without a search in between.** After a create whose
-/// outcome is unknown, the run ends with the error, unless the search finds the user. The next run searches
-/// first. A user is created twice only if a create arrives after the search and the service accepts both,
-/// or if two imports of the same user run at once.
+/// outcome is unknown, the run ends with the error, unless the search finds the user. The next run
+/// searches first. A user is created twice only if a create arrives after the search and the
+/// service accepts both, or if two imports of the same user run at once.
 ///
-/// An interrupted import can be started again for the same user. For that, the program writes two things
-/// to a journal: before the call named `create_user`, that it is about to be made
+/// An interrupted import can be started again for the same user. For that, the program writes two
+/// things to a journal: before the call named `create_user`, that it is about to be made
 /// ([`interrupted`](Self::interrupted)), and after each call the [`user_id`](Self::user_id) and the
 /// [`steps`](Self::steps) ([`created`](Self::created)).
 ///
-/// A record without an `id` leaves one doubt. Another program may create a user between the search and an
-/// interrupted create. If that user has no `provided_id`, has never signed in, and has no other names than
-/// the record, the job takes it for its own and gives it the password of the record.
+/// A record without an `id` leaves one doubt. Another program may create a user between the search
+/// and an interrupted create. If that user has no `provided_id`, has never signed in, and has no
+/// other names than the record, the job takes it for its own and gives it the password of the
+/// record.
 ///
 /// A user that already exists is left alone, unless [`update`](Self::update) is set.
 ///
@@ -71,9 +72,9 @@ pub enum Imported {
         /// The user.
         id: UserId,
     },
-    /// The user was created, but the service did not create all identities, or does not list them all. The
-    /// user cannot be found by the missing ones, or sign in with them. Everything else is done. Starting
-    /// again might create another user.
+    /// The user was created, but the service did not create all identities, or does not list them
+    /// all. The user cannot be found by the missing ones, or sign in with them. Everything else is
+    /// done. Starting again might create another user.
     #[non_exhaustive]
     WithoutIdentities {
         /// The user.
@@ -93,15 +94,15 @@ pub enum Imported {
         /// The user.
         id: UserId,
     },
-    /// The user with the address, number or name has another `provided_id`. Or no user has the address, and
-    /// this user has the `provided_id`. Nothing was done.
+    /// The user with the address, number or name has another `provided_id`. Or no user has the
+    /// address, and this user has the `provided_id`. Nothing was done.
     #[non_exhaustive]
     Taken {
         /// The user that was found.
         id: UserId,
     },
-    /// The search returned users, but none of them has the address, number or name. It is not known whether
-    /// such a user exists; see [`Found::Mismatch`]. Nothing was done.
+    /// The search returned users, but none of them has the address, number or name. It is not known
+    /// whether such a user exists; see [`Found::Mismatch`]. Nothing was done.
     #[non_exhaustive]
     Mismatch {
         /// The first of them.
@@ -113,8 +114,8 @@ pub enum Imported {
         /// The number of users.
         users: usize,
     },
-    /// The job is not complete. If it has no next call, it waits for [`Import::found`], or the search gave up
-    /// ([`Found::Unfinished`]). Another import of the user searches again.
+    /// The job is not complete. If it has no next call, it waits for [`Import::found`], or the
+    /// search gave up ([`Found::Unfinished`]). Another import of the user searches again.
     Unfinished,
 }
 
@@ -124,8 +125,8 @@ pub enum Imported {
     reason = "an import is in the large one at its start, and few are run at once"
 )]
 enum Stage {
-    /// Searches for the user, if an operation can. If no user is found, the job ends with the error of the
-    /// create before.
+    /// Searches for the user, if an operation can. If no user is found, the job ends with the error
+    /// of the create before.
     Find(Option<FindUser>, Option<Error>),
     Create,
     /// A create was returned, and its result has not come yet.
@@ -140,8 +141,8 @@ enum Who {
     Created,
     /// The user that existed before.
     Found,
-    /// The user with the `provided_id`. An interrupted import created it, if there was one; otherwise it
-    /// existed before.
+    /// The user with the `provided_id`. An interrupted import created it, if there was one;
+    /// otherwise it existed before.
     Walked,
 }
 
@@ -152,45 +153,47 @@ impl Import {
         Self { user, is_unsure: false, updates: false, has_walked: false, namesake: None, stage, missing }
     }
 
-    /// Updates a user that already exists: its names, `provided_id`, password and everything else in the
-    /// record. Identities are not added, because the user that has one of them may not have the others.
+    /// Updates a user that already exists: its names, `provided_id`, password and everything else
+    /// in the record. Identities are not added, because the user that has one of them may not have
+    /// the others.
     ///
-    /// An interrupted update starts again from its first call and needs no journal. Each call sets the values
-    /// of the record, so it is idempotent. Changes that were made in between, such as a new password, are
-    /// overwritten.
+    /// An interrupted update starts again from its first call and needs no journal. Each call sets
+    /// the values of the record, so it is idempotent. Changes that were made in between, such as a
+    /// new password, are overwritten.
     #[must_use]
     pub fn update(mut self) -> Self {
         self.updates = true;
         self
     }
 
-    /// Says that an earlier import was about to create the user, and that it is not known whether it did.
+    /// Says that an earlier import was about to create the user, and that it is not known whether
+    /// it did.
     ///
-    /// A user that the search finds is then completed, if it has the `provided_id` of the record. If the
-    /// record has no `provided_id`, the user must not have one either, must never have signed in, and must
-    /// have no other names than the record. Any other user may have signed up in the meantime, and counts as
-    /// one that existed before.
+    /// A user that the search finds is then completed, if it has the `provided_id` of the record.
+    /// If the record has no `provided_id`, the user must not have one either, must never have
+    /// signed in, and must have no other names than the record. Any other user may have signed up
+    /// in the meantime, and counts as one that existed before.
     #[must_use]
     pub fn interrupted(mut self) -> Self {
         self.is_unsure = true;
         self
     }
 
-    /// Says that an earlier import created the user with this id and did this many [`steps`](Self::steps). The
-    /// job continues there.
+    /// Says that an earlier import created the user with this id and did this many
+    /// [`steps`](Self::steps). The job continues there.
     #[must_use]
     pub fn created(mut self, id: impl Into<UserId>, steps: usize) -> Self {
         self.stage = Stage::With(id.into(), Who::Created, steps);
         self
     }
 
-    /// Passes the users that a walk through all users found with the `provided_id` of the record. The list may
-    /// be empty.
+    /// Passes the users that a walk through all users found with the `provided_id` of the record.
+    /// The list may be empty.
     ///
-    /// A user that has only a `provided_id` needs this, because no operation searches for one. After
-    /// [`interrupted`](Self::interrupted) it is not created before this call. For other users it prevents a
-    /// second create if the address was changed: if the search by address finds none, the job ends with
-    /// [`Imported::Taken`].
+    /// A user that has only a `provided_id` needs this, because no operation searches for one.
+    /// After [`interrupted`](Self::interrupted) it is not created before this call. For other users
+    /// it prevents a second create if the address was changed: if the search by address finds none,
+    /// the job ends with [`Imported::Taken`].
     #[must_use]
     pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.has_walked = true;
@@ -221,8 +224,8 @@ impl Import {
         if let Stage::With(_, _, steps) = &self.stage { *steps } else { 0 }
     }
 
-    /// Returns whether this import may have created the user, complete or not. The next import of the user then
-    /// needs to know what this one [`created`](Self::created), or that it was
+    /// Returns whether this import may have created the user, complete or not. The next import of
+    /// the user then needs to know what this one [`created`](Self::created), or that it was
     /// [`interrupted`](Self::interrupted).
     pub fn may_have_created(&self) -> bool {
         self.is_unsure || self.stage == Stage::Creating || self.user_id().is_some()
@@ -847,7 +850,8 @@ mod tests {
                 assert_eq!(import.output(), expected, "{data}");
             }
         }
-        // It is not a step, so it is repeated until there is an answer. It is skipped if it is not needed.
+        // It is not a step, so it is repeated until there is an answer. It is skipped if it is not
+        // needed.
         let mut import = Import::new(ada()).created("kp_1", 5);
         let refused = |_: &DynOperation| refusal::<GetUserData>(403);
         assert_eq!(names(&mut import, refused)[0], "get_user_data");

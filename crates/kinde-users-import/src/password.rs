@@ -14,7 +14,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{ImportError, ImportProblem};
 
-/// The hash of a password in the parts in which files have it: all of them texts, of which some method needs some.
+/// The hash of a password in the parts in which files have it: all of them texts, of which some
+/// method needs some.
 ///
 /// [`password`](Self::password) makes a [`Password`] of them, by the rules of the method.
 ///
@@ -30,8 +31,8 @@ use crate::error::{ImportError, ImportProblem};
 /// # Ok::<(), kinde_users_import::ImportError>(())
 /// ```
 ///
-/// An empty text is none. Hash and salt are wiped from memory when dropped, and are in no `Debug` form; what they were read from, as the
-/// line of a file, is not wiped.
+/// An empty text is none. Hash and salt are wiped from memory when dropped, and are in no `Debug`
+/// form; what they were read from, as the line of a file, is not wiped.
 #[derive(Clone)]
 #[must_use]
 pub struct PasswordParts {
@@ -60,7 +61,8 @@ impl PasswordParts {
         }
     }
 
-    /// `bcrypt`, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` or `aspnet-identity-v2`.
+    /// `bcrypt`, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` or
+    /// `aspnet-identity-v2`.
     pub fn hashing_method(mut self, method: impl Into<String>) -> Self {
         self.hashing_method = method.into();
         self
@@ -72,15 +74,16 @@ impl PasswordParts {
         self
     }
 
-    /// `prefix` or `suffix`: where the salt stands in what was hashed. MD5 and SHA-256 need it with a salt; the other methods
-    /// that have a salt take it too.
+    /// `prefix` or `suffix`: where the salt stands in what was hashed. MD5 and SHA-256 need it with
+    /// a salt; the other methods that have a salt take it too.
     pub fn salt_position(mut self, position: impl Into<String>) -> Self {
         self.salt_position = position.into();
         self
     }
 
-    /// `string`, `hex` or `base64`: how the salt is written here. It is sent as the method has it: as base64 for PBKDF2 and
-    /// Firebase's scrypt, as text for the others. Where no format is named, it is that one already.
+    /// `string`, `hex` or `base64`: how the salt is written here. It is sent as the method has it:
+    /// as base64 for PBKDF2 and Firebase's scrypt, as text for the others. Where no format is
+    /// named, it is that one already.
     pub fn salt_format(mut self, format: impl Into<String>) -> Self {
         self.salt_format = format.into();
         self
@@ -159,8 +162,8 @@ impl PasswordParts {
         Ok(password)
     }
 
-    /// Refuses what the method has no use for, as one of the two is a mistake then. Parameters of Firebase are of all
-    /// users of a file, and not of this one.
+    /// Refuses what the method has no use for, as one of the two is a mistake then. Parameters of
+    /// Firebase are of all users of a file, and not of this one.
     fn refuse_what_is_not_for(&self, method: &str) -> Result<(), ImportError> {
         // The hashes of these hold their salt.
         let takes_salt = !matches!(method, "bcrypt" | "aspnet-identity-v2");
@@ -204,7 +207,8 @@ impl PasswordParts {
         let Some(salt) = &self.salt else { return Ok(None) };
         let bytes = match self.salt_bytes(salt.expose_secret())? {
             None => salt.expose_secret().into(),
-            // The operation has no way to say that a salt is hex, nor one to send bytes that are no text.
+            // The operation has no way to say that a salt is hex, nor one to send bytes that are no
+            // text.
             Some(bytes) => {
                 String::from_utf8(bytes).map_err(|_| ImportError::new("salt", Problem::WrongType))?
             }

@@ -1,5 +1,6 @@
-//! How often a call over each adapter allocates, and how much, beside the HTTP stack by itself with `serde_json`:
-//! `cargo bench -p kinde-users --features hyper --bench adapters`. The server is another process.
+//! How often a call over each adapter allocates, and how much, beside the HTTP stack by itself with
+//! `serde_json`: `cargo bench -p kinde-users --features hyper --bench adapters`. The server is
+//! another process.
 
 mod client;
 
@@ -38,8 +39,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let (client, agent) = (blocking_client(domain.clone(), credentials()), agent());
     let ours = || drop(client.send(&get).expect("a user"));
     let floor = || drop(bare_ureq::<plain::User>(&agent, origin, USER));
-    // One more is too much: a lookup of the name in a thread of its own, say, as ureq makes for each
-    // call with a time limit. Ours asks for gzip, which costs one, and the floor does not.
+    // One more is too much: a lookup of the name in a thread of its own, say, as ureq makes for
+    // each call with a time limit. Ours asks for gzip, which costs one, and the floor does not.
     compare("get_user_data over loopback, ureq", &ours, &floor, -8.0, &mut table);
     let ours = || drop(client.send(&write).expect("done"));
     let floor = || drop(write_ureq(&agent, origin, &same));

@@ -1,6 +1,7 @@
-//! What a call costs the client over the loopback interface, beside the HTTP stack by itself with `serde_json`, in turns:
-//! `cargo bench -p kinde-users --features hyper --bench loopback`. The server is another process, on the same core. The ratio is the middle one
-//! of many rounds; in parentheses, where the middle half of them lies.
+//! What a call costs the client over the loopback interface, beside the HTTP stack by itself with
+//! `serde_json`, in turns: `cargo bench -p kinde-users --features hyper --bench loopback`. The
+//! server is another process, on the same core. The ratio is the middle one of many rounds; in
+//! parentheses, where the middle half of them lies.
 
 mod client;
 

@@ -92,9 +92,9 @@ impl AsyncClock for Standing {
     async fn sleep_until(&self, _: Instant) {}
 }
 
-/// All calls at once, beside one after another. Both yield once where a message would be under way, so that all are under
-/// way at the same time. Bare ones build, wait and parse alike, with no tenant, lock or machine: what they take more of in
-/// flight is the machine's, for its caches.
+/// All calls at once, beside one after another. Both yield once where a message would be under way,
+/// so that all are under way at the same time. Bare ones build, wait and parse alike, with no
+/// tenant, lock or machine: what they take more of in flight is the machine's, for its caches.
 fn in_flight() -> Result<(), Box<dyn Error>> {
     let replies = Arc::new(Replies::new());
     let transport = async_transport_fn({

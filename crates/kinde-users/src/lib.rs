@@ -113,8 +113,8 @@ pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
     AsyncClient::new(tenant(domain, credentials), transport, clock)
 }
 
-/// A tenant that waits otherwise than those of other processes do, for a [`Client`] on a clock of one's own; the functions here
-/// that make clients have it already.
+/// A tenant that waits otherwise than those of other processes do, for a [`Client`] on a clock of
+/// one's own; the functions here that make clients have it already.
 ///
 /// ```
 /// use kinde_users::{Client, Credentials, SystemClock, tenant, transport_fn};

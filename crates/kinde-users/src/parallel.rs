@@ -8,19 +8,20 @@ use std::thread;
 
 /// Works on items in `threads` threads and passes each result to `each` on this thread.
 ///
-/// A thread takes the next item when it is free, so a list of any length needs little memory. Results
-/// arrive in the order in which they are ready, so each result should name its item. If `each` breaks, no
-/// further item is taken. Items in progress are finished and passed to `each` as well, because they may
-/// have had an effect. Then the first break is returned.
+/// A thread takes the next item when it is free, so a list of any length needs little memory.
+/// Results arrive in the order in which they are ready, so each result should name its item. If
+/// `each` breaks, no further item is taken. Items in progress are finished and passed to `each` as
+/// well, because they may have had an effect. Then the first break is returned.
 ///
 /// The tenant decides how fast calls are sent
-/// ([`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit)), and a 429 stops all of them. In async
-/// code, use `buffer_unordered` of `futures-util`.
+/// ([`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit)), and a 429 stops all of them. In
+/// async code, use `buffer_unordered` of `futures-util`.
 ///
 /// # Panics
 ///
-/// If the iterator, `work` or `each` panics, no further item is taken and items in progress are finished.
-/// They are passed to `each`, unless `each` panicked. Then the first panic continues on this thread.
+/// If the iterator, `work` or `each` panics, no further item is taken and items in progress are
+/// finished. They are passed to `each`, unless `each` panicked. Then the first panic continues on
+/// this thread.
 ///
 /// ```
 /// use core::ops::ControlFlow;
@@ -61,7 +62,8 @@ where
         for _ in 0..threads.max(1) {
             let (sender, next, work, is_over) = (sender.clone(), &next, &work, &is_over);
             scope.spawn(move || {
-                // Nothing looks at what a panic leaves half done: the panic continues after the scope.
+                // Nothing looks at what a panic leaves half done: the panic continues after the
+                // scope.
                 let work_on_next = || catch_unwind(AssertUnwindSafe(|| next().map(work)));
                 while let Some(result) = work_on_next().transpose() {
                     if result.is_err() {
@@ -162,7 +164,8 @@ mod tests {
     fn no_item_is_taken_after_a_break_or_a_panic_by_those_who_wait_for_the_list() {
         fn taken(work: impl Fn(usize) + Sync, each: impl FnMut(()) -> ControlFlow<()>) -> usize {
             let (taken, is_worked_on) = (AtomicUsize::new(0), AtomicBool::new(false));
-            // The first one ends it, while the list takes its time for the second and all others wait for it.
+            // The first one ends it, while the list takes its time for the second and all others
+            // wait for it.
             let items = (0..).inspect(|n| {
                 taken.fetch_add(1, Ordering::SeqCst);
                 let is_slow = || *n == 1 && !is_worked_on.load(Ordering::SeqCst);

@@ -1,4 +1,5 @@
-//! A thousand calls at once through one tenant: one token request, and nothing sent while a 429 stands.
+//! A thousand calls at once through one tenant: one token request, and nothing sent while a 429
+//! stands.
 
 mod sim;
 
@@ -47,8 +48,9 @@ fn over_loopback() -> Way<UreqTransport> {
     Way::over_loopback(UreqTransport::new())
 }
 
-/// Makes a thousand calls at once from as many threads, and tells what came of them and when each was sent. `first` is done
-/// before, with a client that gives up at once; with `token_waits`, the token request is answered when all are under way.
+/// Makes a thousand calls at once from as many threads, and tells what came of them and when each
+/// was sent. `first` is done before, with a client that gives up at once; with `token_waits`, the
+/// token request is answered when all are under way.
 fn call_from_threads<T>(
     way: Way<T>,
     token_waits: bool,

@@ -152,7 +152,8 @@ fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_u
     }
 }
 
-/// What a service is asked, and answers: a token, and else by what `answer` says of method and path.
+/// What a service is asked, and answers: a token, and else by what `answer` says of method and
+/// path.
 fn service(
     request: &Request<Vec<u8>>,
     answer: impl FnOnce(&str, &str) -> (u16, String),

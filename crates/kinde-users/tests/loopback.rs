@@ -1,4 +1,5 @@
-//! The whole way: typed operations, through the client and ureq, over a socket, to a tenant that reads by itself.
+//! The whole way: typed operations, through the client and ureq, over a socket, to a tenant that
+//! reads by itself.
 
 use kinde_users::operations::*;
 use kinde_users::ureq::UreqTransport;

@@ -1,7 +1,9 @@
-//! The client against Prism: a mock of the API that strangers' code makes of its description, and that validates each request
-//! it gets. `.ci/prism` starts it, says in `PRISM_ORIGIN` where it is, and runs these tests.
+//! The client against Prism: a mock of the API that strangers' code makes of its description, and
+//! that validates each request it gets. `.ci/prism` starts it, says in `PRISM_ORIGIN` where it is,
+//! and runs these tests.
 //!
-//! It overlooks arguments of a query that are not described; the test `openapi` of the core does not.
+//! It overlooks arguments of a query that are not described; the test `openapi` of the core does
+//! not.
 
 #[path = "../../kinde-users-core/tests/support/mod.rs"]
 mod support;
@@ -19,14 +21,15 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use support::{BEYOND, Visit, each, minimal, vectors, with_operation};
 
-/// Vectors of requests that are valid, and that the mock finds fault with: it takes a blank argument for a missing one.
+/// Vectors of requests that are valid, and that the mock finds fault with: it takes a blank
+/// argument for a missing one.
 const BLANK: &str = "value_blank";
 
 /// What the mock had against requests.
 type Violations = Arc<Mutex<Vec<String>>>;
 
-/// A client that asks the mock for replies of a kind: `dynamic=true` are made up from the schema, `dynamic=false` are the
-/// examples, `code=404` are those of that status. It tries once.
+/// A client that asks the mock for replies of a kind: `dynamic=true` are made up from the schema,
+/// `dynamic=false` are the examples, `code=404` are those of that status. It tries once.
 fn client(prefer: &str, violations: &Violations) -> Client<impl Transport + use<>, SystemClock> {
     let origin = std::env::var("PRISM_ORIGIN").expect("PRISM_ORIGIN says where the mock is");
     let (prefer, violations) = (HeaderValue::from_str(prefer).unwrap(), Arc::clone(violations));

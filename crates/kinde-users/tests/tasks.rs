@@ -1,5 +1,5 @@
-//! A thousand tasks at once through one tenant: one token request, and nothing sent while a 429 stands. What
-//! `concurrency.rs` is for threads.
+//! A thousand tasks at once through one tenant: one token request, and nothing sent while a 429
+//! stands. What `concurrency.rs` is for threads.
 
 mod sim;
 
@@ -49,8 +49,8 @@ fn over_loopback() -> Way<HyperTransport> {
     Way::over_loopback(HyperTransport::new())
 }
 
-/// Makes a thousand calls at once from as many tasks, and tells what came of them and when each was sent. `has_token` gets a
-/// token before, by a call that gives up at once.
+/// Makes a thousand calls at once from as many tasks, and tells what came of them and when each was
+/// sent. `has_token` gets a token before, by a call that gives up at once.
 async fn call_from_tasks<T>(way: Way<T>, has_token: bool) -> (Vec<Outcome<T::Error>>, Vec<Instant>)
 where
     T: AsyncTransport + Send + Sync + 'static,

@@ -1,5 +1,6 @@
-//! The same script through every driver gives the same trace: the bare machine, the blocking and the async client in
-//! memory, ureq and hyper over sockets. A trace has what the tenant was sent and when, and what came of each call.
+//! The same script through every driver gives the same trace: the bare machine, the blocking and
+//! the async client in memory, ureq and hyper over sockets. A trace has what the tenant was sent
+//! and when, and what came of each call.
 
 mod sim;
 

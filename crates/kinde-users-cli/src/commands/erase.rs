@@ -19,16 +19,16 @@ use crate::users::Many;
 /// Erase a user, or all users that an import created
 ///
 /// To erase a user is to end the sessions, and then to delete the user and the profile from all of
-/// Kinde. This cannot be undone. The receipt says what this run deleted, and what was already absent.
-/// If there is no user with an id, the exit code is 1: a user who was erased before cannot be told
-/// from an id with a mistake in it. Keep the id: by the address or the name an erased user is not found
-/// again.
+/// Kinde. This cannot be undone. The receipt says what this run deleted, and what was already
+/// absent. If there is no user with an id, the exit code is 1: a user who was erased before cannot
+/// be told from an id with a mistake in it. Keep the id: by the address or the name an erased user
+/// is not found again.
 ///
 /// With --journal, the command undoes an import: it erases the users whose creation the journal
 /// records, and no others. That includes a user whose create was interrupted, if a later run of the
-/// import recognized the user as its own. Users whom the import updated or left alone stay as they are.
-/// The journal records what is erased: an interrupted run goes on when it is run again, and the file can be
-/// imported again with the same journal.
+/// import recognized the user as its own. Users whom the import updated or left alone stay as they
+/// are. The journal records what is erased: an interrupted run goes on when it is run again, and
+/// the file can be imported again with the same journal.
 ///
 /// Examples: kinde-users erase ada@example.com;
 /// kinde-users erase --journal users.csv.journal --dry-run
@@ -111,8 +111,8 @@ fn to_be_erased(session: &Session, id: &str) -> Result<(), Failure> {
     session.output.tell(&json, format_args!("{id}: to be erased"))
 }
 
-/// Erases a user, and prints a receipt. Returns whether this deleted the user, and whether the receipt
-/// was written.
+/// Erases a user, and prints a receipt. Returns whether this deleted the user, and whether the
+/// receipt was written.
 fn erase(
     session: &Session,
     id: UserId,

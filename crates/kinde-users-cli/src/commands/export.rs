@@ -22,9 +22,9 @@ use crate::partial::Partial;
 /// user who is created or deleted in the meantime may be missing or be in the file twice, if the
 /// service's cursor counts users: compare the ids where that matters.
 ///
-/// Only the owner of the file can read it. Values of CSV are written as they are: a spreadsheet takes
-/// one that begins with =, +, - or @ for a formula, and users choose their names. Import them there as
-/// text, or write NDJSON.
+/// Only the owner of the file can read it. Values of CSV are written as they are: a spreadsheet
+/// takes one that begins with =, +, - or @ for a formula, and users choose their names. Import them
+/// there as text, or write NDJSON.
 ///
 /// Example: kinde-users export users.ndjson
 #[derive(Debug, Args)]
@@ -48,8 +48,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
     page_size: u32,
 
-    /// Replace an existing file, and begin anew. To go on with such an export after it was interrupted,
-    /// leave the option out
+    /// Replace an existing file, and begin anew. To go on with such an export after it was
+    /// interrupted, leave the option out
     #[arg(long)]
     overwrite: bool,
 }

@@ -1,4 +1,5 @@
-//! Imports users from a file in one of the two forms of Kinde's own importer, with their passwords' hashes.
+//! Imports users from a file in one of the two forms of Kinde's own importer, with their passwords'
+//! hashes.
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,25 +24,26 @@ use crate::users::{Many, UNFINISHED, mismatch};
 
 /// Import users from a CSV or NDJSON file in the form of Kinde's own importer
 ///
-/// All lines are checked before the first call. For each line the user is looked up by e-mail address,
-/// user name or phone number (and if the file has ids, by a walk through all users), is created, and
-/// gets the password, properties and feature flags. Users are suspended where the column
-/// `is_suspended` or --suspend says so.
+/// All lines are checked before the first call. For each line the user is looked up by e-mail
+/// address, user name or phone number (and if the file has ids, by a walk through all users), is
+/// created, and gets the password, properties and feature flags. Users are suspended where the
+/// column `is_suspended` or --suspend says so.
 ///
 /// A journal beside the file records what is done. A run that was interrupted at any point goes on
-/// when it is run again, and tries again what failed. If it is not known whether a create arrived, a
-/// later run looks for the user before another create. A user is created twice only if the first
-/// create arrives after that and the tenant accepts both, or if two files or journals are imported at
-/// once. A changed file, other options, or a line that changed after a part of it was done need
+/// when it is run again, and tries again what failed. If it is not known whether a create arrived,
+/// a later run looks for the user before another create. A user is created twice only if the first
+/// create arrives after that and the tenant accepts both, or if two files or journals are imported
+/// at once. A changed file, other options, or a line that changed after a part of it was done need
 /// another journal. One run at a time uses a journal.
 ///
-/// The journal holds Kinde's ids of the created users, and for each line a hash of what identifies the
-/// user, but no address, number or name. The key of the hash is in it, so that a reader who has the
-/// import file, or guesses, can tell which line is about which user. Keep the journal as long as the import may
-/// be run again: a run without it leaves alone the users whom an earlier run created and did not
-/// complete. `kinde-users erase --journal` erases the users that an import created. A line that is
-/// done is not compared with what it says later: to import changes, take --update and another journal.
-/// With --update, an interrupted line about an existing user is done from its beginning again.
+/// The journal holds Kinde's ids of the created users, and for each line a hash of what identifies
+/// the user, but no address, number or name. The key of the hash is in it, so that a reader who has
+/// the import file, or guesses, can tell which line is about which user. Keep the journal as long
+/// as the import may be run again: a run without it leaves alone the users whom an earlier run
+/// created and did not complete. `kinde-users erase --journal` erases the users that an import
+/// created. A line that is done is not compared with what it says later: to import changes, take
+/// --update and another journal. With --update, an interrupted line about an existing user is done
+/// from its beginning again.
 ///
 /// A CSV file begins with the names of its columns, in any order. At least one of them is `email`,
 /// `phone`, `username` or `id` (of another system). The others are `first_name`, `last_name`,
@@ -52,9 +54,9 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// The hashing method is `bcrypt` unless the file names another: `crypt`, `md5`, `sha256`,
 /// `wordpress`, `pbkdf2`, `firebase-scrypt` or `aspnet-identity-v2`. The position of a salt is
 /// `prefix` or `suffix`, and its format is `string`, `hex` or `base64`. The variants of PBKDF2 are
-/// `salted-pbkdf2-hmac-sha256`, `salted-pbkdf2-hmac-sha256-512` and `salted-pbkdf2-hmac-sha512-512`.
-/// Flags (`email_verified`, `phone_verified`, `is_suspended`) are `true` or `false`. A phone number
-/// begins with + and the code of the country.
+/// `salted-pbkdf2-hmac-sha256`, `salted-pbkdf2-hmac-sha256-512` and
+/// `salted-pbkdf2-hmac-sha512-512`. Flags (`email_verified`, `phone_verified`, `is_suspended`) are
+/// `true` or `false`. A phone number begins with + and the code of the country.
 ///
 /// Example: kinde-users import --dry-run users.csv
 #[derive(Debug, Args)]
@@ -166,7 +168,8 @@ impl Work<'_> {
         self.journal.before(&self.journal.key(user)) == Some(&Before::Done)
     }
 
-    /// Who has the ids of the file, if there are some: no operation looks for those, so it takes a walk. And how many lines are done.
+    /// Who has the ids of the file, if there are some: no operation looks for those, so it takes a
+    /// walk. And how many lines are done.
     fn walk(
         &self,
         lines: impl Iterator<Item = Line>,
@@ -215,7 +218,8 @@ impl Work<'_> {
             Ok(()) => self.ended(import.output(), before == Some(&Before::Begun)),
             Err(failure) => (State::Failed, Some(failure)),
         };
-        // What is known of a user who may be there is worth more than that a call failed, and why it did may be personal.
+        // What is known of a user who may be there is worth more than that a call failed, and why
+        // it did may be personal.
         if state != State::Failed || !import.may_have_created() {
             let told = failure.as_ref().filter(|_| state == State::Amiss).map(Failure::to_string);
             self.journal.write(line, &key, state, &told.unwrap_or_default(), import.steps())?;
@@ -225,7 +229,8 @@ impl Work<'_> {
 
     fn calls(&self, line: u64, key: &str, import: &mut Import) -> Result<(), Failure> {
         while let Some(operation) = import.next_call() {
-            // Before the call, so that a create is never forgotten, and after it, so that no user is.
+            // Before the call, so that a create is never forgotten, and after it, so that no user
+            // is.
             if operation.is::<CreateUser>() {
                 self.journal.write(line, key, State::Begun, "", 0)?;
             }

@@ -9,8 +9,8 @@ use crate::users::List;
 
 /// Refresh the claims of the users of a list
 ///
-/// The next tokens of these users tell of changed roles and properties. The command can be run again:
-/// twice has the effect of once.
+/// The next tokens of these users tell of changed roles and properties. The command can be run
+/// again: twice has the effect of once.
 ///
 /// Example: kinde-users refresh-claims members.txt
 #[derive(Debug, Args)]

@@ -14,7 +14,8 @@ use crate::tenant::{Session, WayError};
 /// Reset the second factors of a user
 ///
 /// The user sets up new factors at the next sign-in. The receipt says whether there was a factor to
-/// reset. To see that takes the scope `read:user_mfa`; without it the factors are reset all the same.
+/// reset. To see that takes the scope `read:user_mfa`; without it the factors are reset all the
+/// same.
 ///
 /// Example: kinde-users reset-mfa ada@example.com
 #[derive(Debug, Args)]

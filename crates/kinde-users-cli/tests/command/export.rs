@@ -1,4 +1,5 @@
-//! `kinde-users export`, killed again and again over a tenant that fails: in the end everybody is in the file once.
+//! `kinde-users export`, killed again and again over a tenant that fails: in the end everybody is
+//! in the file once.
 
 use std::fs;
 use std::process::Stdio;

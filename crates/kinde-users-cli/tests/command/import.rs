@@ -1,4 +1,5 @@
-//! `kinde-users import`, killed again and again over a tenant that fails: in the end exactly the right users are there.
+//! `kinde-users import`, killed again and again over a tenant that fails: in the end exactly the
+//! right users are there.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -16,7 +17,8 @@ const SCRYPT: &str =
 const ASPNET: &str = "AOjShoQMSoRpdt7Dtf1UtxLckGV63Cd4gjCNobd2uPKjl6/PZMFT6NAjV7rhxFdEHw==";
 const MD5: &str = "0123456789abcdef0123456789abcdef";
 
-/// The nth user of the big file. Every kind of line is there: with each hashing method and each way to be told apart.
+/// The nth user of the big file. Every kind of line is there: with each hashing method and each way
+/// to be told apart.
 struct Made(usize);
 
 impl Made {
@@ -147,7 +149,8 @@ fn number_of(user: &FakeUser) -> usize {
     user.given_name.as_deref().unwrap().strip_prefix("First ").unwrap().parse().unwrap()
 }
 
-/// How the run ended, if it did before it had made so many requests; otherwise it is killed in the midst of its work.
+/// How the run ended, if it did before it had made so many requests; otherwise it is killed in the
+/// midst of its work.
 fn within(mut command: Command, tenant: &FakeKinde, requests: usize) -> Option<i32> {
     let until = tenant.requests().len() + requests;
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -1,5 +1,5 @@
-//! The 19 requests by hand: one string with enough room, percent-encoded where it has to be, static header names, a shared
-//! `Authorization`. This is the floor of building a request.
+//! The 19 requests by hand: one string with enough room, percent-encoded where it has to be, static
+//! header names, a shared `Authorization`. This is the floor of building a request.
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
-//! What is measured, each beside its floor: the least that a program could do by hand for the same result.
+//! What is measured, each beside its floor: the least that a program could do by hand for the same
+//! result.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 mod by_hand;
@@ -138,7 +139,8 @@ fn pages() -> [Case; 4] {
                 ));
             }),
         ),
-        // As little as `serde_json` can do for a whole model. It fails where a text holds an escape.
+        // As little as `serde_json` can do for a whole model. It fails where a text holds an
+        // escape.
         case(
             "borrowing, of bare &str",
             Target::Told,
@@ -168,8 +170,8 @@ fn one_user() -> Case {
     }
 }
 
-/// From the reply of the token endpoint to the token in the tenant. What comes next in the same step, the operation's
-/// request, is taken off by a step that begins with a token.
+/// From the reply of the token endpoint to the token in the tenant. What comes next in the same
+/// step, the operation's request, is taken off by a step that begins with a token.
 fn token_reply() -> Case {
     let body =
         format!(r#"{{"access_token":"{}","expires_in":86399,"scope":"","token_type":"bearer"}}"#, token());
@@ -234,7 +236,8 @@ fn one_error() -> Case {
     }
 }
 
-/// A whole call of a client over a transport that has the reply at hand, beside the request and the parsing alone.
+/// A whole call of a client over a transport that has the reply at hand, beside the request and the
+/// parsing alone.
 fn exchange() -> Case {
     let usual = CallOptions::new();
     Case {
@@ -277,8 +280,8 @@ fn exchange_with(name: &str, options: CallOptions) -> Case {
     }
 }
 
-/// A call with a body that is answered 503 and then well, beside one that is answered well at once. Each has a tenant of its
-/// own: one tenant would soon have spent what it may retry.
+/// A call with a body that is answered 503 and then well, beside one that is answered well at once.
+/// Each has a tenant of its own: one tenant would soon have spent what it may retry.
 fn retried_exchange() -> Case {
     let call = |first: StatusCode| {
         let operation = UpdateUserProperties::new(ID).property("kp_usr_city", "Bendigo");
@@ -298,14 +301,15 @@ fn retried_exchange() -> Case {
         less: None,
         floor: call(StatusCode::OK),
         instructions: Target::Told.into(),
-        // Headers take 2, the body 1. The error that is kept while it is retried takes 1. The URI and
-        // `Authorization` are shared.
+        // Headers take 2, the body 1. The error that is kept while it is retried takes 1. The URI
+        // and `Authorization` are shared.
         allocations: Target::Told.guarded(Target::More(4.0)),
         time: Target::Told,
     }
 }
 
-/// A client over a transport that has the reply at hand, with a clock that is always where it has to be.
+/// A client over a transport that has the reply at hand, with a clock that is always where it has
+/// to be.
 fn client(
     tenant: Tenant,
     answer: impl Fn(Request<Vec<u8>>) -> Response<Vec<u8>>,

@@ -1,7 +1,7 @@
 //! Replies and tokens as the service writes them.
 
-/// A token of the length of Kinde's for one scope: a JWT whose header has 111 characters and whose claims have 366. The
-/// signature by RS256, with a key of 2,048 bits, always has 342.
+/// A token of the length of Kinde's for one scope: a JWT whose header has 111 characters and whose
+/// claims have 366. The signature by RS256, with a key of 2,048 bits, always has 342.
 pub(crate) fn token() -> String {
     [111, 366, 342].map(|length| "eyJhbGciOiJS".chars().cycle().take(length).collect::<String>()).join(".")
 }

@@ -1,4 +1,5 @@
-//! The models of the floor: what a generator makes of the API's description. And whole models that borrow.
+//! The models of the floor: what a generator makes of the API's description. And whole models that
+//! borrow.
 
 #![allow(clippy::struct_field_names, reason = "they are those of the API")]
 

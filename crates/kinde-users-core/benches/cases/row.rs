@@ -36,8 +36,9 @@ impl Target {
     }
 }
 
-/// For a figure that is counted: what it should be, and what it must not exceed. The second is the first, unless what was
-/// counted is far from it: then it holds what was reached, so that it does not get worse unseen.
+/// For a figure that is counted: what it should be, and what it must not exceed. The second is the
+/// first, unless what was counted is far from it: then it holds what was reached, so that it does
+/// not get worse unseen.
 #[derive(Clone, Copy)]
 pub(crate) struct Limit {
     target: Target,
@@ -71,7 +72,8 @@ impl Table {
     }
 }
 
-/// A figure that differs from run to run, and that nothing is held to. `note` goes beside the ratio.
+/// A figure that differs from run to run, and that nothing is held to. `note` goes beside the
+/// ratio.
 pub(crate) fn measured(name: &str, unit: &str, values: [f64; 2], target: Target, note: &str) {
     row(name, unit, values, target, note, "");
 }
@@ -92,8 +94,8 @@ pub(crate) fn quarters(mut values: Vec<f64>) -> [f64; 3] {
     [1, 2, 3].map(|quarter| values[(values.len() - 1) * quarter / 4])
 }
 
-/// A row of rounds that were measured in turns, each as ours and floor: the ratio is the middle one, and in parentheses is
-/// where the middle half of them lies.
+/// A row of rounds that were measured in turns, each as ours and floor: the ratio is the middle
+/// one, and in parentheses is where the middle half of them lies.
 pub(crate) fn in_turns(name: &str, unit: &str, rounds: &[(f64, f64)], target: Target) {
     let [least, ratio, most] = quarters(rounds.iter().map(|(ours, floor)| ours / floor).collect());
     let [_, floor, _] = quarters(rounds.iter().map(|(_, floor)| *floor).collect());

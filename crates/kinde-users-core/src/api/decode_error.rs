@@ -14,14 +14,14 @@ pub struct DecodeError {
 
 impl DecodeError {
     /// Returns the path of the value that could not be read or is missing, such as
-    /// `users[3].is_suspended`. It is empty for the whole body. A key that is not a plain field name is
-    /// `?`.
+    /// `users[3].is_suspended`. It is empty for the whole body. A key that is not a plain field
+    /// name is `?`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the line, starting at 1. Line and column refer to the text that was read. It differs from
-    /// the body if the body was [repaired](crate::Reply::parse_as).
+    /// Returns the line, starting at 1. Line and column refer to the text that was read. It differs
+    /// from the body if the body was [repaired](crate::Reply::parse_as).
     pub fn line(&self) -> usize {
         self.line
     }
@@ -52,8 +52,8 @@ pub enum DecodeCategory {
     Eof,
     /// The status is not a success, so the body is another one.
     NotSuccess,
-    /// The status is a success, but the body does not confirm it: it has an error, the id of another
-    /// user, or another state. The operation may have happened. [`Erase`](crate::Erase) and
+    /// The status is a success, but the body does not confirm it: it has an error, the id of
+    /// another user, or another state. The operation may have happened. [`Erase`](crate::Erase) and
     /// [`Suspend`](crate::Suspend) report this.
     NotDone,
 }

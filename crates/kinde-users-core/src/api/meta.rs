@@ -42,13 +42,13 @@ pub enum Replay {
     Safe,
     /// Idempotent. It may be sent again.
     Idempotent,
-    /// The service refuses a repeat with a special error code, so it may be sent again. If an earlier
-    /// attempt may have taken effect, this code says that it did.
+    /// The service refuses a repeat with a special error code, so it may be sent again. If an
+    /// earlier attempt may have taken effect, this code says that it did.
     RefusesRepeat {
         /// The error code of a repeat.
         code: &'static str,
     },
-    /// Not idempotent: sending it again repeats the effect. It is sent again only if the first request
-    /// was certainly never sent, or was refused.
+    /// Not idempotent: sending it again repeats the effect. It is sent again only if the first
+    /// request was certainly never sent, or was refused.
     OnlyIfUnsent,
 }

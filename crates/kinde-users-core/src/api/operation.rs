@@ -6,10 +6,12 @@ use crate::api::meta::Meta;
 use crate::api::request_writer::RequestWriter;
 use crate::types::build_error::BuildError;
 
-/// An operation of the Management API: its constant properties, and how its arguments become a request.
+/// An operation of the Management API: its constant properties, and how its arguments become a
+/// request.
 ///
 /// The operations of this crate are in [`operations`](crate::operations). For any other endpoint of
-/// Kinde, implement this trait for a type of your own. Tokens, retries and errors then work the same:
+/// Kinde, implement this trait for a type of your own. Tokens, retries and errors then work the
+/// same:
 ///
 /// ```
 /// use http::Method;
@@ -45,11 +47,12 @@ pub trait Operation {
     /// Everything about the operation that does not depend on its arguments.
     const META: Meta;
 
-    /// The type of a successful reply. [`Reply::parse_as`](crate::Reply::parse_as) reads it as another type.
+    /// The type of a successful reply. [`Reply::parse_as`](crate::Reply::parse_as) reads it as
+    /// another type.
     type Output: DeserializeOwned;
 
-    /// Writes the arguments: the path arguments in the order of the template, then the query pairs, then
-    /// the body.
+    /// Writes the arguments: the path arguments in the order of the template, then the query pairs,
+    /// then the body.
     ///
     /// # Errors
     ///

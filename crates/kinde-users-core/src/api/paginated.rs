@@ -16,8 +16,8 @@ pub trait Paginated: Operation + Clone {
     #[must_use]
     fn at(self, cursor: Cursor) -> Self;
 
-    /// Returns the cursor of the next page. `None` if this page is the last. An empty cursor is the first
-    /// page.
+    /// Returns the cursor of the next page. `None` if this page is the last. An empty cursor is the
+    /// first page.
     fn next(&self, page: &Self::Output) -> Option<Cursor>;
 
     /// Returns the items of a page.

@@ -13,7 +13,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 /// Appends `value` as one percent-encoded query name or value.
 pub(crate) fn percent_encode(value: &str, into: &mut String) {
-    // The part before the first character that needs encoding is copied. Most ids and names need none.
+    // The part before the first character that needs encoding is copied. Most ids and names need
+    // none.
     let (plain, rest) = split_plain(value);
     into.push_str(plain);
     into.extend(utf8_percent_encode(rest, RESERVED));
@@ -54,11 +55,12 @@ const fn is_unreserved(byte: u8) -> bool {
 
 /// Returns what is wrong with `value` as a whole path segment, if anything.
 ///
-/// Percent-encoding does not protect a path. A proxy may decode it, fold dot segments, merge slashes and
-/// pass the rest on, and the server behind it may decode again. So every character that ends or splits a
-/// segment for some server is refused, however often it is encoded: `/`, `\`, `?`, `#`, control
-/// characters, and `;`, which begins a parameter that some servers strip. Escapes of bytes that are not
-/// UTF-8 are refused too, because some servers read an overlong form such as `%c0%af` as a slash.
+/// Percent-encoding does not protect a path. A proxy may decode it, fold dot segments, merge
+/// slashes and pass the rest on, and the server behind it may decode again. So every character that
+/// ends or splits a segment for some server is refused, however often it is encoded: `/`, `\`, `?`,
+/// `#`, control characters, and `;`, which begins a parameter that some servers strip. Escapes of
+/// bytes that are not UTF-8 are refused too, because some servers read an overlong form such as
+/// `%c0%af` as a slash.
 fn check_segment(value: &str) -> Result<(), Problem> {
     let decoded = if value.contains('%') { decode_fully(value) } else { Vec::new() };
     let value = match core::str::from_utf8(&decoded) {
@@ -74,7 +76,8 @@ fn check_segment(value: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Refuses segments that servers and proxies fold. An empty segment may also name a whole collection.
+/// Refuses segments that servers and proxies fold. An empty segment may also name a whole
+/// collection.
 fn refuse_folded(segment: &str) -> Result<(), Problem> {
     match segment {
         "" => Err(Problem::Empty),
@@ -85,9 +88,9 @@ fn refuse_folded(segment: &str) -> Result<(), Problem> {
 
 /// Decodes escapes until none is left, including those that decoding forms.
 ///
-/// An escape is decoded as soon as its last digit is read, and each one shortens the output, so the work is
-/// linear in the length of `value`. The order does not matter, because no two escapes overlap. It decodes
-/// `%u002F` as well as `%2F`.
+/// An escape is decoded as soon as its last digit is read, and each one shortens the output, so the
+/// work is linear in the length of `value`. The order does not matter, because no two escapes
+/// overlap. It decodes `%u002F` as well as `%2F`.
 fn decode_fully(value: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(value.len());
     for byte in value.bytes() {
@@ -119,8 +122,9 @@ fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
 
 /// A path with named places, such as `/api/v1/users/{user_id}/mfa`.
 ///
-/// It is checked when it is created. For a constant that is at compile time. A segment is either one
-/// `{name}`, or consists of unreserved characters (`A-Z a-z 0-9 - . _ ~`) and is not a dot segment.
+/// It is checked when it is created. For a constant that is at compile time. A segment is either
+/// one `{name}`, or consists of unreserved characters (`A-Z a-z 0-9 - . _ ~`) and is not a dot
+/// segment.
 ///
 /// ```compile_fail
 /// # use kinde_users_core::PathTemplate;
@@ -135,8 +139,8 @@ impl PathTemplate {
     ///
     /// # Panics
     ///
-    /// Panics if the template is malformed. For a constant, which is the way to use it, that is a compile
-    /// error.
+    /// Panics if the template is malformed. For a constant, which is the way to use it, that is a
+    /// compile error.
     pub const fn new(template: &'static str) -> Self {
         assert!(is_template(template.as_bytes()), "malformed path template");
         Self(template)
@@ -344,7 +348,8 @@ mod tests {
 
     #[test]
     fn decoding_is_linear_in_the_length() {
-        // A pass for each depth would take some 10^11 steps, and decoding again from the start of each escape as many.
+        // A pass for each depth would take some 10^11 steps, and decoding again from the start of
+        // each escape as many.
         for value in [
             "%25".repeat(200_000),
             format!("%{}", "25".repeat(300_000)),

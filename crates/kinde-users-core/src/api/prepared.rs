@@ -17,8 +17,8 @@ const LONGEST_URI: usize = 65_534;
 
 /// Builds the HTTP request of an operation, without a client, a tenant or a transport.
 ///
-/// A [`Client`](crate::Client) does this for you. Use it in tests, and in programs that send requests
-/// themselves.
+/// A [`Client`](crate::Client) does this for you. Use it in tests, and in programs that send
+/// requests themselves.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUserData;
@@ -89,8 +89,8 @@ impl Prepared {
         if self.body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         } else if matches!(self.meta.method, Method::POST | Method::PUT | Method::PATCH) {
-            // Otherwise some HTTP stacks send `transfer-encoding: chunked`, and some send nothing, which
-            // some servers refuse.
+            // Otherwise some HTTP stacks send `transfer-encoding: chunked`, and some send nothing,
+            // which some servers refuse.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let mut request = Request::new(self.body.unwrap_or_default());

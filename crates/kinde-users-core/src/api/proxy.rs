@@ -68,8 +68,8 @@ impl ProxyVariables {
         }
     }
 
-    /// Returns the variable that asks for a proxy for a request to `uri`, as its name and its value.
-    /// The value is not checked; it may hold a password.
+    /// Returns the variable that asks for a proxy for a request to `uri`, as its name and its
+    /// value. The value is not checked; it may hold a password.
     pub fn proxy_for(&self, uri: &Uri) -> Option<(&'static str, &str)> {
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let (name, value) = if is_https { &self.https } else { &self.http }.as_ref()?;

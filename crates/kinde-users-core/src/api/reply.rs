@@ -108,14 +108,14 @@ impl Reply {
         self.parse_as()
     }
 
-    /// Reads the body as any type, whatever the status. The type may borrow from the body. An empty body is
-    /// read as `null`.
+    /// Reads the body as any type, whatever the status. The type may borrow from the body. An empty
+    /// body is read as `null`.
     ///
-    /// If that fails, the body is repaired and read again, so that one broken value does not cost a whole
-    /// page:
+    /// If that fails, the body is repaired and read again, so that one broken value does not cost a
+    /// whole page:
     ///
-    /// - In strings, an unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8 become
-    ///   U+FFFD, and raw control characters are kept.
+    /// - In strings, an unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8
+    ///   become U+FFFD, and raw control characters are kept.
     /// - A number that does not fit an `f64` (`1e999`, `NaN`, `Infinity`) becomes `null`.
     /// - A value that is nested more than 127 levels deep becomes `null`.
     /// - Byte order marks, NUL bytes and blanks around the text are skipped.
@@ -140,8 +140,8 @@ impl Reply {
         json::read(body, &self.repaired, read)
     }
 
-    /// Returns the paths of fields that the body has and the type of operation `O` does not. They are newer
-    /// than this crate.
+    /// Returns the paths of fields that the body has and the type of operation `O` does not. They
+    /// are newer than this crate.
     ///
     /// # Errors
     ///
@@ -247,7 +247,8 @@ fn shown_path(error: &serde_path_to_error::Error<serde_json::Error>) -> Box<str>
             Segment::Unknown => {}
         }
     }
-    // The name of a missing field is not in the path, only in the message of serde's `missing_field`.
+    // The name of a missing field is not in the path, only in the message of serde's
+    // `missing_field`.
     let words = error.inner().to_string();
     if let Some((field, _)) = words.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
         push_key(&mut shown, field);

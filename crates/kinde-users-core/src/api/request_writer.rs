@@ -12,12 +12,13 @@ use crate::api::path::{next_place, percent_encode, push_segment};
 use crate::types::build_error::{BuildError, Problem};
 use crate::types::check_id::check_id;
 
-/// Takes the arguments of an operation: first the path arguments, then the query pairs, then the body.
+/// Takes the arguments of an operation: first the path arguments, then the query pairs, then the
+/// body.
 ///
-/// Whatever the arguments are, the request goes to the host of the tenant and the route of the template,
-/// with exactly the pairs that were written. Everything except `A-Z a-z 0-9 - . _ ~` is percent-encoded (a
-/// space is `%20`), and values that percent-encoding does not protect are refused. This holds even behind a
-/// proxy that decodes and folds paths.
+/// Whatever the arguments are, the request goes to the host of the tenant and the route of the
+/// template, with exactly the pairs that were written. Everything except `A-Z a-z 0-9 - . _ ~` is
+/// percent-encoded (a space is `%20`), and values that percent-encoding does not protect are
+/// refused. This holds even behind a proxy that decodes and folds paths.
 pub struct RequestWriter<'a> {
     meta: &'a Meta,
     /// The origin, path and query written so far.
@@ -54,11 +55,11 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`]; [`Problem::DotSegment`] for `.` and `..`, which servers and proxies fold;
-    /// [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment for some of
-    /// them; [`Problem::ControlCharacter`] and [`Problem::OuterBlank`]. All of these are also refused in
-    /// percent-encoded form, however often they are encoded, because a proxy may decode them.
-    /// [`Problem::Misplaced`] if `name` is not the next place of the template.
+    /// [`Problem::Empty`]; [`Problem::DotSegment`] for `.` and `..`, which servers and proxies
+    /// fold; [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment
+    /// for some of them; [`Problem::ControlCharacter`] and [`Problem::OuterBlank`]. All of these
+    /// are also refused in percent-encoded form, however often they are encoded, because a proxy
+    /// may decode them. [`Problem::Misplaced`] if `name` is not the next place of the template.
     pub fn path(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         let place = next_place(self.template).filter(|(_, expected, _)| *expected == name);
         let Some((before, _, after)) = place else {
@@ -93,8 +94,8 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`]. A line of a file may
-    /// leave such characters at the end of an id.
+    /// [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`]. A line of a
+    /// file may leave such characters at the end of an id.
     pub fn id_query(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         check_id(value).map_err(|problem| self.refuse(name, problem))?;
         self.query(name, value);
@@ -127,8 +128,8 @@ impl<'a> RequestWriter<'a> {
         Ok(())
     }
 
-    /// Writes one query pair whose value is the list, separated by commas. It writes nothing for an empty
-    /// list.
+    /// Writes one query pair whose value is the list, separated by commas. It writes nothing for an
+    /// empty list.
     ///
     /// # Errors
     ///

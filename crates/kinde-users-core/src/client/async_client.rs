@@ -1,5 +1,5 @@
-//! The async client. It has the same tenant, state machine and lock as the blocking client, and waits
-//! in another way.
+//! The async client. It has the same tenant, state machine and lock as the blocking client, and
+//! waits in another way.
 
 use alloc::sync::Arc;
 use alloc::vec;
@@ -33,7 +33,8 @@ use crate::types::ids::Cursor;
 /// blocking counterpart.
 ///
 /// A client is cheap to clone, and all clones share the tenant. Its futures are `Send` and can be
-/// dropped at any time. If a dropped call was requesting the token for others, another call takes over.
+/// dropped at any time. If a dropped call was requesting the token for others, another call takes
+/// over.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -118,7 +119,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.reply(operation).await?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow from it.
+    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow
+    /// from it.
     ///
     /// # Errors
     ///
@@ -153,8 +155,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it came.
-    /// If you run the job again, it continues there.
+    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it
+    /// came. If you run the job again, it continues there.
     pub async fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation).await?;
@@ -183,8 +185,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         async move {
             let (mut input, mut failure) = (Input::Start, None);
             loop {
-                // Outside of the match. Inside it, the future would also hold the whole step, which is
-                // as large as everything else.
+                // Outside of the match. Inside it, the future would also hold the whole step, which
+                // is as large as everything else.
                 let request = match call.advance(clock.now(), input) {
                     Step::Send(request) => request,
                     Step::Wait(wait) => {

@@ -27,8 +27,9 @@ use crate::types::ids::Cursor;
 
 /// Calls the operations of one tenant over any transport.
 ///
-/// A client is cheap to clone. All clones share the tenant: its token, the throttle after a 429, and
-/// the retry budget. Many threads can use it at once. It holds no lock while a request is in flight.
+/// A client is cheap to clone. All clones share the tenant: its token, the throttle after a 429,
+/// and the retry budget. Many threads can use it at once. It holds no lock while a request is in
+/// flight.
 ///
 /// The crate `kinde-users` creates a client with a transport and a clock in one line.
 ///
@@ -76,8 +77,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// Gives access to the tenant while calls may run, for instance to replace its credentials.
     ///
     /// All calls wait until `with` returns. `with` must not make a call itself, because that call
-    /// would wait for ever. `with` may replace the tenant: waiting calls then look at it again. If the
-    /// new tenant has another domain, they end with
+    /// would wait for ever. `with` may replace the tenant: waiting calls then look at it again. If
+    /// the new tenant has another domain, they end with
     /// [`Problem::OtherTenant`](crate::Problem::OtherTenant) and with the effect that they had.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
@@ -94,8 +95,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
 
     /// Uses a token from elsewhere, such as an earlier run of the program.
     ///
-    /// `lifetime` is how long the token lasts from now on, on the clock of this client. If it is `None`,
-    /// the token is used until the service refuses it.
+    /// `lifetime` is how long the token lasts from now on, on the clock of this client. If it is
+    /// `None`, the token is used until the service refuses it.
     pub fn supply_token(&self, token: AccessToken, lifetime: Option<Duration>) {
         let now = self.shared.clock.now();
         self.shared.with_tenant(|tenant| tenant.supply_token(token, lifetime, now));
@@ -119,7 +120,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.reply(operation)?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow from it.
+    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow
+    /// from it.
     ///
     /// # Errors
     ///
@@ -154,8 +156,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it came.
-    /// If you run the job again, it continues there.
+    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it
+    /// came. If you run the job again, it continues there.
     pub fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation)?;

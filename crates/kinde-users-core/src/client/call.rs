@@ -24,7 +24,8 @@ pub(crate) struct Shared<T, C> {
 
 struct State {
     tenant: Tenant,
-    /// The wakers of calls that wait for the epoch of the tenant to change, by the number of the wait.
+    /// The wakers of calls that wait for the epoch of the tenant to change, by the number of the
+    /// wait.
     wakers: BTreeMap<u64, Sleeper>,
     /// The number of waits so far.
     waits: u64,
@@ -49,8 +50,8 @@ impl<T, C> Shared<T, C> {
 
     /// Runs `with` on the tenant. If the epoch changed, wakes the calls that wait for it.
     pub(crate) fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
-        // It is dropped after the lock, so no call is woken under the lock. If `with` panics, they are
-        // woken to be sure.
+        // It is dropped after the lock, so no call is woken under the lock. If `with` panics, they
+        // are woken to be sure.
         let mut wakes = Wakes { shared: self, needed: true };
         let mut state = self.lock();
         let epoch = state.tenant.epoch();
@@ -71,9 +72,9 @@ impl<T, C> Shared<T, C> {
 
 /// The waker of a call that waits.
 ///
-/// A waker is code of the executor of its call, and usually another call wakes it. So a panic of the
-/// waker ends here, after the panic hook has reported it. It must not end the call that wakes it, keep
-/// other wakers from being woken, or abort a thread that is already panicking.
+/// A waker is code of the executor of its call, and usually another call wakes it. So a panic of
+/// the waker ends here, after the panic hook has reported it. It must not end the call that wakes
+/// it, keep other wakers from being woken, or abort a thread that is already panicking.
 struct Sleeper(Option<Waker>);
 
 impl Sleeper {
@@ -132,8 +133,8 @@ impl<T, C> Call<'_, T, C> {
         step
     }
 
-    /// Registers `waker` to be woken when the epoch is no longer `epoch`. Returns `false` if it already
-    /// is another one. A call has one waker, the last one.
+    /// Registers `waker` to be woken when the epoch is no longer `epoch`. Returns `false` if it
+    /// already is another one. A call has one waker, the last one.
     pub(crate) fn register(&mut self, epoch: Option<u64>, waker: impl FnOnce() -> Waker) -> bool {
         let Some(epoch) = epoch else { return true };
         // Creating and dropping a waker can run foreign code, so neither happens under the lock.

@@ -85,7 +85,8 @@ impl<E: StdError + 'static> StdError for CallError<E> {
     }
 }
 
-/// Passes the result of a call to the job. The error of the transport goes with that of the protocol.
+/// Passes the result of a call to the job. The error of the transport goes with that of the
+/// protocol.
 pub(crate) fn feed<J: Job, E>(job: &mut J, result: Result<Reply, CallError<E>>) -> Result<(), CallError<E>> {
     let (result, transport) = match result {
         Ok(reply) => (Ok(reply), None),

@@ -14,8 +14,8 @@ pub trait Clock {
     /// Returns a waker that ends a wait of this thread.
     fn waker(&self) -> Waker;
 
-    /// Blocks until `until`, or until the [`waker`](Self::waker) of this thread is woken. It may return
-    /// early.
+    /// Blocks until `until`, or until the [`waker`](Self::waker) of this thread is woken. It may
+    /// return early.
     fn wait_until(&self, until: Instant);
 }
 

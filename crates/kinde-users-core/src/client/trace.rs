@@ -17,8 +17,8 @@ mod on {
     use crate::protocol::step::{Input, Step};
     use crate::types::time::Instant;
 
-    /// The span of a call. It has the template of the path, never the path or an argument. The result
-    /// is recorded at the end, and each step is an event.
+    /// The span of a call. It has the template of the path, never the path or an argument. The
+    /// result is recorded at the end, and each step is an event.
     pub(crate) struct CallSpan {
         span: Span,
         status: Option<u16>,

@@ -11,13 +11,14 @@ use crate::types::delivery::{BodyFailure, Delivery};
 
 /// Sends an HTTP request and returns the response.
 ///
-/// A transport makes **no decision**. The contract test, `contract::check` of `kinde-users-fake`, checks
-/// each of its duties. For each call of [`send`](Self::send):
+/// A transport makes **no decision**. The contract test, `contract::check` of `kinde-users-fake`,
+/// checks each of its duties. For each call of [`send`](Self::send):
 ///
-/// - The method and the target are sent byte for byte. Nothing is decoded, encoded, merged or sorted.
+/// - The method and the target are sent byte for byte. Nothing is decoded, encoded, merged or
+///   sorted.
 /// - The headers are sent unchanged, including repeated ones. The HTTP stack may add the host, the
-///   framing, the connection, the user agent and the accepted encodings, but nothing else: no cookie,
-///   no referer, no content type.
+///   framing, the connection, the user agent and the accepted encodings, but nothing else: no
+///   cookie, no referer, no content type.
 /// - The body is sent byte for byte with its length. It is not compressed and not chunked.
 /// - The server sees at most one attempt. The transport does not retry, whatever the status or the
 ///   failure is.
@@ -27,21 +28,22 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// - The response is returned whole or not at all. A body that was cut off is an error.
 /// - A body up to a limit is read, and a longer one is an error. A limit of 16 MiB is usual.
 /// - A compressed body is decompressed. The limit counts the decompressed bytes.
-/// - The [`request_timeout`](crate::request_timeout) of the request bounds everything, including the
-///   body of the response. A transport does not raise it. A transport that wraps another one passes it
-///   on.
-/// - [`delivery`](Self::delivery) returns `NotSent` only if nothing was sent. If there is any doubt, it
-///   returns `Unknown`.
+/// - The [`request_timeout`](crate::request_timeout) of the request bounds everything, including
+///   the body of the response. A transport does not raise it. A transport that wraps another one
+///   passes it on.
+/// - [`delivery`](Self::delivery) returns `NotSent` only if nothing was sent. If there is any
+///   doubt, it returns `Unknown`.
 /// - Each request gets its own response. A connection on which a response, or the rest of one, may
 ///   still arrive is not used again.
 /// - Each response comes from the server, never from a cache.
-/// - `https` requires a trusted certificate for the name of the server. There is no fallback to plain
-///   HTTP.
-/// - The messages of errors, and of their sources, contain nothing of the token, the URI or the bodies.
+/// - `https` requires a trusted certificate for the name of the server. There is no fallback to
+///   plain HTTP.
+/// - The messages of errors, and of their sources, contain nothing of the token, the URI or the
+///   bodies.
 /// - Consecutive requests share a connection if the HTTP stack can.
-/// - If the head arrived but the body cannot be read, [`head`](Self::head) returns the head. The body
-///   was cut off, is too long, or its encoding is broken or unknown. Without the head, a 429 makes no
-///   other call wait.
+/// - If the head arrived but the body cannot be read, [`head`](Self::head) returns the head. The
+///   body was cut off, is too long, or its encoding is broken or unknown. Without the head, a 429
+///   makes no other call wait.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -66,8 +68,8 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// }
 /// ```
 pub trait Transport {
-    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI, whose
-    /// query contains personal data.
+    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI,
+    /// whose query contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request and waits for the whole response.
@@ -88,9 +90,10 @@ pub trait Transport {
 
     /// Returns the head of the response if its body could not be read.
     ///
-    /// The status is useful without the body: a 429 makes all calls wait, a 401 renews the token, and a
-    /// 2xx says that the operation took effect. If there is a head, [`delivery`](Self::delivery) is not
-    /// called. The default is `None`: the outcome of the request is then unknown.
+    /// The status is useful without the body: a 429 makes all calls wait, a 401 renews the token,
+    /// and a 2xx says that the operation took effect. If there is a head,
+    /// [`delivery`](Self::delivery) is not called. The default is `None`: the outcome of the
+    /// request is then unknown.
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
         let _ = error;
         None
@@ -124,8 +127,9 @@ transport_by_pointer!(&T, Box<T>, Arc<T>);
 ///
 /// The delivery of every error is unknown, so a create that failed is never sent again. A type that
 /// implements [`Transport`] can report more. The closure has the duties of any [`Transport`]. In
-/// particular it applies the [`request_timeout`](crate::request_timeout) of the request; without it a
-/// call may hang. Its error is any type that implements `Error`; `io::Error::other` wraps the rest.
+/// particular it applies the [`request_timeout`](crate::request_timeout) of the request; without it
+/// a call may hang. Its error is any type that implements `Error`; `io::Error::other` wraps the
+/// rest.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -165,12 +169,13 @@ impl<F> core::fmt::Debug for TransportFn<F> {
     }
 }
 
-/// Sends an HTTP request and returns the response, in async code. The duties are those of [`Transport`].
+/// Sends an HTTP request and returns the response, in async code. The duties are those of
+/// [`Transport`].
 ///
 /// If the future is dropped, nothing more is sent, as far as the HTTP stack can still prevent it.
 pub trait AsyncTransport {
-    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI, whose
-    /// query contains personal data.
+    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI,
+    /// whose query contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request and waits for the whole response.

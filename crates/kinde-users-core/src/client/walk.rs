@@ -8,8 +8,8 @@ use crate::jobs::pages::Pages;
 use crate::protocol::call_options::CallOptions;
 use crate::types::time::Instant;
 
-/// The walk of a client through pages. Each page is a call. The total timeout, if set, is for all pages
-/// together.
+/// The walk of a client through pages. Each page is a call. The total timeout, if set, is for all
+/// pages together.
 #[derive(Clone)]
 pub(crate) struct Walk<O: Paginated> {
     pub(crate) pages: Pages<O>,

@@ -32,7 +32,8 @@ impl ApiError {
     /// The maximum number of scopes that are read from a message.
     const MOST_SCOPES: usize = 8;
 
-    /// Reads an error reply. `effect` is the largest effect of all attempts of the call, including this one.
+    /// Reads an error reply. `effect` is the largest effect of all attempts of the call, including
+    /// this one.
     pub(crate) fn new(reply: Reply, effect: Effect) -> Self {
         #[derive(Deserialize)]
         struct Envelope {
@@ -83,13 +84,13 @@ impl ApiError {
 
     /// Returns whether Kinde says that the user, or the requested thing, does not exist.
     ///
-    /// Kinde says so with 400, 404 or 410 and an error code. The code is `USER_INVALID`, which it also sends
-    /// for a malformed id, or it names the missing thing: `USER_NOT_FOUND`, `SESSION_NOT_FOUND`,
-    /// `MFA_NOT_FOUND` and so on, for users and their sessions, factors, identities, properties and feature
-    /// flags.
+    /// Kinde says so with 400, 404 or 410 and an error code. The code is `USER_INVALID`, which it
+    /// also sends for a malformed id, or it names the missing thing: `USER_NOT_FOUND`,
+    /// `SESSION_NOT_FOUND`, `MFA_NOT_FOUND` and so on, for users and their sessions, factors,
+    /// identities, properties and feature flags.
     ///
-    /// A status alone proves nothing, because a proxy sends 404 too. Neither does another code, such as
-    /// `ROUTE_NOT_FOUND`.
+    /// A status alone proves nothing, because a proxy sends 404 too. Neither does another code,
+    /// such as `ROUTE_NOT_FOUND`.
     pub fn is_not_there(&self) -> bool {
         const THINGS: [&str; 10] = [
             "USER", "SESSION", "SESSIONS", "MFA", "FACTOR", "FACTORS", "IDENTITY", "PROPERTY", "FEATURE",
@@ -115,12 +116,12 @@ impl ApiError {
         self.status().is_client_error() && self.has_code(code)
     }
 
-    /// Returns the scopes that the token lacks, if the status is 403. They are those that the message of
-    /// Kinde's `SCOPE_MISSING` names. Without such a message they are all scopes of the operation, because
-    /// Kinde often does not say more.
+    /// Returns the scopes that the token lacks, if the status is 403. They are those that the
+    /// message of Kinde's `SCOPE_MISSING` names. Without such a message they are all scopes of the
+    /// operation, because Kinde often does not say more.
     ///
-    /// The list is empty for another status, if the body gives another reason, or if the body is not in
-    /// Kinde's form. A firewall or a proxy may have answered then.
+    /// The list is empty for another status, if the body gives another reason, or if the body is
+    /// not in Kinde's form. A firewall or a proxy may have answered then.
     pub fn needed_scopes(&self) -> Vec<&str> {
         if self.status() != StatusCode::FORBIDDEN || self.is_foreign() {
             return Vec::new();
@@ -142,20 +143,20 @@ impl ApiError {
         scopes
     }
 
-    /// Whether there is a body that is not in Kinde's form. Kinde sends 403 and 429 without a body for some
-    /// operations.
+    /// Whether there is a body that is not in Kinde's form. Kinde sends 403 and 429 without a body
+    /// for some operations.
     pub(super) fn is_foreign(&self) -> bool {
         self.errors.is_none() && !self.reply.body().is_empty()
     }
 
-    /// Returns how long the service asks to wait: the longest time in `RateLimit-Reset`, which Kinde sends,
-    /// and `Retry-After`.
+    /// Returns how long the service asks to wait: the longest time in `RateLimit-Reset`, which
+    /// Kinde sends, and `Retry-After`.
     pub fn reset(&self) -> Option<Duration> {
         reset_delay(self.reply.headers())
     }
 
-    /// Returns the ids that the service and its proxies gave the request, as header names and values. Quote
-    /// them in a support case.
+    /// Returns the ids that the service and its proxies gave the request, as header names and
+    /// values. Quote them in a support case.
     pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         request_ids(self.reply.headers())
     }

@@ -35,16 +35,16 @@ pub enum AuthProblem {
         status: u16,
         /// The OAuth error, such as `invalid_client`, where the reply had one.
         error: Option<Box<str>>,
-        /// The OAuth error's description, where the reply had one. It may quote the credentials, so `Display` and `Debug`
-        /// leave it out.
+        /// The OAuth error's description, where the reply had one. It may quote the credentials, so
+        /// `Display` and `Debug` leave it out.
         description: Option<Box<str>>,
     },
     /// The token endpoint said success, and gave no token that could be sent.
     Malformed,
     /// The token endpoint reported success, and the body of its reply could not be read.
     Body(BodyFailure),
-    /// The credentials cannot be right, as [`Credentials::check`](crate::Credentials::check) says, or the audience cannot.
-    /// Nothing was sent.
+    /// The credentials cannot be right, as [`Credentials::check`](crate::Credentials::check) says,
+    /// or the audience cannot. Nothing was sent.
     Unsendable(BuildError),
     /// The token endpoint could not answer: 408, 429, 460, 499, 5xx, a redirect.
     #[non_exhaustive]
@@ -93,7 +93,8 @@ impl fmt::Display for AuthError {
     }
 }
 
-/// What is most likely wrong where the token endpoint refused, and what to do. It quotes nothing of the reply.
+/// What is most likely wrong where the token endpoint refused, and what to do. It quotes nothing of
+/// the reply.
 fn likely_cause(status: u16, error: Option<&str>, description: Option<&str>) -> &'static str {
     let mentions_audience = mentions(error, &["audience"]) || mentions(description, &["audience"]);
     match (status, error) {
@@ -125,8 +126,8 @@ impl fmt::Debug for AuthError {
     }
 }
 
-/// The error if it is one that OAuth defines (RFC 6749, section 5.2; RFC 8707). What the token endpoint says beyond that may
-/// quote the credentials that it was sent, and is not shown.
+/// The error if it is one that OAuth defines (RFC 6749, section 5.2; RFC 8707). What the token
+/// endpoint says beyond that may quote the credentials that it was sent, and is not shown.
 fn known_oauth_error(error: Option<&str>) -> &'static str {
     const KNOWN: [&str; 7] = [
         "invalid_request",

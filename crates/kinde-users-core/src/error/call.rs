@@ -18,13 +18,15 @@ use crate::types::effect::Effect;
 ///
 /// Each tells by [`effect`](Self::effect) whether the operation took place all the same.
 ///
-/// `Display` is one line with operation, status, and Kinde's code and message, and never has a body, a URI, an id or a
-/// secret; words of the service's message that may be personal are masked there. `Debug` is as careful.
+/// `Display` is one line with operation, status, and Kinde's code and message, and never has a
+/// body, a URI, an id or a secret; words of the service's message that may be personal are masked
+/// there. `Debug` is as careful.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument cannot be sent. Nothing was sent, not even for a token. [`Problem::OtherTenant`](crate::Problem::OtherTenant)
-    /// can come up in the middle of a call too; after an attempt that may have taken effect it is in [`Exhausted`](Self::Exhausted).
+    /// An argument cannot be sent. Nothing was sent, not even for a token.
+    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant) can come up in the middle of a call
+    /// too; after an attempt that may have taken effect it is in [`Exhausted`](Self::Exhausted).
     Build(Box<BuildError>),
     /// The service answered with something else than success.
     Api(Box<ApiError>),
@@ -52,7 +54,8 @@ pub enum Error {
     Unsent(&'static Meta),
     /// The request left, and no reply came: a time-out, a reset, a reply that was cut off.
     UnknownOutcome(&'static Meta),
-    /// What was tried did not help: attempts, retry budget or deadline are spent, or the call could not go on.
+    /// What was tried did not help: attempts, retry budget or deadline are spent, or the call could
+    /// not go on.
     #[non_exhaustive]
     Exhausted {
         /// How many attempts there were.
@@ -62,8 +65,8 @@ pub enum Error {
         /// What came of the last one.
         last: Box<Error>,
     },
-    /// The call would not end before its deadline, and there is nothing to show: it waited for a token, for the reset of a 429
-    /// that another call met, or for its turn.
+    /// The call would not end before its deadline, and there is nothing to show: it waited for a
+    /// token, for the reset of a 429 that another call met, or for its turn.
     #[non_exhaustive]
     TotalTimeout {
         /// The operation.
@@ -71,7 +74,8 @@ pub enum Error {
         /// What had come of it.
         effect: Effect,
     },
-    /// The service gave a cursor of a list that it had given before: the list would never end. The pages up to there were read.
+    /// The service gave a cursor of a list that it had given before: the list would never end. The
+    /// pages up to there were read.
     CursorLoop(&'static Meta),
     /// The exchange was driven on after its end.
     #[non_exhaustive]

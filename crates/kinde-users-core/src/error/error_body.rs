@@ -31,9 +31,9 @@ impl fmt::Debug for ErrorBody<'_> {
 
 /// One error of an error reply.
 ///
-/// `Display` and `Debug` show plain words, codes, scopes, routes and short numbers, and mask all other
-/// words. This masks e-mail addresses with an `@` or a dot, phone numbers, ids, tokens, hashes and most
-/// salts. A name, a secret or an address that is written like plain words is shown.
+/// `Display` and `Debug` show plain words, codes, scopes, routes and short numbers, and mask all
+/// other words. This masks e-mail addresses with an `@` or a dot, phone numbers, ids, tokens,
+/// hashes and most salts. A name, a secret or an address that is written like plain words is shown.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 #[non_exhaustive]
 pub struct ErrorItem {

@@ -16,7 +16,8 @@ pub(super) fn mentions(text: Option<&str>, words: &[&str]) -> bool {
     words.iter().any(|word| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
 }
 
-/// The host that a redirect names, if it names one and that is plain. The rest of the target may hold anything.
+/// The host that a redirect names, if it names one and that is plain. The rest of the target may
+/// hold anything.
 pub(crate) fn redirect_host(status: StatusCode, headers: &HeaderMap) -> Option<Box<str>> {
     let target = headers.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?;
     // A target may leave out the scheme.

@@ -11,8 +11,8 @@ use crate::error::call::Error;
 use crate::types::effect::effect_of;
 
 impl Reply {
-    /// This reply if it is a success, and otherwise the error that it is. Replies of an [`Exchange`](crate::Exchange) and of
-    /// clients are successes already.
+    /// This reply if it is a success, and otherwise the error that it is. Replies of an
+    /// [`Exchange`](crate::Exchange) and of clients are successes already.
     ///
     /// # Errors
     ///
@@ -25,7 +25,8 @@ impl Reply {
         Err(Error::Api(Box::new(ApiError::new(self, effect))))
     }
 
-    /// Reads the body as what operation `O` answers, and keeps the reply in the error where that fails.
+    /// Reads the body as what operation `O` answers, and keeps the reply in the error where that
+    /// fails.
     ///
     /// # Errors
     ///
@@ -34,7 +35,8 @@ impl Reply {
         self.into_parsed()
     }
 
-    /// Reads the body as any type that owns its data, and keeps the reply in the error where that fails.
+    /// Reads the body as any type that owns its data, and keeps the reply in the error where that
+    /// fails.
     ///
     /// # Errors
     ///

@@ -23,10 +23,10 @@ use crate::types::ids::UserId;
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
 /// ```
 ///
-/// A user that does not exist is [`Removal::AlreadyAbsent`] and not an error. So is a mistyped id. Only
-/// an error in Kinde's own form proves that a user is absent
-/// ([`ApiError::is_not_there`](crate::ApiError::is_not_there)); the 404 of a proxy does not. The code of
-/// the error must name the user, or, for the sessions, the sessions.
+/// A user that does not exist is [`Removal::AlreadyAbsent`] and not an error. So is a mistyped id.
+/// Only an error in Kinde's own form proves that a user is absent
+/// ([`ApiError::is_not_there`](crate::ApiError::is_not_there)); the 404 of a proxy does not. The
+/// code of the error must name the user, or, for the sessions, the sessions.
 ///
 /// [`Removal::Deleted`] needs a success with an empty body, with the code `OK`, or with the message
 /// `Success` and no code. Any other body is an [`Error::Decode`] with

@@ -106,9 +106,9 @@ impl FindUser {
         Self { list, sought, pages: 0, progress: Progress::Open, matching, other: None }
     }
 
-    /// Creates a job from a text that a person typed. A text with an `@` is an e-mail address. A `+` and
-    /// digits are a phone number. `kp_` or `kp:` and 32 hex digits are an id. Any other text is a user
-    /// name, which may begin with `kp_` too.
+    /// Creates a job from a text that a person typed. A text with an `@` is an e-mail address. A
+    /// `+` and digits are a phone number. `kp_` or `kp:` and 32 hex digits are an id. Any other
+    /// text is a user name, which may begin with `kp_` too.
     ///
     /// ```
     /// use kinde_users_core::FindUser;
@@ -210,7 +210,8 @@ impl Sought {
         type Same = fn(&str, &str) -> bool;
         let (asked, field, is_of_type, is_same): (_, _, OfType, Same) = match self {
             Self::Id(id) => return user.id == *id,
-            // An address of a connection counts too, because addresses are recognised by their form.
+            // An address of a connection counts too, because addresses are recognised by their
+            // form.
             Self::Email(email) => {
                 (email, user.email(), |kind| !matches!(kind, Some(Phone | Username)), is_same_text)
             }
@@ -271,14 +272,14 @@ pub enum Found {
     One(User),
     /// Several users match. There may be more.
     Several(Vec<User>),
-    /// The service returned users, but none of them matches. It ignores the argument of the search, or
-    /// compares in another way. It is not known whether such a user exists.
+    /// The service returned users, but none of them matches. It ignores the argument of the search,
+    /// or compares in another way. It is not known whether such a user exists.
     Mismatch {
         /// The id of the first user that the service returned. It does not match.
         id: UserId,
     },
-    /// The search is not complete. If the job has no next call, the service still had more pages after
-    /// [`FindUser::MOST_PAGES`]. It is not known whether such a user exists, or how many do.
+    /// The search is not complete. If the job has no next call, the service still had more pages
+    /// after [`FindUser::MOST_PAGES`]. It is not known whether such a user exists, or how many do.
     Unfinished,
 }
 

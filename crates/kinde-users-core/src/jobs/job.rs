@@ -8,8 +8,8 @@ use crate::protocol::dyn_operation::DynOperation;
 /// [`FindUser`](crate::FindUser), `Import` of the crate `kinde-users-import`, or one of your own.
 ///
 /// A job is a state machine without I/O. [`Client::run`](crate::Client::run) and
-/// [`AsyncClient::run`](crate::AsyncClient::run) make its calls. A loop of your own takes three lines,
-/// and can write a journal in between:
+/// [`AsyncClient::run`](crate::AsyncClient::run) make its calls. A loop of your own takes three
+/// lines, and can write a journal in between:
 ///
 /// ```
 /// # use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
@@ -39,8 +39,8 @@ pub trait Job {
     ///
     /// # Errors
     ///
-    /// Returns the error of the call if the job cannot continue. The next call that the job returns then
-    /// repeats the failed one.
+    /// Returns the error of the call if the job cannot continue. The next call that the job returns
+    /// then repeats the failed one.
     fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
 
     /// Returns the result so far. It is complete if there is no next call.

@@ -28,9 +28,9 @@ use crate::types::ids::Cursor;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// The walk ends after the last page, or after `max_pages`. If a cursor repeats, or is that of the first
-/// page, the list would never end: that is [`Error::CursorLoop`]. To detect it, the walk keeps at most
-/// 16 bytes for each page, whatever the length of the cursors.
+/// The walk ends after the last page, or after `max_pages`. If a cursor repeats, or is that of the
+/// first page, the list would never end: that is [`Error::CursorLoop`]. To detect it, the walk
+/// keeps at most 16 bytes for each page, whatever the length of the cursors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pages<O: Paginated> {
     operation: O,
@@ -39,13 +39,13 @@ pub struct Pages<O: Paginated> {
     left: u64,
 }
 
-/// The cursors so far, as hashes of 64 bits in ascending order. With the spare room of the list they take
-/// at most 16 bytes each.
+/// The cursors so far, as hashes of 64 bits in ascending order. With the spare room of the list
+/// they take at most 16 bytes each.
 ///
-/// An old cursor is always found, so no page is delivered twice. A new cursor is mistaken for an old one
-/// only if their hashes are equal. Over a million pages the chance of that is 3 in 100 million, and the
-/// list then ends early with an error. The key of the hash is public. A server that searches for such
-/// cursors only ends its own list, which it can do in any case.
+/// An old cursor is always found, so no page is delivered twice. A new cursor is mistaken for an
+/// old one only if their hashes are equal. Over a million pages the chance of that is 3 in 100
+/// million, and the list then ends early with an error. The key of the hash is public. A server
+/// that searches for such cursors only ends its own list, which it can do in any case.
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Seen(Vec<u64>);
 
@@ -78,7 +78,8 @@ enum Next {
     Again(Cursor),
     /// The list is complete.
     End,
-    /// There is more, but the walk has ended: the page at the cursor failed, or `max_pages` is reached.
+    /// There is more, but the walk has ended: the page at the cursor failed, or `max_pages` is
+    /// reached.
     Stopped(Option<Cursor>),
 }
 
@@ -226,8 +227,9 @@ mod tests {
         }
     }
 
-    /// The pages that are delivered, and whether the list ends, where the page `n` names the page `next[n]` as the one
-    /// after it. Page 0 is the first one, whose cursor is empty, and a page that does not exist is the end.
+    /// The pages that are delivered, and whether the list ends, where the page `n` names the page
+    /// `next[n]` as the one after it. Page 0 is the first one, whose cursor is empty, and a page
+    /// that does not exist is the end.
     fn walked(next: &[usize], start: usize) -> (Vec<usize>, bool) {
         // They differ at their end alone.
         let name = |page: usize| Cursor::from(if page == 0 { String::new() } else { format!("{page:_>99}") });
@@ -266,7 +268,8 @@ mod tests {
                 expected.push(page);
                 page = next[page];
             }
-            // The first page is known by its cursor, which is empty, even where the walk began elsewhere.
+            // The first page is known by its cursor, which is empty, even where the walk began
+            // elsewhere.
             let back_to_first = expected.iter().skip(1).position(|page| *page == 0);
             let ends = page == next.len() && back_to_first.is_none();
             expected.truncate(back_to_first.map_or(usize::MAX, |before| before + 1));

@@ -61,7 +61,8 @@ pub(super) fn confirm<T: DeserializeOwned>(
     Err(Error::Decode { error: Box::new(error), reply: Box::new(reply) })
 }
 
-/// Reads the result of a DELETE. An error that says that one of `things` is absent is a success too.
+/// Reads the result of a DELETE. An error that says that one of `things` is absent is a success
+/// too.
 pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Removal, Error> {
     // An empty body is a success too.
     let denial =

@@ -1,7 +1,8 @@
 //! Reply types that several operations share.
 //!
-//! Any field may be absent or `null` in what the service sends, whatever its description says, so every field is an
-//! `Option` or a list that may be empty; a user's id alone is required. Enums keep values that they do not know.
+//! Any field may be absent or `null` in what the service sends, whatever its description says, so
+//! every field is an `Option` or a list that may be empty; a user's id alone is required. Enums
+//! keep values that they do not know.
 
 pub(crate) mod identity_type;
 pub(crate) mod success;

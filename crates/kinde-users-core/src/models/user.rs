@@ -10,8 +10,8 @@ use crate::types::timestamp::Timestamp;
 
 /// A user, as `get_users` and `get_user_data` tell.
 ///
-/// What only one of the two tells is read from the other too, and is `None` or empty there if it is of another type. By
-/// itself it is read as what `get_user_data` answers.
+/// What only one of the two tells is read from the other too, and is `None` or empty there if it is
+/// of another type. By itself it is read as what `get_user_data` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct User {
@@ -19,8 +19,8 @@ pub struct User {
     pub id: UserId,
     /// The id that the user has in a system outside of Kinde.
     pub provided_id: Option<Redacted>,
-    // `get_users` says `email`, `get_user_data` says `preferred_email`, and nothing promises that they never come
-    // together, which `serde(alias)` would refuse as a duplicate.
+    // `get_users` says `email`, `get_user_data` says `preferred_email`, and nothing promises that
+    // they never come together, which `serde(alias)` would refuse as a duplicate.
     #[serde(default, deserialize_with = "if_it_fits", skip_serializing_if = "Option::is_none")]
     email: Option<Redacted>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,14 +115,16 @@ pub struct OrganizationSignIn {
     pub last_signed_in: Option<Timestamp>,
 }
 
-/// An identity of a user, in short. [`GetUserIdentities`](crate::operations::GetUserIdentities) tells more.
+/// An identity of a user, in short. [`GetUserIdentities`](crate::operations::GetUserIdentities)
+/// tells more.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UserIdentity {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: Option<IdentityType>,
-    /// The e-mail address, phone number, user name, or the id at the social or enterprise connection.
+    /// The e-mail address, phone number, user name, or the id at the social or enterprise
+    /// connection.
     pub identity: Option<Redacted>,
     /// The social or enterprise connection. In `get_users` only.
     #[serde(default, deserialize_with = "if_it_fits")]

@@ -21,9 +21,10 @@ use crate::types::redacted::Redacted;
 /// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` if the user already is a customer, 403 without the scope, 429 over the rate limit |
 ///
 /// A user has at most one customer in an organisation, and Kinde's documentation says that a repeat
-/// is harmless. So the client sends the request again after an unknown outcome. If the repeat returns
-/// `BILLING_CUSTOMER_EXISTS`, the error has the effect [`Happened`](crate::Effect::Happened): the
-/// customer exists, but the reply does not contain its ids.
+/// is harmless. So the client sends the request again after an unknown outcome. If the repeat
+/// returns `BILLING_CUSTOMER_EXISTS`, the error has the effect
+/// [`Happened`](crate::Effect::Happened): the customer exists, but the reply does not contain its
+/// ids.
 ///
 /// ```
 /// use kinde_users_core::operations::CreateUserBillingCustomer;

@@ -19,8 +19,8 @@ use crate::api::request_writer::RequestWriter;
 /// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 for an unknown id, 403 without the scope, 429 over the rate limit |
 ///
-/// Unless [`is_delete_profile`](Self::is_delete_profile) is set, Kinde keeps the profile of the user,
-/// also in its list of subscribers. To erase a user, end the sessions first with
+/// Unless [`is_delete_profile`](Self::is_delete_profile) is set, Kinde keeps the profile of the
+/// user, also in its list of subscribers. To erase a user, end the sessions first with
 /// [`DeleteUserSessions`](crate::operations::DeleteUserSessions), or run the job
 /// [`Erase`](crate::Erase).
 ///

@@ -1,8 +1,9 @@
 //! The operations, one file each, with the names of Kinde's documentation.
 //!
 //! An operation is a value. `new` takes its required arguments, and setters take the others. A
-//! [`Client`](crate::Client) sends it. You can also send it with an [`Exchange`](crate::Exchange) in
-//! your own loop, or turn it into an `http::Request` with [`build_request`](crate::build_request).
+//! [`Client`](crate::Client) sends it. You can also send it with an [`Exchange`](crate::Exchange)
+//! in your own loop, or turn it into an `http::Request` with
+//! [`build_request`](crate::build_request).
 
 pub(crate) mod expand;
 pub(crate) mod scopes;

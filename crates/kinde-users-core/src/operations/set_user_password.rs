@@ -97,13 +97,14 @@ impl Operation for SetUserPassword {
 
 /// The hash of a password, with all that is needed to check a password against it.
 ///
-/// There is one constructor for each hashing method and way of salting it, which takes what the service requires for
-/// that method and nothing that it rejects. [`salt_position`](Self::salt_position) adds what it takes beyond that. There is
-/// none for argon2 or for plain text, which the service does not take.
+/// There is one constructor for each hashing method and way of salting it, which takes what the
+/// service requires for that method and nothing that it rejects.
+/// [`salt_position`](Self::salt_position) adds what it takes beyond that. There is none for argon2
+/// or for plain text, which the service does not take.
 ///
-/// A password in plain text, or a hash that was cut, would be kept as a hash that no password matches,
-/// and the user could not sign in. So a hash is refused, before anything is sent, if its form says that
-/// it cannot be one of the method:
+/// A password in plain text, or a hash that was cut, would be kept as a hash that no password
+/// matches, and the user could not sign in. So a hash is refused, before anything is sent, if its
+/// form says that it cannot be one of the method:
 ///
 /// | method | the form of its hashes |
 /// |---|---|
@@ -116,9 +117,9 @@ impl Operation for SetUserPassword {
 /// | Firebase's scrypt | base64 of 64 bytes |
 /// | ASP.NET Identity | base64 of 49 bytes, the first of them 0: 68 characters, which begin with `A` |
 ///
-/// If a hash of crypt or `WordPress` comes with a salt, it may also be what is left of the hash without the
-/// salt. Salts and keys of PBKDF2 and of Firebase's scrypt are base64. Base64 may be in the alphabet of
-/// URLs, and its padding may be missing except in ASP.NET Identity's and MD5's.
+/// If a hash of crypt or `WordPress` comes with a salt, it may also be what is left of the hash
+/// without the salt. Salts and keys of PBKDF2 and of Firebase's scrypt are base64. Base64 may be in
+/// the alphabet of URLs, and its padding may be missing except in ASP.NET Identity's and MD5's.
 ///
 /// Hash, salt and key are wiped from memory when dropped, and are in no `Debug` form.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -273,7 +274,8 @@ impl Password {
         password
     }
 
-    /// Firebase's scrypt: the user's hash and base64 salt, and the parameters of the Firebase project.
+    /// Firebase's scrypt: the user's hash and base64 salt, and the parameters of the Firebase
+    /// project.
     pub fn firebase_scrypt(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -287,16 +289,18 @@ impl Password {
         password
     }
 
-    /// ASP.NET Identity, version 2: the base64 `PasswordHash` as it is, which has salt and all in it.
+    /// ASP.NET Identity, version 2: the base64 `PasswordHash` as it is, which has salt and all in
+    /// it.
     pub fn aspnet_identity_v2(hashed_password: impl Into<String>) -> Self {
         Self::of("aspnet-identity-v2", hashed_password.into())
     }
 
     /// Says whether the salt is before or after the password in what was hashed.
     ///
-    /// MD5 and SHA-256 with a salt have a position already. The service also takes one for the other methods that have a
-    /// salt, which crypt and `WordPress` may have within the hash. It takes none for bcrypt and ASP.NET Identity: such an
-    /// operation is refused with [`Problem::NotAllowed`]. MD5 and SHA-256 without a salt are refused with
+    /// MD5 and SHA-256 with a salt have a position already. The service also takes one for the
+    /// other methods that have a salt, which crypt and `WordPress` may have within the hash. It
+    /// takes none for bcrypt and ASP.NET Identity: such an operation is refused with
+    /// [`Problem::NotAllowed`]. MD5 and SHA-256 without a salt are refused with
     /// [`Problem::Missing`].
     ///
     /// ```
@@ -316,7 +320,8 @@ impl Password {
         self.0.hashing_method
     }
 
-    /// Whether the service takes a salt and its position for the method: the hashes of the others hold their salt.
+    /// Whether the service takes a salt and its position for the method: the hashes of the others
+    /// hold their salt.
     fn takes_salt(hashing_method: &str) -> bool {
         !matches!(hashing_method, "bcrypt" | "aspnet-identity-v2")
     }
@@ -348,7 +353,8 @@ impl fmt::Debug for Password {
 
 /// The hash parameters of a Firebase project, which all of its users share.
 ///
-/// They can be read from JSON, under the names that the Firebase console shows or under those of the operation:
+/// They can be read from JSON, under the names that the Firebase console shows or under those of
+/// the operation:
 ///
 /// ```
 /// use kinde_users_core::operations::FirebaseParameters;
@@ -367,8 +373,8 @@ pub struct FirebaseParameters {
 }
 
 impl FirebaseParameters {
-    /// The base64 signer key, the base64 salt separator, the number of rounds (1 to 16) and the memory cost (1 to 20), as
-    /// the Firebase console shows them.
+    /// The base64 signer key, the base64 salt separator, the number of rounds (1 to 16) and the
+    /// memory cost (1 to 20), as the Firebase console shows them.
     pub fn new(
         signer_key: impl Into<String>,
         salt_separator: impl Into<String>,

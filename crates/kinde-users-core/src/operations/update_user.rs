@@ -22,9 +22,9 @@ use crate::types::values::Patch;
 /// | Errors | 400 for an unknown id or a value that is not valid, 403 without the scope, 429 over the rate limit |
 ///
 /// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set).
-/// [`Patch::Clear`] sends `null`. For a given name or a family name `null` has no effect: a name can be
-/// replaced, but not removed. Kinde does not document whether `null` clears the other fields. Read the
-/// user back if that matters.
+/// [`Patch::Clear`] sends `null`. For a given name or a family name `null` has no effect: a name
+/// can be replaced, but not removed. Kinde does not document whether `null` clears the other
+/// fields. Read the user back if that matters.
 ///
 /// ```
 /// use kinde_users_core::Patch;
@@ -127,8 +127,8 @@ impl Operation for UpdateUser {
     }
 }
 
-/// A user after an update. It has no `provided_id`, and the service names its fields differently from
-/// those of [`User`](crate::models::User).
+/// A user after an update. It has no `provided_id`, and the service names its fields differently
+/// from those of [`User`](crate::models::User).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UpdatedUser {

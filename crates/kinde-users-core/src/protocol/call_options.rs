@@ -40,10 +40,10 @@ impl CallOptions {
     /// Sets how long the call may take in total, from its first step on, including waits.
     /// [`Duration::MAX`] means no limit.
     ///
-    /// It also bounds the token request, if this call makes it. If the timeout is shorter than a token
-    /// request takes, get the token first, with a call that has more time or with
-    /// [`Tenant::supply_token`](crate::Tenant::supply_token). Otherwise each call requests a token, each
-    /// token is billed, and none arrives in time.
+    /// It also bounds the token request, if this call makes it. If the timeout is shorter than a
+    /// token request takes, get the token first, with a call that has more time or with
+    /// [`Tenant::supply_token`](crate::Tenant::supply_token). Otherwise each call requests a token,
+    /// each token is billed, and none arrives in time.
     #[must_use]
     pub const fn total_timeout(mut self, limit: Duration) -> Self {
         self.total_timeout = Some(limit);
@@ -57,8 +57,8 @@ impl CallOptions {
         self
     }
 
-    /// Returns the options for a page of a walk. `until` is when the timeout for all pages ends. The
-    /// first page sets it.
+    /// Returns the options for a page of a walk. `until` is when the timeout for all pages ends.
+    /// The first page sets it.
     pub(crate) fn for_page(mut self, now: Instant, until: &mut Option<Instant>) -> Self {
         self.total_timeout = self.total_timeout.map(|timeout| {
             let until = *until.get_or_insert(now.saturating_add(timeout));

@@ -13,8 +13,8 @@ use crate::types::secret::Secret;
 
 /// The client id and secret of a machine-to-machine application, which get access tokens.
 ///
-/// The secret is wiped from memory when its last copy is dropped, and `Debug` does not show it. The bytes
-/// of a token request are not wiped.
+/// The secret is wiped from memory when its last copy is dropped, and `Debug` does not show it. The
+/// bytes of a token request are not wiped.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Credentials(pub(crate) Kind);
 
@@ -25,8 +25,8 @@ pub(crate) enum Kind {
 }
 
 impl Credentials {
-    /// Creates credentials from the client id and secret of a machine-to-machine application that is
-    /// authorised for the Management API.
+    /// Creates credentials from the client id and secret of a machine-to-machine application that
+    /// is authorised for the Management API.
     ///
     /// Use [`check`](Self::check) for credentials from a file or the environment.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
@@ -34,15 +34,15 @@ impl Credentials {
         Self(Kind::Client { id, secret: Secret::from(client_secret.into()), scopes: Vec::new() })
     }
 
-    /// Creates credentials from an access token. When the token expires, calls fail, because it cannot
-    /// be renewed.
+    /// Creates credentials from an access token. When the token expires, calls fail, because it
+    /// cannot be renewed.
     pub fn access_token(token: AccessToken) -> Self {
         Self(Kind::Token(token))
     }
 
     /// Checks that the client id and secret are not empty, contain no control character, and do not
-    /// begin or end with a blank. Texts that were copied or read from a file often do. A call with such
-    /// credentials fails with the same error, and nothing is sent.
+    /// begin or end with a blank. Texts that were copied or read from a file often do. A call with
+    /// such credentials fails with the same error, and nothing is sent.
     ///
     /// ```
     /// use kinde_users_core::{Credentials, Problem};
@@ -54,7 +54,8 @@ impl Credentials {
     /// # Errors
     ///
     /// The [`argument`](BuildError::argument) is `client_id` or `client_secret`. The problem is
-    /// [`Problem::Empty`](crate::Problem::Empty), [`Problem::ControlCharacter`](crate::Problem::ControlCharacter) or
+    /// [`Problem::Empty`](crate::Problem::Empty),
+    /// [`Problem::ControlCharacter`](crate::Problem::ControlCharacter) or
     /// [`Problem::OuterBlank`](crate::Problem::OuterBlank).
     pub fn check(&self) -> Result<(), BuildError> {
         match &self.0 {
@@ -64,8 +65,9 @@ impl Credentials {
         }
     }
 
-    /// Requests tokens with these scopes only. By default a token has all scopes of the application.
-    /// [`scopes_for`](crate::scopes_for) computes the scopes. It has no effect on a supplied token.
+    /// Requests tokens with these scopes only. By default a token has all scopes of the
+    /// application. [`scopes_for`](crate::scopes_for) computes the scopes. It has no effect on a
+    /// supplied token.
     ///
     /// ```
     /// use kinde_users_core::operations::GetUsers;

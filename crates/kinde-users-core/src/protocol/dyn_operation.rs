@@ -17,8 +17,8 @@ use crate::types::domain::Domain;
 
 /// An operation of any type. A [`Job`](crate::Job) returns its calls in this form.
 ///
-/// [`Client::call`](crate::Client::call) calls it and returns the raw reply. [`accept`](Self::accept)
-/// checks that the reply is one of the operation.
+/// [`Client::call`](crate::Client::call) calls it and returns the raw reply.
+/// [`accept`](Self::accept) checks that the reply is one of the operation.
 ///
 /// ```
 /// use kinde_users_core::DynOperation;
@@ -72,8 +72,8 @@ impl DynOperation {
         *self.meta() == O::META
     }
 
-    /// Checks that the operation can be sent to any tenant. A program can check a whole plan before its
-    /// first call.
+    /// Checks that the operation can be sent to any tenant. A program can check a whole plan before
+    /// its first call.
     ///
     /// # Errors
     ///
@@ -94,8 +94,8 @@ impl DynOperation {
         self.exchange_at(tenant.domain(), options)
     }
 
-    /// Returns the reply if the operation can have sent it on success. The page of a proxy that answers
-    /// everything with 200 is an error.
+    /// Returns the reply if the operation can have sent it on success. The page of a proxy that
+    /// answers everything with 200 is an error.
     ///
     /// ```
     /// use kinde_users_core::operations::DeleteUser;

@@ -29,11 +29,11 @@ use crate::types::time::Instant;
 #[cfg(test)]
 mod explore;
 
-/// One call of an operation, as a state machine. It gets a token if there is none, sends the request,
-/// retries if that is safe, and ends.
+/// One call of an operation, as a state machine. It gets a token if there is none, sends the
+/// request, retries if that is safe, and ends.
 ///
-/// It does no I/O. The driver carries out each [`Step`] and reports what happened. The loop is the same
-/// for every operation, and for blocking and async code. The [front page](crate) shows it.
+/// It does no I/O. The driver carries out each [`Step`] and reports what happened. The loop is the
+/// same for every operation, and for blocking and async code. The [front page](crate) shows it.
 ///
 /// ```text
 ///                        ┌──────────────────── wait over ◀──────────────────────┐
@@ -71,12 +71,13 @@ mod explore;
 /// | 2xx that does not fit its type | [`Error::Decode`], effect `Happened` | the same | the same |
 /// | no attempt, retry budget or time left | [`Error::Exhausted`] with the last error | the same | the same |
 ///
-/// A response of any other status whose body could not be read ([`Input::HeadOnly`]) is treated as one
-/// with an empty body. The same holds for the token endpoint: its status decides, and a success whose
-/// body is cut off or broken is requested again.
+/// A response of any other status whose body could not be read ([`Input::HeadOnly`]) is treated as
+/// one with an empty body. The same holds for the token endpoint: its status decides, and a success
+/// whose body is cut off or broken is requested again.
 ///
-/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. The error code of a
-/// repeat is an [`Error::Api`]. Its effect is `Happened` if an earlier attempt may have taken effect.
+/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. The error code of
+/// a repeat is an [`Error::Api`]. Its effect is `Happened` if an earlier attempt may have taken
+/// effect.
 ///
 /// # What a status proves
 ///
@@ -90,18 +91,18 @@ mod explore;
 ///
 /// An error reports the largest effect of all attempts, whatever ended the call.
 ///
-/// The first attempt never waits for a back-off. If the next step lies beyond the total timeout, the
-/// call ends at once.
+/// The first attempt never waits for a back-off. If the next step lies beyond the total timeout,
+/// the call ends at once.
 ///
 /// # Every input has an answer
 ///
-/// While the exchange expects a reply, [`Start`](Input::Start) and [`Woken`](Input::Woken) count as a
-/// failure with unknown delivery. A reply or failure that it does not expect changes nothing and returns
-/// the current wait, as does an early `Woken`. After the end, every input returns [`Error::Finished`].
-/// The exchange never sends while it expects a reply.
+/// While the exchange expects a reply, [`Start`](Input::Start) and [`Woken`](Input::Woken) count as
+/// a failure with unknown delivery. A reply or failure that it does not expect changes nothing and
+/// returns the current wait, as does an early `Woken`. After the end, every input returns
+/// [`Error::Finished`]. The exchange never sends while it expects a reply.
 ///
-/// A driver that drops an exchange before its end calls [`cancel`](Self::cancel), so that no other call
-/// waits for it.
+/// A driver that drops an exchange before its end calls [`cancel`](Self::cancel), so that no other
+/// call waits for it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Exchange {
     prepared: Prepared,
@@ -193,8 +194,8 @@ impl Exchange {
         self.prepared.meta
     }
 
-    /// Returns the number of attempts, including the current one. A resend with a new token belongs to
-    /// its attempt. A token request that failed is an attempt.
+    /// Returns the number of attempts, including the current one. A resend with a new token belongs
+    /// to its attempt. A token request that failed is an attempt.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -235,8 +236,8 @@ impl Exchange {
         }
     }
 
-    /// Ends the call because its driver gives it up. If it was requesting the token for others, one of
-    /// them takes over.
+    /// Ends the call because its driver gives it up. If it was requesting the token for others, one
+    /// of them takes over.
     ///
     /// The clients call this when a call is dropped. A loop of your own calls it when it gives up.
     pub fn cancel(&mut self, tenant: &mut Tenant) {
@@ -303,8 +304,8 @@ impl Exchange {
         self.prepared.is_for(tenant.domain())
     }
 
-    /// Ends the call because the tenant is not the one that the request was written for. Its token is
-    /// not for this host.
+    /// Ends the call because the tenant is not the one that the request was written for. Its token
+    /// is not for this host.
     fn other_tenant(&mut self) -> Step {
         self.end(Err(BuildError::new(self.prepared.meta.name, "tenant", Problem::OtherTenant).into()))
     }
@@ -463,8 +464,8 @@ impl Exchange {
         }
     }
 
-    /// Returns an instant at or shortly after `opens`, so that waiting calls do not all continue at once.
-    /// It is not so late that the call misses its deadline.
+    /// Returns an instant at or shortly after `opens`, so that waiting calls do not all continue at
+    /// once. It is not so late that the call misses its deadline.
     fn spread(&self, tenant: &mut Tenant, opens: Instant) -> Instant {
         let left = self.deadline.saturating_since(opens);
         opens.saturating_add(tenant.jitter.up_to(Tenant::SPREAD.min(left / 2)))
@@ -486,8 +487,8 @@ impl Exchange {
         }
     }
 
-    /// Ends the call. Every end goes through here, so that no error reports less than the largest effect
-    /// of all attempts.
+    /// Ends the call. Every end goes through here, so that no error reports less than the largest
+    /// effect of all attempts.
     fn end(&mut self, result: Result<Reply, Error>) -> Step {
         self.phase = Phase::Finished;
         self.last = None;

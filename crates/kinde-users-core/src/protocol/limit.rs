@@ -6,17 +6,17 @@ use http::Request;
 
 use crate::protocol::call_options::CallOptions;
 
-/// The timeout in the extensions of a request. It is absent if it is [`CallOptions::ATTEMPT_TIMEOUT`],
-/// because extensions take three allocations for one value.
+/// The timeout in the extensions of a request. It is absent if it is
+/// [`CallOptions::ATTEMPT_TIMEOUT`], because extensions take three allocations for one value.
 #[derive(Clone, Copy)]
 struct TimeLimit(Duration);
 
 /// Returns how long this attempt may take, from the first byte sent to the last byte received. A
 /// [`Transport`](crate::Transport) applies it to each request.
 ///
-/// For a request of an exchange it is the [`attempt_timeout`](CallOptions::attempt_timeout) of the call,
-/// or the rest of the total timeout if that is shorter. For a token request it is 30 seconds or the rest.
-/// If a request carries no timeout, it is [`CallOptions::ATTEMPT_TIMEOUT`].
+/// For a request of an exchange it is the [`attempt_timeout`](CallOptions::attempt_timeout) of the
+/// call, or the rest of the total timeout if that is shorter. For a token request it is 30 seconds
+/// or the rest. If a request carries no timeout, it is [`CallOptions::ATTEMPT_TIMEOUT`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -32,8 +32,8 @@ pub fn request_timeout<B>(request: &Request<B>) -> Duration {
 }
 
 /// Sets the [`request_timeout`] of a request. Use it for requests that no exchange made, and in a
-/// transport that gives the one it wraps less time. The extensions of the request carry the timeout. If
-/// they get lost, so does the timeout.
+/// transport that gives the one it wraps less time. The extensions of the request carry the
+/// timeout. If they get lost, so does the timeout.
 pub fn set_request_timeout<B>(request: &mut Request<B>, limit: Duration) {
     let extensions = request.extensions_mut();
     if limit == CallOptions::ATTEMPT_TIMEOUT {

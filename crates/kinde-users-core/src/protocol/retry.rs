@@ -9,8 +9,8 @@ use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::effect::stopped_waiting;
 use crate::types::reset_headers::reset_delay;
 
-/// How failed attempts are retried. The defaults suit Kinde, whose documentation recommends exponential
-/// back-off with jitter.
+/// How failed attempts are retried. The defaults suit Kinde, whose documentation recommends
+/// exponential back-off with jitter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RetryPolicy {
     attempts: u32,
@@ -45,9 +45,9 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the maximum wait before the second attempt. It doubles for each later attempt. The wait is
-    /// random, from zero to the maximum (full jitter). It has a resolution of a millisecond, and is at
-    /// most 49 days.
+    /// Sets the maximum wait before the second attempt. It doubles for each later attempt. The wait
+    /// is random, from zero to the maximum (full jitter). It has a resolution of a millisecond, and
+    /// is at most 49 days.
     #[must_use]
     pub const fn backoff(mut self, first: Duration) -> Self {
         self.backoff_ms = as_millis(first);
@@ -61,17 +61,17 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets whether a create is sent again after a 429 and its reset. A 429 says that the service did
-    /// nothing. It is on by default.
+    /// Sets whether a create is sent again after a 429 and its reset. A 429 says that the service
+    /// did nothing. It is on by default.
     #[must_use]
     pub const fn throttled_creates(mut self, retry: bool) -> Self {
         self.throttled_creates = retry;
         self
     }
 
-    /// Sets whether a 403 gets a new token, once for each call, as a 401 does. This helps if scopes were
-    /// granted after the token was issued. It is off by default, because tokens are billed and a 403
-    /// usually means a missing scope.
+    /// Sets whether a 403 gets a new token, once for each call, as a 401 does. This helps if scopes
+    /// were granted after the token was issued. It is off by default, because tokens are billed and
+    /// a 403 usually means a missing scope.
     #[must_use]
     pub const fn reauthenticate_on_403(mut self, reauthenticate: bool) -> Self {
         self.reauthenticate_on_403 = reauthenticate;
@@ -148,8 +148,9 @@ pub(crate) enum Verdict {
     Reauthenticate,
 }
 
-/// The retries that the calls of a tenant may still make. Each retry takes one from the budget, and each
-/// success puts a fraction back. So a service that is down does not get every call several times.
+/// The retries that the calls of a tenant may still make. Each retry takes one from the budget, and
+/// each success puts a fraction back. So a service that is down does not get every call several
+/// times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     tenths: u32,

@@ -14,33 +14,33 @@ use crate::types::time::Instant;
 #[cfg(test)]
 mod normal;
 
-/// The state that all calls of a tenant share: the domain, the credentials and their token, the throttle
-/// after a 429, and the retry budget.
+/// The state that all calls of a tenant share: the domain, the credentials and their token, the
+/// throttle after a 429, and the retry budget.
 ///
-/// It is plain data, without a lock, a clock or a connection. A [`Client`](crate::Client) keeps it behind
-/// a lock. A loop of your own can keep it anywhere.
+/// It is plain data, without a lock, a clock or a connection. A [`Client`](crate::Client) keeps it
+/// behind a lock. A loop of your own can keep it anywhere.
 ///
 /// # Tokens
 ///
-/// Kinde bills every token request, so the tenant makes no more than needed. The first call without a
-/// token takes a *lease*: the right to request one. The other calls wait until the
-/// [epoch](Self::epoch) of the tenant changes. That happens when the token arrives, when the endpoint
-/// refuses it (all waiting calls get that error), or when the call with the lease is cancelled. A lease
-/// expires after 60 seconds.
+/// Kinde bills every token request, so the tenant makes no more than needed. The first call without
+/// a token takes a *lease*: the right to request one. The other calls wait until the
+/// [epoch](Self::epoch) of the tenant changes. That happens when the token arrives, when the
+/// endpoint refuses it (all waiting calls get that error), or when the call with the lease is
+/// cancelled. A lease expires after 60 seconds.
 ///
-/// A token is renewed shortly before it expires: a tenth of its lifetime before, and at most 60 seconds.
-/// Meanwhile it is still used. Each call that waited for a new token uses it at least once, whatever its
-/// lifetime.
+/// A token is renewed shortly before it expires: a tenth of its lifetime before, and at most 60
+/// seconds. Meanwhile it is still used. Each call that waited for a new token uses it at least
+/// once, whatever its lifetime.
 ///
-/// A token that the service refuses (401) is replaced. If a call gets a 401 with the new token as well,
-/// the calls of that operation cause no further token for ten seconds. So a route that always answers 401
-/// costs one token in that time. Calls of other operations still get a new token, until four new tokens
-/// in a row were refused without a success in between. Then no 401 causes a new token for ten seconds, or
-/// until a call succeeds with the latest token.
+/// A token that the service refuses (401) is replaced. If a call gets a 401 with the new token as
+/// well, the calls of that operation cause no further token for ten seconds. So a route that always
+/// answers 401 costs one token in that time. Calls of other operations still get a new token, until
+/// four new tokens in a row were refused without a success in between. Then no 401 causes a new
+/// token for ten seconds, or until a call succeeds with the latest token.
 ///
-/// If the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for all
-/// its calls. If it refuses the credentials, calls within the next second get the same error without a
-/// request.
+/// If the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for
+/// all its calls. If it refuses the credentials, calls within the next second get the same error
+/// without a request.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     domain: Domain,
@@ -67,8 +67,8 @@ impl Tenant {
     /// The time over which waiting calls continue after a reset.
     pub(crate) const SPREAD: Duration = Duration::from_secs(1);
 
-    /// Creates a tenant without a token, without a rate limit, with a budget of 100 retries and a fixed
-    /// random seed.
+    /// Creates a tenant without a token, without a rate limit, with a budget of 100 retries and a
+    /// fixed random seed.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
         Self {
             domain,
@@ -86,25 +86,25 @@ impl Tenant {
         }
     }
 
-    /// Sets the random seed of waits. If many processes use one tenant, give each its own seed, so that
-    /// they do not retry in step.
+    /// Sets the random seed of waits. If many processes use one tenant, give each its own seed, so
+    /// that they do not retry in step.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.jitter = Jitter(seed);
         self
     }
 
-    /// Sends at most this many operations a second, evenly spaced. Zero, the default, means no limit.
-    /// Kinde does not publish its limits, and recommends that programs limit their own rate.
+    /// Sends at most this many operations a second, evenly spaced. Zero, the default, means no
+    /// limit. Kinde does not publish its limits, and recommends that programs limit their own rate.
     #[must_use]
     pub fn with_rate_limit(mut self, requests_per_second: u32) -> Self {
         self.set_rate_limit(requests_per_second);
         self
     }
 
-    /// Sets the rate limit of [`with_rate_limit`](Self::with_rate_limit) while calls may run. It applies to
-    /// waiting calls too. They get new slots, in no particular order. If a slot lies after the total
-    /// timeout of its call, the call ends.
+    /// Sets the rate limit of [`with_rate_limit`](Self::with_rate_limit) while calls may run. It
+    /// applies to waiting calls too. They get new slots, in no particular order. If a slot lies
+    /// after the total timeout of its call, the call ends.
     pub fn set_rate_limit(&mut self, requests_per_second: u32) {
         // It is rounded up, so that no second has one operation too many.
         let pace = match u64::from(requests_per_second) {
@@ -133,22 +133,22 @@ impl Tenant {
         &self.domain
     }
 
-    /// Returns a number that changes when waiting calls should look again, for instance because a token
-    /// arrived; see [`Wait::epoch`](crate::Wait::epoch).
+    /// Returns a number that changes when waiting calls should look again, for instance because a
+    /// token arrived; see [`Wait::epoch`](crate::Wait::epoch).
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// Replaces the credentials, for instance after a secret was rotated. The token of the old credentials
-    /// is dropped. Calls that have it already continue with it. A token that is being requested is not
-    /// kept.
+    /// Replaces the credentials, for instance after a secret was rotated. The token of the old
+    /// credentials is dropped. Calls that have it already continue with it. A token that is being
+    /// requested is not kept.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
         self.tokens.replace_credentials(credentials);
         self.move_epoch();
     }
 
-    /// Uses a token from elsewhere, such as another process. `lifetime` is how long it lasts from now on,
-    /// if known.
+    /// Uses a token from elsewhere, such as another process. `lifetime` is how long it lasts from
+    /// now on, if known.
     pub fn supply_token(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
         self.tokens.supply(token, lifetime, now);
         self.move_epoch();
@@ -161,8 +161,8 @@ impl Tenant {
         self.cleared = self.epoch;
     }
 
-    /// Returns the token and its remaining lifetime, if known. `None` if there is no token or it has
-    /// expired.
+    /// Returns the token and its remaining lifetime, if known. `None` if there is no token or it
+    /// has expired.
     pub fn token(&self, now: Instant) -> Option<(&AccessToken, Option<Duration>)> {
         self.tokens.token(now)
     }
@@ -172,8 +172,8 @@ impl Tenant {
         self.tokens.generation()
     }
 
-    /// Decides what a call that needs a token and has the time `left` does. `seen` is the generation that
-    /// it used, or that existed when it started. A later generation is new to it.
+    /// Decides what a call that needs a token and has the time `left` does. `seen` is the
+    /// generation that it used, or that existed when it started. A later generation is new to it.
     pub(crate) fn token_step(&mut self, now: Instant, seen: u64, left: Duration) -> TokenStep {
         self.tokens.step(&self.domain, now, seen, left)
     }
@@ -199,9 +199,9 @@ impl Tenant {
         self.tokens.end_lease(lease, &mut self.epoch);
     }
 
-    /// Notes that the service refused the token of this generation to a call of `operation`. Returns
-    /// whether to send the call again with another token. If it `was_renewed` for the call already, it is
-    /// not.
+    /// Notes that the service refused the token of this generation to a call of `operation`.
+    /// Returns whether to send the call again with another token. If it `was_renewed` for the call
+    /// already, it is not.
     pub(crate) fn token_refused(
         &mut self,
         generation: u64,
@@ -227,8 +227,8 @@ impl Tenant {
         self.throttled_until = self.throttled_until.max(until);
     }
 
-    /// Takes the next slot of the rate limit and returns its time. If that is not before `deadline`, no
-    /// slot is taken.
+    /// Takes the next slot of the rate limit and returns its time. If that is not before
+    /// `deadline`, no slot is taken.
     pub(crate) fn take_slot(&mut self, now: Instant, deadline: Instant) -> Instant {
         let slot = self.next_slot.max(self.after_last_send(now));
         if !self.spacing.is_zero() && slot < deadline {
@@ -237,13 +237,14 @@ impl Tenant {
         slot
     }
 
-    /// Whether slots that were taken up to this epoch no longer count. A later epoch than the current one
-    /// belongs to the tenant that was replaced.
+    /// Whether slots that were taken up to this epoch no longer count. A later epoch than the
+    /// current one belongs to the tenant that was replaced.
     pub(crate) fn has_new_rate_since(&self, epoch: u64) -> bool {
         self.rate_set > epoch || self.epoch < epoch
     }
 
-    /// Whether the throttle was cleared after this epoch, or belongs to the tenant that was replaced.
+    /// Whether the throttle was cleared after this epoch, or belongs to the tenant that was
+    /// replaced.
     pub(crate) fn was_cleared_since(&self, epoch: u64) -> bool {
         self.cleared > epoch || self.epoch < epoch
     }
@@ -253,8 +254,8 @@ impl Tenant {
         self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.spacing));
     }
 
-    /// Returns when an operation whose slot has come may be sent. Several may be late at the same time,
-    /// so it is not before the rate limit allows.
+    /// Returns when an operation whose slot has come may be sent. Several may be late at the same
+    /// time, so it is not before the rate limit allows.
     pub(crate) fn after_last_send(&self, now: Instant) -> Instant {
         // Without a rate limit a call may have read the clock before the one that was sent last.
         let last = self.last_sent.filter(|_| !self.spacing.is_zero());
@@ -265,8 +266,8 @@ impl Tenant {
         self.last_sent = Some(now);
     }
 
-    /// Lends the tenant to the program. If the program replaces it, waiting calls look again, and no
-    /// number of the new tenant is mistaken for one of the old.
+    /// Lends the tenant to the program. If the program replaces it, waiting calls look again, and
+    /// no number of the new tenant is mistaken for one of the old.
     pub(crate) fn lend<R>(&mut self, with: impl FnOnce(&mut Self) -> R) -> R {
         let (epoch, numbers) = (self.epoch, self.tokens.numbers());
         self.is_lent = true;

@@ -108,8 +108,8 @@ impl<'de> Deserialize<'de> for IssuedReply<'de> {
     }
 }
 
-/// Reads a number of seconds in any form. Anything else counts as absent: a token with a strange lifetime
-/// is still a token, and was paid for.
+/// Reads a number of seconds in any form. Anything else counts as absent: a token with a strange
+/// lifetime is still a token, and was paid for.
 fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
     struct Seconds;
 

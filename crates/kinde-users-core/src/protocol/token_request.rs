@@ -16,8 +16,9 @@ use crate::types::check_id::check_id;
 use crate::types::domain::Domain;
 use crate::types::secret::Secret;
 
-/// Creates the request for a token with client credentials. It always names the audience, because without
-/// it the token of Kinde is for no API. Here `+` is a space, unlike in the queries of operations.
+/// Creates the request for a token with client credentials. It always names the audience, because
+/// without it the token of Kinde is for no API. Here `+` is a space, unlike in the queries of
+/// operations.
 pub(crate) fn token_request(
     domain: &Domain,
     client_id: &str,

@@ -1,5 +1,5 @@
-//! All decisions about the access token of a tenant: which call requests one, how long it is used, and
-//! what a refusal or a failure means for all calls.
+//! All decisions about the access token of a tenant: which call requests one, how long it is used,
+//! and what a refusal or a failure means for all calls.
 //!
 //! - **lease** - the right of one call to request a token, while the others wait;
 //! - **generation** - the number of a token, which tells a later token from an earlier one;
@@ -47,8 +47,8 @@ pub(super) struct Tokens {
 struct Held {
     token: AccessToken,
     generation: u64,
-    /// When it expires and when to renew it. `None` if its lifetime is not known: it is then used until
-    /// the service refuses it.
+    /// When it expires and when to renew it. `None` if its lifetime is not known: it is then used
+    /// until the service refuses it.
     ends: Option<Ends>,
 }
 
@@ -64,8 +64,8 @@ impl Held {
     }
 }
 
-/// Tokens that replaced refused ones and were refused as well. Each further one would be billed, and
-/// perhaps refused.
+/// Tokens that replaced refused ones and were refused as well. Each further one would be billed,
+/// and perhaps refused.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 struct Distrust {
     /// Until when the calls of an operation cause no new token.
@@ -107,8 +107,8 @@ struct Trouble {
 pub(crate) enum TokenStep {
     /// It sends with this token of this generation.
     Use(AccessToken, u64),
-    /// It requests one: it sends this request within this time, and reports the answer with the number
-    /// of the lease.
+    /// It requests one: it sends this request within this time, and reports the answer with the
+    /// number of the lease.
     Fetch { request: Request<Vec<u8>>, limit: Duration, lease: u64 },
     /// It waits until then, or until the epoch changes.
     Wait(Instant),
@@ -204,8 +204,8 @@ impl Tokens {
         }
     }
 
-    /// Decides what a call that needs a token and has the time `left` does. `seen` is the generation that
-    /// it used, or that existed when it started. A later generation is new to it.
+    /// Decides what a call that needs a token and has the time `left` does. `seen` is the
+    /// generation that it used, or that existed when it started. A later generation is new to it.
     pub(super) fn step(&mut self, domain: &Domain, now: Instant, seen: u64, left: Duration) -> TokenStep {
         let held = self.held.as_ref();
         let fresh = |held: &&Held| held.generation > seen || held.ends.is_none_or(|ends| now < ends.renew);
@@ -243,8 +243,8 @@ impl Tokens {
         }
     }
 
-    /// Takes the outcome of the token request of the call with this lease. If others waited for it, the
-    /// epoch changes.
+    /// Takes the outcome of the token request of the call with this lease. If others waited for it,
+    /// the epoch changes.
     pub(super) fn answered(
         &mut self,
         lease: u64,
@@ -282,8 +282,8 @@ impl Tokens {
         // It is for all calls, so the policy of this call does not matter.
         let backoff = jitter.up_to(RetryPolicy::new().backoff_after(self.failures.saturating_add(1)));
         if self.end_lease(lease, epoch) {
-            // It is never zero. The call continues with a token that still lasts, if there is one, and
-            // does not request another.
+            // It is never zero. The call continues with a token that still lasts, if there is one,
+            // and does not request another.
             let delay = backoff.max(reset.unwrap_or_default()).max(Duration::from_millis(1));
             let delay = if problem.is_final() { Self::REFUSAL_STANDS } else { delay };
             self.failures = self.failures.saturating_add(1);
@@ -315,8 +315,8 @@ impl Tokens {
         }
     }
 
-    /// Returns the right to request a token. Returns whether the lease still counted. If so, the epoch
-    /// has changed.
+    /// Returns the right to request a token. Returns whether the lease still counted. If so, the
+    /// epoch has changed.
     pub(super) fn end_lease(&mut self, number: u64, epoch: &mut u64) -> bool {
         let is_held = self.lease.is_some_and(|lease| lease.number == number);
         if is_held {
@@ -326,9 +326,9 @@ impl Tokens {
         is_held
     }
 
-    /// Notes that the service refused the token of this generation to a call of `operation`. Returns
-    /// whether to send the call again with another token. If it `was_renewed` for the call already, it is
-    /// not.
+    /// Notes that the service refused the token of this generation to a call of `operation`.
+    /// Returns whether to send the call again with another token. If it `was_renewed` for the call
+    /// already, it is not.
     pub(super) fn refused(
         &mut self,
         generation: u64,

@@ -21,7 +21,8 @@ impl AccessToken {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`], or [`Problem::NotAHeader`] if it contains anything but visible ASCII characters.
+    /// [`Problem::Empty`], or [`Problem::NotAHeader`] if it contains anything but visible ASCII
+    /// characters.
     pub fn new(token: &str) -> Result<Self, BuildError> {
         let refuse = |problem| BuildError::new("access_token", "token", problem);
         if token.is_empty() {

@@ -49,8 +49,8 @@ pub enum Problem {
     Empty,
     /// It is `.` or `..`, which servers and proxies fold, even percent-encoded.
     DotSegment,
-    /// It is a path argument and contains `/`, `\`, `?`, `#` or `;`, or an escape of one of them or of bytes
-    /// that are not UTF-8. Behind some proxies the request would reach another route.
+    /// It is a path argument and contains `/`, `\`, `?`, `#` or `;`, or an escape of one of them or
+    /// of bytes that are not UTF-8. Behind some proxies the request would reach another route.
     NotASegment,
     /// It contains a comma, and belongs to a list that commas separate.
     Comma,
@@ -74,9 +74,11 @@ pub enum Problem {
         /// The maximum, in bytes.
         longest: usize,
     },
-    /// It contains a line break or another control character, for instance because a quote is not closed.
+    /// It contains a line break or another control character, for instance because a quote is not
+    /// closed.
     ControlCharacter,
-    /// It begins or ends with a blank or an invisible character. Text that was copied from a file often does.
+    /// It begins or ends with a blank or an invisible character. Text that was copied from a file
+    /// often does.
     OuterBlank,
     /// It has no JSON form.
     NotJson,
@@ -86,7 +88,8 @@ pub enum Problem {
     NotAUri,
     /// The request was written for another tenant.
     OtherTenant,
-    /// The code of the operation wrote it out of the order of its path template, or did not write it.
+    /// The code of the operation wrote it out of the order of its path template, or did not write
+    /// it.
     Misplaced,
 }
 

@@ -2,9 +2,9 @@
 
 use crate::types::build_error::Problem;
 
-/// Returns what is wrong with an id or a secret, if anything. Valid ones have no control character, and no
-/// blank at an end. A file, a terminal or a form may leave one there, and the service would not know such
-/// an id.
+/// Returns what is wrong with an id or a secret, if anything. Valid ones have no control character,
+/// and no blank at an end. A file, a terminal or a form may leave one there, and the service would
+/// not know such an id.
 pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
     let is_blank = |character: char| character.is_whitespace() || is_invisible(character);
     if text.is_empty() {
@@ -23,7 +23,8 @@ pub(crate) fn check_id(text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether a character is invisible: soft hyphens, fillers, joiners, direction and byte order marks, tags.
+/// Whether a character is invisible: soft hyphens, fillers, joiners, direction and byte order
+/// marks, tags.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,

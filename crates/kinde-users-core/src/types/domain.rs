@@ -27,15 +27,16 @@ use crate::types::check_id::check_id;
 /// # Ok::<(), kinde_users_core::DomainError>(())
 /// ```
 ///
-/// Nothing is normalised. Text that a URL parser would change (upper case, international names, `127.1`, a
-/// backslash, a default port) and parts that do not belong to an origin (user info, path, query, fragment)
-/// are refused. So a secret never goes to a host other than the one in the text.
+/// Nothing is normalised. Text that a URL parser would change (upper case, international names,
+/// `127.1`, a backslash, a default port) and parts that do not belong to an origin (user info,
+/// path, query, fragment) are refused. So a secret never goes to a host other than the one in the
+/// text.
 ///
-/// Tokens and requests use `https`. Plain `http` is allowed for loopback addresses, where tests run.
-/// [`Domain::allowing_plain_http`] allows it elsewhere.
+/// Tokens and requests use `https`. Plain `http` is allowed for loopback addresses, where tests
+/// run. [`Domain::allowing_plain_http`] allows it elsewhere.
 ///
-/// Use the `kinde.com` domain even if the tenant has a custom one. Kinde's documentation says that the
-/// Management API and its tokens are served there.
+/// Use the `kinde.com` domain even if the tenant has a custom one. Kinde's documentation says that
+/// the Management API and its tokens are served there.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Domain {
     origin: Box<str>,
@@ -44,7 +45,8 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Reads a subdomain (`acme`), a host (`acme.kinde.com`) or an origin (`https://acme.kinde.com`).
+    /// Reads a subdomain (`acme`), a host (`acme.kinde.com`) or an origin
+    /// (`https://acme.kinde.com`).
     ///
     /// # Errors
     ///
@@ -53,8 +55,8 @@ impl Domain {
         Self::read(text, false)
     }
 
-    /// Like [`Domain::parse`], but accepts `http://` for any host. The client secret, tokens and password
-    /// hashes are then sent unencrypted.
+    /// Like [`Domain::parse`], but accepts `http://` for any host. The client secret, tokens and
+    /// password hashes are then sent unencrypted.
     ///
     /// # Errors
     ///
@@ -165,22 +167,25 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Whether every HTTP stack reads a host name the same way. A URL also allows `!`, `(` and empty labels.
+/// Whether every HTTP stack reads a host name the same way. A URL also allows `!`, `(` and empty
+/// labels.
 pub(crate) fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(is_label)
 }
 
-/// Why a text is not the domain of a tenant. It does not repeat the text, which may contain a password.
+/// Why a text is not the domain of a tenant. It does not repeat the text, which may contain a
+/// password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DomainError {
     /// It is empty.
     Empty,
-    /// It begins or ends with a blank, or contains a line break or another control character. Text that was
-    /// copied or read from a file may.
+    /// It begins or ends with a blank, or contains a line break or another control character. Text
+    /// that was copied or read from a file may.
     Blank,
-    /// It has neither a dot nor a scheme, and is not a subdomain, which has at most 63 letters, digits and
-    /// inner hyphens. `localhost` is refused too, because it is not meant as a subdomain.
+    /// It has neither a dot nor a scheme, and is not a subdomain, which has at most 63 letters,
+    /// digits and inner hyphens. `localhost` is refused too, because it is not meant as a
+    /// subdomain.
     Subdomain,
     /// It is not a URL.
     Unreadable,
@@ -196,8 +201,8 @@ pub enum DomainError {
     Scheme,
     /// It is plain `http` for an address that is not loopback; see [`Domain::allowing_plain_http`].
     PlainHttp,
-    /// A URL parser would change it: upper case, an international name, a short IP address, a backslash, a
-    /// default port, or white space.
+    /// A URL parser would change it: upper case, an international name, a short IP address, a
+    /// backslash, a default port, or white space.
     Altered,
 }
 

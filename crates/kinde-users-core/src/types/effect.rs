@@ -16,14 +16,15 @@ pub enum Effect {
     Happened,
 }
 
-/// Whether the status says that the service or a proxy stopped waiting: for the rest of a request (408), or
-/// because it thought that the client was gone (460 of AWS, 499 of nginx and others). A proxy that sends
-/// such a status may have passed the request on.
+/// Whether the status says that the service or a proxy stopped waiting: for the rest of a request
+/// (408), or because it thought that the client was gone (460 of AWS, 499 of nginx and others). A
+/// proxy that sends such a status may have passed the request on.
 pub(crate) fn stopped_waiting(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 460 | 499)
 }
 
-/// Returns what a status says about the operation; see [`Exchange`](crate::Exchange) for the reasons.
+/// Returns what a status says about the operation; see [`Exchange`](crate::Exchange) for the
+/// reasons.
 pub(crate) fn effect_of(status: StatusCode) -> Effect {
     if status.is_success() {
         Effect::Happened

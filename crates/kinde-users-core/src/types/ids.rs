@@ -51,8 +51,8 @@ string_id! {
     ClientId
 }
 string_id! {
-    /// The place where a list continues: an opaque text that is sent back unchanged. `Debug` does not
-    /// show it, because it may encode anything.
+    /// The place where a list continues: an opaque text that is sent back unchanged. `Debug` does
+    /// not show it, because it may encode anything.
     Cursor, hidden if |_| true
 }
 

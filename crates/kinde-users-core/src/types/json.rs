@@ -55,15 +55,16 @@ const DEEPEST: usize = 127;
 
 /// Replaces what `serde_json` refuses to read:
 ///
-/// - In a string, an unpaired surrogate (`\ud83d`) and bytes that are not UTF-8 become U+FFFD, and a control character
-///   is escaped.
+/// - In a string, an unpaired surrogate (`\ud83d`) and bytes that are not UTF-8 become U+FFFD, and
+///   a control character is escaped.
 /// - A number that no `f64` holds (`1e999`), `NaN`, `Infinity` and `-Infinity` become `null`.
 /// - A list or object that is nested too deeply becomes `null`.
 /// - Byte order marks, NULs and blanks around the text are removed.
 ///
-/// Everything else stays as it is, so a text that is not JSON in other ways is still not JSON. Returns `None` if there
-/// is nothing to replace, if the text neither begins as a list, object or string nor has a byte order mark or NUL around
-/// it, or if it is not UTF-8 outside of its strings. It takes linear time, and does not recurse.
+/// Everything else stays as it is, so a text that is not JSON in other ways is still not JSON.
+/// Returns `None` if there is nothing to replace, if the text neither begins as a list, object or
+/// string nor has a byte order mark or NUL around it, or if it is not UTF-8 outside of its strings.
+/// It takes linear time, and does not recurse.
 fn repair(body: &[u8]) -> Option<Box<str>> {
     const BLANKS: [&[u8]; 4] = [b" ", b"\n", b"\r", b"\t"];
     const MARKS: [&[u8]; 8] = [b" ", b"\n", b"\r", b"\t", b"\xef\xbb\xbf", b"\0", b"\x0b", b"\x0c"];
@@ -108,7 +109,8 @@ fn trim<'a>(mut text: &'a [u8], marks: &[&[u8]]) -> &'a [u8] {
     text
 }
 
-/// Splits off the first token: a string, a run of the characters of numbers and words, or any other byte.
+/// Splits off the first token: a string, a run of the characters of numbers and words, or any other
+/// byte.
 fn split_token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let in_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     let length = match text.split_first()? {
@@ -126,7 +128,8 @@ fn split_token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     text.split_at_checked(length)
 }
 
-/// Whether a token is a number that `serde_json` does not represent, or a word that other languages write for one.
+/// Whether a token is a number that `serde_json` does not represent, or a word that other languages
+/// write for one.
 fn is_out_of_range(token: &[u8]) -> bool {
     match token {
         b"NaN" | b"Infinity" | b"-Infinity" => true,
@@ -151,7 +154,8 @@ fn push_string(mut rest: &[u8], out: &mut Vec<u8>) {
                     continue;
                 }
                 (Some(_), _) => 6,
-                // The escape of a quote or a backslash is one unit; a character that is not ASCII stays whole.
+                // The escape of a quote or a backslash is one unit; a character that is not ASCII
+                // stays whole.
                 (None, _) if after.first().is_some_and(u8::is_ascii) => 2,
                 (None, _) => 1,
             },

@@ -10,8 +10,8 @@ use core::num::IntErrorKind;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Unexpected, Visitor};
 
-/// Reads a list that may be `null`, and skips elements that are `null`. With `#[serde(default)]` it may also
-/// be absent.
+/// Reads a list that may be `null`, and skips elements that are `null`. With `#[serde(default)]` it
+/// may also be absent.
 pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -48,8 +48,9 @@ pub(crate) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer.deserialize_option(List(PhantomData))
 }
 
-/// Reads a field that the description of this operation does not have, but that the type has because of
-/// another operation. A value that does not fit is a new field of the same name, and counts as absent.
+/// Reads a field that the description of this operation does not have, but that the type has
+/// because of another operation. A value that does not fit is a new field of the same name, and
+/// counts as absent.
 pub(crate) fn if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -77,8 +78,8 @@ pub(crate) fn list_if_it_fits<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(if_it_fits::<_, Option<List<T>>>(deserializer)?.map(|List(items)| items).unwrap_or_default())
 }
 
-/// Reads an integer, which may be written as `3.0`, `2e1` or `-0`. A number that does not fit an `i64` is
-/// `None`, like `null`. With `#[serde(default)]` it may also be absent.
+/// Reads an integer, which may be written as `3.0`, `2e1` or `-0`. A number that does not fit an
+/// `i64` is `None`, like `null`. With `#[serde(default)]` it may also be absent.
 pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
     struct Integer;
 
@@ -166,7 +167,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     }
 }
 
-/// Reads an object and nothing else. The code that serde derives for a struct also accepts a list of fields.
+/// Reads an object and nothing else. The code that serde derives for a struct also accepts a list
+/// of fields.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -97,8 +97,8 @@ macro_rules! string_id {
         }
 
         impl core::fmt::Debug for $name {
-            /// Shows the text, unless it may be an e-mail address or phone number that was used as an
-            /// id by mistake.
+            /// Shows the text, unless it may be an e-mail address or phone number that was used as
+            /// an id by mistake.
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let is_hidden: fn(&str) -> bool = $hidden;
                 if is_hidden(&self.0) {

@@ -8,8 +8,8 @@ pub(crate) fn write_hidden(f: &mut fmt::Formatter<'_>, name: &str, bytes: usize)
     write!(f, "{name}({bytes} bytes)")
 }
 
-/// Whether a text that should be an id may be an e-mail address or a phone number. It may be if it does not
-/// have the form of one of Kinde's ids, and [`Shown`] would mask a part of it.
+/// Whether a text that should be an id may be an e-mail address or a phone number. It may be if it
+/// does not have the form of one of Kinde's ids, and [`Shown`] would mask a part of it.
 pub(crate) fn looks_like_an_address(text: &str) -> bool {
     const PREFIXES: [&str; 10] =
         ["kp_", "kp:", "identity_", "mfa_", "conn_", "org_", "prop_", "session_", "customer_", "agreement_"];
@@ -20,15 +20,18 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
     !has_form_of_id && Shown(text).to_string() != text
 }
 
-/// A text of the server for a log line. It is one line of at most 200 characters, without words that may be
-/// personal or secret.
+/// A text of the server for a log line. It is one line of at most 200 characters, without words
+/// that may be personal or secret.
 ///
-/// The message of a server may quote the request in any encoding. So only words on a list of allowed forms
-/// are shown, and every other word is masked. Allowed are:
+/// The message of a server may quote the request in any encoding. So only words on a list of
+/// allowed forms are shown, and every other word is masked. Allowed are:
 ///
-/// - words of ASCII letters that are in lower case, in upper case or capitalised, of at most 20 letters;
-/// - several of them with `_`, `:`, `-`, `/`, `=`, `,` or an apostrophe between them: codes, scopes, routes;
-/// - numbers, as long as the text has no more than five digits in all, so that no phone number passes in pieces;
+/// - words of ASCII letters that are in lower case, in upper case or capitalised, of at most 20
+///   letters;
+/// - several of them with `_`, `:`, `-`, `/`, `=`, `,` or an apostrophe between them: codes,
+///   scopes, routes;
+/// - numbers, as long as the text has no more than five digits in all, so that no phone number
+///   passes in pieces;
 /// - some [terms](Self::TERMS) of the documentation, and punctuation around all of these.
 ///
 /// Some of these are masked nevertheless, because a value stands in their place. Only
@@ -38,11 +41,11 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
 /// - the word after `salt`, `hash`, `key`, `secret` or `password`;
 /// - several words with `at` or `dot` between them, as in `ada_at_example_com`.
 ///
-/// An address in separate words may be made of plain words and a sign, such as `@`, `&#64;`, `(at)` or `dot`. If such a
-/// sign is a separate word, nothing of the text is shown.
+/// An address in separate words may be made of plain words and a sign, such as `@`, `&#64;`, `(at)`
+/// or `dot`. If such a sign is a separate word, nothing of the text is shown.
 ///
-/// A name, secret or address that is written like plain words is shown, as in `ada at example`: nothing tells it from
-/// other words.
+/// A name, secret or address that is written like plain words is shown, as in `ada at example`:
+/// nothing tells it from other words.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl<'a> Shown<'a> {
@@ -50,7 +53,8 @@ impl<'a> Shown<'a> {
     const LONGEST_WORD: usize = 40;
     const LONGEST_PART: usize = 20;
     const MOST_DIGITS: usize = 5;
-    /// The maximum length of a word of punctuation, such as three dots. A longer one may be a secret.
+    /// The maximum length of a word of punctuation, such as three dots. A longer one may be a
+    /// secret.
     const LONGEST_PUNCTUATION: usize = 3;
     const MASK: &'static str = "[…]";
     /// Terms that have mixed case or digits and are allowed.
@@ -65,8 +69,8 @@ impl<'a> Shown<'a> {
     const SECRETS: [&'static str; 5] = ["salt", "hash", "key", "secret", "password"];
     /// What a scope begins with.
     const VERBS: [&'static str; 5] = ["create", "delete", "impersonate", "read", "update"];
-    /// Words that are shown in the place of a value, because they are not values: names of fields, of types
-    /// and of hashing methods, and words that describe them.
+    /// Words that are shown in the place of a value, because they are not values: names of fields,
+    /// of types and of hashing methods, and words that describe them.
     const KNOWN: [&'static str; 63] = [
         "a",
         "already",
@@ -173,7 +177,8 @@ fn has_inner_sign(word: &str) -> bool {
     false
 }
 
-/// Whether a word is or ends in what may be a value: in quotes, or after `=` or `:`. `inner` is without punctuation.
+/// Whether a word is or ends in what may be a value: in quotes, or after `=` or `:`. `inner` is
+/// without punctuation.
 fn is_value(word: &str, inner: &str) -> bool {
     let (before, after) = word.split_once(inner).unwrap_or_default();
     let is_quoted = before.ends_with(Shown::QUOTES) && after.starts_with(Shown::QUOTES);

@@ -6,10 +6,10 @@ use core::time::Duration;
 use http::HeaderMap;
 use http::header::{DATE, HeaderName, RETRY_AFTER};
 
-/// Returns how long the service asks to wait: the longest time in `RateLimit-Reset` and `Retry-After`. Kinde
-/// sends the first with a 429, in seconds from now. The second is in seconds or a date. Both may be
-/// repeated, and may be lists separated by commas. A date is compared with the `Date` of the reply, because
-/// the core has no clock, and both dates come from the same clock.
+/// Returns how long the service asks to wait: the longest time in `RateLimit-Reset` and
+/// `Retry-After`. Kinde sends the first with a 429, in seconds from now. The second is in seconds
+/// or a date. Both may be repeated, and may be lists separated by commas. A date is compared with
+/// the `Date` of the reply, because the core has no clock, and both dates come from the same clock.
 pub(crate) fn reset_delay(headers: &HeaderMap) -> Option<Duration> {
     const RATELIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
     let resets = items(headers, &RATELIMIT_RESET).filter_map(seconds_to_wait);
@@ -23,8 +23,9 @@ pub(crate) fn reset_delay(headers: &HeaderMap) -> Option<Duration> {
     resets.chain(retry_after).max()
 }
 
-/// Returns everything that may be an item of the lists in all headers of this name: the text between two
-/// commas, and, because dates contain a comma, between a comma and the one after the next.
+/// Returns everything that may be an item of the lists in all headers of this name: the text
+/// between two commas, and, because dates contain a comma, between a comma and the one after the
+/// next.
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
     let texts = headers.get_all(name).iter().filter_map(|value| core::str::from_utf8(value.as_bytes()).ok());
     texts.flat_map(|text| {
@@ -39,8 +40,8 @@ fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = 
 /// A day. A longer time is not a wait.
 const LONGEST_RESET_TOLD: Duration = Duration::from_secs(86_400);
 
-/// Returns a number of seconds, rounded up. A number that is too large for a wait is a point in time, which
-/// other services send.
+/// Returns a number of seconds, rounded up. A number that is too large for a wait is a point in
+/// time, which other services send.
 fn seconds_to_wait(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,5 +1,5 @@
-//! The parts of `std` that the core uses: locks, and `catch_unwind` for the panic of a waker. No other file
-//! names `std`.
+//! The parts of `std` that the core uses: locks, and `catch_unwind` for the panic of a waker. No
+//! other file names `std`.
 
 extern crate std;
 

@@ -16,8 +16,8 @@ use crate::types::masking::write_hidden;
 /// A string of a reply. It borrows from the body of the reply unless it contains an escape.
 ///
 /// Use it in models of your own that read a large page without copying it
-/// ([`Reply::parse_as`](crate::Reply::parse_as)). A `Cow<str>` always copies in serde, and inside of an
-/// `Option` even with `#[serde(borrow)]`.
+/// ([`Reply::parse_as`](crate::Reply::parse_as)). A `Cow<str>` always copies in serde, and inside
+/// of an `Option` even with `#[serde(borrow)]`.
 ///
 /// ```
 /// use kinde_users_core::Text;
@@ -41,7 +41,8 @@ use crate::types::masking::write_hidden;
 #[derive(Clone)]
 pub struct Text<'a>(Inner<'a>);
 
-/// It is not a `Cow`, which takes more instructions to create and move: about 2 % for a page of users.
+/// It is not a `Cow`, which takes more instructions to create and move: about 2 % for a page of
+/// users.
 #[derive(Clone)]
 enum Inner<'a> {
     Borrowed(&'a str),

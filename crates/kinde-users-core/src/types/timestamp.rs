@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 /// A timestamp as text.
 ///
-/// Kinde writes most timestamps in RFC 3339 form, but not all: `2025-04-01T13:04:20+11` has an offset without
-/// minutes. An unknown form must not cost a page of users, so the text is kept and parsed on demand.
-/// `timestamp.as_str().parse::<jiff::Timestamp>()` reads all known forms. `kinde-users` has a feature `jiff`
-/// for it.
+/// Kinde writes most timestamps in RFC 3339 form, but not all: `2025-04-01T13:04:20+11` has an
+/// offset without minutes. An unknown form must not cost a page of users, so the text is kept and
+/// parsed on demand. `timestamp.as_str().parse::<jiff::Timestamp>()` reads all known forms.
+/// `kinde-users` has a feature `jiff` for it.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(Box<str>);
@@ -23,8 +23,8 @@ impl Timestamp {
         &self.0
     }
 
-    /// Whether it has the form of a date-time: `2025-04-01T13:04:20.315701+11:00`, `…Z`, or Kinde's `…+11`.
-    /// The numbers are in their ranges, but the month may not have that day.
+    /// Whether it has the form of a date-time: `2025-04-01T13:04:20.315701+11:00`, `…Z`, or Kinde's
+    /// `…+11`. The numbers are in their ranges, but the month may not have that day.
     pub(crate) fn is_well_formed(&self) -> bool {
         let Some((clock, rest)) = self.0.as_bytes().split_at_checked(19) else { return false };
         let offset_at = rest.iter().position(|byte| matches!(byte, b'Z' | b'+' | b'-'));

@@ -9,9 +9,9 @@ use crate::types::redacted::Redacted;
 
 /// What a PATCH does with a field.
 ///
-/// What `null` does is for the service to decide. It does not clear a name of a user: once set, `given_name` and
-/// `family_name` can be replaced and not removed, as Kinde's own Terraform provider notes. For other fields nothing
-/// public tells: read the value back where that matters.
+/// What `null` does is for the service to decide. It does not clear a name of a user: once set,
+/// `given_name` and `family_name` can be replaced and not removed, as Kinde's own Terraform
+/// provider notes. For other fields nothing public tells: read the value back where that matters.
 ///
 /// ```
 /// use kinde_users_core::Patch;
@@ -81,7 +81,8 @@ impl From<bool> for Patch<bool> {
     }
 }
 
-/// The value of a property or a feature flag. On the wire all of them are text: a flag that is on is `true`.
+/// The value of a property or a feature flag. On the wire all of them are text: a flag that is on
+/// is `true`.
 ///
 /// ```
 /// use kinde_users_core::Value;
@@ -110,8 +111,9 @@ impl Value {
     }
 }
 
-/// From the JSON that a file or a program has: a string as it is, `true`, `false` and numbers as their text, and an object or
-/// a list, which a flag of type JSON has, as the JSON that it is. There is no value for `null`.
+/// From the JSON that a file or a program has: a string as it is, `true`, `false` and numbers as
+/// their text, and an object or a list, which a flag of type JSON has, as the JSON that it is.
+/// There is no value for `null`.
 ///
 /// ```
 /// use kinde_users_core::Value;

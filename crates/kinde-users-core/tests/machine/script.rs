@@ -118,8 +118,8 @@ fn customer() -> CreateUserBillingCustomer {
 /// What happens next. Calls are named by number, modulo how many there are.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
-    /// The driver does what a call asks for: starts it, sends and comes back with news, or waits for it. No number, or that
-    /// of a call that has ended, is the call whose turn it is.
+    /// The driver does what a call asks for: starts it, sends and comes back with news, or waits
+    /// for it. No number, or that of a call that has ended, is the call whose turn it is.
     Serve(Option<usize>, ForEither),
     /// A call is told something, whether it makes sense or not.
     Say(usize, Line),

@@ -1,7 +1,7 @@
 //! Drives the machine through a script, and checks each of its steps against a truth of its own.
 //!
-//! The truth is kept from what the documentation of `Exchange` and `Tenant` promises, and never from their state. Where
-//! they may choose (jitter), it knows the earliest and the latest.
+//! The truth is kept from what the documentation of `Exchange` and `Tenant` promises, and never
+//! from their state. Where they may choose (jitter), it knows the earliest and the latest.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -65,7 +65,8 @@ struct Truth {
     resends: bool,
     operations: u32,
     token_requests: u32,
-    /// Token requests of its own that no attempt came of: for a token that it could not keep or use, or ahead of time.
+    /// Token requests of its own that no attempt came of: for a token that it could not keep or
+    /// use, or ahead of time.
     idle_token_requests: u32,
     reauthenticated: bool,
     effect: Effect,
@@ -123,7 +124,8 @@ struct Common {
     trouble: Option<Trouble>,
     /// How often in a row no token came.
     failures: u32,
-    /// Until when a refused token is not replaced, by the operation that met the refusal, and by all.
+    /// Until when a refused token is not replaced, by the operation that met the refusal, and by
+    /// all.
     distrust: BTreeMap<&'static str, Instant>,
     distrust_all: Instant,
     /// How many tokens that replaced refused ones were refused since the last success.
@@ -201,7 +203,8 @@ enum Due {
     Exhausted,
     /// To end as there is no time left.
     OutOfTime,
-    /// To go on to sending at a moment in this span, which costs so many tenths of a retry; or to end where it is too late.
+    /// To go on to sending at a moment in this span, which costs so many tenths of a retry; or to
+    /// end where it is too late.
     Retry { when: Span, cost: u32 },
     /// To go on to sending.
     Onward,
@@ -297,11 +300,12 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// From here on all goes well: who is to be answered gets the best answer, and who waits is woken in time. Every call
-    /// ends then, by its deadline, and in success unless that passes.
+    /// From here on all goes well: who is to be answered gets the best answer, and who waits is
+    /// woken in time. Every call ends then, by its deadline, and in success unless that passes.
     pub(crate) fn finish(&mut self) -> TestCaseResult {
         let begun = self.now;
-        // A token that could not be had before is news to who was waiting for it, and a supplied token may end.
+        // A token that could not be had before is news to who was waiting for it, and a supplied
+        // token may end.
         let bad_news = self.common.trouble.is_some() || self.common.kind == Kind::Token;
         let mut turns = 40 * self.calls.len();
         while let Some(who) = self.turn() {
@@ -592,7 +596,8 @@ impl<'a> World<'a> {
                 }
                 return Due::Onward;
             }
-            // It had less time than a token request of another call has, and says nothing of the endpoint.
+            // It had less time than a token request of another call has, and says nothing of the
+            // endpoint.
             News::Lost(_) | News::HeadCame { status: 200..=299, .. }
                 if now >= self.calls[who].deadline && !self.common.token_lasts(now) =>
             {
@@ -1099,7 +1104,8 @@ impl Common {
         }
     }
 
-    /// Why no token is asked for. Where it cannot be known whether that is over, it is if one is asked for.
+    /// Why no token is asked for. Where it cannot be known whether that is over, it is if one is
+    /// asked for.
     fn trouble(&mut self, now: Instant, asks: bool) -> Option<&Trouble> {
         let trouble = self.trouble.as_mut()?;
         let Span { earliest, latest } = &mut trouble.until;

@@ -1,5 +1,5 @@
-//! Reads as much of OpenAPI as `openapi.json` uses, and holds requests and replies to it. Schemas are for the validator;
-//! what is left to do here is to take messages apart.
+//! Reads as much of OpenAPI as `openapi.json` uses, and holds requests and replies to it. Schemas
+//! are for the validator; what is left to do here is to take messages apart.
 
 use std::collections::BTreeMap;
 
@@ -201,8 +201,8 @@ impl Described {
         }
     }
 
-    /// What is wrong with arguments as they are given, before they are written anywhere: those that are no parameters make
-    /// up the body.
+    /// What is wrong with arguments as they are given, before they are written anywhere: those that
+    /// are no parameters make up the body.
     pub(crate) fn against_arguments(&self, arguments: &Json) -> Vec<String> {
         let mut rest = arguments.as_object().unwrap().clone();
         let mut problems = Vec::new();

@@ -1,6 +1,8 @@
-//! What Kinde documents of the operations, written down by hand, and what is asked of the requests that they become.
+//! What Kinde documents of the operations, written down by hand, and what is asked of the requests
+//! that they become.
 //!
-//! Nothing of the crate is checked against itself: percent-encoding is decoded by a decoder of this file's own.
+//! Nothing of the crate is checked against itself: percent-encoding is decoded by a decoder of this
+//! file's own.
 
 use std::ops::RangeInclusive;
 
@@ -182,7 +184,8 @@ fn id_faults(text: &str) -> Vec<Problem> {
     if text.chars().any(char::is_control) {
         faults.push(Problem::ControlCharacter);
     }
-    // What Unicode says to show as nothing, but for what chooses the form of the character before it.
+    // What Unicode says to show as nothing, but for what chooses the form of the character before
+    // it.
     let is_blank = |character: char| {
         let invisible = matches!(
             u32::from(character),
@@ -230,7 +233,8 @@ fn segment_faults(text: &str) -> Vec<Problem> {
     faults
 }
 
-/// Decodes percent-encoding once, as servers do: what is no escape is left as it is. Some also know `%u002F`.
+/// Decodes percent-encoding once, as servers do: what is no escape is left as it is. Some also know
+/// `%u002F`.
 fn decode_leniently(bytes: &[u8]) -> Vec<u8> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let mut decoded = Vec::new();
@@ -251,9 +255,9 @@ fn decode_leniently(bytes: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The segments that a server finds in a path behind a proxy that decodes it this many times, merges slashes and folds dots.
-/// The proxy is as bad as they come: to it a backslash is a slash, and what follows `?`, `#`, NUL, a line break or, within a
-/// segment, `;` is no part of the path.
+/// The segments that a server finds in a path behind a proxy that decodes it this many times,
+/// merges slashes and folds dots. The proxy is as bad as they come: to it a backslash is a slash,
+/// and what follows `?`, `#`, NUL, a line break or, within a segment, `;` is no part of the path.
 fn behind_a_proxy(path: &str, decodings: usize) -> Vec<String> {
     let decoded = (0..decodings).fold(path.as_bytes().to_vec(), |path, _| decode_leniently(&path));
     let decoded = String::from_utf8_lossy(&decoded).replace('\\', "/");
@@ -269,7 +273,8 @@ fn behind_a_proxy(path: &str, decodings: usize) -> Vec<String> {
     segments
 }
 
-/// Whether a path reaches the route of its template, and no other one, whatever proxies are in between.
+/// Whether a path reaches the route of its template, and no other one, whatever proxies are in
+/// between.
 pub(crate) fn reaches(template: &str, path: &str) -> bool {
     let template: Vec<_> = template.split('/').skip(1).collect();
     (0..6).all(|decodings| {
@@ -302,8 +307,9 @@ fn body_faults(body: &Json) -> Vec<(&'static str, Problem)> {
     empty.chain(numbers).chain(nameless).chain(no_hash).chain(no_base64).chain(position_alone).collect()
 }
 
-/// Forms of hashes that methods have: pieces between `$`. `<c22>` is 22 digits of crypt's, `<h32>` 32 hex
-/// digits, `<n>` a number, `<2>` a cost, `<r>` a number of rounds, and `<s8>` a salt of at most 8 characters.
+/// Forms of hashes that methods have: pieces between `$`. `<c22>` is 22 digits of crypt's, `<h32>`
+/// 32 hex digits, `<n>` a number, `<2>` a cost, `<r>` a number of rounds, and `<s8>` a salt of at
+/// most 8 characters.
 const BCRYPT: &[&str] = &["$2a$<2>$<c53>", "$2b$<2>$<c53>", "$2y$<2>$<c53>"];
 const CRYPT: &[&str] = &[
     "<c13>",
@@ -430,7 +436,8 @@ fn out_of_range(number: Option<u64>, range: RangeInclusive<u32>) -> Option<Probl
     (!fits).then_some(Problem::OutOfRange { least, most })
 }
 
-/// Whether this is a date-time of RFC 3339, or one whose offset has no minutes, as Kinde writes them.
+/// Whether this is a date-time of RFC 3339, or one whose offset has no minutes, as Kinde writes
+/// them.
 fn is_date_time(text: &str) -> bool {
     /// Whether these are numbers of two digits (a year: of four), in their ranges.
     fn numbers(text: &str, between: char, ranges: &[RangeInclusive<u32>]) -> bool {
@@ -482,7 +489,8 @@ pub(crate) fn encoded_length(text: &str) -> usize {
     text.bytes().map(|byte| if is_unreserved(byte) { 1 } else { 3 }).sum()
 }
 
-/// Decodes percent-encoding; `None` where anything is encoded that need not be, or is not that must be.
+/// Decodes percent-encoding; `None` where anything is encoded that need not be, or is not that must
+/// be.
 fn decode(text: &str) -> Option<String> {
     let mut decoded = Vec::new();
     let mut bytes = text.bytes();
@@ -524,8 +532,8 @@ impl Visit for Build<'_> {
     }
 }
 
-/// Builds the operation, and checks that it becomes the documented request, which comes back, or that it is refused for a
-/// reason.
+/// Builds the operation, and checks that it becomes the documented request, which comes back, or
+/// that it is refused for a reason.
 pub(crate) fn check(operation: &Documented, arguments: &Arguments, token: &str) -> Option<Request<Vec<u8>>> {
     let (built, sent) = with_operation(operation.name, &operation.by_name(arguments), Build(token));
     let faults = operation.faults(arguments);

@@ -23,7 +23,8 @@ pub(crate) fn check(text: &str) {
     }
 }
 
-/// Whether nobody could take it for anything but a subdomain: an international name may be malformed.
+/// Whether nobody could take it for anything but a subdomain: an international name may be
+/// malformed.
 fn is_plain(text: &str) -> bool {
     is_label(text) && !text.starts_with("xn--") && text != "localhost"
 }

@@ -11,7 +11,8 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 /// E-mail addresses and phone numbers. They are hidden even where an id is expected.
 pub(crate) const ADDRESSES: &[&str] = &["ada+billing@lovelace.example", "+61 412 345 678", "+61412345678"];
 
-/// Secrets in the forms in which they are issued: long, or a long number. They are hidden in a server's message, too.
+/// Secrets in the forms in which they are issued: long, or a long number. They are hidden in a
+/// server's message, too.
 pub(crate) const TOKENS: &[&str] = &["Zk9!qTx-vLw~mRb4$hYc_pNd+sJf/gKa-uWe", "740193825561920847"];
 
 /// A secret and a name that look like any words.
@@ -23,8 +24,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static str> {
 
 /// In which form `printed` holds a piece of `hidden`, if it does.
 pub(crate) fn leaks(printed: &str, hidden: &str) -> Option<&'static str> {
-    // Of eight or nine bytes, any: a part of a secret is too much already. Wherever the secret stands in what was
-    // encoded as base64, one of its pieces of nine begins with a group of three, and is twelve characters of their own.
+    // Of eight or nine bytes, any: a part of a secret is too much already. Wherever the secret
+    // stands in what was encoded as base64, one of its pieces of nine begins with a group of three,
+    // and is twelve characters of their own.
     let holds = |text: &str, length: usize, form: &dyn Fn(&[u8]) -> String| {
         hidden.as_bytes().windows(length).any(|piece| text.contains(&form(piece)))
     };

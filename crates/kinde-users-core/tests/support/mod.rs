@@ -1,7 +1,7 @@
 //! Operations from the arguments of a test vector, by the names that the API gives them.
 //!
-//! It is the one place that knows how each argument is given to this crate; vectors, property tests, servers in front of
-//! the fake and other programs share it.
+//! It is the one place that knows how each argument is given to this crate; vectors, property
+//! tests, servers in front of the fake and other programs share it.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub(crate) mod documented;

@@ -14,13 +14,15 @@ use serde_json::{Map, Value as Json};
 use super::{expected, shown};
 use crate::error::{ImportError, ImportProblem};
 
-/// Reads all of a text, whose keys must not stand twice, and whose numbers must be the same when they are written again.
+/// Reads all of a text, whose keys must not stand twice, and whose numbers must be the same when
+/// they are written again.
 pub(super) fn read(json: &str) -> Result<Json, ImportError> {
     let wrong = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let read = At { path: String::new(), wrong: &wrong }.deserialize(&mut deserializer);
     let result = read.and_then(|value| deserializer.end().map(|()| value));
-    // What is no JSON is told without a word of it, and of its place the line is known by whoever handed it in.
+    // What is no JSON is told without a word of it, and of its place the line is known by whoever
+    // handed it in.
     let no_json = |error: serde_json::Error| {
         let problem = format!("{error}").replace(" at line 1 column ", " at column ");
         ImportError::new("line", Problem::WrongType).expecting(format!("{}: {problem}", expected::LINE))

@@ -1,4 +1,5 @@
-//! The HTTP stacks by themselves with `serde_json`: what a program would write that needs two calls and no more.
+//! The HTTP stacks by themselves with `serde_json`: what a program would write that needs two calls
+//! and no more.
 
 use std::sync::LazyLock;
 

@@ -30,8 +30,8 @@ pub(crate) fn cpu_of(work: impl FnOnce()) -> f64 {
     cpu() - start
 }
 
-/// Has this process and those that it starts run on one core. Whether client and server happen to share one makes a call
-/// take twice the time or half of it, for as long as a connection lasts.
+/// Has this process and those that it starts run on one core. Whether client and server happen to
+/// share one makes a call take twice the time or half of it, for as long as a connection lasts.
 pub(crate) fn stay_on_one_core() -> io::Result<()> {
     let mut core = CpuSet::new();
     core.set(sched_getcpu());

@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use kinde_users::{AsyncClock, Clock, Instant};
 
-/// How many times as fast as the machine's time the time of the run goes: its second is a millisecond.
+/// How many times as fast as the machine's time the time of the run goes: its second is a
+/// millisecond.
 pub(crate) const SPEED: u32 = 1000;
 
 /// A clock that goes [`SPEED`] times as fast as the one inside.

@@ -13,8 +13,8 @@ use crate::wire::{Seen, tag};
 /// The attempts of a call: five, and one with a new token.
 const MOST_ATTEMPTS: usize = 6;
 
-/// How much later than its deadline a call may end, in the machine's time: less than the silence of the server that some
-/// calls meet, and more than threads are kept waiting for their turn.
+/// How much later than its deadline a call may end, in the machine's time: less than the silence of
+/// the server that some calls meet, and more than threads are kept waiting for their turn.
 const SLACK: Duration = Duration::from_secs(2);
 
 /// A request that reached the tenant.

@@ -1,12 +1,14 @@
-//! Many calls of all operations over real sockets, by threads and by tasks, against a tenant that is busy and where one
-//! request in twenty goes wrong in one of many ways.
+//! Many calls of all operations over real sockets, by threads and by tasks, against a tenant that
+//! is busy and where one request in twenty goes wrong in one of many ways.
 //!
-//! Every call ends with a right result or with an error that is true: true to what the tenant recorded and holds, and to
-//! what the client saw of each attempt. Nothing hangs, nothing is created twice, tokens are few, and in the end no socket is
-//! left open and memory has not grown. A client sees each head that the tenant sent in time, whatever becomes of the body.
+//! Every call ends with a right result or with an error that is true: true to what the tenant
+//! recorded and holds, and to what the client saw of each attempt. Nothing hangs, nothing is
+//! created twice, tokens are few, and in the end no socket is left open and memory has not grown. A
+//! client sees each head that the tenant sent in time, whatever becomes of the body.
 //!
-//! `.ci/faults` makes more calls; `KINDE_FAULTS_CALLS` and `KINDE_FAULTS_SEED` set how many and which. The same seed plans
-//! the same calls and throws the same faults; which call meets which fault is up to the threads.
+//! `.ci/faults` makes more calls; `KINDE_FAULTS_CALLS` and `KINDE_FAULTS_SEED` set how many and
+//! which. The same seed plans the same calls and throws the same faults; which call meets which
+//! fault is up to the threads.
 
 mod call;
 mod clock;
@@ -67,8 +69,9 @@ const BATCH_LIMIT: Duration = Duration::from_secs(60);
 const CLOSING: Duration = Duration::from_secs(10);
 /// By how much memory may grow after the first tenth of the calls, in KiB.
 const GROWTH: u64 = 32 * 1024;
-/// How many files may be open beyond those at the start: two a connection, its socket and the server's. hyper connects while
-/// it waits for a connection to come free, and then keeps both. Half of the tasks go by way of a gateway, to which they connect too.
+/// How many files may be open beyond those at the start: two a connection, its socket and the
+/// server's. hyper connects while it waits for a connection to come free, and then keeps both. Half
+/// of the tasks go by way of a gateway, to which they connect too.
 const MOST_FILES: usize = 2 * (THREADS + 2 * TASKS + TASKS / 2) + 20;
 /// How many violations are shown.
 const SHOWN: usize = 20;

@@ -1,5 +1,5 @@
-//! The real transports with time limits as fast as the clocks, now and then a way that leads nowhere, and a log of what
-//! the client saw.
+//! The real transports with time limits as fast as the clocks, now and then a way that leads
+//! nowhere, and a log of what the client saw.
 
 use core::fmt;
 use core::mem;
@@ -19,7 +19,8 @@ use crate::dice::Dice;
 /// One request in so many finds nobody who listens.
 const LOST_WAYS: u64 = 100;
 
-/// For how long no other token request may be sent while one is under way: as long as the client's lease lasts.
+/// For how long no other token request may be sent while one is under way: as long as the client's
+/// lease lasts.
 const LEASE: Duration = Duration::from_secs(60);
 
 /// What the client saw of an attempt.
@@ -63,7 +64,8 @@ impl fmt::Display for Seen {
     }
 }
 
-/// The id that a request is about, by which it is found again: the first one in its URI, and for a create in its body.
+/// The id that a request is about, by which it is found again: the first one in its URI, and for a
+/// create in its body.
 pub(crate) fn tag(uri: &Uri, body: &[u8]) -> Option<String> {
     let id = |text: &str| text.get(text.find("kp_")?..)?.get(..35).map(str::to_owned);
     id(uri.path_and_query().map_or("", PathAndQuery::as_str)).or_else(|| id(core::str::from_utf8(body).ok()?))
@@ -80,8 +82,8 @@ struct Log {
 }
 
 impl Log {
-    /// Notes the reset of a 429. What is on its way to the transport may still be sent for half of the
-    /// time: for short ones this says little.
+    /// Notes the reset of a 429. What is on its way to the transport may still be sent for half of
+    /// the time: for short ones this says little.
     fn close(&mut self, headers: &HeaderMap) {
         let reset = headers.get("ratelimit-reset").and_then(|value| value.to_str().ok()?.parse().ok());
         let wait = Duration::from_secs(reset.unwrap_or(0)) / SPEED;

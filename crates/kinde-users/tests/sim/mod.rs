@@ -1,5 +1,5 @@
-//! Virtual time for many calls at once: it passes when every call that is under way waits for it, and then to the moment
-//! that the first of them waits for. Nothing sleeps.
+//! Virtual time for many calls at once: it passes when every call that is under way waits for it,
+//! and then to the moment that the first of them waits for. Nothing sleeps.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use core::mem;
@@ -152,7 +152,8 @@ impl Wake for Parked {
         state.woken = true;
         let wait = state.wait.take();
         drop(state);
-        // It does not wait any more, though it may take a while to run: time must not pass meanwhile.
+        // It does not wait any more, though it may take a while to run: time must not pass
+        // meanwhile.
         if let Some((clock, wait)) = wait {
             clock.lock().waits.remove(&wait);
         }

@@ -11,8 +11,8 @@ const PBKDF2_BYTES: [(&str, usize); 3] = [
     ("salted-pbkdf2-hmac-sha512-512", 64),
 ];
 
-/// Returns whether a text can be a hash of the method, as the table at [`Password`](super::Password)
-/// says. `variant` is that of PBKDF2.
+/// Returns whether a text can be a hash of the method, as the table at
+/// [`Password`](super::Password) says. `variant` is that of PBKDF2.
 pub(super) fn may_be_hash(method: &str, hash: &str, is_salt_apart: bool, variant: Option<&str>) -> bool {
     // What is left of a hash if its salt is in a field of its own.
     let is_rest = |lengths: &[usize]| is_salt_apart && lengths.iter().any(|length| is_crypt64(hash, *length));

@@ -1,5 +1,5 @@
-//! What of a tenant's state has to be looked at, or made small, to tell which states are the same from now on. For the
-//! walk through all states, beside [`Exchange`](crate::Exchange).
+//! What of a tenant's state has to be looked at, or made small, to tell which states are the same
+//! from now on. For the walk through all states, beside [`Exchange`](crate::Exchange).
 
 use core::hash::Hash;
 
@@ -33,7 +33,8 @@ impl Tenant {
         self.tokens.epochs(visit);
     }
 
-    /// Makes generations and leases small, gives the token one name for all, and the randomness its seed again.
+    /// Makes generations and leases small, gives the token one name for all, and the randomness its
+    /// seed again.
     pub(crate) fn renumber(&mut self, token: &AccessToken, jitter: Jitter) -> Numbers {
         self.jitter = jitter;
         self.tokens.renumber(token)

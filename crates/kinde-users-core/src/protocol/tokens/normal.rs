@@ -1,5 +1,5 @@
-//! What of the state of tokens has to be looked at, or made small, to tell which states are the same from
-//! now on. For the walk through all states, beside [`Exchange`](crate::Exchange).
+//! What of the state of tokens has to be looked at, or made small, to tell which states are the
+//! same from now on. For the walk through all states, beside [`Exchange`](crate::Exchange).
 
 use core::hash::Hash;
 

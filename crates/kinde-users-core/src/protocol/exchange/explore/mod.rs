@@ -1,30 +1,37 @@
-//! Every state that calls can get a tenant into, all that can happen in each of them, and the rules that each keeps.
+//! Every state that calls can get a tenant into, all that can happen in each of them, and the rules
+//! that each keeps.
 //!
 //! ```text
 //! cargo test -p kinde-users-core --lib explore -- --nocapture
 //! cargo test -p kinde-users-core --lib explore --release -- --nocapture --ignored     (a minute: more of all)
 //! ```
 //!
-//! Each prints how many states there are, how many events in all of them, and after how many events there is nothing new.
+//! Each prints how many states there are, how many events in all of them, and after how many events
+//! there is nothing new.
 //!
-//! `state` says what a state is and what can happen; `onlooker` knows what calls were told and said, and what the
-//! documentation makes of that; `rules` are what has to be true of each step and state; `walk` goes everywhere, breadth
-//! first, so that it tells a shortest way to a broken rule. It also sees that every way ends: without the events that change
-//! nothing there is no way back to a state, and none that is stuck before all calls are over.
+//! `state` says what a state is and what can happen; `onlooker` knows what calls were told and
+//! said, and what the documentation makes of that; `rules` are what has to be true of each step and
+//! state; `walk` goes everywhere, breadth first, so that it tells a shortest way to a broken rule.
+//! It also sees that every way ends: without the events that change nothing there is no way back to
+//! a state, and none that is stuck before all calls are over.
 //!
 //! # What makes the states few
 //!
-//! - It is always [`NOW`]. Where time passes, all that lies ahead comes nearer, and what is past is now: nothing looks
-//!   further back. Time passes to the next instant that anything depends on, or to a little before it.
-//! - Times lie on a grid, and jitter is one half. A grid of a second rounds the half of a second's jitter to none.
-//! - Epochs are as many as there are different ones, in their order; a token is the tenant's or an older one, a lease too.
+//! - It is always [`NOW`]. Where time passes, all that lies ahead comes nearer, and what is past is
+//!   now: nothing looks further back. Time passes to the next instant that anything depends on, or
+//!   to a little before it.
+//! - Times lie on a grid, and jitter is one half. A grid of a second rounds the half of a second's
+//!   jitter to none.
+//! - Epochs are as many as there are different ones, in their order; a token is the tenant's or an
+//!   older one, a lease too.
 //! - Calls that are over are gone; that they stay so is looked at when they end.
 //! - Of two calls that are alike, it does not matter which is which.
 //! - One outcome stands for its class: 503 for all that pass, 501, 302 and 404 for all that do not.
 //!
 //! # What it does not see
 //!
-//! Of the mutants that cargo-mutants makes of `exchange.rs`, the walks let one live: what `Debug` says of an exchange.
+//! Of the mutants that cargo-mutants makes of `exchange.rs`, the walks let one live: what `Debug`
+//! says of an exchange.
 
 mod onlooker;
 mod rules;
@@ -59,7 +66,8 @@ struct Setup {
     retries: u32,
     /// How often the tenant is given other credentials or a token.
     interventions: u8,
-    /// Whether states differ that differ in the error that is retried, and would be shown at the end.
+    /// Whether states differ that differ in the error that is retried, and would be shown at the
+    /// end.
     keeps_last: bool,
     /// All times that are kept are multiples of this ahead.
     grid: Duration,
@@ -115,7 +123,8 @@ fn two(one: Call, other: Call) -> Setup {
     }
 }
 
-/// Randomness whose next four numbers are a little over a half. Rounded down to the grid, times are as if it was a half.
+/// Randomness whose next four numbers are a little over a half. Rounded down to the grid, times are
+/// as if it was a half.
 fn halved_jitter() -> Jitter {
     Jitter(19_764)
 }
@@ -131,7 +140,8 @@ fn jitter_is_about_a_half() {
 
 const REFUSES_REPEAT: Replay = Replay::RefusesRepeat { code: "BILLING_CUSTOMER_EXISTS" };
 
-/// Those that differ for more than one call; [`REFUSES_REPEAT`] is as `Idempotent` but for what an answer means.
+/// Those that differ for more than one call; [`REFUSES_REPEAT`] is as `Idempotent` but for what an
+/// answer means.
 const CLASSES: [Replay; 3] = [Replay::Safe, Replay::Idempotent, Replay::OnlyIfUnsent];
 
 /// Walks them all, and says what was there: in words, and from which phase calls came to which.

@@ -1,5 +1,5 @@
-//! What somebody knows who sees all that calls are told and say, and has read the documentation. It never looks into the
-//! machine.
+//! What somebody knows who sees all that calls are told and say, and has read the documentation. It
+//! never looks into the machine.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -103,8 +103,8 @@ pub(super) struct Common {
     pub(super) throttled_until: Instant,
     /// Until when a refused token is not replaced, by the operation that met the refusal.
     pub(super) distrust: BTreeMap<&'static str, Instant>,
-    /// How many tokens that replaced refused ones were refused since the last success with the latest one, and whether
-    /// that is counted.
+    /// How many tokens that replaced refused ones were refused since the last success with the
+    /// latest one, and whether that is counted.
     pub(super) refused: u8,
     pub(super) counted: bool,
     /// Between two operations; zero where there is no pace.
@@ -186,7 +186,8 @@ pub(super) enum Due {
     WaitOn,
     /// To go on to sending.
     Onward,
-    /// To go on to sending in this span, as a retry, and out of the budget of these unless the gate makes all wait.
+    /// To go on to sending in this span, as a retry, and out of the budget of these unless the gate
+    /// makes all wait.
     Again(Span, Budgeted),
     /// To end with the reply.
     Success(u16),
@@ -296,7 +297,8 @@ impl Onlooker {
         if had_lease {
             self.no_token_came(is_final, reset);
         } else if is_final {
-            // Of credentials that were replaced, or of a lease that has passed on: it says nothing of what is to be had now.
+            // Of credentials that were replaced, or of a lease that has passed on: it says nothing
+            // of what is to be had now.
             return Due::Onward;
         }
         self.no_token(call, who, is_final)
@@ -384,7 +386,8 @@ impl Onlooker {
             }
             return Due::Failure(failure);
         }
-        // Two calls cause no more than two such tokens, so that those of all operations are still replaced.
+        // Two calls cause no more than two such tokens, so that those of all operations are still
+        // replaced.
         assert!(common.refused < MOST_REFUSED);
         let is_distrusted = common.distrust.get(operation).is_some_and(|until| NOW < *until);
         if !has_newer && common.token.is_some() && is_distrusted {
@@ -542,8 +545,8 @@ impl Onlooker {
         self.common.token.is_some_and(|token| token.lasts())
     }
 
-    /// Whether a call may use the token that there is: it is fresh to the call, or not due to be renewed, or another call
-    /// is renewing it, or it could not be renewed just now.
+    /// Whether a call may use the token that there is: it is fresh to the call, or not due to be
+    /// renewed, or another call is renewing it, or it could not be renewed just now.
     pub(super) fn may_use_token(&self, who: usize) -> bool {
         let common = &self.common;
         let is_stuck =
@@ -619,7 +622,8 @@ impl Common {
         self.lease.is_some_and(|until| NOW < until)
     }
 
-    /// When a call may send that is ready now: in its slot, or later where that came too late for the one before.
+    /// When a call may send that is ready now: in its slot, or later where that came too late for
+    /// the one before.
     pub(super) fn slot(&self, has_slot: bool) -> Instant {
         let spaced = self.last_sent.map_or(NOW, |last| NOW.max(last.saturating_add(self.interval)));
         if has_slot { spaced } else { spaced.max(self.next_slot) }

@@ -344,8 +344,8 @@ fn a_wait_is_ahead_and_leaves_time(m: &Move<'_>) -> bool {
     })
 }
 
-/// It ends in time for what is waited for, and then something else is done: there is no wait for back-off before the first
-/// attempt, and none without end.
+/// It ends in time for what is waited for, and then something else is done: there is no wait for
+/// back-off before the first attempt, and none without end.
 fn a_wait_has_a_reason(m: &Move<'_>) -> bool {
     let Some(wait) = m.waits() else { return true };
     let known = &m.after.known;
@@ -414,7 +414,8 @@ fn has_its_token(state: &State) -> bool {
     state.tenant.token(NOW).map(|(token, left)| (token.expose(), left)) == known
 }
 
-/// Who waits for the epoch to move waits for a token request, or for the end of the endpoint's trouble.
+/// Who waits for the epoch to move waits for a token request, or for the end of the endpoint's
+/// trouble.
 fn nobody_is_stranded(state: &State) -> bool {
     let common = &state.known.common;
     let somebody_waits =

@@ -30,7 +30,8 @@ use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::domain::Domain;
 use crate::types::time::Instant;
 
-/// The token that the tenant holds is called so in every state, and one that has just come is called otherwise.
+/// The token that the tenant holds is called so in every state, and one that has just come is
+/// called otherwise.
 pub(super) const HELD: &str = "held";
 pub(super) const FRESH: &str = "fresh";
 
@@ -104,12 +105,13 @@ pub(super) struct Alphabet {
     token: &'static [Tell],
     /// To a call that sent its operation.
     operation: &'static [Tell],
-    /// Whether things happen a little before each timer too, and not just at it, after it and long before it.
+    /// Whether things happen a little before each timer too, and not just at it, after it and long
+    /// before it.
     before_timers: bool,
 }
 
-/// All kinds of outcomes, with one status of each class. Resets are within the deadlines or beyond; tokens last for a
-/// moment, for some time, or do not say how long.
+/// All kinds of outcomes, with one status of each class. Resets are within the deadlines or beyond;
+/// tokens last for a moment, for some time, or do not say how long.
 pub(super) static ALL: Alphabet = Alphabet {
     idle: IDLE,
     token: &[
@@ -446,8 +448,8 @@ impl State {
         if tenant == self.tenant { Ok(()) } else { Err(Broken::from("it changes the tenant after its end")) }
     }
 
-    /// Told anything while another tenant stands in the place of its own, a call ends, changes nothing there and keeps its
-    /// effect.
+    /// Told anything while another tenant stands in the place of its own, a call ends, changes
+    /// nothing there and keeps its effect.
     pub(super) fn check_elsewhere(&self) -> Result<(), Broken> {
         let elsewhere = Tenant::new(Domain::parse("other").unwrap(), credentials());
         for (exchange, known) in self.exchanges.iter().zip(&self.known.calls) {
@@ -556,8 +558,8 @@ impl State {
         self.known.epochs(visit);
     }
 
-    /// Equal for states that are the same. It does not matter which of two calls is which where they are alike. What never
-    /// changes is left out: hashing it would take most of the time.
+    /// Equal for states that are the same. It does not matter which of two calls is which where
+    /// they are alike. What never changes is left out: hashing it would take most of the time.
     pub(super) fn fingerprint(&self) -> u64 {
         if self.is_over() {
             return 0;

@@ -24,7 +24,8 @@ pub(super) struct Walk {
 /// How a state was reached first: from which one, and by what. The first state was not.
 type Ways = [Option<(usize, Event)>];
 
-/// Visits all states that can be reached. Panics, with a shortest way there, where a rule is broken.
+/// Visits all states that can be reached. Panics, with a shortest way there, where a rule is
+/// broken.
 pub(super) fn walk(setup: &Setup) -> Walk {
     let first = State::first(setup);
     let mut seen = HashMap::from([(first.fingerprint(), 0)]);
@@ -76,8 +77,9 @@ pub(super) fn walk(setup: &Setup) -> Walk {
     Walk { states: ways.len(), transitions: edges.len(), depth, words, moves }
 }
 
-/// A state that calls come back to, or in which they are stuck, if there is one. Events that change nothing lead nowhere;
-/// without these, every way has to come to a state in which all calls are over.
+/// A state that calls come back to, or in which they are stuck, if there is one. Events that change
+/// nothing lead nowhere; without these, every way has to come to a state in which all calls are
+/// over.
 fn never_ending(states: usize, ends: &[usize], edges: &[(usize, usize)]) -> Option<usize> {
     let mut ways_on = vec![Vec::new(); states];
     let mut ways_here = vec![Vec::new(); states];
