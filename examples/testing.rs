@@ -44,7 +44,7 @@ mod tests {
     fn unknown_address_changes_nothing() {
         let fake = FakeKinde::new();
         fake.seed_users(3);
-        assert!(!lock_out(&fake.client().unwrap(), "nobody@example.com").unwrap());
+        assert!(!lock_out(&fake.client().unwrap(), "absent@example.com").unwrap());
         assert!(fake.requests().of("update_user").is_empty());
     }
 

@@ -1,4 +1,4 @@
-"""Runs a program on a terminal that nobody sees, and writes what stood on it as an SVG picture.
+"""Runs a program on a hidden terminal and writes what it shows as an SVG picture.
 
     python take.py OUT.svg TITLE [--when TEXT] -- COMMAND...
 

@@ -1099,7 +1099,7 @@ fn a_leader_that_is_cancelled_hands_the_token_request_on_at_once() {
     leader.exchange.cancel(&mut world.tenant);
     assert_ne!(wait.epoch, Some(world.tenant.epoch()));
     asks_for_a_token(&world.tell(&mut other, Input::Woken));
-    // What comes for the cancelled one is nobody's.
+    // A reply to the cancelled call changes nothing.
     assert!(matches!(fails(world.issue(&mut leader, "late", "3600")), Error::Finished { .. }));
 }
 

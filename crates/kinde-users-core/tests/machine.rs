@@ -203,7 +203,7 @@ fn a_retry_that_is_not_made_costs_no_budget() {
     let mut has_time = call(&tenant, CallOptions::new());
     assert!(matches!(has_time.advance(&mut tenant, at(0), Input::Start), Step::Send(_)));
     let step = has_time.advance(&mut tenant, at(0), status(503));
-    assert!(matches!(step, Step::Wait(_)), "nobody has made a retry, and {step:?}");
+    assert!(matches!(step, Step::Wait(_)), "no call has made a retry, and {step:?}");
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn other_credentials_end_what_two_refusals_in_a_call_began() {
     refused_twice(&mut tenant);
     let step = refused_next(&mut tenant, at(9_999));
     assert!(matches!(step, Step::Done(Err(Error::Api(_)))), "{step:?}");
-    // The token is kept, for whom it is good.
+    // The token is kept for later calls.
     assert!(tenant.token(at(9_999)).is_some());
 
     let mut later = tenant.clone();

@@ -122,7 +122,7 @@ impl Requests {
     ///
     /// # Panics
     ///
-    /// If there is no operation of that name: nobody ever asks for it, which a test would take for
+    /// If there is no operation of that name: no request ever has it, which a test would take for
     /// a fact.
     #[track_caller]
     pub fn of(&self, operation: &str) -> Self {

@@ -32,7 +32,7 @@ fn blocking(fake: &FakeKinde) -> Client<FakeKinde, SimClock> {
     Client::new(tenant(fake), fake.clone(), SimClock::default())
 }
 
-/// Polls to the end something that does not wait for anybody else.
+/// Polls a future to its end that does not wait for another call.
 fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     for _ in 0..1000 {
@@ -118,7 +118,10 @@ fn a_call_can_be_dropped_at_any_poll_and_the_others_go_on() {
             break;
         }
         if waits {
-            assert!(woken.0.load(Ordering::Relaxed) > 0, "dropped after {polls} polls, and nobody was told");
+            assert!(
+                woken.0.load(Ordering::Relaxed) > 0,
+                "dropped after {polls} polls, and no call was woken"
+            );
         }
         // It hears of it before time passes.
         let heard = other.as_mut().poll(&mut Context::from_waker(Waker::noop()));
@@ -783,8 +786,8 @@ fn one_user_is_found_by_what_is_known_of_it() {
     ] {
         assert_eq!(client.run(&mut find.clone()).unwrap().one().unwrap().id, ada.as_str());
     }
-    let nobody = client.run(&mut FindUser::by_email("nobody@example.com"));
-    assert_eq!(nobody.unwrap(), Found::None);
+    let absent = client.run(&mut FindUser::by_email("absent@example.com"));
+    assert_eq!(absent.unwrap(), Found::None);
 }
 
 #[test]

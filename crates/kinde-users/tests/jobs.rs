@@ -86,7 +86,7 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
         "feature_flags":[{"key":"f","value":true}]}"#;
     for (fault, runs) in [
         (None, 1),
-        // Nobody knows, and nobody is there: the first run does not create again.
+        // The outcome is unknown and there is no user: the first run does not create again.
         (Some(Fault::server_error()), 2),
         (Some(Fault::server_error().after_the_effect()), 1),
         (Some(Fault::connection_lost().after_the_effect()), 1),
@@ -146,7 +146,7 @@ fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_u
         assert!(user.is_suspended && user.password.is_some(), "after {calls_made}");
         let passwords = fake.requests().of("set_user_password").len();
         assert_eq!(passwords, if calls_made == 3 && !is_told { 2 } else { 1 }, "after {calls_made}");
-        // The user's identities, of whoever was created before.
+        // The identities of the user that was created before.
         let asked = fake.requests().of("get_user_data").len();
         assert_eq!(asked, usize::from(calls_made > 1), "after {calls_made}");
     }

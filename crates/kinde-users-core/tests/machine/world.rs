@@ -83,7 +83,7 @@ enum State {
     OwedToken,
     OwedReply,
     Ended,
-    /// Nobody drives it any more.
+    /// Its driver has given it up.
     Vanished,
 }
 
@@ -437,7 +437,7 @@ impl<'a> World<'a> {
         self.now = self.now.max(then);
     }
 
-    /// Whom nobody drives any more: this call, or the one that gets a token.
+    /// The call that its driver gives up: this one, or the one that gets a token.
     fn victim(&self, who: Option<usize>) -> Option<usize> {
         let who = who.map(|who| who % self.calls.len());
         who.or(self.common.lease.map(|lease| lease.who))
@@ -923,7 +923,7 @@ impl<'a> World<'a> {
         truth.seen = token.generation;
         truth.state = State::OwedReply;
 
-        // Whoever is woken late, no second sees more of them than the pace says.
+        // Even with late wake-ups, no second has more of them than the rate limit allows.
         let since_last = common.last_sent.replace(now).map(|last| now.saturating_since(last));
         let interval = common.interval.unwrap_or_default();
         prop_assert!(since_last.is_none_or(|passed| passed >= interval), "faster than the pace allows");
@@ -1015,7 +1015,7 @@ impl<'a> World<'a> {
         prop_assert_eq!(self.tenant.token(self.now), token.map(|token| (&token.access, left(token))));
         if self.common.lease.is_none() && self.common.trouble.is_none() {
             let stranded = self.calls.iter().position(|call| call.waits_for_token(self.tenant.epoch()));
-            prop_assert_eq!(stranded, None, "a call waits for a token, and nobody gets one");
+            prop_assert_eq!(stranded, None, "a call waits for a token, and no call gets one");
         }
         Ok(())
     }
@@ -1026,7 +1026,7 @@ impl<'a> World<'a> {
 }
 
 impl Truth {
-    /// Whether somebody drives it, and it has not ended.
+    /// Whether it is driven and has not ended.
     fn lives(&self) -> bool {
         !matches!(self.state, State::Ended | State::Vanished)
     }

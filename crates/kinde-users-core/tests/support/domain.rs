@@ -23,7 +23,7 @@ pub(crate) fn check(text: &str) {
     }
 }
 
-/// Whether nobody could take it for anything but a subdomain: an international name may be
+/// Whether it can only be a subdomain: an international name may be
 /// malformed.
 fn is_plain(text: &str) -> bool {
     is_label(text) && !text.starts_with("xn--") && text != "localhost"

@@ -1,4 +1,4 @@
-//! What is expected where a value is wrong, for whom no error shows that value.
+//! What is expected where a value is wrong, because no error shows the value itself.
 
 use kinde_users_core::Problem;
 

@@ -78,7 +78,7 @@ impl Judge {
             let served = Served { operation, is_answered, took_effect: request.took_effect };
             match tag(&request.uri, &request.body) {
                 Some(tag) => self.served.entry(tag).or_default().push(served),
-                None => self.violations.push(format!("{operation}: a request about nobody")),
+                None => self.violations.push(format!("{operation}: a request that names no user")),
             }
         }
         let before = core::mem::replace(&mut self.waiting, batch);
@@ -166,7 +166,7 @@ fn in_time_and_by_the_rules(
     match result {
         Ended::Ok(answer) => {
             rule(answer.is_right, "has a wrong result");
-            rule(known == Effect::Happened, "is a success that nobody answered with");
+            rule(known == Effect::Happened, "is a success that no reply reported");
         }
         Ended::Failed(error) => {
             rule(tells_the_last(error, sent), "does not tell what came of the last attempt");

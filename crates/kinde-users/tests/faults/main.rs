@@ -208,7 +208,7 @@ async fn work(caller: impl Caller, queue: Queue, done: mpsc::Sender<Outcome>) {
     }
 }
 
-/// Runs to the end what never waits for anybody: a blocking client's futures are ready at once.
+/// Runs a future that never waits: those of a blocking client are ready at once.
 fn finish(future: impl Future<Output = ()>) {
     assert_eq!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
 }

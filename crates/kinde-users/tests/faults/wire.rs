@@ -16,7 +16,7 @@ use kinde_users::{
 use crate::clock::SPEED;
 use crate::dice::Dice;
 
-/// One request in so many finds nobody who listens.
+/// One request in this many finds no listener.
 const LOST_WAYS: u64 = 100;
 
 /// For how long no other token request may be sent while one is under way: as long as the client's
@@ -215,7 +215,7 @@ impl<T> Wire<T> {
             }
         }
         let way = if self.dice.lock().unwrap().one_in(LOST_WAYS) {
-            // Nobody listens at port 1.
+            // Port 1 has no listener.
             Some((Scheme::HTTP, Authority::from_static("127.0.0.1:1")))
         } else {
             self.gateway.clone().map(|gateway| (Scheme::HTTPS, gateway))

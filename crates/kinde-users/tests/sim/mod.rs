@@ -215,7 +215,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self { clock, until, wait } = &mut *self;
-        // Dropping a waker can run anybody's code, so it is not done under the lock.
+        // Dropping a waker can run foreign code, so it does not happen under the lock.
         let mut waker = cx.waker().clone();
         let mut state = clock.lock();
         if state.now < *until {

@@ -1,4 +1,4 @@
-//! What somebody knows who sees all that calls are told and say, and has read the documentation. It
+//! An observer that sees all inputs and outputs of calls, and knows the documentation. It
 //! never looks into the machine.
 
 use core::time::Duration;

@@ -394,7 +394,7 @@ pub(super) fn check_state(state: &State) -> Result<(), Broken> {
     let known = state.known.calls.iter().zip(&state.exchanges);
     let rules = [
         ("the tenant has the token that came last, while it lasts", has_its_token(state)),
-        ("nobody waits for a token that nobody gets", nobody_is_stranded(state)),
+        ("no call waits for a token that no call gets", no_call_is_stranded(state)),
         (
             "attempts and effect are what they were",
             known.filter_map(|(known, exchange)| known.as_ref().zip(exchange.as_ref())).all(
@@ -416,7 +416,7 @@ fn has_its_token(state: &State) -> bool {
 
 /// Who waits for the epoch to move waits for a token request, or for the end of the endpoint's
 /// trouble.
-fn nobody_is_stranded(state: &State) -> bool {
+fn no_call_is_stranded(state: &State) -> bool {
     let common = &state.known.common;
     let somebody_waits =
         state.known.calls.iter().flatten().any(|known| known.waits_for_token() == Some(state.tenant.epoch()));
