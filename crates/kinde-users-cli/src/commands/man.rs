@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     };
     let mut text = Vec::new();
-    let page = Man::new(command).render(&mut text);
+    let version = concat!("kinde-users ", env!("CARGO_PKG_VERSION"));
+    let page = Man::new(command).source(version).render(&mut text);
     page.map_err(|error| Failure::new(error.to_string()))?;
     print(&text)
 }

@@ -104,6 +104,32 @@ fn what_cannot_be_undone_is_refused_without_a_terminal() {
     assert!(tenant.fake.requests().is_empty());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn terminal_is_asked_and_only_yes_goes_on() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::io::{Read, Write};
+    let tenant = with_ada("asked");
+    for (answer, expected, users) in [("\n", 2, 1), ("no\n", 2, 1), ("Yes\n", 0, 0)] {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).and_then(|()| unlockpt(&terminal)).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let other = fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let mut terminal = fs::File::from(terminal);
+        terminal.write_all(answer.as_bytes()).unwrap();
+        let mut command = command(&["erase", ADA]);
+        tenant.name_in(&mut command);
+        let status = command.stdin(other.try_clone().unwrap()).stderr(other).status().unwrap();
+        assert_eq!((status.code(), tenant.fake.users().len()), (Some(expected), users), "{answer}");
+        let (mut shown, mut some) = (String::new(), [0; 512]);
+        let question = format!("Erase {ADA} on {}? This cannot be undone. [y/N] ", tenant.fake.origin());
+        while !shown.contains(&question) {
+            let read = terminal.read(&mut some).unwrap();
+            shown.push_str(std::str::from_utf8(&some[..read]).unwrap());
+        }
+    }
+}
+
 #[test]
 fn dry_run_sends_nothing_that_changes() {
     let tenant = with_ada("dry-run");
