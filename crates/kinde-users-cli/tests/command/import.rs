@@ -564,7 +564,7 @@ fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
 }
 
 #[test]
-fn with_no_set_up_it_imports_into_a_tenant_in_memory_and_leaves_no_journal() {
+fn rehearsal_of_an_import_leaves_no_journal() {
     let folder = folder("memory");
     let file = folder.join("users.csv");
     std::fs::write(&file, "\u{feff}email,email_verified\nada@example.com,TRUE\n").unwrap();

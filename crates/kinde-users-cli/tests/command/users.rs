@@ -362,7 +362,7 @@ fn claims_of_a_list_of_users_are_refreshed_at_a_pace() {
 }
 
 #[test]
-fn with_no_set_up_they_run_in_memory() {
+fn rehearsal_needs_no_tenant() {
     let folder = folder("set-up");
     let list = text_of(&folder.join("users.txt"));
     fs::write(&list, "user1@example.com\nuser2@example.com\n").unwrap();
