@@ -58,7 +58,7 @@
 //!         let mut trial = case.start(&options)?;
 //!         while let Some(requests) = trial.next_requests() {
 //!             for request in requests {
-//! Several requests are meant to be under way at once: spawn or join them.
+//!                 // Several requests are meant to be under way at once: spawn or join them.
 //!                 let result = send(request);
 //!                 trial.came(result.map_err(|error| Failure::new(Delivery::Unknown, &error)));
 //!             }
