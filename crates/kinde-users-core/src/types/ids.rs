@@ -66,11 +66,7 @@ mod tests {
     fn an_id_is_the_text_that_came() {
         let id: UserId = serde_json::from_str("\"kp:0123\"").unwrap();
         assert_eq!(id, "kp:0123");
-        let text = String::from("kp:0123");
-        assert_eq!(id, text);
-        assert_eq!(text, id);
-        assert_eq!("kp:0123", id);
-        assert_eq!(*"kp:0123", id);
+        assert_eq!(id, String::from("kp:0123"));
         assert_ne!(id, String::from("kp_0123"));
         assert_eq!(id.to_string(), "kp:0123");
         assert_eq!(format!("{id:?}"), "UserId(\"kp:0123\")");
