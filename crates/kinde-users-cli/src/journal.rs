@@ -1,4 +1,4 @@
-//! What an import has done, line by line, so that it can be interrupted anywhere and goes on.
+//! The journal of an import: what is done of each line, so that an interrupted run can go on.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
@@ -15,55 +15,55 @@ use crate::failure::Failure;
 use crate::files::{locked, private};
 use crate::lines::regular;
 
-/// What is known of a user of the file from earlier runs.
+/// What earlier runs recorded about a user of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Before {
-    /// A create was about to be made, and nobody knows whether it was.
+    /// A create was about to be sent, and it is not known whether it arrived.
     Begun,
-    /// The user with this id was created, and so many calls after that are done.
+    /// The user with this id was created, and so many calls after the create are done.
     Created(String, usize),
-    /// The user needs no more.
+    /// The line is done.
     Done,
 }
 
-/// How far a line came.
+/// How much of a line is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// A create is about to be made.
+    /// A create is about to be sent.
     Begun,
     /// The user was created, and is not complete.
     Created,
-    /// The user needs no more.
+    /// The line is done.
     Done,
-    /// The user needs no more of this import, and somebody has to look.
+    /// The line is done, but something about the user is wrong and has to be looked at.
     Amiss,
-    /// There is no user by this import: it is to be tried again.
+    /// There is no user by this import: the next run tries the line again.
     Failed,
 }
 
-/// The first line: what all the rest is of.
+/// The first line of the file: which import it is about.
 #[derive(Serialize, Deserialize)]
 struct Head {
     /// The tenant's origin.
     import_into: String,
-    /// What the command line said that makes another import of the same file.
+    /// The options that change what is imported.
     options: String,
-    /// The key of the keys, so that they say nothing without this file and nobody can choose two
-    /// that are the same.
+    /// The key of the hash of the keys: without it a key says nothing, and no two users can be
+    /// chosen whose keys are the same.
     salt: [u8; 16],
 }
 
-/// Another line. There is no address and no name in it, but who has the import file, or guesses,
-/// can tell whose it is.
+/// Each further line. It has no address and no name, but a reader who has the import file, or
+/// guesses, can tell which user it is about.
 #[derive(Serialize, Deserialize)]
 struct Entry {
     /// The line of the file.
     line: u64,
-    /// Whose line it is, as [`Journal::key`] has it.
+    /// The [`Journal::key`] of the user.
     key: String,
     state: State,
-    /// The id of a user who was created, or what is amiss.
+    /// The id of a created user, or what is wrong.
     told: String,
     /// How many calls are done after the create.
     #[serde(default)]
@@ -75,7 +75,7 @@ struct Entry {
 pub(crate) struct Created {
     /// The line of the import file.
     pub(crate) line: u64,
-    /// Whose line it is, as [`Journal::key`] has it.
+    /// The [`Journal::key`] of the user.
     pub(crate) key: String,
     /// The id of the user.
     pub(crate) id: String,
@@ -90,7 +90,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// None: nothing is kept.
+    /// Returns a journal that records nothing.
     pub(crate) fn none() -> Self {
         Self { file: None, salt: [0; 16], before: HashMap::new(), amiss: BTreeMap::new() }
     }
@@ -148,7 +148,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open); and where there is no such file.
+    /// Fails as [`open`](Self::open) does, and where there is no such file.
     pub(crate) fn undo(path: &Path, origin: &str) -> Result<(Self, Vec<Created>, BTreeSet<u64>), Failure> {
         regular(path)?;
         let file = private().read(true).write(true).open(path).map_err(|error| Failure::file(path, error))?;
@@ -182,8 +182,8 @@ impl Journal {
         Ok((journal, created, begun.into_values().collect()))
     }
 
-    /// The same for the same user, wherever in the file the line stands, whatever else it says and
-    /// in whatever order: by the id, or else by the first of the addresses, names or numbers.
+    /// Returns the key of a user, which does not depend on the place or the other values of the
+    /// line: a hash of the id, or else of the first address, name or number.
     pub(crate) fn key(&self, user: &ImportUser) -> String {
         let rank = |kind| ["id", "email", "username", "phone"].iter().position(|other| *other == kind);
         let first = user.keys().min_by_key(|(kind, value)| (rank(*kind), value.clone()));
@@ -191,22 +191,22 @@ impl Journal {
         format!("{:032x}", SipHasher24::new_with_key(&self.salt).hash(text.as_bytes()).as_u128())
     }
 
-    /// What is known of the user with this key from earlier runs.
+    /// Returns what earlier runs recorded about the user with this key.
     pub(crate) fn before(&self, key: &str) -> Option<&Before> {
         self.before.get(key)
     }
 
-    /// What is amiss by earlier runs, and of which line.
+    /// Returns the lines of earlier runs that have to be looked at, and why.
     pub(crate) fn amiss(&self) -> impl Iterator<Item = (u64, &str)> {
         self.amiss.iter().map(|(line, told)| (*line, told.as_str()))
     }
 
-    /// Writes how far a line came. What is written is safe from the end of this program, not from
-    /// that of the machine.
+    /// Records how much of a line is done. The record survives the end of this process, but perhaps
+    /// not that of the machine.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written: then the create that was begun must not be made.
+    /// Fails where it cannot be written: then the create must not be sent.
     pub(crate) fn write(
         &self,
         line: u64,
@@ -218,7 +218,7 @@ impl Journal {
         let Some(file) = &self.file else { return Ok(()) };
         let entry = Entry { line, key: key.to_owned(), state, told: told.to_owned(), steps };
         let text = serde_json::json!(entry).to_string() + "\n";
-        // In one piece, so that lines of several threads do not mix.
+        // Written in one piece, so that lines of several threads do not mix.
         let written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(text.as_bytes());
         written.map_err(|error| Failure::new(format!("the journal cannot be written: {error}")))
     }
@@ -242,9 +242,9 @@ fn load(
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let mut lines = (1..).zip(whole.lines());
     let head: Option<Head> = lines.next().and_then(|(_, line)| serde_json::from_str(line).ok());
-    let head = head.ok_or_else(|| wrong(path, "is no journal of this program, and was left as it is"))?;
+    let head = head.ok_or_else(|| wrong(path, "is not a journal of this command, and was left as it is"))?;
     if head.import_into != origin {
-        return Err(wrong(path, "is no journal of this tenant"));
+        return Err(wrong(path, "is not a journal of this tenant"));
     }
     for (number, line) in lines {
         let what = "delete that line, and its user is looked up again";
@@ -260,7 +260,7 @@ fn wrong(path: &Path, what: &str) -> Failure {
     Failure::input(format!("{} {what}", path.display()))
 }
 
-/// The standard library draws keys for its hashers from the system; this is made of two.
+/// Returns random bytes. The standard library draws the keys of its hashers from the system.
 fn salt() -> [u8; 16] {
     let mut salt = [0; 16];
     for half in salt.chunks_mut(8) {

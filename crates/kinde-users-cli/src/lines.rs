@@ -20,25 +20,27 @@ use crate::text;
 /// The form of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Rows of CSV under a row of names.
+    /// CSV: rows below a row of column names.
     Csv,
-    /// A JSON object a line.
+    /// NDJSON: a JSON object on each line.
     Ndjson,
 }
 
 impl Format {
-    /// The one that was named, or that of the ending of the file's name.
+    /// Returns the form that was named, or the one that the file's name ends in.
     ///
     /// # Errors
     ///
-    /// Where neither tells.
+    /// Fails where neither says it.
     pub(crate) fn of(path: &Path, named: Option<Self>) -> Result<Self, Failure> {
         let ending = path.extension().and_then(OsStr::to_str);
         match (named, ending) {
             (Some(format), _) => Ok(format),
             (None, Some("csv")) => Ok(Self::Csv),
             (None, Some("ndjson" | "jsonl")) => Ok(Self::Ndjson),
-            _ => Err(Failure::input("--format csv or --format ndjson: the file's name does not tell")),
+            _ => Err(Failure::input(
+                "the form of the file is not known from its name: give --format csv or --format ndjson",
+            )),
         }
     }
 }
@@ -46,7 +48,7 @@ impl Format {
 /// How a file is read.
 #[derive(Debug, Args)]
 pub(crate) struct Reading {
-    /// The form of the file, where its name does not tell
+    /// The form of the file, if its name does not say it
     #[arg(long)]
     format: Option<Format>,
 
@@ -55,7 +57,7 @@ pub(crate) struct Reading {
     #[arg(long)]
     leave_out: bool,
 
-    /// Suspend all users, but where the column `is_suspended` says whether
+    /// Suspend all users, except where the column `is_suspended` says otherwise
     #[arg(long)]
     suspend: bool,
 
@@ -63,7 +65,7 @@ pub(crate) struct Reading {
     #[arg(long, value_name = "VARIANT")]
     pbkdf2_variant: Option<String>,
 
-    /// The iterations of all PBKDF2 hashes; Kinde takes them for 24000 unless told
+    /// The iterations of all PBKDF2 hashes; Kinde assumes 24000 otherwise
     #[arg(long, value_name = "N", requires = "pbkdf2_variant")]
     pbkdf2_iterations: Option<u32>,
 
@@ -73,11 +75,11 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// The form of the users.
+    /// Returns the form of the users.
     ///
     /// # Errors
     ///
-    /// Where the file of hash parameters is none.
+    /// Fails where the file of hash parameters is not valid.
     pub(crate) fn form(&self) -> Result<ImportForm, Failure> {
         let mut form = ImportForm::new();
         if self.suspend {
@@ -88,27 +90,27 @@ impl Reading {
         }
         if let Some(path) = &self.firebase {
             let names = "base64_signer_key, base64_salt_separator, rounds and mem_cost";
-            let wrong = |_| Failure::file(path, format_args!("no JSON object of Firebase's {names}"));
+            let wrong = |_| Failure::file(path, format_args!("not a JSON object of Firebase's {names}"));
             form = form.firebase(serde_json::from_str(&text::read(path)?).map_err(wrong)?);
         }
         Ok(form)
     }
 
-    /// The users of a file, one after another: no more of it is in memory.
+    /// Returns the users of a file one after another, so that one is in memory at a time.
     ///
     /// # Errors
     ///
-    /// Where the file or its row of names cannot be read, or nothing tells its form.
+    /// Fails where the file or its row of names cannot be read, or its form is not known.
     pub(crate) fn lines<'a>(&self, path: &Path, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
         regular(path)?;
         lines(path, Format::of(path, self.format)?, form)
     }
 
-    /// Looks through all lines, tells all that is wrong, and says how many there are.
+    /// Checks all lines, reports what is wrong, and returns how many lines there are.
     ///
     /// # Errors
     ///
-    /// Where something is wrong, or cannot be carried out and is not to be left out.
+    /// Fails where a line is wrong, or has a value that cannot be imported and is not left out.
     pub(crate) fn check(&self, lines: impl Iterator<Item = Line>, output: Output) -> Result<u64, Failure> {
         let Checked { total, wrong, left_out } = Checked::of(lines);
         output.tell(
@@ -134,7 +136,7 @@ impl Reading {
 }
 
 impl fmt::Display for Reading {
-    /// What makes another import of the same file.
+    /// Writes the options that change what is imported.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (suspend, firebase) = (self.suspend, self.firebase.is_some());
         let variant = self.pbkdf2_variant.as_deref().unwrap_or("none");
@@ -143,24 +145,23 @@ impl fmt::Display for Reading {
     }
 }
 
-/// A line's number, from 1, and the user, or why there is none.
+/// The number of a line, from 1, and the user, or what is wrong.
 pub(crate) type Line = (u64, Result<ImportUser, String>);
 
-/// Whether it is a file that can be read more than once, and no pipe, which would be empty the
-/// second time.
+/// Checks that the file can be read more than once. A pipe would be empty the second time.
 ///
 /// # Errors
 ///
-/// Where it is none.
+/// Fails where it is not a regular file.
 pub(crate) fn regular(path: &Path) -> Result<(), Failure> {
     match std::fs::metadata(path) {
         Ok(data) if data.is_file() => Ok(()),
-        Ok(_) => Err(Failure::file(path, "no regular file")),
+        Ok(_) => Err(Failure::file(path, "not a regular file")),
         Err(error) => Err(Failure::file(path, &error)),
     }
 }
 
-/// Up to the first that is broken, and that one: there may be no end of them.
+/// Ends after the first broken item, as an endless number of them may follow.
 fn until_broken<T>(
     items: impl Iterator<Item = T>,
     is_broken: impl Fn(&T) -> bool,
@@ -175,7 +176,7 @@ fn text_lines(file: impl BufRead) -> impl Iterator<Item = io::Result<String>> {
     until_broken(file.lines(), move |line| line.as_ref().is_err_and(is_broken))
 }
 
-/// Of a file.
+/// The lines of a file.
 pub(crate) type Lines<'a> = Box<dyn Iterator<Item = Line> + Send + 'a>;
 
 fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<'a>, Failure> {
@@ -202,7 +203,7 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
             let unnamed = |what: &str| Failure::file(path, what);
             let names = reader.headers().map_err(|error| unnamed(&problem(&error)))?.clone();
             if !names.is_empty() && !names.iter().any(|name| IDENTIFYING.contains(&name.trim())) {
-                // What there is instead may be the values of a file without a row of names.
+                // The first row is not shown: in a file without names it has personal data.
                 return Err(unnamed(NAMELESS));
             }
             let mut columns = HashMap::new();
@@ -228,14 +229,14 @@ fn lines<'a>(path: &Path, format: Format, form: &'a ImportForm) -> Result<Lines<
     }
 }
 
-/// The columns of which a file has one at least, and what to say of a file that has none.
+/// The columns of which a file needs at least one.
 pub(crate) const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
 const NAMELESS: &str = "no column is named email, phone, username or id: the first line names the columns, in lower case and with \
     commas between";
 
-/// Tells on which line of a file a byte is. The reader of CSV counts no line that is empty, and
-/// half of the ends of others; and it reads ahead, so that counting what it reads takes a list of
-/// where lines begin: more than reading the file once more beside it.
+/// Finds the line of a byte in a file. The CSV reader does not count empty lines, and it reads
+/// ahead. To count its lines takes a list of where lines begin, which is more than to read the file
+/// a second time.
 struct LineOf<R> {
     text: R,
     byte: u64,
@@ -243,9 +244,10 @@ struct LineOf<R> {
 }
 
 impl<R: BufRead> LineOf<R> {
-    /// The line of the first byte from here on that ends no line. What is asked for has to rise.
+    /// Returns the line of the first byte at or after `from` that is not a line break. `from` must
+    /// not decrease from call to call.
     fn byte(&mut self, from: u64) -> u64 {
-        // Where nothing more can be read, the records have ended too.
+        // If nothing more can be read, the records have ended too.
         while let Some(next) = self.text.fill_buf().ok().and_then(|buffer| buffer.first().copied()) {
             if self.byte >= from && !matches!(next, b'\n' | b'\r') {
                 break;
@@ -258,12 +260,11 @@ impl<R: BufRead> LineOf<R> {
     }
 }
 
-/// What is wrong with a user, without the place, which stands before it, and with the option that
-/// gives what is missing.
+/// Returns what is wrong with a user, and the option that adds a missing value.
 fn told(error: &ImportError) -> String {
     let text = error.to_string();
     if let ("line", Some((_, rest))) = (error.field(), text.split_once("expected a JSON object")) {
-        return format!("no JSON object{rest}");
+        return format!("not a JSON object{rest}");
     }
     let name = error.field().rsplit('.').next().unwrap_or_default();
     match (name, error.problem()) {
@@ -275,7 +276,7 @@ fn told(error: &ImportError) -> String {
 
 const NOT_UTF8: &str = "not in UTF-8; save the file as UTF-8";
 
-/// What is wrong with a row, without its place, which stands before it.
+/// Returns what is wrong with a row, without its line, which is written before it.
 fn problem(error: &csv::Error) -> String {
     match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
@@ -287,22 +288,21 @@ fn problem(error: &csv::Error) -> String {
     }
 }
 
-/// What is to be said of a file before anything of it is imported.
+/// What the check of a file found.
 struct Checked {
-    /// How many lines there are.
+    /// The number of lines.
     total: u64,
-    /// How many of them are wrong.
+    /// The number of wrong lines.
     wrong: u64,
-    /// How many kinds of values there are that no operation can carry out.
+    /// The number of kinds of values that no operation can import.
     left_out: usize,
 }
 
-/// So many wrong lines are told one by one.
+/// So many wrong lines are reported one by one.
 const TOLD: u64 = 20;
 
 impl Checked {
-    /// Looks through all lines, and tells on stderr what is wrong with each and what cannot be
-    /// carried out of them.
+    /// Checks all lines, and writes to standard error what is wrong and what cannot be imported.
     fn of(lines: impl Iterator<Item = Line>) -> Self {
         let (mut total, mut wrong) = (0, 0);
         let mut seen = HashMap::new();
@@ -347,7 +347,7 @@ impl Checked {
 mod tests {
     use super::*;
 
-    /// A disk that fails, again and again, after its first lines.
+    /// A disk that fails again and again after its first lines.
     struct Broken(&'static [u8]);
 
     impl io::Read for Broken {

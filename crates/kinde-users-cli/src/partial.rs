@@ -1,5 +1,4 @@
-//! A file that is written page by page beside its place, so that it can be interrupted anywhere and
-//! goes on.
+//! A file that is written page by page under another name, so that an interrupted run can go on.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -11,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::files::{beside, locked, private};
 
-/// How far it came.
+/// How far the file is written.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Reached {
-    /// What it is a file of.
+    /// What the file is an export of.
     asked: String,
-    /// Whether a file that is there is to be replaced at the end.
+    /// Whether an existing file is replaced at the end.
     overwrite: bool,
     /// Where the next page begins.
     cursor: Option<String>,
@@ -25,16 +24,16 @@ struct Reached {
     users: u64,
 }
 
-/// The endings of what stands beside the file until the end: what there is of it, how far that
-/// goes, and what is about to say so.
+/// The endings of the files beside it until the end: the pages so far, how far they go, and the
+/// file that replaces the latter.
 const PART: &str = "part";
 const CURSOR: &str = "cursor";
 const NEW_CURSOR: &str = "cursor.new";
 
-/// Another run would cut off what this one writes, or take its file.
+/// Two runs would cut off what the other one writes, or take its file.
 const IN_USE: &str = "another run writes it";
 
-/// What there is of the file, to be written on, and how far it came.
+/// The pages so far, and how far they go.
 pub(crate) struct Partial {
     path: PathBuf,
     part: PathBuf,
@@ -43,13 +42,13 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Goes on with what there is of the file, or begins it. `asked` says what it is a file of:
-    /// there is no going on with another one.
+    /// Opens the pages so far, or begins the file. `asked` says what it is an export of, as pages
+    /// of another export must not be mixed in.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written, what is in its place is not to be replaced, or what stands
-    /// beside it is of another one.
+    /// Fails where it cannot be written, an existing file must not be replaced, or the pages so far
+    /// are of another export.
     pub(crate) fn open(path: &Path, asked: String, overwrite: bool) -> Result<Self, Failure> {
         let (part, cursor) = (beside(path, PART), beside(path, CURSOR));
         let failed = |error: io::Error| Failure::file(&part, &error);
@@ -64,15 +63,15 @@ impl Partial {
             Err(error) => return Err(Failure::file(&cursor, &error)),
         };
         let replaces = overwrite || before.as_ref().is_some_and(|before| before.overwrite);
-        // Of a link itself: in its place the file would be, and not where it leads.
+        // The file would replace a link, and not what the link leads to.
         let there = fs::symlink_metadata(path).ok();
         if path == Path::new("-") || there.as_ref().is_some_and(|there| !there.is_file()) {
-            return wrong(path, "is to be a file, and no link, folder or device");
+            return wrong(path, "has to be a file, and not a link, folder or device");
         }
         if there.is_some() && !replaces {
-            return wrong(path, "is there; --overwrite replaces it");
+            return wrong(path, "exists; --overwrite replaces it");
         }
-        // Not by appending: a system may not let such a file be cut off.
+        // Not opened for appending, as some systems do not let such a file be cut off.
         let written = match OpenOptions::new().write(true).open(&part) {
             Ok(file) => Some(locked(file, &part, IN_USE)?),
             Err(error) if is_missing(&error) => None,
@@ -91,8 +90,7 @@ impl Partial {
             file.seek(SeekFrom::End(0)).map_err(failed)?;
             (file, reached)
         } else {
-            // The cursor first: one that is there says how much there is of a file that is about to
-            // be gone.
+            // The cursor is removed first, as it must not describe pages that are gone.
             remove(&cursor).map_err(failed)?;
             if written.is_some() {
                 remove(&part).map_err(failed)?;
@@ -103,29 +101,29 @@ impl Partial {
         Ok(Self { path: path.to_owned(), part, file, reached })
     }
 
-    /// Where the next page begins, if an earlier run came to it.
+    /// Returns where the next page begins, if an earlier run wrote pages.
     pub(crate) fn cursor(&self) -> Option<&str> {
         self.reached.cursor.as_deref()
     }
 
-    /// How many users there are in it.
+    /// Returns the number of users in the file.
     pub(crate) fn users(&self) -> u64 {
         self.reached.users
     }
 
-    /// Whether nothing is in it.
+    /// Returns whether the file is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.reached.bytes == 0
     }
 
-    /// Writes a page of so many users, after which the one at the cursor comes, if there is one.
+    /// Writes a page of so many users; the next page is at the cursor, if there is one.
     ///
     /// # Errors
     ///
-    /// Where it cannot be written.
+    /// Fails where it cannot be written.
     pub(crate) fn write(&mut self, text: &[u8], users: usize, cursor: Option<String>) -> Result<(), Failure> {
-        // First the page, and then that it is there: what is written of a page that is not, is cut
-        // off the next time.
+        // The page comes first, and then the cursor: the next run cuts off a page that is not
+        // whole.
         self.file.write_all(text).map_err(|error| unwritten(&self.part, &error))?;
         self.reached.bytes += text.len() as u64;
         self.reached.users += users as u64;
@@ -133,11 +131,11 @@ impl Partial {
         if self.reached.cursor.is_some() { self.keep() } else { Ok(()) }
     }
 
-    /// Writes how far it came: as a whole or not at all.
+    /// Writes how far the file is written, as a whole or not at all.
     fn keep(&self) -> Result<(), Failure> {
         let new = beside(&self.path, NEW_CURSOR);
         let text = serde_json::json!(self.reached).to_string();
-        // One that is there was being written when a run before this one ended.
+        // An existing one is left over from a run that was interrupted here.
         let written = self.file.sync_data().and_then(|()| remove(&new)).and_then(|()| {
             let mut file = new_file(&new)?;
             file.write_all(text.as_bytes())?;
@@ -147,28 +145,28 @@ impl Partial {
         kept.map_err(|error| unwritten(&new, &error))
     }
 
-    /// Gives the file its name, and tells how many users there are in it.
+    /// Gives the file its name, and returns the number of users in it.
     ///
     /// # Errors
     ///
-    /// Where that cannot be done, or another file has the name by now.
+    /// Fails where that cannot be done, or another file has the name by now.
     pub(crate) fn end(self) -> Result<u64, Failure> {
         let Self { path, part, file, reached } = self;
         let failed = |error| unwritten(&path, &error);
         file.sync_all().map_err(failed)?;
         drop(file);
         if !reached.overwrite && path.exists() {
-            let told = format!("{} is there by now; the export is {}", path.display(), part.display());
+            let told = format!("{} exists by now; the export is {}", path.display(), part.display());
             return Err(Failure::new(told));
         }
-        // In this order, as a cursor without what it goes on with would bar the next run.
+        // In this order, as the next run cannot go on with a cursor that has no pages.
         remove(&beside(&path, CURSOR)).map_err(failed)?;
         fs::rename(part, &path).map_err(failed)?;
         Ok(reached.users)
     }
 }
 
-/// No fault of the input: a disk is full, or gone.
+/// The request is valid, but a disk may be full or gone.
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     Failure::new(format!("{}: {error}", path.display()))
 }
@@ -181,7 +179,7 @@ fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
 }
 
-/// A file that was not there before: there are people in it.
+/// Creates a file that must not exist yet, as it holds personal data.
 fn new_file(path: &Path) -> io::Result<File> {
     private().write(true).create_new(true).open(path)
 }

@@ -1,5 +1,5 @@
-//! What a file is, as far as it can be told before its lines are read: one error for a file of
-//! another kind, in place of one for each of its lines.
+//! Reads text files, and recognizes files of another kind before their lines are read: they get one
+//! error instead of one for each line.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,11 +8,11 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::lines::{Format, IDENTIFYING};
 
-/// Whether a file that begins with these bytes may be text in UTF-8.
+/// Checks that a file that begins with these bytes can be text in UTF-8.
 ///
 /// # Errors
 ///
-/// Where it is in UTF-16, of which nothing else would tell what is wrong.
+/// Fails where it is in UTF-16: a later error would not say so.
 pub(crate) fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
     let what = match start {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "in UTF-16",
@@ -22,34 +22,34 @@ pub(crate) fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
     Err(Failure::file(path, format_args!("{what}; save it as UTF-8")))
 }
 
-/// Whether a file that begins with these bytes may be of this form.
+/// Checks that a file that begins with these bytes can be of this form.
 ///
 /// # Errors
 ///
-/// Where it is evidently of another one.
+/// Fails where it is evidently of another form.
 pub(crate) fn of_form(path: &Path, format: Format, start: &[u8]) -> Result<(), Failure> {
     let text = String::from_utf8_lossy(start);
     let mut lines = (1..).zip(text.lines().map(|line| line.trim_matches('\u{feff}').trim()));
     let Some((number, line)) = lines.find(|(_, line)| !line.is_empty()) else { return Ok(()) };
     let what = match (format, line.chars().next().unwrap_or_default()) {
-        (Format::Csv, '{' | '[') => "JSON and no CSV; --format ndjson if it has an object a line".to_owned(),
+        (Format::Csv, '{' | '[') => "JSON and not CSV; --format ndjson if it has an object a line".to_owned(),
         (Format::Ndjson, '[') => "a JSON array; NDJSON has one object a line, with no brackets around and no commas between (jq -c '.[]')".to_owned(),
         (Format::Ndjson, _) if line == "{" => {
             format!("line {number} has no whole JSON object; NDJSON has each on one line (jq -c .)")
         }
         (Format::Ndjson, first) if first != '{' => {
-            format!("line {number} begins with no {{; NDJSON has one JSON object a line, and --format csv reads CSV")
+            format!("line {number} does not begin with {{; NDJSON has one JSON object a line, and --format csv reads CSV")
         }
         _ => return Ok(()),
     };
     Err(Failure::file(path, what))
 }
 
-/// All of a file that is text, or of stdin for `-`.
+/// Reads all of a text file, or of standard input for `-`.
 ///
 /// # Errors
 ///
-/// Where it cannot be read, or is no text in UTF-8.
+/// Fails where it cannot be read, or is not text in UTF-8.
 pub(crate) fn read(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
@@ -64,16 +64,16 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
         let line = before.split(|byte| *byte == b'\n').count();
         Failure::file(path, format_args!("line {line} is not in UTF-8; save it as UTF-8"))
     })?;
-    // Some programs begin a file with a mark.
+    // Some programs begin a file with a byte order mark.
     Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
-/// The users of a list, which has an id, e-mail address, phone number or user name a line, with the
-/// numbers of their lines.
+/// Returns the users of a list with the numbers of their lines. Each line has an id, e-mail
+/// address, phone number or user name.
 ///
 /// # Errors
 ///
-/// Where there are none, or it is a file of another kind.
+/// Fails where the list is empty, or is a file of another kind.
 pub(crate) fn list<'a>(path: &Path, text: &'a str) -> Result<Vec<(u64, &'a str)>, Failure> {
     let users: Vec<_> = (1..).zip(text.lines().map(str::trim)).filter(|(_, user)| !user.is_empty()).collect();
     let Some((number, first)) = users.first() else {

@@ -1,5 +1,4 @@
-//! Imports users from a file in one of the two forms of Kinde's own importer, with their passwords'
-//! hashes.
+//! Imports users from a file.
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -120,7 +119,8 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let todo = lines()?.filter(|(_, user)| !user.as_ref().is_ok_and(|user| work.is_done(user)));
     let failed = arguments.many.each(&session, &bar, todo, |(line, user)| {
         seen.fetch_add(1, Ordering::Relaxed);
-        // All lines were right a moment ago; one that is not any more is told as any failure is.
+        // All lines were valid when they were checked. If one has changed since, it fails as any
+        // other.
         work.import(line, user.map_err(Failure::new)?, &found)
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
@@ -141,14 +141,14 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let wrong = match (failed, journal.amiss().count(), seen.into_inner()) {
         (0, 0, seen) if seen == total => {
             if before == total {
-                shared
-                    .output
-                    .note("all was done by an earlier run, and not compared with what the lines say now");
+                shared.output.note("An earlier run did everything; what the lines say now was not compared.");
             }
             return told;
         }
-        (0, 0, seen) => format!("{} came of {total}: the file was changed meanwhile", counted(seen, "line")),
-        (0, amiss, _) => format!("somebody has to look at {} of earlier runs", counted(amiss, "line")),
+        (0, 0, seen) => {
+            format!("the file changed during the run: {} came instead of {total}", counted(seen, "line"))
+        }
+        (0, amiss, _) => format!("something is wrong with {} of earlier runs", counted(amiss, "line")),
         (1, ..) => "1 line failed; run it again to try it again".to_owned(),
         (failed, ..) => format!("{failed} lines failed; run it again to try them again"),
     };
@@ -159,7 +159,7 @@ struct Work<'a> {
     session: &'a Session,
     journal: &'a Journal,
     updates: bool,
-    /// How many were created, updated and left alone.
+    /// How many users were created, updated and left alone.
     counts: [AtomicUsize; 3],
 }
 
@@ -168,8 +168,8 @@ impl Work<'_> {
         self.journal.before(&self.journal.key(user)) == Some(&Before::Done)
     }
 
-    /// Who has the ids of the file, if there are some: no operation looks for those, so it takes a
-    /// walk. And how many lines are done.
+    /// Returns which users have the ids of the file, and how many lines are done. No operation
+    /// searches for such an id, so this goes through all users.
     fn walk(
         &self,
         lines: impl Iterator<Item = Line>,
@@ -218,8 +218,8 @@ impl Work<'_> {
             Ok(()) => self.ended(import.output(), before == Some(&Before::Begun)),
             Err(failure) => (State::Failed, Some(failure)),
         };
-        // What is known of a user who may be there is worth more than that a call failed, and why
-        // it did may be personal.
+        // The record of a user who may exist is not replaced by a failure, and the text of a
+        // failure may be personal data.
         if state != State::Failed || !import.may_have_created() {
             let told = failure.as_ref().filter(|_| state == State::Amiss).map(Failure::to_string);
             self.journal.write(line, &key, state, &told.unwrap_or_default(), import.steps())?;
@@ -229,8 +229,8 @@ impl Work<'_> {
 
     fn calls(&self, line: u64, key: &str, import: &mut Import) -> Result<(), Failure> {
         while let Some(operation) = import.next_call() {
-            // Before the call, so that a create is never forgotten, and after it, so that no user
-            // is.
+            // Recorded before the call, so that no create is forgotten, and after it, so that no
+            // user is.
             if operation.is::<CreateUser>() {
                 self.journal.write(line, key, State::Begun, "", 0)?;
             }
@@ -243,12 +243,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether the user needs no more, and what is wrong.
+    /// Returns whether the line is done, and what is wrong.
     fn ended(&self, imported: Imported, was_begun: bool) -> (State, Option<Failure>) {
         let [created, updated, left_alone] = &self.counts;
         let (count, wrong) = match imported {
             Imported::Created { .. } => (created, None),
-            // Not to be tried again, as that would make another user.
+            // The line is not tried again, as that would create another user.
             Imported::WithoutIdentities { id, missing, .. } => {
                 let kinds: Vec<_> = missing.iter().map(IdentityType::as_str).collect();
                 (created, Some(format!("{id} was created, but not these identities: {}", kinds.join(", "))))
@@ -266,7 +266,7 @@ impl Work<'_> {
                     Imported::Several { users, .. } => {
                         Failure::of_one(format!("{users} users share the address or id"))
                     }
-                    // What is wrong with a search may be wrong with all.
+                    // A wrong search may be wrong for all users.
                     Imported::Mismatch { id, .. } => Failure::new(mismatch(&id)),
                     Imported::Unfinished => Failure::new(UNFINISHED),
                     other => Failure::of_one(format!("it ended with {other:?}")),

@@ -33,7 +33,7 @@ fn property(text: &str) -> Result<(String, String), &'static str> {
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
     let mut keys = HashSet::new();
     if let Some((key, _)) = arguments.properties.iter().find(|(key, _)| !keys.insert(key)) {
-        return Err(Failure::input(format!("{key} is to be set to two values")));
+        return Err(Failure::input(format!("{key} is given two values")));
     }
     let session = shared.connect(10)?;
     arguments.list.each_user(&session, |id| {

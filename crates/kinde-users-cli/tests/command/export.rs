@@ -229,7 +229,7 @@ fn a_file_that_came_meanwhile_is_not_replaced() {
     end_midway(&tenant, &[&file, "--page-size=10"]);
     fs::write(&file, "somebody's\n").unwrap();
     let (code, _, errors) = run(&mut tenant.program("export", &[&file, "--page-size=10"]));
-    assert_eq!((code, errors), (2, format!("error: {file} is there; --overwrite replaces it")));
+    assert_eq!((code, errors), (2, format!("error: {file} exists; --overwrite replaces it")));
     assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's\n");
 }
 
@@ -264,7 +264,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     assert_eq!((code, told.as_str()), (0, "1200 users\n"));
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1201);
     let (code, _, errors) = run(&mut program("export", &[&file]));
-    assert_eq!((code, errors), (2, format!("error: {file} is there; --overwrite replaces it")));
+    assert_eq!((code, errors), (2, format!("error: {file} exists; --overwrite replaces it")));
     assert_eq!(run(&mut program("export", &[&file, "--overwrite"])).0, 0);
     // What a file would stand in the place of.
     let folder_of_that_name = text_of(&folder.join("folder.csv"));
@@ -278,7 +278,7 @@ fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
     }
     for name in all {
         let (code, _, errors) = run(&mut program("export", &[name, "--format=csv", "--overwrite"]));
-        let expected = format!("error: {name} is to be a file, and no link, folder or device");
+        let expected = format!("error: {name} has to be a file, and not a link, folder or device");
         assert_eq!((code, errors), (2, expected));
     }
     assert!(!folder.join("folder.csv.part").exists());

@@ -264,14 +264,14 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
     let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
     let nothing_left = "2 users: 0 created, 0 updated, 0 left alone, 2 done before";
     assert_eq!((code, told.lines().last().unwrap()), (0, nothing_left));
-    assert_eq!(errors, "all was done by an earlier run, and not compared with what the lines say now");
+    assert_eq!(errors, "An earlier run did everything; what the lines say now was not compared.");
     assert_eq!(tenant.fake.users().len(), 2);
 
     let other = Listening::start(FakeKinde::builder(), "other");
     let journal = text_of(&tenant.file("users.csv.journal"));
     let (code, _, told) = run(&mut other.program("import", &[&file, "--journal", &journal]));
     assert_eq!(code, 2, "{told}");
-    assert!(told.ends_with("users.csv.journal is no journal of this tenant"), "{told}");
+    assert!(told.ends_with("users.csv.journal is not a journal of this tenant"), "{told}");
     assert!(other.fake.users().is_empty());
 }
 
@@ -378,7 +378,8 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
         ("in UTF-16; save it as UTF-8", "NUL bytes, as UTF-16 has them; save it as UTF-8");
     let array = "a JSON array; NDJSON has one object a line, with no brackets around and no commas between (jq -c '.[]')";
     let several = "line 3 has no whole JSON object; NDJSON has each on one line (jq -c .)";
-    let no_json = "line 1 begins with no {; NDJSON has one JSON object a line, and --format csv reads CSV";
+    let no_json =
+        "line 1 does not begin with {; NDJSON has one JSON object a line, and --format csv reads CSV";
     for (name, text, expected) in [
         ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_le_bytes), in_utf16),
         ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_be_bytes), in_utf16),
@@ -392,7 +393,7 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
         (
             "users.csv",
             format!("{json}\n{json}\n").into(),
-            "JSON and no CSV; --format ndjson if it has an object a line",
+            "JSON and not CSV; --format ndjson if it has an object a line",
         ),
     ] {
         let file = text_of(&folder.join(name));
@@ -410,7 +411,7 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
         (
             r#"{"rounds":8,"mem_cost":14}"#,
             2,
-            format!("error: {parameters}: no JSON object of Firebase's {names}"),
+            format!("error: {parameters}: not a JSON object of Firebase's {names}"),
         ),
         (
             "\u{feff}{\"signer_key\":\"k\",\"salt_separator\":\"B\",\"rounds\":8,\"mem_cost\":14}",
@@ -433,9 +434,9 @@ fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
     let file = text_of(&folder.join("users.ndjson"));
     std::fs::write(&file, [text.as_bytes(), latin1].concat()).unwrap();
     let (code, _, errors) = run(&mut program("import", &[&file]));
-    let expected = "line 3: no JSON object: expected `,` or `}` at column 11\n\
-        line 4: no JSON object\n\
-        line 5: no JSON object: trailing characters at column 11\n\
+    let expected = "line 3: not a JSON object: expected `,` or `}` at column 11\n\
+        line 4: not a JSON object\n\
+        line 5: not a JSON object: trailing characters at column 11\n\
         line 6: not in UTF-8; save the file as UTF-8\n\
         error: 4 lines are wrong; nothing was imported";
     assert_eq!((code, errors.as_str()), (2, expected));
@@ -558,7 +559,7 @@ fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
         let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
         assert_eq!(code, 1);
         assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
-        assert!(errors.ends_with("error: somebody has to look at 1 line of earlier runs"), "{errors}");
+        assert!(errors.ends_with("error: something is wrong with 1 line of earlier runs"), "{errors}");
     }
     assert_eq!(tenant.fake.requests().of("create_user").len(), 1);
 }
@@ -588,7 +589,7 @@ fn a_file_that_changes_under_way_is_told() {
         let receipt = format!("2 users: {lines} created, 0 updated, 0 left alone, 0 done before\n");
         assert!(told.ends_with(&receipt), "{told}");
         let came = if lines == 1 { "1 line" } else { "3 lines" };
-        let changed = format!("error: {came} came of 2: the file was changed meanwhile");
+        let changed = format!("error: the file changed during the run: {came} came instead of 2");
         assert_eq!((code, errors), (1, changed));
         assert_eq!(tenant.fake.users().len(), lines);
     }
@@ -745,7 +746,7 @@ fn what_is_no_journal_is_left_as_it_is() {
         let journal = tenant.write("precious.txt", precious);
         let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--journal", &journal]));
         assert_eq!(code, 2);
-        assert!(errors.ends_with("is no journal of this program, and was left as it is"), "{errors}");
+        assert!(errors.ends_with("is not a journal of this command, and was left as it is"), "{errors}");
         assert_eq!(std::fs::read_to_string(&journal).unwrap(), precious);
     }
     let (code, _, _) = run(&mut tenant.program("import", &[&file, "--journal", &file]));
@@ -827,7 +828,7 @@ fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
     let tenant = Listening::start(FakeKinde::builder(), "pipe");
     let mut command = tenant.program("import", &["/dev/stdin", "--format=csv"]);
     command.stdin(Stdio::piped());
-    assert_eq!(run(&mut command), (2, String::new(), "error: /dev/stdin: no regular file".to_owned()));
+    assert_eq!(run(&mut command), (2, String::new(), "error: /dev/stdin: not a regular file".to_owned()));
     for format in ["--format=csv", "--format=ndjson"] {
         let folder = text_of(&tenant.file(""));
         let (code, told, errors) = run(&mut tenant.program("import", &[&folder, format]));

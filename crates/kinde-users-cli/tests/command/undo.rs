@@ -88,7 +88,7 @@ fn journal_of_another_tenant_erases_no_user() {
     let other = Listening::start(FakeKinde::builder(), "undo-of-another");
     other.fake.seed_users(3);
     let (code, _, errors) = run(&mut other.program("erase", &["--journal", &journal]));
-    assert!(code == 2 && errors.ends_with("is no journal of this tenant"), "{errors}");
+    assert!(code == 2 && errors.ends_with("is not a journal of this tenant"), "{errors}");
     let missing = text_of(&tenant.file("missing.journal"));
     let (code, _, errors) = run(&mut tenant.program("erase", &["--journal", &missing]));
     assert!(code == 2 && errors.starts_with(&format!("error: {missing}: ")), "{errors}");

@@ -307,7 +307,7 @@ fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
     );
     assert_eq!(run(&mut tenant.program("set-properties", &[&list, "plan"])).0, 2);
     let (code, _, errors) = run(&mut tenant.program("set-properties", &[&list, "plan=gold", "plan=tin"]));
-    assert_eq!((code, errors.as_str()), (2, "error: plan is to be set to two values"));
+    assert_eq!((code, errors.as_str()), (2, "error: plan is given two values"));
     let empty = tenant.write("empty.txt", "\n \n");
     let (code, _, errors) = run(&mut tenant.program("set-properties", &[&empty, "plan=gold"]));
     assert_eq!((code, errors), (2, format!("error: {empty}: there is no user in the list")));
