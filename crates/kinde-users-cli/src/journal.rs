@@ -45,7 +45,7 @@ pub(crate) enum State {
 /// The first line of the file: which import it is about.
 #[derive(Serialize, Deserialize)]
 struct Head {
-    /// The tenant's origin.
+    /// The name of the tenant.
     import_into: String,
     /// The options that change what is imported.
     options: String,
@@ -95,14 +95,14 @@ impl Journal {
         Self { file: None, salt: [0; 16], before: HashMap::new(), amiss: BTreeMap::new() }
     }
 
-    /// Opens the journal of an import with these options into the tenant at `origin`, or begins it.
+    /// Opens the journal of an import with these options into this tenant, or begins it.
     /// It is locked until the run ends, however it ends. A file that is something else is left as
     /// it is.
     ///
     /// # Errors
     ///
     /// Fails where it cannot be read, is no journal or that of another import, or is in use.
-    pub(crate) fn open(path: &Path, origin: &str, options: &str) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, tenant: &str, options: &str) -> Result<Self, Failure> {
         if path.exists() {
             regular(path)?;
         }
@@ -110,7 +110,7 @@ impl Journal {
         let file = private().read(true).write(true).create(true).open(path).map_err(failed)?;
         let mut file = locked(file, path, "another run imports this file")?;
         let (mut before, mut amiss) = (HashMap::new(), BTreeMap::new());
-        let head = load(&mut file, path, origin, |entry| {
+        let head = load(&mut file, path, tenant, false, |entry| {
             let Entry { line, key, state, told, steps } = entry;
             match state {
                 State::Begun => before.insert(key, Before::Begun),
@@ -134,7 +134,7 @@ impl Journal {
             }
             Some(head) => head.salt,
             None => {
-                let head = Head { import_into: origin.to_owned(), options: options.to_owned(), salt: salt() };
+                let head = Head { import_into: tenant.to_owned(), options: options.to_owned(), salt: salt() };
                 writeln!(file, "{}", serde_json::json!(head)).map_err(failed)?;
                 head.salt
             }
@@ -142,34 +142,45 @@ impl Journal {
         Ok(Self { file: Some(Mutex::new(file)), salt, before, amiss })
     }
 
-    /// Opens the journal of an import into the tenant at `origin`, to undo it. Returns with it the
-    /// users that the import created, in the order of their lines, and the lines of which it is not
-    /// known whether their create arrived.
+    /// Opens the journal of an import into this tenant, to undo it. Returns with it the users that
+    /// the import created, in the order of their lines, and the lines of which it is not known
+    /// whether their create arrived. A dry run leaves the file as it is.
     ///
     /// # Errors
     ///
     /// Fails as [`open`](Self::open) does, and where there is no such file.
-    pub(crate) fn undo(path: &Path, origin: &str) -> Result<(Self, Vec<Created>, BTreeSet<u64>), Failure> {
+    pub(crate) fn undo(
+        path: &Path,
+        tenant: &str,
+        dry_run: bool,
+    ) -> Result<(Self, Vec<Created>, BTreeSet<u64>), Failure> {
         regular(path)?;
-        let file = private().read(true).write(true).open(path).map_err(|error| Failure::file(path, error))?;
+        let options = private().read(true).write(!dry_run).open(path);
+        let file = options.map_err(|error| Failure::file(path, error))?;
         let mut file = locked(file, path, "another run uses it")?;
         let (mut created, mut begun) = (HashMap::<String, (u64, BTreeSet<String>)>::new(), HashMap::new());
-        let head = load(&mut file, path, origin, |Entry { line, key, state, told, .. }| {
-            if state == State::Begun {
-                begun.insert(key, line);
-                return;
-            }
-            begun.remove(&key);
-            match (state, created.get_mut(&key)) {
-                (State::Failed, _) => drop(created.remove(&key)),
-                (State::Created, None) => drop(created.insert(key, (line, [told].into()))),
-                (state, Some((at, ids))) => {
+        let head = load(&mut file, path, tenant, dry_run, |Entry { line, key, state, told, .. }| {
+            match state {
+                State::Begun => drop(begun.insert(key, line)),
+                State::Created => {
+                    begun.remove(&key);
+                    let (at, ids) = created.entry(key).or_default();
                     *at = line;
-                    if state == State::Created {
-                        ids.insert(told);
+                    ids.insert(told);
+                }
+                State::Failed => {
+                    begun.remove(&key);
+                    // An undo names the user that it erased.
+                    if let Some((_, ids)) = created.get_mut(&key) {
+                        ids.retain(|id| !told.is_empty() && *id != told);
                     }
                 }
-                (_, None) => {}
+                // A user of unknown origin may be the one of a create that had no reply.
+                State::Done | State::Amiss => {
+                    if created.get(&key).is_some_and(|(_, ids)| !ids.is_empty()) {
+                        begun.remove(&key);
+                    }
+                }
             }
         })?;
         let Some(Head { salt, .. }) = head else { return Err(wrong(path, "is empty")) };
@@ -224,12 +235,13 @@ impl Journal {
     }
 }
 
-/// Reads a journal of the tenant at `origin`, passes its entries on, and cuts off a last line that
-/// is torn. Returns the head, or nothing if the file is empty.
+/// Reads a journal of this tenant, passes its entries on, and cuts off a last line that is torn,
+/// unless the run is dry. Returns the head, or nothing if the file is empty.
 fn load(
     file: &mut File,
     path: &Path,
-    origin: &str,
+    tenant: &str,
+    dry_run: bool,
     mut pass: impl FnMut(Entry),
 ) -> Result<Option<Head>, Failure> {
     let failed = |error| Failure::file(path, error);
@@ -243,7 +255,7 @@ fn load(
     let mut lines = (1..).zip(whole.lines());
     let head: Option<Head> = lines.next().and_then(|(_, line)| serde_json::from_str(line).ok());
     let head = head.ok_or_else(|| wrong(path, "is not a journal of this command, and was left as it is"))?;
-    if head.import_into != origin {
+    if head.import_into != tenant {
         return Err(wrong(path, "is not a journal of this tenant"));
     }
     for (number, line) in lines {
@@ -251,8 +263,10 @@ fn load(
         let garbled = |_| wrong(path, &format!("cannot be read at line {number}: {what}"));
         pass(serde_json::from_str(line).map_err(garbled)?);
     }
-    file.set_len(whole.len() as u64).map_err(failed)?;
-    file.seek(SeekFrom::End(0)).map_err(failed)?;
+    if !dry_run {
+        file.set_len(whole.len() as u64).map_err(failed)?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+    }
     Ok(Some(head))
 }
 

@@ -1,6 +1,8 @@
 //! The tenant that a command works on.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::{env, error, fmt};
 
@@ -91,7 +93,9 @@ impl Named {
         };
         // A tenant whose clock is faster, as that of `kinde-users-fake --speed`, needs a client
         // whose clock is faster too.
-        let speed = variable("KINDE_CLOCK_SPEED")?.and_then(|speed| speed.parse().ok()).unwrap_or(1).max(1);
+        let speed = variable("KINDE_CLOCK_SPEED")?.filter(|_| domain.is_loopback());
+        let speed = speed.map_or(Ok(NonZeroU32::MIN), |speed| speed.parse());
+        let speed = speed.map_err(|error| Failure::input(format!("KINDE_CLOCK_SPEED: {error}")))?.get();
         let clock = ScaledClock { clock: SystemClock::new(), speed };
         let client = Client::new(tenant(domain.clone(), credentials), way, clock);
         Ok(Session { client, domain, output, is_rehearsal: self.rehearse })
@@ -131,7 +135,13 @@ impl Named {
 
 /// Returns the secret of a file, without the line break that an editor puts at its end.
 fn secret(path: &Path) -> Result<String, Failure> {
-    let text = text::read(path)?;
+    let option = CLIENT_SECRET[1];
+    if path == Path::new("-") && io::stdin().is_terminal() {
+        return Err(Failure::input(format!("{option} - reads a file or a pipe, and not a terminal")));
+    }
+    // The path is not shown: it may be the secret by mistake.
+    let text =
+        text::read(path).map_err(|_| Failure::input(format!("the file of {option} cannot be read")))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

@@ -1,6 +1,7 @@
 //! Erases a user.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
@@ -75,40 +76,55 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
 
 /// Erases the users that an import created.
 fn undo(arguments: &Arguments, session: &Session, journal: &Path) -> Result<(), Failure> {
-    let (journal, created, unknown) = Journal::undo(journal, session.domain.origin())?;
-    let (total, output) = (created.len(), session.output);
+    let (journal, created, unknown) = Journal::undo(journal, session.name(), arguments.dry_run)?;
+    let (total, name) = (created.len(), session.name());
     let users = counted(total, "user");
     for line in &unknown {
         warn(format_args!("line {line}: it is not known whether a user was created, and none is erased"));
     }
+    let end = |unknown: usize| match unknown {
+        0 => Ok(()),
+        _ => Err(Failure::new(format!(
+            "the outcome of {} is unknown: run the import again, and then this command",
+            counted(unknown, "create")
+        ))),
+    };
     if arguments.dry_run {
-        return created.iter().try_for_each(|user| to_be_erased(session, &user.id));
+        created.iter().try_for_each(|user| to_be_erased(session, &user.id))?;
+        let json = json!({ "tenant": name, "dry_run": true, "users": total, "unknown": unknown.len() });
+        session.output.result(&json, format_args!("{users} to be erased"))?;
+        return end(unknown.len());
     }
     if total > 0 {
-        let question = format!("Erase {users} that the import created on {}?", session.name());
-        arguments.confirm.ask(session, question)?;
+        arguments.confirm.ask(session, format_args!("Erase {users} that the import created on {name}?"))?;
     }
-    let bar = output.progress(Some(total as u64));
+    let bar = session.output.progress(Some(total as u64));
+    let (erased, absent) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failed = arguments.many.each(session, &bar, created, |Created { line, key, id }| {
-        let erased = erase(session, id.into(), &bar).and_then(|(_, told)| {
+        let erased = erase(session, id.as_str().into(), &bar).and_then(|(removal, told)| {
+            let count = if removal == Removal::Deleted { &erased } else { &absent };
+            count.fetch_add(1, Ordering::Relaxed);
             // From now on there is no user by this import: another run creates one.
-            journal.write(line, &key, State::Failed, "", 0)?;
+            journal.write(line, &key, State::Failed, &id, 0)?;
             told
         });
         erased.map_err(|failure| failure.at_line(line))
-    })?;
-    let (name, erased) = (session.name(), total - failed);
-    let json = json!({ "tenant": name, "users": total, "erased": erased, "unknown": unknown.len() });
-    let told = output.receipt(&json, format_args!("erased {erased} of {users}"));
-    match failed {
-        0 => told,
+    });
+    let (erased, absent) = (erased.into_inner(), absent.into_inner());
+    let json = json!({
+        "tenant": name, "users": total, "erased": erased, "already_absent": absent, "unknown": unknown.len(),
+    });
+    let gone = if absent == 0 { String::new() } else { format!(", {absent} already absent") };
+    let told = session.output.receipt(&json, format_args!("erased {erased} of {users}{gone}"));
+    match failed? {
+        0 => told.and_then(|()| end(unknown.len())),
         failed => Err(Failure::new(format!("{failed} of {users} failed; run it again to try them again"))),
     }
 }
 
 fn to_be_erased(session: &Session, id: &str) -> Result<(), Failure> {
     let json = json!({ "tenant": session.name(), "dry_run": true, "user_id": id });
-    session.output.tell(&json, format_args!("{id}: to be erased"))
+    session.output.result(&json, format_args!("{id}: to be erased"))
 }
 
 /// Erases a user, and prints a receipt. Returns whether this deleted the user, and whether the

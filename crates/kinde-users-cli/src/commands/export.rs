@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
 
     let session = shared.connect(1200)?;
     let Arguments { active_since, expand, page_size, .. } = arguments;
-    let asked = format!("{} {format:?} {active_since:?} {expand:?} {page_size}", session.domain.origin());
+    let asked = format!("{} {format:?} {active_since:?} {expand:?} {page_size}", session.name());
     let mut file = Partial::open(path, asked, arguments.overwrite)?;
     let mut pages = session.client.pages(ask);
     if let Some(cursor) = file.cursor() {

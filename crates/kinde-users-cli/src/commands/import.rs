@@ -97,6 +97,9 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let session = shared.connect(0)?;
     if arguments.update {
         arguments.confirm.check(&session)?;
+        let users = counted(total, "user");
+        let question = format!("Import {users} into {}, and overwrite those that exist?", session.name());
+        arguments.confirm.ask(&session, question)?;
     }
     let journal = match (&arguments.journal, session.is_rehearsal) {
         (None, true) => Journal::none(),
@@ -104,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
             let path = path.clone().unwrap_or_else(|| beside(file, "journal"));
             Journal::open(
                 &path,
-                session.domain.origin(),
+                session.name(),
                 &format!("update {}, {}", arguments.update, arguments.reading),
             )?
         }
@@ -214,7 +217,8 @@ impl Work<'_> {
         if let Some(ids) = ids {
             import = import.found(ids);
         }
-        let (state, failure) = match self.calls(line, &key, &mut import) {
+        let is_recorded = matches!(before, Some(Before::Created(..)));
+        let (state, failure) = match self.calls(line, &key, &mut import, is_recorded) {
             Ok(()) => self.ended(import.output(), before == Some(&Before::Begun)),
             Err(failure) => (State::Failed, Some(failure)),
         };
@@ -227,7 +231,7 @@ impl Work<'_> {
         failure.map_or(Ok(()), |failure| Err(failure.at_line(line)))
     }
 
-    fn calls(&self, line: u64, key: &str, import: &mut Import) -> Result<(), Failure> {
+    fn calls(&self, line: u64, key: &str, import: &mut Import, mut is_recorded: bool) -> Result<(), Failure> {
         while let Some(operation) = import.next_call() {
             // Recorded before the call, so that no create is forgotten, and after it, so that no
             // user is.
@@ -237,10 +241,17 @@ impl Work<'_> {
             let result = self.session.client.call_for(import, &operation);
             if let (Ok(()), Some(id)) = (&result, import.user_id()) {
                 self.journal.write(line, key, State::Created, id.as_str(), import.steps())?;
+                is_recorded = true;
             }
             result?;
         }
-        Ok(())
+        // A walk may recognize the user of an earlier create without any call.
+        match import.user_id() {
+            Some(id) if !is_recorded => {
+                self.journal.write(line, key, State::Created, id.as_str(), import.steps())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns whether the line is done, and what is wrong.

@@ -1,9 +1,9 @@
 //! Resets the second factors of a user.
 
 use clap::Args;
-use kinde_users::CallError;
 use kinde_users::models::Success;
 use kinde_users::operations::{GetUsersMfa, ResetUsersMfa, ResetUsersMfaAll};
+use kinde_users::{CallError, UserId};
 use serde_json::json;
 
 use crate::Shared;
@@ -62,7 +62,8 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         .map_or_else(|| "all second factors".to_owned(), |id| format!("the factor {id}"));
     arguments.confirm.ask(&session, format_args!("Reset {which} of {id} on {}?", session.name()))?;
     if let Some(factor) = &arguments.factor {
-        return ended(&session, client.send(&ResetUsersMfa::new(&id, factor)), Some(true));
+        let reset = client.send(&ResetUsersMfa::new(&id, factor));
+        return ended(&session, &id, Some(factor), reset, Some(true));
     }
     // The list comes first, as the reply of the reset is the same where there was nothing to reset.
     // The reset is sent in any case: the list may lack a factor.
@@ -72,11 +73,13 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         Err(error) if error.error().as_api().is_some_and(|refused| refused.status() == 403) => None,
         Err(error) => return Err(error.into()),
     };
-    ended(&session, client.send(&ResetUsersMfaAll::new(&id)), found)
+    ended(&session, &id, None, client.send(&ResetUsersMfaAll::new(&id)), found)
 }
 
 fn ended(
     session: &Session,
+    id: &UserId,
+    factor: Option<&String>,
     reset: Result<Success, CallError<WayError>>,
     found: Option<bool>,
 ) -> Result<(), Failure> {
@@ -84,12 +87,17 @@ fn ended(
         // If it is gone already, an attempt whose reply was lost removed it, most likely.
         Err(error) if !error.error().is_already_gone() => Err(error.into()),
         _ => session.output.receipt(
-            &json!({ "tenant": session.name(), "reset": true, "had_factor": found }),
-            match found {
-                Some(true) => "reset",
-                Some(false) => UNLISTED,
-                None => UNSEEN,
-            },
+            &json!({
+                "tenant": session.name(), "user_id": id, "factor": factor, "reset": true, "had_factor": found,
+            }),
+            format_args!(
+                "{id}: {}",
+                match found {
+                    Some(true) => "reset",
+                    Some(false) => UNLISTED,
+                    None => UNSEEN,
+                }
+            ),
         ),
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let id = session.find(&arguments.user)?;
     if arguments.dry_run {
         let json = json!({ "tenant": session.name(), "dry_run": true, "user_id": id });
-        return shared.output.tell(&json, format_args!("{id}: to be suspended and signed out"));
+        return shared.output.result(&json, format_args!("{id}: to be suspended and signed out"));
     }
     let mut suspend = Suspend::new(id);
     let result = session.client.run(&mut suspend);

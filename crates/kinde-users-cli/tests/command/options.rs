@@ -62,7 +62,7 @@ fn options_name_a_tenant_and_the_secret_comes_from_a_file_or_standard_input() {
         assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["id"], ADA);
     }
     let (code, _, errors) = run(command(&named).arg(tenant.file("no-secret")));
-    assert!(code == 2 && errors.contains("no-secret: "), "{errors}");
+    assert!(code == 2 && errors.ends_with("the file of --client-secret-file cannot be read"), "{errors}");
     let (code, _, errors) = run(command(&named).arg(&secret).arg("--rehearse"));
     assert!(code == 2 && errors.contains("cannot be used with"), "{errors}");
 }
@@ -110,19 +110,30 @@ fn terminal_is_asked_and_only_yes_goes_on() {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::io::{Read, Write};
     let tenant = with_ada("asked");
-    for (answer, expected, users) in [("\n", 2, 1), ("no\n", 2, 1), ("Yes\n", 0, 0)] {
+    let file = tenant.write("users.csv", "email,first_name\nada@example.com,Changed\n");
+    let update = ["import", "--update", &file];
+    let into = format!("Import 1 user into {}, and overwrite those that exist?", tenant.fake.origin());
+    let erase = format!("Erase {ADA} on {}?", tenant.fake.origin());
+    let name = || tenant.fake.users().first().map(|user| user.given_name.clone());
+    for (arguments, question, answer, expected) in [
+        (update.as_slice(), &into, "\n", (2, Some(None))),
+        (&update, &into, "y\n", (0, Some(Some("Changed".to_owned())))),
+        (&["erase", ADA], &erase, "\n", (2, Some(Some("Changed".to_owned())))),
+        (&["erase", ADA], &erase, "no\n", (2, Some(Some("Changed".to_owned())))),
+        (&["erase", ADA], &erase, "Yes\n", (0, None)),
+    ] {
         let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&terminal).and_then(|()| unlockpt(&terminal)).unwrap();
-        let name = ptsname(&terminal, Vec::new()).unwrap();
-        let other = fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let other = ptsname(&terminal, Vec::new()).unwrap();
+        let other = fs::File::options().read(true).write(true).open(other.to_str().unwrap()).unwrap();
         let mut terminal = fs::File::from(terminal);
         terminal.write_all(answer.as_bytes()).unwrap();
-        let mut command = command(&["erase", ADA]);
+        let mut command = command(arguments);
         tenant.name_in(&mut command);
         let status = command.stdin(other.try_clone().unwrap()).stderr(other).status().unwrap();
-        assert_eq!((status.code(), tenant.fake.users().len()), (Some(expected), users), "{answer}");
+        assert_eq!((status.code().unwrap(), name()), expected, "{answer}");
         let (mut shown, mut some) = (String::new(), [0; 512]);
-        let question = format!("Erase {ADA} on {}? This cannot be undone. [y/N] ", tenant.fake.origin());
+        let question = format!("{question} This cannot be undone. [y/N] ");
         while !shown.contains(&question) {
             let read = terminal.read(&mut some).unwrap();
             shown.push_str(std::str::from_utf8(&some[..read]).unwrap());

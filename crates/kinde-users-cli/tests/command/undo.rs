@@ -5,7 +5,7 @@ use std::fs;
 use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
-use super::common::{Listening, run, text_of};
+use super::common::{Listening, program, run, text_of};
 
 /// A tenant with two users, of whom one is in a file of four, which is imported.
 fn imported(name: &str) -> (Listening, String, String) {
@@ -31,7 +31,8 @@ fn journal_erases_exactly_the_created_users_and_the_file_can_be_imported_again()
     assert_eq!((code, errors.as_str()), (0, ""));
     let receipts: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(receipts.len() == 4 && receipts[..3].iter().all(|receipt| receipt["erased"] == true), "{told}");
-    let end = json!({ "tenant": tenant.fake.origin(), "users": 3, "erased": 3, "unknown": 0 });
+    let end =
+        json!({ "tenant": tenant.fake.origin(), "users": 3, "erased": 3, "already_absent": 0, "unknown": 0 });
     assert_eq!(receipts[3], end);
     assert_eq!(ids(&tenant), ["kp_ada", "kp_other"]);
 
@@ -68,8 +69,65 @@ fn create_without_a_reply_is_reported_and_not_guessed() {
     assert_eq!(code, 1);
     let journal = text_of(&tenant.file("users.csv.journal"));
     let (code, told, errors) = run(&mut tenant.program("erase", &["--journal", &journal]));
-    assert_eq!((code, told.lines().last()), (0, Some("erased 1 of 1 user")));
-    assert_eq!(errors, "line 2: it is not known whether a user was created, and none is erased");
+    assert_eq!((code, told.lines().last()), (1, Some("erased 1 of 1 user")));
+    let (first, last) = errors.split_once('\n').unwrap();
+    assert_eq!(first, "line 2: it is not known whether a user was created, and none is erased");
+    assert!(last.starts_with("error: the outcome of 1 create is unknown"), "{last}");
+}
+
+#[test]
+fn user_that_a_later_run_recognizes_by_its_id_is_erased() {
+    let tenant = Listening::start(FakeKinde::builder(), "undo-recognized");
+    let file = tenant.write("users.csv", "id\next-42\n");
+    tenant.fake.next("create_user", Fault::connection_lost().after_the_effect());
+    assert_eq!(run(&mut tenant.program("import", &[&file])).0, 1);
+    let (code, told, _) = run(&mut tenant.program("import", &[&file]));
+    assert_eq!((code, tenant.fake.users().len()), (0, 1), "{told}");
+    let journal = text_of(&tenant.file("users.csv.journal"));
+    let (code, told, _) = run(&mut tenant.program("erase", &["--journal", &journal]));
+    assert_eq!((code, told.lines().last(), tenant.fake.users().len()), (0, Some("erased 1 of 1 user"), 0));
+}
+
+#[test]
+fn create_of_unknown_origin_stays_unknown_whatever_a_later_run_says() {
+    let tenant = Listening::start(FakeKinde::builder(), "undo-amiss");
+    let (head, entry) = (
+        json!({ "import_into": tenant.fake.origin(), "options": "", "salt": vec![0; 16] }),
+        |state: &str, told: &str| json!({ "line": 2, "key": "k", "state": state, "told": told }),
+    );
+    for (entries, expected) in [
+        (vec![entry("begun", ""), entry("amiss", "kp_1 was left alone")], (1, 0)),
+        (vec![entry("begun", ""), entry("done", "")], (1, 0)),
+        (vec![entry("begun", ""), entry("failed", "")], (0, 0)),
+        (vec![entry("begun", ""), entry("created", "kp_1"), entry("done", "")], (0, 1)),
+        // An undo that was interrupted between two users of one line.
+        (vec![entry("created", "kp_1"), entry("created", "kp_2"), entry("failed", "kp_1")], (0, 1)),
+    ] {
+        let lines: Vec<_> = [&head].into_iter().chain(&entries).map(ToString::to_string).collect();
+        let journal = tenant.write("users.journal", &(lines.join("\n") + "\n"));
+        let mut program = tenant.program("erase", &["--journal", &journal, "--dry-run", "--json"]);
+        let (code, told, _) = run(&mut program);
+        let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!(
+            (code, &last["unknown"], &last["users"]),
+            (expected.0, &json!(expected.0), &json!(expected.1))
+        );
+    }
+}
+
+#[test]
+fn rehearsal_leaves_the_journal_of_a_tenant_alone() {
+    let (tenant, file, journal) = imported("undo-rehearsal");
+    let before = fs::read_to_string(&journal).unwrap();
+    let acme = before.replacen(&tenant.fake.origin(), "https://acme.kinde.com", 1);
+    fs::write(&journal, &acme).unwrap();
+    for (name, arguments) in
+        [("erase", ["--journal", &journal].as_slice()), ("import", &["--journal", &journal, &file])]
+    {
+        let (code, _, errors) = run(&mut program(name, arguments));
+        assert!(code == 2 && errors.ends_with("is not a journal of this tenant"), "{name}: {errors}");
+    }
+    assert_eq!(fs::read_to_string(&journal).unwrap(), acme);
 }
 
 #[test]
@@ -77,8 +135,8 @@ fn undo_with_dry_run_changes_no_user_and_no_journal() {
     let (tenant, _, journal) = imported("undo-dry");
     let (before, users) = (fs::read_to_string(&journal).unwrap(), ids(&tenant));
     let (code, told, errors) = run(&mut tenant.program("erase", &["--journal", &journal, "--dry-run"]));
-    assert_eq!((code, told.lines().count(), errors.as_str()), (0, 3, ""));
-    assert!(told.lines().all(|line| line.ends_with(": to be erased")) && !told.contains("kp_ada"), "{told}");
+    assert_eq!((code, told.lines().count(), errors.as_str()), (0, 4, ""));
+    assert!(told.ends_with(": to be erased\n3 users to be erased\n") && !told.contains("kp_ada"), "{told}");
     assert_eq!((fs::read_to_string(&journal).unwrap(), ids(&tenant)), (before, users));
 }
 

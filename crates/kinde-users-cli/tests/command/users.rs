@@ -246,9 +246,9 @@ fn a_second_factor_is_listed_and_reset() {
     let (code, _, errors) = run(&mut tenant.program("reset-mfa", &[ADA, "--factor", "mfa_0"]));
     assert_eq!(code, 1);
     assert!(errors.starts_with("error: reset_users_mfa: HTTP 404: MFA_NOT_FOUND"), "{errors}");
-    let reset = (0, "reset\n".to_owned(), String::new());
+    let reset = (0, format!("{ADA}: reset\n"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[" ada@example.com "])), reset);
-    let none = (0, "reset, though the user seemed to have no factor\n".to_owned(), String::new());
+    let none = (0, format!("{ADA}: reset, though the user seemed to have no factor\n"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA])), none);
     assert_eq!(tenant.fake.requests().of("reset_users_mfa_all").len(), 2);
     let none = (0, String::new(), "The user has no factor.".to_owned());
@@ -265,7 +265,7 @@ fn factors_are_reset_whatever_the_list_of_them_lacks() {
     let tenant = with_ada("mfa-unlisted");
     let odd = Fault::reply(Response::new(br#"{"data":{"mfa":[{"id":"mfa_1"}]}}"#.to_vec()));
     tenant.fake.next("get_users_mfa", odd);
-    let told = (0, "reset, though the user seemed to have no factor\n".to_owned(), String::new());
+    let told = (0, format!("{ADA}: reset, though the user seemed to have no factor\n"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA])), told);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
 }
@@ -275,7 +275,7 @@ fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were
     let tenant = Listening::start(FakeKinde::builder().scopes(["delete:user_mfa"]), "mfa-unseen");
     tenant.fake.add_user(NewFakeUser::new().id(ADA).mfa("sms", "+61555111555"));
     let told = "reset, if there was a factor: that cannot be told without the scope read:user_mfa\n";
-    let reset = (0, told.to_owned(), String::new());
+    let reset = (0, format!("{ADA}: {told}"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA])), reset);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
 }

@@ -54,8 +54,8 @@ pub enum Error {
     Unsent(&'static Meta),
     /// The request left, and no reply came: a time-out, a reset, a reply that was cut off.
     UnknownOutcome(&'static Meta),
-    /// What was tried did not help: attempts, retry budget or deadline are spent, or the call could
-    /// not go on.
+    /// The call failed in all its attempts: no attempt, retry budget or time is left, or the call
+    /// could not continue.
     #[non_exhaustive]
     Exhausted {
         /// How many attempts there were.
@@ -65,8 +65,8 @@ pub enum Error {
         /// What came of the last one.
         last: Box<Error>,
     },
-    /// The call would not end before its deadline, and there is nothing to show: it waited for a
-    /// token, for the reset of a 429 that another call met, or for its turn.
+    /// The call would exceed its total timeout without an attempt: it waited for a token, for the
+    /// reset of a 429 of another call, or for its slot.
     #[non_exhaustive]
     TotalTimeout {
         /// The operation.

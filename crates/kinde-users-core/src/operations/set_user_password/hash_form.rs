@@ -54,8 +54,13 @@ pub(super) fn base64_bytes(text: &str) -> Option<usize> {
 }
 
 fn is_bcrypt(hash: &str) -> bool {
-    match *hash.split('$').collect::<Vec<_>>() {
-        ["", "2a" | "2b" | "2y", cost, rest] => is_cost(cost) && is_crypt64(rest, 53),
+    match hash.as_bytes() {
+        [b'$', b'2', b'a' | b'b' | b'y', b'$', tens, ones, b'$', rest @ ..] => {
+            (*b"04"..=*b"31").contains(&[*tens, *ones])
+                && ones.is_ascii_digit()
+                && rest.len() == 53
+                && are_crypt64(rest)
+        }
         _ => false,
     }
 }
@@ -103,6 +108,12 @@ fn is_hex(text: &str, length: usize) -> bool {
 }
 
 fn is_crypt64(text: &str, length: usize) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'/';
-    text.len() == length && text.bytes().all(is_digit)
+    text.len() == length && are_crypt64(text.as_bytes())
+}
+
+fn are_crypt64(bytes: &[u8]) -> bool {
+    // The digits follow `.` and `/` in ASCII.
+    let is_digit = |byte: &u8| matches!(byte, b'.'..=b'9' | b'A'..=b'Z' | b'a'..=b'z');
+    // It always reads to the end, because compilers then check many bytes at once.
+    bytes.iter().fold(true, |all, byte| all & is_digit(byte))
 }
