@@ -65,8 +65,9 @@ const RESET: &str = "100";
 
 /// How long all may take that a batch does, in the machine's time, before it counts as hanging.
 const BATCH_LIMIT: Duration = Duration::from_secs(60);
-/// How long the last sockets may take to be closed, in the machine's time.
-const CLOSING: Duration = Duration::from_secs(10);
+/// How long the last sockets may take to be closed, in the machine's time. A transport may try to
+/// connect for ten seconds, and keeps an idle connection for fifteen.
+const CLOSING: Duration = Duration::from_secs(30);
 /// By how much memory may grow after the first tenth of the calls, in KiB.
 const GROWTH: u64 = 32 * 1024;
 /// How many files may be open beyond those at the start: two a connection, its socket and the
