@@ -1614,13 +1614,13 @@ fn sizes_are_what_they_are_meant_to_be() {
 fn debug_tells_what_happens_and_nothing_of_the_contents() {
     let mut world = World::new();
     let mut call = world.call(&CreateUser::new().given_name("Sally"), CallOptions::new());
-    assert_eq!(format!("{:?}", call.exchange), "Exchange(create_user: Ready, 0 attempts, effect No)");
+    assert_eq!(format!("{:?}", call.exchange), "Exchange(create_user: Ready, 0 attempts, effect None)");
     let step = world.start(&mut call);
     let body = sends(&step).body().len();
     assert_eq!(format!("{step:?}"), format!("Send(POST, {body} bytes)"));
     world.issue(&mut call, "secret", "3600");
     let shown = format!("{:?}", call.exchange);
-    assert_eq!(shown, "Exchange(create_user: AwaitingReply, 1 attempts, effect No)");
+    assert_eq!(shown, "Exchange(create_user: AwaitingReply, 1 attempts, effect None)");
     let step = world.tell(&mut call, Input::Failed(Delivery::NotSent));
     assert_eq!(format!("{step:?}"), format!("{:?}", waits(&step)));
     call.exchange.cancel(&mut world.tenant);
