@@ -19,17 +19,16 @@ use crate::users::Many;
 
 /// Erase a user, or all users that an import created
 ///
-/// To erase a user is to end the sessions, and then to delete the user and the profile from all of
-/// Kinde. This cannot be undone. The receipt says what this run deleted, and what was already
-/// absent. If there is no user with an id, the exit code is 1: a user who was erased before cannot
-/// be told from an id with a mistake in it. Keep the id: by the address or the name an erased user
-/// is not found again.
+/// The command ends the sessions of the user, and then deletes the user and the profile from Kinde.
+/// This cannot be undone. The receipt says what this run deleted, and what was already absent. If no
+/// user has the id, the exit code is 1, because the id may be mistyped. Keep the id: an erased user
+/// is no longer found by address or name.
 ///
 /// With --journal, the command undoes an import: it erases the users whose creation the journal
 /// records, and no others. That includes a user whose create was interrupted, if a later run of the
-/// import recognized the user as its own. Users whom the import updated or left alone stay as they
-/// are. The journal records what is erased: an interrupted run goes on when it is run again, and
-/// the file can be imported again with the same journal.
+/// import recognized the user as its own. Users that the import updated or left alone are not
+/// changed. The journal records each erased user. So an interrupted run continues when it is run
+/// again, and the file can be imported again with the same journal.
 ///
 /// Examples: kinde-users erase ada@example.com;
 /// kinde-users erase --journal users.csv.journal --dry-run

@@ -36,13 +36,12 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// another journal. One run at a time uses a journal.
 ///
 /// The journal holds Kinde's ids of the created users, and for each line a hash of what identifies
-/// the user, but no address, number or name. The key of the hash is in it, so that a reader who has
-/// the import file, or guesses, can tell which line is about which user. Keep the journal as long
-/// as the import may be run again: a run without it leaves alone the users whom an earlier run
-/// created and did not complete. `kinde-users erase --journal` erases the users that an import
-/// created. A line that is done is not compared with what it says later: to import changes, take
-/// --update and another journal. With --update, an interrupted line about an existing user is done
-/// from its beginning again.
+/// the user, but no address, number or name. It also holds the key of the hash. With the import
+/// file, or by guessing, a reader can therefore find out which line is about which user. Keep the
+/// journal as long as you may run the import again. Without it, a run does not complete users that
+/// an earlier run created. `kinde-users erase --journal` erases the users that an import created. A
+/// line that is done is not compared with the file again. To import changes, use --update and
+/// another journal. With --update, an interrupted line about an existing user starts again.
 ///
 /// A CSV file begins with the names of its columns, in any order. At least one of them is `email`,
 /// `phone`, `username` or `id` (of another system). The others are `first_name`, `last_name`,

@@ -487,8 +487,11 @@ fn a_file_of_nobody_is_no_file_of_users() {
         assert!(code == 2 && errors.starts_with("error: ") && errors.ends_with(expected), "{errors}");
         assert_eq!(errors.lines().count(), 1);
     }
-    let (code, _, errors) = run(&mut program("import", &["nobody.txt"]));
-    assert!(code == 2 && errors.starts_with("error: nobody.txt: ") && !errors.contains("format"), "{errors}");
+    let (code, _, errors) = run(&mut program("import", &["missing.txt"]));
+    assert!(
+        code == 2 && errors.starts_with("error: missing.txt: ") && !errors.contains("format"),
+        "{errors}"
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }
 

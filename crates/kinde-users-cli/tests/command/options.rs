@@ -202,7 +202,7 @@ fn quiet_run_prints_results_and_errors_only() {
         [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap())
     };
     assert_eq!(quiet("suspend", &[ADA]), ["", ""]);
-    assert_eq!(quiet("suspend", &["nobody"]), ["", "error: there is no such user\n"]);
+    assert_eq!(quiet("suspend", &["absent"]), ["", "error: there is no such user\n"]);
     let [found, errors] = quiet("find", &[ADA]);
     assert!(found.contains(ADA) && errors.is_empty(), "{found} {errors}");
 }
@@ -217,9 +217,9 @@ fn user_is_found_by_whatever_names_the_user() {
         let user: Value = serde_json::from_str(&told).unwrap();
         assert_eq!((code, &user["id"], &user["email"]), (0, &ADA.into(), &"ada@example.com".into()));
     }
-    for nobody in ["nobody@example.com", "kp_0123456789abcdef0123456789abcdef"] {
+    for absent in ["absent@example.com", "kp_0123456789abcdef0123456789abcdef"] {
         let nothing = (1, String::new(), "error: there is no such user".to_owned());
-        assert_eq!(run(&mut tenant.program("find", &[nobody])), nothing);
+        assert_eq!(run(&mut tenant.program("find", &[absent])), nothing);
     }
 }
 
