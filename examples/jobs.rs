@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 
 use kinde_users::fake::{FakeKinde, Fault};
-use kinde_users::import::{Import, ImportForm};
+use kinde_users::import::{Import, Mapping, Source};
 use kinde_users::operations::CreateUser;
 use kinde_users::{Client, Clock, Job, Transport};
 
@@ -23,7 +23,7 @@ fn import<T: Transport, C: Clock>(client: &Client<T, C>, journal: &str) -> Resul
     let before = fs::read_to_string(journal).unwrap_or_default();
     let mut journal = OpenOptions::new().create(true).append(true).open(journal)?;
     for (number, row) in ROWS.into_iter().enumerate() {
-        let mut job = Import::new(ImportForm::new().row(row)?);
+        let mut job = Import::new(Mapping::new(Source::Kinde).row(row)?);
         let mut known = before.lines().map(|line| line.split(' ').collect::<Vec<_>>());
         job = match known.rfind(|fields| fields[0] == number.to_string()).as_deref() {
             Some([_, id, steps]) => job.created(*id, steps.parse()?),

@@ -14,7 +14,8 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  everything was done
   1  something failed: standard error says what, and receipts say what was done
-  2  the request is not valid, or was not confirmed, and nothing was changed";
+  2  the request is not valid, or was not confirmed, and nothing was changed
+  3  everything was done, except for the lines that --skip-invalid left out";
 
 /// After so many failures in a row a list is given up: what is wrong is wrong for all users. A
 /// failure of one user alone counts nothing. Having no token counts as much as all of them, as
@@ -46,6 +47,11 @@ impl Failure {
     /// The request is not valid, and nothing was changed.
     pub(crate) fn input(text: impl Into<String>) -> Self {
         Self { code: 2, ..Self::new(text) }
+    }
+
+    /// Everything was done except for lines that were left out, as the user asked.
+    pub(crate) fn skipped(text: impl Into<String>) -> Self {
+        Self { code: 3, ..Self::new(text) }
     }
 
     /// A file of the input is not valid.

@@ -35,3 +35,16 @@ pub(crate) fn locked(file: File, path: &Path, what: &str) -> Result<File, Failur
     })?;
     Ok(file)
 }
+
+/// Checks that the file can be read more than once. A pipe would be empty the second time.
+///
+/// # Errors
+///
+/// Fails if it is not a regular file.
+pub(crate) fn regular(path: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(path) {
+        Ok(data) if data.is_file() => Ok(()),
+        Ok(_) => Err(Failure::file(path, "not a regular file")),
+        Err(error) => Err(Failure::file(path, &error)),
+    }
+}

@@ -2,12 +2,13 @@
 
 mod commands;
 mod confirm;
+mod errors_file;
 mod failure;
 mod files;
 mod journal;
-mod lines;
 mod output;
 mod partial;
+mod reading;
 mod tenant;
 mod text;
 mod users;
@@ -58,7 +59,7 @@ impl Shared {
 #[derive(Debug, Subcommand)]
 enum Command {
     #[command(after_help = EXIT_CODES)]
-    Import(import::Arguments),
+    Import(Box<import::Arguments>),
     #[command(after_help = EXIT_CODES)]
     Export(export::Arguments),
     #[command(after_help = EXIT_CODES)]

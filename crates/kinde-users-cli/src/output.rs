@@ -40,6 +40,15 @@ impl Output {
         if self.quiet && !self.json { Ok(()) } else { self.result(json, words) }
     }
 
+    /// Writes a line of JSON to standard output if JSON is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Fails if standard output cannot be written.
+    pub(crate) fn json(self, json: &Value) -> Result<(), Failure> {
+        if self.json { tell(json) } else { Ok(()) }
+    }
+
     /// Writes a result that was asked for to standard output, as JSON or in words, however quiet
     /// the run is.
     ///

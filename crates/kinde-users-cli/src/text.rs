@@ -6,43 +6,22 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use crate::failure::Failure;
-use crate::lines::{Format, IDENTIFYING};
+
+/// The columns of which a file of users has at least one.
+const IDENTIFYING: [&str; 4] = ["email", "phone", "username", "id"];
 
 /// Checks that a file that begins with these bytes can be text in UTF-8.
 ///
 /// # Errors
 ///
 /// Fails where it is in UTF-16: a later error would not say so.
-pub(crate) fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
+fn utf8(path: &Path, start: &[u8]) -> Result<(), Failure> {
     let what = match start {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "in UTF-16",
         _ if start.contains(&0) => "NUL bytes, as UTF-16 has them",
         _ => return Ok(()),
     };
     Err(Failure::file(path, format_args!("{what}; save it as UTF-8")))
-}
-
-/// Checks that a file that begins with these bytes can be of this form.
-///
-/// # Errors
-///
-/// Fails where it is evidently of another form.
-pub(crate) fn of_form(path: &Path, format: Format, start: &[u8]) -> Result<(), Failure> {
-    let text = String::from_utf8_lossy(start);
-    let mut lines = (1..).zip(text.lines().map(|line| line.trim_matches('\u{feff}').trim()));
-    let Some((number, line)) = lines.find(|(_, line)| !line.is_empty()) else { return Ok(()) };
-    let what = match (format, line.chars().next().unwrap_or_default()) {
-        (Format::Csv, '{' | '[') => "JSON and not CSV; --format ndjson if it has an object a line".to_owned(),
-        (Format::Ndjson, '[') => "a JSON array; NDJSON has one object a line, with no brackets around and no commas between (jq -c '.[]')".to_owned(),
-        (Format::Ndjson, _) if line == "{" => {
-            format!("line {number} has no whole JSON object; NDJSON has each on one line (jq -c .)")
-        }
-        (Format::Ndjson, first) if first != '{' => {
-            format!("line {number} does not begin with {{; NDJSON has one JSON object a line, and --format csv reads CSV")
-        }
-        _ => return Ok(()),
-    };
-    Err(Failure::file(path, what))
 }
 
 /// Reads all of a text file, or of standard input for `-`.

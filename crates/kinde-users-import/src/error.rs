@@ -1,6 +1,7 @@
 //! What is wrong with a line of a file.
 
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::fmt;
 
 use kinde_users_core::Problem;
@@ -12,21 +13,32 @@ use kinde_users_core::Problem;
 pub struct ImportError {
     field: Cow<'static, str>,
     problem: ImportProblem,
-    /// Empty where the problem says it all.
+    /// What is expected; empty where the problem says it all.
     expected: Cow<'static, str>,
+    /// What is wrong in other words than the problem's, which follow the name of the field.
+    because: Cow<'static, str>,
 }
 
 impl ImportError {
     pub(crate) fn new(field: impl Into<Cow<'static, str>>, problem: impl Into<ImportProblem>) -> Self {
-        Self { field: field.into(), problem: problem.into(), expected: Cow::Borrowed("") }
+        let (field, problem) = (field.into(), problem.into());
+        Self { field, problem, expected: Cow::Borrowed(""), because: Cow::Borrowed("") }
+    }
+
+    /// An error of a whole line.
+    pub(crate) fn line() -> Self {
+        Self::new("line", Problem::WrongType)
     }
 
     pub(crate) fn expecting(self, expected: impl Into<Cow<'static, str>>) -> Self {
         Self { expected: expected.into(), ..self }
     }
 
-    /// Returns the column or key, as `identities[0].type`, or `line` for a whole line that is not a
-    /// JSON object.
+    pub(crate) fn because(self, because: impl Into<Cow<'static, str>>) -> Self {
+        Self { because: because.into(), ..self }
+    }
+
+    /// Returns the column or key, as `identities[0].type`, or `line` for a whole line.
     pub fn field(&self) -> &str {
         &self.field
     }
@@ -40,12 +52,50 @@ impl ImportError {
 impl fmt::Display for ImportError {
     /// Writes the field, the problem and what is expected, and never the value.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field, self.problem)?;
+        write!(f, "{} ", self.field)?;
+        if self.because.is_empty() {
+            self.problem.fmt(f)?;
+        } else {
+            f.write_str(&self.because)?;
+        }
         if self.expected.is_empty() { Ok(()) } else { write!(f, ": expected {}", self.expected) }
     }
 }
 
 impl core::error::Error for ImportError {}
+
+/// All that is wrong with a line of a file; there is at least one error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportErrors(pub(crate) Vec<ImportError>);
+
+impl ImportErrors {
+    /// Returns the errors.
+    pub fn iter(&self) -> core::slice::Iter<'_, ImportError> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a ImportErrors {
+    type Item = &'a ImportError;
+    type IntoIter = core::slice::Iter<'a, ImportError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for ImportErrors {
+    /// Writes the errors with semicolons between.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, error) in self.0.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { "; " })?;
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for ImportErrors {}
 
 /// What is wrong with a field of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +105,8 @@ pub enum ImportProblem {
     Unknown,
     /// The field is duplicated.
     Twice,
+    /// It has a value that would be lost: nothing takes it, and it is not ignored.
+    NotTaken,
     /// An operation cannot send it.
     Argument(Problem),
 }
@@ -68,8 +120,9 @@ impl From<Problem> for ImportProblem {
 impl fmt::Display for ImportProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown => f.write_str("is none of the values that there are"),
-            Self::Twice => f.write_str("stands there twice"),
+            Self::Unknown => f.write_str("is not an accepted value"),
+            Self::Twice => f.write_str("is duplicated"),
+            Self::NotTaken => f.write_str("is not taken"),
             Self::Argument(problem) => problem.fmt(f),
         }
     }

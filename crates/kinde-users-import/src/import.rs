@@ -7,7 +7,7 @@ use kinde_users_core::models::{IdentityType, User};
 use kinde_users_core::operations::{CreateUser, CreatedUser, CreatedUserIdentity, Expand, GetUserData};
 use kinde_users_core::{DynOperation, Effect, Error, FindUser, Found, Job, Reply, UserId};
 
-use crate::form::ImportUser;
+use crate::user::ImportUser;
 
 /// Imports one user.
 ///
@@ -34,11 +34,11 @@ use crate::form::ImportUser;
 ///
 /// ```
 /// # use kinde_users_core::{CallError, Client, Clock, Transport};
-/// use kinde_users_import::{Import, ImportForm, Imported};
+/// use kinde_users_import::{Import, Imported, Mapping, Source};
 ///
 /// # fn import<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn std::error::Error>> {
 /// let hash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
-/// let ada = ImportForm::new().row([("email", "ada@example.com"), ("hashed_password", hash)])?;
+/// let ada = Mapping::new(Source::Kinde).row([("email", "ada@example.com"), ("hashed_password", hash)])?;
 /// match client.run(&mut Import::new(ada))? {
 ///     Imported::Created { id, .. } => println!("created {id}"),
 ///     Imported::LeftAlone { id, .. } => println!("{id} was there"),
@@ -398,7 +398,7 @@ impl fmt::Debug for Import {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::form::ImportForm;
+    use crate::{Mapping, Source};
     use http::Response;
     use kinde_users_core::Operation;
     use kinde_users_core::operations::{GetUsers, SetUserPassword};
@@ -413,7 +413,7 @@ mod tests {
         let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"password":{"hashed_password":"HASH"},
             "properties":[{"key":"a","value":"1"}],"first_name":"Ada",
             "feature_flags":[{"key":"f","value":true},{"key":"g","value":1}]}"#;
-        ImportForm::new().line(&line.replace("HASH", HASH)).unwrap()
+        Mapping::new(Source::Kinde).line(&line.replace("HASH", HASH)).unwrap()
     }
 
     /// Answers like a tenant with these users.
@@ -522,10 +522,13 @@ mod tests {
         let bob = || {
             let names = [("first_name", "Bob"), ("last_name", "Example")];
             let columns = [("email", "bob@example.com"), ("hashed_password", HASH)].into_iter().chain(names);
-            ImportForm::new().row(columns).unwrap()
+            Mapping::new(Source::Kinde).row(columns).unwrap()
         };
-        let nameless =
-            || ImportForm::new().row([("email", "bob@example.com"), ("hashed_password", HASH)]).unwrap();
+        let nameless = || {
+            Mapping::new(Source::Kinde)
+                .row([("email", "bob@example.com"), ("hashed_password", HASH)])
+                .unwrap()
+        };
         for (user, found, is_ours) in [
             (ada(), r#""id":"kp_7""#, false),
             (ada(), r#""id":"kp_7","provided_id":"""#, false),
@@ -568,7 +571,8 @@ mod tests {
 
     #[test]
     fn a_search_that_finds_others_is_reported_and_nothing_is_created_or_changed() {
-        let row = |columns: &[(&str, &str)]| ImportForm::new().row(columns.iter().copied()).unwrap();
+        let row =
+            |columns: &[(&str, &str)]| Mapping::new(Source::Kinde).row(columns.iter().copied()).unwrap();
         let email = &[("email", "Ada@example.com"), ("hashed_password", HASH)][..];
         for (columns, found, is_found) in [
             (&[("username", "ada")][..], r#""username":"admin","email":"ada@example.com""#, false),
@@ -755,7 +759,7 @@ mod tests {
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
         assert_eq!(import.output(), created("kp_7"));
         // If no operation can search, it ends.
-        let mut import = Import::new(ImportForm::new().row([("id", "42")]).unwrap());
+        let mut import = Import::new(Mapping::new(Source::Kinde).row([("id", "42")]).unwrap());
         assert!(import.next_call().unwrap().is::<CreateUser>());
         assert!(import.next_call().is_none());
         assert_eq!(import.output(), Imported::Unfinished);
@@ -812,7 +816,7 @@ mod tests {
     fn identities_that_a_create_did_not_make_whose_reply_is_gone_are_told() {
         let line = r#"{"id":"42","email":"a@b","username":"ada","phone":"+61555111555",
             "identities":[{"type":"email","identity":"c@d"}]}"#;
-        let user = || ImportForm::new().line(line).unwrap();
+        let user = || Mapping::new(Source::Kinde).line(line).unwrap();
         let there = r#"{"users":[{"id":"kp_1","email":"C@d","provided_id":"42"}]}"#;
         for (data, missing) in [
             (r#"{"id":"kp_1"}"#, &["email", "email", "username", "phone"][..]),
@@ -858,7 +862,8 @@ mod tests {
         assert_eq!((import.steps(), import.output()), (5, Imported::Unfinished));
         assert_eq!(names(&mut import, tenant(NO_USERS)), ["get_user_data"]);
         assert_eq!((import.steps(), import.output()), (5, created("kp_1")));
-        let mut import = Import::new(ImportForm::new().row([("id", "42")]).unwrap()).created("kp_1", 0);
+        let mut import =
+            Import::new(Mapping::new(Source::Kinde).row([("id", "42")]).unwrap()).created("kp_1", 0);
         assert_eq!(names(&mut import, tenant(NO_USERS)), [""; 0]);
     }
 
@@ -902,7 +907,7 @@ mod tests {
 
     #[test]
     fn who_has_nothing_but_an_id_is_found_by_others_or_created() {
-        let user = || ImportForm::new().row([("id", "42"), ("hashed_password", HASH)]).unwrap();
+        let user = || Mapping::new(Source::Kinde).row([("id", "42"), ("hashed_password", HASH)]).unwrap();
         let mut import = Import::new(user());
         assert_eq!(names(&mut import, tenant(NO_USERS)), ["create_user", "set_user_password"]);
         let mut import = Import::new(user());
@@ -934,7 +939,7 @@ mod tests {
 
     #[test]
     fn it_does_not_matter_what_an_import_is_told_first() {
-        let user = || ImportForm::new().row([("id", "42"), ("hashed_password", HASH)]).unwrap();
+        let user = || Mapping::new(Source::Kinde).row([("id", "42"), ("hashed_password", HASH)]).unwrap();
         assert_eq!(Import::new(user()).found(["kp_7"]).output(), left_alone("kp_7"));
         for import in [Import::new(user()).update(), Import::new(user()).found(["a", "b"]).update()] {
             assert_eq!(import.found(["a", "b"]).output(), several(2));

@@ -1,21 +1,26 @@
-//! Imports users from files into Kinde: text in, jobs out, with no I/O.
+//! Imports users from files into Kinde: text in, jobs out.
 //!
-//! [`ImportForm`] reads a row of CSV or a line of NDJSON in the forms of Kinde's own importer, as
-//! an [`ImportUser`]. [`Import`] is a [`Job`](kinde_users_core::Job) that looks the user up,
-//! creates the user and sets the password, the properties and the feature flags; any client of
-//! `kinde-users-core` runs it. [`PasswordParts`] makes a
-//! [`Password`](kinde_users_core::operations::Password) of the columns of a file.
+//! - [`Source`] - a system whose files can be read, such as Auth0.
+//! - [`Mapping`] - what the fields of a file become: the table of the source, and your own rules.
+//! - [`Mapping::users`] - reads files, and returns one [`ImportUser`] at a time.
+//! - [`Plan`] - what becomes of each field and line. It is complete before the first call.
+//! - [`Import`] - the job that imports one user. It searches for the user, creates it, and sets the
+//!   password, properties and feature flags. Any client of `kinde-users-core` can run it.
+//! - [`PasswordParts`] - makes a [`Password`](kinde_users_core::operations::Password) of the columns
+//!   of a file.
 //!
-//! Your program reads the file. This crate opens no file and no socket.
+//! Your program opens the files. This crate opens no file and no socket. It uses `std` only for the
+//! traits of readers.
 //!
 //! # What it promises
 //!
-//! - **No create is doubled.** An import looks for the user before it creates one, and it never
-//!   creates again after a create whose outcome is unknown.
-//! - **Nothing is lost in silence.** A value that no operation can carry out is named
-//!   ([`ImportUser::left_out`]); a duplicated or contradictory value is an error.
-//! - **No secret in a log.** Hashes, salts, names and addresses are in no `Debug` form, and no
-//!   error has a value of the file.
+//! - **No create is doubled.** An import searches for the user before it creates one. After a create
+//!   whose outcome is unknown, it searches again.
+//! - **No value is lost in silence.** If no field of a user takes a value, the [`Plan`] reports it
+//!   ([`Plan::untaken`]), until you map or ignore the field. A duplicated or contradictory value is
+//!   an error.
+//! - **No secret in a log.** Hashes, salts, names and addresses are in no `Debug` form, and no error
+//!   shows a value of the file.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -40,12 +45,27 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 mod readme {}
 
+mod check;
+mod draft;
 mod error;
-mod form;
 mod import;
+mod io;
+mod mapping;
+mod node;
 mod password;
+mod plan;
+mod read;
+mod source;
+mod sources;
+mod target;
+mod user;
+mod users;
 
-pub use error::{ImportError, ImportProblem};
-pub use form::{ImportForm, ImportUser};
+pub use error::{ImportError, ImportErrors, ImportProblem};
 pub use import::{Import, Imported};
+pub use mapping::{Mapping, UnknownTarget};
 pub use password::PasswordParts;
+pub use plan::Plan;
+pub use source::{Source, UnknownSource};
+pub use user::ImportUser;
+pub use users::{FileError, RawRecord, ReadUser, Rejected, Users};

@@ -238,6 +238,47 @@ impl PasswordParts {
     }
 }
 
+/// What is expected of a part of a password; nothing where the problem says it all.
+pub(crate) fn expected(part: &str, problem: ImportProblem, method: &str) -> &'static str {
+    match (part, problem) {
+        ("hashed_password", ImportProblem::Argument(Problem::WrongType)) => match method {
+            "" | "bcrypt" => "a whole hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$",
+            "crypt" => {
+                "a whole hash of crypt, as those that begin with $1$, $5$, $6$ or $y$, or the 13 characters of DES"
+            }
+            "md5" => "a hash of MD5, 32 hex digits or 16 bytes in base64",
+            "sha256" => "a hash of SHA-256, 64 hex digits",
+            "wordpress" => {
+                "a whole hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits"
+            }
+            "aspnet-identity-v2" => {
+                "a hash of ASP.NET Identity version 2, 68 characters of base64 for 49 bytes, the first of them 0"
+            }
+            "pbkdf2" => "a hash of PBKDF2 in base64, of as many bytes as the variant has",
+            "firebase-scrypt" => "a hash of Firebase's scrypt, 64 bytes in base64",
+            _ => "",
+        },
+        ("hashing_method", ImportProblem::Unknown) => {
+            "bcrypt, crypt, md5, sha256, wordpress, pbkdf2, firebase-scrypt or aspnet-identity-v2"
+        }
+        ("salt", ImportProblem::Argument(Problem::WrongType)) => match method {
+            "pbkdf2" | "firebase-scrypt" => "base64, or what salt_format names",
+            _ => "what salt_format names, and text when it is read",
+        },
+        ("salt_position", ImportProblem::Unknown | ImportProblem::Argument(Problem::Missing)) => {
+            "prefix or suffix"
+        }
+        ("salt_format", ImportProblem::Unknown) => "string, hex or base64",
+        ("variant", ImportProblem::Unknown | ImportProblem::Argument(Problem::Missing)) => {
+            "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512"
+        }
+        ("signer_key", ImportProblem::Argument(Problem::Missing)) => {
+            "the hash parameters of the Firebase project, beside the file"
+        }
+        _ => "",
+    }
+}
+
 fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
     let digits: Vec<u8> = digits.collect::<Option<_>>()?;

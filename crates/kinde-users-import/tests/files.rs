@@ -3,7 +3,7 @@
 use http::Response;
 use kinde_users_core::operations::CreateUser;
 use kinde_users_core::{DynOperation, Job, Reply};
-use kinde_users_import::{Import, ImportForm, ImportUser, Imported};
+use kinde_users_import::{Import, ImportUser, Imported, Mapping, Source};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -37,6 +37,37 @@ fn names() -> impl Strategy<Value = String> {
             "value",
             "is_verified",
             "hashing_algorithm",
+            // Of other systems.
+            "user_id",
+            "_id",
+            "$oid",
+            "alt_id",
+            "identifiers",
+            "provider",
+            "verified",
+            "app_metadata",
+            "localId",
+            "passwordHash",
+            "providerUserInfo",
+            "customAttributes",
+            "displayName",
+            "verified_email_addresses",
+            "password_digest",
+            "password_hasher",
+            "encrypted_password",
+            "raw_user_meta_data",
+            "banned_until",
+            "encryption_scheme",
+            "factor",
+            "credentials",
+            "secretData",
+            "credentialData",
+            "user_pass",
+            "Attributes",
+            "Name",
+            "Value",
+            "signInType",
+            "issuerAssignedId",
         ][..],
     );
     prop_oneof![9 => known.prop_map(str::to_owned), 1 => ".{0,8}"]
@@ -68,6 +99,14 @@ fn texts() -> impl Strategy<Value = String> {
             "phone",
             "username",
             "oauth2:google",
+            "emailAddress",
+            r#"{"value":"aGFzaA==","salt":"c2FsdA=="}"#,
+            r#"{"algorithm":"pbkdf2-sha256","hashIterations":7}"#,
+            "scrypt_firebase",
+            "phpass-md5",
+            "a$b$c$d$8$14",
+            "2999-01-01 00:00:00",
+            "NULL",
             "7",
             "",
             " ",
@@ -142,25 +181,53 @@ proptest! {
     #[test]
     fn any_row_is_read_or_refused(columns in prop::collection::vec((names(), texts()), 0..8)) {
         let columns = columns.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        if let Ok(user) = ImportForm::new().row(columns) {
+        if let Ok(user) = Mapping::new(Source::Kinde).ignore_rest().row(columns) {
             comes_to_its_end(&user);
         }
     }
 
     #[test]
-    fn any_line_is_read_or_refused(mut line in values(), email in any::<bool>()) {
+    fn any_line_is_read_or_refused(
+        mut line in values(),
+        email in any::<bool>(),
+        source in prop::sample::select(&Source::ALL[..]),
+    ) {
         if let (true, Some(fields)) = (email, line.as_object_mut()) {
             fields.insert("email".to_owned(), json!("ada@example.com"));
         }
-        if let Ok(user) = ImportForm::new().line(&line.to_string()) {
+        if let Ok(user) = Mapping::new(source).ignore_rest().line(&line.to_string()) {
             comes_to_its_end(&user);
         }
     }
 
     #[test]
     fn any_text_is_read_or_refused(text in ".{0,60}") {
-        if let Ok(user) = ImportForm::new().line(&text) {
+        if let Ok(user) = Mapping::new(Source::Kinde).ignore_rest().line(&text) {
             comes_to_its_end(&user);
+        }
+    }
+
+    #[test]
+    fn any_file_is_read_or_refused(
+        source in prop::sample::select(&Source::ALL[..]),
+        lines in prop::collection::vec(prop_oneof![
+            4 => values().prop_map(|value| value.to_string()),
+            2 => "[a-z,;\"\t{}\\[\\]:@ =-]{0,20}",
+            1 => ".{0,8}",
+        ], 0..6),
+        separator in prop::sample::select(&["\n", ",\n", "\r\n", "\r", ""][..]),
+        around in prop::sample::select(&[("", ""), ("[", "]"), ("{\"users\":[", "]}"), ("\u{feff}", ""), ("id,email\n", "")][..]),
+    ) {
+        let file = around.0.to_owned() + &lines.join(separator) + around.1;
+        let mapping = Mapping::new(source).ignore_rest().drop_unverifiable().clean();
+        if let Ok(mut users) = mapping.users([file.as_bytes(), file.as_bytes()]) {
+            for read in users.by_ref().flatten() {
+                comes_to_its_end(&read.user);
+            }
+            let plan = users.plan();
+            prop_assert!(plan.loses_nothing());
+            prop_assert_eq!(plan.lines(), plan.users() + plan.rejected() + plan.merged());
+            prop_assert!(plan.to_string().lines().next().is_some());
         }
     }
 }

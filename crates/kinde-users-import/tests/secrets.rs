@@ -5,7 +5,7 @@ mod leaks;
 
 use kinde_users_core::operations::FirebaseParameters;
 use kinde_users_core::{Job, UserId};
-use kinde_users_import::{Import, ImportForm, PasswordParts};
+use kinde_users_import::{Import, Mapping, PasswordParts, Source};
 use leaks::{ADDRESSES, all, bcrypt, debug_hides, error_hides};
 use serde_json::json;
 
@@ -16,13 +16,17 @@ fn parts_of_a_password_and_the_form_hide_their_text() {
         let parts = PasswordParts::new(hidden).hashing_method(hidden).salt(hidden).variant(hidden);
         debug_hides(&parts.clone().firebase(parameters.clone()), hidden, "parts of a password");
         error_hides(&parts.password().unwrap_err(), hidden, "the error of a password");
-        debug_hides(&ImportForm::new().pbkdf2(hidden, None).firebase(parameters), hidden, "form");
+        debug_hides(
+            &Mapping::new(Source::Kinde).pbkdf2(hidden, None).firebase(parameters),
+            hidden,
+            "mapping",
+        );
     }
 }
 
 #[test]
 fn import_and_lines_of_a_file_hide_whom_they_are_about() {
-    let form = ImportForm::new();
+    let form = Mapping::new(Source::Kinde);
     for hidden in all() {
         let name = hidden.replace([',', ' '], "-");
         let hash = bcrypt(hidden);
@@ -35,7 +39,7 @@ fn import_and_lines_of_a_file_hide_whom_they_are_about() {
         debug_hides(&import, hidden, "import");
         for columns in [
             [("username", "a"), ("is_suspended", hidden)],
-            [("username", "a"), ("iterations", hidden)],
+            [("username", "a"), ("phone_verified", hidden)],
             [("username", "a"), ("hashed_password", hidden)],
             [("email", name.split('@').next().unwrap()), ("phone", hidden)],
         ] {
@@ -51,3 +55,70 @@ fn import_and_lines_of_a_file_hide_whom_they_are_about() {
         debug_hides(&found.output(), hidden, "imported");
     }
 }
+
+#[test]
+fn plan_and_rejected_lines_of_each_source_hide_values() {
+    const FIELDS: [&str; 24] = [
+        "id",
+        "email",
+        "username",
+        "phone",
+        "first_name",
+        "name",
+        "password",
+        "passwordHash",
+        "salt",
+        "credentials",
+        "identities",
+        "hashed_password",
+        "hashing_method",
+        "password_digest",
+        "password_hasher",
+        "encrypted_password",
+        "raw_user_meta_data",
+        "encryption_scheme",
+        "user_pass",
+        "providerUserInfo",
+        "userPrincipalName",
+        "unknown",
+        "_id",
+        "status",
+    ];
+    for source in Source::ALL {
+        let mapping = Mapping::new(source);
+        for hidden in all() {
+            let text = json!(
+                FIELDS.map(|name| (name, hidden)).into_iter().collect::<std::collections::BTreeMap<_, _>>()
+            );
+            let list = |name: &str| {
+                json!({"id": "1", "email": "a@example.com", name: [{
+                    "type": hidden, "provider": hidden, "identity": hidden, "signInType": hidden, "providerId": hidden,
+                    "secretData": hidden, "credentialData": json!({"algorithm": hidden}).to_string(),
+                }]})
+            };
+            let lists = ["identities", "credentials", "providerUserInfo", "identifiers"].map(list);
+            let file = std::iter::once(text)
+                .chain(lists)
+                .fold(String::new(), |file, line| format!("{file}{line}\n"));
+            let mut users = mapping.users([file.as_bytes()]).unwrap();
+            for read in &mut users {
+                if let Err(rejected) = read {
+                    error_hides(&rejected, hidden, "a rejected line");
+                }
+            }
+            error_hides(&Shown(users.plan()), hidden, "the plan");
+        }
+    }
+}
+
+/// A plan as an error, which is looked through in all its forms.
+#[derive(Debug)]
+struct Shown<'a>(&'a kinde_users_import::Plan);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Shown<'_> {}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::{StreamExt, stream};
 use http::{Request, Response};
-use kinde_users::import::{Import, ImportForm, ImportUser, Imported};
+use kinde_users::import::{Import, ImportUser, Imported, Mapping, Source};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
     AsyncTransport, CallError, Client, Clock, Credentials, Delivery, DynOperation, Erase, FindUser, Found,
@@ -80,7 +80,7 @@ fn the_error_of_the_transport_goes_with_that_of_the_job() {
 
 #[test]
 fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
-    let form = ImportForm::new();
+    let form = Mapping::new(Source::Kinde);
     let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"first_name":"Ada",
         "password":{"hashed_password":"0123456789abcdef0123456789abcdef","hashing_algorithm":"md5"},"properties":[{"key":"p","value":7}],
         "feature_flags":[{"key":"f","value":true}]}"#;
@@ -125,7 +125,7 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
 #[test]
 fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_user() {
     let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"},"is_suspended":true}"#;
-    let user = ImportForm::new().line(line).unwrap();
+    let user = Mapping::new(Source::Kinde).line(line).unwrap();
     for (calls_made, is_told) in (0..4).flat_map(|calls| [(calls, false), (calls, true)]) {
         let fake = FakeKinde::new();
         let client = fake.client().unwrap();
@@ -176,7 +176,7 @@ fn blocking(
 const ADA: &str = r#"{"id":"kp_1","preferred_email":"ada@example.com"}"#;
 
 fn ada() -> ImportUser {
-    ImportForm::new()
+    Mapping::new(Source::Kinde)
         .row([
             ("email", "ada@example.com"),
             ("hashed_password", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"),

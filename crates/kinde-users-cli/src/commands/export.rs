@@ -1,7 +1,8 @@
 //! Exports all users to a file of NDJSON or CSV.
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use kinde_users::models::{User, UserIdentity};
 use kinde_users::operations::{Expand, GetUsers, UsersPage};
 use kinde_users::{DynOperation, OrganizationCode, Timestamp};
@@ -9,9 +10,36 @@ use serde_json::json;
 
 use crate::Shared;
 use crate::failure::Failure;
-use crate::lines::Format;
 use crate::output::counted;
 use crate::partial::Partial;
+
+/// The form of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// CSV: rows below a row of column names.
+    Csv,
+    /// NDJSON: a JSON object on each line.
+    Ndjson,
+}
+
+impl Format {
+    /// Returns the form that was named, or the one that the file's name ends in.
+    ///
+    /// # Errors
+    ///
+    /// Fails where neither says it.
+    fn of(path: &Path, named: Option<Self>) -> Result<Self, Failure> {
+        let ending = path.extension().and_then(OsStr::to_str);
+        match (named, ending) {
+            (Some(format), _) => Ok(format),
+            (None, Some("csv")) => Ok(Self::Csv),
+            (None, Some("ndjson" | "jsonl")) => Ok(Self::Ndjson),
+            _ => Err(Failure::input(
+                "the form of the file is not known from its name: give --format csv or --format ndjson",
+            )),
+        }
+    }
+}
 
 /// Export all users to a file of NDJSON or CSV
 ///

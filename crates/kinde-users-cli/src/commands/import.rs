@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use clap::Args;
 use kinde_users::Job;
 use kinde_users::UserId;
-use kinde_users::import::{Import, ImportUser, Imported};
+use kinde_users::import::{Import, ImportUser, Imported, ReadUser, Users};
 use kinde_users::models::IdentityType;
 use kinde_users::operations::{CreateUser, GetUsers};
 use serde_json::json;
@@ -16,61 +16,62 @@ use crate::confirm::Confirm;
 use crate::failure::Failure;
 use crate::files::beside;
 use crate::journal::{Before, Journal, State};
-use crate::lines::{Line, Reading};
 use crate::output::{counted, warn};
+use crate::reading::Reading;
 use crate::tenant::Session;
 use crate::users::{Many, UNFINISHED, mismatch};
 
-/// Import users from a CSV or NDJSON file in the form of Kinde's own importer
+/// Import users from files of Kinde, Auth0, Firebase and other systems
 ///
-/// All lines are checked before the first call. For each line the user is looked up by e-mail
-/// address, user name or phone number (and if the file has ids, by a walk through all users), is
-/// created, and gets the password, properties and feature flags. Users are suspended where the
-/// column `is_suspended` or --suspend says so.
+/// `--from` names the system that the files come from. Without it, the files must be in a form of
+/// Kinde. The formats are CSV, JSON and NDJSON, also compressed with gzip.
 ///
-/// A journal beside the file records what is done. A run that was interrupted at any point goes on
-/// when it is run again, and tries again what failed. If it is not known whether a create arrived,
-/// a later run looks for the user before another create. A user is created twice only if the first
-/// create arrives after that and the tenant accepts both, or if two files or journals are imported
-/// at once. A changed file, other options, or a line that changed after a part of it was done need
-/// another journal. One run at a time uses a journal.
+/// Plan - what each field of the files becomes, which lines are not valid, and what cannot be
+/// imported. The command prints the plan before the first call. If the plan would lose a value, or
+/// if a line is not valid, nothing is imported. Options say what to do then. `--dry-run` prints the
+/// plan and stops.
 ///
-/// The journal holds Kinde's ids of the created users, and for each line a hash of what identifies
-/// the user, but no address, number or name. It also holds the key of the hash. With the import
-/// file, or by guessing, a reader can therefore find out which line is about which user. Keep the
-/// journal as long as you may run the import again. Without it, a run does not complete users that
-/// an earlier run created. `kinde-users erase --journal` erases the users that an import created. A
-/// line that is done is not compared with the file again. To import changes, use --update and
-/// another journal. With --update, an interrupted line about an existing user starts again.
+/// Import - for each user, the command searches for the email address, user name or phone
+/// number. If the files have ids, it reads all users once to find them. It creates the user if
+/// there is none, and then sets the password, properties and feature flags. It leaves existing
+/// users alone, or updates them with `--update`.
 ///
-/// A CSV file begins with the names of its columns, in any order. At least one of them is `email`,
-/// `phone`, `username` or `id` (of another system). The others are `first_name`, `last_name`,
-/// `email_verified`, `phone_verified`, `is_suspended`, `hashed_password`, `hashing_method`, `salt`,
-/// `salt_position`, `salt_format`, `variant` and `iterations`. NDJSON has these, or Kinde's
-/// `identities`, `password`, `properties` and `feature_flags`.
+/// Journal - a file beside the first file that records what is done. If a run was interrupted
+/// or lines failed, run the same command again: it continues where it stopped. If the outcome of a
+/// create is unknown, the next run searches for the user first. A user can be created twice only if
+/// the create arrives after that search, or if you import the same users with two journals at once.
+/// Use another journal if you change the file or the options. A line that is done is not compared
+/// with the file again. To import changes, use `--update` with another journal.
 ///
-/// The hashing method is `bcrypt` unless the file names another: `crypt`, `md5`, `sha256`,
-/// `wordpress`, `pbkdf2`, `firebase-scrypt` or `aspnet-identity-v2`. The position of a salt is
-/// `prefix` or `suffix`, and its format is `string`, `hex` or `base64`. The variants of PBKDF2 are
-/// `salted-pbkdf2-hmac-sha256`, `salted-pbkdf2-hmac-sha256-512` and
-/// `salted-pbkdf2-hmac-sha512-512`. Flags (`email_verified`, `phone_verified`, `is_suspended`) are
-/// `true` or `false`. A phone number begins with + and the code of the country.
+/// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
+/// each line by a hash and contains the key of the hash, so a reader who has the file, or guesses an
+/// address, can find the user's entry. Keep the journal as long as you may run the import again.
+/// `kinde-users erase --journal` erases the users that an import created.
 ///
-/// Example: kinde-users import --dry-run users.csv
+/// Files of Kinde - a CSV file begins with the names of its columns. At least one column is
+/// `email`, `phone`, `username` or `id` (the id in another system). The other columns are
+/// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`, `hashed_password`,
+/// `hashing_method`, `salt`, `salt_position`, `salt_format`, `variant` and `iterations`. NDJSON has
+/// the same names, or Kinde's `identities`, `password`, `properties` and `feature_flags`. A phone
+/// number begins with + and the country code.
+///
+/// Passwords - the hashing method is `bcrypt` by default. The other methods are `crypt`, `md5`,
+/// `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` and `aspnet-identity-v2`. A salt is base64 by
+/// default for `pbkdf2` and `firebase-scrypt`, and text for the other methods. If a salt could be
+/// either, the line is not valid until `--salt-format` or the column `salt_format` says which.
+///
+/// Example: kinde-users import --from auth0 users.ndjson hashes.ndjson
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The file, whose name ends in .csv, .ndjson or .jsonl
-    file: PathBuf,
-
-    /// Check every line, and make no call
+    /// Print the plan, and make no call
     #[arg(long)]
     dry_run: bool,
 
-    /// Give existing users what the file says, except identities; they are left alone otherwise
+    /// Update existing users to what the files say, except their identities
     #[arg(long)]
     update: bool,
 
-    /// Where to record what is done [default: the file's name and .journal; none in a rehearsal]
+    /// The journal [default: the name of the first file and .journal; none in a rehearsal]
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
@@ -85,12 +86,17 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
-    let file = &arguments.file;
-    let form = arguments.reading.form()?;
-    let lines = || arguments.reading.lines(file, &form);
-    let total = arguments.reading.check(lines()?, shared.output)?;
+    let reading = &arguments.reading;
+    let mapping = reading.mapping()?;
+    let lines = || reading.users(&mapping);
+    let (total, left_out) = reading.check(lines()?, shared.output)?;
+    let skipped = || match left_out {
+        0 => Ok(()),
+        1 => Err(Failure::skipped("1 line is not valid and was left out")),
+        lines => Err(Failure::skipped(format!("{lines} lines are not valid and were left out"))),
+    };
     if arguments.dry_run {
-        return Ok(());
+        return skipped();
     }
 
     let session = shared.connect(0)?;
@@ -103,12 +109,8 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let journal = match (&arguments.journal, session.is_rehearsal) {
         (None, true) => Journal::none(),
         (path, _) => {
-            let path = path.clone().unwrap_or_else(|| beside(file, "journal"));
-            Journal::open(
-                &path,
-                session.name(),
-                &format!("update {}, {}", arguments.update, arguments.reading),
-            )?
+            let path = path.clone().unwrap_or_else(|| beside(reading.file(), "journal"));
+            Journal::open(&path, session.name(), &format!("update {}, {reading}", arguments.update))?
         }
     };
     let work =
@@ -118,12 +120,10 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     bar.set_position(before);
     bar.reset_eta();
     let seen = AtomicU64::new(before);
-    let todo = lines()?.filter(|(_, user)| !user.as_ref().is_ok_and(|user| work.is_done(user)));
-    let failed = arguments.many.each(&session, &bar, todo, |(line, user)| {
+    let todo = lines()?.filter_map(Result::ok).filter(|read| !work.is_done(&read.user));
+    let failed = arguments.many.each(&session, &bar, todo, |ReadUser { line, user, .. }| {
         seen.fetch_add(1, Ordering::Relaxed);
-        // All lines were valid when they were checked. If one has changed since, it fails as any
-        // other.
-        work.import(line, user.map_err(Failure::new)?, &found)
+        work.import(line, user, &found)
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
     let told = shared.output.receipt(
@@ -145,10 +145,10 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
             if before == total {
                 shared.output.note("An earlier run did everything; what the lines say now was not compared.");
             }
-            return told;
+            return told.and_then(|()| skipped());
         }
         (0, 0, seen) => {
-            format!("the file changed during the run: {} came instead of {total}", counted(seen, "line"))
+            format!("the file changed during the run: {} came instead of {total}", counted(seen, "user"))
         }
         (0, amiss, _) => format!("something is wrong with {} of earlier runs", counted(amiss, "line")),
         (1, ..) => "1 line failed; run it again to try it again".to_owned(),
@@ -172,12 +172,9 @@ impl Work<'_> {
 
     /// Returns which users have the ids of the file, and how many lines are done. No operation
     /// searches for such an id, so this goes through all users.
-    fn walk(
-        &self,
-        lines: impl Iterator<Item = Line>,
-    ) -> Result<(HashMap<String, Vec<UserId>>, u64), Failure> {
+    fn walk(&self, users: Users<'_>) -> Result<(HashMap<String, Vec<UserId>>, u64), Failure> {
         let (mut sought, mut done) = (HashMap::<_, Vec<_>>::new(), 0);
-        for user in lines.filter_map(|(_, user)| user.ok()) {
+        for ReadUser { user, .. } in users.filter_map(Result::ok) {
             if self.is_done(&user) {
                 done += 1;
             } else if let Some(id) = user.provided_id() {

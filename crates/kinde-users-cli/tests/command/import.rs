@@ -313,20 +313,29 @@ fn every_line_is_checked_before_the_first_call() {
     let file = tenant.write("users.csv", csv);
     for dry in [&[file.as_str()] as &[&str], &[&file, "--dry-run"]] {
         let (code, told, errors) = run(&mut tenant.program("import", dry));
-        assert_eq!(code, 2);
-        assert_eq!(told, "8 lines, 6 wrong, 1 kind of values that cannot be imported\n");
-        assert_eq!(
-            errors,
-            "line 3: email has the wrong type or form: expected an address with one @ and no blanks\n\
-             line 4: the email is that of line 2 too; the id is that of line 2 too\n\
-             line 5: phone has the wrong type or form: expected + and 7 to 15 digits, those of the country first\n\
-             line 6: hashing_method is none of the values that there are: expected bcrypt, crypt, md5, sha256, wordpress, \
-                pbkdf2, firebase-scrypt or aspnet-identity-v2\n\
-             line 7: hashed_password has the wrong type or form: expected a whole hash of bcrypt, 60 \
-                characters that begin with $2a$, $2b$ or $2y$\n\
-             line 8: 2 columns where there are 6 names\n\
-             role_key: no Users operation can carry it out (line 9)\n\
-             error: 6 lines are wrong; nothing was imported"
+        assert_eq!((code, told.as_str()), (2, ""));
+        let title = "8 lines of a Kinde file: 2 users can be imported, 6 lines are not valid.\n";
+        assert!(errors.starts_with(title), "{errors}");
+        for problem in [
+            "role_key: needs operations on organizations",
+            "email has a blank in it (1 line: 3)",
+            "the email is that of line 2 too, which says something else of the user (1 line: 4)",
+            "the id is that of line 2 too, which says something else of the user (1 line: 4)",
+            "phone does not begin with + and the code of a country (1 line: 5)",
+            "hashing_method is not an accepted value: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
+             firebase-scrypt or aspnet-identity-v2 (1 line: 6)",
+            "hashed_password is not a whole hash of bcrypt: it looks like a password in plain text (1 line: 7)",
+            "line cannot be read: 2 values for 6 columns (1 line: 8)",
+        ] {
+            assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
+        }
+        let end =
+            "error: some fields are not imported: use --map, --ignore or --ignore-rest; nothing was imported";
+        assert!(errors.ends_with(end), "{errors}");
+        let (code, _, errors) = run(tenant.program("import", dry).arg("--ignore=role_key"));
+        assert!(
+            code == 2 && errors.ends_with("error: 6 lines are not valid; nothing was imported"),
+            "{errors}"
         );
     }
     assert!(tenant.fake.requests().is_empty());
@@ -336,24 +345,26 @@ fn every_line_is_checked_before_the_first_call() {
 fn a_line_has_the_number_that_an_editor_shows() {
     let folder = folder("numbers");
     let file = text_of(&folder.join("users.csv"));
-    let lines = ["email,first_name", "", "", "bad", "", "\"z@example.com\",\"A", "B\"", "bad,x", "worse,x"];
-    let expected = "line 4: 1 column where there are 2 names\n\
-        line 6: first_name must not hold a line break or another control character\n\
-        line 8: email has the wrong type or form: expected an address with one @ and no blanks\n\
-        line 9: email has the wrong type or form: expected an address with one @ and no blanks\n\
-        error: 4 lines are wrong; nothing was imported";
+    let lines = ["email,first_name", "", "", "bad", "", "\"z@example.com\",\"A@", "B\"", "bad,x", "worse,x"];
     let crlf = lines.join("\r\n");
     let mixed = crlf.replacen("\r\n", "\n", 1);
     for text in [lines.join("\n"), format!("\u{feff}{crlf}\r\n"), mixed, crlf] {
         std::fs::write(&file, text).unwrap();
         let (code, _, errors) = run(&mut program("import", &[&file]));
-        assert_eq!((code, errors.as_str()), (2, expected));
+        assert_eq!(code, 2, "{errors}");
+        for problem in [
+            "email is not an address, which has one @ between a name and a host (2 lines: 8, 9)",
+            "first_name has several lines with an address: a quote before may not be closed (1 line: 6)",
+            "line cannot be read: 1 value for 2 columns (1 line: 4)",
+        ] {
+            assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
+        }
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]
-fn what_is_missing_beside_the_file_is_told_with_the_option_that_names_it() {
+fn missing_parameters_are_reported_with_their_options() {
     let folder = folder("options-named");
     let file = text_of(&folder.join("users.csv"));
     for (row, option) in
@@ -361,8 +372,8 @@ fn what_is_missing_beside_the_file_is_told_with_the_option_that_names_it() {
     {
         std::fs::write(&file, format!("id,hashed_password,hashing_method,salt\n1,{row}\n")).unwrap();
         let (code, _, errors) = run(&mut program("import", &[&file]));
-        let first = errors.lines().next().unwrap();
-        assert!(code == 2 && first.ends_with(&format!(" ({option})")), "{errors}");
+        let end = format!("error: 1 line is not valid (see {option}); nothing was imported");
+        assert!(code == 2 && errors.ends_with(&end), "{errors}");
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -374,38 +385,37 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
         |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
     let csv = "email\r\nada@example.com\r\nbob@example.com\r\n";
     let json = r#"{"email":"ada@example.com"}"#;
-    let (in_utf16, has_nul) =
-        ("in UTF-16; save it as UTF-8", "NUL bytes, as UTF-16 has them; save it as UTF-8");
-    let array = "a JSON array; NDJSON has one object a line, with no brackets around and no commas between (jq -c '.[]')";
-    let several = "line 3 has no whole JSON object; NDJSON has each on one line (jq -c .)";
-    let no_json =
-        "line 1 does not begin with {; NDJSON has one JSON object a line, and --format csv reads CSV";
-    for (name, text, expected) in [
-        ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_le_bytes), in_utf16),
-        ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_be_bytes), in_utf16),
-        ("users.csv", utf16(csv, u16::to_le_bytes), has_nul),
-        ("users.ndjson", utf16(json, u16::to_be_bytes), has_nul),
-        ("users.ndjson", utf16(&format!("\u{feff}{json}"), u16::to_le_bytes), in_utf16),
-        ("users.ndjson", format!("\u{feff} [{json},\n{json}]").into(), array),
-        ("users.ndjson", "\n\n{\n  \"email\": \"ada@example.com\"\n}\n{\n".into(), several),
-        ("users.ndjson", csv.into(), no_json),
-        ("users.ndjson", "\u{e9}mail\n".into(), no_json),
-        (
-            "users.csv",
-            format!("{json}\n{json}\n").into(),
-            "JSON and not CSV; --format ndjson if it has an object a line",
-        ),
+    // The form is that of the text, whatever the name of the file.
+    for (name, text) in [
+        ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_le_bytes)),
+        ("users.csv", utf16(&format!("\u{feff}{csv}"), u16::to_be_bytes)),
+        ("users.ndjson", utf16(&format!("\u{feff}{json}"), u16::to_le_bytes)),
+        ("users.ndjson", format!("\u{feff} [{json},\n{{\"id\":1}}]").into()),
+        ("users.ndjson", "\n\n{\n  \"email\": \"ada@example.com\"\n}\n".into()),
+        ("users.ndjson", csv.into()),
+        ("users.csv", format!("{json}\n").into()),
     ] {
         let file = text_of(&folder.join(name));
         std::fs::write(&file, text).unwrap();
+        let (code, _, errors) = run(&mut program("import", &[&file, "--dry-run"]));
+        assert_eq!((code, errors.as_str()), (0, ""));
+    }
+    for (text, expected) in [
+        (utf16(csv, u16::to_le_bytes), "UTF-16"),
+        (utf16(json, u16::to_be_bytes), "UTF-16"),
+        (b"%PDF-1.7 and so on".to_vec(), "a PDF document"),
+    ] {
+        let file = text_of(&folder.join("users.csv"));
+        std::fs::write(&file, text).unwrap();
         let (code, told, errors) = run(&mut program("import", &[&file]));
-        assert_eq!((code, told.as_str(), errors), (2, "", format!("error: {file}: {expected}")));
+        assert_eq!((code, told.as_str(), errors.lines().count()), (2, "", 1), "{errors}");
+        assert!(errors.starts_with(&format!("error: {file}: ")) && errors.contains(expected), "{errors}");
     }
     let (users, parameters) = (text_of(&folder.join("users.csv")), text_of(&folder.join("firebase.json")));
     std::fs::write(&users, csv).unwrap();
     std::fs::write(&parameters, utf16("\u{feff}{}", u16::to_le_bytes)).unwrap();
     let (code, _, errors) = run(&mut program("import", &[&users, "--firebase", &parameters]));
-    assert_eq!((code, errors), (2, format!("error: {parameters}: {in_utf16}")));
+    assert_eq!((code, errors), (2, format!("error: {parameters}: in UTF-16; save it as UTF-8")));
     let names = "base64_signer_key, base64_salt_separator, rounds and mem_cost";
     for (text, code, expected) in [
         (
@@ -434,16 +444,18 @@ fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
     let file = text_of(&folder.join("users.ndjson"));
     std::fs::write(&file, [text.as_bytes(), latin1].concat()).unwrap();
     let (code, _, errors) = run(&mut program("import", &[&file]));
-    let expected = "line 3: not a JSON object: expected `,` or `}` at column 11\n\
-        line 4: not a JSON object\n\
-        line 5: not a JSON object: trailing characters at column 11\n\
-        line 6: not in UTF-8; save the file as UTF-8\n\
-        error: 4 lines are wrong; nothing was imported";
-    assert_eq!((code, errors.as_str()), (2, expected));
+    for problem in [
+        "line is not JSON: expected `,` or `}` at column 11 (1 line: 3)",
+        "line is not a JSON object (2 lines: 4, 5)",
+        "line is not in UTF-8: save the file in UTF-8 (1 line: 6)",
+    ] {
+        assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
+    }
+    assert!(code == 2 && errors.ends_with("error: 4 lines are not valid; nothing was imported"), "{errors}");
     let file = text_of(&folder.join("users.csv"));
     std::fs::write(&file, [b"id,first_name\n1,Ren\xe9\n" as &[u8]].concat()).unwrap();
     let (_, _, errors) = run(&mut program("import", &[&file]));
-    assert!(errors.starts_with("line 2: not in UTF-8; save the file as UTF-8\n"), "{errors}");
+    assert!(errors.contains("\n  first_name cannot be read: the value is not UTF-8"), "{errors}");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -452,13 +464,14 @@ fn one_is_not_told_as_many() {
     let folder = folder("plurals");
     let file = text_of(&folder.join("users.csv"));
     std::fs::write(&file, "email\nada\n").unwrap();
-    let (_, told, errors) = run(&mut program("import", &[&file]));
-    assert_eq!(told, "1 line, 1 wrong, 0 kinds of values that cannot be imported\n");
-    assert!(errors.ends_with("error: 1 line is wrong; nothing was imported"), "{errors}");
+    let (_, _, errors) = run(&mut program("import", &[&file]));
+    let title = "1 line of a Kinde file: 0 users can be imported, 1 line is not valid.\n";
+    assert!(errors.starts_with(title), "{errors}");
+    assert!(errors.ends_with("error: 1 line is not valid; nothing was imported"), "{errors}");
     std::fs::write(&file, "email\n".to_owned() + &"ada\n".repeat(21)).unwrap();
     let (_, _, errors) = run(&mut program("import", &[&file]));
-    assert!(errors.contains("\nand 1 more line\n"), "{errors}");
-    assert!(errors.ends_with("error: 21 lines are wrong; nothing was imported"), "{errors}");
+    assert!(errors.contains(" (21 lines: 2, 3, 4, 5, 6, …)\n"), "{errors}");
+    assert!(errors.ends_with("error: 21 lines are not valid; nothing was imported"), "{errors}");
     std::fs::remove_dir_all(folder).unwrap();
 
     let tenant = Listening::start(FakeKinde::builder(), "plurals-failed");
@@ -471,14 +484,17 @@ fn one_is_not_told_as_many() {
 #[test]
 fn a_file_of_nobody_is_no_file_of_users() {
     let folder = folder("nobody");
-    let nameless = "no column is named email, phone, username or id: the first line names the columns, in lower case and with \
-        commas between";
+    let nameless = "no column becomes an email address, phone number, user name or id; the first line must name the \
+        columns";
+    let meant = format!(
+        "{nameless}; `Email`: did you mean `email`? --map 'Email=email'; `First_Name`: did you mean `first_name`? \
+         --map 'First_Name=first_name'"
+    );
     for (name, text, expected) in [
         ("users.csv", "", "there is no user in the file"),
         ("users.csv", "email,id\n", "there is no user in the file"),
         ("users.ndjson", "\n\n", "there is no user in the file"),
-        ("users.csv", "Email,First_Name\na@example.com,A\n", nameless),
-        ("users.csv", "email;first_name\na@example.com;A\n", nameless),
+        ("users.csv", "Email,First_Name\na@example.com,A\n", meant.as_str()),
         ("users.csv", "ada@example.com,Ada\n", nameless),
     ] {
         let file = text_of(&folder.join(name));
@@ -501,17 +517,16 @@ fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
     let ndjson = r#"{"email":"ada@example.com","organizations":[{"external_id":"7","roles":["admin"]}]}"#;
     let file = tenant.write("users.ndjson", ndjson);
     let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
-    assert_eq!(code, 2);
-    assert_eq!(
-        errors,
-        "organizations: no Users operation can carry it out (line 1)\n\
-         error: nothing was imported; --leave-out imports without those values"
-    );
+    assert!(code == 2 && errors.contains("\n  organizations: needs operations on organizations"), "{errors}");
     assert!(tenant.fake.requests().is_empty());
-    let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--leave-out", "--suspend"]));
-    assert_eq!(code, 0);
+    for option in ["--ignore=organizations", "--ignore-rest"] {
+        let (code, told, errors) = run(&mut tenant.program("import", &[&file, option, "--dry-run"]));
+        assert_eq!((code, errors.as_str()), (0, ""));
+        assert!(told.contains("\n  organizations: "), "{told}");
+    }
+    let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--ignore-rest", "--suspend"]));
+    assert_eq!((code, errors.as_str()), (0, ""));
     assert!(told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
-    assert_eq!(errors, "organizations: no Users operation can carry it out (line 1)");
     assert!(tenant.fake.users()[0].is_suspended);
 }
 
@@ -591,7 +606,7 @@ fn a_file_that_changes_under_way_is_told() {
         let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
         let receipt = format!("2 users: {lines} created, 0 updated, 0 left alone, 0 done before\n");
         assert!(told.ends_with(&receipt), "{told}");
-        let came = if lines == 1 { "1 line" } else { "3 lines" };
+        let came = if lines == 1 { "1 user" } else { "3 users" };
         let changed = format!("error: the file changed during the run: {came} came instead of 2");
         assert_eq!((code, errors), (1, changed));
         assert_eq!(tenant.fake.users().len(), lines);
@@ -788,7 +803,7 @@ fn other_options_want_another_journal() {
     let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--update"]));
     assert_eq!(code, 2);
     assert!(
-        errors.contains("is that of an import with other options: update false, suspend false")
+        errors.contains("is that of an import with other options: update false, kinde, suspend false")
             && errors.ends_with("; another --journal begins anew"),
         "{errors}"
     );
@@ -829,14 +844,12 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
 fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
     use std::os::unix::fs::PermissionsExt;
     let tenant = Listening::start(FakeKinde::builder(), "pipe");
-    let mut command = tenant.program("import", &["/dev/stdin", "--format=csv"]);
+    let mut command = tenant.program("import", &["/dev/stdin"]);
     command.stdin(Stdio::piped());
     assert_eq!(run(&mut command), (2, String::new(), "error: /dev/stdin: not a regular file".to_owned()));
-    for format in ["--format=csv", "--format=ndjson"] {
-        let folder = text_of(&tenant.file(""));
-        let (code, told, errors) = run(&mut tenant.program("import", &[&folder, format]));
-        assert_eq!((code, told.as_str()), (2, ""), "{errors}");
-    }
+    let folder = text_of(&tenant.file(""));
+    let (code, told, errors) = run(&mut tenant.program("import", &[&folder]));
+    assert_eq!((code, told.as_str()), (2, ""), "{errors}");
     // And a journal is for its owner alone.
     let file = tenant.write("users.ndjson", "\u{feff}{\"email\":\"ada@example.com\"}\n");
     assert_eq!(run(&mut tenant.program("import", &[&file])).0, 0);

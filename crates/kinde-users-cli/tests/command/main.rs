@@ -4,5 +4,6 @@ mod common;
 mod export;
 mod import;
 mod options;
+mod sources;
 mod undo;
 mod users;

@@ -147,7 +147,10 @@ fn dry_run_sends_nothing_that_changes() {
     let users = tenant.write("users.csv", "email\nnew@example.com\n");
     let list = tenant.write("users.txt", "ada@example.com\n");
     for (arguments, expected) in [
-        (&["import", &users] as &[&str], "1 line, 0 wrong, 0 kinds of values that cannot be imported\n"),
+        (
+            &["import", &users] as &[&str],
+            "1 line of a Kinde file: 1 user can be imported.\n\nThe fields become:\n  email  the email address (1 line)\n",
+        ),
         (&["erase", "ada@example.com"], &format!("{ADA}: to be erased\n")),
         (&["suspend", "ada@example.com"], &format!("{ADA}: to be suspended and signed out\n")),
         (&["set-properties", &list, "plan=gold"], "to be done for 1 of 1 user\n"),

@@ -1,0 +1,172 @@
+//! `kinde-users import` with the files of other systems, with their plans, and with lines that are
+//! not valid.
+
+use std::fs;
+use std::path::Path;
+
+use super::common::{Listening, folder, program, run, text_of};
+use kinde_users_fake::FakeKinde;
+use serde_json::Value;
+
+/// The path of a sample of the import crate.
+fn sample(name: &str) -> String {
+    text_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../kinde-users-import/samples").join(name))
+}
+
+#[test]
+fn auth0_files_become_users_with_their_passwords() {
+    let tenant = Listening::start(FakeKinde::builder(), "auth0");
+    let users = tenant.write(
+        "users.ndjson",
+        r#"{"user_id":"auth0|1","email":"ada@example.com","email_verified":true,"given_name":"Ada","blocked":true}
+{"user_id":"auth0|2","email":"bob@example.com","email_verified":false,"logins_count":3}"#,
+    );
+    let hash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+    let hashes = tenant.write(
+        "hashes.ndjson",
+        &format!(
+            r#"{{"_id":{{"$oid":"2"}},"email":"bob@example.com","passwordHash":"{hash}"}}
+{{"_id":{{"$oid":"1"}},"email":"ada@example.com","passwordHash":"{hash}"}}"#
+        ),
+    );
+    for files in [[&users, &hashes], [&hashes, &users]] {
+        let (code, _, errors) = run(&mut tenant.program("import", &["--from=auth0", files[0], files[1]]));
+        assert!(code == 2 && errors.contains("\n  logins_count: "), "{errors}");
+    }
+    let arguments = ["--from=auth0", "--ignore=logins_count", &users, &hashes];
+    let (code, told, errors) = run(&mut tenant.program("import", &arguments));
+    assert_eq!((code, errors.as_str()), (0, ""), "{told}");
+    let all = tenant.fake.users();
+    let user = |email: &str| {
+        all.iter().find(|user| user.identities.iter().any(|identity| identity.value == email)).unwrap()
+    };
+    let (ada, bob) = (user("ada@example.com"), user("bob@example.com"));
+    assert!(ada.is_suspended && !bob.is_suspended);
+    assert_eq!(ada.provided_id.as_deref(), Some("auth0|1"));
+    assert!(all.iter().all(|user| user.password.as_ref().unwrap().hashed_password == hash));
+}
+
+#[test]
+fn file_of_another_system_is_recognized_and_not_read() {
+    for (file, source) in [
+        ("auth0/typical.ndjson", "auth0"),
+        ("clerk/typical.csv", "clerk"),
+        ("firebase/typical.json", "firebase"),
+        ("firebase/without-header.csv", "firebase"),
+        ("supabase/typical.csv", "supabase"),
+        ("fusionauth/typical.ndjson", "fusionauth"),
+        ("aspnet-identity/typical.csv", "aspnet-identity"),
+        ("wordpress/typical.csv", "wordpress"),
+        ("keycloak/typical.json", "keycloak"),
+        ("cognito/list-users.json", "cognito"),
+        ("okta/users.csv", "okta"),
+        ("entra/users.json", "entra"),
+    ] {
+        let (code, told, errors) = run(&mut program("import", &["--dry-run", &sample(file)]));
+        assert_eq!((code, told.as_str()), (2, ""), "{file}");
+        assert!(errors.ends_with(&format!("export: --from {source}")) || source == "fusionauth", "{errors}");
+    }
+}
+
+#[test]
+fn every_sample_has_a_plan_for_its_source() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kinde-users-import/samples");
+    let mut files = 0;
+    for source in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let from = format!("--from={}", source.file_name().unwrap().to_str().unwrap());
+        for file in fs::read_dir(&source).unwrap().map(|entry| entry.unwrap().path()) {
+            if file.extension().is_some_and(|ending| ending == "expected") {
+                continue;
+            }
+            files += 1;
+            let (code, told, errors) =
+                run(&mut program("import", &["--dry-run", "--json", &from, &text_of(&file)]));
+            let plan: Value = serde_json::from_str(told.lines().next().unwrap_or(&errors)).unwrap();
+            assert!(plan["lines"].as_u64() > Some(0) && matches!(code, 0 | 2), "{file:?}: {errors}");
+        }
+    }
+    assert!(files > 30, "{files}");
+}
+
+#[test]
+fn unverifiable_hashes_are_left_out_only_if_asked() {
+    let file = sample("clerk/typical.csv");
+    let arguments = ["--from=clerk", file.as_str()];
+    let (code, _, errors) = run(&mut program("import", &arguments));
+    let expected =
+        "error: 1 user would have no password: --drop-unverifiable allows it; nothing was imported";
+    assert!(code == 2 && errors.ends_with(expected), "{errors}");
+    let (code, told, errors) = run(program("import", &arguments).arg("--drop-unverifiable"));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(told.contains("1 user will need a new password:\n  an argon2 hash (1 line: 3)"), "{told}");
+    assert!(told.ends_with("4 users: 4 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+}
+
+#[test]
+fn invalid_lines_go_to_a_file_that_can_be_corrected_and_imported() {
+    let tenant = Listening::start(FakeKinde::builder(), "errors");
+    let csv = "email,first_name\nada@example.com,Ada\nbad,\"B, the \"\"second\"\"\"\nworse@,W\n";
+    let json = "{\"email\":\"eve@example.com\"}\n{\"email\":\"bad2\",\"first_name\":\"B\"}\n";
+    for (name, text, corrections) in [
+        ("users.csv", csv, [("bad,", "bob@example.com,"), ("worse@", "kim@example.com")]),
+        ("users.ndjson", json, [("bad2", "joe@example.com"), ("", "")]),
+    ] {
+        let file = tenant.write(name, text);
+        let rejected = text_of(&tenant.file(&format!("rejected-{name}")));
+        let before = tenant.fake.users().len();
+        let arguments = [file.as_str(), "--skip-invalid", "--errors", &rejected];
+        let (code, told, errors) = run(&mut tenant.program("import", &arguments));
+        assert_eq!(code, 3, "{told} {errors}");
+        assert!(errors.contains(" not valid and "), "{errors}");
+        assert_eq!(tenant.fake.users().len(), before + 1);
+        // The file is not replaced, as it may have been corrected.
+        let (code, _, errors) = run(&mut tenant.program("import", &arguments));
+        assert!(code == 2 && errors.starts_with(&format!("error: {rejected}: ")), "{errors}");
+
+        let mut text = fs::read_to_string(&rejected).unwrap();
+        assert!(text.contains("import_error") && text.contains("is not an address"), "{text}");
+        for (wrong, right) in corrections {
+            text = text.replace(wrong, right);
+        }
+        fs::write(&rejected, text).unwrap();
+        let (code, _, errors) = run(&mut tenant.program("import", &[&rejected]));
+        assert_eq!((code, errors.as_str()), (0, ""));
+    }
+    assert_eq!(tenant.fake.users().len(), 5);
+    let name = |user: &kinde_users_fake::FakeUser| user.given_name.clone();
+    assert!(tenant.fake.users().iter().any(|user| name(user).as_deref() == Some("B, the \"second\"")));
+}
+
+#[test]
+fn no_user_is_imported_if_all_lines_are_invalid() {
+    let folder = folder("all-invalid");
+    let file = text_of(&folder.join("users.csv"));
+    fs::write(&file, "email\nada\n").unwrap();
+    let (code, _, errors) = run(&mut program("import", &[&file, "--skip-invalid"]));
+    assert!(code == 2 && errors.ends_with("error: 1 line is not valid; nothing was imported"), "{errors}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn fields_are_mapped_by_name_and_mistaken_targets_are_refused() {
+    let tenant = Listening::start(FakeKinde::builder(), "map");
+    let file = tenant.write("users.csv", "E-Mail,Plan,Shoe Size\nada@example.com,gold,38\n");
+    let map = ["--map=E-Mail=email", "--map=Plan=property:plan", "--ignore=Shoe Size"];
+    let (code, told, errors) = run(tenant.program("import", &[&file]).args(map));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(told.contains("\nIgnored:\n  Shoe Size: as you asked (1 line)"), "{told}");
+    assert_eq!(tenant.fake.users()[0].properties.get("plan").map(String::as_str), Some("gold"));
+    let (code, _, errors) = run(program("import", &[&file]).arg("--map=Plan=shoe"));
+    assert!(code == 2 && errors.contains("a field cannot become this: expected email"), "{errors}");
+}
+
+#[test]
+fn users_are_created_in_the_named_organization() {
+    let tenant = Listening::start(FakeKinde::builder(), "organization");
+    let file = tenant.write("users.csv", "email\nada@example.com\n");
+    assert_eq!(run(&mut tenant.program("import", &[&file, "--organization=org_1"])).0, 0);
+    let requests = tenant.fake.requests();
+    let create = &requests.of("create_user")[0];
+    let body: Value = serde_json::from_slice(&create.body).unwrap();
+    assert_eq!(body["organization_code"], "org_1");
+}

@@ -1,0 +1,630 @@
+//! What a record says of a user, as far as it is read.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use kinde_users_core::operations::{FirebaseParameters, Password};
+use kinde_users_core::{Problem, Redacted};
+
+use crate::check::hash::{HashProblem, is_ambiguous_salt, looks_like, named_by_itself};
+use crate::check::identity::{self, IdentityProblem};
+use crate::check::stand_in::{StandIn, stand_in};
+use crate::error::{ImportError, ImportProblem};
+use crate::mapping::Mapping;
+use crate::node::Node;
+use crate::password::{self, PasswordParts};
+use crate::plan::shown_method;
+use crate::target::{Target, When};
+use crate::user::{Identity, ImportUser, Kind, add};
+
+/// The most that a user can have. They are compared each with each.
+const MOST_IDENTITIES: usize = 100;
+const MOST_PROPERTIES: usize = 1000;
+
+/// What a field said.
+pub(crate) struct Said {
+    pub(crate) field: Arc<str>,
+    pub(crate) value: String,
+}
+
+/// Something that the plan counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// A field has a value that is not taken, and why.
+    NotTaken(Arc<str>, &'static str),
+    /// A field suspends the user.
+    Suspended(Arc<str>),
+    /// A value was changed, in the field and because of the problem.
+    Changed(Arc<str>, IdentityProblem),
+    /// The hash is of a form that Kinde cannot verify.
+    Unverifiable(Cow<'static, str>),
+}
+
+pub(crate) struct Draft<'m> {
+    pub(crate) mapping: &'m Mapping,
+    /// Whether the values come from a form in which all of them are text.
+    pub(crate) is_csv: bool,
+    /// Whether any name is taken as it is, as in an export of this project's own.
+    pub(crate) trusts_names: bool,
+    /// Whether the salt is in the form in which the method has it, so that its format is known.
+    pub(crate) is_salt_plain: bool,
+    said: [Option<Said>; Target::COUNT],
+    /// What counts if nothing else is said, or, with a reason, never.
+    others: Vec<(Target, Said, Option<&'static str>)>,
+    /// An id, of which the source says at the end what it is.
+    pub(crate) aside: Option<Said>,
+    pub(crate) identities: Vec<Identity>,
+    properties: Vec<(String, kinde_users_core::Value)>,
+    flags: Vec<(String, kinde_users_core::Value)>,
+    pub(crate) problems: Vec<ImportError>,
+    pub(crate) notes: Vec<Note>,
+    /// The fields of names that have a mark for nothing that may also be a name.
+    marks: Vec<(Arc<str>, StandIn)>,
+    /// How many marks for nothing there are.
+    nothing: usize,
+}
+
+impl<'m> Draft<'m> {
+    pub(crate) fn new(mapping: &'m Mapping, is_csv: bool) -> Self {
+        Self {
+            mapping,
+            is_csv,
+            trusts_names: false,
+            is_salt_plain: false,
+            said: [const { None }; Target::COUNT],
+            others: Vec::new(),
+            aside: None,
+            identities: Vec::new(),
+            properties: Vec::new(),
+            flags: Vec::new(),
+            problems: Vec::new(),
+            notes: Vec::new(),
+            marks: Vec::new(),
+            nothing: 0,
+        }
+    }
+
+    pub(crate) fn problem(&mut self, field: &str, problem: impl Into<ImportProblem>, expected: &'static str) {
+        self.problems.push(ImportError::new(field.to_owned(), problem).expecting(expected));
+    }
+
+    pub(crate) fn wrong(&mut self, field: &str, because: impl Into<Cow<'static, str>>) {
+        self.problems.push(ImportError::new(field.to_owned(), Problem::WrongType).because(because));
+    }
+
+    pub(crate) fn not_taken(&mut self, field: &str, reason: &'static str) {
+        self.notes.push(Note::NotTaken(field.into(), reason));
+    }
+
+    /// Notes the members of an object that have a value and are none of these.
+    pub(crate) fn not_taken_but(
+        &mut self,
+        path: &str,
+        node: &Node<'_>,
+        taken: &[&str],
+        reason: &'static str,
+    ) {
+        for (name, value) in node.members().into_iter().flatten() {
+            if value.is_value() && !taken.contains(&name.as_ref()) {
+                self.not_taken(&format!("{path}.{name}"), reason);
+            }
+        }
+    }
+
+    pub(crate) fn said(&self, target: Target) -> Option<&str> {
+        self.said.get(target as usize)?.as_ref().map(|said| said.value.as_str())
+    }
+
+    fn take(&mut self, target: Target) -> Option<Said> {
+        self.said.get_mut(target as usize)?.take()
+    }
+
+    /// Forgets what was said.
+    pub(crate) fn forget(&mut self, target: Target) {
+        self.take(target);
+    }
+
+    /// Sets what a field says. It is a problem if another field has said something else.
+    pub(crate) fn say(&mut self, target: Target, field: &Arc<str>, value: impl Into<String>) {
+        let value = value.into();
+        if value.is_empty() {
+            return;
+        }
+        let Some(slot) = self.said.get_mut(target as usize) else { return };
+        match slot {
+            Some(said) if said.value != value => self.problem(field, Problem::NotAllowed, ""),
+            Some(_) => {}
+            None => *slot = Some(Said { field: field.clone(), value }),
+        }
+    }
+
+    /// Sets what is said, whatever was said before.
+    pub(crate) fn say_anew(&mut self, target: Target, field: &Arc<str>, value: impl Into<String>) {
+        self.forget(target);
+        self.say(target, field, value);
+    }
+
+    /// Reads a text for a target.
+    pub(crate) fn text(&mut self, target: Target, field: &Arc<str>, node: &Node<'_>) {
+        if target == Target::Salt {
+            // Its blanks are part of it.
+            return match node.raw_text() {
+                Some(salt) if has_control(salt) => {
+                    self.problem(field, Problem::ControlCharacter, "");
+                }
+                Some(salt) => self.say(target, field, salt),
+                None => self.problem(field, Problem::WrongType, TEXT),
+            };
+        }
+        let Some(text) = node.text() else {
+            return self.problem(field, Problem::WrongType, TEXT);
+        };
+        if self.is_stand_in(target, field, &text) {
+            return;
+        }
+        if has_control(&text) {
+            if !target.is_name() {
+                return self.problem(field, Problem::ControlCharacter, "");
+            }
+            if self.is_csv && text.contains('@') {
+                // People have names of several lines, but not with an address.
+                return self
+                    .wrong(field, "has several lines with an address: a quote before may not be closed");
+            }
+        }
+        self.say(target, field, text);
+    }
+
+    /// Reads a text that counts for a target if nothing else does, or, with a reason, never.
+    pub(crate) fn other(
+        &mut self,
+        target: Target,
+        field: &Arc<str>,
+        node: &Node<'_>,
+        reason: Option<&'static str>,
+    ) {
+        match node.text() {
+            Some(text) => {
+                let said = Said { field: field.clone(), value: text.into_owned() };
+                self.others.push((target, said, reason));
+            }
+            None => self.problem(field, Problem::WrongType, TEXT),
+        }
+    }
+
+    fn take_others(&mut self) {
+        for (target, Said { field, value }, reason) in core::mem::take(&mut self.others) {
+            match self.said(target) {
+                Some(said) if said.eq_ignore_ascii_case(&value) => {}
+                None if reason.is_none() => self.text(target, &field, &Node::Text(Cow::Borrowed(&value))),
+                _ => self.not_taken(&field, reason.unwrap_or("another field has another value of the kind")),
+            }
+        }
+    }
+
+    /// Reads a flag for a target.
+    pub(crate) fn flag(&mut self, target: Target, when: When, field: &Arc<str>, node: &Node<'_>) {
+        let flag = match when {
+            When::True => node.flag(),
+            When::False => node.flag().map(|flag| !flag),
+            When::Present => Some(true),
+            When::Later => Some(node.text().is_none_or(|time| self.mapping.is_later(&time))),
+            When::Is(values) => {
+                node.text().map(|text| values.iter().any(|value| value.eq_ignore_ascii_case(&text)))
+            }
+        };
+        let Some(flag) = flag else {
+            return self.problem(field, Problem::WrongType, "true or false");
+        };
+        if target == Target::Suspended {
+            if flag {
+                self.notes.push(Note::Suspended(field.clone()));
+            }
+            // One field that suspends is enough.
+            let is_suspended = flag || self.said(target) == Some("true");
+            return self.say_anew(target, field, if is_suspended { "true" } else { "false" });
+        }
+        self.say(target, field, if flag { "true" } else { "false" });
+    }
+
+    /// Reads a property or a feature flag.
+    pub(crate) fn property(&mut self, is_flag: bool, key: &str, field: &str, node: &Node<'_>) {
+        let value = match node {
+            Node::Text(text) => Some(kinde_users_core::Value::from(text.as_ref())),
+            other => other.to_json().and_then(|json| serde_json::from_value(json).ok()),
+        };
+        let list = if is_flag { &mut self.flags } else { &mut self.properties };
+        match value {
+            _ if list.len() >= MOST_PROPERTIES => self.wrong(field, "is one of more than any user has"),
+            Some(_) if list.iter().any(|(known, _)| known == key) => {
+                self.problem(field, ImportProblem::Twice, "");
+            }
+            Some(value) => list.push((key.to_owned(), value)),
+            None => {
+                self.problem(field, Problem::WrongType, "numbers of at most 15 digits, or a text in quotes");
+            }
+        }
+    }
+
+    /// Adds an identity of a list, if it is right.
+    pub(crate) fn identity(&mut self, kind: Kind, field: &Arc<str>, value: &str, is_verified: Option<bool>) {
+        if self.identities.len() >= MOST_IDENTITIES {
+            return self.wrong(field, "has more values than any user has");
+        }
+        let Some(value) = self.checked(kind, field, value) else { return };
+        if !add(&mut self.identities, Identity { kind, value: Redacted::from(value), is_verified }) {
+            self.unsure_of_verified(field);
+        }
+    }
+
+    /// Reads several identities in one text, between commas, bars and semicolons, or a list of them.
+    pub(crate) fn identities(
+        &mut self,
+        kind: Kind,
+        field: &Arc<str>,
+        node: &Node<'_>,
+        is_verified: Option<bool>,
+    ) {
+        if let Some(items) = node.items() {
+            for item in items {
+                self.identities(kind, field, item, is_verified);
+            }
+            return;
+        }
+        let Some(text) = node.text() else { return self.problem(field, Problem::WrongType, TEXT) };
+        let separators: &[char] = if kind == Kind::Username { &[] } else { &[',', '|', ';'] };
+        for value in text.split(separators).map(str::trim).filter(|value| !value.is_empty()) {
+            self.identity(kind, field, value, is_verified);
+        }
+    }
+
+    /// Returns the value of an identity, if it is right or can be mended.
+    fn checked(&mut self, kind: Kind, field: &Arc<str>, value: &str) -> Option<String> {
+        let checked = match kind {
+            Kind::Email => identity::check_email(value),
+            Kind::Phone => identity::check_phone(value),
+            Kind::Username => identity::check_username(value),
+        };
+        let problem = match checked {
+            Ok(()) => return Some(value.to_owned()),
+            Err(problem) => problem,
+        };
+        // What separates the digits of a number changes nothing.
+        let cleans = self.mapping.cleans || matches!(problem, IdentityProblem::Separators);
+        let cleaned = match kind {
+            _ if !cleans => None,
+            Kind::Email => identity::clean_email(value),
+            Kind::Phone => identity::clean_phone(value),
+            Kind::Username => identity::clean_username(value),
+        };
+        if let Some(cleaned) = cleaned {
+            self.notes
+                .extend(cleaned.changes.into_iter().map(|problem| Note::Changed(field.clone(), problem)));
+            return Some(cleaned.value);
+        }
+        self.wrong(field, format!("{problem}"));
+        None
+    }
+
+    /// Reports what stands in place of a value.
+    fn is_stand_in(&mut self, target: Target, field: &Arc<str>, text: &str) -> bool {
+        let is_looked_at = if target.is_name() {
+            self.is_csv && !self.trusts_names && !text.bytes().all(|byte| byte == b'-')
+        } else {
+            target.is_identity()
+        };
+        // Most values are none, and it is easy to see.
+        let may_be = text.len() <= 24 && !text.contains('@') || text.starts_with(['=', '[', '#', 'S']);
+        let Some(found) = (is_looked_at && may_be).then(|| stand_in(text)).flatten() else { return false };
+        let is_nothing = matches!(found, StandIn::Nothing { .. });
+        if target.is_name() && found == (StandIn::Nothing { may_be_name: true }) {
+            // Several of them in one row are no names.
+            self.marks.push((field.clone(), found));
+            self.nothing += 1;
+            return false;
+        }
+        let is_no_value = matches!(
+            found,
+            StandIn::Nothing { may_be_name: false } | StandIn::SpreadsheetError | StandIn::Object
+        );
+        // A name may look like a number or a date, and so may an id that is text in JSON.
+        if !is_no_value && (target.is_name() || !self.is_csv) {
+            return false;
+        }
+        self.nothing += usize::from(is_nothing);
+        self.wrong(field, format!("{found}"));
+        true
+    }
+
+    /// Returns the user.
+    pub(crate) fn finish(mut self) -> (Result<ImportUser, Vec<ImportError>>, Vec<Note>) {
+        if let Some(end) = self.mapping.source.table().end {
+            end(&mut self);
+        }
+        self.take_others();
+        if self.nothing > 1 {
+            for (field, mark) in core::mem::take(&mut self.marks) {
+                self.wrong(&field, format!("{mark}"));
+            }
+        }
+        let password = self.password();
+        self.named_identities();
+        self.names();
+        let mut text = |target| self.take(target).map(|said| Redacted::from(said.value));
+        let (provided_id, given_name, family_name, picture) =
+            (text(Target::Id), text(Target::FirstName), text(Target::LastName), text(Target::Picture));
+        let is_suspended = self.said(Target::Suspended).map(|said| said == "true");
+        let user = ImportUser {
+            provided_id,
+            given_name,
+            family_name,
+            picture,
+            organization: self.mapping.organization.clone(),
+            identities: core::mem::take(&mut self.identities),
+            password,
+            properties: self.properties.into_iter().map(|(key, value)| (key.into(), value)).collect(),
+            feature_flags: self.flags.into_iter().map(|(key, value)| (key.into(), value)).collect(),
+            is_suspended: is_suspended.or(self.mapping.is_suspended),
+        };
+        let mut problems = self.problems;
+        if problems.is_empty() {
+            if user.identities.is_empty() && user.provided_id.is_none() {
+                problems.push(ImportError::new("email, phone, username or id", Problem::Missing));
+            } else if let Err(error) = user.check() {
+                problems.push(ImportError::new(error.argument(), error.problem()));
+            }
+        }
+        (if problems.is_empty() { Ok(user) } else { Err(problems) }, self.notes)
+    }
+
+    /// Adds the identities that have fields of their own.
+    fn named_identities(&mut self) {
+        for (target, kind, verified) in [
+            (Target::Email, Kind::Email, Some(Target::EmailVerified)),
+            (Target::Username, Kind::Username, None),
+            (Target::Phone, Kind::Phone, Some(Target::PhoneVerified)),
+        ] {
+            let flag = verified.and_then(|target| self.take(target));
+            let is_verified = flag.as_ref().map(|said| said.value == "true");
+            let added = if let Some(Said { field, value }) = self.take(target) {
+                let Some(value) = self.checked(kind, &field, &value) else { continue };
+                Identity { kind, value: value.into(), is_verified }
+            } else {
+                let mut known = self.identities.iter().filter(|identity| identity.kind == kind);
+                match (is_verified, known.next(), known.next()) {
+                    // That nothing is not verified says nothing.
+                    (None, ..) | (Some(false), None, _) => continue,
+                    (_, Some(identity), None) => Identity { is_verified, ..identity.clone() },
+                    // Some systems have the flag on users without an address.
+                    (_, None, _) if !self.mapping.source.table().is_strict => continue,
+                    _ => {
+                        self.problem(kind.name(), Problem::Missing, "");
+                        continue;
+                    }
+                }
+            };
+            if !add(&mut self.identities, added) {
+                let field = flag.map_or_else(|| kind.name().into(), |said| said.field);
+                self.unsure_of_verified(&field);
+            }
+        }
+    }
+
+    fn unsure_of_verified(&mut self, field: &str) {
+        let error = ImportError::new(field.to_owned(), Problem::NotAllowed);
+        self.problems.push(error.because("is verified in one place and not in another"));
+    }
+
+    /// Splits a full name where there are no others.
+    fn names(&mut self) {
+        let Some(Said { field, value }) = self.take(Target::FullName) else { return };
+        let name = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        // Some systems put the address or the user name in place of a name.
+        let is_identity = self.identities.iter().any(|identity| identity.value.eq_ignore_ascii_case(&name));
+        if is_identity {
+            return;
+        }
+        match (self.said(Target::FirstName), self.said(Target::LastName)) {
+            (None, None) => {
+                let (first, last) = name.split_once(' ').unwrap_or((&name, ""));
+                self.say(Target::FirstName, &field, first);
+                if !last.is_empty() {
+                    self.say(Target::LastName, &field, last);
+                }
+            }
+            (first, last) => {
+                let both = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");
+                if !both.eq_ignore_ascii_case(&name) {
+                    self.not_taken(
+                        &field,
+                        "it differs from the first and last name, which other fields have",
+                    );
+                }
+            }
+        }
+    }
+
+    fn password(&mut self) -> Option<Password> {
+        let all = [
+            Target::Hash,
+            Target::Method,
+            Target::Salt,
+            Target::SaltPosition,
+            Target::SaltFormat,
+            Target::Variant,
+            Target::Iterations,
+        ];
+        let [hash, method, salt, position, format, variant, iterations] = all.map(|target| self.take(target));
+        let salt = salt.filter(|salt| !salt.value.is_empty());
+        let Some(hash) = hash else {
+            if let Some(salt) = salt.filter(|salt| !salt.value.trim().is_empty()) {
+                self.problem(&path_beside(&salt.field, "hashed_password"), Problem::Missing, "");
+            }
+            return None;
+        };
+        // Where the file tells it by line, the names are those of the file.
+        let name_of = |part: &str| {
+            let all = [
+                ("hashed_password", Some(&hash)),
+                ("hashing_method", method.as_ref()),
+                ("salt", salt.as_ref()),
+                ("salt_position", position.as_ref()),
+                ("salt_format", format.as_ref()),
+                ("variant", variant.as_ref()),
+                ("iterations", iterations.as_ref()),
+            ];
+            let said = all.into_iter().find(|(name, _)| *name == part).and_then(|(_, said)| said);
+            said.map_or_else(|| path_beside(&hash.field, part), |said| (*said.field).to_owned())
+        };
+        let value = |said: &Option<Said>| said.as_ref().map_or("", |said| said.value.as_str()).to_owned();
+        let named = value(&method).to_ascii_lowercase();
+        let default = self.mapping.source.table().method;
+        let method_name = if named.is_empty() { default.to_owned() } else { named };
+        if method_name.is_empty() {
+            if let Some(password) = named_by_itself(&hash.value).filter(|_| salt.is_none()) {
+                return Some(password);
+            }
+        }
+        let is_pbkdf2 = method_name == "pbkdf2";
+        let mut variant_name = value(&variant);
+        let mut parts = PasswordParts::new(hash.value.as_str()).hashing_method(method_name.as_str());
+        if is_pbkdf2 && variant_name.is_empty() {
+            variant_name.clone_from(&self.mapping.variant);
+        }
+        parts = parts.variant(variant_name);
+        match iterations.as_ref().map(|said| said.value.parse::<u32>()) {
+            Some(Ok(number)) => parts = parts.iterations(number),
+            Some(Err(_)) => self.problem(&name_of("iterations"), Problem::WrongType, "a whole number"),
+            None if is_pbkdf2 => {
+                if let Some(number) = self.mapping.iterations {
+                    parts = parts.iterations(number);
+                }
+            }
+            None => {}
+        }
+        let mut format_name = value(&format);
+        if let Some(salt) = &salt {
+            if format_name.is_empty() {
+                format_name.clone_from(&self.mapping.salt_format);
+            }
+            if format_name.is_empty() && !self.is_salt_plain && is_ambiguous_salt(&method_name, &salt.value) {
+                let format = path_beside(&salt.field, "salt_format");
+                self.wrong(
+                    &salt.field,
+                    format!("can be text, hex or base64: say which in {format} (string, hex or base64)"),
+                );
+                return None;
+            }
+            parts = parts.salt(salt.value.as_str()).salt_format(format_name);
+        } else if format.is_some() && method_name != "bcrypt" && method_name != "aspnet-identity-v2" {
+            parts = parts.salt_format(format_name);
+        }
+        let mut position_name = value(&position);
+        if position_name.is_empty() && salt.is_some() {
+            position_name.clone_from(&self.mapping.salt_position);
+        }
+        parts = parts.salt_position(position_name);
+        if let Some(firebase) = self.firebase() {
+            parts = parts.firebase(firebase);
+        }
+        let error = match parts.password() {
+            Ok(password) => return Some(password),
+            Err(error) => error,
+        };
+        if let Ok(password) = self.in_other_form(&error, &hash, &method_name, salt.is_some()) {
+            return password;
+        }
+        let (part, problem) = (error.field(), error.problem());
+        self.problem(&name_of(part), problem, password::expected(part, problem, &method_name));
+        None
+    }
+
+    /// Returns the password of a hash that is not of its method, but says by itself what it is, or `None` of one
+    /// that Kinde cannot verify, or of which it is clear what is wrong. An error says that it is neither.
+    fn in_other_form(
+        &mut self,
+        error: &ImportError,
+        hash: &Said,
+        method: &str,
+        is_salted: bool,
+    ) -> Result<Option<Password>, ()> {
+        let part = error.field();
+        let lacks_salt = part == "salt" && error.problem() == Problem::Missing.into();
+        if !(matches!(part, "hashed_password" | "hashing_method") || lacks_salt) {
+            return Err(());
+        }
+        let is_strict = self.mapping.source.table().is_strict;
+        // In Kinde's own form, one of the two is a mistake.
+        if let Some(password) = named_by_itself(&hash.value).filter(|_| !is_salted && !is_strict) {
+            return Ok(Some(password));
+        }
+        let form = looks_like(&hash.value);
+        let unverifiable = match form {
+            _ if is_strict => None,
+            Some(form) if form.is_unverifiable() => {
+                let form = format!("{form}");
+                Some(form.trim_end_matches(", which Kinde cannot verify").to_owned())
+            }
+            _ => (part == "hashing_method").then(|| shown_method(method)),
+        };
+        if let Some(form) = unverifiable {
+            self.notes.push(Note::Unverifiable(form.into()));
+        } else if part == "hashed_password" && form.is_some() {
+            self.wrong(&hash.field, format!("{}", HashProblem::new(method, &hash.value)));
+        } else {
+            return Err(());
+        }
+        Ok(None)
+    }
+
+    /// Returns the parameters of the Firebase project: those of the line, or those of all lines.
+    fn firebase(&mut self) -> Option<FirebaseParameters> {
+        let all = [Target::SignerKey, Target::SaltSeparator, Target::Rounds, Target::MemCost];
+        let said = all.map(|target| self.take(target));
+        if let [Some(key), Some(separator), Some(rounds), Some(cost)] = &said {
+            let (rounds, cost) = (rounds.value.parse(), cost.value.parse());
+            if let (Ok(rounds), Ok(cost)) = (rounds, cost) {
+                return Some(FirebaseParameters::new(&*key.value, &*separator.value, rounds, cost));
+            }
+            self.problem("rounds and mem_cost", Problem::WrongType, "whole numbers");
+            return None;
+        }
+        self.mapping.firebase.clone()
+    }
+}
+
+fn has_control(text: &str) -> bool {
+    if text.is_ascii() {
+        text.bytes().any(|byte| byte.is_ascii_control())
+    } else {
+        text.contains(char::is_control)
+    }
+}
+
+pub(crate) const TEXT: &str = "a text in quotes";
+
+/// The path of a field in the same object as another.
+fn path_beside(path: &str, name: &str) -> String {
+    match path.rsplit_once('.') {
+        Some((parent, _)) if !name.is_empty() => format!("{parent}.{name}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Base64 with the alphabet and the padding that Kinde has, of base64 in any.
+pub(crate) fn standard_base64(text: &str) -> String {
+    let text: String = text
+        .trim_end_matches('=')
+        .chars()
+        .map(|digit| match digit {
+            '-' => '+',
+            '_' => '/',
+            other => other,
+        })
+        .collect();
+    let padding = (4 - text.len() % 4) % 4;
+    text + "===".get(..padding).unwrap_or_default()
+}

@@ -1,0 +1,350 @@
+//! How the fields of a file become users.
+
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use kinde_users_core::OrganizationCode;
+use kinde_users_core::operations::FirebaseParameters;
+
+use crate::error::{ImportError, ImportErrors, ImportProblem};
+use crate::io::Read;
+use crate::node::Node;
+use crate::source::{Source, plain};
+use crate::target::{Rule, Target};
+use crate::user::ImportUser;
+use crate::users::{FileError, Reading, Users};
+
+/// Says how the fields of a file become users: which system the file is of, and what you decide about it.
+///
+/// [`users`](Self::users) reads files, one user at a time, and [`row`](Self::row) and [`line`](Self::line) read
+/// single records. A value that no field of a user takes is never dropped in silence:
+/// [`map`](Self::map) it or [`ignore`](Self::ignore) it.
+///
+/// ```
+/// use kinde_users_import::{Mapping, Source};
+///
+/// let mapping = Mapping::new(Source::Kinde);
+/// let ada = mapping.row([("email", "ada@example.com"), ("email_verified", "TRUE")])?;
+/// assert_eq!(ada.keys().next(), Some(("email", "ada@example.com".to_owned())));
+///
+/// let line = r#"{"id":"42","identities":[{"type":"phone","identity":"+61555111555"}],
+///     "feature_flags":[{"key":"theme","value":"dark"}]}"#;
+/// assert_eq!(mapping.line(line)?.provided_id(), Some("42"));
+///
+/// let error = mapping.row([("email", "ada"), ("role_key", "admin")]).unwrap_err();
+/// assert_eq!(error.iter().count(), 2);
+/// assert!(mapping.ignore("role_key").row([("id", "42"), ("role_key", "admin")]).is_ok());
+/// # Ok::<(), kinde_users_import::ImportErrors>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Mapping {
+    pub(crate) source: Source,
+    maps: BTreeMap<String, Rule>,
+    ignored: BTreeSet<String>,
+    pub(crate) ignores_rest: bool,
+    nulls: Vec<String>,
+    now: Option<String>,
+    pub(crate) cleans: bool,
+    pub(crate) drops_unverifiable: bool,
+    pub(crate) variant: String,
+    pub(crate) iterations: Option<u32>,
+    pub(crate) salt_format: String,
+    pub(crate) salt_position: String,
+    pub(crate) firebase: Option<FirebaseParameters>,
+    pub(crate) is_suspended: Option<bool>,
+    pub(crate) organization: Option<OrganizationCode>,
+}
+
+/// A column in which rejected lines have what is wrong with them. It is never read.
+const REASON: &str = "import_error";
+
+impl Mapping {
+    /// Creates the mapping of a system.
+    pub fn new(source: Source) -> Self {
+        Self {
+            source,
+            maps: BTreeMap::new(),
+            ignored: BTreeSet::new(),
+            ignores_rest: false,
+            nulls: source.table().null.into_iter().map(str::to_owned).collect(),
+            now: None,
+            cleans: false,
+            drops_unverifiable: false,
+            variant: String::new(),
+            iterations: None,
+            salt_format: String::new(),
+            salt_position: String::new(),
+            firebase: None,
+            is_suspended: None,
+            organization: None,
+        }
+    }
+
+    /// Returns the system that the files are of.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Says what a field becomes, whatever the system's own table says. A field within an object is named with
+    /// points, as `app_metadata.plan`.
+    ///
+    /// It can become `email`, `email_verified`, `phone`, `phone_verified`, `username`, `provided_id` (or `id`),
+    /// `first_name`, `last_name`, `full_name`, `picture`, `is_suspended`, `hashed_password`, `hashing_method`,
+    /// `salt`, `salt_position`, `salt_format`, `variant`, `iterations`, `signer_key`, `salt_separator`, `rounds`,
+    /// `mem_cost`, `property:KEY` or `feature_flag:KEY`.
+    ///
+    /// ```
+    /// # use kinde_users_import::{Mapping, Source};
+    /// let mapping = Mapping::new(Source::Kinde).map("Given Name", "first_name")?.map("Plan", "property:plan")?;
+    /// assert!(mapping.row([("id", "42"), ("Given Name", "Ada"), ("Plan", "gold")]).is_ok());
+    /// assert!(mapping.map("Shoe Size", "shoe_size").is_err());
+    /// # Ok::<(), kinde_users_import::UnknownTarget>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownTarget`] if a field cannot become that.
+    pub fn map(mut self, field: impl Into<String>, becomes: &str) -> Result<Self, UnknownTarget> {
+        let rule = becomes.parse().map_err(|()| UnknownTarget)?;
+        self.maps.insert(field.into(), rule);
+        Ok(self)
+    }
+
+    /// Leaves out a field, or all that is within it. It is counted all the same.
+    pub fn ignore(mut self, field: impl Into<String>) -> Self {
+        self.ignored.insert(field.into());
+        self
+    }
+
+    /// Leaves out all that is not taken. The [`Plan`](crate::Plan) lists it.
+    pub fn ignore_rest(mut self) -> Self {
+        self.ignores_rest = true;
+        self
+    }
+
+    /// Names a text that stands for no value in CSV, as `NULL`. It is reported otherwise.
+    pub fn null(mut self, text: impl Into<String>) -> Self {
+        self.nulls.push(text.into());
+        self
+    }
+
+    /// Says what time it is, as `2026-01-31T12:00:00Z`. A user who is banned or locked out until a time that is
+    /// past is not suspended then. Unless told, all of them are.
+    pub fn now(mut self, time: impl Into<String>) -> Self {
+        self.now = Some(time.into());
+        self
+    }
+
+    /// Mends addresses, phone numbers and user names where it is clear what they have to be, as
+    /// `mailto:ada@example.com`. The [`Plan`](crate::Plan) lists each kind of change. Without it they are errors.
+    pub fn clean(mut self) -> Self {
+        self.cleans = true;
+        self
+    }
+
+    /// Imports users whose hash Kinde cannot verify without it: they need a new password.
+    pub fn drop_unverifiable(mut self) -> Self {
+        self.drops_unverifiable = true;
+        self
+    }
+
+    /// Says what all hashes of PBKDF2 have in common that do not say it themselves. Kinde's forms have no place
+    /// for it.
+    pub fn pbkdf2(mut self, variant: impl Into<String>, iterations: Option<u32>) -> Self {
+        self.variant = variant.into();
+        self.iterations = iterations;
+        self
+    }
+
+    /// Says in which format all salts are that do not say it themselves: `string`, `hex` or `base64`.
+    pub fn salt_format(mut self, format: impl Into<String>) -> Self {
+        self.salt_format = format.into();
+        self
+    }
+
+    /// Says where all salts stand that do not say it themselves: `prefix` or `suffix`.
+    pub fn salt_position(mut self, position: impl Into<String>) -> Self {
+        self.salt_position = position.into();
+        self
+    }
+
+    /// Sets the parameters of the Firebase project, for hashes of its scrypt.
+    pub fn firebase(mut self, parameters: FirebaseParameters) -> Self {
+        self.firebase = Some(parameters);
+        self
+    }
+
+    /// Suspends the users of whom the file does not say whether they are: it is then for you to let them in.
+    pub fn suspended(mut self) -> Self {
+        self.is_suspended = Some(true);
+        self
+    }
+
+    /// Creates the users as members of an organization.
+    pub fn organization(mut self, code: impl Into<OrganizationCode>) -> Self {
+        self.organization = Some(code.into());
+        self
+    }
+
+    /// Reads the users of files, one after another. Nothing but the packed marks of users that were read is kept in
+    /// memory, and, of two files of Auth0, the hashes.
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if a file is not text, or no field of it can be one that a user is known by.
+    pub fn users<'a, R: Read + Send + 'a>(
+        &'a self,
+        files: impl IntoIterator<Item = R>,
+    ) -> Result<Users<'a>, FileError> {
+        Users::open(self, files)
+    }
+
+    /// Reads a row of CSV, given as its columns' names and values.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportErrors`] has all that is wrong with the row, and all that would be lost. A user that is read can be
+    /// sent.
+    pub fn row<'a>(
+        &self,
+        columns: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<ImportUser, ImportErrors> {
+        let columns =
+            columns.into_iter().map(|(name, value)| (Cow::Borrowed(name), Node::Text(value.into())));
+        self.record(&columns.collect::<Vec<_>>(), true)
+    }
+
+    /// Reads a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportErrors`] has all that is wrong with the object, and all that would be lost. A user that is read can
+    /// be sent.
+    pub fn line(&self, json: &str) -> Result<ImportUser, ImportErrors> {
+        match Node::parse(json.trim_start_matches('\u{feff}')) {
+            Ok(Node::Object(members)) => self.record(&members, false),
+            Ok(_) => Err(ImportErrors(alloc::vec![ImportError::line().because("is not a JSON object")])),
+            Err(error) => Err(ImportErrors(alloc::vec![error])),
+        }
+    }
+
+    fn record(&self, members: &[(Cow<'_, str>, Node<'_>)], is_csv: bool) -> Result<ImportUser, ImportErrors> {
+        let mut reading = Reading::new(self);
+        let user = reading.record(members.iter().map(|(name, node)| (name.as_ref(), node)), is_csv);
+        let mut lost = reading.plan.errors_of_untaken();
+        match user {
+            Ok(user) if lost.is_empty() => Ok(user),
+            Ok(_) => Err(ImportErrors(lost)),
+            Err(mut errors) => {
+                errors.append(&mut lost);
+                Err(ImportErrors(errors))
+            }
+        }
+    }
+
+    pub(crate) fn is_ignored(&self, name: &str) -> bool {
+        self.ignored.contains(name) || name == REASON
+    }
+
+    pub(crate) fn rule(&self, name: &str) -> Rule {
+        if self.is_ignored(name) {
+            return Rule::Ignored;
+        }
+        let mapped = self.maps.get(name).cloned();
+        mapped.or_else(|| self.source.table().rule(name)).unwrap_or(Rule::Unknown)
+    }
+
+    /// Names that you have mapped or ignored.
+    pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
+        self.maps.keys().chain(&self.ignored).map(String::as_str)
+    }
+
+    pub(crate) fn is_null(&self, text: &str) -> bool {
+        self.nulls.iter().any(|null| null == text)
+    }
+
+    /// Whether a time is later than now, or may be.
+    pub(crate) fn is_later(&self, time: &str) -> bool {
+        // To the second, and in Coordinated Universal Time: of another, and of other forms, it is not known.
+        let seconds = |text: &str| text.get(..19).map(|text| text.replace('T', " "));
+        let is_utc = time.get(19..).is_none_or(|rest| {
+            let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit()).trim();
+            matches!(zone, "" | "Z" | "+00" | "+00:00" | "+0000" | "+0" | "UTC")
+        });
+        let is_time = time.len() >= 19 && time.starts_with(|c: char| c.is_ascii_digit()) && is_utc;
+        match (is_time, &self.now) {
+            (true, Some(now)) => seconds(time) > seconds(now),
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapping")
+            .field("source", &self.source)
+            .field("firebase", &self.firebase)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A field cannot become this; see [`Mapping::map`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UnknownTarget;
+
+impl fmt::Display for UnknownTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field cannot become this: expected ")?;
+        for name in Target::all_names() {
+            write!(f, "{name}, ")?;
+        }
+        f.write_str("property:KEY or feature_flag:KEY")
+    }
+}
+
+impl core::error::Error for UnknownTarget {}
+
+/// Returns what a field may be meant to become, by its name.
+pub(crate) fn suggestion(name: &str) -> Option<&'static str> {
+    const OTHERS: [(&str, &str); 26] = [
+        ("id", "provided_id"),
+        ("userid", "provided_id"),
+        ("externalid", "provided_id"),
+        ("mail", "email"),
+        ("emailaddress", "email"),
+        ("useremail", "email"),
+        ("emailconfirmed", "email_verified"),
+        ("verified", "email_verified"),
+        ("phonenumber", "phone"),
+        ("mobile", "phone"),
+        ("mobilephone", "phone"),
+        ("telephone", "phone"),
+        ("login", "username"),
+        ("nickname", "username"),
+        ("givenname", "first_name"),
+        ("forename", "first_name"),
+        ("familyname", "last_name"),
+        ("surname", "last_name"),
+        ("name", "full_name"),
+        ("displayname", "full_name"),
+        ("photourl", "picture"),
+        ("avatar", "picture"),
+        ("suspended", "is_suspended"),
+        ("password", "hashed_password"),
+        ("passwordhash", "hashed_password"),
+        ("hashingalgorithm", "hashing_method"),
+    ];
+    let name = plain(name);
+    let exact = Target::all_names().find(|known| plain(known) == name);
+    exact.or_else(|| OTHERS.iter().find(|(known, _)| *known == name).map(|(_, becomes)| *becomes))
+}
+
+/// Returns the error of a field whose value would be lost.
+pub(crate) fn lost(field: &str, reason: &str) -> ImportError {
+    ImportError::new(field.to_owned(), ImportProblem::NotTaken)
+        .because(alloc::format!("is not taken: {reason}"))
+}

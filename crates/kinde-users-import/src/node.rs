@@ -1,0 +1,275 @@
+//! JSON values that borrow from the text that they were read from.
+
+use alloc::borrow::{Cow, ToOwned};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
+
+use crate::error::{ImportError, ImportProblem};
+use crate::plan::shown;
+
+/// A value of a file. All values of CSV are texts.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Node<'a> {
+    Null,
+    Bool(bool),
+    Whole(i128),
+    Float(f64),
+    Text(Cow<'a, str>),
+    List(Vec<Node<'a>>),
+    Object(Object<'a>),
+}
+
+pub(crate) type Object<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
+
+/// As many digits as a decimal number has that is surely the same after it was read.
+const DIGITS: usize = 15;
+
+impl<'a> Node<'a> {
+    /// Reads all of a text.
+    ///
+    /// # Errors
+    ///
+    /// The text is not JSON, or a key stands twice in an object.
+    pub(crate) fn parse(json: &'a str) -> Result<Self, ImportError> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let read = Self::deserialize(&mut deserializer);
+        let node = read.and_then(|node| deserializer.end().map(|()| node)).map_err(|error| {
+            // It shows nothing of the text, and the line of the file is known by the caller.
+            let problem = format!("{error}").replace(" at line 1 column ", " at column ");
+            ImportError::line().because(format!("is not JSON: {problem}"))
+        })?;
+        match node.twice() {
+            Some(path) => Err(ImportError::new(path, ImportProblem::Twice)),
+            None => Ok(node),
+        }
+    }
+
+    /// Returns the path of the first key that stands twice in an object.
+    fn twice(&self) -> Option<String> {
+        // The path of what is within, after that of this.
+        let join = |path: String, inner: String| {
+            let point = if inner.starts_with('[') { "" } else { "." };
+            path + point + &inner
+        };
+        match self {
+            Self::List(items) => {
+                let mut items = items.iter().enumerate();
+                items.find_map(|(at, item)| item.twice().map(|inner| join(format!("[{at}]"), inner)))
+            }
+            Self::Object(members) => {
+                if let Some(name) = doubled(members) {
+                    return Some(shown(name).into_owned());
+                }
+                members.iter().find_map(|(name, value)| {
+                    value.twice().map(|inner| join(shown(name).into_owned(), inner))
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether there is anything to it: `null` and an empty text are no values.
+    pub(crate) fn is_value(&self) -> bool {
+        match self {
+            Self::Null => false,
+            Self::Text(text) => !text.trim().is_empty(),
+            Self::List(items) => !items.is_empty(),
+            Self::Object(members) => !members.is_empty(),
+            Self::Bool(_) | Self::Whole(_) | Self::Float(_) => true,
+        }
+    }
+
+    /// Returns a text, or a whole number as one.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(Cow::Borrowed(text.trim())),
+            Self::Whole(number) => Some(Cow::Owned(format!("{number}"))),
+            _ => None,
+        }
+    }
+
+    /// Returns the text as it is, with its blanks.
+    pub(crate) fn raw_text(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(crate) fn items(&self) -> Option<&[Self]> {
+        if let Self::List(items) = self { Some(items) } else { None }
+    }
+
+    pub(crate) fn members(&self) -> Option<&Object<'a>> {
+        if let Self::Object(members) = self { Some(members) } else { None }
+    }
+
+    /// Returns the member of an object, if it has a value.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        let member = self.members()?.iter().find(|(known, _)| known == name);
+        member.map(|(_, value)| value).filter(|value| value.is_value())
+    }
+
+    /// Returns the text of a member.
+    pub(crate) fn text_of(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get(name)?.text()
+    }
+
+    /// Returns whether the value means true or false, as databases and spreadsheets write it.
+    pub(crate) fn flag(&self) -> Option<bool> {
+        const YES: [&str; 8] = ["true", "t", "yes", "y", "1", "wahr", "vrai", "verdadero"];
+        const NO: [&str; 8] = ["false", "f", "no", "n", "0", "falsch", "faux", "falso"];
+        match self {
+            Self::Bool(flag) => Some(*flag),
+            Self::Whole(0) => Some(false),
+            Self::Whole(1) => Some(true),
+            Self::Text(text) => {
+                let is_among =
+                    |words: [&str; 8]| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
+                if is_among(YES) { Some(true) } else { is_among(NO).then_some(false) }
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the value as JSON, if all its numbers are the same when they are sent.
+    pub(crate) fn to_json(&self) -> Option<Json> {
+        Some(match self {
+            Self::Null => Json::Null,
+            Self::Bool(flag) => Json::from(*flag),
+            Self::Whole(number) => {
+                let signed = i64::try_from(*number).map(Json::from);
+                signed.or_else(|_| u64::try_from(*number).map(Json::from)).ok()?
+            }
+            Self::Float(number) => Json::from(is_exact(*number).then_some(*number)?),
+            Self::Text(text) => Json::from(text.as_ref()),
+            Self::List(items) => items.iter().map(Self::to_json).collect::<Option<Vec<_>>>()?.into(),
+            Self::Object(members) => Json::Object(
+                members
+                    .iter()
+                    .map(|(name, value)| Some((name.clone().into_owned(), value.to_json()?)))
+                    .collect::<Option<_>>()?,
+            ),
+        })
+    }
+}
+
+/// Returns a path below another.
+pub(crate) fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn doubled<'n>(members: &'n Object<'_>) -> Option<&'n str> {
+    if members.len() > 64 {
+        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+        names.sort_unstable();
+        return names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next).map(|(one, _)| *one);
+    }
+    // Most names differ in their length or ends, so that few have to be compared.
+    let mut marks = 0_u64;
+    members.iter().enumerate().find_map(|(at, (name, _))| {
+        let ends = name.bytes().next().into_iter().chain(name.bytes().next_back());
+        let mark = 1 << (ends.fold(name.len(), |sum, byte| sum * 7 + usize::from(byte)) % 64);
+        let may_be_known = marks & mark != 0;
+        marks |= mark;
+        let is_known = may_be_known && members.iter().take(at).any(|(known, _)| known == name);
+        is_known.then_some(name.as_ref())
+    })
+}
+
+fn is_exact(number: f64) -> bool {
+    let text = format!("{number:e}");
+    let digits = text.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
+    // One that is beyond these, and has few digits, would be written in another form.
+    digits <= DIGITS && (-1e15..=1e15).contains(&number)
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyNode;
+
+        impl<'de> Visitor<'de> for AnyNode {
+            type Value = Node<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Node<'de>, E> {
+                Ok(Node::Null)
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Node<'de>, E> {
+                Ok(Node::Bool(value))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Node<'de>, E> {
+                Ok(Node::Whole(value.into()))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Node<'de>, E> {
+                Ok(Node::Whole(value.into()))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Node<'de>, E> {
+                Ok(Node::Float(value))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Node<'de>, E> {
+                Ok(Node::Text(Cow::Owned(value.to_owned())))
+            }
+
+            fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Node<'de>, E> {
+                Ok(Node::Text(Cow::Borrowed(value)))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node<'de>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    items.push(item);
+                }
+                Ok(Node::List(items))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Node<'de>, A::Error> {
+                let mut members = Vec::with_capacity(8);
+                while let Some((name, value)) = object.next_entry::<Key<'de>, Node<'de>>()? {
+                    members.push((name.0, value));
+                }
+                Ok(Node::Object(members))
+            }
+        }
+
+        deserializer.deserialize_any(AnyNode)
+    }
+}
+
+/// A key, which is borrowed where it has no escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(value.to_owned())))
+            }
+
+            fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(value)))
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}

@@ -1,0 +1,483 @@
+//! What becomes of the files, before anything is called.
+
+use alloc::borrow::{Cow, ToOwned as _};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::draft::Note;
+use crate::error::ImportError;
+use crate::mapping::{Mapping, lost, suggestion};
+use crate::target::{Rule, Target, When};
+
+/// The most names and kinds of problems that are told apart: there are more in a file whose names
+/// are values.
+const MOST: usize = 2000;
+/// Names that are longer, in bytes, are not told apart either.
+const LONGEST_NAME: usize = 200;
+const MORE_NAMES: &str = "(more names)";
+/// So many lines are named.
+const NAMED_LINES: usize = 5;
+
+/// Says what becomes of files: of each field, of the lines that are wrong, and of users who need something.
+///
+/// It grows as [`Users`](crate::Users) are read, and is whole after the last one. `Display` writes it as text for
+/// people, with names of fields and no values.
+#[derive(Clone)]
+pub struct Plan {
+    mapping: Mapping,
+    fields: Vec<Field>,
+    index: BTreeMap<Arc<str>, usize>,
+    pub(crate) files: usize,
+    pub(crate) lines: u64,
+    pub(crate) users: u64,
+    pub(crate) merged: u64,
+    pub(crate) rejected: u64,
+    pub(crate) suspended: u64,
+    problems: BTreeMap<String, Lines>,
+    changes: BTreeMap<String, Lines>,
+    unverifiable: BTreeMap<String, Lines>,
+}
+
+/// A field of the files.
+#[derive(Clone)]
+pub(crate) struct Field {
+    pub(crate) name: Arc<str>,
+    pub(crate) rule: Rule,
+    /// On which lines it has a value.
+    has: Lines,
+    /// On which lines the value is not taken, and why.
+    lost: Lines,
+    reason: &'static str,
+    /// On how many lines it suspends the user.
+    suspends: u64,
+}
+
+/// Some of the lines, and how many there are.
+#[derive(Clone, Default)]
+struct Lines {
+    first: Vec<Place>,
+    count: u64,
+}
+
+/// A line of a file; both from 1.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: usize,
+    pub(crate) line: u64,
+}
+
+impl Lines {
+    fn add(&mut self, place: Place) {
+        self.count += 1;
+        if self.first.len() < NAMED_LINES {
+            self.first.push(place);
+        }
+    }
+}
+
+impl Plan {
+    pub(crate) fn new(mapping: Mapping) -> Self {
+        Self {
+            mapping,
+            fields: Vec::new(),
+            index: BTreeMap::new(),
+            files: 1,
+            lines: 0,
+            users: 0,
+            merged: 0,
+            rejected: 0,
+            suspended: 0,
+            problems: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            unverifiable: BTreeMap::new(),
+        }
+    }
+
+    /// Returns how many records there are, right or wrong.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Returns how many users can be imported.
+    pub fn users(&self) -> u64 {
+        self.users
+    }
+
+    /// Returns on how many lines something is wrong.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Returns how many lines say the same of a user as a line before, as where a user has a line for each
+    /// organization.
+    pub fn merged(&self) -> u64 {
+        self.merged
+    }
+
+    /// Returns how many users are suspended.
+    pub fn suspended(&self) -> u64 {
+        self.suspended
+    }
+
+    /// Returns how many users have a hash that Kinde cannot verify, and will need a new password.
+    pub fn unverifiable(&self) -> u64 {
+        self.unverifiable.values().map(|lines| lines.count).sum()
+    }
+
+    /// Returns the names of the fields whose values would be lost: they are neither taken nor ignored.
+    pub fn untaken(&self) -> impl Iterator<Item = &str> {
+        self.not_taken().filter(|_| !self.mapping.ignores_rest).map(|field| &*field.name)
+    }
+
+    /// Whether all that would be lost is ignored, so that the users may be imported. Lines that are wrong are for
+    /// you to decide on: [`rejected`](Self::rejected).
+    pub fn loses_nothing(&self) -> bool {
+        self.untaken().next().is_none() && (self.unverifiable() == 0 || self.mapping.drops_unverifiable)
+    }
+
+    fn not_taken(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.lost.count > 0)
+    }
+
+    /// Returns the place of a field. It is often the one that is guessed, as records have their fields in one
+    /// order.
+    pub(crate) fn field(&mut self, guess: usize, name: &str) -> usize {
+        if self.fields.get(guess).is_some_and(|field| &*field.name == name) {
+            return guess;
+        }
+        if let Some(at) = self.index.get(name) {
+            return *at;
+        }
+        if self.fields.len() >= MOST || name.len() > LONGEST_NAME {
+            return self.add_field(
+                MORE_NAMES,
+                Rule::NotTaken("there are too many names of fields to tell them apart"),
+            );
+        }
+        let rule = self.mapping.rule(name.trim());
+        self.add_field(name, rule)
+    }
+
+    fn add_field(&mut self, name: &str, rule: Rule) -> usize {
+        if let Some(at) = self.index.get(name) {
+            return *at;
+        }
+        let (name, at): (Arc<str>, _) = (name.into(), self.fields.len());
+        self.index.insert(name.clone(), at);
+        let (has, lost) = (Lines::default(), Lines::default());
+        self.fields.push(Field { name, rule, has, lost, reason: "", suspends: 0 });
+        at
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<(Arc<str>, Rule)> {
+        self.fields.get(at).map(|field| (field.name.clone(), field.rule.clone()))
+    }
+
+    pub(crate) fn has_value(&mut self, at: usize, place: Place) {
+        if let Some(field) = self.fields.get_mut(at) {
+            field.has.add(place);
+        }
+    }
+
+    pub(crate) fn lose(&mut self, at: usize, reason: &'static str, place: Place) {
+        if let Some(field) = self.fields.get_mut(at) {
+            field.lost.add(place);
+            field.reason = reason;
+        }
+    }
+
+    /// Counts what was noted of a line.
+    pub(crate) fn note(&mut self, notes: Vec<Note>, place: Place) {
+        for note in notes {
+            match note {
+                Note::NotTaken(name, reason) => {
+                    let parent = name.split(['.', '[']).next().unwrap_or_default();
+                    let is_ignored = self.mapping.is_ignored(&name) || self.mapping.is_ignored(parent);
+                    let at = match self.index.get(&name) {
+                        Some(at) => *at,
+                        None if self.fields.len() >= MOST || name.len() > LONGEST_NAME => {
+                            self.add_field(MORE_NAMES, Rule::NotTaken(reason))
+                        }
+                        None if is_ignored => self.add_field(&name, Rule::Ignored),
+                        None => self.add_field(&name, Rule::NotTaken(reason)),
+                    };
+                    if is_ignored {
+                        self.has_value(at, place);
+                    } else {
+                        self.lose(at, reason, place);
+                    }
+                }
+                Note::Suspended(name) => {
+                    if let Some(field) = self.index.get(&name).and_then(|at| self.fields.get_mut(*at)) {
+                        field.suspends += 1;
+                    }
+                }
+                Note::Changed(name, problem) => {
+                    count(&mut self.changes, format!("{} {problem}", shown(&name)), place);
+                }
+                Note::Unverifiable(form) => count(&mut self.unverifiable, form.into_owned(), place),
+            }
+        }
+    }
+
+    pub(crate) fn reject(&mut self, errors: &[ImportError], place: Place) {
+        self.rejected += 1;
+        for error in errors {
+            count(&mut self.problems, format!("{error}"), place);
+        }
+    }
+
+    /// Returns an error for each field whose value would be lost.
+    pub(crate) fn errors_of_untaken(&self) -> Vec<ImportError> {
+        let lost_fields = self.not_taken().filter(|_| !self.mapping.ignores_rest);
+        let mut errors: Vec<_> = lost_fields.map(|field| lost(&shown(&field.name), field.reason)).collect();
+        if !self.mapping.drops_unverifiable {
+            let hashes = self
+                .unverifiable
+                .keys()
+                .map(|form| lost("hashed_password", &format!("it looks like {form}")));
+            errors.extend(hashes);
+        }
+        errors
+    }
+
+    /// Names that you have mapped or ignored, and that no line has.
+    fn unseen(&self) -> impl Iterator<Item = &str> {
+        self.mapping.named().filter(|name| {
+            let inner = format!("{name}.");
+            !self.fields.iter().any(|field| *field.name.trim() == **name || field.name.starts_with(&inner))
+        })
+    }
+
+    /// Writes how many lines there are, and the first of them.
+    fn write_lines(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
+        f.write_str(&counted(lines.count, "line"))?;
+        let mut file = 1;
+        for (at, place) in lines.first.iter().enumerate() {
+            f.write_str(if at == 0 { ": " } else { ", " })?;
+            if self.files > 1 && (at == 0 || place.file != file) {
+                write!(f, "file {} line ", place.file)?;
+            }
+            file = place.file;
+            write!(f, "{}", place.line)?;
+        }
+        f.write_str(if lines.count > NAMED_LINES as u64 { ", …" } else { "" })
+    }
+
+    fn write_groups(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        title: &str,
+        groups: &BTreeMap<String, Lines>,
+    ) -> fmt::Result {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let mut groups: Vec<_> = groups.iter().collect();
+        groups.sort_by_key(|(_, lines)| core::cmp::Reverse(lines.count));
+        write!(f, "\n{title}\n")?;
+        for (text, lines) in groups {
+            write!(f, "  {text} (")?;
+            self.write_lines(f, lines)?;
+            f.write_str(")\n")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let title = self.mapping.source.table().title;
+        write!(
+            f,
+            "{} of {title}: {} can be imported",
+            counted(self.lines, "line"),
+            counted(self.users, "user")
+        )?;
+        if self.rejected > 0 {
+            let are = if self.rejected == 1 { "is" } else { "are" };
+            write!(f, ", {} {are} not valid", counted(self.rejected, "line"))?;
+        }
+        if self.merged > 0 {
+            let are = if self.merged == 1 { "repeats a user" } else { "repeat users" };
+            write!(f, ", {} {are}", counted(self.merged, "line"))?;
+        }
+        f.write_str(".\n")?;
+
+        let taken = |field: &&Field| field.has.count > 0 && becomes(&field.rule).is_some();
+        let width = self.fields.iter().filter(taken).map(|field| shown(&field.name).chars().count()).max();
+        let width = width.unwrap_or(0).min(40);
+        if self.fields.iter().any(|field| taken(&field)) {
+            f.write_str("\nThe fields become:\n")?;
+        }
+        for field in self.fields.iter().filter(taken) {
+            let lines = counted(field.has.count, "line");
+            writeln!(
+                f,
+                "  {:width$}  {} ({lines})",
+                shown(&field.name),
+                becomes(&field.rule).unwrap_or_default()
+            )?;
+        }
+
+        let mut is_begun = false;
+        for field in self.not_taken() {
+            if !is_begun {
+                f.write_str(if self.mapping.ignores_rest {
+                    "\nNot imported, and ignored with --ignore-rest:\n"
+                } else {
+                    "\nNot imported. Map or ignore each of these fields to begin the import:\n"
+                })?;
+                is_begun = true;
+            }
+            write!(f, "  {}: {} (", shown(&field.name), field.reason)?;
+            self.write_lines(f, &field.lost)?;
+            f.write_str(")")?;
+            let target = suggestion(&field.name).filter(|_| matches!(field.rule, Rule::Unknown));
+            match target {
+                Some(target) => {
+                    writeln!(f, "; did you mean `{target}`? --map '{}={target}'", shown(&field.name))?;
+                }
+                None => f.write_str("\n")?,
+            }
+        }
+        let idle =
+            |field: &&Field| field.has.count > 0 && matches!(field.rule, Rule::Idle(_) | Rule::Ignored);
+        if self.fields.iter().any(|field| idle(&field)) {
+            f.write_str("\nIgnored:\n")?;
+        }
+        for field in self.fields.iter().filter(idle) {
+            let why = if let Rule::Idle(why) = field.rule { why } else { "as you asked" };
+            writeln!(f, "  {}: {why} ({})", shown(&field.name), counted(field.has.count, "line"))?;
+        }
+        let unseen: Vec<_> = self.unseen().map(shown).collect();
+        if !unseen.is_empty() {
+            writeln!(f, "\nNo line has these fields, which you map or ignore: {}", unseen.join(", "))?;
+        }
+
+        if self.suspended > 0 {
+            write!(f, "\nSuspended: {}", counted(self.suspended, "user"))?;
+            let by = self.fields.iter().filter(|field| field.suspends > 0);
+            for (at, field) in by.enumerate() {
+                write!(f, "{}{} {}", if at == 0 { " (" } else { ", " }, shown(&field.name), field.suspends)?;
+            }
+            f.write_str(if self.fields.iter().any(|field| field.suspends > 0) { ")\n" } else { "\n" })?;
+        }
+        if !self.unverifiable.is_empty() {
+            let title = format!(
+                "Kinde cannot verify these hashes: {} will need a new password{}:",
+                counted(self.unverifiable(), "user"),
+                if self.mapping.drops_unverifiable {
+                    ""
+                } else {
+                    ". Use --drop-unverifiable to begin the import"
+                }
+            );
+            self.write_groups(f, &title, &self.unverifiable)?;
+        }
+        self.write_groups(f, "Repaired:", &self.changes)?;
+        self.write_groups(f, "Not valid:", &self.problems)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lines, users, rejected, .. } = self;
+        write!(f, "Plan({lines} lines, {users} users, {rejected} rejected)")
+    }
+}
+
+fn count(groups: &mut BTreeMap<String, Lines>, text: String, place: Place) {
+    let text =
+        if groups.len() < MOST || groups.contains_key(&text) { text } else { "other problems".to_owned() };
+    groups.entry(text).or_default().add(place);
+}
+
+fn counted(count: u64, what: &str) -> String {
+    // In groups of three digits, as people read them.
+    let digits = format!("{count}");
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    format!("{text} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The name of a field, as it is in the file. What looks like a value of a user is not shown, as in a file without
+/// a row of names.
+pub(crate) fn shown(name: &str) -> Cow<'_, str> {
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let is_value = name.contains('@') && !name.starts_with('@')
+        || digits > 4
+        || name.chars().count() > 80
+        || name.contains(char::is_control);
+    match name.trim() {
+        "" => Cow::Borrowed("(a field without a name)"),
+        _ if is_value => Cow::Borrowed("(a name that looks like a value)"),
+        name => Cow::Borrowed(name),
+    }
+}
+
+/// The name of a kind of something, as `oauth2:google`, if it looks like one. It is a value of the file, and must
+/// not be one of a person.
+pub(crate) fn shown_type(text: &str) -> &str {
+    let is_type = text.len() <= 40
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
+        && text.bytes().filter(u8::is_ascii_digit).count() <= 4;
+    if is_type { text } else { "another kind" }
+}
+
+/// The name of a hashing method, if it has a word that such names have: a password in its place is not shown.
+pub(crate) fn shown_method(text: &str) -> String {
+    const WORDS: [&str; 9] =
+        ["argon2", "crypt", "pbkdf2", "md5", "sha", "hmac", "phpass", "cognito", "plain"];
+    let is_method = WORDS.iter().any(|word| text.contains(word)) && shown_type(text) == text;
+    if is_method { format!("a hash of the method `{text}`") } else { "a hash of another method".to_owned() }
+}
+
+/// What a field becomes, in words.
+fn becomes(rule: &Rule) -> Option<Cow<'static, str>> {
+    Some(match rule {
+        Rule::To(target) | Rule::Flag(target, When::True) => target.says().into(),
+        Rule::Or(target) => format!("{}, if nothing else says it", target.says()).into(),
+        Rule::Flag(Target::Suspended, When::Present) => {
+            "whether the user is suspended (if it has a value)".into()
+        }
+        Rule::Flag(Target::Suspended, When::Later) => "whether the user is suspended (until then)".into(),
+        Rule::Flag(Target::Suspended, When::Is(values)) => {
+            format!("whether the user is suspended ({})", values.join(", ")).into()
+        }
+        Rule::Flag(target, When::Present) => format!("{} (if it has a value)", target.says()).into(),
+        Rule::Flag(target, _) => format!("{} (if it is false)", target.says()).into(),
+        Rule::Several(kind, is_verified) => {
+            let kind = match kind.name() {
+                "email" => "email addresses",
+                "phone" => "phone numbers",
+                _ => "user names",
+            };
+            match is_verified {
+                Some(true) => format!("verified {kind}").into(),
+                Some(false) => format!("{kind} that are not verified").into(),
+                None => kind.into(),
+            }
+        }
+        Rule::Property(key) => format!("the property `{key}`").into(),
+        Rule::FeatureFlag(key) => format!("the feature flag `{key}`").into(),
+        Rule::Read(says, _) => (*says).into(),
+        Rule::Same(..)
+        | Rule::Deep
+        | Rule::Pairs(..)
+        | Rule::NotTaken(_)
+        | Rule::NotTakenUnless(..)
+        | Rule::Idle(_)
+        | Rule::Unknown
+        | Rule::Ignored => return None,
+    })
+}

@@ -1,0 +1,457 @@
+//! Splits JSON into records, one at a time.
+//!
+//! A file is lines of objects, an array of them, or an object around a named array, as
+//! `{"users":[…]}`. Memory is bounded by the longest record, and time is linear in the size of the
+//! file: each byte is looked at once.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use memchr::memchr3;
+
+use crate::io::{self, BufRead};
+
+/// The longest record, in bytes.
+const LONGEST_RECORD: usize = 1024 * 1024;
+/// The names that arrays of users have in the exports of the systems.
+const LISTS: [&[u8]; 3] = [b"users", b"Users", b"value"];
+
+/// Says what is wrong with the JSON of a file, and never shows a value.
+#[derive(Debug)]
+pub(crate) struct JsonError {
+    /// The line on which the record begins.
+    pub(crate) line: u64,
+    /// What is wrong.
+    pub(crate) problem: JsonProblem,
+}
+
+/// What is wrong with the JSON of a file.
+#[derive(Debug)]
+pub(crate) enum JsonProblem {
+    /// Something stands where an object is expected.
+    NotAnObject,
+    /// The object does not end where the line ends, or where the file ends.
+    Unfinished,
+    /// The record is longer than 1 MiB.
+    TooLong,
+    /// The record is not UTF-8.
+    NotUtf8,
+    /// The file could not be read further.
+    Io(io::Error),
+}
+
+impl fmt::Display for JsonProblem {
+    /// Writes it after the name of a line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAnObject => "is not a JSON object",
+            Self::Unfinished => "is not a whole JSON object",
+            Self::TooLong => "is longer than 1 MiB",
+            Self::NotUtf8 => "is not in UTF-8: save the file in UTF-8",
+            Self::Io(error) => return write!(f, "cannot be read: {error}"),
+        })
+    }
+}
+
+impl From<io::Error> for JsonProblem {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Where in the file the reader is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Between the lines or documents of the file.
+    Top,
+    /// In an array; and whether an object is around it.
+    List(bool),
+    /// In the object around an array, after it.
+    AfterList,
+    End,
+}
+
+/// Reads records one by one, and goes on after one that is wrong where it can.
+pub(crate) struct JsonReader<R> {
+    input: R,
+    record: Vec<u8>,
+    is_too_long: bool,
+    line: u64,
+    place: Place,
+    /// Whether an object may be one around an array: the first may, and so may all after such one.
+    may_hold_list: bool,
+}
+
+impl<R: BufRead> JsonReader<R> {
+    pub(crate) fn new(input: R) -> Self {
+        Self {
+            input,
+            record: Vec::new(),
+            is_too_long: false,
+            line: 1,
+            place: Place::Top,
+            may_hold_list: true,
+        }
+    }
+
+    /// Returns the next record and the line on which it begins.
+    pub(crate) fn next(&mut self) -> Option<Result<(u64, &str), JsonError>> {
+        self.record.clear();
+        self.is_too_long = false;
+        let mut line = self.line;
+        let found = self.find(&mut line);
+        let problem = match found {
+            Ok(false) => {
+                self.place = Place::End;
+                return None;
+            }
+            Ok(true) if self.is_too_long => JsonProblem::TooLong,
+            Ok(true) => match core::str::from_utf8(&self.record) {
+                Ok(record) => return Some(Ok((line, record))),
+                Err(_) => JsonProblem::NotUtf8,
+            },
+            Err(problem) => {
+                let can_go_on = self.place == Place::Top && !matches!(problem, JsonProblem::Io(_));
+                if !can_go_on {
+                    self.place = Place::End;
+                }
+                problem
+            }
+        };
+        Some(Err(JsonError { line, problem }))
+    }
+
+    /// Returns the record that was read last.
+    pub(crate) fn record(&self) -> &str {
+        core::str::from_utf8(&self.record).unwrap_or_default()
+    }
+
+    /// Reads up to the end of the next record; `false` at the end of the file.
+    fn find(&mut self, line: &mut u64) -> Result<bool, JsonProblem> {
+        loop {
+            let next = if self.place == Place::End { None } else { self.skip_blanks()? };
+            *line = self.line;
+            match (self.place, next) {
+                (Place::End, _) | (Place::Top, None) => return Ok(false),
+                (Place::Top, Some(b'{')) if self.may_hold_list => {
+                    if !self.object()? {
+                        // It was a record; all others are, too.
+                        self.may_hold_list = false;
+                        return Ok(true);
+                    }
+                    self.place = Place::List(true);
+                }
+                (Place::Top, Some(b'{')) => {
+                    self.value(true)?;
+                    return Ok(true);
+                }
+                (Place::Top, Some(b'[')) => {
+                    self.input.consume(1);
+                    self.place = Place::List(false);
+                }
+                (Place::Top, Some(_)) => {
+                    self.skip_line()?;
+                    return Err(JsonProblem::NotAnObject);
+                }
+                (Place::List(_) | Place::AfterList, None) | (Place::List(_), Some(b'}' | b':')) => {
+                    return Err(JsonProblem::Unfinished);
+                }
+                (Place::List(_), Some(b',')) => self.input.consume(1),
+                (Place::List(is_held), Some(b']')) => {
+                    self.input.consume(1);
+                    self.place = if is_held { Place::AfterList } else { Place::Top };
+                }
+                (Place::List(_), Some(_)) => {
+                    self.value(false)?;
+                    return Ok(true);
+                }
+                (Place::AfterList, _) => {
+                    let is_list = self.members()?;
+                    self.record.clear();
+                    self.is_too_long = false;
+                    self.place = if is_list { Place::List(true) } else { Place::Top };
+                }
+            }
+        }
+    }
+
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        Ok(self.input.fill_buf()?.first().copied())
+    }
+
+    /// Returns the next byte that is not blank, and leaves it.
+    fn skip_blanks(&mut self) -> io::Result<Option<u8>> {
+        while let Some(byte) = self.peek()? {
+            match byte {
+                b'\n' => self.line += 1,
+                b' ' | b'\t' | b'\r' => {}
+                other => return Ok(Some(other)),
+            }
+            self.input.consume(1);
+        }
+        Ok(None)
+    }
+
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let chunk = self.input.fill_buf()?;
+            if let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
+                self.input.consume(end + 1);
+                self.line += 1;
+                return Ok(());
+            }
+            let read = chunk.len();
+            if read == 0 {
+                return Ok(());
+            }
+            self.input.consume(read);
+        }
+    }
+
+    fn keep(&mut self, byte: u8) {
+        if self.record.len() < LONGEST_RECORD {
+            self.record.push(byte);
+        } else {
+            self.is_too_long = true;
+        }
+        self.input.consume(1);
+    }
+
+    /// Reads an object, and stops where it holds an array of records: `true` then.
+    fn object(&mut self) -> Result<bool, JsonProblem> {
+        let line = self.line;
+        self.keep(b'{');
+        let held = self.members();
+        if matches!(held, Err(JsonProblem::Unfinished)) && self.line == line {
+            self.skip_line()?;
+        }
+        if matches!(held, Ok(true)) {
+            self.record.clear();
+            self.is_too_long = false;
+        }
+        held
+    }
+
+    /// Reads the members of an object and its end, and stops where an array of records begins.
+    fn members(&mut self) -> Result<bool, JsonProblem> {
+        let mut was_too_long = false;
+        loop {
+            match self.skip_blanks()? {
+                Some(b'}') => {
+                    self.keep(b'}');
+                    self.is_too_long |= was_too_long;
+                    return Ok(false);
+                }
+                Some(b',') => self.keep(b','),
+                Some(b'"') => {
+                    let start = self.record.len();
+                    self.value(false)?;
+                    let name = self.record.get(start + 1..self.record.len().saturating_sub(1));
+                    let is_list = name.is_some_and(|name| LISTS.contains(&name));
+                    if self.skip_blanks()? != Some(b':') {
+                        return Err(JsonProblem::Unfinished);
+                    }
+                    self.keep(b':');
+                    match self.skip_blanks()? {
+                        Some(b'[') if is_list => {
+                            self.input.consume(1);
+                            return Ok(true);
+                        }
+                        Some(b',' | b'}' | b']' | b':') | None => return Err(JsonProblem::Unfinished),
+                        Some(_) => self.value(false)?,
+                    }
+                    if self.is_too_long {
+                        // It is not a record, and may still hold an array of them.
+                        self.record.clear();
+                        (self.is_too_long, was_too_long) = (false, true);
+                    }
+                }
+                _ => return Err(JsonProblem::Unfinished),
+            }
+        }
+    }
+
+    /// Reads a value, which begins at the next byte. A record on a line of its own, of which there
+    /// `is_line`, ends at a line that begins with another.
+    fn value(&mut self, is_line: bool) -> Result<(), JsonProblem> {
+        let (mut depth, mut is_text, mut is_escaped, mut begins_line) = (0_usize, false, false, false);
+        let mut is_begun = false;
+        loop {
+            let chunk = self.input.fill_buf()?;
+            let (mut used, mut end) = (0, chunk.is_empty().then_some(Err(JsonProblem::Unfinished)));
+            if chunk.is_empty() && is_begun && depth == 0 && !is_text {
+                end = Some(Ok(()));
+            }
+            while let (Some(byte), None) = (chunk.get(used), &end) {
+                if is_text {
+                    // Texts are most of a file.
+                    let rest = chunk.get(used..).unwrap_or_default();
+                    let skipped = if is_escaped { Some(0) } else { memchr3(b'"', b'\\', b'\n', rest) };
+                    used += skipped.unwrap_or(rest.len());
+                    match chunk.get(used) {
+                        Some(b'\n') => {
+                            self.line += 1;
+                            end = Some(Err(JsonProblem::Unfinished));
+                        }
+                        Some(_) if is_escaped => is_escaped = false,
+                        Some(b'"') => {
+                            is_text = false;
+                            end = (depth == 0).then_some(Ok(()));
+                        }
+                        Some(_) => is_escaped = true,
+                        None => break,
+                    }
+                    used += 1;
+                    continue;
+                }
+                match byte {
+                    b'"' => is_text = true,
+                    b'{' if is_line && begins_line && depth > 0 => {
+                        end = Some(Err(JsonProblem::Unfinished));
+                        break;
+                    }
+                    b'{' | b'[' => depth += 1,
+                    b'}' | b']' if depth > 1 => depth -= 1,
+                    b'}' | b']' => {
+                        used += depth;
+                        end = Some(Ok(()));
+                        break;
+                    }
+                    b',' | b' ' | b'\t' | b'\r' | b'\n' if depth == 0 => {
+                        end = Some(Ok(()));
+                        break;
+                    }
+                    b'\n' => self.line += 1,
+                    _ => {}
+                }
+                begins_line = *byte == b'\n';
+                is_begun = true;
+                used += 1;
+            }
+            let part = chunk.get(..used).unwrap_or_default();
+            if self.record.len() + used <= LONGEST_RECORD {
+                self.record.extend_from_slice(part);
+            } else {
+                self.is_too_long = true;
+            }
+            self.input.consume(used);
+            if let Some(end) = end {
+                return end;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::ToOwned as _;
+    use std::io::Read;
+    use std::string::{String, ToString as _};
+
+    fn all(text: &[u8]) -> Vec<Result<(u64, String), String>> {
+        let mut reader = JsonReader::new(text);
+        let mut records = Vec::new();
+        while let Some(record) = reader.next() {
+            records.push(match record {
+                Ok((line, text)) => Ok((line, text.to_owned())),
+                Err(JsonError { line, problem }) => Err(alloc::format!("line {line} {problem}")),
+            });
+        }
+        records
+    }
+
+    fn of(text: &str) -> Vec<String> {
+        all(text.as_bytes())
+            .into_iter()
+            .map(|record| record.map_or_else(|e| e, |(line, text)| std::format!("{line} {text}")))
+            .collect()
+    }
+
+    #[test]
+    fn lines_arrays_and_named_arrays_hold_the_same_records() {
+        let records = [r#"{"a":"}\"{[","b":[{"c":1}]}"#, "{}", r#"{"users":{"b":"\\"}}"#];
+        let lines = records.join("\n");
+        let array = std::format!("[\n{}\n]", records.join(" ,\n"));
+        let named = std::format!(
+            "{{\"kind\":\"x\",\"list\":[1,{{}}],\"users\":[\n{}],\"b\":{{}}}}",
+            records.join(",\n")
+        );
+        for (text, first) in [(lines, 1), (array, 2), (named, 2)] {
+            let expected: Vec<_> =
+                (first..).zip(records).map(|(line, record)| std::format!("{line} {record}")).collect();
+            assert_eq!(of(&text), expected, "{text}");
+        }
+        assert_eq!(of("{\"Users\":[{\"a\":1}]}\n{\"Users\":[{\"a\":2}]}"), ["1 {\"a\":1}", "2 {\"a\":2}"]);
+        assert_eq!(of("{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"), ["1 {\"a\":{\n    \"b\": 1\n  }}"]);
+        assert!(
+            of("").is_empty()
+                && of("[]").is_empty()
+                && of(" \n").is_empty()
+                && of("{\"users\":[]}").is_empty()
+        );
+    }
+
+    #[test]
+    fn a_broken_line_does_not_keep_the_others_out() {
+        assert_eq!(
+            of("{\"a\":1}\n{\"a\":\n{\"a\":\"x\n{\"b\":2}\nword\n[]\n{\"c\":3"),
+            [
+                "1 {\"a\":1}",
+                "line 2 is not a whole JSON object",
+                "line 3 is not a whole JSON object",
+                "4 {\"b\":2}",
+                "line 5 is not a JSON object",
+                "line 7 is not a whole JSON object",
+            ]
+        );
+        assert_eq!(of("{\"a\":\"x\n{\"b\":2}"), ["line 1 is not a whole JSON object", "2 {\"b\":2}"]);
+        assert_eq!(of("{\"a\" 1}\n{\"b\":2}"), ["line 1 is not a whole JSON object", "2 {\"b\":2}"]);
+        assert_eq!(of("[{\"a\":1},{\"b\":"), ["1 {\"a\":1}", "line 1 is not a whole JSON object"]);
+        assert_eq!(of("[7,\"x\",{}]"), ["1 7", "1 \"x\"", "1 {}"]);
+        assert_eq!(all(b"{\"a\":\"\xff\"}\n{}").len(), 2);
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_skipped() {
+        let long = std::format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST_RECORD));
+        assert_eq!(of(&std::format!("{{}}\n{long}\n{{}}")), ["1 {}", "line 2 is longer than 1 MiB", "3 {}"]);
+        let around =
+            std::format!("{{\"clients\":[\"{}\"],\"users\":[{{}}]}}", "x".repeat(2 * LONGEST_RECORD));
+        assert_eq!(of(&around), ["1 {}"]);
+    }
+
+    /// A file whose bytes a function makes.
+    struct Source<F>(F);
+    impl<F: FnMut(&mut [u8]) -> std::io::Result<usize>> Read for Source<F> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            (self.0)(buffer)
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_records_are_not_held() {
+        let lines = (0..100_000).map(|n| std::format!("{{\"id\":{n}}},"));
+        let text = std::iter::once("{\"users\":[".to_string()).chain(lines).chain(["{}]}".to_string()]);
+        let mut left = text;
+        let mut part = std::io::Cursor::new(Vec::new());
+        let read = move |buffer: &mut [u8]| {
+            let mut got = part.read(buffer)?;
+            if got == 0 {
+                if let Some(next) = left.next() {
+                    part = std::io::Cursor::new(next.into_bytes());
+                    got = part.read(buffer)?;
+                }
+            }
+            Ok(got)
+        };
+        let mut reader = JsonReader::new(std::io::BufReader::new(Source(read)));
+        let mut records = 0;
+        while let Some(record) = reader.next() {
+            record.unwrap();
+            records += 1;
+        }
+        assert_eq!(records, 100_001);
+        assert!(reader.record.capacity() < 1024);
+    }
+}

@@ -1,0 +1,26 @@
+//! The systems, each in a file of its own: a table of fields and what they become, and functions
+//! where a table cannot say it.
+
+pub(crate) mod aspnet_identity;
+pub(crate) mod auth0;
+pub(crate) mod clerk;
+pub(crate) mod cognito;
+pub(crate) mod entra;
+pub(crate) mod firebase;
+pub(crate) mod fusionauth;
+pub(crate) mod keycloak;
+pub(crate) mod kinde;
+pub(crate) mod okta;
+pub(crate) mod supabase;
+pub(crate) mod wordpress;
+
+use crate::draft::Draft;
+use crate::target::Target;
+
+/// Forgets a user name that is the email address: the user signs in with it as the address.
+pub(crate) fn forget_username_of_address(draft: &mut Draft<'_>) {
+    let (username, email) = (draft.said(Target::Username), draft.said(Target::Email));
+    if username.zip(email).is_some_and(|(username, email)| username.eq_ignore_ascii_case(email)) {
+        draft.forget(Target::Username);
+    }
+}

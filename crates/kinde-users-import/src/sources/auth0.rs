@@ -1,0 +1,218 @@
+//! Auth0: the export of users (NDJSON), the export of password hashes (NDJSON) and the export of the
+//! extension (NDJSON, or CSV with tabs).
+
+use alloc::borrow::ToOwned as _;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use kinde_users_core::Problem;
+
+use core::hash::BuildHasher as _;
+
+use crate::draft::{Draft, TEXT};
+use crate::error::{ImportError, ImportProblem};
+use crate::node::Node;
+use crate::plan::{Place, shown_type};
+use crate::source::Table;
+use crate::target::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
+use crate::target::{CONNECTION, FACTOR, Target, UNSET, When};
+use crate::user::Kind;
+
+pub(crate) const TABLE: Table = Table {
+    name: "auth0",
+    title: "an Auth0 export",
+    marks: &[
+        &["user_id", "identities"],
+        &["user_id", "email_verified"],
+        &["user_id", "logins_count"],
+        &["_id", "passwordHash"],
+        &["id", "connection", "given_name"],
+    ],
+    fields: FIELDS,
+    is_loose: true,
+    ..Table::PLAIN
+};
+
+const HERE: &str = "it has a meaning in Auth0 alone";
+
+const FIELDS: &[(&str, Rule)] = &[
+    ("user_id", To(Target::Id)),
+    ("Id", To(Target::Id)),
+    ("email", To(Target::Email)),
+    ("email_verified", Flag(Target::EmailVerified, When::True)),
+    ("given_name", To(Target::FirstName)),
+    ("family_name", To(Target::LastName)),
+    ("name", To(Target::FullName)),
+    ("picture", To(Target::Picture)),
+    ("phone_number", To(Target::Phone)),
+    ("phone_verified", Flag(Target::PhoneVerified, When::True)),
+    ("username", To(Target::Username)),
+    ("blocked", Flag(Target::Suspended, When::True)),
+    ("identities", Read("nothing for those of the database", identities)),
+    ("connection", NotTakenUnless(&["Username-Password-Authentication"], CONNECTION)),
+    ("app_metadata", Deep),
+    ("user_metadata", Deep),
+    ("nickname", NotTaken(UNSET)),
+    ("created_at", NotTaken(UNSET)),
+    ("updated_at", NotTaken(UNSET)),
+    ("last_login", NotTaken(UNSET)),
+    ("last_ip", NotTaken(UNSET)),
+    ("last_password_reset", NotTaken(UNSET)),
+    ("logins_count", NotTaken(UNSET)),
+    ("multifactor", NotTaken(FACTOR)),
+    // The export of hashes.
+    ("_id", Read("the id in another system (`provided_id`), after `auth0|`", object_id)),
+    ("alt_id", Read("the id in another system (`provided_id`), after `auth0|`", alternative_id)),
+    ("passwordHash", To(Target::Hash)),
+    ("identifiers", Read("addresses, phone numbers and user names", identifiers)),
+    ("password_set_date", NotTaken(UNSET)),
+    ("tenant", Idle(HERE)),
+    ("_tmp_is_unique", Idle(HERE)),
+];
+
+fn identities(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    let Some(items) = node.items() else {
+        return draft.problem(field, Problem::WrongType, "a list in brackets");
+    };
+    for item in items {
+        // Those of the database are the user itself.
+        match item.text_of("provider").as_deref() {
+            Some("auth0") | None => {}
+            Some(provider) => draft.not_taken(&format!("{field}.{}", shown_type(provider)), CONNECTION),
+        }
+    }
+}
+
+fn object_id(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    match node.text_of("$oid").or(node.text()) {
+        Some(id) if draft.said(Target::Id).is_none() => draft.say(Target::Id, field, prefixed(&id)),
+        Some(_) => {}
+        None => draft.problem(field, Problem::WrongType, "an object with $oid"),
+    }
+}
+
+fn alternative_id(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    match node.text() {
+        Some(id) => draft.say_anew(Target::Id, field, prefixed(&id)),
+        None => draft.problem(field, Problem::WrongType, TEXT),
+    }
+}
+
+/// Users of the database have it in front of their ids.
+fn prefixed(id: &str) -> String {
+    format!("auth0|{id}")
+}
+
+/// The root's address is often missing, and then it is here.
+fn identifiers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    for item in node.items().unwrap_or_default() {
+        let (kind, value) = (item.text_of("type"), item.text_of("value"));
+        let kind = match kind.as_deref() {
+            Some("email") => Kind::Email,
+            Some("phone" | "phone_number") => Kind::Phone,
+            Some("username") => Kind::Username,
+            _ => {
+                draft.not_taken(&format!("{field}[]"), UNSET);
+                continue;
+            }
+        };
+        match value {
+            Some(value) => draft.identity(kind, field, &value, item.get("verified").and_then(Node::flag)),
+            None => draft.problem(field, Problem::Missing, ""),
+        }
+    }
+}
+
+/// How many hashes are kept together, so that no list of all of them is copied as it grows.
+const CHUNK: usize = 4096;
+
+/// The hashes of an export of them by the ids of their users, in a packed form.
+#[derive(Default)]
+pub(crate) struct Hashes {
+    chunks: Vec<Vec<Entry>>,
+    index: HashTable<u32>,
+    /// Those that are not of bcrypt, by their place.
+    others: BTreeMap<u32, Box<str>>,
+}
+
+struct Entry {
+    id: u64,
+    hash: [u8; 60],
+    line: u32,
+    file: u16,
+    is_used: bool,
+}
+
+impl Hashes {
+    /// Adds the hash of a record. What it says beside it is in the export of users as well.
+    pub(crate) fn add(&mut self, record: &Node<'_>, at: Place) -> Result<(), ImportError> {
+        let alternative = record.text_of("alt_id");
+        let id = alternative.or_else(|| record.get("_id").and_then(|id| id.text_of("$oid").or(id.text())));
+        let Some(id) = id else { return Err(ImportError::new("_id", Problem::Missing)) };
+        let Some(hash) = record.text_of("passwordHash") else { return Ok(()) };
+        let id = hash_of(&prefixed(&id));
+        if self.find(id).is_some() {
+            return Err(ImportError::new("_id", ImportProblem::Twice));
+        }
+        let place = u32::try_from(self.len()).unwrap_or(u32::MAX);
+        let packed: [u8; 60] = hash.as_bytes().try_into().unwrap_or_else(|_| {
+            self.others.insert(place, hash.as_ref().into());
+            [0; 60]
+        });
+        let line = u32::try_from(at.line).unwrap_or(u32::MAX);
+        let file = u16::try_from(at.file).unwrap_or(u16::MAX);
+        let entry = Entry { id, hash: packed, line, file, is_used: false };
+        match self.chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK => chunk.push(entry),
+            _ => {
+                let mut chunk = Vec::with_capacity(CHUNK);
+                chunk.push(entry);
+                self.chunks.push(chunk);
+            }
+        }
+        let chunks = &self.chunks;
+        self.index.insert_unique(id, place, |place| entry_at(chunks, *place).map_or(0, |entry| entry.id));
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * CHUNK + last.len())
+    }
+
+    fn find(&self, id: u64) -> Option<u32> {
+        let is_it = |place: &u32| entry_at(&self.chunks, *place).is_some_and(|entry| entry.id == id);
+        self.index.find(id, is_it).copied()
+    }
+
+    /// Returns the hash of a user, and notes that it is used.
+    pub(crate) fn take(&mut self, id: &str) -> Option<String> {
+        let place = self.find(hash_of(id))?;
+        let (chunk, at) = (place as usize / CHUNK, place as usize % CHUNK);
+        let entry = self.chunks.get_mut(chunk)?.get_mut(at)?;
+        entry.is_used = true;
+        if entry.hash == [0; 60] {
+            return self.others.get(&place).map(|hash| (**hash).to_owned());
+        }
+        core::str::from_utf8(&entry.hash).ok().map(str::to_owned)
+    }
+
+    /// Returns the places of the hashes that no user has taken.
+    pub(crate) fn unused(&self) -> impl Iterator<Item = Place> {
+        let unused = self.chunks.iter().flatten().filter(|entry| !entry.is_used);
+        unused.map(|entry| Place { file: entry.file.into(), line: entry.line.into() })
+    }
+}
+
+fn entry_at(chunks: &[Vec<Entry>], place: u32) -> Option<&Entry> {
+    chunks.get(place as usize / CHUNK)?.get(place as usize % CHUNK)
+}
+
+fn hash_of(id: &str) -> u64 {
+    FixedState::default().hash_one(id)
+}

@@ -1,0 +1,127 @@
+//! Firebase Authentication: `firebase auth:export`, as JSON (an object, an array or lines) or CSV.
+
+use alloc::format;
+use alloc::sync::Arc;
+
+use kinde_users_core::Problem;
+
+use crate::draft::{Draft, TEXT, standard_base64};
+use crate::node::Node;
+use crate::plan::shown_type;
+use crate::source::Table;
+use crate::target::Rule::{self, Deep, Flag, NotTaken, Read, To};
+use crate::target::{CONNECTION, FACTOR, Target, UNSET, When};
+
+pub(crate) const TABLE: Table = Table {
+    name: "firebase",
+    title: "a Firebase export",
+    marks: &[&["localId"]],
+    fields: FIELDS,
+    method: "firebase-scrypt",
+    columns: &[
+        "localId",
+        "email",
+        "emailVerified",
+        "passwordHash",
+        "passwordSalt",
+        "displayName",
+        "photoUrl",
+        "googleId",
+        "googleEmail",
+        "googleDisplayName",
+        "googlePhotoUrl",
+        "facebookId",
+        "facebookEmail",
+        "facebookDisplayName",
+        "facebookPhotoUrl",
+        "twitterId",
+        "twitterEmail",
+        "twitterDisplayName",
+        "twitterPhotoUrl",
+        "githubId",
+        "githubEmail",
+        "githubDisplayName",
+        "githubPhotoUrl",
+        "createdAt",
+        "lastSignedInAt",
+        "phoneNumber",
+        "disabled",
+        "customAttributes",
+        "providerUserInfo",
+    ],
+    ..Table::PLAIN
+};
+
+const FIELDS: &[(&str, Rule)] = &[
+    ("localId", To(Target::Id)),
+    ("email", To(Target::Email)),
+    ("emailVerified", Flag(Target::EmailVerified, When::True)),
+    ("passwordHash", Read("the password, with the parameters of the project", hash)),
+    ("salt", Read("the salt of the password", salt)),
+    ("passwordSalt", Read("the salt of the password", salt)),
+    ("displayName", To(Target::FullName)),
+    ("photoUrl", To(Target::Picture)),
+    ("phoneNumber", To(Target::Phone)),
+    ("disabled", Flag(Target::Suspended, When::True)),
+    ("customAttributes", Deep),
+    ("providerUserInfo", Read("nothing for passwords and phone numbers", providers)),
+    ("googleId", NotTaken(CONNECTION)),
+    ("googleEmail", NotTaken(CONNECTION)),
+    ("googleDisplayName", NotTaken(CONNECTION)),
+    ("googlePhotoUrl", NotTaken(CONNECTION)),
+    ("facebookId", NotTaken(CONNECTION)),
+    ("facebookEmail", NotTaken(CONNECTION)),
+    ("facebookDisplayName", NotTaken(CONNECTION)),
+    ("facebookPhotoUrl", NotTaken(CONNECTION)),
+    ("twitterId", NotTaken(CONNECTION)),
+    ("twitterEmail", NotTaken(CONNECTION)),
+    ("twitterDisplayName", NotTaken(CONNECTION)),
+    ("twitterPhotoUrl", NotTaken(CONNECTION)),
+    ("githubId", NotTaken(CONNECTION)),
+    ("githubEmail", NotTaken(CONNECTION)),
+    ("githubDisplayName", NotTaken(CONNECTION)),
+    ("githubPhotoUrl", NotTaken(CONNECTION)),
+    ("mfaInfo", NotTaken(FACTOR)),
+    ("createdAt", NotTaken(UNSET)),
+    ("lastSignedInAt", NotTaken(UNSET)),
+    ("lastLoginAt", NotTaken(UNSET)),
+    ("lastRefreshAt", NotTaken(UNSET)),
+    ("passwordUpdatedAt", NotTaken(UNSET)),
+    ("validSince", NotTaken(UNSET)),
+];
+
+fn hash(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    base64(draft, Target::Hash, field, node);
+}
+
+fn salt(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    draft.is_salt_plain = true;
+    base64(draft, Target::Salt, field, node);
+}
+
+/// Some versions of the tool write base64url.
+fn base64(draft: &mut Draft<'_>, target: Target, field: &Arc<str>, node: &Node<'_>) {
+    match node.text() {
+        Some(text) => draft.say(target, field, standard_base64(&text)),
+        None => draft.problem(field, Problem::WrongType, TEXT),
+    }
+}
+
+fn providers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    if let Some(text) = node.raw_text() {
+        // In CSV it is JSON as text.
+        return match Node::parse(text) {
+            Ok(node) if node.raw_text().is_none() => providers(draft, field, &node),
+            _ => draft.wrong(field, "is not JSON"),
+        };
+    }
+    let items = node.items().unwrap_or(core::slice::from_ref(node));
+    for item in items {
+        match item.text_of("providerId").as_deref() {
+            // The address or number is a field of its own.
+            Some("password" | "phone") => {}
+            Some(provider) => draft.not_taken(&format!("{field}.{}", shown_type(provider)), CONNECTION),
+            None => draft.not_taken(field, CONNECTION),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Keycloak: the export of a realm, of its users, or the users of its API.
+
+use alloc::format;
+use alloc::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use kinde_users_core::Problem;
+
+use crate::draft::{Draft, Note};
+use crate::node::Node;
+use crate::plan::{shown_method, shown_type};
+use crate::source::Table;
+use crate::sources::forget_username_of_address;
+use crate::target::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
+use crate::target::{CONNECTION, FACTOR, ORGANIZATIONS, Target, UNSET, When};
+
+pub(crate) const TABLE: Table = Table {
+    name: "keycloak",
+    title: "a Keycloak export",
+    marks: &[
+        &["username", "credentials"],
+        &["createdTimestamp", "emailVerified"],
+        &["username", "enabled", "emailVerified"],
+        &["username", "realmRoles"],
+    ],
+    fields: FIELDS,
+    end: Some(forget_username_of_address),
+    ..Table::PLAIN
+};
+
+const HERE: &str = "it has a meaning in Keycloak alone";
+
+const FIELDS: &[(&str, Rule)] = &[
+    ("id", To(Target::Id)),
+    ("username", To(Target::Username)),
+    ("email", To(Target::Email)),
+    ("emailVerified", Flag(Target::EmailVerified, When::True)),
+    ("firstName", To(Target::FirstName)),
+    ("lastName", To(Target::LastName)),
+    ("enabled", Flag(Target::Suspended, When::False)),
+    ("credentials", Read("the password", credentials)),
+    ("attributes", Deep),
+    ("realmRoles", Read("nothing for the roles that all users have", roles)),
+    ("clientRoles", NotTaken(ORGANIZATIONS)),
+    ("groups", NotTaken(ORGANIZATIONS)),
+    ("federatedIdentities", NotTaken(CONNECTION)),
+    ("federationLink", NotTaken(CONNECTION)),
+    ("serviceAccountClientId", NotTaken(UNSET)),
+    ("requiredActions", NotTaken(UNSET)),
+    ("totp", NotTakenUnless(&["false"], FACTOR)),
+    ("notBefore", NotTakenUnless(&["0"], UNSET)),
+    ("createdTimestamp", NotTaken(UNSET)),
+    ("disableableCredentialTypes", Idle(HERE)),
+    ("access", Idle(HERE)),
+    ("userProfileMetadata", Idle(HERE)),
+];
+
+fn roles(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    let is_of_all = |role: &str| {
+        role.starts_with("default-roles-") || matches!(role, "offline_access" | "uma_authorization")
+    };
+    let items = node.items().unwrap_or(core::slice::from_ref(node));
+    if !items.iter().all(|role| role.text().is_some_and(|role| is_of_all(&role))) {
+        draft.not_taken(field, ORGANIZATIONS);
+    }
+}
+
+fn credentials(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
+    let Some(items) = node.items() else {
+        return draft.problem(field, Problem::WrongType, "a list in brackets");
+    };
+    for item in items {
+        match item.text_of("type").as_deref() {
+            Some("password") => password(draft, field, item),
+            Some(kind) => draft.not_taken(&format!("{field} of type {}", shown_type(kind)), FACTOR),
+            None => draft.problem(&format!("{field}.type"), Problem::Missing, ""),
+        }
+    }
+}
+
+/// Both parts are JSON as text.
+fn password(draft: &mut Draft<'_>, field: &Arc<str>, item: &Node<'_>) {
+    let part = |name: &str| item.get(name).and_then(Node::raw_text).map(Node::parse).and_then(Result::ok);
+    let (Some(secret), Some(data)) = (part("secretData"), part("credentialData")) else {
+        return draft
+            .wrong(field, "has a password without secretData and credentialData, which are JSON as text");
+    };
+    let Some(hash) = secret.text_of("value") else {
+        return draft.problem(&format!("{field}.secretData.value"), Problem::Missing, "");
+    };
+    let algorithm = data.text_of("algorithm").unwrap_or_default();
+    // Keycloak makes 64 bytes of all of them, unless it is set up in another way.
+    let bytes = STANDARD.decode(hash.as_ref()).map_or(0, |bytes| bytes.len());
+    let variant = match (algorithm.as_ref(), bytes) {
+        ("pbkdf2-sha256", 32) => "salted-pbkdf2-hmac-sha256",
+        ("pbkdf2-sha256", _) => "salted-pbkdf2-hmac-sha256-512",
+        ("pbkdf2-sha512", _) => "salted-pbkdf2-hmac-sha512-512",
+        ("bcrypt", _) => {
+            draft.say(Target::Hash, field, hash);
+            return draft.say(Target::Method, field, "bcrypt");
+        }
+        (other, _) => {
+            return draft.notes.push(Note::Unverifiable(shown_method(other).into()));
+        }
+    };
+    draft.is_salt_plain = true;
+    draft.say(Target::Hash, &format!("{field}.secretData.value").into(), hash);
+    draft.say(Target::Method, field, "pbkdf2");
+    draft.say(Target::Variant, field, variant);
+    for (from, name, target) in
+        [(&secret, "salt", Target::Salt), (&data, "hashIterations", Target::Iterations)]
+    {
+        match from.text_of(name) {
+            Some(text) => draft.say(target, &format!("{field}.{name}").into(), text),
+            None => draft.problem(&format!("{field}.{name}"), Problem::Missing, ""),
+        }
+    }
+}

@@ -1,0 +1,381 @@
+use std::borrow::ToOwned as _;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use kinde_users_core::UserId;
+use kinde_users_core::operations::{FirebaseParameters, UpdateUser, UpdateUserProperties};
+
+use crate::{ImportErrors, ImportProblem, ImportUser, Mapping, Source};
+
+const BCRYPT: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+const ADDRESS: &str = "email is not an address, which has one @ between a name and a host";
+const MD5: &str = "0123456789abcdef0123456789abcdef";
+
+fn row(columns: &[(&str, &str)]) -> Result<ImportUser, String> {
+    Mapping::new(Source::Kinde).row(columns.iter().copied()).map_err(|error| format!("{error}"))
+}
+
+fn line(json: &str) -> Result<ImportUser, String> {
+    Mapping::new(Source::Kinde).line(json).map_err(|error| format!("{error}"))
+}
+
+/// The names of what is not taken.
+fn lost(read: Result<ImportUser, ImportErrors>) -> Vec<String> {
+    let errors = read.unwrap_err();
+    assert!(errors.iter().all(|error| error.problem() == ImportProblem::NotTaken), "{errors}");
+    errors.iter().map(|error| error.field().to_owned()).collect()
+}
+
+fn keys(user: &ImportUser) -> Vec<String> {
+    user.keys().map(|(kind, value)| format!("{kind}={value}")).collect()
+}
+
+#[test]
+fn id_of_kinde_itself_is_not_an_id_of_another_system() {
+    const OWN: &str = "kp_0123456789abcdef0123456789abcdef";
+    let mapping = Mapping::new(Source::Kinde);
+    let id = |columns: &[(&str, &str)]| {
+        let user = mapping.row(columns.iter().copied()).unwrap();
+        user.provided_id().map(str::to_owned)
+    };
+    assert_eq!(id(&[("id", "kp_1"), ("provided_id", "42")]), Some("42".into()));
+    assert_eq!(id(&[("id", OWN), ("external_id", "42")]), Some("42".into()));
+    assert_eq!(id(&[("id", OWN), ("email", "ada@example.com"), ("provided_id", "")]), None);
+    assert_eq!(id(&[("id", "42"), ("provided_id", "")]), Some("42".into()));
+    assert_eq!(mapping.line(r#"{"id":1042}"#).unwrap().provided_id(), Some("1042"));
+}
+
+#[test]
+fn what_an_export_says_of_a_hash_is_part_of_the_password_or_the_line_is_wrong() {
+    let line = |config: &str| {
+        let password = format!(r#"{{"hashed_password":"{MD5}","hashing_algorithm":"md5"{config}}}"#);
+        Mapping::new(Source::Kinde).line(&format!(r#"{{"email":"ada@example.com","password":{password}}}"#))
+    };
+    let beside = line(r#","salt":"x","salt_position":"suffix""#).unwrap();
+    assert_ne!(beside, line("").unwrap());
+    let within = r#","hashing_config":{"salt":"x","salt_position":"suffix","iterations":null}"#;
+    assert_eq!(line(within).unwrap(), beside);
+    for (config, says) in [
+        (r#","salt":"x","hashing_config":{"salt":"y"}"#, "password.salt"),
+        (r#","hashing_config":{"pepper":"x"}"#, "password.hashing_config.pepper"),
+    ] {
+        assert!(format!("{}", line(config).unwrap_err()).starts_with(says), "{config}");
+    }
+}
+
+#[test]
+fn a_row_and_a_line_say_the_same_in_their_own_ways() {
+    let of_row = row(&[
+        ("email", "Ada@example.com"),
+        ("id", "42"),
+        ("first_name", "Ada"),
+        ("last_name", "Lovelace"),
+        ("username", "ada"),
+        ("phone", "+61555111555"),
+        ("phone_verified", "false"),
+        ("email_verified", " TRUE "),
+        ("hashed_password", MD5),
+        ("hashing_method", "md5"),
+        ("salt", "s"),
+        ("salt_position", "suffix"),
+        ("salt_format", ""),
+    ]);
+    let password = format!(
+        r#"{{"hashed_password":"{MD5}","hashing_algorithm":"md5","salt":"s","salt_position":"suffix"}}"#
+    );
+    let of_line = line(&format!(
+        r#"{{"id":"42","first_name":"Ada","last_name":"Lovelace","properties":[],"feature_flags":null,
+            "password":{password},
+            "identities":[{{"type":"email","identity":"Ada@example.com","is_verified":true}},
+                {{"type":"username","identity":"ada"}},
+                {{"type":"phone","identity":"+61555111555","is_verified":false}}]}}"#
+    ));
+    assert!(of_row.is_ok());
+    assert_eq!(of_row, of_line);
+    let user = of_row.unwrap();
+    assert_eq!(keys(&user), ["email=ada@example.com", "username=ada", "phone=+61555111555", "id=42"]);
+}
+
+#[test]
+fn value_that_is_not_taken_is_an_error_unless_it_is_ignored() {
+    let columns = [
+        ("email", "a@b"),
+        ("role_key", "admin"),
+        ("permission_key", ""),
+        ("external_organization_id", "7"),
+        ("First name", "Ada"),
+    ];
+    let mapping = Mapping::new(Source::Kinde);
+    assert_eq!(lost(mapping.row(columns)), ["role_key", "external_organization_id", "First name"]);
+    let some = mapping.clone().ignore("role_key").ignore("external_organization_id");
+    assert_eq!(lost(some.row(columns)), ["First name"]);
+    assert!(some.map("First name", "first_name").unwrap().row(columns).is_ok());
+    assert!(mapping.clone().ignore_rest().row(columns).is_ok());
+
+    let line = format!(
+        r#"{{"email":"a@b","organizations":[{{"external_id":"7"}}],"properties":[{{"key":"k","value":1,"x":1}}],
+            "identities":[{{"type":"oauth2:google","identity":"7"}},
+                {{"type":"username","identity":"n","profile":{{"a":1}},"provider":null}}],
+            "password":{{"hashed_password":"{BCRYPT}","hint":"pet"}}}}"#,
+    );
+    let names = [
+        "organizations",
+        "properties[].x",
+        "identities of type oauth2:google",
+        "identities[].profile",
+        "password.hint",
+    ];
+    assert_eq!(lost(mapping.line(&line)), names);
+    let mapping = names.iter().fold(mapping, |mapping, name| mapping.ignore(*name));
+    assert!(mapping.line(&line).is_ok());
+}
+
+#[test]
+fn an_identity_that_is_told_twice_is_one_with_what_either_says() {
+    for (other, is_verified) in [
+        (r#""email":"A@b""#, None),
+        (r#""email":"A@b","email_verified":true"#, Some(true)),
+        (r#""email_verified":false"#, Some(false)),
+    ] {
+        let json = format!(r#"{{{other},"identities":[{{"type":"email","identity":"a@b"}}]}}"#);
+        let user = line(&json).unwrap();
+        assert_eq!(keys(&user), ["email=a@b"]);
+        assert_eq!(user.identities[0].is_verified, is_verified, "{other}");
+    }
+    // Columns of a template that say nothing.
+    assert!(row(&[("id", "1"), ("email", ""), ("email_verified", "FALSE")]).is_ok());
+}
+
+#[test]
+fn name_that_looks_like_a_value_is_not_shown() {
+    let shown = |name: &str| lost(Mapping::new(Source::Kinde).row([("id", "1"), (name, "x")]));
+    for name in ["ada@example.com", "+61555111555", "a1234567", &"a".repeat(81), "two\nlines"] {
+        assert_eq!(shown(name), ["(a name that looks like a value)"]);
+    }
+    assert_eq!(shown(" "), ["(a field without a name)"]);
+    for name in ["shoe_size", "Shoe size", "x-1", "Größe", "@odata.type"] {
+        assert_eq!(shown(name), [name]);
+    }
+    let line = r#"{"id":"1","identities":[{"type":"ada@example.com","identity":"x"}]}"#;
+    assert_eq!(lost(Mapping::new(Source::Kinde).line(line)), ["identities of type another kind"]);
+}
+
+#[test]
+fn a_mark_at_the_beginning_of_a_file_is_no_part_of_its_first_line() {
+    assert_eq!(keys(&row(&[("\u{feff}email", "a@b")]).unwrap()), ["email=a@b"]);
+    assert_eq!(keys(&line("\u{feff}{\"email\":\"a@b\"}").unwrap()), ["email=a@b"]);
+}
+
+#[test]
+fn numbers_are_sent_as_they_stand() {
+    for number in
+        ["0", "-7", "18446744073709551615", "-9223372036854775808", "4.5", "0.1", "123456.789012345"]
+    {
+        let json = format!(r#"{{"id":"1","properties":[{{"key":"a","value":{number}}}]}}"#);
+        let expected = UpdateUserProperties::new("kp_1").property("a", number);
+        assert_eq!(line(&json).unwrap().set_properties(&UserId::from("kp_1")), Some(expected));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_by_its_field_and_without_its_value() {
+    for (columns, expected) in [
+        (&[("first_name", "Ada")] as &[_], "email, phone, username or id is missing"),
+        (&[("email", "ada")], ADDRESS),
+        (&[("phone", "0412345678")], "phone does not begin with + and the code of a country"),
+        (
+            &[("email", "a@b"), ("email_verified", "maybe")],
+            "email_verified has the wrong type or form: expected true or false",
+        ),
+        (&[("email", "a,b@c")], "email has a character that it cannot have (U+002C)"),
+        (&[("email", "a b@c")], "email has a blank in it"),
+        (&[("email", "a@@c")], ADDRESS),
+        (&[("id", "1"), ("email_verified", "true")], "email is missing"),
+        (&[("email", "a@b"), (" email", "b@b")], "email is duplicated"),
+        (&[("email", "a@b"), ("salt", "s")], "hashed_password is missing"),
+        (
+            &[("email", "a@b"), ("hashed_password", "hunter2")],
+            "hashed_password is not a whole hash of bcrypt: it looks like a password in plain text",
+        ),
+        (
+            &[("email", "a@b"), ("hashed_password", "h"), ("hashing_method", "argon2")],
+            "hashing_method is not an accepted value: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
+                firebase-scrypt or aspnet-identity-v2",
+        ),
+    ] {
+        assert_eq!(row(columns).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_told_by_its_path_and_without_its_value() {
+    for (json, expected) in [
+        ("[]", "line is not a JSON object"),
+        ("{", "line is not JSON: EOF while parsing an object at column 1"),
+        (r#"{"email":"ada@example.com" "id":"1"}"#, "line is not JSON: expected `,` or `}` at column 28"),
+        (r#"{"id":[7]}"#, "id has the wrong type or form: expected a text in quotes"),
+        (r#"{"identities":[7]}"#, "identities[0] has the wrong type or form: expected an object in braces"),
+        (r#"{"identities":[{"identity":"a@b"}]}"#, "identities[0].type is missing"),
+        (r#"{"id":"1","properties":[{"value":1}]}"#, "properties[0].key is missing"),
+        (r#"{"id":"1","identities":[{"type":"email"}]}"#, "identities[0].identity is missing"),
+        (r#"{"email":"a@b","email":"c@d"}"#, "email is duplicated"),
+        (r#"{"id":"1","password":{"salt":"a","salt":"b"}}"#, "password.salt is duplicated"),
+        (r#"{"id":"1","x@y":1,"x@y":2}"#, "(a name that looks like a value) is duplicated"),
+        (
+            r#"{"id":"1","properties":[{"key":"a","value":1},{"key":"a","value":1}]}"#,
+            "properties[1].value is duplicated",
+        ),
+        (r#"{"email":"a@b\u0000"}"#, "email must not hold a line break or another control character"),
+        (
+            r#"{"id":"1","password":{"hashed_password":"0123456789abcdef0123456789abcdef","hashing_algorithm":"md5","salt":"a\n"}}"#,
+            "password.salt must not hold a line break or another control character",
+        ),
+        (
+            r#"{"email":"a@b","email_verified":true,"identities":[{"type":"email","identity":"A@b","is_verified":false}]}"#,
+            "email_verified is verified in one place and not in another",
+        ),
+        (
+            r#"{"identities":[{"type":"phone","identity":"+61555111555","is_verified":false}],"phone_verified":true}"#,
+            "phone_verified is verified in one place and not in another",
+        ),
+        (
+            r#"{"identities":[{"type":"email","identity":"a@b","is_verified":true},
+                {"type":"email","identity":"A@B","is_verified":false}]}"#,
+            "identities[1].identity is verified in one place and not in another",
+        ),
+        // Of which of the two?
+        (
+            r#"{"email_verified":true,"identities":[{"type":"email","identity":"a@b"},
+                {"type":"email","identity":"c@d"}]}"#,
+            "email is missing",
+        ),
+        (
+            r#"{"id":"1","properties":[{"key":"a","value":12345678901234567890123}]}"#,
+            "properties[0].value has the wrong type or form: expected numbers of at most 15 digits, or a text in quotes",
+        ),
+        (
+            r#"{"id":"1","feature_flags":[{"key":"a","value":{"b":0.12345678901234567}}]}"#,
+            "feature_flags[0].value has the wrong type or form: expected numbers of at most 15 digits, or a text in quotes",
+        ),
+        (
+            r#"{"id":"1","feature_flags":[{"key":"..","value":1}]}"#,
+            "feature_flag_key must not be `.` or `..`",
+        ),
+        (
+            r#"{"id":"1","password":{"hashed_password":"h","hashing_algorithm":"pbkdf2"}}"#,
+            "password.salt is missing",
+        ),
+        (
+            r#"{"id":"1","password":{"hashed_password":"hunter2"}}"#,
+            "password.hashed_password is not a whole hash of bcrypt: it looks like a password in plain text",
+        ),
+    ] {
+        assert_eq!(line(json).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn what_is_expected_of_a_password_is_told_by_its_method_and_without_its_value() {
+    const FORM: &str = "has the wrong type or form: expected";
+    const UNKNOWN: &str = "is not an accepted value: expected";
+    let told = |method: &str, hash: &str, more: &[(&str, &str)]| {
+        let columns = [("id", "1"), ("hashing_method", method), ("hashed_password", hash)];
+        let columns: Vec<_> = columns.iter().chain(more).copied().collect();
+        row(&columns).unwrap_err()
+    };
+    for (method, expected) in [
+        ("bcrypt", "a whole hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$"),
+        (
+            "crypt",
+            "a whole hash of crypt, as those that begin with $1$, $5$, $6$ or $y$, or the 13 characters of DES",
+        ),
+        ("md5", "a hash of MD5, 32 hex digits or 16 bytes in base64"),
+        ("sha256", "a hash of SHA-256, 64 hex digits"),
+        (
+            "wordpress",
+            "a whole hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits",
+        ),
+        (
+            "aspnet-identity-v2",
+            "a hash of ASP.NET Identity version 2, 68 characters of base64 for 49 bytes, the first of them 0",
+        ),
+    ] {
+        let expected = format!("hashed_password {FORM} {expected}");
+        assert_eq!(told(method, "no hash at all, in no form", &[]), expected);
+    }
+    let variants =
+        "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512";
+    for (method, more, expected) in [
+        ("pbkdf2", ("salt", "no base64"), format!("salt {FORM} base64, or what salt_format names")),
+        ("pbkdf2", ("salt", "c2FsdA=="), format!("variant is missing: expected {variants}")),
+        ("md5", ("salt", "s"), "salt_position is missing: expected prefix or suffix".into()),
+        ("md5", ("iterations", "many"), format!("iterations {FORM} a whole number")),
+        (
+            "firebase-scrypt",
+            ("salt", "c2FsdA=="),
+            "signer_key is missing: expected the hash parameters of the Firebase project, beside the file"
+                .into(),
+        ),
+    ] {
+        assert_eq!(told(method, MD5, &[more]), expected);
+    }
+    let hex = |salt| told("md5", MD5, &[("salt", salt), ("salt_format", "hex"), ("salt_position", "prefix")]);
+    assert_eq!(hex("ff"), format!("salt {FORM} what salt_format names, and text when it is read"));
+    let middle = told("md5", MD5, &[("salt", "s"), ("salt_position", "middle")]);
+    assert_eq!(middle, format!("salt_position {UNKNOWN} prefix or suffix"));
+    let octal = told("md5", MD5, &[("salt", "s"), ("salt_format", "octal"), ("salt_position", "prefix")]);
+    assert_eq!(octal, format!("salt_format {UNKNOWN} string, hex or base64"));
+    let sha1 = told("pbkdf2", MD5, &[("salt", "c2FsdA=="), ("variant", "sha1")]);
+    assert_eq!(sha1, format!("variant {UNKNOWN} {variants}"));
+}
+
+#[test]
+fn what_a_file_has_in_common_is_told_once() {
+    let form = Mapping::new(Source::Kinde)
+        .pbkdf2("salted-pbkdf2-hmac-sha256", Some(1000))
+        .firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
+    let (pbkdf2, scrypt) = (format!("{:A<43}=", ""), format!("{:A<86}==", ""));
+    for (method, hash, salt) in [
+        ("pbkdf2", pbkdf2.as_str(), "c2FsdA=="),
+        ("firebase-scrypt", &scrypt, "c2FsdA=="),
+        ("bcrypt", BCRYPT, ""),
+    ] {
+        let columns = [("id", "1"), ("hashed_password", hash), ("hashing_method", method), ("salt", salt)];
+        let user = form.row(columns).unwrap();
+        assert_eq!(user.password.unwrap().hashing_method(), method);
+    }
+    assert_eq!(
+        format!("{form:?}"),
+        "Mapping { source: Kinde, firebase: Some(FirebaseParameters(rounds 8, mem_cost 14)), .. }"
+    );
+}
+
+#[test]
+fn who_was_there_is_told_all_and_who_is_new_only_what_create_does_not_say() {
+    let id = UserId::from("kp_1");
+    let user = row(&[("id", "1"), ("first_name", "Ada"), ("is_suspended", "false")]).unwrap();
+    assert!(user.update(&id, false).is_none());
+    let all = UpdateUser::new(&id).given_name("Ada").provided_id("1").is_suspended(false);
+    assert_eq!(user.update(&id, true), Some(all));
+    let suspended = row(&[("id", "1"), ("is_suspended", "true")]).unwrap();
+    assert_eq!(Mapping::new(Source::Kinde).suspended().row([("id", "1")]), Ok(suspended.clone()));
+    assert_eq!(suspended.update(&id, false), Some(UpdateUser::new(&id).is_suspended(true)));
+    assert!(row(&[("email", "a@b")]).unwrap().update(&id, true).is_none());
+}
+
+#[test]
+fn values_of_all_types_become_text() {
+    let user = line(
+        r#"{"id":"1","properties":[{"key":"a","value":true},{"key":"b","value":""},{"key":"c","value":4.5}]}"#,
+    );
+    let id = UserId::from("kp_1");
+    let expected = UpdateUserProperties::new(&id).property("a", true).property("c", "4.5");
+    assert_eq!(user.unwrap().set_properties(&id), Some(expected));
+}
+
+#[test]
+fn nothing_of_a_user_is_in_debug() {
+    let user = row(&[("email", "ada@example.com"), ("hashed_password", BCRYPT)]).unwrap();
+    assert_eq!(format!("{user:?}"), "ImportUser { identities: 1, password: Some(Password(bcrypt)), .. }");
+}

@@ -1,0 +1,29 @@
+//! Okta: a CSV of its users. It gives away no passwords.
+
+use crate::source::Table;
+use crate::sources::forget_username_of_address;
+use crate::target::Rule::{self, Flag, NotTaken, To};
+use crate::target::{Target, UNSET, When};
+
+pub(crate) const TABLE: Table = Table {
+    name: "okta",
+    title: "an Okta export",
+    marks: &[&["login", "firstName"], &["login", "secondEmail"]],
+    fields: FIELDS,
+    end: Some(forget_username_of_address),
+    ..Table::PLAIN
+};
+
+const FIELDS: &[(&str, Rule)] = &[
+    ("id", To(Target::Id)),
+    ("login", To(Target::Username)),
+    ("firstName", To(Target::FirstName)),
+    ("lastName", To(Target::LastName)),
+    ("displayName", To(Target::FullName)),
+    ("email", To(Target::Email)),
+    ("mobilePhone", To(Target::Phone)),
+    ("status", Flag(Target::Suspended, When::Is(&["SUSPENDED", "DEPROVISIONED", "LOCKED_OUT"]))),
+    ("secondEmail", NotTaken("Okta signs in with the first address alone")),
+    ("created", NotTaken(UNSET)),
+    ("lastLogin", NotTaken(UNSET)),
+];
