@@ -7,6 +7,7 @@
 mod domain;
 mod exchange;
 mod fake;
+mod file;
 mod message;
 #[cfg(test)]
 mod replay;
@@ -19,6 +20,7 @@ mod support;
 pub use domain::domain;
 pub use exchange::exchange;
 pub use fake::fake;
+pub use file::file;
 pub use reply::reply;
 pub use request::request;
 pub use retry_after::retry_after;
@@ -31,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("domain", domain),
     ("exchange", exchange),
     ("fake", fake),
+    ("file", file),
     ("reply", reply),
     ("request", request),
     ("retry_after", retry_after),
