@@ -38,7 +38,7 @@ pub(crate) struct Reading {
     ignore: Vec<String>,
 
     /// Leave out all fields that cannot be imported; the plan lists them
-    #[arg(long, help_heading = FIELDS)]
+    #[arg(long, alias = "leave-out", help_heading = FIELDS)]
     ignore_rest: bool,
 
     /// A text of CSV that stands for no value, such as `NULL`. The option can be repeated

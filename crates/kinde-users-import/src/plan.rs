@@ -64,7 +64,7 @@ struct Lines {
 }
 
 /// A line of a file; both from 1.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) file: usize,
     pub(crate) line: u64,
@@ -256,16 +256,48 @@ impl Plan {
     /// Writes how many lines there are, and the first of them.
     fn write_lines(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
         f.write_str(&counted(lines.count, "line"))?;
-        let mut file = 1;
-        for (at, place) in lines.first.iter().enumerate() {
-            f.write_str(if at == 0 { ": " } else { ", " })?;
-            if self.files > 1 && (at == 0 || place.file != file) {
-                write!(f, "file {} line ", place.file)?;
-            }
-            file = place.file;
-            write!(f, "{}", place.line)?;
+        if !lines.first.is_empty() {
+            f.write_str(": ")?;
+            self.write_places(f, lines)?;
         }
         f.write_str(if lines.count > NAMED_LINES as u64 { ", …" } else { "" })
+    }
+
+    /// Writes what is wrong with lines: the lines first, as a compiler does.
+    fn write_problems(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        f.write_str("\nNot valid:\n")?;
+        let mut problems: Vec<_> = self.problems.iter().collect();
+        problems.sort_by_key(|(_, lines)| (core::cmp::Reverse(lines.count), lines.first.first().copied()));
+        for (text, lines) in problems {
+            f.write_str(if lines.count == 1 { "  line " } else { "  lines " })?;
+            self.write_places(f, lines)?;
+            let more = lines.count - lines.first.len() as u64;
+            if more > 0 {
+                write!(f, " and {} more", digits(more))?;
+            }
+            // A problem of a whole line begins with that word.
+            match text.strip_prefix("line ").map(|rest| (rest, rest.split_once(' '))) {
+                Some((_, Some(("is", rest)))) if lines.count > 1 => writeln!(f, " are {rest}")?,
+                Some((_, Some(("has", rest)))) if lines.count > 1 => writeln!(f, " have {rest}")?,
+                Some((rest, _)) => writeln!(f, " {rest}")?,
+                None => writeln!(f, ": {text}")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_places(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
+        for (at, place) in lines.first.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { "" } else { ", " }, place.line)?;
+            let is_last_of_file = lines.first.get(at + 1).is_none_or(|next| next.file != place.file);
+            if self.files > 1 && is_last_of_file {
+                write!(f, " of file {}", place.file)?;
+            }
+        }
+        Ok(())
     }
 
     fn write_groups(
@@ -380,7 +412,7 @@ impl fmt::Display for Plan {
             self.write_groups(f, &title, &self.unverifiable)?;
         }
         self.write_groups(f, "Repaired:", &self.changes)?;
-        self.write_groups(f, "Not valid:", &self.problems)
+        self.write_problems(f)
     }
 }
 
@@ -398,8 +430,12 @@ fn count(groups: &mut BTreeMap<String, Lines>, text: String, place: Place) {
 }
 
 fn counted(count: u64, what: &str) -> String {
-    // In groups of three digits, as people read them.
-    let digits = format!("{count}");
+    format!("{} {what}{}", digits(count), if count == 1 { "" } else { "s" })
+}
+
+/// Writes a number in groups of three digits, as people read them.
+fn digits(number: u64) -> String {
+    let digits = format!("{number}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at) % 3 == 0 {
@@ -407,7 +443,7 @@ fn counted(count: u64, what: &str) -> String {
         }
         text.push(digit);
     }
-    format!("{text} {what}{}", if count == 1 { "" } else { "s" })
+    text
 }
 
 /// The name of a field, as it is in the file. What looks like a value of a user is not shown, as in a file without

@@ -397,7 +397,10 @@ fn a_file_that_is_not_what_it_seems_is_told_and_its_values_are_not() {
     let file = text_of(&folder.join("users.csv"));
     for (text, expected) in [
         // A quote that is not closed makes one row of three.
-        ("email,first_name\nada@example.com,\"Ada\nb@example.com,B\nc@example.com,C\n", "\n  first_name "),
+        (
+            "email,first_name\nada@example.com,\"Ada\nb@example.com,B\nc@example.com,C\n",
+            "\n  line 2: first_name ",
+        ),
         (
             "id,ada@example.com\n1,x\n",
             "\n  (a name that looks like a value): the field is not known (1 line: 2)\n",
