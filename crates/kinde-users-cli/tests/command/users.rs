@@ -150,7 +150,7 @@ fn a_search_that_finds_others_or_does_not_end_changes_no_user() {
     let csv = tenant
         .write("users.csv", "email,hashed_password\nann@example.com,$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n");
     let found = format!("the tenant's search cannot be trusted: it found {ADA}, who is another user");
-    let endless = "the tenant's search did not come to its end: it is not known whether there is such a user";
+    let endless = "the tenant's search did not end: it is not known whether there is such a user";
     for (users, next, told) in [
         (
             json!([{"id": ADA, "email": "joann@example.com", "username": "joann"}]),
@@ -274,7 +274,7 @@ fn factors_are_reset_whatever_the_list_of_them_lacks() {
 fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were_not_seen() {
     let tenant = Listening::start(FakeKinde::builder().scopes(["delete:user_mfa"]), "mfa-unseen");
     tenant.fake.add_user(NewFakeUser::new().id(ADA).mfa("sms", "+61555111555"));
-    let told = "reset, if there was a factor: that cannot be told without the scope read:user_mfa\n";
+    let told = "reset; it is not known whether there was a factor (needs scope read:user_mfa)\n";
     let reset = (0, format!("{ADA}: {told}"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA])), reset);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
