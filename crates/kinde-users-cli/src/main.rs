@@ -27,8 +27,8 @@ use tenant::{Named, Session};
 ///
 /// A tenant is a Kinde business, or one of its environments. Name the tenant with the environment
 /// variables `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET`, or
-/// with the options --domain, --client-id and --client-secret-file. With --rehearse, a command works
-/// on an in-memory tenant with made-up users, and nothing real is changed.
+/// with the options --domain, --client-id and --client-secret-file. With --rehearse, a command
+/// works on an in-memory tenant with made-up users, and nothing real is changed.
 ///
 /// A command that changes users prints receipts: lines that say what was done.
 #[derive(Debug, Parser)]

@@ -42,8 +42,8 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Opens the pages so far, or starts the file. `asked` names the tenant and the options, so that
-    /// pages of different exports are not mixed.
+    /// Opens the pages so far, or starts the file. `asked` names the tenant and the options, so
+    /// that pages of different exports are not mixed.
     ///
     /// # Errors
     ///

@@ -31,8 +31,8 @@ pub(crate) struct Named {
     #[arg(long, global = true, value_name = "ID")]
     client_id: Option<String>,
 
-    /// File that holds the client secret, or - for standard input. Without this option, the secret is
-    /// the value of the environment variable `KINDE_MANAGEMENT_CLIENT_SECRET`
+    /// File that holds the client secret, or - for standard input. Without this option, the secret
+    /// is the value of the environment variable `KINDE_MANAGEMENT_CLIENT_SECRET`
     #[arg(long, global = true, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
 
@@ -146,7 +146,8 @@ fn secret(path: &Path) -> Result<String, Failure> {
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-/// Returns an error that says how to name a tenant. It is for runs that name only a part or nothing.
+/// Returns an error that says how to name a tenant. It is for runs that name only a part or
+/// nothing.
 fn missing(all: [([&str; 2], bool); 3]) -> Failure {
     let names = |pick: usize| all.map(|(names, _)| names[pick]).join(", ");
     let how =

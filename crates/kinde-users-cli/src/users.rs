@@ -16,8 +16,8 @@ use crate::tenant::{Session, WayError};
 use crate::text;
 
 impl Session {
-    /// Returns the id of the user that `text` names. `text` is an e-mail address, a phone number, an
-    /// id or a user name.
+    /// Returns the id of the user that `text` names. `text` is an e-mail address, a phone number,
+    /// an id or a user name.
     ///
     /// # Errors
     ///

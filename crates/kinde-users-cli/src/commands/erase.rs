@@ -23,18 +23,20 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 /// Erase a user, or all users that an import created
 ///
 /// The command ends the sessions of the user, and then deletes the user together with the Kinde
-/// profile. This cannot be undone. The receipt has the id of the user, and says what this run deleted
-/// and what was already absent. If no user has the id, the exit code is 1, because the id may be
-/// mistyped. If you run the command again for an erased user, give the id: an erased user can no
-/// longer be found by address or name.
+/// profile. This cannot be undone. The receipt has the id of the user, and says what this run
+/// deleted and what was already absent. If no user has the id, the exit code is 1, because the id
+/// may be mistyped. If you run the command again for an erased user, give the id: an erased user
+/// can no longer be found by address or name.
 ///
-/// With --journal, the command undoes an import. The journal is the file in which the import recorded
-/// what it did. The command erases only the users that the journal records as created. Users that the
-/// import updated or left alone are not changed. If an import was interrupted while it created a
-/// user, this user is erased only if a later run of the import found and recorded the user.
+/// With --journal, the command undoes an import. The journal is the file in which the import
+/// recorded what it did. The command erases only the users that the journal records as created.
+/// Users that the import updated or left alone are not changed. If an import was interrupted while
+/// it created a user, this user is erased only if a later run of the import found and recorded the
+/// user.
 ///
 /// The command records each erased user in the journal. If the command is interrupted, run the same
-/// command again: it continues. Afterwards you can import the same users again with the same journal.
+/// command again: it continues. Afterwards you can import the same users again with the same
+/// journal.
 ///
 /// Examples: kinde-users erase ada@example.com;
 /// kinde-users erase --journal users.csv.journal --dry-run

@@ -16,17 +16,18 @@ use crate::partial::Partial;
 /// Export all users to a CSV or NDJSON file
 ///
 /// The command requests the users page by page, and holds at most one page in memory. It writes the
-/// pages to FILE.part, and records in FILE.cursor where the next page begins. At the end, it renames
-/// FILE.part to FILE. An existing FILE is replaced only with --overwrite, and only at the end.
+/// pages to FILE.part, and records in FILE.cursor where the next page begins. At the end, it
+/// renames FILE.part to FILE. An existing FILE is replaced only with --overwrite, and only at the
+/// end.
 ///
-/// If an export is interrupted, run the same command again. The command continues with the next page
-/// and writes no page twice. If users are created or deleted during the export, the service may move
-/// other users from one page to the next. A user may then be missing, or appear twice. If that
-/// matters, check the file for duplicate ids.
+/// If an export is interrupted, run the same command again. The command continues with the next
+/// page and writes no page twice. If users are created or deleted during the export, the service
+/// may move other users from one page to the next. A user may then be missing, or appear twice. If
+/// that matters, check the file for duplicate ids.
 ///
 /// Only the owner of the file can read it. CSV values are written unchanged. Users choose their own
-/// names, and a spreadsheet treats a value that begins with =, +, - or @ as a formula. Import such a
-/// file as text, or export NDJSON instead.
+/// names, and a spreadsheet treats a value that begins with =, +, - or @ as a formula. Import such
+/// a file as text, or export NDJSON instead.
 ///
 /// Example: kinde-users export users.ndjson
 #[derive(Debug, Args)]
@@ -50,8 +51,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
     page_size: u32,
 
-    /// Replace an existing file, and start with the first user. To continue an interrupted export that
-    /// was started with --overwrite, run it again without --overwrite
+    /// Replace an existing file, and start with the first user. To continue an interrupted export
+    /// that was started with --overwrite, run it again without --overwrite
     #[arg(long)]
     overwrite: bool,
 }

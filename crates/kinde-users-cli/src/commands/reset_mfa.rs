@@ -13,9 +13,9 @@ use crate::tenant::{Session, WayError};
 
 /// Reset the second factors of a user
 ///
-/// The user sets up new factors at the next sign-in. The receipt says whether the user had a factor.
-/// This needs the scope `read:user_mfa`. Without the scope the factors are still reset, but the
-/// receipt does not say whether there were any.
+/// The user sets up new factors at the next sign-in. The receipt says whether the user had a
+/// factor. This needs the scope `read:user_mfa`. Without the scope the factors are still reset, but
+/// the receipt does not say whether there were any.
 ///
 /// Example: kinde-users reset-mfa ada@example.com
 #[derive(Debug, Args)]

@@ -47,10 +47,10 @@ pub struct User {
     pub last_signed_in: Option<Timestamp>,
     /// When the user was created.
     pub created_on: Option<Timestamp>,
-    /// When the user last signed in to each organisation. In `get_users` only.
+    /// When the user last signed in to each organization. In `get_users` only.
     #[serde(default, deserialize_with = "list_if_it_fits")]
     pub last_organization_sign_ins: Vec<OrganizationSignIn>,
-    /// The codes of the organisations that the user belongs to. With `expand` only.
+    /// The codes of the organizations that the user belongs to. With `expand` only.
     #[serde(default, deserialize_with = "list")]
     pub organizations: Vec<OrganizationCode>,
     /// The user's identities. With `expand` only.
@@ -105,11 +105,11 @@ impl User {
     }
 }
 
-/// When a user last signed in to an organisation.
+/// When a user last signed in to an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct OrganizationSignIn {
-    /// The organisation.
+    /// The organization.
     pub org_code: Option<OrganizationCode>,
     /// When the user last signed in to it.
     pub last_signed_in: Option<Timestamp>,

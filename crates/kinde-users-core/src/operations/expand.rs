@@ -5,7 +5,7 @@ use crate::types::macros::open_enum;
 open_enum! {
     /// What a reply about users contains besides the users.
     Expand {
-        /// The organisations that each user belongs to.
+        /// The organizations that each user belongs to.
         Organizations = "organizations",
         /// The identities of each user.
         Identities = "identities",

@@ -24,7 +24,7 @@ mod hash_form;
 /// | Scope | `update:user_passwords` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that cannot be one of its method, and numbers outside of their ranges, as [`Password`] says |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that cannot be one of its method, and numbers outside of their ranges, as [`Password`] says |
 /// | Errors | 400 for an unknown user or a hash that the service refuses, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```

@@ -18,7 +18,7 @@ use crate::types::values::Patch;
 /// | Scope | `update:users` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`UpdatedUser`] |
-/// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
+/// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 for an unknown id or a value that is not valid, 403 without the scope, 429 over the rate limit |
 ///
 /// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set).

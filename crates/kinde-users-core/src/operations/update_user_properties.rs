@@ -21,7 +21,7 @@ use crate::types::values::{Patch, Value};
 /// | Scope | `update:user_properties` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty property key |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty property key |
 /// | Errors | 400 for an unknown user or property, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// Other properties keep their values. Kinde does not document whether `null` clears a property.
