@@ -52,7 +52,7 @@ fn a_user_name_that_begins_as_an_id_does_is_a_name() {
 
 #[test]
 fn a_receipt_that_nobody_reads_is_not_lost() {
-    let tenant = with_ada("nobody-reads");
+    let tenant = with_ada("closed-output");
     let (code, _, errors) = run(tenant.program("erase", &[ADA, "--json"]).stdout(pipe_to_nobody()));
     assert!(tenant.fake.users().is_empty());
     let (receipt, error) = errors.split_once('\n').unwrap();
@@ -343,7 +343,7 @@ fn a_list_that_is_none_is_told_once_and_nobody_is_looked_for() {
     assert!(tenant.fake.requests().is_empty());
     let (code, _, errors) = run(&mut tenant.program("refresh-claims", &["-"]));
     assert_eq!((code, errors.as_str()), (2, "error: stdin: there is no user in the list"));
-    // A line that is wrong keeps nobody else out.
+    // A wrong line does not stop the users of the other lines.
     let list = tenant.write("users.txt", "ada@example.com,Ada\nada@example.com\n");
     let (code, told, errors) = run(&mut tenant.program("refresh-claims", &[&list]));
     assert_eq!((code, told.as_str()), (1, "done for 1 of 2 users\n"), "{errors}");
@@ -384,7 +384,7 @@ fn who_is_in_the_tenant_in_memory_is_told() {
     let told = |name, arguments: &[&str]| {
         String::from_utf8(program(name, arguments).output().unwrap().stderr).unwrap()
     };
-    let errors = told("reset-mfa", &["nobody@example.com"]);
+    let errors = told("reset-mfa", &["unknown@example.com"]);
     assert!(
         errors.starts_with("Rehearsal on an in-memory tenant with user0@example.com to user9@example.com: "),
         "{errors}"
