@@ -94,7 +94,7 @@ pub trait Transport {
     /// The client uses the status even without the body. After a 429 all calls wait, after a 401
     /// the token is replaced, and a 2xx says that the operation took effect. If this method returns
     /// a head, [`delivery`](Self::delivery) is not called. The default is `None`: the client then
-    /// asks `delivery`.
+    /// calls `delivery`.
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
         let _ = error;
         None
@@ -178,7 +178,7 @@ impl<F> core::fmt::Debug for TransportFn<F> {
 /// Sends an HTTP request and returns the response, in async code. It has the duties of a
 /// [`Transport`].
 ///
-/// If the future is dropped, nothing more is sent, as far as the HTTP stack can still prevent it.
+/// If you drop the future, nothing more is sent, unless the HTTP stack cannot stop sending.
 pub trait AsyncTransport {
     /// The reason why there is no response. The messages of this error must not contain the token,
     /// the bodies or the URI. The query of the URI contains personal data.

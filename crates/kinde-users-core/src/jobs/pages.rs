@@ -75,11 +75,11 @@ impl Seen {
 enum Next {
     First,
     At(Cursor),
-    /// The service names this page as the next one, but it came already.
+    /// The service says that this page is the next one, but it was already received.
     Again(Cursor),
     /// The list is complete.
     End,
-    /// There is more, but the walk has ended: the page at the cursor failed, or `max_pages` is
+    /// The walk was stopped before the last page: the page at the cursor failed, or `max_pages` is
     /// reached.
     Stopped(Option<Cursor>),
 }
@@ -127,8 +127,8 @@ impl<O: Paginated> Pages<O> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::CursorLoop`], once, if the service names a page that was already received
-    /// as the next page.
+    /// Returns [`Error::CursorLoop`], once, if the service says that the next page is one that was
+    /// already received.
     pub fn next_operation(&mut self) -> Result<Option<O>, Error> {
         if self.left == 0 {
             self.stop();

@@ -77,6 +77,6 @@ pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Remo
     }
 }
 
-/// The things whose absence means that a user is deleted, and that its sessions are.
+/// The things that an error names if a user, or the sessions of a user, are absent.
 pub(super) const USER: [&str; 1] = ["USER"];
 pub(super) const SESSIONS: [&str; 3] = ["USER", "SESSION", "SESSIONS"];

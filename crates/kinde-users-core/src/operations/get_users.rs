@@ -70,8 +70,7 @@ impl GetUsers {
         self
     }
 
-    /// Adds an id to the filter by id. A user matches if it has one of the ids of
-    /// the filter.
+    /// Adds an id to the filter by id. A user matches if it has one of the ids of the filter.
     pub fn user_id(mut self, id: impl Into<UserId>) -> Self {
         self.user_id.push(id.into());
         self
@@ -84,22 +83,22 @@ impl GetUsers {
         self
     }
 
-    /// Adds an e-mail address to the filter by address. A user matches if it has one of the
-    /// addresses of the filter.
+    /// Adds an e-mail address to the filter by address. A user matches if it has one
+    /// of the addresses of the filter.
     pub fn email(mut self, email: impl Into<Redacted>) -> Self {
         self.email.push(email.into());
         self
     }
 
-    /// Adds a user name to the filter by user name. A user matches if it has one of the
-    /// user names of the filter.
+    /// Adds a user name to the filter by user name. A user matches if it has one of
+    /// the user names of the filter.
     pub fn username(mut self, username: impl Into<Redacted>) -> Self {
         self.username.push(username.into());
         self
     }
 
-    /// Adds a phone number to the filter by number. A user matches if it has one of the numbers
-    /// of the filter.
+    /// Adds a phone number to the filter by number. A user matches if it has one of the
+    /// numbers of the filter.
     pub fn phone(mut self, phone: impl Into<Redacted>) -> Self {
         self.phone.push(phone.into());
         self
