@@ -1,9 +1,9 @@
-//! What a reply about users contains besides the users.
+//! More data that a reply contains for each user.
 
 use crate::types::macros::open_enum;
 
 open_enum! {
-    /// What a reply about users contains besides the users.
+    /// More data that a reply contains for each user.
     Expand {
         /// The organizations that each user belongs to.
         Organizations = "organizations",

@@ -51,7 +51,7 @@ impl GetUserData {
         Self { id: id.into(), expand: Vec::new() }
     }
 
-    /// Adds something to the reply.
+    /// Asks the service to include more data about the user: organizations, identities or billing.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         self.expand.push(expand.into());
         self

@@ -74,12 +74,12 @@ impl Serialize for Properties {
 }
 
 impl UpdateUserProperties {
-    /// Creates a request that leaves all properties of the user with this id alone.
+    /// Creates a request that changes no property of the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into(), body: Body::default() }
     }
 
-    /// Sets a property. The last value of a key counts.
+    /// Sets a property. If you set a key several times, the last value is sent.
     pub fn property(self, key: impl Into<PropertyKey>, value: impl Into<Value>) -> Self {
         self.with(key.into(), Patch::Set(value.into()))
     }
