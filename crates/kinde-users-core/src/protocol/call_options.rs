@@ -12,7 +12,7 @@ pub struct CallOptions {
     /// How long an attempt may take. The default is 30 seconds.
     pub attempt_timeout: Duration,
     /// How long the call may take in total, including waits. `None`, the default, means two
-    /// minutes. If it is set, the pages of a list together may take this long. If it is `None`,
+    /// minutes. If it is set, all pages of a list together may take this long. If it is `None`,
     /// each page may take two minutes.
     pub total_timeout: Option<Duration>,
     /// How failed attempts are retried.

@@ -27,7 +27,7 @@ pub(crate) enum Kind {
 
 impl Credentials {
     /// Creates credentials from the client id and secret of a machine-to-machine application that
-    /// is authorised for the Management API.
+    /// is authorized for the Management API.
     ///
     /// Use [`check`](Self::check) for credentials from a file or the environment.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
