@@ -1,4 +1,4 @@
-//! Asking before something that cannot be undone.
+//! Asks before a command does something that cannot be undone.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -8,20 +8,20 @@ use clap::Args;
 use crate::failure::Failure;
 use crate::tenant::Session;
 
-/// Whether to ask first.
+/// Whether to ask for confirmation.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Confirm {
-    /// Do it without asking first
+    /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
 }
 
 impl Confirm {
-    /// Checks that there is a way to confirm, before the first call. A rehearsal needs none.
+    /// Checks before the first call that the user can confirm. A rehearsal needs no confirmation.
     ///
     /// # Errors
     ///
-    /// Fails where there is no `--yes`, and no terminal to ask on.
+    /// Fails if `--yes` is not given and there is no terminal to ask on.
     pub(crate) fn check(self, session: &Session) -> Result<(), Failure> {
         let can_ask = || io::stdin().is_terminal() && io::stderr().is_terminal();
         if self.yes || session.is_rehearsal || can_ask() {
@@ -31,11 +31,11 @@ impl Confirm {
         Err(Failure::input(format!("this cannot be undone, and there is no terminal to ask on: {how}")))
     }
 
-    /// Asks on the terminal. Every answer but `y` and `yes` is a no.
+    /// Asks on the terminal. Only `y` and `yes` confirm.
     ///
     /// # Errors
     ///
-    /// Fails where the answer is no.
+    /// Fails if the answer is anything else.
     pub(crate) fn ask(self, session: &Session, question: impl fmt::Display) -> Result<(), Failure> {
         if self.yes || session.is_rehearsal {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Why a run fails, and the exit code that says so.
+//! Why a run fails, and the exit code for it.
 
 use std::fmt;
 use std::path::Path;
@@ -9,42 +9,42 @@ use kinde_users::{CallError, Error};
 use crate::output::warn;
 use crate::tenant::WayError;
 
-/// For the end of each subcommand's help.
+/// The end of the help of each subcommand.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0  everything was done
-  1  something failed: standard error says what, and receipts say what was done
-  2  the request is not valid, or was not confirmed, and nothing was changed
-  3  everything was done, except for the lines that --skip-invalid left out";
+  1  something failed: standard error says what failed, and receipts say what was done
+  2  nothing was changed: an argument or an input file is not valid, or you did not confirm
+  3  only with import --skip-invalid: everything was done, except for the invalid lines";
 
-/// After so many failures in a row a list is given up: what is wrong is wrong for all users. A
-/// failure of one user alone counts nothing. Having no token counts as much as all of them, as
-/// nothing can be called without one.
+/// The number of failures in a row after which a run gives up a list, because every user seems to
+/// fail. A failure that is about one user does not count. A failure to get a token counts as this
+/// many, because no call is possible without a token.
 pub(crate) const IN_A_ROW: usize = 25;
 
-/// Why a run does not end well: one line for standard error, and an exit code.
+/// Why a run failed: one line for standard error, and an exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
     text: String,
-    /// The line of the file or list that it is about.
+    /// The line of the file or list that the failure is about.
     line: Option<u64>,
-    /// How much it says about the other users of a list; see [`IN_A_ROW`].
+    /// How much the failure counts as a failure of all users of a list; see [`IN_A_ROW`].
     weight: usize,
 }
 
 impl Failure {
-    /// Something failed.
+    /// Creates a failure with exit code 1.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         Self { code: 1, text: text.into(), line: None, weight: 1 }
     }
 
-    /// Something failed for one user alone: it may work for others.
+    /// Creates a failure that is about one user. The same call may succeed for other users.
     pub(crate) fn of_one(text: impl Into<String>) -> Self {
         Self { weight: 0, ..Self::new(text) }
     }
 
-    /// The request is not valid, and nothing was changed.
+    /// Creates a failure with exit code 2: the input is not valid, and nothing was changed.
     pub(crate) fn input(text: impl Into<String>) -> Self {
         Self { code: 2, ..Self::new(text) }
     }
@@ -54,28 +54,28 @@ impl Failure {
         Self { code: 3, ..Self::new(text) }
     }
 
-    /// A file of the input is not valid.
+    /// Creates a failure with exit code 2 that is about an input file.
     pub(crate) fn file(path: &Path, what: impl fmt::Display) -> Self {
         let name = if path == Path::new("-") { Path::new("stdin") } else { path };
         Self::input(format!("{}: {what}", name.display()))
     }
 
-    /// Says on which line it happened.
+    /// Adds the line that the failure is about.
     pub(crate) fn at_line(self, line: u64) -> Self {
         Self { line: Some(line), ..self }
     }
 
-    /// The line that it is about.
+    /// Returns the line that the failure is about.
     pub(crate) fn line(&self) -> Option<u64> {
         self.line
     }
 
-    /// What is wrong, without the line.
+    /// Returns what is wrong, without the line.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// How much it says about the other users of a list.
+    /// Returns how much the failure counts as a failure of all users of a list.
     pub(crate) fn weight(&self) -> usize {
         self.weight
     }
@@ -90,16 +90,16 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The text has the operation, the status, Kinde's code and message, and for 403 the missing scope.
-/// Where the transport failed, its error follows.
+/// The text has the operation, the status, Kinde's code and message, and for a 403 the missing
+/// scope. If the transport failed, the error of the transport follows.
 impl From<CallError<WayError>> for Failure {
     fn from(error: CallError<WayError>) -> Self {
         let transport = error.transport().map(|transport| format!(": {transport}")).unwrap_or_default();
         let text = format!("{error}{transport}");
         // A request that cannot be built was not sent.
         let code = if matches!(error.error(), Error::Build(_)) { 2 } else { 1 };
-        // Most refusals are about one user. These statuses are about all, and so is a missing or
-        // foreign reply.
+        // Most refusals are about one user. These statuses are about all users, and so is a missing
+        // reply or a reply that is not from Kinde.
         let is_for_all = |status: u16| matches!(status, 401 | 403 | 407 | 429) || status >= 500;
         let refused = error.error().as_api().map(|refused| refused.status().as_u16());
         let weight = match error.error() {
@@ -111,7 +111,7 @@ impl From<CallError<WayError>> for Failure {
     }
 }
 
-/// Ends the run.
+/// Prints the failure of a run, if there is one, and returns the exit code.
 pub(crate) fn end(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

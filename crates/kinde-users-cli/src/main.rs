@@ -26,9 +26,12 @@ use tenant::{Named, Session};
 
 /// Work with the users of a Kinde tenant from the command line
 ///
-/// The tenant is named by the variables `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and
-/// `KINDE_MANAGEMENT_CLIENT_SECRET` of the environment, or by the options --domain, --client-id and
-/// --client-secret-file. With --rehearse, a command works on an in-memory tenant instead.
+/// A tenant is a Kinde business, or one of its environments. Name the tenant with the environment
+/// variables `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET`, or
+/// with the options --domain, --client-id and --client-secret-file. With --rehearse, a command
+/// works on an in-memory tenant with made-up users, and nothing real is changed.
+///
+/// A command that changes users prints receipts: lines that say what was done.
 #[derive(Debug, Parser)]
 #[command(name = "kinde-users", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 struct Program {
@@ -39,7 +42,7 @@ struct Program {
     shared: Shared,
 }
 
-/// What all subcommands have.
+/// The options that all subcommands have.
 #[derive(Debug, clap::Args)]
 struct Shared {
     #[command(flatten)]
@@ -50,7 +53,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// Connects to the tenant; an in-memory one has so many users.
+    /// Connects to the tenant. An in-memory tenant starts with this many users.
     fn connect(&self, users: usize) -> Result<Session, Failure> {
         self.tenant.connect(users, self.output)
     }

@@ -1,4 +1,8 @@
-//! What a run prints: results and receipts on standard output, the rest on standard error.
+//! What a run prints: results and receipts on standard output, everything else on standard error.
+//!
+//! - **result** - what the user asked for, such as the record of a user;
+//! - **receipt** - a line that says what was done;
+//! - **note** - a line that only informs.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -14,11 +18,12 @@ use crate::failure::Failure;
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// Print receipts as JSON, one object on each line of standard output
+    /// Print receipts (what was done) and results as JSON, one object on each line
     #[arg(long, global = true)]
     json: bool,
 
-    /// Print errors and results only: no receipts in words, no notes and no progress bar
+    /// Print no progress bar, no notes, and no receipts unless --json is given. Errors and results,
+    /// such as the output of `find`, are still printed
     #[arg(short, long, global = true)]
     quiet: bool,
 }
@@ -31,11 +36,11 @@ impl Output {
         }
     }
 
-    /// Writes a line to standard output, as JSON or in words.
+    /// Writes a line to standard output, as JSON or in words. `--quiet` without `--json` omits it.
     ///
     /// # Errors
     ///
-    /// Fails where standard output cannot be written.
+    /// Fails if standard output cannot be written.
     pub(crate) fn tell(self, json: &Value, words: impl fmt::Display) -> Result<(), Failure> {
         if self.quiet && !self.json { Ok(()) } else { self.result(json, words) }
     }
@@ -49,38 +54,37 @@ impl Output {
         if self.json { tell(json) } else { Ok(()) }
     }
 
-    /// Writes a result that was asked for to standard output, as JSON or in words, however quiet
-    /// the run is.
+    /// Writes a result to standard output, as JSON or in words, even with `--quiet`.
     ///
     /// # Errors
     ///
-    /// Fails where standard output cannot be written.
+    /// Fails if standard output cannot be written.
     pub(crate) fn result(self, json: &Value, words: impl fmt::Display) -> Result<(), Failure> {
         if self.json { tell(json) } else { tell(words) }
     }
 
-    /// Writes what was done to standard output, or to standard error if that fails: it is done, and
-    /// must not be lost.
+    /// Writes a receipt to standard output. If that fails, writes the receipt to standard error,
+    /// because the record of what was done must not be lost.
     ///
     /// # Errors
     ///
-    /// Fails where standard output cannot be written.
+    /// Fails if standard output cannot be written.
     pub(crate) fn receipt(self, json: &Value, words: impl fmt::Display) -> Result<(), Failure> {
         let line = if self.json { json.to_string() } else { words.to_string() };
         self.tell(json, words).inspect_err(|_| warn(line))
     }
 
-    /// Reports a failure of one line of a list, while others go on.
+    /// Reports the failure of one line of a list. The run continues with the other lines.
     pub(crate) fn failed(self, failure: &Failure) {
         warn(failure);
         if self.json {
-            // The last receipt fails where standard output cannot be written.
+            // If standard output cannot be written, the last receipt fails.
             drop(tell(json!({ "line": failure.line(), "error": failure.text() })));
         }
     }
 
-    /// Returns a bar with rate and remaining time, which shows on a terminal only. Without a total
-    /// it counts.
+    /// Returns a progress bar with the rate and the remaining time. It is shown only on a terminal.
+    /// Without a total, the bar only counts.
     pub(crate) fn progress(self, total: Option<u64>) -> ProgressBar {
         let (bar, template) = match total {
             _ if self.quiet => return ProgressBar::hidden(),
@@ -98,7 +102,7 @@ impl Output {
     }
 }
 
-/// Writes a line to standard error. If that fails there is no other place to say so.
+/// Writes a line to standard error. A failure to write is ignored: there is no place to report it.
 pub(crate) fn warn(line: impl fmt::Display) {
     drop(writeln!(io::stderr(), "{line}"));
 }
@@ -107,16 +111,16 @@ pub(crate) fn warn(line: impl fmt::Display) {
 ///
 /// # Errors
 ///
-/// Fails where it cannot be written.
+/// Fails if standard output cannot be written.
 pub(crate) fn tell(line: impl fmt::Display) -> Result<(), Failure> {
     writeln!(io::stdout(), "{line}").map_err(|error| unwritten(&error))
 }
 
-/// Writes a text to standard output as it is.
+/// Writes a text to standard output without changing it.
 ///
 /// # Errors
 ///
-/// Fails where it cannot be written.
+/// Fails if standard output cannot be written.
 pub(crate) fn print(text: &[u8]) -> Result<(), Failure> {
     io::stdout().write_all(text).map_err(|error| unwritten(&error))
 }

@@ -1,4 +1,4 @@
-//! A file that is written page by page under another name, so that an interrupted run can go on.
+//! A file that is written page by page under another name, so that an interrupted run can continue.
 
 use std::error::Error;
 use std::fs::{self, File, OpenOptions};
@@ -10,30 +10,30 @@ use serde::{Deserialize, Serialize};
 use crate::failure::Failure;
 use crate::files::{beside, locked, private};
 
-/// How far the file is written.
+/// What the file contains so far.
 #[derive(Clone, Default, Serialize, Deserialize)]
 struct Reached {
-    /// What the file is an export of.
+    /// The tenant and the options of the export.
     asked: String,
     /// Whether an existing file is replaced at the end.
     overwrite: bool,
     /// Where the next page begins.
     cursor: Option<String>,
-    /// How many bytes of the file are whole pages.
+    /// The number of bytes of all complete pages.
     bytes: u64,
     users: u64,
 }
 
-/// The endings of the files beside it until the end: the pages so far, how far they go, and the
-/// file that replaces the latter.
+/// The endings of the files that exist until the export is complete: the pages so far, the cursor,
+/// and the next version of the cursor.
 const PART: &str = "part";
 const CURSOR: &str = "cursor";
 const NEW_CURSOR: &str = "cursor.new";
 
-/// Two runs would cut off what the other one writes, or take its file.
+/// Two runs at the same time would truncate or rename the file of the other run.
 const IN_USE: &str = "another run writes it";
 
-/// The pages so far, and how far they go.
+/// An export that is not complete.
 pub(crate) struct Partial {
     path: PathBuf,
     part: PathBuf,
@@ -42,13 +42,13 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// Opens the pages so far, or begins the file. `asked` says what it is an export of, as pages
-    /// of another export must not be mixed in.
+    /// Opens the pages so far, or starts the file. `asked` names the tenant and the options, so
+    /// that pages of different exports are not mixed.
     ///
     /// # Errors
     ///
-    /// Fails where it cannot be written, an existing file must not be replaced, or the pages so far
-    /// are of another export.
+    /// Fails if the file cannot be written, if an existing file must not be replaced, or if the
+    /// pages so far are of another export.
     pub(crate) fn open(path: &Path, asked: String, overwrite: bool) -> Result<Self, Failure> {
         let (part, cursor) = (beside(path, PART), beside(path, CURSOR));
         let failed = |error: io::Error| Failure::file(&part, &error);
@@ -63,7 +63,7 @@ impl Partial {
             Err(error) => return Err(Failure::file(&cursor, &error)),
         };
         let replaces = overwrite || before.as_ref().is_some_and(|before| before.overwrite);
-        // The file would replace a link, and not what the link leads to.
+        // A rename would replace a link, and not the file that it points to.
         let there = fs::symlink_metadata(path).ok();
         if path == Path::new("-") || there.as_ref().is_some_and(|there| !there.is_file()) {
             return wrong(path, "has to be a file, and not a link, folder or device");
@@ -71,7 +71,7 @@ impl Partial {
         if there.is_some() && !replaces {
             return wrong(path, "exists; --overwrite replaces it");
         }
-        // Not opened for appending, as some systems do not let such a file be cut off.
+        // The file is not opened for appending: some systems cannot truncate such a file.
         let written = match OpenOptions::new().write(true).open(&part) {
             Ok(file) => Some(locked(file, &part, IN_USE)?),
             Err(error) if is_missing(&error) => None,
@@ -90,7 +90,7 @@ impl Partial {
             file.seek(SeekFrom::End(0)).map_err(failed)?;
             (file, reached)
         } else {
-            // The cursor is removed first, as it must not describe pages that are gone.
+            // The cursor is removed first, because it must not describe pages that are gone.
             remove(&cursor).map_err(failed)?;
             if written.is_some() {
                 remove(&part).map_err(failed)?;
@@ -116,14 +116,13 @@ impl Partial {
         self.reached.bytes == 0
     }
 
-    /// Writes a page of so many users; the next page is at the cursor, if there is one.
+    /// Writes a page with this many users. `cursor` is that of the next page, if there is one.
     ///
     /// # Errors
     ///
-    /// Fails where it cannot be written.
+    /// Fails if the page cannot be written.
     pub(crate) fn write(&mut self, text: &[u8], users: usize, cursor: Option<String>) -> Result<(), Failure> {
-        // The page comes first, and then the cursor: the next run cuts off a page that is not
-        // whole.
+        // The page is written before the cursor. The next run removes an incomplete page.
         self.file.write_all(text).map_err(|error| unwritten(&self.part, &error))?;
         self.reached.bytes += text.len() as u64;
         self.reached.users += users as u64;
@@ -131,11 +130,11 @@ impl Partial {
         if self.reached.cursor.is_some() { self.keep() } else { Ok(()) }
     }
 
-    /// Writes how far the file is written, as a whole or not at all.
+    /// Replaces the cursor file, completely or not at all.
     fn keep(&self) -> Result<(), Failure> {
         let new = beside(&self.path, NEW_CURSOR);
         let text = serde_json::json!(self.reached).to_string();
-        // An existing one is left over from a run that was interrupted here.
+        // A run that was interrupted here leaves such a file behind.
         let written = self.file.sync_data().and_then(|()| remove(&new)).and_then(|()| {
             let mut file = new_file(&new)?;
             file.write_all(text.as_bytes())?;
@@ -145,11 +144,11 @@ impl Partial {
         kept.map_err(|error| unwritten(&new, &error))
     }
 
-    /// Gives the file its name, and returns the number of users in it.
+    /// Gives the file its final name, and returns the number of users in the file.
     ///
     /// # Errors
     ///
-    /// Fails where that cannot be done, or another file has the name by now.
+    /// Fails if the file cannot be renamed, or if another file with this name exists by now.
     pub(crate) fn end(self) -> Result<u64, Failure> {
         let Self { path, part, file, reached } = self;
         let failed = |error| unwritten(&path, &error);
@@ -159,14 +158,14 @@ impl Partial {
             let told = format!("{} exists by now; the export is {}", path.display(), part.display());
             return Err(Failure::new(told));
         }
-        // In this order, as the next run cannot go on with a cursor that has no pages.
+        // The cursor is removed first, because a run cannot continue from a cursor without pages.
         remove(&beside(&path, CURSOR)).map_err(failed)?;
         fs::rename(part, &path).map_err(failed)?;
         Ok(reached.users)
     }
 }
 
-/// The request is valid, but a disk may be full or gone.
+/// Returns a failure of the disk. Its exit code is 1, because the arguments are valid.
 fn unwritten(path: &Path, error: &io::Error) -> Failure {
     Failure::new(format!("{}: {error}", path.display()))
 }
@@ -179,7 +178,7 @@ fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if is_missing(&error) { Ok(()) } else { Err(error) })
 }
 
-/// Creates a file that must not exist yet, as it holds personal data.
+/// Creates a file that must not exist yet, because it will contain personal data.
 fn new_file(path: &Path) -> io::Result<File> {
     private().write(true).create_new(true).open(path)
 }

@@ -19,20 +19,20 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::text;
 
-/// Which tenant it is, and with which application the command signs in.
+/// The tenant, and the application that the command signs in with.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tenant")]
 pub(crate) struct Named {
-    /// Domain of the tenant, such as acme.kinde.com [default: `KINDE_DOMAIN`]
+    /// Domain of the tenant, such as acme.kinde.com [env: `KINDE_DOMAIN`]
     #[arg(long, global = true, value_name = "DOMAIN")]
     domain: Option<String>,
 
-    /// Client id of the machine-to-machine application [default: `KINDE_MANAGEMENT_CLIENT_ID`]
+    /// Client id of the machine-to-machine application [env: `KINDE_MANAGEMENT_CLIENT_ID`]
     #[arg(long, global = true, value_name = "ID")]
     client_id: Option<String>,
 
-    /// File that holds the client secret; - is standard input [default:
-    /// `KINDE_MANAGEMENT_CLIENT_SECRET`]
+    /// File that holds the client secret, or - for standard input. Without this option, the secret
+    /// is the value of the environment variable `KINDE_MANAGEMENT_CLIENT_SECRET`
     #[arg(long, global = true, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
 
@@ -41,19 +41,19 @@ pub(crate) struct Named {
     rehearse: bool,
 }
 
-/// The variables of the environment that name a tenant, and the options that come before them.
+/// The environment variables that name a tenant, and the options that replace them.
 const DOMAIN: [&str; 2] = ["KINDE_DOMAIN", "--domain"];
 const CLIENT_ID: [&str; 2] = ["KINDE_MANAGEMENT_CLIENT_ID", "--client-id"];
 const CLIENT_SECRET: [&str; 2] = ["KINDE_MANAGEMENT_CLIENT_SECRET", "--client-secret-file"];
 
-/// A value, and the variable or option that it came from.
+/// A value, and the name of the variable or option that has it.
 struct Given {
     name: &'static str,
     value: String,
 }
 
 impl Given {
-    /// Returns the option if there is one, or else the variable of the environment.
+    /// Returns the value of the option if there is one, or else that of the environment variable.
     fn of(names: [&'static str; 2], option: Option<String>) -> Result<Option<Self>, Failure> {
         let [name, option_name] = names;
         match option {
@@ -70,12 +70,12 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
 }
 
 impl Named {
-    /// Connects to the tenant that is named, or for a rehearsal to an in-memory one that has so
-    /// many users. The first of them has the address `user0@example.com`.
+    /// Connects to the tenant that is named. A rehearsal connects to an in-memory tenant with this
+    /// many users instead. The first of them has the address `user0@example.com`.
     ///
     /// # Errors
     ///
-    /// Fails where no tenant is named, or not all of it, or a part of the name is not valid.
+    /// Fails if the domain, the client id or the secret is missing or not valid.
     pub(crate) fn connect(&self, users: usize, output: Output) -> Result<Session, Failure> {
         let (domain, credentials, way) = if self.rehearse {
             let fake = FakeKinde::new();
@@ -91,8 +91,8 @@ impl Named {
             output.note(format_args!("On {}.", domain.origin()));
             (domain, credentials, Way::Real(UreqTransport::new()))
         };
-        // A tenant whose clock is faster, as that of `kinde-users-fake --speed`, needs a client
-        // whose clock is faster too.
+        // The clock of `kinde-users-fake --speed` is faster. The clock of its client must be as
+        // fast.
         let speed = variable("KINDE_CLOCK_SPEED")?.filter(|_| domain.is_loopback());
         let speed = speed.map_or(Ok(NonZeroU32::MIN), |speed| speed.parse());
         let speed = speed.map_err(|error| Failure::input(format!("KINDE_CLOCK_SPEED: {error}")))?.get();
@@ -115,8 +115,8 @@ impl Named {
         };
         let wrong = |error| Failure::input(format!("{}: {error}", domain.name));
         let read: Domain = domain.value.parse().map_err(wrong)?;
-        // It would be taken for https. A tenant for tests mostly has no certificate, and the error
-        // of TLS does not say what to do.
+        // Without a scheme, https is used. A tenant for tests usually has no certificate, and the
+        // error of TLS does not say what to do.
         if !domain.value.contains("://") && read.is_loopback() {
             let (name, text) = (domain.name, domain.value);
             return Err(Failure::input(format!(
@@ -133,20 +133,21 @@ impl Named {
     }
 }
 
-/// Returns the secret of a file, without the line break that an editor puts at its end.
+/// Returns the secret in a file, without the line break that an editor adds at the end.
 fn secret(path: &Path) -> Result<String, Failure> {
     let option = CLIENT_SECRET[1];
     if path == Path::new("-") && io::stdin().is_terminal() {
         return Err(Failure::input(format!("{option} - reads a file or a pipe, and not a terminal")));
     }
-    // The path is not shown: it may be the secret by mistake.
+    // The path is not shown, because it may be the secret by mistake.
     let text =
         text::read(path).map_err(|_| Failure::input(format!("the file of {option} cannot be read")))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-/// Returns how to name a tenant, for a run that names none, or only a part of it.
+/// Returns an error that says how to name a tenant. It is for runs that name only a part or
+/// nothing.
 fn missing(all: [([&str; 2], bool); 3]) -> Failure {
     let names = |pick: usize| all.map(|(names, _)| names[pick]).join(", ");
     let how =
@@ -160,20 +161,20 @@ fn missing(all: [([&str; 2], bool); 3]) -> Failure {
     Failure::input(format!("{} {are} not set: {how}", missing.join(" and ")))
 }
 
-/// A client of the tenant, for the length of a run.
+/// The client of a run, and what belongs to it.
 pub(crate) struct Session {
     /// The client.
     pub(crate) client: Client<Way, ScaledClock>,
-    /// Where the tenant is.
+    /// The domain of the tenant.
     pub(crate) domain: Domain,
-    /// How the run reports.
+    /// How the run prints.
     pub(crate) output: Output,
     /// Whether the tenant is in memory.
     pub(crate) is_rehearsal: bool,
 }
 
 impl Session {
-    /// Returns the name of the tenant for receipts: its origin, or that it is in memory.
+    /// Returns the name of the tenant in receipts: its origin, or `in memory`.
     pub(crate) fn name(&self) -> &str {
         if self.is_rehearsal { "in memory" } else { self.domain.origin() }
     }
@@ -235,7 +236,7 @@ impl fmt::Display for WayError {
 
 impl error::Error for WayError {}
 
-/// The system's clock, or one that is so many times as fast.
+/// The system's clock, or a clock that is `speed` times as fast.
 #[derive(Debug)]
 pub(crate) struct ScaledClock {
     clock: SystemClock,

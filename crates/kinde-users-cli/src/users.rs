@@ -1,4 +1,4 @@
-//! The users that a command is given: one of them, or a list.
+//! The users that a command works on: one user, or a list.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -16,15 +16,15 @@ use crate::tenant::{Session, WayError};
 use crate::text;
 
 impl Session {
-    /// Returns the id of the user that `text` names: an e-mail address, a phone number, an id or a
-    /// user name.
+    /// Returns the id of the user that `text` names. `text` is an e-mail address, a phone number,
+    /// an id or a user name.
     ///
     /// # Errors
     ///
-    /// Fails where there is no such user, or more than one, or the search cannot be trusted.
+    /// Fails if no user or more than one user matches, or if the search cannot be trusted.
     pub(crate) fn find(&self, text: &str) -> Result<UserId, Failure> {
         let text = text.trim();
-        // A user with this id need not be there any more.
+        // An id is not looked up, because the user may already be deleted.
         if FindUser::by(text) == FindUser::by_id(text) { Ok(text.into()) } else { Ok(self.user(text)?.id) }
     }
 
@@ -32,7 +32,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`find`](Self::find); and where there is no user with the id.
+    /// Fails like [`find`](Self::find), and if there is no user with the id.
     pub(crate) fn user(&self, text: &str) -> Result<User, Failure> {
         let text = text.trim();
         if text.is_empty() {
@@ -50,35 +50,35 @@ impl Session {
     }
 }
 
-/// Returns what to say of a search that found another user.
+/// Returns the message for a search that found another user.
 pub(crate) fn mismatch(id: &UserId) -> String {
     format!("the tenant's search cannot be trusted: it found {id}, who is another user")
 }
 
-/// What to say of a search that was given up.
+/// The message for a search that was given up.
 pub(crate) const UNFINISHED: &str =
-    "the tenant's search did not come to its end: it is not known whether there is such a user";
+    "the tenant's search did not end: it is not known whether there is such a user";
 
 /// How a command goes through a list.
 #[derive(Debug, Args)]
 pub(crate) struct Many {
-    /// How many users to work on at once
+    /// Number of users to work on at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
 
-    /// How many calls to make a second at most, all together [default: as many as the tenant
-    /// allows]
+    /// Maximum number of calls per second, for all users together. By default, only the tenant
+    /// limits the rate
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pace: Option<u32>,
 }
 
 impl Many {
-    /// Works on each item, several at once, with a progress bar. Reports each failure, and returns
-    /// how many there were.
+    /// Works on the items, several at a time, with a progress bar. Prints each failure, and returns
+    /// the number of failures.
     ///
     /// # Errors
     ///
-    /// Fails where the list is given up, as it fails for all users.
+    /// Fails if the run gives up the list; see [`IN_A_ROW`].
     pub(crate) fn each<I>(
         &self,
         session: &Session,
@@ -116,7 +116,8 @@ impl Many {
 /// A list of users, and how a command goes through it.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// File with an id, e-mail address, phone number or user name on each line; - is standard input
+    /// File with one user on each line (an id, e-mail address, phone number or user name), or - for
+    /// standard input
     users: PathBuf,
 
     /// Look up each user of the list, and change nothing
@@ -128,11 +129,11 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// Does something for each user of the list.
+    /// Does `work` for each user of the list, and prints a receipt.
     ///
     /// # Errors
     ///
-    /// Fails where the list cannot be read, or where it failed for some users.
+    /// Fails if the list cannot be read, or if `work` failed for some users.
     pub(crate) fn each_user(
         &self,
         session: &Session,

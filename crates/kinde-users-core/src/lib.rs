@@ -1,9 +1,9 @@
 //! The protocol of the Users operations of the Kinde Management API, without I/O.
 //!
 //! A typed operation becomes an `http::Request`, and an `http::Response` becomes a typed result.
-//! Between them an [`Exchange`] decides what happens next: get a token, send, wait, or finish. You
-//! choose the transport. The crate `kinde-users` adds one over ureq, and `kinde-users-fake` an
-//! in-memory tenant.
+//! Between them, an [`Exchange`] decides what happens next: get a token, send, wait, or finish. You
+//! choose the transport that sends the requests. The crate `kinde-users` adds transports over ureq
+//! and hyper. The crate `kinde-users-fake` is an in-memory Kinde tenant for tests.
 //!
 //! ```text
 //!  your program                      kinde-users-core
@@ -20,9 +20,9 @@
 //!    ureq · hyper · reqwest · curl · a closure · the in-memory fake
 //! ```
 //!
-//! # By hand
+//! # The loop of a call
 //!
-//! The whole loop, over anything that turns a request into a response:
+//! This loop makes a call, over any function `post` that sends a request and returns the response:
 //!
 //! ```
 //! use kinde_users_core::operations::GetUserData;
@@ -59,44 +59,48 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Client`] is this loop over a [`Transport`] and a [`Clock`].
+//! A [`Client`] runs this loop over a [`Transport`] and a [`Clock`].
 //!
 //! # Where to look
 //!
-//! - [`operations`]: a type for each of the 19 operations. [`OPERATIONS`] lists them,
-//!   [`scopes_for`] returns the scopes that they need, and the trait [`Operation`] defines your
-//!   own.
-//! - [`Domain`], [`Credentials`], [`Tenant`]: which tenant to call, and with which credentials.
-//! - [`Reply`], [`models`], [`Text`]: replies, as owned or borrowing types.
-//! - [`Job`]: a task of several calls that any client [runs](Client::run), such as [`FindUser`],
-//!   [`Erase`], [`Suspend`] and those of the crate `kinde-users-import`. [`Pages`]: a walk through
-//!   a list.
-//! - [`Error`] and [`Effect`]: every error says whether the operation took effect.
+//! - [`operations`] has a type for each of the 19 operations. [`OPERATIONS`] lists the operations,
+//!   and [`scopes_for`] returns the scopes that they need. To define your own operation, implement
+//!   the trait [`Operation`].
+//! - [`Domain`], [`Credentials`] and [`Tenant`] say which tenant to call, and with which
+//!   credentials. A **tenant** is a Kinde business, or one of its environments, with its own domain
+//!   and users.
+//! - [`Reply`], [`models`] and [`Text`] are replies, as owned or borrowing types.
+//! - A [`Job`] is a task that takes several calls, such as [`FindUser`], [`Erase`] and [`Suspend`].
+//!   The crate `kinde-users-import` adds jobs that import users. Any client [runs](Client::run) a
+//!   job.
+//! - [`Pages`] is a walk through the pages of a list.
+//! - [`Error`] and [`Effect`] say why a call failed, and whether the operation took effect.
 //!
 //! # Scope
 //!
-//! The crate covers what a program needs to manage users with a machine-to-machine token. It does
-//! not sign users in, verify their tokens, or cover other parts of the API. An [`Operation`] of
-//! your own reaches any endpoint.
+//! The crate covers what a program needs to manage users with a machine-to-machine token. The crate
+//! does not sign users in, verify the tokens of users, or cover other parts of the API. With your
+//! own [`Operation`], you can call any endpoint.
 //!
 //! # Promises
 //!
-//! - **No argument reaches another route.** A path argument is one segment, even behind a proxy
-//!   that decodes and folds paths. Values that no encoding protects are refused, however often they
-//!   are encoded: empty segments, dot segments, `/`, `\`, `?`, `#`, `;` and control characters.
-//! - **No reply costs a page.** Absent fields, `null`, new enum values and new fields are read.
-//!   Only the id of a user is needed. Broken text is repaired ([`Reply::parse_as`]). A value of a
-//!   wrong type is an error with its path, and the reply is kept.
-//! - **No error hides an effect.** [`Error::effect`] says whether the operation may have taken
-//!   effect.
-//! - **No secret in a log.** No `Debug` or `Display` of this crate shows secrets, e-mail addresses
-//!   or phone numbers. Errors show no URIs and no bodies.
-//! - **No I/O and no clock.** A clock, socket, thread or file in this crate does not compile,
-//!   because it is `#![no_std]`. One file uses `std`, for locks and to contain the panic of a
-//!   waker. (Its dependency `http` needs `std`, so the crate does not run without it.)
+//! - **An argument cannot change which endpoint is called.** A path argument is one segment, even
+//!   behind a proxy that decodes and normalizes paths. Values that no encoding protects are
+//!   refused, however often they are encoded: empty segments, dot segments, `/`, `\`, `?`, `#`, `;`
+//!   and control characters.
+//! - **Unusual replies are accepted.** Fields may be missing, `null` or new, and enums may have new
+//!   values. Only the id of a user is required. Malformed text is repaired ([`Reply::parse_as`]). A
+//!   value of a wrong type is an error that has the path of the value, and the reply is kept.
+//! - **Every error says whether the operation took effect.** See [`Error::effect`].
+//! - **Secrets are not logged.** The `Debug` and `Display` forms of this crate do not show secrets,
+//!   e-mail addresses or phone numbers. Errors do not show URIs or bodies.
+//! - **The crate does no I/O and reads no clock.** A clock, socket, thread or file in this crate
+//!   does not compile, because the crate is `#![no_std]`. One file uses `std`, for locks and to
+//!   contain the panic of a waker. (The dependency `http` needs `std`, so the crate needs `std` to
+//!   run.)
 //!
 //! The client secret, password hashes, salts and signer keys are wiped from memory when they are
-//! dropped. The buffers of requests and replies are not.
+//! dropped. The buffers of requests and replies are not wiped.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -1,4 +1,4 @@
-//! The machine's own clock.
+//! The clock of the system.
 
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -6,14 +6,14 @@ use std::thread::{self, Thread};
 
 use kinde_users_core::{Clock, Instant};
 
-/// The machine's monotonic clock, counted from when this was made.
+/// The monotonic clock of the system. The time is counted from the creation of this value.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     start: std::time::Instant,
 }
 
 impl SystemClock {
-    /// A clock that starts now.
+    /// Creates a clock that starts now.
     pub fn new() -> Self {
         Self { start: std::time::Instant::now() }
     }

@@ -37,7 +37,7 @@ pub use timestamp::TimestampExt;
 #[cfg(feature = "ureq")]
 pub type UreqClient = Client<UreqTransport, SystemClock>;
 
-/// A blocking client of the tenant at `domain`, over ureq.
+/// Creates a blocking client of the tenant at `domain`, over ureq.
 ///
 /// ```
 /// use kinde_users::{Credentials, client};
@@ -50,7 +50,8 @@ pub fn client(domain: Domain, credentials: Credentials) -> UreqClient {
     client_over(UreqTransport::new(), domain, credentials)
 }
 
-/// A blocking client of the tenant at `domain`, over any transport, on the machine's clock.
+/// Creates a blocking client of the tenant at `domain`, over any transport. The client uses the
+/// clock of the system.
 ///
 /// ```
 /// use kinde_users::{Credentials, client_over, transport_fn};
@@ -70,11 +71,12 @@ pub fn client_over<T: Transport>(
     Client::new(tenant(domain, credentials), transport, SystemClock::new())
 }
 
-/// An async client over hyper, on tokio's clock.
+/// An async client over hyper. It uses the clock of tokio.
 #[cfg(feature = "hyper")]
 pub type HyperClient = AsyncClient<HyperTransport, TokioClock>;
 
-/// An async client of the tenant at `domain`, over hyper. It is used within a tokio runtime.
+/// Creates an async client of the tenant at `domain`, over hyper. Use the client in a tokio
+/// runtime.
 ///
 /// ```
 /// use kinde_users::operations::GetUsers;
@@ -94,7 +96,7 @@ pub fn async_client(domain: Domain, credentials: Credentials) -> HyperClient {
     async_client_over(HyperTransport::new(), TokioClock::new(), domain, credentials)
 }
 
-/// An async client of the tenant at `domain`, over any transport, on any clock.
+/// Creates an async client of the tenant at `domain`, over any transport and with any clock.
 ///
 /// ```
 /// use kinde_users::{AsyncClient, AsyncClock, AsyncTransport, Credentials, DomainError, async_client_over};
@@ -113,8 +115,11 @@ pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
     AsyncClient::new(tenant(domain, credentials), transport, clock)
 }
 
-/// A tenant that waits otherwise than those of other processes do, for a [`Client`] on a clock of
-/// one's own; the functions here that make clients have it already.
+/// Creates a tenant with a random seed, so that processes which use the same tenant wait
+/// differently.
+///
+/// Use this function to create a [`Client`] with your own clock or with other settings of the
+/// tenant. The functions of this crate that create clients already use it.
 ///
 /// ```
 /// use kinde_users::{Client, Credentials, SystemClock, tenant, transport_fn};
@@ -126,7 +131,7 @@ pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
 /// # Ok::<(), kinde_users::DomainError>(())
 /// ```
 pub fn tenant(domain: Domain, credentials: Credentials) -> Tenant {
-    // The standard library's hashing keys are the randomness that needs no dependency.
+    // The hashing keys of the standard library are random, so no dependency is needed.
     Tenant::new(domain, credentials).with_seed(RandomState::new().build_hasher().finish())
 }
 

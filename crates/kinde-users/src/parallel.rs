@@ -1,4 +1,4 @@
-//! Many calls at once, in threads.
+//! Many calls at the same time, in threads.
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -8,20 +8,21 @@ use std::thread;
 
 /// Works on items in `threads` threads and passes each result to `each` on this thread.
 ///
-/// A thread takes the next item when it is free, so a list of any length needs little memory.
-/// Results arrive in the order in which they are ready, so each result should name its item. If
-/// `each` breaks, no further item is taken. Items in progress are finished and passed to `each` as
-/// well, because they may have had an effect. Then the first break is returned.
+/// A thread takes the next item when it is free, so a list of any length needs little memory. The
+/// results arrive in the order in which they are ready, so each result should name its item.
 ///
-/// The tenant decides how fast calls are sent
-/// ([`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit)), and a 429 stops all of them. In
+/// If `each` breaks, no further item is taken. Items in progress are finished and passed to `each`
+/// too, because their calls may have taken effect. Then the function returns the first break.
+///
+/// To limit how fast calls are sent, use
+/// [`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit). After a 429, all calls wait. In
 /// async code, use `buffer_unordered` of `futures-util`.
 ///
 /// # Panics
 ///
-/// If the iterator, `work` or `each` panics, no further item is taken and items in progress are
-/// finished. They are passed to `each`, unless `each` panicked. Then the first panic continues on
-/// this thread.
+/// If the iterator, `work` or `each` panics, no further item is taken, and items in progress are
+/// finished. Their results are passed to `each`, unless `each` panicked. Then the first panic
+/// continues on this thread.
 ///
 /// ```
 /// use core::ops::ControlFlow;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use kinde_users_core::{AsyncClock, AsyncItems, AsyncPages, AsyncTransport, CallError, Paginated};
 
-/// Turns the walk of an [`AsyncClient`](crate::AsyncClient) into a [`Stream`].
+/// Turns the pages or items of an [`AsyncClient`](crate::AsyncClient) into a [`Stream`].
 ///
 /// ```
 /// use futures_util::TryStreamExt;
@@ -26,10 +26,11 @@ use kinde_users_core::{AsyncClock, AsyncItems, AsyncPages, AsyncTransport, CallE
 /// # }
 /// ```
 pub trait IntoStream {
-    /// A page, an item, or the error that ends the walk.
+    /// A page or an item, or the error that ends the stream.
     type Item;
 
-    /// Returns the walk as a stream. If the stream is dropped, the call in progress is cancelled.
+    /// Returns the pages or items as a stream. If you drop the stream, the call in progress is
+    /// cancelled.
     fn into_stream(self) -> impl Stream<Item = Self::Item> + Send + Unpin;
 }
 

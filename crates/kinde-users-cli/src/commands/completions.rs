@@ -1,4 +1,4 @@
-//! Prints what a shell completes.
+//! Prints a shell completion script.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -7,17 +7,17 @@ use crate::Program;
 use crate::failure::Failure;
 use crate::output::print;
 
-/// Print the completions of this command for a shell
+/// Print a shell completion script for kinde-users
 ///
 /// Example: kinde-users completions bash > ~/.local/share/bash-completion/completions/kinde-users
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The shell
+    /// Shell that the script is for
     shell: Shell,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    // By way of memory, as it panics where it cannot write.
+    // The script is written to memory first, because `generate` panics if it cannot write.
     let mut text = Vec::new();
     clap_complete::generate(arguments.shell, &mut Program::command(), "kinde-users", &mut text);
     print(&text)

@@ -17,32 +17,42 @@ use crate::output::{counted, warn};
 use crate::tenant::Session;
 use crate::users::Many;
 
+/// An error about a missing user shows this too, so that it mentions both forms.
+const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users erase [OPTIONS] --journal <FILE>";
+
 /// Erase a user, or all users that an import created
 ///
-/// The command ends the sessions of the user, and then deletes the user and the profile from Kinde.
-/// This cannot be undone. The receipt says what this run deleted, and what was already absent. If no
-/// user has the id, the exit code is 1, because the id may be mistyped. Keep the id: an erased user
-/// is no longer found by address or name.
+/// The command ends the sessions of the user, and then deletes the user together with the Kinde
+/// profile. This cannot be undone. The receipt has the id of the user, and says what this run
+/// deleted and what was already absent. If no user has the id, the exit code is 1, because the id
+/// may be mistyped. If you run the command again for an erased user, give the id: an erased user
+/// can no longer be found by address or name.
 ///
-/// With --journal, the command undoes an import: it erases the users whose creation the journal
-/// records, and no others. That includes a user whose create was interrupted, if a later run of the
-/// import recognized the user as its own. Users that the import updated or left alone are not
-/// changed. The journal records each erased user. So an interrupted run continues when it is run
-/// again, and the file can be imported again with the same journal.
+/// With --journal, the command undoes an import. The journal is the file in which the import
+/// recorded what it did. The command erases only the users that the journal records as created.
+/// Users that the import updated or left alone are not changed. If an import was interrupted while
+/// it created a user, this user is erased only if a later run of the import found and recorded the
+/// user.
+///
+/// The command records each erased user in the journal. If the command is interrupted, run the same
+/// command again: it continues. Afterwards you can import the same users again with the same
+/// journal.
 ///
 /// Examples: kinde-users erase ada@example.com;
 /// kinde-users erase --journal users.csv.journal --dry-run
 #[derive(Debug, Args)]
+#[command(override_usage = USAGE)]
 pub(crate) struct Arguments {
-    /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user
+    /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
+    /// has
     #[arg(required_unless_present = "journal", conflicts_with = "journal")]
     user: Option<String>,
 
-    /// Erase the users that an import created, as its journal records
+    /// Erase all users that an import created. FILE is the journal of the import
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 
-    /// Look up what would be erased, and change nothing
+    /// Print what would be erased, and change nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -103,7 +113,7 @@ fn undo(arguments: &Arguments, session: &Session, journal: &Path) -> Result<(), 
         let erased = erase(session, id.as_str().into(), &bar).and_then(|(removal, told)| {
             let count = if removal == Removal::Deleted { &erased } else { &absent };
             count.fetch_add(1, Ordering::Relaxed);
-            // From now on there is no user by this import: another run creates one.
+            // The user of this line is gone, so the next run of the import creates the user again.
             journal.write(line, &key, State::Failed, &id, 0)?;
             told
         });
@@ -126,7 +136,7 @@ fn to_be_erased(session: &Session, id: &str) -> Result<(), Failure> {
     session.output.result(&json, format_args!("{id}: to be erased"))
 }
 
-/// Erases a user, and prints a receipt. Returns whether this deleted the user, and whether the
+/// Erases a user, and prints a receipt. Returns whether this call deleted the user, and whether the
 /// receipt was written.
 fn erase(
     session: &Session,
@@ -135,7 +145,7 @@ fn erase(
 ) -> Result<(Removal, Result<(), Failure>), Failure> {
     let mut erase = Erase::new(id);
     let result = session.client.run(&mut erase);
-    // If it failed midway, the receipt says how far it came.
+    // If a call failed, the receipt says what was done before.
     let Erased { user_id, sessions, user, .. } = erase.output();
     let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let json = json!({

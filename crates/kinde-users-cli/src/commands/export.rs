@@ -1,4 +1,4 @@
-//! Exports all users to a file of NDJSON or CSV.
+//! Exports all users to a CSV or NDJSON file.
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -41,43 +41,46 @@ impl Format {
     }
 }
 
-/// Export all users to a file of NDJSON or CSV
+/// Export all users to a CSV or NDJSON file
 ///
-/// The users come page by page, and no more than a page is in memory. The file is written under its
-/// name with .part at the end, and gets its name when it is whole: until then, a file of that name
-/// stays as it is. The name with .cursor at the end says where the next page begins. A run that was
-/// interrupted at any point goes on there when it is run again, and no page is in the file twice. A
-/// user who is created or deleted in the meantime may be missing or be in the file twice, if the
-/// service's cursor counts users: compare the ids where that matters.
+/// The command requests the users page by page, and holds at most one page in memory. It writes the
+/// pages to FILE.part, and records in FILE.cursor where the next page begins. At the end, it
+/// renames FILE.part to FILE. An existing FILE is replaced only with --overwrite, and only at the
+/// end.
 ///
-/// Only the owner of the file can read it. Values of CSV are written as they are: a spreadsheet
-/// takes one that begins with =, +, - or @ for a formula, and users choose their names. Import them
-/// there as text, or write NDJSON.
+/// If an export is interrupted, run the same command again. The command continues with the next
+/// page and writes no page twice. If users are created or deleted during the export, the service
+/// may move other users from one page to the next. A user may then be missing, or appear twice. If
+/// that matters, check the file for duplicate ids.
+///
+/// Only the owner of the file can read it. CSV values are written unchanged. Users choose their own
+/// names, and a spreadsheet treats a value that begins with =, +, - or @ as a formula. Import such
+/// a file as text, or export NDJSON instead.
 ///
 /// Example: kinde-users export users.ndjson
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The file, whose name ends in .csv, .ndjson or .jsonl
+    /// File to write. Its name ends in .csv, .ndjson or .jsonl, unless you give --format
     file: PathBuf,
 
-    /// The form of the file, if its name does not say it
+    /// Format of the file [default: from the ending of its name]
     #[arg(long)]
     format: Option<Format>,
 
-    /// Only users who were active since this date-time, such as 2026-01-31T00:00:00Z
+    /// Export only users who were active since this date-time, such as 2026-01-31T00:00:00Z
     #[arg(long, value_name = "DATE-TIME")]
     active_since: Option<String>,
 
-    /// Ask for organizations, identities or billing too; commas separate several
+    /// Also export organizations, identities or billing. Separate several values with commas
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = ["organizations", "identities", "billing"])]
     expand: Vec<String>,
 
-    /// How many users to ask for at a time
+    /// Number of users to request at a time
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
     page_size: u32,
 
-    /// Replace an existing file, and begin anew. To go on with such an export after it was
-    /// interrupted, leave the option out
+    /// Replace an existing file, and start with the first user. To continue an interrupted export
+    /// that was started with --overwrite, run it again without --overwrite
     #[arg(long)]
     overwrite: bool,
 }
@@ -93,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         ask = ask.active_since(Timestamp::from(since.as_str()));
     }
 
-    // Before anything is opened.
+    // The arguments are checked before any file is opened.
     DynOperation::new(ask.clone()).check().map_err(|error| Failure::input(error.to_string()))?;
 
     let session = shared.connect(1200)?;
@@ -165,7 +168,7 @@ fn csv(page: &UsersPage, begins: bool) -> Result<Vec<u8>, Failure> {
     rows.into_inner().map_err(|error| Failure::new(error.to_string()))
 }
 
-/// Lists are separated by semicolons.
+/// Returns the row of a user. The items of a list are separated by semicolons.
 fn row(user: &User) -> [String; 16] {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();

@@ -8,10 +8,13 @@ use crate::failure::Failure;
 
 /// Show a user as JSON, on one line
 ///
+/// The output is always JSON, with and without --json.
+///
 /// Example: kinde-users find ada@example.com
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user
+    /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
+    /// has
     user: String,
 }
 

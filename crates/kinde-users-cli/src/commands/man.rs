@@ -7,12 +7,12 @@ use crate::Program;
 use crate::failure::Failure;
 use crate::output::print;
 
-/// Print the man page of this command, or of one of its subcommands
+/// Print the man page of kinde-users, or of a subcommand
 ///
 /// Example: kinde-users man import > kinde-users-import.1
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The subcommand
+    /// Subcommand to print the page of. Without it, the page of kinde-users is printed
     subcommand: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Refreshes the claims of the users of a list.
+//! Refreshes the claims of every user in a list.
 
 use clap::Args;
 use kinde_users::operations::RefreshUserClaims;
@@ -7,10 +7,11 @@ use crate::Shared;
 use crate::failure::Failure;
 use crate::users::List;
 
-/// Refresh the claims of the users of a list
+/// Refresh the claims of every user in a list
 ///
-/// The next tokens of these users tell of changed roles and properties. The command can be run
-/// again: twice has the effect of once.
+/// The claims of a user are the data in the tokens of the user. After a refresh, the next tokens of
+/// the user contain changed roles and properties. It is safe to run the command again: the result
+/// is the same.
 ///
 /// Example: kinde-users refresh-claims members.txt
 #[derive(Debug, Args)]

@@ -13,21 +13,22 @@ use crate::tenant::{Session, WayError};
 
 /// Reset the second factors of a user
 ///
-/// The user sets up new factors at the next sign-in. The receipt says whether there was a factor to
-/// reset. To see that takes the scope `read:user_mfa`; without it the factors are reset all the
-/// same.
+/// The user sets up new factors at the next sign-in. The receipt says whether the user had a
+/// factor. This needs the scope `read:user_mfa`. Without the scope the factors are still reset, but
+/// the receipt does not say whether there were any.
 ///
 /// Example: kinde-users reset-mfa ada@example.com
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user
+    /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
+    /// has
     user: String,
 
-    /// Reset this factor only, and not all of them
+    /// Reset only this factor. Without this option, all factors are reset
     #[arg(long, value_name = "ID")]
     factor: Option<String>,
 
-    /// List the factors, and change nothing
+    /// List the factors of the user, and change nothing
     #[arg(long, visible_alias = "dry-run", conflicts_with = "factor")]
     list: bool,
 
@@ -36,7 +37,7 @@ pub(crate) struct Arguments {
 }
 
 const UNLISTED: &str = "reset, though the user seemed to have no factor";
-const UNSEEN: &str = "reset, if there was a factor: that cannot be told without the scope read:user_mfa";
+const UNSEEN: &str = "reset; it is not known whether there was a factor (needs scope read:user_mfa)";
 
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
     let session = shared.connect(10)?;
@@ -65,11 +66,11 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         let reset = client.send(&ResetUsersMfa::new(&id, factor));
         return ended(&session, &id, Some(factor), reset, Some(true));
     }
-    // The list comes first, as the reply of the reset is the same where there was nothing to reset.
-    // The reset is sent in any case: the list may lack a factor.
+    // The factors are listed first, because the reply to the reset is the same if there were none.
+    // The reset is sent in any case, because the list may lack a factor.
     let found = match client.send(&GetUsersMfa::new(&id)) {
         Ok(listed) => Some(!listed.mfa.is_empty()),
-        // An application that may reset factors need not be one that may see them.
+        // An application may have the scope to reset factors without the scope to list them.
         Err(error) if error.error().as_api().is_some_and(|refused| refused.status() == 403) => None,
         Err(error) => return Err(error.into()),
     };
@@ -84,7 +85,7 @@ fn ended(
     found: Option<bool>,
 ) -> Result<(), Failure> {
     match reset {
-        // If it is gone already, an attempt whose reply was lost removed it, most likely.
+        // If the factor is already gone, an attempt whose reply was lost most likely removed it.
         Err(error) if !error.error().is_already_gone() => Err(error.into()),
         _ => session.output.receipt(
             &json!({

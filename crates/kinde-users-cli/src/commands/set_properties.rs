@@ -1,4 +1,4 @@
-//! Sets properties of the users of a list.
+//! Sets properties for every user in a list.
 
 use std::collections::HashSet;
 
@@ -9,9 +9,9 @@ use crate::Shared;
 use crate::failure::Failure;
 use crate::users::List;
 
-/// Set properties of the users of a list
+/// Set properties for every user in a list
 ///
-/// The command can be run again: twice has the effect of once.
+/// It is safe to run the command again: the result is the same.
 ///
 /// Example: kinde-users set-properties users.txt plan=gold newsletter=true
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     list: List,
 
-    /// What to set; an empty value clears the property
+    /// Properties to set. An empty value clears the property
     #[arg(required = true, value_name = "KEY=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
 }

@@ -9,12 +9,14 @@ use crate::failure::Failure;
 
 /// Suspend a user and end all sessions
 ///
-/// The receipt says whether each of the two is done. The command can be run again.
+/// The user is suspended first, so that no session begins in between. The receipt says whether the
+/// user is suspended, and whether the sessions are ended. It is safe to run the command again.
 ///
 /// Example: kinde-users suspend ada@example.com
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Kinde's id (kp_...), or the e-mail address, phone number or user name of one user
+    /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
+    /// has
     user: String,
 
     /// Look up the user, and change nothing
@@ -31,7 +33,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     }
     let mut suspend = Suspend::new(id);
     let result = session.client.run(&mut suspend);
-    // If it failed midway, the receipt says how far it came.
+    // If a call failed, the receipt says what was done before.
     let Suspended { user_id, is_suspended, is_signed_out, .. } = suspend.output();
     let not = |is_done: bool| if is_done { "" } else { "not " };
     let told = shared.output.receipt(

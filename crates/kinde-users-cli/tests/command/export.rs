@@ -227,10 +227,10 @@ fn a_file_that_came_meanwhile_is_not_replaced() {
     tenant.fake.seed_users(100);
     let file = text_of(&tenant.file("users.ndjson"));
     end_midway(&tenant, &[&file, "--page-size=10"]);
-    fs::write(&file, "somebody's\n").unwrap();
+    fs::write(&file, "other\n").unwrap();
     let (code, _, errors) = run(&mut tenant.program("export", &[&file, "--page-size=10"]));
     assert_eq!((code, errors), (2, format!("error: {file} exists; --overwrite replaces it")));
-    assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's\n");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "other\n");
 }
 
 #[cfg(unix)]
@@ -240,7 +240,7 @@ fn what_is_exported_is_for_its_owner_alone() {
     let tenant = Listening::start(FakeKinde::builder(), "mode");
     tenant.fake.seed_users(100);
     let file = text_of(&tenant.file("users.csv"));
-    // A link that somebody put where the cursor is written leads nowhere.
+    // A link at the place of the cursor file is replaced, and its target is not written.
     let elsewhere = tenant.file("elsewhere");
     fs::write(&elsewhere, "").unwrap();
     symlink(&elsewhere, tenant.file("users.csv.cursor.new")).unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::common::{Listening, program, run, text_of};
 
-/// A tenant with two users, of whom one is in a file of four, which is imported.
+/// Returns a tenant with two users. A file of four users, which includes one of them, is imported.
 fn imported(name: &str) -> (Listening, String, String) {
     let tenant = Listening::start(FakeKinde::builder(), name);
     tenant.fake.add_user(NewFakeUser::new().id("kp_ada").email("ada@example.com"));

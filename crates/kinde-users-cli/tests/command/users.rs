@@ -52,7 +52,7 @@ fn a_user_name_that_begins_as_an_id_does_is_a_name() {
 
 #[test]
 fn a_receipt_that_nobody_reads_is_not_lost() {
-    let tenant = with_ada("nobody-reads");
+    let tenant = with_ada("closed-output");
     let (code, _, errors) = run(tenant.program("erase", &[ADA, "--json"]).stdout(pipe_to_nobody()));
     assert!(tenant.fake.users().is_empty());
     let (receipt, error) = errors.split_once('\n').unwrap();
@@ -150,7 +150,7 @@ fn a_search_that_finds_others_or_does_not_end_changes_no_user() {
     let csv = tenant
         .write("users.csv", "email,hashed_password\nann@example.com,$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy\n");
     let found = format!("the tenant's search cannot be trusted: it found {ADA}, who is another user");
-    let endless = "the tenant's search did not come to its end: it is not known whether there is such a user";
+    let endless = "the tenant's search did not end: it is not known whether there is such a user";
     for (users, next, told) in [
         (
             json!([{"id": ADA, "email": "joann@example.com", "username": "joann"}]),
@@ -274,7 +274,7 @@ fn factors_are_reset_whatever_the_list_of_them_lacks() {
 fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were_not_seen() {
     let tenant = Listening::start(FakeKinde::builder().scopes(["delete:user_mfa"]), "mfa-unseen");
     tenant.fake.add_user(NewFakeUser::new().id(ADA).mfa("sms", "+61555111555"));
-    let told = "reset, if there was a factor: that cannot be told without the scope read:user_mfa\n";
+    let told = "reset; it is not known whether there was a factor (needs scope read:user_mfa)\n";
     let reset = (0, format!("{ADA}: {told}"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA])), reset);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
@@ -343,7 +343,7 @@ fn a_list_that_is_none_is_told_once_and_nobody_is_looked_for() {
     assert!(tenant.fake.requests().is_empty());
     let (code, _, errors) = run(&mut tenant.program("refresh-claims", &["-"]));
     assert_eq!((code, errors.as_str()), (2, "error: stdin: there is no user in the list"));
-    // A line that is wrong keeps nobody else out.
+    // A wrong line does not stop the users of the other lines.
     let list = tenant.write("users.txt", "ada@example.com,Ada\nada@example.com\n");
     let (code, told, errors) = run(&mut tenant.program("refresh-claims", &[&list]));
     assert_eq!((code, told.as_str()), (1, "done for 1 of 2 users\n"), "{errors}");
@@ -384,7 +384,7 @@ fn who_is_in_the_tenant_in_memory_is_told() {
     let told = |name, arguments: &[&str]| {
         String::from_utf8(program(name, arguments).output().unwrap().stderr).unwrap()
     };
-    let errors = told("reset-mfa", &["nobody@example.com"]);
+    let errors = told("reset-mfa", &["unknown@example.com"]);
     assert!(
         errors.starts_with("Rehearsal on an in-memory tenant with user0@example.com to user9@example.com: "),
         "{errors}"

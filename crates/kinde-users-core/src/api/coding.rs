@@ -3,7 +3,8 @@
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-/// How the body of a response is encoded, according to `Content-Encoding`. For transports.
+/// The encoding of the body of a response, according to `Content-Encoding`. Transports use this
+/// type.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue};
@@ -16,16 +17,18 @@ use http::header::CONTENT_ENCODING;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ContentCoding {
-    /// Not encoded.
+    /// The body is not encoded.
     Identity,
-    /// Compressed with gzip, once.
+    /// The body is compressed with gzip, once.
     Gzip,
-    /// Encoded in another way, or in several. Such a body cannot be read unless it is empty.
+    /// The body is encoded in another way, or in several ways. Such a body can be read only if it
+    /// is empty.
     Other,
 }
 
 impl ContentCoding {
-    /// Reads all headers of this name and all names in them, ignoring case. `x-gzip` is gzip.
+    /// Returns the encoding that all `Content-Encoding` headers name, ignoring case. `x-gzip` means
+    /// gzip.
     pub fn of(headers: &HeaderMap) -> Self {
         let values = headers.get_all(CONTENT_ENCODING).iter();
         let names = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));

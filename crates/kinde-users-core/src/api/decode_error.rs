@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-/// Why a successful reply could not be read, and where. It quotes no value of the reply.
+/// Why a successful reply could not be read, and where. The error quotes no value of the reply.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DecodeError {
     pub(crate) path: Box<str>,
@@ -14,24 +14,24 @@ pub struct DecodeError {
 
 impl DecodeError {
     /// Returns the path of the value that could not be read or is missing, such as
-    /// `users[3].is_suspended`. It is empty for the whole body. A key that is not a plain field
-    /// name is `?`.
+    /// `users[3].is_suspended`. The path of the whole body is empty. A key that is not a plain
+    /// field name is shown as `?`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the line, starting at 1. Line and column refer to the text that was read. It differs
-    /// from the body if the body was [repaired](crate::Reply::parse_as).
+    /// Returns the line, starting at 1. The line and the column refer to the text that was read.
+    /// This text differs from the body if the body was [repaired](crate::Reply::parse_as).
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// Returns the column in bytes, starting at 1. It is 0 before the first byte of a line.
+    /// Returns the column in bytes, starting at 1. The column is 0 before the first byte of a line.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// Returns why it could not be read.
+    /// Returns why the reply could not be read.
     pub fn category(&self) -> DecodeCategory {
         self.category
     }
@@ -45,16 +45,16 @@ pub enum DecodeCategory {
     NotUtf8,
     /// The body is not JSON.
     Syntax,
-    /// The body is JSON, but does not fit the type: a value has a wrong type, or a required one is
-    /// missing.
+    /// The body is JSON, but does not fit the type: a value has a wrong type, or a required value
+    /// is missing.
     Data,
     /// The body ends too early, or is empty.
     Eof,
-    /// The status is not a success, so the body is another one.
+    /// The status is not a success, so the body is not that of a success.
     NotSuccess,
-    /// The status is a success, but the body does not confirm it: it has an error, the id of
-    /// another user, or another state. The operation may have happened. [`Erase`](crate::Erase) and
-    /// [`Suspend`](crate::Suspend) report this.
+    /// The status is a success, but the body does not confirm the success: the body has an error,
+    /// the id of another user, or another state. The operation may have taken effect.
+    /// [`Erase`](crate::Erase) and [`Suspend`](crate::Suspend) report this.
     NotDone,
 }
 

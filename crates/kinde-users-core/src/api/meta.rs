@@ -14,11 +14,11 @@ pub struct Meta {
     pub method: Method,
     /// The path below the origin of the tenant.
     pub path: PathTemplate,
-    /// The scopes that the token needs; Kinde answers 403 without them.
+    /// The scopes that the token needs. Without these scopes, Kinde answers 403.
     pub scopes: &'static [&'static str],
     /// The documented status of a success. The client accepts any 2xx.
     pub success: u16,
-    /// Whether it may be sent twice.
+    /// Whether the operation may be sent again.
     pub replay: Replay,
 }
 
@@ -35,20 +35,20 @@ impl Meta {
     }
 }
 
-/// The effect of sending an operation again if it is not known whether the first request arrived.
+/// Whether an operation may be sent again if it is not known whether the first request arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Replay {
-    /// It only reads. It may be sent again.
+    /// The operation only reads. It may be sent again.
     Safe,
-    /// Idempotent. It may be sent again.
+    /// The operation has no further effect if it is sent twice. It may be sent again.
     Idempotent,
-    /// The service refuses a repeat with a special error code, so it may be sent again. If an
-    /// earlier attempt may have taken effect, this code says that it did.
+    /// The service answers a second request with a special error code, so the operation may be sent
+    /// again. If an earlier attempt may have taken effect, this code proves that it did.
     RefusesRepeat {
         /// The error code of a repeat.
         code: &'static str,
     },
-    /// Not idempotent: sending it again repeats the effect. It is sent again only if the first
-    /// request was certainly never sent, or was refused.
+    /// Not idempotent: sending the operation again repeats the effect. It is sent again only if the
+    /// first request was certainly never sent, or was refused.
     OnlyIfUnsent,
 }

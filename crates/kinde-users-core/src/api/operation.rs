@@ -10,8 +10,8 @@ use crate::types::build_error::BuildError;
 /// request.
 ///
 /// The operations of this crate are in [`operations`](crate::operations). For any other endpoint of
-/// Kinde, implement this trait for a type of your own. Tokens, retries and errors then work the
-/// same:
+/// Kinde, implement this trait for your own type. Tokens, retries and errors then work in the same
+/// way:
 ///
 /// ```
 /// use http::Method;
@@ -47,8 +47,8 @@ pub trait Operation {
     /// Everything about the operation that does not depend on its arguments.
     const META: Meta;
 
-    /// The type of a successful reply. [`Reply::parse_as`](crate::Reply::parse_as) reads it as
-    /// another type.
+    /// The type of a successful reply. To read a reply as another type, use
+    /// [`Reply::parse_as`](crate::Reply::parse_as).
     type Output: DeserializeOwned;
 
     /// Writes the arguments: the path arguments in the order of the template, then the query pairs,
@@ -56,7 +56,7 @@ pub trait Operation {
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] names the argument that cannot be sent. Nothing is sent then.
+    /// Returns a [`BuildError`] that names the argument that cannot be sent. Then nothing is sent.
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError>;
 }
 

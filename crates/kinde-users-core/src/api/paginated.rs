@@ -7,7 +7,7 @@ use crate::types::ids::Cursor;
 
 /// An operation whose reply is a page of a list.
 ///
-/// Implement it for an [`Operation`] of your own, so that clients can walk its pages.
+/// Implement this trait for your own [`Operation`], so that clients can request its pages.
 pub trait Paginated: Operation + Clone {
     /// The type of the items.
     type Item;
@@ -16,14 +16,14 @@ pub trait Paginated: Operation + Clone {
     #[must_use]
     fn at(self, cursor: Cursor) -> Self;
 
-    /// Returns the cursor of the next page. `None` if this page is the last. An empty cursor is the
-    /// first page.
+    /// Returns the cursor of the next page, or `None` if `page` is the last page. An empty cursor
+    /// means the first page.
     fn next(&self, page: &Self::Output) -> Option<Cursor>;
 
     /// Returns the items of a page.
     fn items(page: Self::Output) -> Vec<Self::Item>;
 
-    /// Returns the cursor of the page that this operation requests, unless it is the first page.
+    /// Returns the cursor of the page that this operation requests, or `None` for the first page.
     fn cursor(&self) -> Option<Cursor> {
         None
     }

@@ -122,9 +122,9 @@ fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
 
 /// A path with named places, such as `/api/v1/users/{user_id}/mfa`.
 ///
-/// It is checked when it is created. For a constant that is at compile time. A segment is either
-/// one `{name}`, or consists of unreserved characters (`A-Z a-z 0-9 - . _ ~`) and is not a dot
-/// segment.
+/// A template is checked when it is created. A constant is checked at compile time. A segment is
+/// either one `{name}`, or consists of unreserved characters (`A-Z a-z 0-9 - . _ ~`) and is not a
+/// dot segment.
 ///
 /// ```compile_fail
 /// # use kinde_users_core::PathTemplate;
@@ -139,7 +139,7 @@ impl PathTemplate {
     ///
     /// # Panics
     ///
-    /// Panics if the template is malformed. For a constant, which is the way to use it, that is a
+    /// Panics if the template is malformed. For a constant, which is the usual case, this is a
     /// compile error.
     pub const fn new(template: &'static str) -> Self {
         assert!(is_template(template.as_bytes()), "malformed path template");

@@ -17,8 +17,8 @@ const LONGEST_URI: usize = 65_534;
 
 /// Builds the HTTP request of an operation, without a client, a tenant or a transport.
 ///
-/// A [`Client`](crate::Client) does this for you. Use it in tests, and in programs that send
-/// requests themselves.
+/// A [`Client`](crate::Client) does this for you. Use this function in tests, and in programs that
+/// send requests themselves.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUserData;
@@ -35,7 +35,7 @@ const LONGEST_URI: usize = 65_534;
 ///
 /// # Errors
 ///
-/// A [`BuildError`] names the argument that cannot be sent.
+/// Returns a [`BuildError`] that names the argument that cannot be sent.
 pub fn build_request<O: Operation>(
     operation: &O,
     domain: &Domain,

@@ -10,17 +10,18 @@ use http::uri::Scheme;
 
 use crate::types::domain::is_loopback;
 
-/// The proxies that the environment variables ask for, read as curl reads them. For transports.
+/// The proxies that the environment variables name, read in the same way as curl. Transports use
+/// this type.
 ///
-/// - A request over `https` takes `https_proxy`, `HTTPS_PROXY`, `all_proxy` or `ALL_PROXY`, the
-///   first of them that is set and not blank. One over `http` takes `http_proxy` or `HTTP_PROXY`
-///   in place of the first two.
-/// - In a CGI program, where `REQUEST_METHOD` is set, `HTTP_PROXY` is ignored: there it holds a
-///   header that the client has sent.
+/// - A request over `https` uses the first of these variables that is set and not blank:
+///   `https_proxy`, `HTTPS_PROXY`, `all_proxy` and `ALL_PROXY`. A request over `http` uses
+///   `http_proxy` and `HTTP_PROXY` in place of the first two.
+/// - In a CGI program, in which `REQUEST_METHOD` is set, `HTTP_PROXY` is ignored, because it
+///   contains a header that the client of the CGI program sent.
 /// - `no_proxy`, or else `NO_PROXY`, lists the hosts that are reached directly, separated by commas
-///   or blanks: `example.com` and `.example.com` stand for this name and all names below it,
-///   `*.example.com` for those below it, and `*` for every host. An IP address or a network
-///   (`10.0.0.0/8`) covers hosts that are written as an address. An entry with a port
+///   or blanks. `example.com` and `.example.com` cover this name and all names below it.
+///   `*.example.com` covers only the names below it, and `*` covers every host. An IP address or a
+///   network (`10.0.0.0/8`) covers hosts that are written as an address. An entry with a port
 ///   (`example.com:8443`) covers only requests to that port.
 /// - Loopback addresses and `localhost` are always reached directly.
 ///
@@ -48,8 +49,9 @@ pub struct ProxyVariables {
 type Variable = (&'static str, String);
 
 impl ProxyVariables {
-    /// Reads the variables. `variable` returns the value of the one with this name; one that is not
-    /// Unicode should come with replacement characters, so that it counts as set.
+    /// Reads the variables. `variable` returns the value of the variable with this name. If a value
+    /// is not Unicode, `variable` should return it with replacement characters, so that the
+    /// variable counts as set.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {
@@ -68,8 +70,8 @@ impl ProxyVariables {
         }
     }
 
-    /// Returns the variable that asks for a proxy for a request to `uri`, as its name and its
-    /// value. The value is not checked; it may hold a password.
+    /// Returns the name and the value of the variable that names a proxy for a request to `uri`.
+    /// The value is not checked, and may contain a password.
     pub fn proxy_for(&self, uri: &Uri) -> Option<(&'static str, &str)> {
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         let (name, value) = if is_https { &self.https } else { &self.http }.as_ref()?;

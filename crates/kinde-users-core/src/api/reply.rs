@@ -1,4 +1,4 @@
-//! Replies and how they are read.
+//! Replies, and how they are read.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -18,7 +18,7 @@ use crate::types::json::{self, Repaired, Unread};
 
 /// A reply to an operation: the status, the headers and the body.
 ///
-/// It is parsed on demand, as the type of the operation or as any other type:
+/// You can read the body of a reply as the output of the operation, or as any other type:
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -31,7 +31,7 @@ use crate::types::json::{self, Repaired, Unread};
 /// let page = reply.parse::<GetUsers>()?;
 /// assert_eq!(page.users[0].email(), Some("ada@example.com"));
 ///
-/// // A model of your own can borrow from the body, and has only the fields that you need.
+/// // Your own model can borrow from the body, and has only the fields that you need.
 /// #[derive(Deserialize)]
 /// struct Page<'a> {
 ///     #[serde(borrow)]
@@ -98,8 +98,8 @@ impl Reply {
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] says where it does not fit, or that the status is not a success
-    /// ([`DecodeCategory::NotSuccess`]).
+    /// Returns a [`DecodeError`] that says where the body does not fit the output, or that the
+    /// status is not a success ([`DecodeCategory::NotSuccess`]).
     pub fn parse<O: Operation>(&self) -> Result<O::Output, DecodeError> {
         if !self.status.is_success() {
             let category = DecodeCategory::NotSuccess;
@@ -111,8 +111,8 @@ impl Reply {
     /// Reads the body as any type, whatever the status. The type may borrow from the body. An empty
     /// body is read as `null`.
     ///
-    /// If that fails, the body is repaired and read again, so that one broken value does not cost a
-    /// whole page:
+    /// If the body cannot be read, it is repaired and read again. So a page is not lost because one
+    /// value is broken:
     ///
     /// - In strings, an unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8
     ///   become U+FFFD, and raw control characters are kept.
@@ -120,13 +120,13 @@ impl Reply {
     /// - A value that is nested more than 127 levels deep becomes `null`.
     /// - Byte order marks, NUL bytes and blanks around the text are skipped.
     ///
-    /// An object with a repeated field of `T` is not repaired. It is an error.
+    /// An object with a repeated field of `T` is not repaired, and is an error.
     ///
     /// The reply keeps the repaired text. [`body`](Self::body) does not change.
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] says where it does not fit.
+    /// Returns a [`DecodeError`] that says where the body does not fit `T`.
     pub fn parse_as<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
         self.read(serde_json::from_str).map_err(|unread| self.locate::<T>(&unread))
     }
@@ -140,12 +140,12 @@ impl Reply {
         json::read(body, &self.repaired, read)
     }
 
-    /// Returns the paths of fields that the body has and the type of operation `O` does not. They
-    /// are newer than this crate.
+    /// Returns the paths of fields that are in the body, but not in the output of operation `O`.
+    /// Such fields are newer than this crate.
     ///
     /// # Errors
     ///
-    /// A [`DecodeError`] as from [`Reply::parse`].
+    /// Fails like [`Reply::parse_as`].
     pub fn unknown_fields<O: Operation>(&self) -> Result<Vec<String>, DecodeError> {
         let read = |text| {
             let mut paths = Vec::new();

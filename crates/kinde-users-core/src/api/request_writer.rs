@@ -15,10 +15,10 @@ use crate::types::check_id::check_id;
 /// Takes the arguments of an operation: first the path arguments, then the query pairs, then the
 /// body.
 ///
-/// Whatever the arguments are, the request goes to the host of the tenant and the route of the
-/// template, with exactly the pairs that were written. Everything except `A-Z a-z 0-9 - . _ ~` is
-/// percent-encoded (a space is `%20`), and values that percent-encoding does not protect are
-/// refused. This holds even behind a proxy that decodes and folds paths.
+/// Whatever the arguments are, the request reaches the endpoint of the template at the host of the
+/// tenant, with exactly the query pairs that were written. All characters except
+/// `A-Z a-z 0-9 - . _ ~` are percent-encoded (a space is `%20`). Values that percent-encoding does
+/// not protect are refused. This holds even behind a proxy that decodes and normalizes paths.
 pub struct RequestWriter<'a> {
     meta: &'a Meta,
     /// The origin, path and query written so far.
@@ -51,15 +51,19 @@ impl<'a> RequestWriter<'a> {
         }
     }
 
-    /// Writes the next path argument. It becomes exactly one segment.
+    /// Writes the next path argument. The argument becomes exactly one segment.
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`]; [`Problem::DotSegment`] for `.` and `..`, which servers and proxies
-    /// fold; [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment
-    /// for some of them; [`Problem::ControlCharacter`] and [`Problem::OuterBlank`]. All of these
-    /// are also refused in percent-encoded form, however often they are encoded, because a proxy
-    /// may decode them. [`Problem::Misplaced`] if `name` is not the next place of the template.
+    /// - [`Problem::Empty`];
+    /// - [`Problem::DotSegment`] for `.` and `..`, which servers and proxies normalize;
+    /// - [`Problem::NotASegment`] for `/`, `\`, `?`, `#` and `;`, which end or split a segment for
+    ///   some servers and proxies;
+    /// - [`Problem::ControlCharacter`] and [`Problem::OuterBlank`];
+    /// - [`Problem::Misplaced`] if `name` is not the next place of the template.
+    ///
+    /// These values are also refused in percent-encoded form, however often they are encoded,
+    /// because a proxy may decode them.
     pub fn path(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         let place = next_place(self.template).filter(|(_, expected, _)| *expected == name);
         let Some((before, _, after)) = place else {

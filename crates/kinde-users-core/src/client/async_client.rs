@@ -32,9 +32,9 @@ use crate::types::ids::Cursor;
 /// Calls the operations of one tenant over any async transport. [`Client`](crate::Client) is its
 /// blocking counterpart.
 ///
-/// A client is cheap to clone, and all clones share the tenant. Its futures are `Send` and can be
-/// dropped at any time. If a dropped call was requesting the token for others, another call takes
-/// over.
+/// A client is cheap to clone, and all clones share one [`Tenant`]. The futures of a client are
+/// `Send`, and you may drop them at any time. If a dropped call was requesting the token, a waiting
+/// call takes over.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -81,7 +81,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
-    /// Gives access to the tenant while calls may run; see
+    /// Gives access to the tenant, even while calls are running; see
     /// [`Client::with_tenant`](crate::Client::with_tenant).
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
@@ -102,7 +102,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     ///
     /// # Errors
     ///
-    /// A [`CallError`]. Its [`effect`](CallError::effect) says whether the operation took effect.
+    /// Returns a [`CallError`]. Its [`effect`](CallError::effect) says whether the operation took
+    /// effect.
     pub async fn send<O: Operation>(&self, operation: &O) -> Result<O::Output, CallError<T::Error>> {
         self.send_as(operation).await
     }
@@ -111,7 +112,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Fails like [`send`](Self::send).
     pub async fn send_as<R: DeserializeOwned>(
         &self,
         operation: &impl Operation,
@@ -119,28 +120,28 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.reply(operation).await?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow
-    /// from it.
+    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply; its
+    /// output may borrow from the reply.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), but never [`Error::Decode`].
+    /// Fails like [`send`](Self::send), but never with [`Error::Decode`].
     pub async fn reply(&self, operation: &impl Operation) -> Result<Reply, CallError<T::Error>> {
         let exchange = Exchange::of(operation, &self.shared.domain, self.options).map_err(Error::from)?;
         self.drive(exchange).await
     }
 
-    /// Calls an operation whose type was erased, and returns the raw reply.
+    /// Calls a [`DynOperation`], an operation of any type, and returns the raw reply.
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply).
+    /// Fails like [`reply`](Self::reply).
     pub async fn call(&self, operation: &DynOperation) -> Result<Reply, CallError<T::Error>> {
         let exchange = operation.exchange_at(&self.shared.domain, self.options).map_err(Error::from)?;
         self.drive(exchange).await
     }
 
-    /// Runs a job: makes its calls one after another, until it ends or an error ends it.
+    /// Runs a job: makes its calls one after another, until the job is complete or a call fails.
     ///
     /// ```
     /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport, CallError};
@@ -155,8 +156,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it
-    /// came. If you run the job again, it continues there.
+    /// Returns the error of the call that failed; see [`reply`](Self::reply). [`Job::output`] then
+    /// returns what was done before. If you run the same job again, it continues where it stopped.
     pub async fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation).await?;
@@ -164,12 +165,12 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         Ok(job.output())
     }
 
-    /// Makes one call of a job and passes the result to the job. Use it in a loop of your own that
-    /// writes a journal before and after each call.
+    /// Makes one call of a job and passes the result to the job. Use this method in your own loop
+    /// if you want to record each step of the job, before and after the call.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// Fails like [`run`](Self::run).
     pub async fn call_for<J: Job>(
         &self,
         job: &mut J,
@@ -213,7 +214,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         }
     }
 
-    /// Walks a list, page by page or item by item.
+    /// Requests a list page by page. The result returns the pages, or their items one by one.
     ///
     /// ```
     /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport};
@@ -246,36 +247,39 @@ impl<T, C> fmt::Debug for AsyncClient<T, C> {
     }
 }
 
-/// A walk over the pages of a list.
+/// The pages of a list, requested one by one.
 ///
-/// It ends after an error. [`cursor`](Self::cursor) then says where to continue.
+/// There is no next page after an error. To continue later, pass the [`cursor`](Self::cursor) to
+/// [`resume_from`](Self::resume_from).
 pub struct AsyncPages<T, C, O: Paginated> {
     client: AsyncClient<T, C>,
     walk: Walk<O>,
 }
 
 impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
-    /// Ends the walk after this many pages.
+    /// Sets the maximum number of pages.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
         self.walk = self.walk.map_pages(|all| all.max_pages(pages));
         self
     }
 
-    /// Starts at the page of a cursor from an earlier walk.
+    /// Starts at the page with this cursor. Pass the [`cursor`](Self::cursor) at which an earlier
+    /// run stopped.
     #[must_use]
     pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
         self.walk = self.walk.map_pages(|all| all.resume_from(cursor));
         self
     }
 
-    /// Returns the cursor of the next page. `None` before the first page and after the last one.
+    /// Returns the cursor of the next page. It is `None` before the first page and after the last
+    /// page.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.walk.pages.cursor()
     }
 
-    /// Returns the next page. If the future is dropped, its call is cancelled, and the next call
-    /// requests the same page.
+    /// Returns the next page. If you drop the future, the call is cancelled. The next call of this
+    /// method then requests the same page.
     pub async fn next_page(&mut self) -> Option<Result<O::Output, CallError<T::Error>>> {
         let AsyncClient { shared, options } = &self.client;
         match self.walk.next_call(*options, shared.clock.now()) {
@@ -300,15 +304,15 @@ impl<T, C, O: Paginated> fmt::Debug for AsyncPages<T, C, O> {
     }
 }
 
-/// A walk over the items of a list.
+/// The items of a list, requested page by page.
 pub struct AsyncItems<T, C, O: Paginated> {
     pages: AsyncPages<T, C, O>,
     items: vec::IntoIter<O::Item>,
 }
 
 impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncItems<T, C, O> {
-    /// Returns the next item. If the future is dropped, its call is cancelled, and the next call
-    /// requests the same page.
+    /// Returns the next item. If you drop the future, the call is cancelled. The next call of this
+    /// method then requests the same page.
     pub async fn next_item(&mut self) -> Option<Result<O::Item, CallError<T::Error>>> {
         loop {
             if let Some(item) = self.items.next() {

@@ -1,4 +1,4 @@
-//! The blocking client: a tenant under a lock, a transport, a clock.
+//! The blocking client: a tenant behind a lock, a transport and a clock.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -27,11 +27,12 @@ use crate::types::ids::Cursor;
 
 /// Calls the operations of one tenant over any transport.
 ///
-/// A client is cheap to clone. All clones share the tenant: its token, the throttle after a 429,
-/// and the retry budget. Many threads can use it at once. It holds no lock while a request is in
-/// flight.
+/// A client is cheap to clone. All clones share one [`Tenant`]: the token, the wait after a 429,
+/// and the retry budget. Many threads can use a client at the same time. The client holds no lock
+/// while a request is in flight.
 ///
-/// The crate `kinde-users` creates a client with a transport and a clock in one line.
+/// To create a client with a transport and a clock, use the function `client` of the crate
+/// `kinde-users`.
 ///
 /// ```
 /// use kinde_users_core::operations::GetUsers;
@@ -74,18 +75,20 @@ impl<T: Transport, C: Clock> Client<T, C> {
         Self { shared: Arc::clone(&self.shared), options }
     }
 
-    /// Gives access to the tenant while calls may run, for instance to replace its credentials.
+    /// Gives access to the tenant, even while calls are running. Use this method, for instance, to
+    /// replace the credentials.
     ///
     /// All calls wait until `with` returns. `with` must not make a call itself, because that call
-    /// would wait for ever. `with` may replace the tenant: waiting calls then look at it again. If
-    /// the new tenant has another domain, they end with
-    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant) and with the effect that they had.
+    /// would wait for ever. `with` may replace the tenant: waiting calls then continue with the new
+    /// tenant. If the new tenant has another domain, waiting calls fail with
+    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant). The error reports the effect of the
+    /// attempts that the call made before.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
     }
 
     /// Returns the token and its remaining lifetime, if known, so that the next run of the program
-    /// can use it.
+    /// can use the token.
     ///
     /// Returns `None` if there is no token, or if it has expired. The lifetime is measured on the
     /// clock of this client, at the time of the call.
@@ -95,8 +98,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
 
     /// Uses a token from elsewhere, such as an earlier run of the program.
     ///
-    /// `lifetime` is how long the token lasts from now on, on the clock of this client. If it is
-    /// `None`, the token is used until the service refuses it.
+    /// `lifetime` is how long the token lasts from now on, on the clock of this client. If
+    /// `lifetime` is `None`, the token is used until the service refuses it.
     pub fn supply_token(&self, token: AccessToken, lifetime: Option<Duration>) {
         let now = self.shared.clock.now();
         self.shared.with_tenant(|tenant| tenant.supply_token(token, lifetime, now));
@@ -106,7 +109,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// # Errors
     ///
-    /// A [`CallError`]. Its [`effect`](CallError::effect) says whether the operation took effect.
+    /// Returns a [`CallError`]. Its [`effect`](CallError::effect) says whether the operation took
+    /// effect.
     pub fn send<O: Operation>(&self, operation: &O) -> Result<O::Output, CallError<T::Error>> {
         self.send_as(operation)
     }
@@ -115,33 +119,33 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Fails like [`send`](Self::send).
     pub fn send_as<R: DeserializeOwned>(&self, operation: &impl Operation) -> Result<R, CallError<T::Error>> {
         self.reply(operation)?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation and returns the raw reply. [`Reply::parse_as`] reads it, and may borrow
-    /// from it.
+    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply; its
+    /// output may borrow from the reply.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), but never [`Error::Decode`].
+    /// Fails like [`send`](Self::send), but never with [`Error::Decode`].
     pub fn reply(&self, operation: &impl Operation) -> Result<Reply, CallError<T::Error>> {
         let exchange = Exchange::of(operation, &self.shared.domain, self.options).map_err(Error::from)?;
         self.drive(exchange)
     }
 
-    /// Calls an operation whose type was erased, and returns the raw reply.
+    /// Calls a [`DynOperation`], an operation of any type, and returns the raw reply.
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply).
+    /// Fails like [`reply`](Self::reply).
     pub fn call(&self, operation: &DynOperation) -> Result<Reply, CallError<T::Error>> {
         let exchange = operation.exchange_at(&self.shared.domain, self.options).map_err(Error::from)?;
         self.drive(exchange)
     }
 
-    /// Runs a job: makes its calls one after another, until it ends or an error ends it.
+    /// Runs a job: makes its calls one after another, until the job is complete or a call fails.
     ///
     /// ```
     /// # use kinde_users_core::{CallError, Client, Clock, Transport};
@@ -156,8 +160,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// # Errors
     ///
-    /// As [`reply`](Self::reply), from the call that failed. The output of the job says how far it
-    /// came. If you run the job again, it continues there.
+    /// Returns the error of the call that failed; see [`reply`](Self::reply). [`Job::output`] then
+    /// returns what was done before. If you run the same job again, it continues where it stopped.
     pub fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation)?;
@@ -165,12 +169,12 @@ impl<T: Transport, C: Clock> Client<T, C> {
         Ok(job.output())
     }
 
-    /// Makes one call of a job and passes the result to the job. Use it in a loop of your own that
-    /// writes a journal before and after each call.
+    /// Makes one call of a job and passes the result to the job. Use this method in your own loop
+    /// if you want to record each step of the job, before and after the call.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// Fails like [`run`](Self::run).
     pub fn call_for<J: Job>(&self, job: &mut J, operation: &DynOperation) -> Result<(), CallError<T::Error>> {
         feed(job, self.call(operation))
     }
@@ -202,7 +206,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
         }
     }
 
-    /// Walks a list, page by page or item by item.
+    /// Requests a list page by page. The result returns the pages, or their items one by one.
     ///
     /// ```
     /// # use kinde_users_core::{Client, Clock, Transport};
@@ -234,28 +238,31 @@ impl<T, C> fmt::Debug for Client<T, C> {
 
 /// An iterator over the pages of a list.
 ///
-/// It ends after an error. [`cursor`](Self::cursor) then says where to continue.
+/// The iterator ends after an error. To continue later, pass the [`cursor`](Self::cursor) to
+/// [`resume_from`](Self::resume_from).
 pub struct PageIter<'a, T, C, O: Paginated> {
     client: &'a Client<T, C>,
     walk: Walk<O>,
 }
 
 impl<'a, T: Transport, C: Clock, O: Paginated> PageIter<'a, T, C, O> {
-    /// Ends the walk after this many pages.
+    /// Sets the maximum number of pages.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
         self.walk = self.walk.map_pages(|all| all.max_pages(pages));
         self
     }
 
-    /// Starts at the page of a cursor from an earlier walk.
+    /// Starts at the page with this cursor. Pass the [`cursor`](Self::cursor) at which an earlier
+    /// run stopped.
     #[must_use]
     pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
         self.walk = self.walk.map_pages(|all| all.resume_from(cursor));
         self
     }
 
-    /// Returns the cursor of the next page. `None` before the first page and after the last one.
+    /// Returns the cursor of the next page. It is `None` before the first page and after the last
+    /// page.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.walk.pages.cursor()
     }

@@ -1,4 +1,4 @@
-//! Why a call over a transport has no result.
+//! The error of a call over a transport.
 
 use core::error::Error as StdError;
 use core::fmt;
@@ -11,7 +11,7 @@ use crate::error::call::Error;
 use crate::jobs::job::Job;
 use crate::types::effect::Effect;
 
-/// Why a call failed: the error of the protocol, and the error of the transport if there was one.
+/// The error of a call: the error of the protocol, and the error of the transport if there was one.
 #[derive(Clone, Debug)]
 pub struct CallError<E> {
     error: Error,
@@ -28,7 +28,7 @@ impl<E> CallError<E> {
         &self.error
     }
 
-    /// Returns the error of the protocol, owned.
+    /// Returns the error of the protocol by value.
     pub fn into_error(self) -> Error {
         self.error
     }
@@ -85,8 +85,8 @@ impl<E: StdError + 'static> StdError for CallError<E> {
     }
 }
 
-/// Passes the result of a call to the job. The error of the transport goes with that of the
-/// protocol.
+/// Passes the result of a call to the job. If the job returns an error, adds the error of the
+/// transport.
 pub(crate) fn feed<J: Job, E>(job: &mut J, result: Result<Reply, CallError<E>>) -> Result<(), CallError<E>> {
     let (result, transport) = match result {
         Ok(reply) => (Ok(reply), None),

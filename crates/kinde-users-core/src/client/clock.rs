@@ -1,4 +1,4 @@
-//! Clocks: they tell the time and wait.
+//! Clocks, which return the time and wait.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -6,16 +6,16 @@ use core::task::Waker;
 
 use crate::types::time::Instant;
 
-/// Tells the time and waits, in blocking code.
+/// Returns the time and waits, in blocking code.
 pub trait Clock {
-    /// Returns the current time, counted from an arbitrary start. It never goes back.
+    /// Returns the current time, counted from an arbitrary start. The time never goes back.
     fn now(&self) -> Instant;
 
-    /// Returns a waker that ends a wait of this thread.
+    /// Returns a waker that ends a wait of the current thread.
     fn waker(&self) -> Waker;
 
-    /// Blocks until `until`, or until the [`waker`](Self::waker) of this thread is woken. It may
-    /// return early.
+    /// Blocks until `until`, or until the [`waker`](Self::waker) of the current thread is woken.
+    /// The method may return early.
     fn wait_until(&self, until: Instant);
 }
 
@@ -40,9 +40,9 @@ macro_rules! clock_by_pointer {
 
 clock_by_pointer!(&C, Box<C>, Arc<C>);
 
-/// Tells the time and waits, in async code.
+/// Returns the time and waits, in async code.
 pub trait AsyncClock {
-    /// Returns the current time, counted from an arbitrary start. It never goes back.
+    /// Returns the current time, counted from an arbitrary start. The time never goes back.
     fn now(&self) -> Instant;
 
     /// Completes at `until`, or earlier.

@@ -1,4 +1,4 @@
-//! Transports: they carry messages.
+//! Transports, which send requests and return responses.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -11,8 +11,9 @@ use crate::types::delivery::{BodyFailure, Delivery};
 
 /// Sends an HTTP request and returns the response.
 ///
-/// A transport makes **no decision**. The contract test, `contract::check` of `kinde-users-fake`,
-/// checks each of its duties. For each call of [`send`](Self::send):
+/// A transport makes **no decision**. It has the following duties for each call of
+/// [`send`](Self::send). The contract test, `contract::check` of `kinde-users-fake`, checks each
+/// duty.
 ///
 /// - The method and the target are sent byte for byte. Nothing is decoded, encoded, merged or
 ///   sorted.
@@ -20,30 +21,30 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///   framing, the connection, the user agent and the accepted encodings, but nothing else: no
 ///   cookie, no referer, no content type.
 /// - The body is sent byte for byte with its length. It is not compressed and not chunked.
-/// - The server sees at most one attempt. The transport does not retry, whatever the status or the
-///   failure is.
-/// - No redirect is followed, neither to the same server nor to another one.
-/// - No status becomes an error.
+/// - The server receives at most one attempt. The transport does not retry, whatever the status or
+///   the failure is.
+/// - A redirect is not followed, even to the same server.
+/// - A response with any status is returned as a response, not as an error.
 /// - The headers of the response are returned unchanged, including repeated ones.
-/// - The response is returned whole or not at all. A body that was cut off is an error.
-/// - A body up to a limit is read, and a longer one is an error. A limit of 16 MiB is usual.
+/// - Only a complete response is returned. A body that was cut off is an error.
+/// - The transport limits the length of a body, usually to 16 MiB. A longer body is an error.
 /// - A compressed body is decompressed. The limit counts the decompressed bytes.
-/// - The [`request_timeout`](crate::request_timeout) of the request bounds everything, including
-///   the body of the response. A transport does not raise it. A transport that wraps another one
-///   passes it on.
+/// - The [`request_timeout`](crate::request_timeout) of the request limits the whole attempt,
+///   including the body of the response. A transport does not lengthen this timeout. A transport
+///   that wraps another transport passes the timeout on.
 /// - [`delivery`](Self::delivery) returns `NotSent` only if nothing was sent. If there is any
 ///   doubt, it returns `Unknown`.
-/// - Each request gets its own response. A connection on which a response, or the rest of one, may
-///   still arrive is not used again.
-/// - Each response comes from the server, never from a cache.
+/// - Each request gets its own response. A connection is not used again if a response, or part of
+///   a response, may still arrive on it.
+/// - Each response comes from the server, not from a cache.
 /// - `https` requires a trusted certificate for the name of the server. There is no fallback to
 ///   plain HTTP.
-/// - The messages of errors, and of their sources, contain nothing of the token, the URI or the
-///   bodies.
-/// - Consecutive requests share a connection if the HTTP stack can.
-/// - If the head arrived but the body cannot be read, [`head`](Self::head) returns the head. The
-///   body was cut off, is too long, or its encoding is broken or unknown. Without the head, a 429
-///   makes no other call wait.
+/// - The messages of errors, and of the sources of errors, do not contain the token, the URI, the
+///   bodies, or parts of them.
+/// - Consecutive requests share a connection if the HTTP stack supports that.
+/// - [`head`](Self::head) returns the head if it arrived but the body cannot be read: if the body
+///   was cut off or is too long, or if its encoding is broken or unknown. If `head` does not return
+///   the head of a 429, other calls do not wait for the reset.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -68,8 +69,8 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// }
 /// ```
 pub trait Transport {
-    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI,
-    /// whose query contains personal data.
+    /// The reason why there is no response. The messages of this error must not contain the token,
+    /// the bodies or the URI. The query of the URI contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request and waits for the whole response.
@@ -81,8 +82,8 @@ pub trait Transport {
 
     /// Returns whether the request that ended in `error` may have reached the service.
     ///
-    /// After [`Delivery::NotSent`] a create may be sent again. If there is any doubt, return
-    /// [`Delivery::Unknown`], which is the default.
+    /// After [`Delivery::NotSent`], the client may send any request again, even if it creates a
+    /// user. If there is any doubt, return [`Delivery::Unknown`], which is the default.
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
@@ -90,10 +91,10 @@ pub trait Transport {
 
     /// Returns the head of the response if its body could not be read.
     ///
-    /// The status is useful without the body: a 429 makes all calls wait, a 401 renews the token,
-    /// and a 2xx says that the operation took effect. If there is a head,
-    /// [`delivery`](Self::delivery) is not called. The default is `None`: the outcome of the
-    /// request is then unknown.
+    /// The client uses the status even without the body. After a 429 all calls wait, after a 401
+    /// the token is replaced, and a 2xx says that the operation took effect. If this method returns
+    /// a head, [`delivery`](Self::delivery) is not called. The default is `None`: the client then
+    /// calls `delivery`.
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
         let _ = error;
         None
@@ -125,11 +126,16 @@ transport_by_pointer!(&T, Box<T>, Arc<T>);
 
 /// Creates a transport from a closure.
 ///
-/// The delivery of every error is unknown, so a create that failed is never sent again. A type that
-/// implements [`Transport`] can report more. The closure has the duties of any [`Transport`]. In
-/// particular it applies the [`request_timeout`](crate::request_timeout) of the request; without it
-/// a call may hang. Its error is any type that implements `Error`; `io::Error::other` wraps the
-/// rest.
+/// The closure has the duties of every [`Transport`]. In particular, it must apply the
+/// [`request_timeout`](crate::request_timeout) of the request. Without the timeout, a call may
+/// hang.
+///
+/// The delivery of every error of the closure is [`Delivery::Unknown`]. A failed request that
+/// creates a user is therefore never sent again. A type that implements [`Transport`] can report
+/// more.
+///
+/// The error of the closure is any type that implements `Error`. `io::Error::other` wraps errors of
+/// other types.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -169,13 +175,13 @@ impl<F> core::fmt::Debug for TransportFn<F> {
     }
 }
 
-/// Sends an HTTP request and returns the response, in async code. The duties are those of
+/// Sends an HTTP request and returns the response, in async code. It has the duties of a
 /// [`Transport`].
 ///
-/// If the future is dropped, nothing more is sent, as far as the HTTP stack can still prevent it.
+/// If you drop the future, nothing more is sent, unless the HTTP stack cannot stop sending.
 pub trait AsyncTransport {
-    /// Why there is no response. Its messages contain nothing of the token, the bodies or the URI,
-    /// whose query contains personal data.
+    /// The reason why there is no response. The messages of this error must not contain the token,
+    /// the bodies or the URI. The query of the URI contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request and waits for the whole response.

@@ -32,8 +32,8 @@ impl ApiError {
     /// The maximum number of scopes that are read from a message.
     const MOST_SCOPES: usize = 8;
 
-    /// Reads an error reply. `effect` is the largest effect of all attempts of the call, including
-    /// this one.
+    /// Reads an error reply. `effect` is the strongest effect of all attempts of the call,
+    /// including this one.
     pub(crate) fn new(reply: Reply, effect: Effect) -> Self {
         #[derive(Deserialize)]
         struct Envelope {
@@ -72,7 +72,7 @@ impl ApiError {
 
     /// Returns every `{code, message}` of the body. Kinde sends several for some errors.
     ///
-    /// Anything else in the list is left out.
+    /// Other items of the list are omitted.
     pub fn errors(&self) -> &[ErrorItem] {
         self.errors.as_deref().unwrap_or_default()
     }
@@ -84,13 +84,13 @@ impl ApiError {
 
     /// Returns whether Kinde says that the user, or the requested thing, does not exist.
     ///
-    /// Kinde says so with 400, 404 or 410 and an error code. The code is `USER_INVALID`, which it
-    /// also sends for a malformed id, or it names the missing thing: `USER_NOT_FOUND`,
+    /// Kinde says so with 400, 404 or 410 and an error code. The code is `USER_INVALID`, which
+    /// Kinde also sends for a malformed id, or the code names the missing thing: `USER_NOT_FOUND`,
     /// `SESSION_NOT_FOUND`, `MFA_NOT_FOUND` and so on, for users and their sessions, factors,
     /// identities, properties and feature flags.
     ///
-    /// A status alone proves nothing, because a proxy sends 404 too. Neither does another code,
-    /// such as `ROUTE_NOT_FOUND`.
+    /// A status alone proves nothing, because a proxy sends 404 too. Another code, such as
+    /// `ROUTE_NOT_FOUND`, proves nothing either.
     pub fn is_not_there(&self) -> bool {
         const THINGS: [&str; 10] = [
             "USER", "SESSION", "SESSIONS", "MFA", "FACTOR", "FACTORS", "IDENTITY", "PROPERTY", "FEATURE",
@@ -116,12 +116,12 @@ impl ApiError {
         self.status().is_client_error() && self.has_code(code)
     }
 
-    /// Returns the scopes that the token lacks, if the status is 403. They are those that the
-    /// message of Kinde's `SCOPE_MISSING` names. Without such a message they are all scopes of the
-    /// operation, because Kinde often does not say more.
+    /// Returns the scopes that the token lacks, if the status is 403. If the message of Kinde's
+    /// `SCOPE_MISSING` names scopes, the method returns these scopes. Otherwise it returns all
+    /// scopes of the operation, because Kinde often does not say more.
     ///
     /// The list is empty for another status, if the body gives another reason, or if the body is
-    /// not in Kinde's form. A firewall or a proxy may have answered then.
+    /// not in Kinde's form. In the last case, a firewall or a proxy may have answered.
     pub fn needed_scopes(&self) -> Vec<&str> {
         if self.status() != StatusCode::FORBIDDEN || self.is_foreign() {
             return Vec::new();

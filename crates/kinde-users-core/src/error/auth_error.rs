@@ -1,4 +1,4 @@
-//! Why there is no token.
+//! The error of a call that has no token.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -9,7 +9,7 @@ use crate::types::build_error::BuildError;
 use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::effect::Effect;
 
-/// Why there is no token.
+/// The error of a call that has no token.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AuthError {
     pub(crate) operation: &'static Meta,
@@ -18,35 +18,36 @@ pub struct AuthError {
 }
 
 impl AuthError {
-    /// What went wrong.
+    /// Returns what went wrong.
     pub fn problem(&self) -> &AuthProblem {
         &self.problem
     }
 }
 
-/// What went wrong with getting a token.
+/// The reason why there is no token.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthProblem {
-    /// The token endpoint refused: wrong credentials, an audience or scope that is not allowed.
+    /// The token endpoint refused the request: the credentials are wrong, or the audience or a
+    /// scope is not allowed.
     #[non_exhaustive]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The OAuth error, such as `invalid_client`, where the reply had one.
+        /// The OAuth error, such as `invalid_client`, if the reply contained one.
         error: Option<Box<str>>,
-        /// The OAuth error's description, where the reply had one. It may quote the credentials, so
-        /// `Display` and `Debug` leave it out.
+        /// The description of the OAuth error, if the reply contained one. The description may
+        /// quote the credentials, so `Display` and `Debug` do not show it.
         description: Option<Box<str>>,
     },
-    /// The token endpoint said success, and gave no token that could be sent.
+    /// The token endpoint reported success, but the reply has no token that can be sent.
     Malformed,
-    /// The token endpoint reported success, and the body of its reply could not be read.
+    /// The token endpoint reported success, but the body of the reply could not be read.
     Body(BodyFailure),
-    /// The credentials cannot be right, as [`Credentials::check`](crate::Credentials::check) says,
-    /// or the audience cannot. Nothing was sent.
+    /// The credentials are not valid (see [`Credentials::check`](crate::Credentials::check)), or
+    /// the audience is not valid. Nothing was sent.
     Unsendable(BuildError),
-    /// The token endpoint could not answer: 408, 429, 460, 499, 5xx, a redirect.
+    /// The token endpoint is unavailable: it answered 408, 429, 460, 499, 5xx or a redirect.
     #[non_exhaustive]
     Unavailable {
         /// The HTTP status.
@@ -54,14 +55,14 @@ pub enum AuthProblem {
         /// The host that a redirect leads to.
         redirect_host: Option<Box<str>>,
     },
-    /// No reply came from the token endpoint.
+    /// The token endpoint did not reply.
     Unreachable(Delivery),
-    /// The token that was supplied has ended, and there are no credentials to get another.
+    /// The supplied token has expired, and there are no credentials to request another token.
     Ended,
 }
 
 impl AuthProblem {
-    /// Whether asking again would bring the same.
+    /// Returns whether another request would fail in the same way.
     pub(crate) fn is_final(&self) -> bool {
         !matches!(self, Self::Unavailable { .. } | Self::Unreachable(_) | Self::Body(BodyFailure::Broken))
     }
@@ -93,8 +94,8 @@ impl fmt::Display for AuthError {
     }
 }
 
-/// What is most likely wrong where the token endpoint refused, and what to do. It quotes nothing of
-/// the reply.
+/// Returns the most likely reason of a refusal, and what to do. The text quotes nothing of the
+/// reply.
 fn likely_cause(status: u16, error: Option<&str>, description: Option<&str>) -> &'static str {
     let mentions_audience = mentions(error, &["audience"]) || mentions(description, &["audience"]);
     match (status, error) {

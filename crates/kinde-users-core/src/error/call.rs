@@ -1,4 +1,4 @@
-//! What can go wrong, and what it means for the operation.
+//! The error of a call, and what it means for the operation.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -14,81 +14,84 @@ use crate::types::build_error::BuildError;
 use crate::types::delivery::BodyFailure;
 use crate::types::effect::Effect;
 
-/// Why a call has no result.
+/// Why a call failed.
 ///
-/// Each tells by [`effect`](Self::effect) whether the operation took place all the same.
+/// [`effect`](Self::effect) says whether the operation took effect although the call failed.
 ///
-/// `Display` is one line with operation, status, and Kinde's code and message, and never has a
-/// body, a URI, an id or a secret; words of the service's message that may be personal are masked
-/// there. `Debug` is as careful.
+/// `Display` prints one line: the operation, the status, and Kinde's code and message. It does not
+/// print a body, a URI, an id or a secret. Words of Kinde's message that may be personal are
+/// masked. The same holds for `Debug`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument cannot be sent. Nothing was sent, not even for a token.
-    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant) can come up in the middle of a call
-    /// too; after an attempt that may have taken effect it is in [`Exhausted`](Self::Exhausted).
+    /// An argument cannot be sent. Nothing was sent, not even a token request.
+    ///
+    /// There is one exception: [`Problem::OtherTenant`](crate::Problem::OtherTenant) can also occur
+    /// in the middle of a call. After an attempt that may have taken effect, it is the last error
+    /// of [`Exhausted`](Self::Exhausted).
     Build(Box<BuildError>),
-    /// The service answered with something else than success.
+    /// The service answered with a status that is not a success.
     Api(Box<ApiError>),
-    /// The service answered with success, in a form that cannot be read.
+    /// The service reported success, but the reply does not have the expected form.
     #[non_exhaustive]
     Decode {
-        /// What is wrong, and where.
+        /// What is wrong in the reply, and where.
         error: Box<DecodeError>,
-        /// The reply, to read in another way.
+        /// The reply. You can read it as another type.
         reply: Box<Reply>,
     },
-    /// The service reported success, and the body of its reply could not be read.
+    /// The service reported success, but the body of the reply could not be read.
     ///
-    /// The operation took place. Where its result is needed, read it from the service again.
+    /// The operation took effect. If you need the result, read it from the service again.
     #[non_exhaustive]
     Body {
-        /// Why it could not be read.
+        /// Why the body could not be read.
         failure: BodyFailure,
-        /// The reply without its body.
+        /// The reply without a body.
         reply: Box<Reply>,
     },
-    /// There is no token to send the operation with.
+    /// There is no token for the operation.
     Auth(Box<AuthError>),
-    /// The request could not be sent: no connection.
+    /// The request could not be sent, because there was no connection.
     Unsent(&'static Meta),
-    /// The request left, and no reply came: a time-out, a reset, a reply that was cut off.
+    /// The request was sent, but no complete reply arrived: a time-out, a connection reset, or a
+    /// reply that was cut off.
     UnknownOutcome(&'static Meta),
-    /// The call failed in all its attempts: no attempt, retry budget or time is left, or the call
-    /// could not continue.
+    /// All attempts of the call failed. The attempts, the retry budget or the time are used up, or
+    /// the call could not continue.
     #[non_exhaustive]
     Exhausted {
-        /// How many attempts there were.
+        /// The number of attempts.
         attempts: u32,
-        /// What came of them all together.
+        /// The strongest effect of all attempts.
         effect: Effect,
-        /// What came of the last one.
+        /// The error of the last attempt.
         last: Box<Error>,
     },
-    /// The call would exceed its total timeout without an attempt: it waited for a token, for the
-    /// reset of a 429 of another call, or for its slot.
+    /// The call made no attempt, because it would have exceeded its total timeout. It waited for a
+    /// token, for the reset of a 429 of another call, or for its slot of the rate limit.
     #[non_exhaustive]
     TotalTimeout {
         /// The operation.
         operation: &'static Meta,
-        /// What had come of it.
+        /// The effect of the call so far.
         effect: Effect,
     },
-    /// The service gave a cursor of a list that it had given before: the list would never end. The
-    /// pages up to there were read.
+    /// The service returned a cursor that it had returned before, so the list would never end. The
+    /// pages before this cursor were read.
     CursorLoop(&'static Meta),
-    /// The exchange was driven on after its end.
+    /// [`Exchange::advance`](crate::Exchange::advance) was called after the end of the exchange.
     #[non_exhaustive]
     Finished {
-        /// The operation that had ended.
+        /// The operation of the exchange.
         operation: &'static Meta,
-        /// What had come of it, at the most.
+        /// The strongest effect of all attempts.
         effect: Effect,
     },
 }
 
 impl Error {
-    /// Whether the service carried out the operation.
+    /// Returns whether the operation took effect.
     pub fn effect(&self) -> Effect {
         match self {
             Self::Build(_) | Self::Unsent(_) => Effect::None,
@@ -103,7 +106,7 @@ impl Error {
         }
     }
 
-    /// This error, where the attempts of its call came to at least `effect`.
+    /// Returns this error for a call whose attempts had at least this effect.
     pub(crate) fn with_at_least(self, effect: Effect, attempts: u32) -> Self {
         if self.effect() >= effect {
             return self;
@@ -120,7 +123,7 @@ impl Error {
             Self::Exhausted { attempts, last, .. } => Self::Exhausted { attempts, effect, last },
             Self::TotalTimeout { operation, .. } => Self::TotalTimeout { operation, effect },
             Self::Finished { operation, .. } => Self::Finished { operation, effect },
-            // They stand for one effect, and were reached after an attempt that came to more.
+            // These errors have a fixed effect, and an earlier attempt had a stronger one.
             error @ (Self::Build(_)
             | Self::Unsent(_)
             | Self::UnknownOutcome(_)
@@ -130,7 +133,7 @@ impl Error {
         }
     }
 
-    /// The name of the operation, as [`Meta::name`].
+    /// Returns the name of the operation; see [`Meta::name`].
     pub fn operation(&self) -> &'static str {
         match self {
             Self::Build(error) => error.operation(),
@@ -146,7 +149,8 @@ impl Error {
         }
     }
 
-    /// The error that the service answered with, to the last attempt if there were several.
+    /// Returns the error that the service answered with, if it did. If there were several attempts,
+    /// this is the answer to the last attempt.
     pub fn as_api(&self) -> Option<&ApiError> {
         match self {
             Self::Api(error) => Some(error),
@@ -155,9 +159,10 @@ impl Error {
         }
     }
 
-    /// Whether Kinde answered a DELETE with an error that says that there is no such thing
-    /// ([`ApiError::is_not_there`]), after an earlier attempt may have been carried out: what was
-    /// to be deleted is gone, most likely by this very call.
+    /// Returns whether a DELETE most likely succeeded in an earlier attempt of the same call.
+    ///
+    /// This is the case if Kinde's error says that the thing to delete does not exist
+    /// ([`ApiError::is_not_there`]), and an earlier attempt may have taken effect.
     pub fn is_already_gone(&self) -> bool {
         self.as_api().is_some_and(|error| {
             error.effect != Effect::None
@@ -200,7 +205,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        // The other variants print what they hold themselves.
+        // The other variants print the error that they contain.
         match self {
             Self::Decode { error, .. } => Some(&**error),
             _ => None,

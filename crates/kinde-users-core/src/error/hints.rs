@@ -1,4 +1,4 @@
-//! What the texts of several errors are made of.
+//! Parts of messages that several errors share.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -10,23 +10,23 @@ use url::Url;
 
 use crate::types::domain::is_host;
 
-/// Whether a text holds one of these words, in whatever case.
+/// Returns whether a text contains one of these words, ignoring case.
 pub(super) fn mentions(text: Option<&str>, words: &[&str]) -> bool {
     let text = text.unwrap_or_default().as_bytes();
     words.iter().any(|word| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes())))
 }
 
-/// The host that a redirect names, if it names one and that is plain. The rest of the target may
-/// hold anything.
+/// Returns the host of the target of a redirect, if the host is plain. The rest of the target may
+/// contain anything.
 pub(crate) fn redirect_host(status: StatusCode, headers: &HeaderMap) -> Option<Box<str>> {
     let target = headers.get(LOCATION).filter(|_| status.is_redirection())?.to_str().ok()?;
-    // A target may leave out the scheme.
+    // A target may omit the scheme.
     let target = if target.starts_with("//") { format!("https:{target}") } else { target.into() };
     let target = Url::parse(&target).ok()?;
     target.host_str().filter(|host| is_host(host)).map(Box::from)
 }
 
-/// Says where a redirect leads, and why there may be one.
+/// Writes the host of a redirect, and the likely reason of the redirect.
 pub(super) fn write_redirect(f: &mut fmt::Formatter<'_>, host: Option<&str>) -> fmt::Result {
     write!(f, " (a redirect to {}, which is not followed; ", host.unwrap_or("another place"))?;
     f.write_str("the domain has to be the tenant's kinde.com domain, not a custom one)")

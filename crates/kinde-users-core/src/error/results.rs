@@ -1,4 +1,4 @@
-//! A reply as a result: what was asked for, or the error that it is.
+//! Turns a reply into a result.
 
 use alloc::boxed::Box;
 
@@ -11,12 +11,12 @@ use crate::error::call::Error;
 use crate::types::effect::effect_of;
 
 impl Reply {
-    /// This reply if it is a success, and otherwise the error that it is. Replies of an
-    /// [`Exchange`](crate::Exchange) and of clients are successes already.
+    /// Returns this reply if its status is a success, and an error otherwise. Replies that an
+    /// [`Exchange`](crate::Exchange) or a client returned are always successes.
     ///
     /// # Errors
     ///
-    /// [`Error::Api`].
+    /// Returns [`Error::Api`] if the status is not a success.
     pub fn into_result(self) -> Result<Self, Error> {
         if self.status().is_success() {
             return Ok(self);
@@ -25,22 +25,20 @@ impl Reply {
         Err(Error::Api(Box::new(ApiError::new(self, effect))))
     }
 
-    /// Reads the body as what operation `O` answers, and keeps the reply in the error where that
-    /// fails.
+    /// Reads the body as the output of operation `O`. If that fails, the error contains the reply.
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`], or [`Error::Api`] if the status is none of success.
+    /// Returns [`Error::Decode`], or [`Error::Api`] if the status is not a success.
     pub fn into_output<O: Operation>(self) -> Result<O::Output, Error> {
         self.into_parsed()
     }
 
-    /// Reads the body as any type that owns its data, and keeps the reply in the error where that
-    /// fails.
+    /// Reads the body as any type that owns its data. If that fails, the error contains the reply.
     ///
     /// # Errors
     ///
-    /// As [`into_output`](Self::into_output).
+    /// Fails like [`into_output`](Self::into_output).
     pub fn into_parsed<T: DeserializeOwned>(self) -> Result<T, Error> {
         let reply = self.into_result()?;
         reply.parse_as().map_err(|error| Error::Decode { error: Box::new(error), reply: Box::new(reply) })

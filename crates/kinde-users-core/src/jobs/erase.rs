@@ -13,7 +13,8 @@ use crate::operations::delete_user_sessions::DeleteUserSessions;
 use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
-/// Erases a user: ends its sessions, then deletes it with its profile from Kinde. Idempotent.
+/// Erases a user: ends the sessions of the user, then deletes the user together with the Kinde
+/// profile. Idempotent.
 ///
 /// ```
 /// use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
@@ -23,26 +24,28 @@ use crate::types::ids::UserId;
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));
 /// ```
 ///
-/// A user that does not exist is [`Removal::AlreadyAbsent`] and not an error. So is a mistyped id.
-/// Only an error in Kinde's own form proves that a user is absent
-/// ([`ApiError::is_not_there`](crate::ApiError::is_not_there)); the 404 of a proxy does not. The
-/// code of the error must name the user, or, for the sessions, the sessions.
+/// If the user does not exist, for instance because the id is mistyped, the result is
+/// [`Removal::AlreadyAbsent`] and not an error. Only an error in Kinde's own form proves that a
+/// user is absent ([`ApiError::is_not_there`](crate::ApiError::is_not_there)). The 404 of a proxy
+/// proves nothing. The error code must name the user. For the sessions, it may also name the
+/// sessions.
 ///
-/// [`Removal::Deleted`] needs a success with an empty body, with the code `OK`, or with the message
-/// `Success` and no code. Any other body is an [`Error::Decode`] with
-/// [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
+/// The result is [`Removal::Deleted`] if the service answers 2xx with an empty body, with the code
+/// `OK`, or with the message `Success` and no code. With any other body, the job fails with
+/// [`Error::Decode`] and [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Erase(Erased);
 
-/// The receipt of an [`Erase`]. A part that was not reached is `None`.
+/// The receipt of an [`Erase`]: what was deleted. The value is `None` for a part that was not
+/// reached.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Erased {
-    /// The user.
+    /// The id of the user.
     pub user_id: UserId,
-    /// The user's sessions.
+    /// How the sessions of the user came to be absent.
     pub sessions: Option<Removal>,
-    /// The user, and the profile.
+    /// How the user and the profile came to be absent.
     pub user: Option<Removal>,
 }
 

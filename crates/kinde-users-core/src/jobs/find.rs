@@ -1,4 +1,4 @@
-//! Finding one user.
+//! Finds one user.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
@@ -18,18 +18,20 @@ use crate::types::redacted::Redacted;
 
 /// Finds the user with an e-mail address, phone number, user name or id, with [`GetUsers`].
 ///
-/// The job compares each user that the service returns with the search. A search that ignores its
-/// argument, or matches a part of it, never leads to another user. It compares:
+/// The job compares each user that the service returns with the text that you search for. So the
+/// result is never another user, even if the service ignores the filter or matches only a part of
+/// the text. The job compares:
 ///
 /// - an id: exactly;
 /// - an e-mail address: with the address of the user and with all identities except phone numbers
 ///   and user names, ignoring case;
-/// - a user name: with the name of the user and with identities of that type, ignoring case;
-/// - a phone number: with the number of the user and with identities of that type, by digits. A `+`
-///   or `00` before the country code, blanks, hyphens, dots, slashes and parentheses are ignored. A
-///   number without its country code differs from the same number with it.
+/// - a user name: with the user name of the user and with the identities of type `username`,
+///   ignoring case;
+/// - a phone number: with the phone number of the user and with the identities of type `phone`, by
+///   digits. A `+` or `00` before the country code, blanks, hyphens, dots, slashes and parentheses
+///   are ignored. A number with its country code differs from the same number without it.
 ///
-/// The job makes one call. If the service says that there are more pages, it makes up to
+/// The job makes one call. If the service says that there are more pages, the job makes up to
 /// [`MOST_PAGES`](Self::MOST_PAGES) calls.
 ///
 /// ```
@@ -133,7 +135,8 @@ impl FindUser {
         }
     }
 
-    /// Adds something to the reply, besides the user and its identities.
+    /// Asks the service to include more data about the user, besides the identities: organizations
+    /// or billing.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         let expand = expand.into();
         if expand != Expand::Identities {
@@ -272,14 +275,15 @@ pub enum Found {
     One(User),
     /// Several users match. There may be more.
     Several(Vec<User>),
-    /// The service returned users, but none of them matches. It ignores the argument of the search,
+    /// The service returned users, but none of these users matches. The service ignores the filter,
     /// or compares in another way. It is not known whether such a user exists.
     Mismatch {
-        /// The id of the first user that the service returned. It does not match.
+        /// The id of the first user that the service returned. This user does not match.
         id: UserId,
     },
-    /// The search is not complete. If the job has no next call, the service still had more pages
-    /// after [`FindUser::MOST_PAGES`]. It is not known whether such a user exists, or how many do.
+    /// The search is not complete. If the job has no next call, the service had more pages than
+    /// [`FindUser::MOST_PAGES`]. It is not known whether such a user exists, or how many such users
+    /// exist.
     Unfinished,
 }
 

@@ -1,15 +1,18 @@
-//! Jobs: tasks of several calls.
+//! Jobs, which are tasks that take several calls.
 
 use crate::api::reply::Reply;
 use crate::error::call::Error;
 use crate::protocol::dyn_operation::DynOperation;
 
-/// A task that takes several calls: [`Erase`](crate::Erase), [`Suspend`](crate::Suspend),
-/// [`FindUser`](crate::FindUser), `Import` of the crate `kinde-users-import`, or one of your own.
+/// A task that takes several calls.
+///
+/// The jobs of this crate are [`Erase`](crate::Erase), [`Suspend`](crate::Suspend) and
+/// [`FindUser`](crate::FindUser). The crate `kinde-users-import` adds `Import`, and you can write
+/// your own jobs.
 ///
 /// A job is a state machine without I/O. [`Client::run`](crate::Client::run) and
-/// [`AsyncClient::run`](crate::AsyncClient::run) make its calls. A loop of your own takes three
-/// lines, and can write a journal in between:
+/// [`AsyncClient::run`](crate::AsyncClient::run) make the calls of a job. Your own loop takes three
+/// lines. Such a loop can, for instance, record each step of the job in a file:
 ///
 /// ```
 /// # use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
@@ -29,20 +32,22 @@ pub trait Job {
     /// The result of the job.
     type Output;
 
-    /// Returns the next call. `None` at the end.
+    /// Returns the next call, or `None` if the job is complete.
     ///
     /// The call may have been made even if [`handle`](Self::handle) never receives its result, for
-    /// instance if a future was dropped. A job takes that into account if it matters.
+    /// instance because a future was dropped. If that matters for your own job, `next_call` must
+    /// take it into account.
     fn next_call(&mut self) -> Option<DynOperation>;
 
-    /// Takes the result of the call.
+    /// Takes the result of the last call.
     ///
     /// # Errors
     ///
-    /// Returns the error of the call if the job cannot continue. The next call that the job returns
-    /// then repeats the failed one.
+    /// Returns the error of the call if the job cannot continue. The next
+    /// [`next_call`](Self::next_call) then returns the failed call again.
     fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
 
-    /// Returns the result so far. It is complete if there is no next call.
+    /// Returns the result so far. The result is complete if [`next_call`](Self::next_call) returns
+    /// `None`.
     fn output(&self) -> Self::Output;
 }

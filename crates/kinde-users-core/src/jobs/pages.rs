@@ -1,4 +1,4 @@
-//! Lists that come in pages.
+//! Lists that are requested page by page.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -9,7 +9,7 @@ use crate::api::paginated::Paginated;
 use crate::error::call::Error;
 use crate::types::ids::Cursor;
 
-/// A walk through the pages of a list, without I/O. It decides which operation comes next.
+/// A walk through the pages of a list, without I/O. A walk decides which page to request next.
 ///
 /// ```
 /// use kinde_users_core::operations::{GetUsers, UsersPage};
@@ -23,14 +23,15 @@ use crate::types::ids::Cursor;
 /// while let Some(operation) = pages.next_operation()? {
 ///     let page = call(&operation);
 ///     pages.received(&page);
-///     // To continue another day: `pages.cursor()`, and `Pages::resume_from`.
+///     // To continue later, pass `pages.cursor()` to `Pages::resume_from`.
 /// }
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// The walk ends after the last page, or after `max_pages`. If a cursor repeats, or is that of the
-/// first page, the list would never end: that is [`Error::CursorLoop`]. To detect it, the walk
-/// keeps at most 16 bytes for each page, whatever the length of the cursors.
+/// The walk ends after the last page, or after [`max_pages`](Self::max_pages). If the service
+/// returns a cursor that was used before, or the empty cursor of the first page, the list would
+/// never end. The walk then stops with [`Error::CursorLoop`]. To detect such a loop, the walk keeps
+/// at most 16 bytes for each page, whatever the length of the cursors is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pages<O: Paginated> {
     operation: O,
@@ -74,11 +75,11 @@ impl Seen {
 enum Next {
     First,
     At(Cursor),
-    /// The service names this page as the next one, but it came already.
+    /// The service says that this page is the next one, but it was already received.
     Again(Cursor),
     /// The list is complete.
     End,
-    /// There is more, but the walk has ended: the page at the cursor failed, or `max_pages` is
+    /// The walk was stopped before the last page: the page at the cursor failed, or `max_pages` is
     /// reached.
     Stopped(Option<Cursor>),
 }
@@ -90,14 +91,15 @@ impl<O: Paginated> Pages<O> {
         Self { operation, next, seen: Seen::default(), left: u64::MAX }
     }
 
-    /// Ends the walk after this many pages.
+    /// Sets the maximum number of pages of the walk.
     #[must_use]
     pub fn max_pages(mut self, pages: u64) -> Self {
         self.left = pages;
         self
     }
 
-    /// Starts at the page of a cursor from an earlier walk. An empty cursor is the first page.
+    /// Starts at the page with this cursor, which an earlier walk returned. An empty cursor means
+    /// the first page.
     #[must_use]
     pub fn resume_from(mut self, cursor: impl Into<Cursor>) -> Self {
         let cursor = cursor.into();
@@ -105,7 +107,8 @@ impl<O: Paginated> Pages<O> {
         self
     }
 
-    /// Returns the cursor of the next page. `None` before the first page and after the last one.
+    /// Returns the cursor of the next page. It is `None` before the first page and after the last
+    /// page.
     pub fn cursor(&self) -> Option<&Cursor> {
         match &self.next {
             Next::At(cursor) | Next::Again(cursor) | Next::Stopped(Some(cursor)) => Some(cursor),
@@ -113,17 +116,19 @@ impl<O: Paginated> Pages<O> {
         }
     }
 
-    /// Whether the list is complete, and not only stopped.
+    /// Returns whether the walk received the last page. Returns `false` if the walk was stopped
+    /// before.
     pub fn is_complete(&self) -> bool {
         self.next == Next::End
     }
 
-    /// Returns the operation that gets the next page. `None` if there is none. It returns the same
-    /// operation until [`received`](Self::received) takes the page.
+    /// Returns the operation that requests the next page, or `None` if the walk has ended. Returns
+    /// the same operation until [`received`](Self::received) takes the page.
     ///
     /// # Errors
     ///
-    /// [`Error::CursorLoop`], once, if the service names a page as the next one that came already.
+    /// Returns [`Error::CursorLoop`], once, if the service says that the next page is one that was
+    /// already received.
     pub fn next_operation(&mut self) -> Result<Option<O>, Error> {
         if self.left == 0 {
             self.stop();
@@ -149,7 +154,7 @@ impl<O: Paginated> Pages<O> {
         }
     }
 
-    /// Takes a page.
+    /// Takes the page that was requested.
     pub fn received(&mut self, page: &O::Output) {
         let Some(operation) = self.operation() else { return };
         self.left = self.left.saturating_sub(1);
@@ -160,7 +165,7 @@ impl<O: Paginated> Pages<O> {
         };
     }
 
-    /// Ends the walk. [`cursor`](Self::cursor) still says where to continue.
+    /// Ends the walk. [`cursor`](Self::cursor) still returns where to continue.
     pub fn stop(&mut self) {
         if self.next != Next::End {
             self.next = Next::Stopped(self.cursor().cloned());

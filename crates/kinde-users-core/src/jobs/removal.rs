@@ -1,4 +1,4 @@
-//! How something was deleted, and the replies that confirm it.
+//! How something came to be absent, and the replies that confirm a deletion.
 
 use alloc::boxed::Box;
 
@@ -12,13 +12,13 @@ use crate::types::effect::Effect;
 use crate::types::lenient::Object;
 use crate::types::redacted::Redacted;
 
-/// How a thing that a job deletes came to be absent.
+/// How a user, or the sessions of a user, came to be absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Removal {
     /// The job deleted it.
     Deleted,
-    /// It was absent before the job: it was deleted earlier, or never existed.
+    /// It was absent before the job: it was deleted before, or never existed.
     AlreadyAbsent,
 }
 
@@ -77,6 +77,6 @@ pub(super) fn gone(result: Result<Reply, Error>, things: &[&str]) -> Result<Remo
     }
 }
 
-/// The things whose absence means that a user is deleted, and that its sessions are.
+/// The things that an error names if a user, or the sessions of a user, are absent.
 pub(super) const USER: [&str; 1] = ["USER"];
 pub(super) const SESSIONS: [&str; 3] = ["USER", "SESSION", "SESSIONS"];

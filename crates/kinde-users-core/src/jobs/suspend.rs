@@ -13,10 +13,11 @@ use crate::operations::update_user::{UpdateUser, UpdatedUser};
 use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
-/// Suspends a user and ends all its sessions. Idempotent.
+/// Suspends a user and ends all sessions of the user. Idempotent.
 ///
-/// A success whose body has the id of another user, or says that the user is not suspended, is an
-/// [`Error::Decode`] with [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
+/// If the service answers 2xx, but the body names another user or says that the user is not
+/// suspended, the job fails with [`Error::Decode`] and
+/// [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 ///
 /// ```
 /// use kinde_users_core::operations::UpdateUser;
@@ -28,15 +29,15 @@ use crate::types::ids::UserId;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Suspend(Suspended);
 
-/// The receipt of a [`Suspend`].
+/// The receipt of a [`Suspend`]: what was done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Suspended {
-    /// The user.
+    /// The id of the user.
     pub user_id: UserId,
     /// Whether the job suspended the user.
     pub is_suspended: bool,
-    /// Whether all sessions that existed before have ended.
+    /// Whether all sessions that the user had before the suspension have ended.
     pub is_signed_out: bool,
 }
 

@@ -1,7 +1,8 @@
 use crate::types::macros::open_enum;
 
 open_enum! {
-    /// The type of an identity, which Kinde adds to: social ones are `oauth2:google` and the like.
+    /// The type of an identity. Kinde may add new types. The type of a social identity is, for
+    /// instance, `oauth2:google`.
     IdentityType {
         /// An e-mail address.
         Email = "email",
@@ -11,9 +12,10 @@ open_enum! {
         Username = "username",
         /// A passkey.
         Passkey = "passkey",
-        /// A connection to an enterprise's identity provider.
+        /// A connection to the identity provider of an enterprise.
         Enterprise = "enterprise",
-        /// A social connection, in requests. In replies they are named: `oauth2:google`.
+        /// A social connection, in requests. In replies, the type names the connection, such as
+        /// `oauth2:google`.
         Social = "social",
         /// Google.
         Google = "oauth2:google",
@@ -29,7 +31,7 @@ open_enum! {
 }
 
 impl IdentityType {
-    /// Whether it is one of the social connections, known here by name or not.
+    /// Returns whether the type is a social connection, even if this crate does not know its name.
     pub fn is_social(&self) -> bool {
         *self == Self::Social || self.as_str().starts_with("oauth2:")
     }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::types::lenient::Object;
 use crate::types::redacted::Redacted;
 
-/// The reply of operations that have nothing to tell but that they succeeded.
+/// The reply of operations that only report success.
 ///
 /// The body may also be empty, or `null`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -11,7 +11,7 @@ use crate::types::redacted::Redacted;
 pub struct Success {
     /// `OK`.
     pub code: Option<Redacted>,
-    /// `Success`, or other words.
+    /// `Success`, or another text.
     pub message: Option<Redacted>,
 }
 

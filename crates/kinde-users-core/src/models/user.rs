@@ -8,14 +8,15 @@ use crate::types::lenient::{if_it_fits, integer, list, list_if_it_fits};
 use crate::types::redacted::Redacted;
 use crate::types::timestamp::Timestamp;
 
-/// A user, as `get_users` and `get_user_data` tell.
+/// A user, as `get_users` and `get_user_data` return it.
 ///
-/// What only one of the two tells is read from the other too, and is `None` or empty there if it is
-/// of another type. By itself it is read as what `get_user_data` answers.
+/// Some fields are documented for only one of the two operations. Such a field is also read from
+/// the reply of the other operation, and is `None` or empty if it has another type there.
+/// `Deserialize` reads a user in the form of `get_user_data`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct User {
-    /// The user's id.
+    /// The id of the user.
     pub id: UserId,
     /// The id that the user has in a system outside of Kinde.
     pub provided_id: Option<Redacted>,
@@ -33,7 +34,7 @@ pub struct User {
     pub last_name: Option<Redacted>,
     /// The given name.
     pub first_name: Option<Redacted>,
-    /// Whether the user is barred from signing in.
+    /// Whether the user is suspended and cannot sign in.
     pub is_suspended: Option<bool>,
     /// The URL of the profile picture.
     pub picture: Option<Redacted>,
@@ -47,16 +48,16 @@ pub struct User {
     pub last_signed_in: Option<Timestamp>,
     /// When the user was created.
     pub created_on: Option<Timestamp>,
-    /// When the user last signed in to each organisation. In `get_users` only.
+    /// When the user last signed in to each organization. Only `get_users` returns this.
     #[serde(default, deserialize_with = "list_if_it_fits")]
     pub last_organization_sign_ins: Vec<OrganizationSignIn>,
-    /// The codes of the organisations that the user belongs to. With `expand` only.
+    /// The codes of the organizations that the user belongs to. Requires `expand`.
     #[serde(default, deserialize_with = "list")]
     pub organizations: Vec<OrganizationCode>,
-    /// The user's identities. With `expand` only.
+    /// The identities of the user. Requires `expand`.
     #[serde(default, deserialize_with = "list")]
     pub identities: Vec<UserIdentity>,
-    /// The user in billing. With `expand` only.
+    /// The billing data of the user. Requires `expand`.
     pub billing: Option<Billing>,
 }
 
@@ -99,34 +100,34 @@ pub(crate) fn listed_users<'de, D: Deserializer<'de>>(deserializer: D) -> Result
 }
 
 impl User {
-    /// The preferred e-mail address.
+    /// Returns the preferred e-mail address.
     pub fn email(&self) -> Option<&str> {
         self.email.as_ref().or(self.preferred_email.as_ref()).map(Redacted::as_str)
     }
 }
 
-/// When a user last signed in to an organisation.
+/// When a user last signed in to an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct OrganizationSignIn {
-    /// The organisation.
+    /// The organization.
     pub org_code: Option<OrganizationCode>,
-    /// When the user last signed in to it.
+    /// When the user last signed in to the organization.
     pub last_signed_in: Option<Timestamp>,
 }
 
-/// An identity of a user, in short. [`GetUserIdentities`](crate::operations::GetUserIdentities)
-/// tells more.
+/// An identity of a user, with few details. Use
+/// [`GetUserIdentities`](crate::operations::GetUserIdentities) to get more details.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UserIdentity {
-    /// Its type.
+    /// The type of the identity.
     #[serde(rename = "type")]
     pub kind: Option<IdentityType>,
     /// The e-mail address, phone number, user name, or the id at the social or enterprise
     /// connection.
     pub identity: Option<Redacted>,
-    /// The social or enterprise connection. In `get_users` only.
+    /// The social or enterprise connection. Only `get_users` returns this.
     #[serde(default, deserialize_with = "if_it_fits")]
     pub connection_id: Option<ConnectionId>,
 }

@@ -104,7 +104,7 @@ impl CreateUser {
         self
     }
 
-    /// Adds the user to an organisation.
+    /// Adds the user to an organization.
     pub fn organization_code(mut self, code: impl Into<OrganizationCode>) -> Self {
         self.body.organization_code = Some(code.into());
         self

@@ -17,10 +17,10 @@ use crate::types::redacted::Redacted;
 /// | Scope | `create:user_billing_customers` |
 /// | Replay | `RefusesRepeat { code: "BILLING_CUSTOMER_EXISTS" }` |
 /// | Reply | 200, [`CreatedBillingCustomer`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` if the user already is a customer, 403 without the scope, 429 over the rate limit |
 ///
-/// A user has at most one customer in an organisation, and Kinde's documentation says that a repeat
+/// A user has at most one customer in an organization, and Kinde's documentation says that a repeat
 /// is harmless. So the client sends the request again after an unknown outcome. If the repeat
 /// returns `BILLING_CUSTOMER_EXISTS`, the error has the effect
 /// [`Happened`](crate::Effect::Happened): the customer exists, but the reply does not contain its
@@ -61,7 +61,7 @@ struct Body {
 }
 
 impl CreateUserBillingCustomer {
-    /// Creates a request from the user, the organisation that owns the plans, and the e-mail
+    /// Creates a request from the user, the organization that owns the plans, and the e-mail
     /// address for bills.
     pub fn new(
         user_id: impl Into<UserId>,

@@ -17,7 +17,7 @@ use crate::types::redacted::Redacted;
 /// | Scope | `create:user_identities` |
 /// | Replay | `OnlyIfUnsent` |
 /// | Reply | 201, [`CreatedIdentity`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or an identity that another user has, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// Not idempotent. Each type of identity has a constructor, which takes what the service requires

@@ -16,7 +16,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `delete:users` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
+/// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 for an unknown id, 403 without the scope, 429 over the rate limit |
 ///
 /// Unless [`is_delete_profile`](Self::is_delete_profile) is set, Kinde keeps the profile of the

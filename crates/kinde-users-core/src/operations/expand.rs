@@ -1,11 +1,11 @@
-//! What a reply about users contains besides the users.
+//! More data that a reply contains for each user.
 
 use crate::types::macros::open_enum;
 
 open_enum! {
-    /// What a reply about users contains besides the users.
+    /// More data that a reply contains for each user.
     Expand {
-        /// The organisations that each user belongs to.
+        /// The organizations that each user belongs to.
         Organizations = "organizations",
         /// The identities of each user.
         Identities = "identities",

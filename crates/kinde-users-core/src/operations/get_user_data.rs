@@ -19,7 +19,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `read:users` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`User`] |
-/// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
+/// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 with `USER_INVALID` for an unknown id (a recording of the live service has `ID_REQUIRED` as well), 403 without the scope, 429 over the rate limit |
 ///
 /// Kinde does not document whether a deleted user is a 400 or a 404.
@@ -51,7 +51,7 @@ impl GetUserData {
         Self { id: id.into(), expand: Vec::new() }
     }
 
-    /// Adds something to the reply.
+    /// Asks the service to include more data about the user: organizations, identities or billing.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         self.expand.push(expand.into());
         self

@@ -23,7 +23,7 @@ use crate::types::timestamp::Timestamp;
 /// | Scope | `read:user_identities` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`UserIdentities`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty cursor |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty cursor |
 /// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// The service chooses the size of a page.

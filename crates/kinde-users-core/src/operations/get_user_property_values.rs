@@ -20,7 +20,7 @@ use crate::types::redacted::Redacted;
 /// | Scope | `read:user_properties` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`PropertyValues`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```

@@ -21,7 +21,7 @@ use crate::types::timestamp::Timestamp;
 /// | Scope | `read:user_sessions` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`UserSessions`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
 /// ```
@@ -88,7 +88,7 @@ pub struct UserSessions {
 pub struct Session {
     /// The id of the user.
     pub user_id: Option<UserId>,
-    /// The organisation that the user signed in to.
+    /// The organization that the user signed in to.
     pub org_code: Option<OrganizationCode>,
     /// The application that the user signed in to.
     pub client_id: Option<ClientId>,

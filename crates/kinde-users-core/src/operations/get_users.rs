@@ -23,7 +23,7 @@ use crate::types::timestamp::Timestamp;
 /// | Scope | `read:users` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`UsersPage`] |
-/// | Refused | a `page_size` that is not 1 to 500; a filter value that is empty or contains a comma; an `active_since` that is not a date-time |
+/// | Refused before sending | a `page_size` that is not 1 to 500; a filter value that is empty or contains a comma; an `active_since` that is not a date-time |
 /// | Errors | 400 if the service refuses an argument, 403 without the scope, 429 over the rate limit |
 ///
 /// ```
@@ -70,49 +70,54 @@ impl GetUsers {
         self
     }
 
-    /// Adds an id to the filter by id. A user matches if it has one of the ids.
+    /// Adds an id to the filter by id. A user matches if it has one of the ids of the filter.
     pub fn user_id(mut self, id: impl Into<UserId>) -> Self {
         self.user_id.push(id.into());
         self
     }
 
-    /// Requests the page of a [`UsersPage::next_token`]. Keep the other arguments as they were.
+    /// Requests the next page: pass the [`UsersPage::next_token`] of the page before. Keep the
+    /// other arguments as they were.
     pub fn next_token(mut self, token: impl Into<Cursor>) -> Self {
         self.next_token = Some(token.into());
         self
     }
 
-    /// Adds an e-mail address to the filter by address. A user matches if it has one of them.
+    /// Adds an e-mail address to the filter by address. A user matches if it has one
+    /// of the addresses of the filter.
     pub fn email(mut self, email: impl Into<Redacted>) -> Self {
         self.email.push(email.into());
         self
     }
 
-    /// Adds a user name to the filter by user name. A user matches if it has one of them.
+    /// Adds a user name to the filter by user name. A user matches if it has one of
+    /// the user names of the filter.
     pub fn username(mut self, username: impl Into<Redacted>) -> Self {
         self.username.push(username.into());
         self
     }
 
-    /// Adds a phone number to the filter by number. A user matches if it has one of them.
+    /// Adds a phone number to the filter by number. A user matches if it has one of the
+    /// numbers of the filter.
     pub fn phone(mut self, phone: impl Into<Redacted>) -> Self {
         self.phone.push(phone.into());
         self
     }
 
-    /// Adds something to the reply.
+    /// Asks the service to include more data for each user: organizations, identities or billing.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         self.expand.push(expand.into());
         self
     }
 
-    /// Keeps only users that belong to an organisation, or only users that do not.
+    /// With `true`, lists only users that belong to an organization. With `false`, lists only users
+    /// that belong to no organization.
     pub fn has_organization(mut self, has: bool) -> Self {
         self.has_organization = Some(has);
         self
     }
 
-    /// Keeps only users that were active since this date-time, in RFC 3339 form with an offset.
+    /// Lists only users that were active since this date-time, in RFC 3339 form with an offset.
     pub fn active_since(mut self, since: impl Into<Timestamp>) -> Self {
         self.active_since = Some(since.into());
         self

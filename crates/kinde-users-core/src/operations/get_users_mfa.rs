@@ -21,7 +21,7 @@ use crate::types::timestamp::Timestamp;
 /// | Scope | `read:user_mfa` |
 /// | Replay | `Safe` |
 /// | Reply | 200, [`UsersMfa`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
 /// The description has a single factor, but a user may have several. A single factor, a list and

@@ -16,10 +16,10 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `update:user_refresh_claims` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user, 403 without the scope, 429 over the rate limit (often with no body) |
 ///
-/// It is a POST without a body. It is idempotent.
+/// The request is a POST without a body.
 ///
 /// ```
 /// use kinde_users_core::operations::RefreshUserClaims;

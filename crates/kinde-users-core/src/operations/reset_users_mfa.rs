@@ -16,7 +16,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `delete:user_mfa` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id or factor id that [is not one path segment](crate::RequestWriter::path): an empty factor id would reset all factors |
+/// | Refused before sending | a user id or factor id that [is not one path segment](crate::RequestWriter::path): an empty factor id would reset all factors |
 /// | Errors | 400 or 404 for an unknown user or factor, 403 without the scope, 429 over the rate limit |
 ///
 /// ```

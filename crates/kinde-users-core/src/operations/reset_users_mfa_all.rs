@@ -16,7 +16,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `delete:user_mfa` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
 /// [`ResetUsersMfa`](crate::operations::ResetUsersMfa) resets a single factor.

@@ -16,7 +16,7 @@ use crate::api::request_writer::RequestWriter;
 
 mod hash_form;
 
-/// Sets a user's password, by the hash that another system has of it.
+/// Sets the password of a user from the password hash of another system.
 ///
 /// | | |
 /// |---|---|
@@ -24,7 +24,7 @@ mod hash_form;
 /// | Scope | `update:user_passwords` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that cannot be one of its method, and numbers outside of their ranges, as [`Password`] says |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that cannot be one of its method, and numbers outside of their ranges, as [`Password`] says |
 /// | Errors | 400 for an unknown user or a hash that the service refuses, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```
@@ -57,12 +57,12 @@ pub struct SetUserPassword {
 }
 
 impl SetUserPassword {
-    /// The user, and the password's hash.
+    /// Creates a request from the user and the hash of the password.
     pub fn new(user_id: impl Into<UserId>, password: Password) -> Self {
         Self { user_id: user_id.into(), password, is_temporary_password: None }
     }
 
-    /// Whether the user has to choose another password after signing in with this one.
+    /// Sets whether the user must choose another password after signing in with this password.
     pub fn is_temporary_password(mut self, is_temporary: bool) -> Self {
         self.is_temporary_password = Some(is_temporary);
         self
@@ -95,16 +95,16 @@ impl Operation for SetUserPassword {
     }
 }
 
-/// The hash of a password, with all that is needed to check a password against it.
+/// The hash of a password, with everything that is needed to check a password.
 ///
-/// There is one constructor for each hashing method and way of salting it, which takes what the
-/// service requires for that method and nothing that it rejects.
-/// [`salt_position`](Self::salt_position) adds what it takes beyond that. There is none for argon2
-/// or for plain text, which the service does not take.
+/// Each hashing method, and each way of salting it, has its own constructor. The constructor takes
+/// what the service requires for that method, and nothing that the service rejects.
+/// [`salt_position`](Self::salt_position) sets an optional value. The service does not accept
+/// argon2 or plain text, so there is no constructor for them.
 ///
-/// A password in plain text, or a hash that was cut, would be kept as a hash that no password
-/// matches, and the user could not sign in. So a hash is refused, before anything is sent, if its
-/// form says that it cannot be one of the method:
+/// The service would keep a password in plain text, or a truncated hash, as a hash that no password
+/// matches. The user could then not sign in. So a hash is refused before anything is sent, if it
+/// does not have the form of its method:
 ///
 /// | method | the form of its hashes |
 /// |---|---|
@@ -117,11 +117,12 @@ impl Operation for SetUserPassword {
 /// | Firebase's scrypt | base64 of 64 bytes |
 /// | ASP.NET Identity | base64 of 49 bytes, the first of them 0: 68 characters, which begin with `A` |
 ///
-/// If a hash of crypt or `WordPress` comes with a salt, it may also be what is left of the hash
+/// If you pass a hash of crypt or `WordPress` together with its salt, the hash may also be the part
 /// without the salt. Salts and keys of PBKDF2 and of Firebase's scrypt are base64. Base64 may be in
 /// the alphabet of URLs, and its padding may be missing except in ASP.NET Identity's and MD5's.
 ///
-/// Hash, salt and key are wiped from memory when dropped, and are in no `Debug` form.
+/// The hash, the salt and the key are wiped from memory when they are dropped. `Debug` does not
+/// show them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Password(Fields);
 
@@ -198,27 +199,27 @@ impl Fields {
 }
 
 impl Password {
-    /// bcrypt. The salt is in the hash.
+    /// Creates a bcrypt hash. The salt is in the hash.
     pub fn bcrypt(hashed_password: impl Into<String>) -> Self {
         Self::of("bcrypt", hashed_password.into())
     }
 
-    /// Unix crypt, with its salt in the hash.
+    /// Creates a hash of Unix crypt. The salt is in the hash.
     pub fn crypt(hashed_password: impl Into<String>) -> Self {
         Self::of("crypt", hashed_password.into())
     }
 
-    /// Unix crypt, with its salt apart.
+    /// Creates a hash of Unix crypt with a separate salt.
     pub fn crypt_salted(hashed_password: impl Into<String>, salt: impl Into<String>) -> Self {
         Self::crypt(hashed_password).salt(salt.into())
     }
 
-    /// MD5, without salt.
+    /// Creates an MD5 hash without a salt.
     pub fn md5(hashed_password: impl Into<String>) -> Self {
         Self::of("md5", hashed_password.into())
     }
 
-    /// MD5 of the password and a salt before or after it.
+    /// Creates an MD5 hash of the password with a salt before or after the password.
     pub fn md5_salted(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -227,12 +228,12 @@ impl Password {
         Self::md5(hashed_password).salt(salt.into()).salt_position(position)
     }
 
-    /// SHA-256 in hex, without salt.
+    /// Creates a SHA-256 hash in hex, without a salt.
     pub fn sha256(hashed_password: impl Into<String>) -> Self {
         Self::of("sha256", hashed_password.into())
     }
 
-    /// SHA-256 in hex, of the password and a salt before or after it.
+    /// Creates a SHA-256 hash in hex, of the password with a salt before or after the password.
     pub fn sha256_salted(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -241,17 +242,17 @@ impl Password {
         Self::sha256(hashed_password).salt(salt.into()).salt_position(position)
     }
 
-    /// `WordPress`, with its salt in the hash.
+    /// Creates a hash of `WordPress`. The salt is in the hash.
     pub fn wordpress(hashed_password: impl Into<String>) -> Self {
         Self::of("wordpress", hashed_password.into())
     }
 
-    /// `WordPress`, with its salt apart.
+    /// Creates a hash of `WordPress` with a separate salt.
     pub fn wordpress_salted(hashed_password: impl Into<String>, salt: impl Into<String>) -> Self {
         Self::wordpress(hashed_password).salt(salt.into())
     }
 
-    /// PBKDF2 with a base64 salt. The service takes the number of iterations for 24,000.
+    /// Creates a PBKDF2 hash with a base64 salt. The service assumes 24,000 iterations.
     pub fn pbkdf2(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -262,7 +263,7 @@ impl Password {
         password
     }
 
-    /// PBKDF2 with a base64 salt and a number of iterations, at least 1.
+    /// Creates a PBKDF2 hash with a base64 salt and a number of iterations, which is at least 1.
     pub fn pbkdf2_with_iterations(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -274,8 +275,8 @@ impl Password {
         password
     }
 
-    /// Firebase's scrypt: the user's hash and base64 salt, and the parameters of the Firebase
-    /// project.
+    /// Creates a hash of Firebase's scrypt from the hash and the base64 salt of the user, and the
+    /// parameters of the Firebase project.
     pub fn firebase_scrypt(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -289,19 +290,19 @@ impl Password {
         password
     }
 
-    /// ASP.NET Identity, version 2: the base64 `PasswordHash` as it is, which has salt and all in
-    /// it.
+    /// Creates a hash of ASP.NET Identity, version 2, from the unchanged base64 `PasswordHash`. The
+    /// salt is in the hash.
     pub fn aspnet_identity_v2(hashed_password: impl Into<String>) -> Self {
         Self::of("aspnet-identity-v2", hashed_password.into())
     }
 
-    /// Says whether the salt is before or after the password in what was hashed.
+    /// Sets whether the salt is before or after the password in the hashed text.
     ///
-    /// MD5 and SHA-256 with a salt have a position already. The service also takes one for the
-    /// other methods that have a salt, which crypt and `WordPress` may have within the hash. It
-    /// takes none for bcrypt and ASP.NET Identity: such an operation is refused with
-    /// [`Problem::NotAllowed`]. MD5 and SHA-256 without a salt are refused with
-    /// [`Problem::Missing`].
+    /// MD5 and SHA-256 with a salt already have a position. The service also accepts a position for
+    /// the other methods that have a salt, even if crypt and `WordPress` have the salt in the hash.
+    /// The service accepts no position for bcrypt and ASP.NET Identity: such an operation is
+    /// refused with [`Problem::NotAllowed`]. For MD5 and SHA-256 without a salt, the operation is
+    /// refused with [`Problem::Missing`].
     ///
     /// ```
     /// use kinde_users_core::operations::{Password, SaltPosition};
@@ -315,18 +316,18 @@ impl Password {
         self
     }
 
-    /// The name of the hashing method on the wire.
+    /// Returns the name of the hashing method in requests.
     pub fn hashing_method(&self) -> &'static str {
         self.0.hashing_method
     }
 
-    /// Whether the service takes a salt and its position for the method: the hashes of the others
-    /// hold their salt.
+    /// Returns whether the service accepts a salt and its position for the method. The hashes of
+    /// the other methods contain the salt.
     fn takes_salt(hashing_method: &str) -> bool {
         !matches!(hashing_method, "bcrypt" | "aspnet-identity-v2")
     }
 
-    /// The part that cannot be sent, and what is wrong with it.
+    /// Returns the part that cannot be sent, and what is wrong with this part.
     fn check(&self) -> Result<(), (&'static str, Problem)> {
         self.0.check()
     }
@@ -351,9 +352,9 @@ impl fmt::Debug for Password {
     }
 }
 
-/// The hash parameters of a Firebase project, which all of its users share.
+/// The hash parameters of a Firebase project. All users of the project share them.
 ///
-/// They can be read from JSON, under the names that the Firebase console shows or under those of
+/// The parameters can be read from JSON. Their names are those of the Firebase console or those of
 /// the operation:
 ///
 /// ```
@@ -373,8 +374,8 @@ pub struct FirebaseParameters {
 }
 
 impl FirebaseParameters {
-    /// The base64 signer key, the base64 salt separator, the number of rounds (1 to 16) and the
-    /// memory cost (1 to 20), as the Firebase console shows them.
+    /// Creates the parameters from the base64 signer key, the base64 salt separator, the number of
+    /// rounds (1 to 16) and the memory cost (1 to 20), as the Firebase console shows them.
     pub fn new(
         signer_key: impl Into<String>,
         salt_separator: impl Into<String>,
@@ -408,13 +409,13 @@ impl fmt::Debug for FirebaseParameters {
     }
 }
 
-/// Where the salt stands in what was hashed.
+/// The position of the salt in the hashed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SaltPosition {
-    /// Before the password.
+    /// The salt is before the password.
     Prefix,
-    /// After the password.
+    /// The salt is after the password.
     Suffix,
 }
 

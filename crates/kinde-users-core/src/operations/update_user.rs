@@ -10,7 +10,7 @@ use crate::api::request_writer::RequestWriter;
 use crate::types::redacted::Redacted;
 use crate::types::values::Patch;
 
-/// Updates a user: suspends it, renames it, or requests a new password.
+/// Updates a user: for instance suspends the user, changes a name, or requests a new password.
 ///
 /// | | |
 /// |---|---|
@@ -18,10 +18,10 @@ use crate::types::values::Patch;
 /// | Scope | `update:users` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`UpdatedUser`] |
-/// | Refused | an id that is empty, contains a control character, or begins or ends with a blank |
+/// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 for an unknown id or a value that is not valid, 403 without the scope, 429 over the rate limit |
 ///
-/// Each field is [left alone](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set).
+/// Each field is [not changed](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set).
 /// [`Patch::Clear`] sends `null`. For a given name or a family name `null` has no effect: a name
 /// can be replaced, but not removed. Kinde does not document whether `null` clears the other
 /// fields. Read the user back if that matters.
@@ -67,7 +67,7 @@ struct Body {
 }
 
 impl UpdateUser {
-    /// Creates a request that leaves all fields of the user with this id alone.
+    /// Creates a request that changes no field of the user with this id.
     pub fn new(id: impl Into<UserId>) -> Self {
         Self { id: id.into(), body: Body::default() }
     }
@@ -84,7 +84,7 @@ impl UpdateUser {
         self
     }
 
-    /// The URL of the profile picture.
+    /// Sets the URL of the profile picture.
     pub fn picture(mut self, url: impl Into<Patch<Redacted>>) -> Self {
         self.body.picture = url.into();
         self
@@ -97,7 +97,7 @@ impl UpdateUser {
         self
     }
 
-    /// Whether the user must choose a new password at the next sign-in.
+    /// Sets whether the user must choose a new password at the next sign-in.
     pub fn is_password_reset_requested(mut self, is_requested: impl Into<Patch<bool>>) -> Self {
         self.body.is_password_reset_requested = is_requested.into();
         self
@@ -127,8 +127,8 @@ impl Operation for UpdateUser {
     }
 }
 
-/// A user after an update. It has no `provided_id`, and the service names its fields differently
-/// from those of [`User`](crate::models::User).
+/// A user after an update. This type has no `provided_id`, and its fields have other names than
+/// those of [`User`](crate::models::User).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UpdatedUser {

@@ -17,7 +17,7 @@ use crate::types::values::Value;
 /// | Scope | `update:user_feature_flags` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id or flag key that [is not one path segment](crate::RequestWriter::path) |
+/// | Refused before sending | a user id or flag key that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or flag, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// The request carries the value in the query, as text.

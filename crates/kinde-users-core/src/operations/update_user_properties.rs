@@ -21,7 +21,7 @@ use crate::types::values::{Patch, Value};
 /// | Scope | `update:user_properties` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused | a user id that [is not one path segment](crate::RequestWriter::path); an empty property key |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty property key |
 /// | Errors | 400 for an unknown user or property, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// Other properties keep their values. Kinde does not document whether `null` clears a property.
@@ -74,12 +74,12 @@ impl Serialize for Properties {
 }
 
 impl UpdateUserProperties {
-    /// Creates a request that leaves all properties of the user with this id alone.
+    /// Creates a request that changes no property of the user with this id.
     pub fn new(user_id: impl Into<UserId>) -> Self {
         Self { user_id: user_id.into(), body: Body::default() }
     }
 
-    /// Sets a property. The last value of a key counts.
+    /// Sets a property. If you set a key several times, the last value is sent.
     pub fn property(self, key: impl Into<PropertyKey>, value: impl Into<Value>) -> Self {
         self.with(key.into(), Patch::Set(value.into()))
     }

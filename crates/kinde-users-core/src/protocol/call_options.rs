@@ -11,8 +11,9 @@ use crate::types::time::Instant;
 pub struct CallOptions {
     /// How long an attempt may take. The default is 30 seconds.
     pub attempt_timeout: Duration,
-    /// How long the call may take in total, including waits. The default is two minutes. In a walk
-    /// through pages it bounds all pages together; if it is not set, each page has two minutes.
+    /// How long the call may take in total, including waits. `None`, the default, means two
+    /// minutes. If it is set, all pages of a list together may take this long. If it is `None`,
+    /// each page may take two minutes.
     pub total_timeout: Option<Duration>,
     /// How failed attempts are retried.
     pub retry: RetryPolicy,
@@ -40,10 +41,10 @@ impl CallOptions {
     /// Sets how long the call may take in total, from its first step on, including waits.
     /// [`Duration::MAX`] means no limit.
     ///
-    /// It also bounds the token request, if this call makes it. If the timeout is shorter than a
-    /// token request takes, get the token first, with a call that has more time or with
-    /// [`Tenant::supply_token`](crate::Tenant::supply_token). Otherwise each call requests a token,
-    /// each token is billed, and none arrives in time.
+    /// The total timeout also limits the token request, if this call makes one. If the timeout is
+    /// shorter than a token request takes, get the token before this call: make a call that has
+    /// more time, or use [`Tenant::supply_token`](crate::Tenant::supply_token). Otherwise each call
+    /// requests a token, each token is billed, and no token arrives in time.
     #[must_use]
     pub const fn total_timeout(mut self, limit: Duration) -> Self {
         self.total_timeout = Some(limit);
@@ -57,8 +58,8 @@ impl CallOptions {
         self
     }
 
-    /// Returns the options for a page of a walk. `until` is when the timeout for all pages ends.
-    /// The first page sets it.
+    /// Returns the options for a page of a list. `until` is when the timeout for all pages ends.
+    /// The first page sets `until`.
     pub(crate) fn for_page(mut self, now: Instant, until: &mut Option<Instant>) -> Self {
         self.total_timeout = self.total_timeout.map(|timeout| {
             let until = *until.get_or_insert(now.saturating_add(timeout));

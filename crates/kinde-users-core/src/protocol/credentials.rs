@@ -11,7 +11,8 @@ use crate::types::build_error::BuildError;
 use crate::types::check_id::check_id;
 use crate::types::secret::Secret;
 
-/// The client id and secret of a machine-to-machine application, which get access tokens.
+/// The client id and secret of a machine-to-machine application, with which access tokens are
+/// requested.
 ///
 /// The secret is wiped from memory when its last copy is dropped, and `Debug` does not show it. The
 /// bytes of a token request are not wiped.
@@ -26,7 +27,7 @@ pub(crate) enum Kind {
 
 impl Credentials {
     /// Creates credentials from the client id and secret of a machine-to-machine application that
-    /// is authorised for the Management API.
+    /// is authorized for the Management API.
     ///
     /// Use [`check`](Self::check) for credentials from a file or the environment.
     pub fn new(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
@@ -34,15 +35,15 @@ impl Credentials {
         Self(Kind::Client { id, secret: Secret::from(client_secret.into()), scopes: Vec::new() })
     }
 
-    /// Creates credentials from an access token. When the token expires, calls fail, because it
-    /// cannot be renewed.
+    /// Creates credentials from an access token. Such a token cannot be renewed, so calls fail when
+    /// it has expired.
     pub fn access_token(token: AccessToken) -> Self {
         Self(Kind::Token(token))
     }
 
     /// Checks that the client id and secret are not empty, contain no control character, and do not
-    /// begin or end with a blank. Texts that were copied or read from a file often do. A call with
-    /// such credentials fails with the same error, and nothing is sent.
+    /// begin or end with a blank. Texts that were copied or read from a file often have such
+    /// defects. A call with such credentials fails with the same error, and nothing is sent.
     ///
     /// ```
     /// use kinde_users_core::{Credentials, Problem};
@@ -65,9 +66,9 @@ impl Credentials {
         }
     }
 
-    /// Requests tokens with these scopes only. By default a token has all scopes of the
-    /// application. [`scopes_for`](crate::scopes_for) computes the scopes. It has no effect on a
-    /// supplied token.
+    /// Requests tokens with only these scopes. By default, a token has all scopes of the
+    /// application. [`scopes_for`](crate::scopes_for) returns the scopes of operations. This method
+    /// has no effect on credentials that were created from an access token.
     ///
     /// ```
     /// use kinde_users_core::operations::GetUsers;

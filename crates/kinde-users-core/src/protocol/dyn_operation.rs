@@ -1,4 +1,4 @@
-//! An operation without its type.
+//! An operation of any type, as one type.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -15,10 +15,10 @@ use crate::protocol::tenant::Tenant;
 use crate::types::build_error::BuildError;
 use crate::types::domain::Domain;
 
-/// An operation of any type. A [`Job`](crate::Job) returns its calls in this form.
+/// An operation of any type. A [`Job`](crate::Job) returns its calls as values of this type.
 ///
-/// [`Client::call`](crate::Client::call) calls it and returns the raw reply.
-/// [`accept`](Self::accept) checks that the reply is one of the operation.
+/// [`Client::call`](crate::Client::call) calls such an operation and returns the raw reply.
+/// [`accept`](Self::accept) checks that the reply fits the operation.
 ///
 /// ```
 /// use kinde_users_core::DynOperation;
@@ -57,7 +57,7 @@ impl<O: Operation> Written for O {
 }
 
 impl DynOperation {
-    /// Erases the type of an operation.
+    /// Wraps an operation of any type.
     pub fn new<O: Operation + Send + Sync + 'static>(operation: O) -> Self {
         Self(Box::new(operation))
     }
@@ -72,12 +72,12 @@ impl DynOperation {
         *self.meta() == O::META
     }
 
-    /// Checks that the operation can be sent to any tenant. A program can check a whole plan before
-    /// its first call.
+    /// Checks that the operation can be sent to any tenant. A program can check all its operations
+    /// before it makes the first call.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] names the argument that cannot be sent.
+    /// Returns a [`BuildError`] that names the argument that cannot be sent.
     pub fn check(&self) -> Result<(), BuildError> {
         // The longest possible domain, because a URI may be too long.
         const ORIGIN: &str =
@@ -85,17 +85,17 @@ impl DynOperation {
         self.prepare(ORIGIN).map(drop)
     }
 
-    /// Starts a call of the operation, for a loop of your own.
+    /// Starts a call of the operation. Use this method in your own loop.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] names the argument that cannot be sent.
+    /// Returns a [`BuildError`] that names the argument that cannot be sent.
     pub fn exchange(&self, tenant: &Tenant, options: CallOptions) -> Result<Exchange, BuildError> {
         self.exchange_at(tenant.domain(), options)
     }
 
-    /// Returns the reply if the operation can have sent it on success. The page of a proxy that
-    /// answers everything with 200 is an error.
+    /// Returns the reply if it has the form that the operation returns on success. A page from a
+    /// proxy that answers every request with 200 is an error.
     ///
     /// ```
     /// use kinde_users_core::operations::DeleteUser;
@@ -109,7 +109,7 @@ impl DynOperation {
     ///
     /// # Errors
     ///
-    /// [`Error::Decode`], or [`Error::Api`] if the status is not a success.
+    /// Returns [`Error::Decode`], or [`Error::Api`] if the status is not a success.
     pub fn accept(&self, reply: Reply) -> Result<Reply, Error> {
         self.0.accept(reply)
     }

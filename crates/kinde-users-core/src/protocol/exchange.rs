@@ -1,4 +1,4 @@
-//! A call as a state machine: it decides what to do next.
+//! A call as a state machine, which decides what to do next.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -29,11 +29,12 @@ use crate::types::time::Instant;
 #[cfg(test)]
 mod explore;
 
-/// One call of an operation, as a state machine. It gets a token if there is none, sends the
-/// request, retries if that is safe, and ends.
+/// One call of an operation, as a state machine. An exchange gets a token if there is none, sends
+/// the request, retries if that is safe, and ends.
 ///
-/// It does no I/O. The driver carries out each [`Step`] and reports what happened. The loop is the
-/// same for every operation, and for blocking and async code. The [front page](crate) shows it.
+/// An exchange does no I/O. The **driver**, a client or your own loop, carries out each [`Step`]
+/// and reports what happened. The loop of a driver is the same for every operation, and for
+/// blocking and async code. The [front page](crate) shows this loop.
 ///
 /// ```text
 ///                        ┌──────────────────── wait over ◀──────────────────────┐
@@ -52,57 +53,62 @@ mod explore;
 ///
 /// # What follows an attempt
 ///
-/// It depends on the [`Replay`](crate::Replay) class of the operation:
+/// What happens after an attempt depends on the [`Replay`](crate::Replay) class of the operation:
 ///
 /// | an attempt ended in | `Safe` | `Idempotent` | `OnlyIfUnsent` |
 /// |---|---|---|---|
 /// | not sent: no connection | retry | retry | retry |
-/// | unknown: time-out, reset, cut head | retry | retry | [`Error::UnknownOutcome`] |
-/// | first 401 | a new token, then again | the same | the same |
-/// | second 401, or [too soon after one](Tenant#tokens) | [`Error::Api`] | the same | the same |
-/// | 403 | [`Error::Api`], or as 401 [by policy](crate::RetryPolicy::reauthenticate_on_403) | the same | the same |
-/// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, [by policy](crate::RetryPolicy::throttled_creates) |
+/// | delivery unknown: time-out, connection reset, incomplete head | retry | retry | [`Error::UnknownOutcome`] |
+/// | first 401 | get a new token, then send again | the same | the same |
+/// | second 401, or a 401 while [no token may be requested](Tenant#tokens) | [`Error::Api`] | the same | the same |
+/// | 403 | [`Error::Api`]; with [`reauthenticate_on_403`] like 401 | the same | the same |
+/// | 429 | all calls of the tenant wait for the reset; retry | the same | the same, unless [`throttled_creates`] is off |
 /// | 408, 460, 499, 500, 502, 503, 504 | retry | retry | [`Error::Api`], effect `Possible` |
 /// | other 4xx | [`Error::Api`], effect `None` | the same | the same |
 /// | other 5xx and beyond, 1xx | [`Error::Api`], effect `Possible` | the same | the same |
 /// | 3xx | [`Error::Api`], effect `Possible`; never followed | the same | the same |
 /// | 2xx whose body is cut off or broken | retry | retry | [`Error::Body`], effect `Happened` |
 /// | 2xx whose body is too large | [`Error::Body`], effect `Happened` | the same | the same |
-/// | 2xx that does not fit its type | [`Error::Decode`], effect `Happened` | the same | the same |
-/// | no attempt, retry budget or time left | [`Error::Exhausted`] with the last error | the same | the same |
+/// | 2xx whose body does not fit the output type | [`Error::Decode`], effect `Happened` | the same | the same |
+/// | attempts, retry budget or time used up | [`Error::Exhausted`] with the last error | the same | the same |
 ///
-/// A response of any other status whose body could not be read ([`Input::HeadOnly`]) is treated as
-/// one with an empty body. The same holds for the token endpoint: its status decides, and a success
-/// whose body is cut off or broken is requested again.
+/// If the body of a response could not be read ([`Input::HeadOnly`]) and the status is not 2xx, the
+/// response is treated as if its body were empty. The token endpoint is treated in the same way. If
+/// the token endpoint answers 2xx but the body is cut off or broken, the token is requested again.
 ///
-/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. The error code of
-/// a repeat is an [`Error::Api`]. Its effect is `Happened` if an earlier attempt may have taken
-/// effect.
+/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. If the service
+/// answers with the error code of a repeat, the call ends with [`Error::Api`]. The effect of this
+/// error is `Happened` if an earlier attempt may have taken effect.
+///
+/// [`reauthenticate_on_403`]: crate::RetryPolicy::reauthenticate_on_403
+/// [`throttled_creates`]: crate::RetryPolicy::throttled_creates
 ///
 /// # What a status proves
 ///
-/// | status | the operation | because |
+/// | status | effect | because |
 /// |---|---|---|
 /// | 2xx | `Happened` | the service reports success |
 /// | 408, 460, 499 | `Possible` | the service or a proxy stopped waiting, but work in progress may continue |
 /// | other 4xx | `None` | the service or a proxy refused the request: 401, 403, 404, 409, 421, 425, 429 and so on |
 /// | 5xx and beyond | `Possible` | a proxy may answer (502, 504, 520 to 530) while the service continues |
-/// | 1xx, 3xx | `Possible` | the service never sends them, and it is not known what a proxy did |
+/// | 1xx, 3xx | `Possible` | the service never sends such a status, and it is not known what a proxy did |
 ///
-/// An error reports the largest effect of all attempts, whatever ended the call.
+/// An error reports the strongest effect of all attempts (`None`, `Possible`, `Happened`, in this
+/// order), whatever ended the call.
 ///
-/// The first attempt never waits for a back-off. If the next step lies beyond the total timeout,
-/// the call ends at once.
+/// The first attempt never waits for a back-off. If the next step would happen after the total
+/// timeout, the call ends at once.
 ///
 /// # Every input has an answer
 ///
 /// While the exchange expects a reply, [`Start`](Input::Start) and [`Woken`](Input::Woken) count as
-/// a failure with unknown delivery. A reply or failure that it does not expect changes nothing and
-/// returns the current wait, as does an early `Woken`. After the end, every input returns
-/// [`Error::Finished`]. The exchange never sends while it expects a reply.
+/// a failure with unknown delivery. An unexpected reply or failure, or a `Woken` before the end of
+/// a wait, changes nothing: [`advance`](Self::advance) returns the current wait again. After the
+/// end, `advance` returns [`Error::Finished`] for every input. The exchange never sends a request
+/// while it expects a reply.
 ///
-/// A driver that drops an exchange before its end calls [`cancel`](Self::cancel), so that no other
-/// call waits for it.
+/// A driver that gives up an exchange before its end must call [`cancel`](Self::cancel). Otherwise,
+/// other calls may wait for the token request of the exchange.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Exchange {
     prepared: Prepared,
@@ -157,7 +163,7 @@ impl Exchange {
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] names the argument that cannot be sent.
+    /// Returns a [`BuildError`] that names the argument that cannot be sent.
     pub fn new<O: Operation>(
         operation: &O,
         tenant: &Tenant,
@@ -194,13 +200,13 @@ impl Exchange {
         self.prepared.meta
     }
 
-    /// Returns the number of attempts, including the current one. A resend with a new token belongs
-    /// to its attempt. A token request that failed is an attempt.
+    /// Returns the number of attempts, including the current one. Sending the request again with a
+    /// new token does not count as a new attempt. A failed token request counts as an attempt.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Takes what happened until `now`, and returns what to do next.
+    /// Takes what happened until `now`, and returns the next step of the driver.
     pub fn advance(&mut self, tenant: &mut Tenant, now: Instant, input: Input) -> Step {
         match (self.phase, input) {
             (Phase::Finished, _) => {
@@ -236,10 +242,11 @@ impl Exchange {
         }
     }
 
-    /// Ends the call because its driver gives it up. If it was requesting the token for others, one
-    /// of them takes over.
+    /// Ends the call because the driver gives it up. If the call was requesting the token, a
+    /// waiting call takes over.
     ///
-    /// The clients call this when a call is dropped. A loop of your own calls it when it gives up.
+    /// A client calls this method when a call is dropped. In your own loop, call this method when
+    /// you give up a call.
     pub fn cancel(&mut self, tenant: &mut Tenant) {
         if self.is_of(tenant) {
             match self.phase {

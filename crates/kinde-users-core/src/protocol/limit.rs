@@ -11,12 +11,12 @@ use crate::protocol::call_options::CallOptions;
 #[derive(Clone, Copy)]
 struct TimeLimit(Duration);
 
-/// Returns how long this attempt may take, from the first byte sent to the last byte received. A
-/// [`Transport`](crate::Transport) applies it to each request.
+/// Returns how long the attempt with this request may take, from the first byte sent to the last
+/// byte received. A [`Transport`](crate::Transport) applies this timeout to each request.
 ///
-/// For a request of an exchange it is the [`attempt_timeout`](CallOptions::attempt_timeout) of the
-/// call, or the rest of the total timeout if that is shorter. For a token request it is 30 seconds
-/// or the rest. If a request carries no timeout, it is [`CallOptions::ATTEMPT_TIMEOUT`].
+/// For an operation, the timeout is the [`attempt_timeout`](CallOptions::attempt_timeout) of the
+/// call. For a token request, it is 30 seconds. If the rest of the total timeout is shorter, the
+/// timeout is that rest. For a request without a timeout, it is [`CallOptions::ATTEMPT_TIMEOUT`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -31,9 +31,9 @@ pub fn request_timeout<B>(request: &Request<B>) -> Duration {
     request.extensions().get().map_or(CallOptions::ATTEMPT_TIMEOUT, |TimeLimit(limit)| *limit)
 }
 
-/// Sets the [`request_timeout`] of a request. Use it for requests that no exchange made, and in a
-/// transport that gives the one it wraps less time. The extensions of the request carry the
-/// timeout. If they get lost, so does the timeout.
+/// Sets the [`request_timeout`] of a request. Use this function for requests that you made without
+/// an exchange, and in a transport that wraps another transport and gives it less time. The timeout
+/// is stored in the extensions of the request, and is lost if the extensions are lost.
 pub fn set_request_timeout<B>(request: &mut Request<B>, limit: Duration) {
     let extensions = request.extensions_mut();
     if limit == CallOptions::ATTEMPT_TIMEOUT {

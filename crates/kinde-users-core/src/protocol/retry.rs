@@ -1,4 +1,4 @@
-//! When to retry, and how long to wait before.
+//! When to retry, and how long to wait before a retry.
 
 use core::time::Duration;
 
@@ -33,45 +33,47 @@ impl RetryPolicy {
         }
     }
 
-    /// Returns a policy of one attempt. A refused token is still renewed once.
+    /// Returns a policy of one attempt. A refused token is still replaced once.
     pub const fn never() -> Self {
         Self::new().attempts(1)
     }
 
-    /// Sets the maximum number of attempts, at least 1. A resend with a new token does not count.
+    /// Sets the maximum number of attempts, at least 1. Sending a request again with a new token
+    /// does not count as an attempt.
     #[must_use]
     pub const fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = if attempts == 0 { 1 } else { attempts };
         self
     }
 
-    /// Sets the maximum wait before the second attempt. It doubles for each later attempt. The wait
-    /// is random, from zero to the maximum (full jitter). It has a resolution of a millisecond, and
-    /// is at most 49 days.
+    /// Sets the maximum wait before the second attempt. The maximum doubles for each later attempt.
+    /// Each wait is random, from zero to the maximum (full jitter). The maximum has a resolution of
+    /// a millisecond, and is at most 49 days.
     #[must_use]
     pub const fn backoff(mut self, first: Duration) -> Self {
         self.backoff_ms = as_millis(first);
         self
     }
 
-    /// Sets the upper bound of the back-off.
+    /// Sets the longest wait before an attempt. The default is 30 seconds.
     #[must_use]
     pub const fn longest_backoff(mut self, longest: Duration) -> Self {
         self.longest_backoff_ms = as_millis(longest);
         self
     }
 
-    /// Sets whether a create is sent again after a 429 and its reset. A 429 says that the service
-    /// did nothing. It is on by default.
+    /// Sets whether a request that creates something is sent again after the reset of a 429. This
+    /// is safe, because a 429 says that the service did nothing. It is on by default.
     #[must_use]
     pub const fn throttled_creates(mut self, retry: bool) -> Self {
         self.throttled_creates = retry;
         self
     }
 
-    /// Sets whether a 403 gets a new token, once for each call, as a 401 does. This helps if scopes
-    /// were granted after the token was issued. It is off by default, because tokens are billed and
-    /// a 403 usually means a missing scope.
+    /// Sets whether a call requests a new token after a 403, as it does after a 401. A call does so
+    /// at most once. This helps if scopes were granted after the token was issued. It is off by
+    /// default, because tokens are billed and a 403 usually means that the application lacks a
+    /// scope.
     #[must_use]
     pub const fn reauthenticate_on_403(mut self, reauthenticate: bool) -> Self {
         self.reauthenticate_on_403 = reauthenticate;

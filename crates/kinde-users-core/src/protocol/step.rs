@@ -10,7 +10,7 @@ use crate::error::call::Error;
 use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::time::Instant;
 
-/// What happened. The driver passes it to the exchange.
+/// What happened. A driver passes it to [`Exchange::advance`](crate::Exchange::advance).
 pub enum Input {
     /// The call starts.
     Start,
@@ -18,7 +18,7 @@ pub enum Input {
     Response(Response<Vec<u8>>),
     /// The head of the response arrived, but its body could not be read.
     HeadOnly(Response<BodyFailure>),
-    /// There is no response.
+    /// There is no response. The [`Delivery`] says whether the request may have arrived.
     Failed(Delivery),
     /// The wait is over.
     Woken,
@@ -27,7 +27,7 @@ pub enum Input {
 /// What the driver does next.
 pub enum Step {
     /// Send this request once, and report the outcome. [`request_timeout`](crate::request_timeout)
-    /// returns how long it may take.
+    /// returns how long the attempt may take.
     Send(Request<Vec<u8>>),
     /// Wait, then pass [`Input::Woken`].
     Wait(Wait),
@@ -40,7 +40,8 @@ pub enum Step {
 pub struct Wait {
     /// The end of the wait.
     pub until: Instant,
-    /// If set, also end the wait when [`Tenant::epoch`](crate::Tenant::epoch) has another value.
+    /// If this is set, also end the wait when [`Tenant::epoch`](crate::Tenant::epoch) returns
+    /// another value.
     pub epoch: Option<u64>,
 }
 

@@ -17,30 +17,35 @@ mod normal;
 /// The state that all calls of a tenant share: the domain, the credentials and their token, the
 /// throttle after a 429, and the retry budget.
 ///
-/// It is plain data, without a lock, a clock or a connection. A [`Client`](crate::Client) keeps it
-/// behind a lock. A loop of your own can keep it anywhere.
+/// - **tenant** - a Kinde business, or one of its environments, with its own domain and users;
+/// - **throttle** - the wait of all calls for the reset that a 429 names;
+/// - **epoch** - a number that changes when waiting calls should look at the tenant again;
+/// - **lease** - the right of one call to request a token, while the other calls wait.
+///
+/// A `Tenant` is plain data, without a lock, a clock or a connection. A [`Client`](crate::Client)
+/// keeps its tenant behind a lock. Your own loop can keep the tenant anywhere.
 ///
 /// # Tokens
 ///
-/// Kinde bills every token request, so the tenant makes no more than needed. The first call without
-/// a token takes a *lease*: the right to request one. The other calls wait until the
-/// [epoch](Self::epoch) of the tenant changes. That happens when the token arrives, when the
-/// endpoint refuses it (all waiting calls get that error), or when the call with the lease is
+/// Kinde bills every token request, so the tenant requests no more tokens than needed. The first
+/// call without a token takes a lease, and requests a token. The other calls wait until the
+/// [epoch](Self::epoch) changes. The epoch changes when the token arrives, when the endpoint
+/// refuses the request (all waiting calls then get that error), or when the call with the lease is
 /// cancelled. A lease expires after 60 seconds.
 ///
-/// A token is renewed shortly before it expires: a tenth of its lifetime before, and at most 60
-/// seconds. Meanwhile it is still used. Each call that waited for a new token uses it at least
-/// once, whatever its lifetime.
+/// A token is renewed shortly before it expires: when a tenth of its lifetime is left, or 60
+/// seconds if that is less. During the renewal, calls still use the old token. Each call that
+/// waited for a new token uses it at least once, even if the token expires very soon.
 ///
-/// A token that the service refuses (401) is replaced. If a call gets a 401 with the new token as
-/// well, the calls of that operation cause no further token for ten seconds. So a route that always
-/// answers 401 costs one token in that time. Calls of other operations still get a new token, until
-/// four new tokens in a row were refused without a success in between. Then no 401 causes a new
-/// token for ten seconds, or until a call succeeds with the latest token.
+/// If the service refuses a token (401), the token is replaced. If a call gets a 401 with the new
+/// token too, calls of the same operation do not request another token for ten seconds. So an
+/// endpoint that always answers 401 costs one token in that time. Calls of other operations still
+/// request new tokens, until four new tokens in a row have been refused. From then on, no 401 leads
+/// to a token request until ten seconds have passed or a call succeeds with the latest token.
 ///
-/// If the token endpoint fails for a while (no connection, 429, 5xx), the tenant backs off once for
-/// all its calls. If it refuses the credentials, calls within the next second get the same error
-/// without a request.
+/// If the token endpoint is temporarily unavailable (no connection, 429, 5xx), all calls of the
+/// tenant share one back-off. If the token endpoint refuses the credentials, calls within the next
+/// second get the same error without a request.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     domain: Domain,
@@ -67,8 +72,8 @@ impl Tenant {
     /// The time over which waiting calls continue after a reset.
     pub(crate) const SPREAD: Duration = Duration::from_secs(1);
 
-    /// Creates a tenant without a token, without a rate limit, with a budget of 100 retries and a
-    /// fixed random seed.
+    /// Creates a tenant that has no token and no rate limit, a budget of 100 retries, and a fixed
+    /// random seed.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
         Self {
             domain,
@@ -86,25 +91,29 @@ impl Tenant {
         }
     }
 
-    /// Sets the random seed of waits. If many processes use one tenant, give each its own seed, so
-    /// that they do not retry in step.
+    /// Sets the random seed of waits. If many processes use one tenant, give each process its own
+    /// seed, so that the processes do not retry at the same time.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.jitter = Jitter(seed);
         self
     }
 
-    /// Sends at most this many operations a second, evenly spaced. Zero, the default, means no
-    /// limit. Kinde does not publish its limits, and recommends that programs limit their own rate.
+    /// Sets the rate limit: at most this many operations are sent per second, evenly spaced. Zero,
+    /// the default, means no limit. Kinde does not publish its limits, and recommends that programs
+    /// limit their own rate.
     #[must_use]
     pub fn with_rate_limit(mut self, requests_per_second: u32) -> Self {
         self.set_rate_limit(requests_per_second);
         self
     }
 
-    /// Sets the rate limit of [`with_rate_limit`](Self::with_rate_limit) while calls may run. It
-    /// applies to waiting calls too. They get new slots, in no particular order. If a slot lies
-    /// after the total timeout of its call, the call ends.
+    /// Changes the rate limit (see [`with_rate_limit`](Self::with_rate_limit)), even while calls
+    /// are running.
+    ///
+    /// The new limit applies to waiting calls too. Each waiting call gets a new slot, which is the
+    /// time at which it may be sent. The slots are in no particular order. A call fails if its slot
+    /// lies after its total timeout.
     pub fn set_rate_limit(&mut self, requests_per_second: u32) {
         // It is rounded up, so that no second has one operation too many.
         let pace = match u64::from(requests_per_second) {
@@ -121,7 +130,7 @@ impl Tenant {
     }
 
     /// Sets the retry budget: all calls together may make this many retries, plus one for every ten
-    /// successes. A wait for the reset of a 429 is not a retry in this sense.
+    /// successes. A retry after the reset of a 429 does not count.
     #[must_use]
     pub fn with_retry_budget(mut self, retries: u32) -> Self {
         self.budget = Budget::new(retries);
@@ -133,36 +142,37 @@ impl Tenant {
         &self.domain
     }
 
-    /// Returns a number that changes when waiting calls should look again, for instance because a
-    /// token arrived; see [`Wait::epoch`](crate::Wait::epoch).
+    /// Returns a number that changes when waiting calls should look at the tenant again, for
+    /// instance because a token arrived; see [`Wait::epoch`](crate::Wait::epoch).
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
     /// Replaces the credentials, for instance after a secret was rotated. The token of the old
-    /// credentials is dropped. Calls that have it already continue with it. A token that is being
-    /// requested is not kept.
+    /// credentials is dropped. Calls that were already sent with the old token continue. A token
+    /// that is being requested with the old credentials is not kept.
     pub fn replace_credentials(&mut self, credentials: Credentials) {
         self.tokens.replace_credentials(credentials);
         self.move_epoch();
     }
 
-    /// Uses a token from elsewhere, such as another process. `lifetime` is how long it lasts from
-    /// now on, if known.
+    /// Uses a token from elsewhere, such as another process. `lifetime` is how long the token lasts
+    /// from now on, if known.
     pub fn supply_token(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
         self.tokens.supply(token, lifetime, now);
         self.move_epoch();
     }
 
-    /// Ends the wait for the reset of a 429, for a program that knows that it is over.
+    /// Ends the wait for the reset of a 429. Use this method if you know that the service accepts
+    /// calls again.
     pub fn clear_throttle(&mut self) {
         self.throttled_until = Instant::START;
         self.move_epoch();
         self.cleared = self.epoch;
     }
 
-    /// Returns the token and its remaining lifetime, if known. `None` if there is no token or it
-    /// has expired.
+    /// Returns the token and its remaining lifetime, if known. Returns `None` if there is no token,
+    /// or if the token has expired.
     pub fn token(&self, now: Instant) -> Option<(&AccessToken, Option<Duration>)> {
         self.tokens.token(now)
     }

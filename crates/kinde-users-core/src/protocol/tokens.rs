@@ -2,9 +2,9 @@
 //! and what a refusal or a failure means for all calls.
 //!
 //! - **lease** - the right of one call to request a token, while the others wait;
-//! - **generation** - the number of a token, which tells a later token from an earlier one;
-//! - **trouble** - the outcome of the last token request, if it brought no token;
-//! - **distrust** - how long a 401 causes no new token, because new tokens were refused as well.
+//! - **generation** - the number of a token; a later token has a higher number;
+//! - **trouble** - the outcome of the last token request, if it failed;
+//! - **distrust** - how long a 401 leads to no token request, because new tokens were refused too.
 
 use alloc::vec::Vec;
 use core::mem;

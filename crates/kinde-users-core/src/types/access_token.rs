@@ -8,7 +8,7 @@ use crate::types::build_error::{BuildError, Problem};
 
 /// An access token.
 ///
-/// All requests share one copy. `Debug` does not show it.
+/// All requests share one copy of the token. `Debug` does not show the token.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AccessToken {
     authorization: HeaderValue,
@@ -21,8 +21,8 @@ impl AccessToken {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`], or [`Problem::NotAHeader`] if it contains anything but visible ASCII
-    /// characters.
+    /// Returns [`Problem::Empty`] for an empty text, and [`Problem::NotAHeader`] if the text
+    /// contains anything but visible ASCII characters.
     pub fn new(token: &str) -> Result<Self, BuildError> {
         let refuse = |problem| BuildError::new("access_token", "token", problem);
         if token.is_empty() {

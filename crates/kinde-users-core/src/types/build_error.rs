@@ -11,7 +11,7 @@ pub struct BuildError {
 }
 
 impl BuildError {
-    /// Creates an error, for operations of your own; see also
+    /// Creates an error, for your own operations; see also
     /// [`RequestWriter::refuse`](crate::RequestWriter::refuse).
     pub const fn new(operation: &'static str, argument: &'static str, problem: Problem) -> Self {
         Self { operation, argument, problem }
@@ -45,51 +45,54 @@ impl core::error::Error for BuildError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Problem {
-    /// It is empty. It would address something else, or not filter.
+    /// The argument is empty. The request would address something else, or would not filter.
     Empty,
-    /// It is `.` or `..`, which servers and proxies fold, even percent-encoded.
+    /// The argument is `.` or `..`. Servers and proxies normalize these segments, even if they are
+    /// percent-encoded.
     DotSegment,
-    /// It is a path argument and contains `/`, `\`, `?`, `#` or `;`, or an escape of one of them or
-    /// of bytes that are not UTF-8. Behind some proxies the request would reach another route.
+    /// A path argument contains `/`, `\`, `?`, `#` or `;`, an escape of one of these characters, or
+    /// an escape of bytes that are not UTF-8. Behind some proxies, the request would reach another
+    /// endpoint.
     NotASegment,
-    /// It contains a comma, and belongs to a list that commas separate.
+    /// The argument contains a comma, but is an item of a list that commas separate.
     Comma,
-    /// It is a number outside of its range.
+    /// The argument is a number outside of its range.
     OutOfRange {
         /// The minimum.
         least: u32,
         /// The maximum.
         most: u32,
     },
-    /// It is not a date-time in the form of RFC 3339.
+    /// The argument is not a date-time in the form of RFC 3339.
     NotATimestamp,
-    /// It is required, but missing.
+    /// The argument is required, but missing.
     Missing,
-    /// It does not go with the other arguments, such as a salt with a hash that contains its salt.
+    /// The argument contradicts the other arguments, such as a salt with a hash that contains its
+    /// salt.
     NotAllowed,
-    /// It has a wrong type or form.
+    /// The argument has a wrong type or form.
     WrongType,
     /// The whole URI is longer than this many bytes.
     TooLong {
         /// The maximum, in bytes.
         longest: usize,
     },
-    /// It contains a line break or another control character, for instance because a quote is not
-    /// closed.
+    /// The argument contains a line break or another control character, for instance because a
+    /// quote is not closed.
     ControlCharacter,
-    /// It begins or ends with a blank or an invisible character. Text that was copied from a file
-    /// often does.
+    /// The argument begins or ends with a blank or an invisible character. Text that was copied
+    /// from a file often does.
     OuterBlank,
-    /// It has no JSON form.
+    /// The argument has no JSON form.
     NotJson,
-    /// It contains a character that a header cannot carry.
+    /// The argument contains a character that is not allowed in a header.
     NotAHeader,
     /// The result is not a URI, because no HTTP stack accepts the domain.
     NotAUri,
     /// The request was written for another tenant.
     OtherTenant,
-    /// The code of the operation wrote it out of the order of its path template, or did not write
-    /// it.
+    /// The code of the operation did not write the argument, or did not write it in the order of
+    /// the path template.
     Misplaced,
 }
 

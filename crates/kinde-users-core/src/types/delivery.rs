@@ -5,9 +5,11 @@ use core::fmt;
 /// Whether a request that failed may have reached the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// It certainly did not. For instance there was no connection.
+    /// The request certainly did not reach the service, for instance because there was no
+    /// connection.
     NotSent,
-    /// It is not known: a time-out, a reset, or a reply that was cut off.
+    /// It is not known whether the request reached the service, for instance after a time-out, a
+    /// connection reset, or a reply that was cut off.
     Unknown,
 }
 
@@ -15,9 +17,9 @@ pub enum Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyFailure {
-    /// It was cut off, or its encoding is broken or unknown. Another attempt may succeed.
+    /// The body was cut off, or its encoding is broken or unknown. Another attempt may succeed.
     Broken,
-    /// It is larger than the transport allows. Another attempt does not help.
+    /// The body is larger than the transport allows. Another attempt does not help.
     TooLarge,
 }
 

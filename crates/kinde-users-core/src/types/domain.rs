@@ -14,7 +14,7 @@ use crate::types::check_id::check_id;
 
 /// The domain of a tenant: the origin of every request, and the audience of its tokens.
 ///
-/// It reads the forms that people use:
+/// These are the forms of a domain that people use:
 ///
 /// ```
 /// use kinde_users_core::Domain;
@@ -27,13 +27,13 @@ use crate::types::check_id::check_id;
 /// # Ok::<(), kinde_users_core::DomainError>(())
 /// ```
 ///
-/// Nothing is normalised. Text that a URL parser would change (upper case, international names,
-/// `127.1`, a backslash, a default port) and parts that do not belong to an origin (user info,
-/// path, query, fragment) are refused. So a secret never goes to a host other than the one in the
-/// text.
+/// A domain is never changed. It is refused if a URL parser would change it (upper case,
+/// international names, `127.1`, a backslash, a default port), or if it has parts that do not
+/// belong to an origin (user info, path, query, fragment). So a secret is sent only to the host in
+/// the text.
 ///
 /// Tokens and requests use `https`. Plain `http` is allowed for loopback addresses, where tests
-/// run. [`Domain::allowing_plain_http`] allows it elsewhere.
+/// run. [`Domain::allowing_plain_http`] allows plain `http` for other addresses.
 ///
 /// Use the `kinde.com` domain even if the tenant has a custom one. Kinde's documentation says that
 /// the Management API and its tokens are served there.
@@ -50,7 +50,7 @@ impl Domain {
     ///
     /// # Errors
     ///
-    /// A [`DomainError`] says what is wrong. It does not repeat the text.
+    /// Returns a [`DomainError`] that says what is wrong. The error does not repeat the text.
     pub fn parse(text: &str) -> Result<Self, DomainError> {
         Self::read(text, false)
     }
@@ -60,7 +60,7 @@ impl Domain {
     ///
     /// # Errors
     ///
-    /// As [`Domain::parse`], but never [`DomainError::PlainHttp`].
+    /// Fails like [`Domain::parse`], but never with [`DomainError::PlainHttp`].
     pub fn allowing_plain_http(text: &str) -> Result<Self, DomainError> {
         Self::read(text, true)
     }
@@ -173,36 +173,36 @@ pub(crate) fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(is_label)
 }
 
-/// Why a text is not the domain of a tenant. It does not repeat the text, which may contain a
-/// password.
+/// Why a text is not the domain of a tenant. The error does not repeat the text, because the text
+/// may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DomainError {
-    /// It is empty.
+    /// The text is empty.
     Empty,
-    /// It begins or ends with a blank, or contains a line break or another control character. Text
-    /// that was copied or read from a file may.
+    /// The text begins or ends with a blank, or contains a line break or another control character.
+    /// Text that was copied or read from a file may contain such characters.
     Blank,
-    /// It has neither a dot nor a scheme, and is not a subdomain, which has at most 63 letters,
-    /// digits and inner hyphens. `localhost` is refused too, because it is not meant as a
+    /// The text has neither a dot nor a scheme, and is not a subdomain. A subdomain has at most 63
+    /// letters, digits and inner hyphens. `localhost` is refused too, because it is not meant as a
     /// subdomain.
     Subdomain,
-    /// It is not a URL.
+    /// The text is not a URL.
     Unreadable,
-    /// It contains a user name or a password.
+    /// The text contains a user name or a password.
     UserInfo,
-    /// It has a query or a fragment.
+    /// The text has a query or a fragment.
     Query,
-    /// It has a path.
+    /// The text has a path.
     Path,
     /// The host is missing, or is not a host name of letters, digits and inner hyphens.
     Host,
     /// The scheme is neither `https` nor `http`.
     Scheme,
-    /// It is plain `http` for an address that is not loopback; see [`Domain::allowing_plain_http`].
+    /// The scheme is `http`, but the address is not loopback; see [`Domain::allowing_plain_http`].
     PlainHttp,
-    /// A URL parser would change it: upper case, an international name, a short IP address, a
-    /// backslash, a default port, or white space.
+    /// A URL parser would change the text: it contains upper case, an international name, a short
+    /// IP address, a backslash, a default port, or white space.
     Altered,
 }
 

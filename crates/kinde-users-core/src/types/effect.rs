@@ -4,15 +4,16 @@ use http::StatusCode;
 
 /// Whether the operation of a failed call took effect in any of its attempts.
 ///
-/// A read changes nothing, but its errors have an effect as well. The values are ordered.
+/// Errors of operations that only read have an effect too, although a read changes nothing. The
+/// values are ordered: `None`, `Possible`, `Happened`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
-    /// The operation did not happen: nothing arrived, or the service refused it.
+    /// The operation did not take effect: no request arrived, or the service refused the request.
     #[default]
     None,
-    /// The operation may have happened. Look at the user before you try again.
+    /// The operation may have taken effect. Look the user up before you try again.
     Possible,
-    /// The operation happened, but its result could not be read.
+    /// The operation took effect, but its result could not be read.
     Happened,
 }
 

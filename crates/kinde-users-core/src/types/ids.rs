@@ -23,7 +23,7 @@ string_id! {
     SessionId
 }
 string_id! {
-    /// The code of an organisation: `org_` and 11 hex digits.
+    /// The code of an organization: `org_` and 11 hex digits.
     OrganizationCode
 }
 string_id! {
@@ -51,8 +51,8 @@ string_id! {
     ClientId
 }
 string_id! {
-    /// The place where a list continues: an opaque text that is sent back unchanged. `Debug` does
-    /// not show it, because it may encode anything.
+    /// The place where a list continues: a text of the service that is sent back unchanged. `Debug`
+    /// does not show the text, because it may encode anything.
     Cursor, hidden if |_| true
 }
 

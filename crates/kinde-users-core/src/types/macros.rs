@@ -7,6 +7,8 @@ macro_rules! string_id {
     };
     ($(#[$meta:meta])* $name:ident, hidden if $hidden:expr) => {
         $(#[$meta])*
+        ///
+        /// The type accepts any text: it does not check the form.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
         pub struct $name(alloc::boxed::Box<str>);

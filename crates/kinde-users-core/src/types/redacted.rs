@@ -11,9 +11,9 @@ use crate::types::masking::write_hidden;
 
 /// A personal text: an e-mail address, a phone number, a name, or an IP address.
 ///
-/// It dereferences to `str`, but never prints itself. `Debug` shows only the length, and there is
-/// no `Display`, so it does not get into a log as part of a struct. To print it, use
-/// [`as_str`](Self::as_str).
+/// The type dereferences to `str`, but does not print the text. `Debug` shows only the length, and
+/// there is no `Display`. So the text does not get into a log as part of a struct. To print the
+/// text, use [`as_str`](Self::as_str).
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Redacted(Box<str>);
 

@@ -13,11 +13,12 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::types::masking::write_hidden;
 
-/// A string of a reply. It borrows from the body of the reply unless it contains an escape.
+/// A string of a reply. The text borrows from the body of the reply unless the string contains an
+/// escape.
 ///
-/// Use it in models of your own that read a large page without copying it
-/// ([`Reply::parse_as`](crate::Reply::parse_as)). A `Cow<str>` always copies in serde, and inside
-/// of an `Option` even with `#[serde(borrow)]`.
+/// Use this type in your own models if you read large pages without copying them; see
+/// [`Reply::parse_as`](crate::Reply::parse_as). By default, serde copies the text of a `Cow<str>`.
+/// In an `Option`, serde copies it even with `#[serde(borrow)]`.
 ///
 /// ```
 /// use kinde_users_core::Text;
@@ -41,8 +42,8 @@ use crate::types::masking::write_hidden;
 #[derive(Clone)]
 pub struct Text<'a>(Inner<'a>);
 
-/// It is not a `Cow`, which takes more instructions to create and move: about 2 % for a page of
-/// users.
+/// This is not a `Cow`, because a `Cow` takes more instructions to create and move: about 2 % for a
+/// page of users.
 #[derive(Clone)]
 enum Inner<'a> {
     Borrowed(&'a str),

@@ -5,8 +5,9 @@ use core::time::Duration;
 
 /// A point in time, counted from a start that the driver chooses.
 ///
-/// The core never reads a clock. Its driver passes the time in. So this is a plain number and not a
-/// `std::time::Instant`, which only a clock can create. A test creates one from any [`Duration`].
+/// The core never reads a clock: its driver passes the time as an argument. So an instant is a
+/// plain number and not a `std::time::Instant`, which only a clock can create. A test can create an
+/// instant from any [`Duration`].
 ///
 /// ```
 /// use core::time::Duration;

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 /// A timestamp as text.
 ///
 /// Kinde writes most timestamps in RFC 3339 form, but not all: `2025-04-01T13:04:20+11` has an
-/// offset without minutes. An unknown form must not cost a page of users, so the text is kept and
-/// parsed on demand. `timestamp.as_str().parse::<jiff::Timestamp>()` reads all known forms.
-/// `kinde-users` has a feature `jiff` for it.
+/// offset without minutes. A page of users must not be lost because of an unknown form, so the text
+/// is kept, and you parse it when you need it. `timestamp.as_str().parse::<jiff::Timestamp>()`
+/// reads all known forms. The crate `kinde-users` has the feature `jiff` for this.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(Box<str>);

@@ -9,35 +9,36 @@ use crate::types::redacted::Redacted;
 
 /// What a PATCH does with a field.
 ///
-/// What `null` does is for the service to decide. It does not clear a name of a user: once set,
-/// `given_name` and `family_name` can be replaced and not removed, as Kinde's own Terraform
-/// provider notes. For other fields nothing public tells: read the value back where that matters.
+/// The service decides what `null` does. For a name of a user, `null` has no effect: once
+/// `given_name` or `family_name` is set, it can be replaced but not removed. Kinde's own Terraform
+/// provider notes this. For other fields, nothing is published. Read the value back if that
+/// matters.
 ///
 /// ```
 /// use kinde_users_core::Patch;
 ///
-/// // From an optional column of a database: no value there means that the field is to be cleared.
+/// // A column of a database is optional. If it has no value, the field is cleared.
 /// let column: Option<&str> = None;
 /// assert_eq!(Patch::set_or_clear(column), Patch::<String>::Clear);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Patch<T> {
-    /// Leaves the field alone: it is not in the request.
+    /// Does not change the field: the request does not contain it.
     #[default]
     Leave,
-    /// Asks to clear the field: it is `null` in the request. The name of a user stays as it is.
+    /// Asks to clear the field: the request contains `null`. The name of a user does not change.
     Clear,
     /// Sets the field.
     Set(T),
 }
 
 impl<T> Patch<T> {
-    /// Sets the field to a value that is there, and [clears](Self::Clear) it otherwise.
+    /// Sets the field if there is a value. Otherwise, [clears](Self::Clear) the field.
     pub fn set_or_clear<U: Into<T>>(value: Option<U>) -> Self {
         value.map_or(Self::Clear, |value| Self::Set(value.into()))
     }
 
-    /// Sets the field to a value that is there, and leaves it alone otherwise.
+    /// Sets the field if there is a value. Otherwise, does not change the field.
     pub fn set_or_leave<U: Into<T>>(value: Option<U>) -> Self {
         value.map_or(Self::Leave, |value| Self::Set(value.into()))
     }

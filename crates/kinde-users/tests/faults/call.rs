@@ -166,8 +166,8 @@ pub(crate) async fn make(caller: &impl Caller, plan: &Plan) -> Result<Answer, Er
     Ok(Answer { is_right, created })
 }
 
-/// Whether the tenant holds what the call was to do; `None` where that leaves no trace, or nobody
-/// knows where.
+/// Returns whether the call took effect in the tenant. `None` if its effect leaves no trace, or if
+/// the id of the created user is not known.
 pub(crate) fn is_done(fake: &FakeKinde, Outcome { plan, result, .. }: &Outcome) -> Option<bool> {
     let user = || fake.user(&plan.id);
     let of_user = |is_done: fn(&FakeUser) -> bool| Some(user().is_some_and(|user| is_done(&user)));
