@@ -59,6 +59,7 @@ string_id! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeMap;
     use alloc::format;
     use alloc::string::{String, ToString};
 
@@ -72,6 +73,12 @@ mod tests {
         assert_eq!(format!("{id:?}"), "UserId(\"kp:0123\")");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"kp:0123\"");
         assert_eq!(id.clone().into_string(), "kp:0123");
+    }
+
+    #[test]
+    fn map_finds_an_id_by_its_text() {
+        let ids = BTreeMap::from([(UserId::from("kp_1"), 1), (UserId::from("kp_2"), 2)]);
+        assert_eq!((ids.get("kp_2"), ids.get("kp_3")), (Some(&2), None));
     }
 
     #[test]

@@ -29,6 +29,13 @@ macro_rules! string_id {
             }
         }
 
+        impl core::borrow::Borrow<str> for $name {
+            /// Looks the value up by its text in a map.
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl PartialEq<str> for $name {
             fn eq(&self, other: &str) -> bool {
                 self.as_str() == other
