@@ -17,7 +17,7 @@ use kinde_users::operations::{
 };
 use kinde_users::{
     AccessToken, AsyncClient, AsyncClock, AsyncTransport, CallError, CallOptions, Client, Clock,
-    DynOperation, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport,
+    DynOperation, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport, UserId,
     transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
@@ -486,7 +486,7 @@ fn futures_are_small_and_can_be_sent() {
 // ---- Pages
 // ------------------------------------------------------------------------------------------------
 
-fn with_users(count: usize) -> (FakeKinde, Vec<String>) {
+fn with_users(count: usize) -> (FakeKinde, Vec<UserId>) {
     let fake = FakeKinde::new();
     let ids = fake.seed_users(count);
     (fake, ids)
@@ -501,7 +501,7 @@ fn a_list_is_gone_through_page_by_page_and_item_by_item() {
     assert_eq!(pages, [10, 10, 3]);
     let items: Vec<String> =
         client.pages(GetUsers::new()).items().map(|user| user.unwrap().id.into_string()).collect();
-    assert_eq!(items, ids);
+    assert_eq!(ids, items);
 }
 
 #[test]
@@ -523,7 +523,7 @@ fn a_walk_can_end_early_and_be_resumed() {
     let cursor = walk.cursor().unwrap().clone();
     let rest = client.pages(GetUsers::new().page_size(3)).resume_from(cursor).items();
     let rest: Vec<String> = rest.map(|user| user.unwrap().id.into_string()).collect();
-    assert_eq!(rest, ids[6..]);
+    assert_eq!(ids[6..], rest);
 }
 
 #[test]
@@ -537,7 +537,7 @@ fn an_error_ends_the_walk_and_the_cursor_tells_where_to_go_on() {
     assert!(walk.next().is_none());
     let rest = client.pages(GetUsers::new().page_size(2)).resume_from(walk.cursor().unwrap()).items();
     let rest: Vec<String> = rest.map(|user| user.unwrap().id.into_string()).collect();
-    assert_eq!(rest, ids[2..]);
+    assert_eq!(ids[2..], rest);
 }
 
 #[test]
@@ -623,7 +623,7 @@ fn a_dropped_wait_for_a_page_loses_none() {
             break;
         }
     }
-    assert_eq!(found, ids);
+    assert_eq!(ids, found);
 
     let mut items = client.pages(GetUsers::new().page_size(3)).max_pages(2).items();
     let mut count = 0;
@@ -649,7 +649,7 @@ fn a_page_that_was_dropped_does_not_keep_the_token_from_others() {
     finish(client.send(&GetUsers::new())).unwrap();
     assert_eq!(clock.time().since_start(), Duration::ZERO);
     assert_eq!(finish(pages.next_page()).unwrap().unwrap().users.len(), 3);
-    assert_eq!(finish(items.next_item()).unwrap().unwrap().id, ids[0].as_str());
+    assert_eq!(finish(items.next_item()).unwrap().unwrap().id, ids[0]);
 }
 
 #[test]
@@ -765,7 +765,7 @@ fn async_walks_resume_and_stop_at_errors_too() {
     assert!(finish(pages.next_page()).is_none());
     let cursor = pages.cursor().unwrap().clone();
     let mut rest = client.pages(GetUsers::new().page_size(4)).resume_from(cursor);
-    assert_eq!(finish(rest.next_page()).unwrap().unwrap().users[0].id, ids[2].as_str());
+    assert_eq!(finish(rest.next_page()).unwrap().unwrap().users[0].id, ids[2]);
 }
 
 // ---- Calls
@@ -814,7 +814,7 @@ fn a_reply_is_read_as_one_likes() {
     let (fake, ids) = with_users(3);
     let client = blocking(&fake);
     let slim: Slim = client.send_as(&GetUsers::new()).unwrap();
-    assert!(slim.users.into_iter().map(|user| user.id).eq(ids.iter().cloned()));
+    assert!(ids.iter().map(UserId::as_str).eq(slim.users.iter().map(|user| user.id.as_str())));
     let reply = client.reply(&GetUsers::new()).unwrap();
     let borrowed: Borrowed<'_> = reply.parse_as().unwrap();
     assert!(borrowed.users.iter().all(|user| user.id.is_borrowed()));

@@ -10,7 +10,7 @@ use kinde_users::import::{Import, ImportForm, ImportUser, Imported};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
     AsyncTransport, CallError, Client, Clock, Credentials, Delivery, DynOperation, Erase, FindUser, Found,
-    Job, Removal, Suspend, TokioClock, Transport, async_client_over, async_transport_fn, client_over,
+    Job, Removal, Suspend, TokioClock, Transport, UserId, async_client_over, async_transport_fn, client_over,
     in_parallel, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
@@ -111,7 +111,7 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
             }
             let end = run().unwrap();
             let [user]: [_; 1] = fake.users().try_into().unwrap();
-            assert!(matches!(end, Imported::Created { id, .. } if id == *user.id), "{fault:?}");
+            assert!(matches!(end, Imported::Created { id, .. } if id == user.id), "{fault:?}");
             assert_eq!((user.email(), user.provided_id.as_deref()), (Some("ada@example.com"), Some("42")));
             assert!(
                 user.is_suspended && user.password.is_some_and(|password| password.hashing_method == "md5")
@@ -374,7 +374,7 @@ struct Counting {
 }
 
 impl Counting {
-    fn new(users: usize) -> (Arc<Self>, Vec<String>, FakeKinde) {
+    fn new(users: usize) -> (Arc<Self>, Vec<UserId>, FakeKinde) {
         let fake = FakeKinde::new();
         let ids = fake.seed_users(users);
         (Arc::new(Self { fake: fake.clone(), under_way: Mutex::default() }), ids, fake)

@@ -79,14 +79,14 @@ fn every_operation_works_over_a_socket() {
     let customer = client.send(&CreateUserBillingCustomer::new(ada, "org_1", "pay@example.com")).unwrap();
 
     // The tenant has it all.
-    let kept = fake.user(ada.as_str()).unwrap();
+    let kept = fake.user(ada).unwrap();
     assert_eq!((kept.family_name.as_deref(), kept.is_suspended), (Some("Zoë & Söhne"), true));
     assert_eq!(kept.username(), Some("ada"));
     assert_eq!(kept.password.map(|password| password.hashed_password).as_deref(), Some(hash));
     assert_eq!(kept.feature_flags["dark mode"], "on");
     assert_eq!(kept.claims_refreshed, 1);
     let customer = customer.billing_customer.unwrap().id.unwrap();
-    assert_eq!(kept.billing_customer.as_deref(), Some(customer.as_str()));
+    assert_eq!(kept.billing_customer, Some(customer));
 
     // Old Grace is signed in and has a second factor. All of it goes, and so does she.
     let grace = "kp:0123456789abcdef0123456789abcdef";

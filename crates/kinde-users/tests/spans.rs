@@ -108,9 +108,16 @@ fn nothing_personal_and_no_secret_is_told() {
     });
     assert!(log.lines().count() > 15, "{log}");
     let id = fake.users()[0].id.clone();
-    for hidden in
-        ["ada", "example.com", "Augusta", &fake.client_secret(), &fake.client_id(), "eyJ", "Bearer", &id]
-    {
+    for hidden in [
+        "ada",
+        "example.com",
+        "Augusta",
+        &fake.client_secret(),
+        &fake.client_id(),
+        "eyJ",
+        "Bearer",
+        id.as_str(),
+    ] {
         assert!(!log.contains(hidden), "{hidden} is in {log}");
     }
 }

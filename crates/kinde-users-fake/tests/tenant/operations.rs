@@ -1,5 +1,6 @@
 use core::time::Duration;
 
+use kinde_users_core::{IdentityId, UserId};
 use kinde_users_fake::{Choice, FakeKinde, NewFakeUser, ROUTES};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-fn sally(fake: &FakeKinde) -> String {
+fn sally(fake: &FakeKinde) -> UserId {
     fake.add_user(NewFakeUser::new().name("Sally", "Doe").email("sally@example.com"))
 }
 
@@ -36,8 +37,8 @@ fn listed_user_has_null_only_as_recorded() {
         "last_organization_sign_ins": null,
     });
     assert_eq!(body["users"], json!([expected]));
-    assert_eq!(id.len(), 35);
-    assert!(id.starts_with("kp_") && id[3..].bytes().all(|b| b.is_ascii_hexdigit()));
+    let hex = id.as_str().strip_prefix("kp_").unwrap();
+    assert!(hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
 }
 
 #[test]
@@ -73,11 +74,11 @@ fn filters_accept_several_values_and_all_must_match() {
     let b = fake.add_user(NewFakeUser::new().email("b+c@example.com").username("bee").signed_in(now));
     let c =
         fake.add_user(NewFakeUser::new().id("kp:c").signed_in(now.saturating_sub(Duration::from_secs(60))));
-    let found = |query: &str| -> Vec<String> {
+    let found = |query: &str| -> Vec<UserId> {
         let (status, body) = get(&fake, &format!("/api/v1/users?{query}"));
         assert_eq!(status, 200, "{query}: {body}");
         let users = body["users"].as_array().cloned().unwrap_or_default();
-        users.iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect()
+        users.iter().map(|user| user["id"].as_str().unwrap().into()).collect()
     };
     assert_eq!(found("email=a%40example.com%2Cb%2Bc@example.com"), [a.clone(), b.clone()]);
     // As on any server, an unencoded plus is a space.
@@ -335,12 +336,12 @@ fn identities_page_in_both_directions() {
     let fake = FakeKinde::builder().identities_page(2).build();
     let user = (0..5).fold(NewFakeUser::new(), |user, n| user.email(format!("{n}@example.com")));
     let id = fake.add_user(user);
-    let all: Vec<String> = fake.user(&id).unwrap().identities.into_iter().map(|i| i.id).collect();
+    let all: Vec<_> = fake.user(&id).unwrap().identities.into_iter().map(|i| i.id).collect();
     let page = |query: &str| {
         let (status, body) = get(&fake, &format!("/api/v1/users/{id}/identities{query}"));
         assert_eq!(status, 200, "{body}");
         let items = body["identities"].as_array().unwrap();
-        let ids: Vec<String> = items.iter().map(|i| i["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<IdentityId> = items.iter().map(|i| i["id"].as_str().unwrap().into()).collect();
         (ids, body["has_more"].as_bool().unwrap())
     };
     assert_eq!(page(""), (all[..2].to_vec(), true));

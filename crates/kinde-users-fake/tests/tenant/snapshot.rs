@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinde_users_core::UserId;
 use kinde_users_fake::{FakeKinde, NewFakeUser};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::ask;
 
 /// Adds a user with a value in every field, set by the API if it can be.
-fn full(fake: &FakeKinde) -> String {
+fn full(fake: &FakeKinde) -> UserId {
     let at = fake.now();
     let id = fake.add_user(
         NewFakeUser::new()
