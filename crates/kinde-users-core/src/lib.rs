@@ -63,6 +63,9 @@
 //!
 //! # Where to look
 //!
+//! The examples on the other pages are those of an application. They name the crate `kinde-users`,
+//! which has all items of this crate under the same paths.
+//!
 //! - [`operations`]: a type for each of the 19 operations. [`OPERATIONS`] lists them,
 //!   [`scopes_for`] returns the scopes that they need, and the trait [`Operation`] defines your
 //!   own.

@@ -7,7 +7,7 @@ use http::header::CONTENT_ENCODING;
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue};
-/// use kinde_users_core::ContentCoding;
+/// use kinde_users::ContentCoding;
 ///
 /// let mut headers = HeaderMap::new();
 /// assert_eq!(ContentCoding::of(&headers), ContentCoding::Identity);

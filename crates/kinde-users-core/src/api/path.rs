@@ -127,7 +127,7 @@ fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
 /// segment.
 ///
 /// ```compile_fail
-/// # use kinde_users_core::PathTemplate;
+/// # use kinde_users::PathTemplate;
 /// const PATH: PathTemplate = PathTemplate::new("/api/v1/users/{user_id"); // a brace is missing
 /// # fn main() { let _ = PATH; }
 /// ```
@@ -154,7 +154,7 @@ impl PathTemplate {
     /// Returns the names of its places, in order.
     ///
     /// ```
-    /// # use kinde_users_core::PathTemplate;
+    /// # use kinde_users::PathTemplate;
     /// const PATH: PathTemplate = PathTemplate::new("/api/v1/users/{user_id}/mfa/{factor_id}");
     /// assert!(PATH.parameters().eq(["user_id", "factor_id"]));
     /// ```

@@ -21,8 +21,8 @@ const LONGEST_URI: usize = 65_534;
 /// requests themselves.
 ///
 /// ```
-/// use kinde_users_core::operations::GetUserData;
-/// use kinde_users_core::{AccessToken, Domain, build_request};
+/// use kinde_users::operations::GetUserData;
+/// use kinde_users::{AccessToken, Domain, build_request};
 ///
 /// let domain = Domain::parse("acme")?;
 /// let token = AccessToken::new("eyJhbGciOi...")?;

@@ -25,7 +25,7 @@ use crate::types::domain::is_loopback;
 /// - Loopback addresses and `localhost` are always reached directly.
 ///
 /// ```
-/// use kinde_users_core::ProxyVariables;
+/// use kinde_users::ProxyVariables;
 ///
 /// let variables = ProxyVariables::read(|name| match name {
 ///     "HTTPS_PROXY" => Some("http://proxy.example:3128".to_owned()),

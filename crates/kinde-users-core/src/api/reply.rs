@@ -21,8 +21,8 @@ use crate::types::json::{self, Repaired, Unread};
 /// It is parsed on demand, as the type of the operation or as any other type:
 ///
 /// ```
-/// use kinde_users_core::operations::GetUsers;
-/// use kinde_users_core::{Reply, Text};
+/// use kinde_users::operations::GetUsers;
+/// use kinde_users::{Reply, Text};
 /// use serde::Deserialize;
 ///
 /// let body = br#"{"code":"OK","users":[{"id":"kp_1","email":"ada@example.com","shoe_size":38}],"next_token":null}"#;
@@ -47,7 +47,7 @@ use crate::types::json::{self, Repaired, Unread};
 ///
 /// // Fields that the service sends and the model does not have.
 /// assert_eq!(reply.unknown_fields::<GetUsers>()?, ["users[0].shoe_size"]);
-/// # Ok::<(), kinde_users_core::DecodeError>(())
+/// # Ok::<(), kinde_users::DecodeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {

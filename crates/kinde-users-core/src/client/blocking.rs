@@ -34,8 +34,8 @@ use crate::types::ids::Cursor;
 /// The crate `kinde-users` creates a client with a transport and a clock in one line.
 ///
 /// ```
-/// use kinde_users_core::operations::GetUsers;
-/// use kinde_users_core::{Client, Clock, Credentials, Domain, Instant, Tenant, transport_fn};
+/// use kinde_users::operations::GetUsers;
+/// use kinde_users::{Client, Clock, Credentials, Domain, Instant, Tenant, transport_fn};
 ///
 /// # struct Standing;
 /// # impl Clock for Standing {
@@ -144,8 +144,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// Runs a job: makes its calls one after another, until it ends or an error ends it.
     ///
     /// ```
-    /// # use kinde_users_core::{CallError, Client, Clock, Transport};
-    /// use kinde_users_core::Erase;
+    /// # use kinde_users::{CallError, Client, Clock, Transport};
+    /// use kinde_users::Erase;
     ///
     /// # fn all<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), CallError<T::Error>> {
     /// let erased = client.run(&mut Erase::new("kp_1"))?;
@@ -205,8 +205,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// Walks a list, page by page or item by item.
     ///
     /// ```
-    /// # use kinde_users_core::{Client, Clock, Transport};
-    /// use kinde_users_core::operations::GetUsers;
+    /// # use kinde_users::{Client, Clock, Transport};
+    /// use kinde_users::operations::GetUsers;
     ///
     /// # fn all<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn std::error::Error>> {
     /// for user in client.pages(GetUsers::new().page_size(500)).items() {

@@ -25,7 +25,7 @@ macro_rules! operations {
             /// All operations of this crate, in the order of their names.
             ///
             /// ```
-            /// use kinde_users_core::OPERATIONS;
+            /// use kinde_users::OPERATIONS;
             ///
             /// for meta in OPERATIONS {
             ///     println!("{:6} {} needs {:?}", meta.method, meta.path.as_str(), meta.scopes);

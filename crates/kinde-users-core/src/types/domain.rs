@@ -17,14 +17,14 @@ use crate::types::check_id::check_id;
 /// It reads the forms that people use:
 ///
 /// ```
-/// use kinde_users_core::Domain;
+/// use kinde_users::Domain;
 ///
 /// for text in ["acme", "acme.kinde.com", "https://acme.kinde.com", "https://acme.kinde.com/"] {
 ///     let domain: Domain = text.parse()?;
 ///     assert_eq!(domain.origin(), "https://acme.kinde.com");
 ///     assert_eq!(domain.audience(), "https://acme.kinde.com/api");
 /// }
-/// # Ok::<(), kinde_users_core::DomainError>(())
+/// # Ok::<(), kinde_users::DomainError>(())
 /// ```
 ///
 /// Nothing is normalised. Text that a URL parser would change (upper case, international names,
@@ -68,10 +68,10 @@ impl Domain {
     /// Sets the audience of tokens. The default is `<origin>/api`.
     ///
     /// ```
-    /// # use kinde_users_core::Domain;
+    /// # use kinde_users::Domain;
     /// let domain = Domain::parse("acme")?.with_audience("https://acme.kinde.com/api/v1");
     /// assert_eq!(domain.audience(), "https://acme.kinde.com/api/v1");
-    /// # Ok::<(), kinde_users_core::DomainError>(())
+    /// # Ok::<(), kinde_users::DomainError>(())
     /// ```
     #[must_use]
     pub fn with_audience(mut self, audience: &str) -> Self {

@@ -20,7 +20,7 @@ use crate::types::masking::write_hidden;
 /// of an `Option` even with `#[serde(borrow)]`.
 ///
 /// ```
-/// use kinde_users_core::Text;
+/// use kinde_users::Text;
 /// use serde::Deserialize;
 ///
 /// #[derive(Deserialize)]

@@ -14,7 +14,7 @@ use crate::types::redacted::Redacted;
 /// provider notes. For other fields nothing public tells: read the value back where that matters.
 ///
 /// ```
-/// use kinde_users_core::Patch;
+/// use kinde_users::Patch;
 ///
 /// // From an optional column of a database: no value there means that the field is to be cleared.
 /// let column: Option<&str> = None;
@@ -85,7 +85,7 @@ impl From<bool> for Patch<bool> {
 /// is `true`.
 ///
 /// ```
-/// use kinde_users_core::Value;
+/// use kinde_users::Value;
 ///
 /// assert_eq!(Value::from(true).as_str(), "true");
 /// assert_eq!(Value::from(42).as_str(), "42");
@@ -116,7 +116,7 @@ impl Value {
 /// There is no value for `null`.
 ///
 /// ```
-/// use kinde_users_core::Value;
+/// use kinde_users::Value;
 ///
 /// let values: Vec<Value> = serde_json::from_str(r#"["Construction", true, 42, 0.5, {"theme": "dark"}]"#)?;
 /// let texts: Vec<&str> = values.iter().map(Value::as_str).collect();
