@@ -16,8 +16,8 @@ use crate::types::ids::UserId;
 /// Erases a user: ends its sessions, then deletes it with its profile from Kinde. Idempotent.
 ///
 /// ```
-/// use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
-/// use kinde_users_core::{Erase, Job};
+/// use kinde_users::operations::{DeleteUser, DeleteUserSessions};
+/// use kinde_users::{Erase, Job};
 ///
 /// let mut erase = Erase::new("kp_1");
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));

@@ -33,8 +33,8 @@ use crate::types::redacted::Redacted;
 /// [`MOST_PAGES`](Self::MOST_PAGES) calls.
 ///
 /// ```
-/// # use kinde_users_core::{CallError, Client, Clock, Transport};
-/// use kinde_users_core::{FindUser, Found};
+/// # use kinde_users::{CallError, Client, Clock, Transport};
+/// use kinde_users::{FindUser, Found};
 ///
 /// # fn find<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), CallError<T::Error>> {
 /// match client.run(&mut FindUser::by_email("ada@example.com"))? {
@@ -111,7 +111,7 @@ impl FindUser {
     /// text is a user name, which may begin with `kp_` too.
     ///
     /// ```
-    /// use kinde_users_core::FindUser;
+    /// use kinde_users::FindUser;
     ///
     /// assert_eq!(FindUser::by("ada@example.com"), FindUser::by_email("ada@example.com"));
     /// assert_eq!(FindUser::by("+61555111555"), FindUser::by_phone("+61555111555"));

@@ -12,8 +12,8 @@ use crate::types::ids::Cursor;
 /// A walk through the pages of a list, without I/O. It decides which operation comes next.
 ///
 /// ```
-/// use kinde_users_core::operations::{GetUsers, UsersPage};
-/// use kinde_users_core::{Cursor, Error, Pages, Reply};
+/// use kinde_users::operations::{GetUsers, UsersPage};
+/// use kinde_users::{Cursor, Error, Pages, Reply};
 /// # fn call(operation: &GetUsers) -> UsersPage {
 /// #     let body = br#"{"users":[{"id":"kp_1"}],"next_token":null}"#.to_vec();
 /// #     Reply::new::<GetUsers>(http::Response::new(body)).parse::<GetUsers>().unwrap()

@@ -45,7 +45,7 @@ impl Credentials {
     /// such credentials fails with the same error, and nothing is sent.
     ///
     /// ```
-    /// use kinde_users_core::{Credentials, Problem};
+    /// use kinde_users::{Credentials, Problem};
     ///
     /// let error = Credentials::new("client", "secret\r\n").check().unwrap_err();
     /// assert_eq!((error.argument(), error.problem()), ("client_secret", Problem::ControlCharacter));
@@ -70,8 +70,8 @@ impl Credentials {
     /// supplied token.
     ///
     /// ```
-    /// use kinde_users_core::operations::GetUsers;
-    /// use kinde_users_core::{Credentials, Operation, scopes_for};
+    /// use kinde_users::operations::GetUsers;
+    /// use kinde_users::{Credentials, Operation, scopes_for};
     ///
     /// let credentials = Credentials::new("client", "secret").with_scopes(scopes_for(&[GetUsers::META]));
     /// ```

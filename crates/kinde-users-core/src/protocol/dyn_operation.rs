@@ -21,8 +21,8 @@ use crate::types::domain::Domain;
 /// [`accept`](Self::accept) checks that the reply is one of the operation.
 ///
 /// ```
-/// use kinde_users_core::DynOperation;
-/// use kinde_users_core::operations::{DeleteUser, RefreshUserClaims};
+/// use kinde_users::DynOperation;
+/// use kinde_users::operations::{DeleteUser, RefreshUserClaims};
 ///
 /// let plan = [DynOperation::new(RefreshUserClaims::new("kp_1")), DynOperation::new(DeleteUser::new("kp_2"))];
 /// assert!(plan[1].is::<DeleteUser>());
@@ -98,8 +98,8 @@ impl DynOperation {
     /// answers everything with 200 is an error.
     ///
     /// ```
-    /// use kinde_users_core::operations::DeleteUser;
-    /// use kinde_users_core::{DynOperation, Reply};
+    /// use kinde_users::operations::DeleteUser;
+    /// use kinde_users::{DynOperation, Reply};
     ///
     /// let delete = DynOperation::new(DeleteUser::new("kp_1"));
     /// let reply = |body: &str| Reply::new::<DeleteUser>(http::Response::new(body.into()));

@@ -20,7 +20,7 @@ struct TimeLimit(Duration);
 ///
 /// ```
 /// use core::time::Duration;
-/// use kinde_users_core::{set_request_timeout, request_timeout};
+/// use kinde_users::{set_request_timeout, request_timeout};
 ///
 /// let mut request = http::Request::new(Vec::<u8>::new());
 /// assert_eq!(request_timeout(&request), Duration::from_secs(30));
