@@ -48,7 +48,7 @@ mod tests {
     use http::HeaderValue;
 
     #[test]
-    fn encodings_are_read_from_all_headers_in_any_case() {
+    fn encodings_of_all_headers_are_read() {
         use ContentCoding::*;
         let cases: [(&[&str], _); 23] = [
             (&[], Identity),

@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn users_who_match_are_kept_and_others_are_a_mismatch_where_none_does() {
+    fn mismatch_is_reported_if_no_user_matches() {
         assert_eq!(among(&ada(), &[]), Found::None);
         assert_eq!(search(ada(), &[r#"{"users":null}"#]), (Found::None, 1));
         assert_eq!(id_of(among(&ada(), &[ADA])).unwrap(), "kp_0");
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_to_have_what_was_asked_for() {
+    fn user_has_to_have_what_was_asked_for() {
         let (email, phone) = (|text: &str| FindUser::by_email(text), |text: &str| FindUser::by_phone(text));
         let name = |text: &str| FindUser::by_username(text);
         for (find, user, matches) in [
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_known_by_every_identity_of_the_type() {
+    fn user_is_known_by_every_identity_of_the_type() {
         let with = |kind: &str, identity: &str| {
             let listed = format!(r#"{{"type":{kind},"identity":"{identity}"}}"#);
             format!(r#"{BOB},"identities":[{{"type":"email","identity":"bob@example.com"}},{listed}]"#)
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_searched_for_by_id_has_that_id() {
+    fn user_searched_for_by_id_has_that_id() {
         let found = |page: &str| search(FindUser::by_id("kp_1"), &[page]).0;
         assert_eq!(id_of(found(r#"{"users":[{"id":"kp_1"}]}"#)).unwrap(), "kp_1");
         assert_eq!(id_of(found(r#"{"users":[{"id":"kp_2"},{"id":"kp_1"}]}"#)).unwrap(), "kp_1");
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_asks_for_one_page_and_for_more_where_there_are_more() {
+    fn search_follows_pages_only_if_there_are_more() {
         let mut find = ada();
         assert_eq!(target(&find), IDENTITIES);
         find.handle(Ok(answer::<GetUsers>(200, r#"{"users":[],"next_token":"a="}"#))).unwrap();
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_with_more_to_come_is_followed_to_a_bound() {
+    fn empty_pages_are_followed_to_a_bound() {
         let page = |users: &[&str], next: &str| {
             let users: Vec<_> = users.iter().map(|user| format!("{{{user}}}")).collect();
             format!(r#"{{"users":[{}],"next_token":{next}}}"#, users.join(","))
@@ -528,7 +528,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_that_begins_as_an_id_does_is_none() {
+    fn user_name_that_begins_as_an_id_does_is_none() {
         for start in ["kp_", "kp:"] {
             let id = |digits: &str| format!("{start}{digits}");
             let known = id("0123456789abcdef0123456789ABCDEF");

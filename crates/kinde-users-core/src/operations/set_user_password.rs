@@ -436,7 +436,7 @@ mod tests {
     use crate::types::secret::tests::are_wiped;
 
     #[test]
-    fn hash_salt_and_signer_key_are_wiped_when_they_are_dropped() {
+    fn dropped_password_is_wiped() {
         let parameters = FirebaseParameters::new("key", "separator", 8, 14);
         let FirebaseParameters { signer_key, salt_separator, rounds: _, mem_cost: _ } = &parameters;
         are_wiped([signer_key, salt_separator]);

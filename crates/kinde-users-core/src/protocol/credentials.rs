@@ -105,7 +105,7 @@ mod tests {
     use crate::types::build_error::Problem;
 
     #[test]
-    fn credentials_with_outer_blanks_and_control_characters_are_refused() {
+    fn malformed_credentials_are_refused() {
         for (text, problem) in [
             ("", Problem::Empty),
             ("\u{feff}secret", Problem::OuterBlank),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_secret_is_wiped_when_it_is_dropped() {
+    fn client_secret_is_wiped_when_it_is_dropped() {
         let Credentials(Kind::Client { id: _, secret, scopes: _ }) = Credentials::new("id", "secret") else {
             panic!("it has a secret")
         };

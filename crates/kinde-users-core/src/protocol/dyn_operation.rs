@@ -140,7 +140,7 @@ mod tests {
     use crate::types::build_error::Problem;
 
     #[test]
-    fn the_call_is_that_of_the_operation_itself() {
+    fn call_is_that_of_the_operation_itself() {
         let tenant = Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"));
         let (operation, options) = (GetUserData::new("kp_1"), CallOptions::new());
         let exchange = DynOperation::new(operation.clone()).exchange(&tenant, options).unwrap();

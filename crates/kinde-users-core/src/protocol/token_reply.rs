@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_kept_as_a_sensitive_header() {
+    fn token_is_kept_as_a_sensitive_header() {
         let token = AccessToken::new("a.b-c_d~e+f/g=").unwrap();
         assert_eq!(token.authorization(), "Bearer a.b-c_d~e+f/g=");
         assert!(token.authorization().is_sensitive());
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_no_header_can_carry_is_refused() {
+    fn token_that_no_header_can_carry_is_refused() {
         assert_eq!(AccessToken::new("").unwrap_err().problem(), Problem::Empty);
         for text in ["a b", "a\nb", "a\u{0}", "\u{7f}", "é", "a\r\nx-evil: 1", " a", "a\t"] {
             assert_eq!(AccessToken::new(text).unwrap_err().problem(), Problem::NotAHeader, "{text:?}");

@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subdomain_a_host_and_an_origin_name_the_same_tenant() {
+    fn subdomain_host_and_origin_are_one_tenant() {
         for text in ["acme", "acme.kinde.com", "https://acme.kinde.com", "https://acme.kinde.com/"] {
             let domain = Domain::parse(text).unwrap();
             assert_eq!(domain.origin(), "https://acme.kinde.com", "{text}");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_loopback_unless_asked_for_by_name() {
+    fn plain_http_is_refused_beyond_loopback() {
         for text in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"] {
             let domain = Domain::parse(text).unwrap();
             assert_eq!((domain.origin(), domain.is_loopback()), (text, true));

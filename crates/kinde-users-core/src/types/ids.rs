@@ -64,7 +64,7 @@ mod tests {
     use alloc::string::{String, ToString};
 
     #[test]
-    fn an_id_is_the_text_that_came() {
+    fn id_is_the_text_that_came() {
         let id: UserId = serde_json::from_str("\"kp:0123\"").unwrap();
         assert_eq!(id, "kp:0123");
         assert_eq!(id, String::from("kp:0123"));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_used_for_an_id_is_not_in_debug() {
+    fn address_used_for_an_id_is_not_in_debug() {
         assert_eq!(format!("{:?}", UserId::from("ada@example.com")), "UserId(15 bytes)");
         assert_eq!(format!("{:?}", UserId::from("+61 412 345 678")), "UserId(15 bytes)");
     }

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_undescribed_field_is_read_where_it_fits() {
+    fn undescribed_field_is_read_where_it_fits() {
         for (text, one, list) in [
             ("{}", None, vec![]),
             (r#"{"one":null,"list":null}"#, None, vec![]),

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn personal_text_is_compared_and_taken_out_as_a_str() {
+    fn redacted_text_is_compared_as_a_str() {
         let email = Redacted::from(&String::from("ada@example.com"));
         assert!(email == *"ada@example.com" && email == "ada@example.com");
         assert!(email != *"bob@example.com" && email != "bob@example.com");

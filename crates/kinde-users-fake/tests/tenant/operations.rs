@@ -42,7 +42,7 @@ fn listed_user_has_null_only_as_recorded() {
 }
 
 #[test]
-fn organizations_identities_and_billing_need_expand() {
+fn parts_of_a_user_need_expand() {
     let fake = FakeKinde::new();
     let at = fake.now();
     fake.add_user(NewFakeUser::new().email("a@example.com").signed_in_to("org_1ccfb819462", at));
@@ -66,7 +66,7 @@ fn organizations_identities_and_billing_need_expand() {
 }
 
 #[test]
-fn filters_accept_several_values_and_all_must_match() {
+fn all_filters_match_one_of_their_values() {
     let fake = FakeKinde::new();
     let now = fake.now();
     let a =
@@ -153,7 +153,7 @@ fn bad_id_in_query_is_refused_as_recorded() {
 }
 
 #[test]
-fn create_user_needs_no_body_and_accepts_identities() {
+fn create_user_accepts_identities_or_no_body() {
     let fake = FakeKinde::new();
     let (status, body) = ask(&fake, "POST", "/api/v1/user", &Value::Null);
     assert_eq!(status, 200);
@@ -242,7 +242,7 @@ fn update_user_sets_given_and_clears_null_fields() {
 }
 
 #[test]
-fn update_reply_leaves_out_missing_names_and_address() {
+fn update_reply_leaves_out_missing_values() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().suspended());
     let change = json!({ "given_name": null, "is_suspended": null });
@@ -313,7 +313,7 @@ fn identity_is_created_with_201_and_listed() {
 }
 
 #[test]
-fn create_user_identity_refuses_taken_or_incomplete() {
+fn taken_or_incomplete_identity_is_refused() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/identities");
@@ -420,7 +420,7 @@ fn flag_is_overridden_under_its_decoded_key() {
 // ---- Sessions and factors ---------------------------------------------------
 
 #[test]
-fn sessions_are_listed_until_they_expire_or_are_ended() {
+fn ended_and_expired_sessions_are_not_listed() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().session().session());
     let target = format!("/api/v1/users/{id}/sessions");
@@ -449,7 +449,7 @@ fn sessions_are_listed_until_they_expire_or_are_ended() {
 }
 
 #[test]
-fn factors_are_shown_and_reset_one_by_one_or_together() {
+fn factors_are_reset_one_by_one_or_together() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().mfa("email", "sally@example.com").mfa("sms", "+61412345678"));
     let target = format!("/api/v1/users/{id}/mfa");
@@ -481,7 +481,7 @@ fn several_factors_can_be_an_array() {
 // ---- Billing ----------------------------------------------------------------
 
 #[test]
-fn billing_customer_is_created_once_per_organization() {
+fn organization_has_one_billing_customer() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/billing_customer");

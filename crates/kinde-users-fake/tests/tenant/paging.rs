@@ -16,7 +16,7 @@ fn page(fake: &FakeKinde, size: usize, token: Option<&str>) -> (Vec<UserId>, Opt
 }
 
 #[test]
-fn page_has_ten_users_by_default_and_a_padded_token() {
+fn default_page_has_ten_users_and_padded_token() {
     let fake = FakeKinde::new();
     let ids = fake.seed_users(25);
     let (_, body) = get(&fake, "/api/v1/users");

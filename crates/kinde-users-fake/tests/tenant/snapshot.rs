@@ -112,7 +112,7 @@ fn short_lines_of_other_programs_are_read() {
 }
 
 #[test]
-fn invalid_line_refuses_the_import_without_its_values() {
+fn invalid_line_refuses_import_and_is_not_shown() {
     let fake = FakeKinde::new();
     for (line, codes) in [
         ("no json", "LINE_INVALID"),

@@ -255,7 +255,7 @@ struct Taken {
 }
 
 #[test]
-fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
+fn calls_end_in_time_with_a_true_outcome() {
     let calls = usize::try_from(setting("KINDE_FAULTS_CALLS", 2000)).unwrap();
     let seed = setting("KINDE_FAULTS_SEED", 1);
     println!("{calls} calls, seed {seed}");
