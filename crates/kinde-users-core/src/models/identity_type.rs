@@ -1,4 +1,4 @@
-use crate::types::macros::open_enum;
+use crate::types::open_enum::open_enum;
 
 open_enum! {
     /// The type of an identity, which Kinde adds to: social ones are `oauth2:google` and the like.

@@ -1,6 +1,6 @@
 //! What a reply about users contains besides the users.
 
-use crate::types::macros::open_enum;
+use crate::types::open_enum::open_enum;
 
 open_enum! {
     /// What a reply about users contains besides the users.

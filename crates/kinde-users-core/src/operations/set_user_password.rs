@@ -4,7 +4,7 @@ use core::fmt;
 use http::Method;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::types::macros::open_enum;
+use crate::types::open_enum::open_enum;
 use crate::types::secret::Secret;
 use crate::types::build_error::{BuildError, Problem};
 use crate::types::ids::UserId;

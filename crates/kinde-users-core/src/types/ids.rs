@@ -1,6 +1,43 @@
 //! Ids, keys and codes of Kinde. Each has its own type, so that they cannot be mixed up.
 
-use crate::types::macros::string_id;
+use core::fmt;
+
+use crate::types::masking::{looks_like_an_address, write_hidden};
+use crate::types::text_type::text_type;
+
+/// Defines a string newtype for an id, key or code of Kinde.
+macro_rules! string_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        string_id!($(#[$meta])* $name, hidden if looks_like_an_address);
+    };
+    ($(#[$meta:meta])* $name:ident, hidden if $hidden:expr) => {
+        text_type! {
+            $(#[$meta])*
+            #[derive(PartialOrd, Ord)]
+            $name
+        }
+
+        impl fmt::Display for $name {
+            /// Shows the text.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            /// Shows the text, unless it may be an e-mail address or phone number that was used as
+            /// an id by mistake.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let is_hidden: fn(&str) -> bool = $hidden;
+                if is_hidden(&self.0) {
+                    write_hidden(f, stringify!($name), self.0.len())
+                } else {
+                    write!(f, concat!(stringify!($name), "({:?})"), self.0)
+                }
+            }
+        }
+    };
+}
 
 string_id! {
     /// The id of a user: `kp_` and 32 hex digits, or `kp:` and 32 hex digits for older users.
