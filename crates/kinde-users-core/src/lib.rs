@@ -63,6 +63,9 @@
 //!
 //! # Where to look
 //!
+//! The examples on the other pages are those of an application. They name the crate `kinde-users`,
+//! which has all items of this crate under the same paths.
+//!
 //! - [`operations`] has a type for each of the 19 operations. [`OPERATIONS`] lists the operations,
 //!   and [`scopes_for`] returns the scopes that they need. To define your own operation, implement
 //!   the trait [`Operation`].

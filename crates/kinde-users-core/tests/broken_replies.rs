@@ -163,7 +163,7 @@ fn what_is_around_the_fields_costs_no_reply() {
 }
 
 #[test]
-fn integers_are_read_in_any_notation_in_every_field() {
+fn integers_are_read_in_any_notation() {
     #[track_caller]
     fn total(read: Option<i64>, expected: Option<i64>, number: &str) {
         assert_eq!(read, expected, "{number}");
@@ -213,7 +213,7 @@ const ANYTHING: &[&str] = &[
 ];
 
 #[test]
-fn fields_that_the_description_does_not_give_an_operation_fail_nothing() {
+fn undescribed_fields_are_harmless() {
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
     for value in ANYTHING.iter().copied().chain([deep.as_str()]) {
         let user = format!(
@@ -316,7 +316,7 @@ fn broken_errors_keep_their_codes() {
 }
 
 #[test]
-fn broken_json_of_others_is_still_json_and_what_is_none_is_not() {
+fn broken_json_is_read_and_other_text_is_not() {
     let body = |error: &ApiError| match error.body() {
         ErrorBody::Json(text) => format!("JSON {text}"),
         ErrorBody::Other(bytes) => format!("other {}", bytes.len()),
@@ -347,7 +347,7 @@ fn step_after_token_reply(status: u16, body: &[u8]) -> Step {
 }
 
 #[test]
-fn a_token_is_used_whatever_else_its_reply_holds() {
+fn token_is_used_whatever_else_its_reply_holds() {
     let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
     let words = [
         r#""3600""#,
@@ -389,7 +389,7 @@ fn a_token_is_used_whatever_else_its_reply_holds() {
 }
 
 #[test]
-fn a_broken_refusal_of_a_token_keeps_its_error() {
+fn broken_refusal_of_a_token_keeps_its_error() {
     fn check(body: &[u8]) {
         match step_after_token_reply(401, body) {
             Step::Done(Err(error @ Error::Auth(_))) => {
@@ -409,7 +409,7 @@ fn a_broken_refusal_of_a_token_keeps_its_error() {
 }
 
 #[test]
-fn a_body_that_is_no_json_is_an_error_as_it_came() {
+fn body_that_is_no_json_is_an_error_as_it_came() {
     for (body, category, line, column) in [
         (&b"<p title=\"caf\xe9\">\n\xe9"[..], DecodeCategory::NotUtf8, 1, 14),
         (b"{\"id\":\"\\ud83d", DecodeCategory::Eof, 1, 10),

@@ -22,7 +22,7 @@ fn authorization(request: &Request<Vec<u8>>) -> &[u8] {
 }
 
 #[test]
-fn all_requests_share_the_token_and_all_attempts_the_uri() {
+fn token_and_uri_are_not_copied() {
     let token = AccessToken::new("eyJhbGciOi...").unwrap();
     let mut tenant = Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"));
     tenant.supply_token(token.clone(), None, Instant::START);
@@ -46,7 +46,7 @@ fn all_requests_share_the_token_and_all_attempts_the_uri() {
 }
 
 #[test]
-fn a_reply_is_read_where_the_response_left_it() {
+fn reply_is_read_where_the_response_left_it() {
     #[derive(Deserialize)]
     struct Page<'a> {
         #[serde(borrow)]

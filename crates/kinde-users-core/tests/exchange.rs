@@ -207,26 +207,26 @@ fn not_sent_is_retried_for_every_class() {
 }
 
 #[test]
-fn unknown_is_retried_unless_it_might_happen_twice() {
+fn unknown_delivery_is_retried_if_safe() {
     row(Ends::Unknown, None, None, Some(Effect::Possible));
     let error = comes_to(&CreateUser::new(), Ends::Unknown).unwrap_err();
     assert!(matches!(error, Error::UnknownOutcome(_)), "{error:?}");
 }
 
 #[test]
-fn server_errors_that_pass_are_retried_unless_it_might_happen_twice() {
+fn passing_server_error_is_retried_if_safe() {
     for status in [408, 460, 499, 500, 502, 503, 504] {
         row(Ends::Status(status), None, None, Some(Effect::Possible));
     }
 }
 
 #[test]
-fn a_429_is_retried_for_every_class() {
+fn throttled_call_of_any_class_is_retried() {
     row(Ends::Status(429), None, None, None);
 }
 
 #[test]
-fn a_throttled_create_is_left_alone_where_the_policy_says_so() {
+fn policy_can_forbid_retry_of_throttled_create() {
     let mut world = World::with_token();
     let options = CallOptions::new().retry(eager().throttled_creates(false));
     let mut call = world.call(&CreateUser::new(), options);
@@ -249,7 +249,7 @@ fn other_refusals_end_the_call() {
 }
 
 #[test]
-fn other_server_errors_end_the_call_and_leave_it_open() {
+fn other_server_error_ends_call_with_open_effect() {
     for status in [501, 505, 507, 511, 520, 521, 522, 524, 530, 561, 599, 600, 999, 101] {
         let open = Some(Effect::Possible);
         row(Ends::Status(status), open, open, open);
@@ -257,7 +257,7 @@ fn other_server_errors_end_the_call_and_leave_it_open() {
 }
 
 #[test]
-fn a_redirect_is_an_error_and_not_followed() {
+fn redirect_is_an_error_and_not_followed() {
     for status in [300, 301, 302, 303, 304, 307, 308] {
         let open = Some(Effect::Possible);
         row(Ends::Status(status), open, open, open);
@@ -275,7 +275,7 @@ fn any_2xx_is_a_success() {
 }
 
 #[test]
-fn a_2xx_that_cannot_be_read_is_not_retried_and_says_that_it_happened() {
+fn unreadable_success_reports_its_effect() {
     fn unreadable<O: Operation>(operation: &O) -> Effect {
         let mut world = World::with_token();
         let mut call = world.call(operation, CallOptions::new());
@@ -294,7 +294,7 @@ fn a_2xx_that_cannot_be_read_is_not_retried_and_says_that_it_happened() {
 const BODY_FAILURES: [BodyFailure; 2] = [BodyFailure::Broken, BodyFailure::TooLarge];
 
 #[test]
-fn success_without_body_is_retried_unless_it_creates() {
+fn lost_success_body_is_retried_unless_create() {
     for status in [200, 201, 202, 299] {
         row(Ends::HeadOnly(status, BodyFailure::Broken), None, None, Some(Effect::Happened));
         let happened = Some(Effect::Happened);
@@ -319,7 +319,7 @@ fn success_without_body_is_retried_unless_it_creates() {
 }
 
 #[test]
-fn error_status_without_body_counts_as_one_with_empty_body() {
+fn lost_error_body_counts_as_empty() {
     for failure in BODY_FAILURES {
         for status in [400, 404, 409, 413] {
             let no = Some(Effect::None);
@@ -340,7 +340,7 @@ fn error_status_without_body_counts_as_one_with_empty_body() {
 }
 
 #[test]
-fn throttled_without_body_closes_the_gate_for_all_calls() {
+fn throttle_without_body_holds_all_calls() {
     for failure in BODY_FAILURES {
         let mut world = World::with_token();
         let mut calls = [0, 1].map(|_| world.call(&CreateUser::new(), CallOptions::new()));
@@ -364,7 +364,7 @@ fn refused_token_without_body_is_renewed() {
 }
 
 #[test]
-fn exhausted_retries_of_success_without_body_report_that_it_happened() {
+fn exhausted_lost_success_reports_its_effect() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new().retry(eager().attempts(2)));
     world.start(&mut call);
@@ -407,7 +407,7 @@ fn token_endpoint_status_counts_without_body() {
 }
 
 #[test]
-fn token_without_readable_body_is_asked_for_again_unless_it_is_too_large() {
+fn lost_token_body_is_retried_unless_too_large() {
     let mut world = World::new();
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut call);
@@ -425,7 +425,7 @@ fn token_without_readable_body_is_asked_for_again_unless_it_is_too_large() {
 }
 
 #[test]
-fn token_body_cut_by_a_short_deadline_is_no_news_to_others() {
+fn token_cut_by_own_deadline_spares_others() {
     let mut world = World::new();
     let mut hurried = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(1)));
     world.start(&mut hurried);
@@ -479,7 +479,7 @@ fn refused_repeat_after_unknown_outcome_happened() {
 }
 
 #[test]
-fn a_first_401_is_met_with_a_new_token_and_a_second_one_is_an_error() {
+fn second_401_after_renewal_is_an_error() {
     fn refused_twice<O: Operation>(operation: &O) {
         let mut world = World::with_token();
         let mut call = world.call(operation, CallOptions::new().retry(RetryPolicy::never()));
@@ -499,7 +499,7 @@ fn a_first_401_is_met_with_a_new_token_and_a_second_one_is_an_error() {
 }
 
 #[test]
-fn a_401_drops_the_token_that_it_was_for_and_no_later_one() {
+fn late_401_keeps_a_newer_token() {
     let mut world = World::with_token();
     let (mut one, mut two) =
         (world.call(&GetUsers::new(), CallOptions::new()), world.call(&GetUsers::new(), CallOptions::new()));
@@ -514,7 +514,7 @@ fn a_401_drops_the_token_that_it_was_for_and_no_later_one() {
 }
 
 #[test]
-fn a_401_for_a_token_that_cannot_be_renewed_is_an_error() {
+fn refused_token_without_renewal_is_an_error() {
     let credentials = Credentials::access_token(AccessToken::new("only").unwrap());
     let tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials);
     let mut world = World { tenant, now: Instant::START };
@@ -525,7 +525,7 @@ fn a_401_for_a_token_that_cannot_be_renewed_is_an_error() {
 }
 
 #[test]
-fn a_403_is_an_error_that_names_the_scope_unless_the_policy_says_otherwise() {
+fn forbidden_names_scope_unless_policy_renews() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut call);
@@ -547,7 +547,7 @@ fn a_403_is_an_error_that_names_the_scope_unless_the_policy_says_otherwise() {
 // ----------------------------------------------------------------------------------------------
 
 #[test]
-fn the_back_off_doubles_and_is_spread_from_nothing_to_its_end() {
+fn back_off_doubles_and_is_spread() {
     check_back_off(World::with_token);
 }
 
@@ -582,7 +582,7 @@ fn check_back_off(world: fn() -> World) {
 }
 
 #[test]
-fn a_reset_is_waited_for_by_every_call_of_the_tenant_and_left_one_by_one() {
+fn reset_holds_all_calls_and_frees_one_by_one() {
     let mut world = World::with_token();
     let mut first = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut first);
@@ -604,7 +604,7 @@ fn a_reset_is_waited_for_by_every_call_of_the_tenant_and_left_one_by_one() {
 }
 
 #[test]
-fn a_server_error_with_retry_after_is_waited_for_by_that_call_alone() {
+fn retry_after_of_an_error_holds_one_call() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut call);
@@ -615,7 +615,7 @@ fn a_server_error_with_retry_after_is_waited_for_by_that_call_alone() {
 }
 
 #[test]
-fn a_reset_beyond_the_deadline_ends_the_call_at_once() {
+fn reset_beyond_deadline_ends_call_at_once() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(10)));
     world.start(&mut call);
@@ -629,7 +629,7 @@ fn a_reset_beyond_the_deadline_ends_the_call_at_once() {
 }
 
 #[test]
-fn a_server_cannot_close_the_tenant_for_more_than_an_hour() {
+fn reset_holds_the_tenant_an_hour_at_most() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new().total_timeout(Duration::MAX));
     world.start(&mut call);
@@ -638,7 +638,7 @@ fn a_server_cannot_close_the_tenant_for_more_than_an_hour() {
 }
 
 #[test]
-fn a_429_without_a_reset_or_with_one_of_more_than_a_day_closes_the_tenant_for_a_second() {
+fn throttle_without_usable_reset_lasts_a_second() {
     for headers in [
         &[] as &[_],
         &[("ratelimit-reset", "86401")],
@@ -671,7 +671,7 @@ fn attempts_are_spent_and_the_last_error_is_kept() {
 }
 
 #[test]
-fn the_budget_is_shared_by_all_calls_and_refilled_by_success() {
+fn shared_budget_is_refilled_by_success() {
     let mut world = World::with_token();
     world.tenant = world.tenant.with_retry_budget(1);
     let options = CallOptions::new().retry(eager());
@@ -693,7 +693,7 @@ fn the_budget_is_shared_by_all_calls_and_refilled_by_success() {
 }
 
 #[test]
-fn a_deadline_in_a_wait_ends_the_call_with_what_it_had() {
+fn deadline_in_a_wait_reports_the_last_error() {
     let mut world = World::with_token();
     let policy = RetryPolicy::new().backoff(seconds(1000)).longest_backoff(seconds(1000));
     let options = CallOptions::new().total_timeout(seconds(3)).retry(policy);
@@ -704,7 +704,7 @@ fn a_deadline_in_a_wait_ends_the_call_with_what_it_had() {
 }
 
 #[test]
-fn an_attempt_has_30_seconds_and_a_call_two_minutes_unless_set() {
+fn default_timeouts_are_30_and_120_seconds() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new().retry(eager()));
     assert_eq!(request_timeout(sends(&world.start(&mut call))), seconds(30));
@@ -716,7 +716,7 @@ fn an_attempt_has_30_seconds_and_a_call_two_minutes_unless_set() {
 }
 
 #[test]
-fn an_attempt_has_the_time_that_is_left_at_the_most() {
+fn attempt_has_at_most_the_time_left() {
     let mut world = World::with_token();
     let options = CallOptions::new().attempt_timeout(seconds(20)).total_timeout(seconds(30)).retry(eager());
     let mut call = world.call(&GetUsers::new(), options);
@@ -731,7 +731,7 @@ fn an_attempt_has_the_time_that_is_left_at_the_most() {
 }
 
 #[test]
-fn a_pace_spaces_the_operations_of_all_calls() {
+fn pace_spaces_the_operations_of_all_calls() {
     let mut world = World::with_token();
     world.tenant = world.tenant.with_rate_limit(2);
     let mut calls: Vec<_> = (0..4).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
@@ -828,7 +828,7 @@ fn same_pace_set_again_changes_nothing() {
 }
 
 #[test]
-fn cancelled_call_of_an_old_pace_gives_no_slot_back() {
+fn cancelled_call_of_old_pace_returns_no_slot() {
     let mut world = World::with_token();
     let mut calls = paced_calls(&mut world, 3);
     world.tenant.set_rate_limit(2);
@@ -840,7 +840,7 @@ fn cancelled_call_of_an_old_pace_gives_no_slot_back() {
 }
 
 #[test]
-fn epoch_that_moves_for_a_token_leaves_other_waits_as_they_are() {
+fn token_news_leave_other_waits_alone() {
     let mut world = World::with_token();
     let mut calls = paced_calls(&mut world, 3);
     let before = waits(&world.tell(&mut calls[1], Input::Woken));
@@ -885,7 +885,7 @@ fn opened_gate_lets_waiting_calls_go_on() {
 }
 
 #[test]
-fn a_delete_that_finds_nothing_after_an_unknown_delivery_is_already_gone() {
+fn delete_may_find_nothing_on_a_retry() {
     let unknown = r#"{"errors":{"code":"USER_NOT_FOUND"}}"#;
     let no_route = r#"{"errors":{"code":"ROUTE_NOT_FOUND"}}"#;
     let mut world = World::with_token();
@@ -907,7 +907,7 @@ fn a_delete_that_finds_nothing_after_an_unknown_delivery_is_already_gone() {
 }
 
 #[test]
-fn calls_that_are_cancelled_give_their_slots_back() {
+fn cancelled_calls_return_their_slots() {
     let mut world = World::with_token();
     world.tenant = world.tenant.with_rate_limit(2);
     let mut first = world.call(&GetUsers::new(), CallOptions::new());
@@ -926,7 +926,7 @@ fn calls_that_are_cancelled_give_their_slots_back() {
 // -----------------------------------------------------------------------------------------------
 
 #[test]
-fn one_call_gets_the_token_and_the_others_wait_for_it() {
+fn one_call_gets_the_token_for_all() {
     let mut world = World::new();
     let mut calls: Vec<_> = (0..100).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
     let steps: Vec<_> = calls.iter_mut().map(|call| world.start(call)).collect();
@@ -952,7 +952,7 @@ fn one_call_gets_the_token_and_the_others_wait_for_it() {
 }
 
 #[test]
-fn a_token_is_used_whatever_lifetime_it_is_said_to_have() {
+fn token_of_any_lifetime_is_used() {
     for (expires_in, is_kept) in [
         ("1", false),
         ("0", true),
@@ -977,7 +977,7 @@ fn a_token_is_used_whatever_lifetime_it_is_said_to_have() {
 }
 
 #[test]
-fn a_refused_token_request_is_the_error_of_all_who_waited_and_of_those_who_come_just_after() {
+fn refused_token_fails_all_waiters() {
     let mut world = World::new();
     let mut calls: Vec<_> = (0..10).map(|_| world.call(&CreateUser::new(), CallOptions::new())).collect();
     for call in &mut calls {
@@ -1010,7 +1010,7 @@ fn a_refused_token_request_is_the_error_of_all_who_waited_and_of_those_who_come_
 }
 
 #[test]
-fn a_token_endpoint_that_fails_for_a_while_is_backed_off_from_once_for_all() {
+fn failing_token_endpoint_is_shared_back_off() {
     for trouble in [None, Some(429), Some(500), Some(503), Some(408), Some(302)] {
         let mut world = World::new();
         let mut calls: Vec<_> = (0..5).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
@@ -1036,7 +1036,7 @@ fn a_token_endpoint_that_fails_for_a_while_is_backed_off_from_once_for_all() {
 }
 
 #[test]
-fn a_wait_for_the_token_endpoint_is_30_seconds_at_the_most_unless_it_asks_for_more() {
+fn token_endpoint_waits_are_capped_unless_asked() {
     let mut world = World::new();
     let options = CallOptions::new().total_timeout(Duration::MAX).retry(RetryPolicy::new().attempts(100));
     let mut call = world.call(&GetUsers::new(), options);
@@ -1054,7 +1054,7 @@ fn a_wait_for_the_token_endpoint_is_30_seconds_at_the_most_unless_it_asks_for_mo
 }
 
 #[test]
-fn a_token_endpoint_that_stays_away_exhausts_all_calls_with_one_request_a_round() {
+fn absent_token_endpoint_exhausts_all_calls() {
     let mut world = World::new();
     let options = CallOptions::new().retry(RetryPolicy::new().attempts(3));
     let mut calls: Vec<_> = (0..5).map(|_| Some(world.call(&GetUsers::new(), options))).collect();
@@ -1090,7 +1090,7 @@ fn a_token_endpoint_that_stays_away_exhausts_all_calls_with_one_request_a_round(
 }
 
 #[test]
-fn a_leader_that_is_cancelled_hands_the_token_request_on_at_once() {
+fn cancelled_leader_hands_token_request_on() {
     let mut world = World::new();
     let mut leader = world.call(&GetUsers::new(), CallOptions::new());
     let mut other = world.call(&GetUsers::new(), CallOptions::new());
@@ -1104,7 +1104,7 @@ fn a_leader_that_is_cancelled_hands_the_token_request_on_at_once() {
 }
 
 #[test]
-fn a_leader_that_never_comes_back_is_replaced_when_its_lease_ends() {
+fn lost_leader_is_replaced_after_its_lease() {
     let mut world = World::new();
     let mut leader = world.call(&GetUsers::new(), CallOptions::new());
     let mut other = world.call(&GetUsers::new(), CallOptions::new());
@@ -1118,7 +1118,7 @@ fn a_leader_that_never_comes_back_is_replaced_when_its_lease_ends() {
 }
 
 #[test]
-fn a_leader_out_of_time_does_not_speak_for_the_others() {
+fn late_leader_does_not_fail_the_others() {
     let mut world = World::new();
     let mut leader = world.call(&GetUsers::new(), CallOptions::new().total_timeout(seconds(1)));
     let mut other = world.call(&GetUsers::new(), CallOptions::new());
@@ -1131,7 +1131,7 @@ fn a_leader_out_of_time_does_not_speak_for_the_others() {
 }
 
 #[test]
-fn a_token_is_renewed_by_one_call_while_the_others_use_it_on() {
+fn one_call_renews_while_others_use_the_token() {
     let mut world = World::new();
     let mut first = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut first);
@@ -1168,7 +1168,7 @@ fn credentials_can_be_replaced_while_calls_run() {
 }
 
 #[test]
-fn a_supplied_token_that_has_ended_says_so() {
+fn supplied_token_that_has_ended_says_so() {
     let credentials = Credentials::access_token(AccessToken::new("t").unwrap());
     let mut tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials);
     tenant.supply_token(AccessToken::new("t").unwrap(), Some(seconds(10)), Instant::START);
@@ -1179,7 +1179,7 @@ fn a_supplied_token_that_has_ended_says_so() {
 }
 
 #[test]
-fn a_token_endpoint_that_hangs_does_not_cost_calls_that_have_a_token() {
+fn hanging_renewal_spares_calls_with_a_token() {
     let mut world = World::new();
     let mut first = world.call(&GetUsers::new(), CallOptions::new());
     world.start(&mut first);
@@ -1231,7 +1231,7 @@ impl Service<'_> {
 }
 
 #[test]
-fn one_bad_route_costs_a_token_in_ten_seconds_and_leaves_renewal_to_others() {
+fn bad_route_costs_one_token_in_ten_seconds() {
     // Of two routes that are always refused, and of tokens that are revoked one after the other.
     let good = core::cell::Cell::new(1);
     let accepts =
@@ -1286,7 +1286,7 @@ fn tokens_that_every_route_refuses_are_few() {
 }
 
 #[test]
-fn success_after_four_refused_tokens_lets_a_revoked_token_be_replaced() {
+fn success_turns_renewal_on_again() {
     let good = core::cell::Cell::new(0);
     let accepts = |token, name: &str| name == "get_users" && token >= good.get();
     let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
@@ -1303,7 +1303,7 @@ fn success_after_four_refused_tokens_lets_a_revoked_token_be_replaced() {
 }
 
 #[test]
-fn success_with_an_older_token_leaves_renewal_off_after_four_refused_tokens() {
+fn success_of_an_old_token_leaves_renewal_off() {
     let accepts = |_, _: &str| false;
     let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
     service.world.tenant.supply_token(AccessToken::new("0").unwrap(), None, Instant::START);
@@ -1320,7 +1320,7 @@ fn success_with_an_older_token_leaves_renewal_off_after_four_refused_tokens() {
 }
 
 #[test]
-fn eight_bad_routes_and_revocations_leave_good_calls_alone() {
+fn bad_routes_and_revocations_spare_good_calls() {
     let good = core::cell::Cell::new(0);
     let accepts = |token, name: &str| name == "get_users" && token >= good.get();
     let mut service = Service { world: World::new(), tokens: 0, accepts: &accepts };
@@ -1371,7 +1371,7 @@ fn revoked_token_of_many_calls_is_replaced_once() {
 }
 
 #[test]
-fn fresh_tokens_that_are_refused_are_not_asked_for_again_and_again() {
+fn refused_fresh_tokens_end_renewal() {
     let mut world = World::new();
     let mut requests = 0;
     for _ in 0..20 {
@@ -1397,7 +1397,7 @@ fn fresh_tokens_that_are_refused_are_not_asked_for_again_and_again() {
 }
 
 #[test]
-fn a_call_s_own_patience_does_not_close_the_gate_for_others() {
+fn short_deadline_of_one_call_spares_others() {
     let mut world = World::with_token();
     let patient = RetryPolicy::new().backoff(seconds(40_000)).longest_backoff(seconds(40_000));
     let mut call =
@@ -1413,7 +1413,7 @@ fn a_call_s_own_patience_does_not_close_the_gate_for_others() {
 }
 
 #[test]
-fn a_gate_that_opens_in_time_is_waited_for_in_time() {
+fn reset_within_the_deadline_is_waited_for() {
     for seed in 0..200 {
         let mut world = World::with_token();
         world.tenant = world.tenant.with_seed(seed);
@@ -1428,7 +1428,7 @@ fn a_gate_that_opens_in_time_is_waited_for_in_time() {
 }
 
 #[test]
-fn a_request_is_not_sent_with_the_token_of_another_tenant() {
+fn token_of_another_tenant_is_not_sent() {
     let world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     let mut other = World::new();
@@ -1487,7 +1487,7 @@ fn reply_leaves_another_tenant_as_it_is() {
 }
 
 #[test]
-fn a_user_that_is_unknown_after_an_unknown_delivery_is_already_gone() {
+fn unknown_user_after_unknown_delivery_is_gone() {
     let mut world = World::with_token();
     let mut call = world.call(&DeleteUser::new("kp_1"), CallOptions::new().retry(eager()));
     world.start(&mut call);
@@ -1497,7 +1497,7 @@ fn a_user_that_is_unknown_after_an_unknown_delivery_is_already_gone() {
 }
 
 #[test]
-fn a_line_of_log_is_short_whatever_the_service_says() {
+fn log_line_is_short_for_any_reply() {
     let mut world = World::with_token();
     for body in [
         format!(r#"{{"errors":[{{"code":"C","message":"{}"}}]}}"#, "1 ".repeat(1_000_000)),
@@ -1512,7 +1512,7 @@ fn a_line_of_log_is_short_whatever_the_service_says() {
 }
 
 #[test]
-fn replaced_tenant_does_not_hide_the_effect_of_earlier_attempts() {
+fn replaced_tenant_hides_no_earlier_effect() {
     type Attempt = fn(&mut World, &mut Call) -> Step;
 
     let elsewhere = || Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "secret"));
@@ -1553,7 +1553,7 @@ fn token_of_one_tenant_is_not_kept_by_another() {
 // -----------------------------------------------------------------------------
 
 #[test]
-fn a_start_or_wake_while_a_reply_is_owed_is_a_failure_of_unknown_delivery() {
+fn early_wake_is_an_unknown_delivery() {
     for again in [|| Input::Start, || Input::Woken] {
         let mut world = World::with_token();
         let mut call = world.call(&CreateUser::new(), CallOptions::new());
@@ -1568,7 +1568,7 @@ fn a_start_or_wake_while_a_reply_is_owed_is_a_failure_of_unknown_delivery() {
 }
 
 #[test]
-fn what_nobody_asked_for_changes_nothing_and_returns_the_current_wait() {
+fn unexpected_input_returns_the_current_wait() {
     let mut world = World::with_token();
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
     let before = (call.exchange.clone(), world.tenant.clone());
@@ -1589,7 +1589,7 @@ fn what_nobody_asked_for_changes_nothing_and_returns_the_current_wait() {
 }
 
 #[test]
-fn after_the_end_comes_finished_with_the_effect_that_was() {
+fn input_after_the_end_returns_finished() {
     let mut world = World::with_token();
     let mut call = world.call(&CreateUser::new(), CallOptions::new());
     world.start(&mut call);
@@ -1611,7 +1611,7 @@ fn sizes_are_what_they_are_meant_to_be() {
 }
 
 #[test]
-fn debug_tells_what_happens_and_nothing_of_the_contents() {
+fn debug_shows_state_and_hides_contents() {
     let mut world = World::new();
     let mut call = world.call(&CreateUser::new().given_name("Sally"), CallOptions::new());
     assert_eq!(format!("{:?}", call.exchange), "Exchange(create_user: Ready, 0 attempts, effect None)");

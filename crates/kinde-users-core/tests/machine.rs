@@ -37,7 +37,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn every_step_is_one_that_the_documentation_allows_and_every_call_can_still_end_well(
+    fn steps_are_documented_and_calls_can_end(
         script in scripts(),
     ) {
         let mut world = World::new(&script);
@@ -51,7 +51,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: config().cases / 8, ..config() })]
 
     #[test]
-    fn the_same_script_gives_the_same_steps(script in scripts()) {
+    fn same_script_gives_the_same_steps(script in scripts()) {
         let (mut one, mut other) = (World::new(&script), World::new(&script));
         one.play()?;
         other.play()?;
@@ -62,7 +62,7 @@ proptest! {
     }
 
     #[test]
-    fn a_clock_that_jumps_about_breaks_nothing(script in scripts(), lines in hostile_lines()) {
+    fn clock_that_jumps_about_breaks_nothing(script in scripts(), lines in hostile_lines()) {
         let mut tenant = tenant().with_seed(script.shared.seed).with_rate_limit(script.shared.pace);
         let mut exchanges: Vec<_> =
             script.calls.iter().map(|call| call.exchange(&tenant).unwrap()).collect();
@@ -115,7 +115,7 @@ const EVENTS: &[&str] = &[
 ];
 
 #[test]
-fn the_scripts_reach_all_that_can_happen() {
+fn scripts_reach_all_that_can_happen() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config(), rng);
     let mut events = std::collections::BTreeMap::new();
@@ -164,7 +164,7 @@ fn status(status: u16) -> Input {
 }
 
 #[test]
-fn a_supplied_token_that_nothing_can_renew_is_used_to_its_end() {
+fn supplied_token_is_used_to_its_end() {
     let token = |text| AccessToken::new(text).unwrap();
     let mut tenant = Tenant::new(Domain::parse("acme").unwrap(), Credentials::access_token(token("a")));
     tenant.supply_token(token("b"), Some(Duration::from_secs(100)), at(0));
@@ -179,7 +179,7 @@ fn a_supplied_token_that_nothing_can_renew_is_used_to_its_end() {
 }
 
 #[test]
-fn a_call_that_gives_up_after_401_counts_that_attempt() {
+fn giving_up_after_401_counts_that_attempt() {
     let mut tenant = tenant_with_token();
     let mut call = call(&tenant, CallOptions::new().total_timeout(Duration::from_secs(10)));
     assert!(matches!(call.advance(&mut tenant, at(0), Input::Start), Step::Send(_)));
@@ -191,7 +191,7 @@ fn a_call_that_gives_up_after_401_counts_that_attempt() {
 }
 
 #[test]
-fn a_retry_that_is_not_made_costs_no_budget() {
+fn retry_that_is_not_made_costs_no_budget() {
     let mut tenant = tenant_with_token().with_retry_budget(1);
     let hurried = CallOptions::new().total_timeout(Duration::from_secs(10));
     let mut gives_up = call(&tenant, hurried);
@@ -225,7 +225,7 @@ fn ten_successes_pay_for_one_retry() {
 }
 
 #[test]
-fn no_second_sees_more_operations_than_the_pace_says() {
+fn no_second_exceeds_the_pace() {
     for pace in 1..=50 {
         let mut tenant = tenant_with_token().with_rate_limit(pace);
         let begun: Vec<_> = (0..=pace)
@@ -259,7 +259,7 @@ fn calls_that_are_woken_late_keep_the_pace_too() {
 }
 
 #[test]
-fn a_refusal_of_credentials_that_were_replaced_since_says_nothing_of_the_new_ones() {
+fn refusal_of_old_credentials_spares_the_new() {
     let mut tenant = tenant();
     let mut call = call(&tenant, CallOptions::new().retry(RetryPolicy::never()));
     assert!(matches!(call.advance(&mut tenant, at(0), Input::Start), Step::Send(_)));
@@ -270,7 +270,7 @@ fn a_refusal_of_credentials_that_were_replaced_since_says_nothing_of_the_new_one
 }
 
 #[test]
-fn other_credentials_end_what_two_refusals_in_a_call_began() {
+fn new_credentials_end_the_state_of_refusals() {
     let mut tenant = tenant_with_token();
     let refused_twice = |tenant: &mut Tenant| {
         let mut call = call(tenant, CallOptions::new());
@@ -302,7 +302,7 @@ fn other_credentials_end_what_two_refusals_in_a_call_began() {
 }
 
 #[test]
-fn a_renewal_that_fails_at_the_deadline_is_news_to_others_while_a_token_lasts() {
+fn late_failed_renewal_is_reported_to_others() {
     let mut tenant = tenant();
     tenant.supply_token(AccessToken::new("t").unwrap(), Some(Duration::from_secs(100)), at(0));
     let mut renews = call(&tenant, CallOptions::new().total_timeout(Duration::from_secs(1)));

@@ -61,7 +61,7 @@ fn description() -> Description {
 }
 
 #[test]
-fn the_operations_are_those_of_the_description() {
+fn operations_are_those_of_the_description() {
     let mut described = description();
     described.remove("token").unwrap();
     let described: Vec<_> = described
@@ -130,7 +130,7 @@ fn every_request_is_one_of_the_description() {
 }
 
 #[test]
-fn a_request_with_anything_else_is_found_out() {
+fn request_with_anything_else_is_found_out() {
     let found = |method: &str, target: &str, token: &str, body: &str| {
         let request = Request::builder().method(method).uri(target).header("authorization", token);
         let request =
@@ -159,7 +159,7 @@ fn a_request_with_anything_else_is_found_out() {
 }
 
 #[test]
-fn what_is_refused_to_be_sent_is_not_in_the_description() {
+fn refused_arguments_are_not_in_description() {
     let description = description();
     for (described, name, vector) in all(&description, "requests") {
         // The limit of a URI's length is that of the message types, and of a hash the description
@@ -179,7 +179,7 @@ fn what_is_refused_to_be_sent_is_not_in_the_description() {
 }
 
 #[test]
-fn every_argument_and_value_of_the_description_can_be_sent() {
+fn described_arguments_can_be_sent() {
     for described in description().values().filter(|described| described.name != "token") {
         let mut known = BTreeSet::new();
         for parameter in &described.parameters {
@@ -243,7 +243,7 @@ fn replies(description: &Description) -> impl Iterator<Item = (&Described, Strin
 }
 
 #[test]
-fn replies_of_the_description_are_read_and_the_others_are_odd() {
+fn described_replies_are_read() {
     let description = description();
     let odd: Vec<&str> = ODD.iter().flat_map(|(_, names)| *names).copied().collect();
     let (mut met, mut surprises) = (BTreeSet::new(), Vec::new());

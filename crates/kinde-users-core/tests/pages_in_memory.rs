@@ -19,7 +19,7 @@ fn page(number: usize) -> UsersPage {
 }
 
 #[test]
-fn a_walk_keeps_16_bytes_a_page_and_finds_every_repetition() {
+fn walk_keeps_16_bytes_a_page() {
     let mut pages = Pages::new(GetUsers::new());
     let region = Region::new(ALLOCATOR);
     for number in 0..PAGES {

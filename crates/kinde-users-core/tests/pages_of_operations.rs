@@ -6,7 +6,7 @@ use std::path::Path;
 use kinde_users_core::OPERATIONS;
 
 #[test]
-fn the_table_on_each_page_is_what_the_operation_is() {
+fn table_on_each_page_matches_its_operation() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/operations");
     for meta in OPERATIONS {
         let source = fs::read_to_string(folder.join(meta.name).with_extension("rs")).unwrap();

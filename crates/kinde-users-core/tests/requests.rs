@@ -73,7 +73,7 @@ operations! {
 }
 
 #[test]
-fn every_operation_of_the_crate_is_documented_and_tested() {
+fn operations_are_documented_and_tested() {
     let all: Vec<_> = OPERATIONS.iter().map(|meta| meta.name).collect();
     let documented: Vec<_> = DOCUMENTED.iter().map(|operation| operation.name).collect();
     assert_eq!(documented, all);
@@ -517,7 +517,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_text_is_a_point_in_time_as_it_is_or_refused(text in time()) {
+    fn any_text_as_timestamp_is_kept_or_refused(text in time()) {
         let operation = documented("get_users");
         let query = operation.query.iter().map(|pair| match pair {
             Time(name) => Some((*name, text.as_str().into())),

@@ -39,7 +39,7 @@ use serde_json::{Value as Json, json};
 use support::{Visit, with_operation};
 
 #[test]
-fn a_leak_is_found_in_every_encoding() {
+fn leak_is_found_in_every_encoding() {
     for hidden in all() {
         for length in [1, 2, 3] {
             // In front of it, so that base64 has it at each of its three alignments, and with and
@@ -245,7 +245,7 @@ impl Visit for Watch<'_> {
 }
 
 #[test]
-fn operations_and_their_exchanges_hide_all_their_arguments() {
+fn operations_and_exchanges_hide_arguments() {
     for hidden in all() {
         for meta in OPERATIONS {
             for arguments in arguments(meta.name, id_for(hidden), hidden) {
@@ -257,7 +257,7 @@ fn operations_and_their_exchanges_hide_all_their_arguments() {
 
 /// What never got in is easily hidden.
 #[test]
-fn all_arguments_that_operations_hide_are_in_their_requests() {
+fn hidden_arguments_are_in_their_requests() {
     /// How often the request holds a text.
     struct Count<'a>(&'a str);
 
@@ -310,7 +310,7 @@ impl AsyncClock for Standing {
 }
 
 #[test]
-fn credentials_tenants_and_clients_hide_secrets_and_tokens() {
+fn credentials_tenants_and_clients_hide_secrets() {
     for hidden in all() {
         let credentials = Credentials::new(hidden, hidden).with_scopes([hidden]);
         debug_hides(&credentials, hidden, "credentials");
@@ -336,7 +336,7 @@ fn credentials_tenants_and_clients_hide_secrets_and_tokens() {
 }
 
 #[test]
-fn searches_and_lists_hide_what_they_look_for_and_where_they_are() {
+fn searches_hide_their_keys_and_cursors() {
     for hidden in ADDRESSES {
         for search in [
             FindUser::by_email(*hidden),
@@ -454,7 +454,7 @@ fn ids_hide_addresses() {
 }
 
 #[test]
-fn ids_hide_phone_numbers_that_are_encoded_or_marked() {
+fn ids_hide_encoded_or_marked_phone_numbers() {
     for (id, hidden) in [
         ("%2B61412345678", "61412345678"),
         ("tel:+61412345678", "+61412345678"),
@@ -583,7 +583,7 @@ fn no_field_is_empty(value: &Json) -> bool {
 }
 
 #[test]
-fn replies_hide_all_their_fields_and_the_errors_of_reading_them_too() {
+fn replies_and_their_errors_hide_all_fields() {
     for hidden in all() {
         for meta in OPERATIONS {
             let arguments = &arguments(meta.name, "kp_1", "text")[0];
@@ -593,7 +593,7 @@ fn replies_hide_all_their_fields_and_the_errors_of_reading_them_too() {
 }
 
 #[test]
-fn keys_of_a_map_are_not_in_the_error_of_reading_it() {
+fn decode_error_hides_keys_of_a_map() {
     for hidden in all() {
         let body = json!({"map": {hidden: "no number"}}).to_string();
         let reply = Reply::new::<GetUsers>(response(200, body, hidden));
@@ -668,7 +668,7 @@ fn api_error_hides(error: &ApiError, hidden: &str) {
 }
 
 #[test]
-fn a_phone_number_in_groups_is_hidden_with_a_word_attached_to_it() {
+fn grouped_phone_number_beside_a_word_is_hidden() {
     for (quoted, hidden) in [
         ("phone=412 34 567 is taken", "412 34 567"),
         ("phone:4123 4567 is taken", "4123 4567"),
@@ -680,7 +680,7 @@ fn a_phone_number_in_groups_is_hidden_with_a_word_attached_to_it() {
 }
 
 #[test]
-fn what_a_token_endpoint_quotes_in_a_refusal_is_hidden() {
+fn quotes_of_the_token_endpoint_are_hidden() {
     for hidden in [ADDRESSES, TOKENS].concat() {
         for quoted in quotations(hidden) {
             refusal_hides(hidden, &quoted);
@@ -766,7 +766,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1024) })]
 
     #[test]
-    fn an_address_in_any_disguise_is_masked(
+    fn address_in_any_disguise_is_masked(
         local in "[a-z]{7,11}([._+-][a-z0-9]{3,9})?",
         host in "[a-z]{7,11}(-[a-z0-9]{2,6})?",
         end in select(&["com", "example", "co.uk", "museum"][..]),
@@ -785,7 +785,7 @@ proptest! {
     }
 
     #[test]
-    fn a_phone_number_in_any_disguise_is_masked(
+    fn phone_number_in_any_disguise_is_masked(
         groups in vec("[0-9]{1,4}", 3..6).prop_filter("it has six digits", |groups| groups.concat().len() > 5),
         prefix in select(PREFIXES),
         separators in vec(select(SEPARATORS), 6),
@@ -814,7 +814,7 @@ fn shown(message: &str) -> String {
 
 /// Nothing tells such a secret by its looks, so that no word that may be it can be shown.
 #[test]
-fn a_client_secret_of_words_is_hidden_where_the_token_endpoint_quotes_it() {
+fn quoted_secret_of_words_is_hidden() {
     for hidden in ["correct horse battery staple", "a-short-secret-word"] {
         refusal_hides(hidden, &format!("unknown secret {hidden} of client"));
     }

@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use support::{Build, Visit, each, minimal, response, vectors, with_operation};
 
 #[test]
-fn every_operation_has_vectors_and_every_file_of_vectors_an_operation() {
+fn operations_and_vector_files_match() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let files: BTreeSet<String> = fs::read_dir(folder)
         .unwrap()
@@ -182,7 +182,7 @@ fn replies_are_read_as_the_vectors_say() {
 }
 
 #[test]
-fn error_replies_are_read_alike_for_every_operation() {
+fn error_replies_are_read_alike() {
     let vectors = vectors("errors");
     for meta in OPERATIONS {
         let arguments = minimal(meta.name);
@@ -196,7 +196,7 @@ fn error_replies_are_read_alike_for_every_operation() {
 }
 
 #[test]
-fn a_failed_delivery_says_what_it_means_for_the_operation() {
+fn failed_delivery_has_the_effect_of_its_kind() {
     struct Fail(Delivery);
 
     impl Visit for Fail {

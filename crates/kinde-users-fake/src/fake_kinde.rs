@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderValue, Request, Response, StatusCode, request::Parts};
+use kinde_users_core::UserId;
 
 use crate::args::Args;
 use crate::choice::Refusal;
@@ -212,13 +213,13 @@ impl FakeKinde {
     // ---- Users --------------------------------------------------------------
 
     /// Adds a user and returns the id.
-    pub fn add_user(&self, user: NewFakeUser) -> String {
+    pub fn add_user(&self, user: NewFakeUser) -> UserId {
         self.lock().add(user)
     }
 
     /// Adds `count` varied users and returns their ids. The same seed gives the same users. The nth
     /// user (from 0) has the address `user<n>@example.com`.
-    pub fn seed_users(&self, count: usize) -> Vec<String> {
+    pub fn seed_users(&self, count: usize) -> Vec<UserId> {
         let mut tenant = self.lock();
         let now = tenant.now;
         (0..count).map(|n| tenant.add(NewFakeUser::sample(n, now))).collect()
@@ -230,8 +231,8 @@ impl FakeKinde {
     }
 
     /// Returns the user with this id.
-    pub fn user(&self, id: &str) -> Option<FakeUser> {
-        self.lock().users.get(id).cloned()
+    pub fn user(&self, id: impl AsRef<str>) -> Option<FakeUser> {
+        self.lock().users.get(id.as_ref()).cloned()
     }
 
     /// Removes all users, as if they had never existed.

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
+use kinde_users_core::{IdentityId, OrganizationCode, PropertyKey};
 use serde_json::{Value, json};
 
 use crate::args::{Args, Fields, Given};
@@ -137,7 +138,7 @@ pub(crate) fn create_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let mut body = args.optional_body()?;
     let mut new = NewFakeUser::new();
     new.user.provided_id = body.text("provided_id").option();
-    new.user.organizations.extend(body.text("organization_code").option());
+    new.user.organizations.extend(body.text("organization_code").option().map(Into::into));
     if let Given::Value(mut profile) = body.object("profile") {
         new.user.given_name = profile.text("given_name").option();
         new.user.family_name = profile.text("family_name").option();
@@ -310,13 +311,13 @@ pub(crate) fn create_user_identity(tenant: &mut Tenant, args: &Args<'_>) -> Hand
         body.problems.push(Problem::chosen(&tenant.settings.choices.duplicate_identity, message));
     }
     body.finish()?;
-    let id = tenant.ids.make("identity_", 32);
+    let id = IdentityId::from(tenant.ids.make("identity_", 32));
     let identity = FakeIdentity {
         id: id.clone(),
         kind,
         value,
         is_confirmed: None,
-        connection_id,
+        connection_id: connection_id.map(Into::into),
         created_on: tenant.now,
     };
     tenant.users.add_identity(&user_id, identity);
@@ -328,7 +329,7 @@ pub(crate) fn create_user_identity(tenant: &mut Tenant, args: &Args<'_>) -> Hand
 /// Lists every property that the tenant knows, with null if the user has no value.
 pub(crate) fn get_user_property_values(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let values = by_path(tenant, args)?.properties.clone();
-    let property = |(key, id): (&String, &String)| json!({ "id": id, "name": key, "description": null, "key": key, "value": values.get(key) });
+    let property = |(key, id): (&PropertyKey, &String)| json!({ "id": id, "name": key, "description": null, "key": key, "value": values.get(key) });
     let properties: Vec<Value> = tenant.properties.iter().map(property).collect();
     Ok(enveloped([("properties", properties.into())]))
 }
@@ -341,7 +342,7 @@ fn value_of(args: &Args<'_>) -> Result<String, Failure> {
 pub(crate) fn update_user_property(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     by_path(tenant, args)?;
     let value = value_of(args)?;
-    tenant.set_property(args.path(0), args.path(1).to_owned(), Some(value));
+    tenant.set_property(args.path(0), args.path(1).into(), Some(value));
     Ok(success())
 }
 
@@ -373,14 +374,14 @@ pub(crate) fn update_user_properties(tenant: &mut Tenant, args: &Args<'_>) -> Ha
     }
     body.finish()?;
     for (key, value) in changes {
-        tenant.set_property(args.path(0), key, value);
+        tenant.set_property(args.path(0), key.into(), value);
     }
     Ok(success())
 }
 
 pub(crate) fn update_user_feature_flag_override(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let user = by_path(tenant, args)?;
-    user.feature_flags.insert(args.path(1).to_owned(), value_of(args)?);
+    user.feature_flags.insert(args.path(1).into(), value_of(args)?);
     Ok(success())
 }
 
@@ -429,7 +430,7 @@ pub(crate) fn reset_users_mfa_all(tenant: &mut Tenant, args: &Args<'_>) -> Handl
 pub(crate) fn create_user_billing_customer(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let organizations = by_path(tenant, args)?.billing_organizations.clone();
     let mut body = args.body()?;
-    let organization = body.required("org_code");
+    let organization = OrganizationCode::from(body.required("org_code"));
     let email = body.required("billing_email");
     check_value("email", &email, "billing_email", &mut body.problems);
     let plan = body.text("billing_plan_code").option();
@@ -443,6 +444,6 @@ pub(crate) fn create_user_billing_customer(tenant: &mut Tenant, args: &Args<'_>)
     let reply = enveloped([("billing_customer", views::billing_customer(&id, agreement.as_deref()))]);
     let user = by_path(tenant, args)?;
     user.billing_organizations.push(organization);
-    user.billing_customer = Some(id);
+    user.billing_customer = Some(id.into());
     Ok(reply)
 }

@@ -22,9 +22,9 @@ impl Ids {
         id
     }
 
-    pub(crate) fn fill(&mut self, id: &mut String, prefix: &str, digits: usize) {
-        if id.is_empty() {
-            *id = self.make(prefix, digits);
+    pub(crate) fn fill<Id: AsRef<str> + From<String>>(&mut self, id: &mut Id, prefix: &str, digits: usize) {
+        if id.as_ref().is_empty() {
+            *id = self.make(prefix, digits).into();
         }
     }
 }

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_is_decoded_once_and_keeps_its_slashes() {
+    fn argument_is_decoded_once_with_its_slashes() {
         let (name, arguments) = found(&Method::DELETE, "/api/v1/users/a%2F..%2Fb/mfa/%2525").unwrap();
         assert_eq!((name, arguments), ("reset_users_mfa", vec!["a/../b".to_owned(), "%25".to_owned()]));
     }

@@ -7,6 +7,7 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, HashSet};
 
+use kinde_users_core::OrganizationCode;
 use serde_json::{Value, json};
 
 use crate::args::{Fields, Given};
@@ -73,7 +74,7 @@ impl FakeKinde {
             let fields = Fields::parse(text.as_bytes());
             let mut fields = fields.ok_or_else(|| ImportError::new(line, vec![Problem::invalid("line")]))?;
             let user = read(&mut fields);
-            if !user.user.id.is_empty() && !ids.insert(user.user.id.clone()) {
+            if !user.user.id.as_str().is_empty() && !ids.insert(user.user.id.clone()) {
                 fields.problems.push(Problem::invalid("id"));
             }
             if !fields.problems.is_empty() {
@@ -138,8 +139,7 @@ fn write(user: &FakeUser) -> Value {
             "created_on": at(factor.created_on),
         })
     };
-    let sign_in =
-        |(code, last): &(String, Duration)| json!({ "org_code": code, "last_signed_in": at(*last) });
+    let sign_in = |(code, last): &(OrganizationCode, Duration)| json!({ "org_code": code, "last_signed_in": at(*last) });
     json!({
         "id": user.id,
         "email": user.email(),
@@ -175,12 +175,12 @@ fn read(fields: &mut Fields) -> NewFakeUser {
     let named = ["email", "phone", "username"].map(|kind| (kind, fields.text(kind).option()));
     let verified = fields.flag("email_verified").option();
     let mut user = FakeUser {
-        id: fields.text("id").option().unwrap_or_default(),
+        id: id(fields, "id"),
         provided_id: fields.text("external_id").option(),
         given_name: fields.text("first_name").option(),
         family_name: fields.text("last_name").option(),
         picture: fields.text("picture").option(),
-        billing_customer: fields.text("billing_customer_id").option(),
+        billing_customer: fields.text("billing_customer_id").option().map(Into::into),
         is_suspended: flag(fields, "is_suspended"),
         is_password_reset_requested: flag(fields, "is_password_reset_requested"),
         total_sign_ins: count(fields, "total_sign_ins"),
@@ -191,14 +191,14 @@ fn read(fields: &mut Fields) -> NewFakeUser {
         organizations: organizations(fields, "organizations"),
         billing_organizations: organizations(fields, "billing_organizations"),
         organization_sign_ins: fields.each("last_organization_sign_ins", |item| {
-            (item.required("org_code"), instant(item, "last_signed_in").unwrap_or_default())
+            (item.required("org_code").into(), instant(item, "last_signed_in").unwrap_or_default())
         }),
         identities: fields.each("identities", identity),
         properties: texts(fields, "properties"),
         feature_flags: texts(fields, "feature_flags"),
         sessions: fields.each("sessions", session),
         factors: fields.each("mfa", |item| FakeFactor {
-            id: item.text("id").option().unwrap_or_default(),
+            id: id(item, "id"),
             kind: item.required("type"),
             name: item.text("name").option().unwrap_or_default(),
             created_on: instant(item, "created_on").unwrap_or_default(),
@@ -236,30 +236,35 @@ fn instant(fields: &mut Fields, key: &str) -> Option<Duration> {
     fields.take(key, |value| Duration::try_from(time::parse(value.as_str()?)?.as_duration()).ok()).option()
 }
 
+/// Reads an id that may be missing.
+fn id<Id: From<String>>(fields: &mut Fields, key: &str) -> Id {
+    fields.text(key).option().unwrap_or_default().into()
+}
+
 /// Reads codes, or objects with a code.
-fn organizations(fields: &mut Fields, key: &str) -> Vec<String> {
+fn organizations(fields: &mut Fields, key: &str) -> Vec<OrganizationCode> {
     let code = |item: &Value| {
         let code = item
             .as_str()
             .or_else(|| item.get("code")?.as_str())
             .or_else(|| item.get("external_id")?.as_str());
-        code.map(str::to_owned)
+        code.map(OrganizationCode::from)
     };
     let codes = fields.take(key, |value| value.as_array()?.iter().map(code).collect::<Option<_>>());
     codes.option().unwrap_or_default()
 }
 
 /// Reads an object of texts, or the list of `{key, value}` that Kinde's importer accepts.
-fn texts(fields: &mut Fields, key: &str) -> BTreeMap<String, String> {
+fn texts<Key: From<String> + Ord>(fields: &mut Fields, key: &str) -> BTreeMap<Key, String> {
     let text = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         _ => None,
     };
-    let pair = |item: &Value| Some((item.get("key")?.as_str()?.to_owned(), text(item.get("value")?)?));
+    let pair = |item: &Value| Some((item.get("key")?.as_str()?.to_owned().into(), text(item.get("value")?)?));
     let texts = fields.take(key, |value| match &value {
         Value::Object(object) => {
-            object.iter().map(|(key, value)| Some((key.clone(), text(value)?))).collect()
+            object.iter().map(|(key, value)| Some((key.clone().into(), text(value)?))).collect()
         }
         Value::Array(items) => items.iter().map(pair).collect(),
         _ => None,
@@ -276,19 +281,19 @@ fn identity(item: &mut Fields) -> FakeIdentity {
             _ => kind,
         },
         value: item.required("identity"),
-        id: item.text("id").option().unwrap_or_default(),
+        id: id(item, "id"),
         is_confirmed: item.flag("is_verified").option(),
-        connection_id: item.text("connection_id").option(),
+        connection_id: item.text("connection_id").option().map(Into::into),
         created_on: instant(item, "created_on").unwrap_or_default(),
     }
 }
 
 fn session(item: &mut Fields) -> FakeSession {
     FakeSession {
-        id: item.text("id").option().unwrap_or_default(),
-        client_id: item.text("client_id").option().unwrap_or_default(),
-        org_code: item.text("org_code").option(),
-        connection_id: item.text("connection_id").option().unwrap_or_default(),
+        id: id(item, "id"),
+        client_id: id(item, "client_id"),
+        org_code: item.text("org_code").option().map(Into::into),
+        connection_id: id(item, "connection_id"),
         started_on: instant(item, "started_on").unwrap_or_default(),
     }
 }

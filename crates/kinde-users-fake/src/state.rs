@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use kinde_users_core::{PropertyKey, UserId};
+
 use crate::fault::Script;
 use crate::ids::Ids;
 use crate::luck::Luck;
@@ -23,7 +25,7 @@ pub(crate) struct Tenant {
     pub(crate) ids: Ids,
     pub(crate) users: Users,
     /// The properties that the tenant knows: key to id.
-    pub(crate) properties: BTreeMap<String, String>,
+    pub(crate) properties: BTreeMap<PropertyKey, String>,
     pub(crate) tokens: HashMap<String, Grant>,
     /// Environment API keys, with their scopes.
     pub(crate) api_keys: HashMap<String, Vec<String>>,
@@ -65,7 +67,7 @@ impl Tenant {
     }
 
     /// Fills in what the seed left out, and adds the user.
-    pub(crate) fn add(&mut self, new: NewFakeUser) -> String {
+    pub(crate) fn add(&mut self, new: NewFakeUser) -> UserId {
         let (mut user, now, ids) = (new.user, self.now, &mut self.ids);
         let client = self.settings.client_id.as_str();
         ids.fill(&mut user.id, "kp_", 32);
@@ -77,8 +79,8 @@ impl Tenant {
         for session in &mut user.sessions {
             ids.fill(&mut session.id, "session_0x", 32);
             ids.fill(&mut session.connection_id, "conn_", 32);
-            if session.client_id.is_empty() {
-                client.clone_into(&mut session.client_id);
+            if session.client_id.as_str().is_empty() {
+                session.client_id = client.into();
             }
             fill_in(&mut session.started_on, now);
         }
@@ -94,7 +96,7 @@ impl Tenant {
         id
     }
 
-    pub(crate) fn set_property(&mut self, user_id: &str, key: String, value: Option<String>) {
+    pub(crate) fn set_property(&mut self, user_id: &str, key: PropertyKey, value: Option<String>) {
         let ids = &mut self.ids;
         if value.is_some() {
             self.properties.entry(key.clone()).or_insert_with(|| ids.make("prop_", 32));
@@ -119,11 +121,11 @@ fn fill_in(instant: &mut Duration, with: Duration) {
 #[derive(Default)]
 pub(crate) struct Users {
     by_position: BTreeMap<u64, Box<FakeUser>>,
-    by_id: HashMap<String, u64>,
+    by_id: HashMap<UserId, u64>,
     /// Who holds an e-mail address, phone number or user name. Seeds may give one to several.
     holders: BTreeSet<(Box<str>, u64)>,
     /// The ids of those who were deleted.
-    gone: HashSet<String>,
+    gone: HashSet<UserId>,
     last_position: u64,
 }
 
@@ -161,7 +163,7 @@ impl Users {
         self.holders(kind, value).next().is_some()
     }
 
-    pub(crate) fn add_identity(&mut self, user_id: &str, identity: FakeIdentity) {
+    pub(crate) fn add_identity(&mut self, user_id: &UserId, identity: FakeIdentity) {
         if let Some(&position) = self.by_id.get(user_id) {
             self.hold(position, &identity);
             if let Some(user) = self.by_position.get_mut(&position) {
@@ -179,13 +181,13 @@ impl Users {
         self.by_position.get_mut(self.by_id.get(id)?).map(Box::as_mut)
     }
 
-    pub(crate) fn remove(&mut self, id: &str) -> Option<Box<FakeUser>> {
+    pub(crate) fn remove(&mut self, id: &UserId) -> Option<Box<FakeUser>> {
         let position = self.by_id.remove(id)?;
         let user = self.by_position.remove(&position)?;
         for key in user.identities.iter().filter_map(|identity| holding(&identity.kind, &identity.value)) {
             self.holders.remove(&(key, position));
         }
-        self.gone.insert(id.to_owned());
+        self.gone.insert(id.clone());
         Some(user)
     }
 

@@ -113,7 +113,7 @@ fn head(error: &FakeError) -> Option<&Response<BodyFailure>> {
 /// # Examples
 ///
 /// ```
-/// use kinde_users_core::operations::GetUsers;
+/// use kinde_users::operations::GetUsers;
 /// use kinde_users_fake::{FakeKinde, Fault};
 ///
 /// let fake = FakeKinde::new();

@@ -3,6 +3,11 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use kinde_users_core::{
+    BillingCustomerId, ClientId, ConnectionId, FactorId, FeatureFlagKey, IdentityId, OrganizationCode,
+    PropertyKey, SessionId, UserId,
+};
+
 /// Implements `Debug` with only the fields that are neither personal data nor secret.
 macro_rules! shy_debug {
     ($type:ident: $($field:ident),*) => {
@@ -16,11 +21,11 @@ macro_rules! shy_debug {
 pub(crate) use shy_debug;
 
 /// A user in the tenant. Instants are durations since 1970.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeUser {
     /// `kp_` and 32 hex digits, unless another id was set.
-    pub id: String,
+    pub id: UserId,
     /// The id that the owner of the tenant assigned.
     pub provided_id: Option<String>,
     /// The given name.
@@ -42,16 +47,16 @@ pub struct FakeUser {
     /// The time of creation.
     pub created_on: Duration,
     /// The codes of the user's organisations.
-    pub organizations: Vec<String>,
+    pub organizations: Vec<OrganizationCode>,
     /// The code of each organisation to which the user signed in, with the time of the last
     /// sign-in.
-    pub organization_sign_ins: Vec<(String, Duration)>,
+    pub organization_sign_ins: Vec<(OrganizationCode, Duration)>,
     /// What the user signs in with, oldest first.
     pub identities: Vec<FakeIdentity>,
     /// The values of the properties that are set.
-    pub properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<PropertyKey, String>,
     /// The overrides of feature flags.
-    pub feature_flags: BTreeMap<String, String>,
+    pub feature_flags: BTreeMap<FeatureFlagKey, String>,
     /// The sessions that have not ended.
     pub sessions: Vec<FakeSession>,
     /// The second factors.
@@ -59,14 +64,44 @@ pub struct FakeUser {
     /// The password hash, if one was set.
     pub password: Option<Box<FakePassword>>,
     /// The id of the last billing customer that was created, if any.
-    pub billing_customer: Option<String>,
+    pub billing_customer: Option<BillingCustomerId>,
     /// The codes of the organisations for which a billing customer was created.
-    pub billing_organizations: Vec<String>,
+    pub billing_organizations: Vec<OrganizationCode>,
     /// How many times the user's claims were refreshed.
     pub claims_refreshed: u64,
 }
 
 shy_debug!(FakeUser: id, is_suspended);
+
+// These cannot be derived, because ids have no default.
+impl Default for FakeUser {
+    fn default() -> Self {
+        Self {
+            id: "".into(),
+            provided_id: None,
+            given_name: None,
+            family_name: None,
+            picture: None,
+            is_suspended: false,
+            is_password_reset_requested: false,
+            total_sign_ins: 0,
+            failed_sign_ins: 0,
+            last_signed_in: None,
+            created_on: Duration::ZERO,
+            organizations: Vec::new(),
+            organization_sign_ins: Vec::new(),
+            identities: Vec::new(),
+            properties: BTreeMap::new(),
+            feature_flags: BTreeMap::new(),
+            sessions: Vec::new(),
+            factors: Vec::new(),
+            password: None,
+            billing_customer: None,
+            billing_organizations: Vec::new(),
+            claims_refreshed: 0,
+        }
+    }
+}
 
 impl FakeUser {
     fn first(&self, kind: &str) -> Option<&str> {
@@ -90,11 +125,11 @@ impl FakeUser {
 }
 
 /// An identity, with which a user signs in.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeIdentity {
     /// `identity_` and 32 hex digits.
-    pub id: String,
+    pub id: IdentityId,
     /// `email`, `phone`, `username`, `enterprise` or `oauth2:…`.
     pub kind: String,
     /// The address, number or name.
@@ -102,30 +137,55 @@ pub struct FakeIdentity {
     /// Whether the identity is verified, if known.
     pub is_confirmed: Option<bool>,
     /// The connection of a social or enterprise identity.
-    pub connection_id: Option<String>,
+    pub connection_id: Option<ConnectionId>,
     /// The time of creation.
     pub created_on: Duration,
 }
 
 shy_debug!(FakeIdentity: id, kind, is_confirmed);
 
+impl Default for FakeIdentity {
+    fn default() -> Self {
+        Self {
+            id: "".into(),
+            kind: String::new(),
+            value: String::new(),
+            is_confirmed: None,
+            connection_id: None,
+            created_on: Duration::ZERO,
+        }
+    }
+}
+
 /// A session of a user.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeSession {
     /// `session_0x` and 32 hex digits.
-    pub id: String,
+    pub id: SessionId,
     /// The client id of the application.
-    pub client_id: String,
+    pub client_id: ClientId,
     /// The code of the organisation.
-    pub org_code: Option<String>,
+    pub org_code: Option<OrganizationCode>,
     /// The id of the connection.
-    pub connection_id: String,
+    pub connection_id: ConnectionId,
     /// The start of the session, which lasts a day.
     pub started_on: Duration,
 }
 
 shy_debug!(FakeSession: id);
+
+impl Default for FakeSession {
+    fn default() -> Self {
+        Self {
+            id: "".into(),
+            client_id: "".into(),
+            org_code: None,
+            connection_id: "".into(),
+            started_on: Duration::ZERO,
+        }
+    }
+}
 
 impl FakeSession {
     pub(crate) fn expires_on(&self) -> Duration {
@@ -134,11 +194,11 @@ impl FakeSession {
 }
 
 /// A second factor of a user.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FakeFactor {
     /// `mfa_` and 32 hex digits.
-    pub id: String,
+    pub id: FactorId,
     /// The kind, such as `email`, `sms` or `authenticator`.
     pub kind: String,
     /// The address or number that the factor uses.
@@ -148,6 +208,12 @@ pub struct FakeFactor {
 }
 
 shy_debug!(FakeFactor: id, kind);
+
+impl Default for FakeFactor {
+    fn default() -> Self {
+        Self { id: "".into(), kind: String::new(), name: String::new(), created_on: Duration::ZERO }
+    }
+}
 
 /// A password hash as it was set, with the parameters of its method.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -208,7 +274,7 @@ impl NewFakeUser {
     }
 
     /// Sets the id, such as `kp:…` in old tenants. An existing user with this id is replaced.
-    pub fn id(mut self, id: impl Into<String>) -> Self {
+    pub fn id(mut self, id: impl Into<UserId>) -> Self {
         self.user.id = id.into();
         self
     }
@@ -272,7 +338,7 @@ impl NewFakeUser {
         self,
         kind: impl Into<String>,
         value: impl Into<String>,
-        connection_id: impl Into<String>,
+        connection_id: impl Into<ConnectionId>,
     ) -> Self {
         self.identity(kind, value, Some(true), Some(connection_id.into()))
     }
@@ -282,7 +348,7 @@ impl NewFakeUser {
         kind: impl Into<String>,
         value: impl Into<String>,
         is_confirmed: Option<bool>,
-        connection_id: Option<String>,
+        connection_id: Option<ConnectionId>,
     ) -> Self {
         let (kind, value) = (kind.into(), value.into());
         let identity = FakeIdentity { kind, value, is_confirmed, connection_id, ..FakeIdentity::default() };
@@ -291,27 +357,27 @@ impl NewFakeUser {
     }
 
     /// Makes the user a member of this organisation.
-    pub fn organization(mut self, code: impl Into<String>) -> Self {
+    pub fn organization(mut self, code: impl Into<OrganizationCode>) -> Self {
         self.user.organizations.push(code.into());
         self
     }
 
     /// Makes the user a member of this organisation, with the last sign-in to it at this time since
     /// 1970.
-    pub fn signed_in_to(mut self, code: impl Into<String>, at: Duration) -> Self {
+    pub fn signed_in_to(mut self, code: impl Into<OrganizationCode>, at: Duration) -> Self {
         let code = code.into();
         self.user.organization_sign_ins.push((code.clone(), at));
         self.organization(code).signed_in(at)
     }
 
     /// Sets a property.
-    pub fn property(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn property(mut self, key: impl Into<PropertyKey>, value: impl Into<String>) -> Self {
         self.user.properties.insert(key.into(), value.into());
         self
     }
 
     /// Sets an override of a feature flag.
-    pub fn feature_flag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn feature_flag(mut self, key: impl Into<FeatureFlagKey>, value: impl Into<String>) -> Self {
         self.user.feature_flags.insert(key.into(), value.into());
         self
     }

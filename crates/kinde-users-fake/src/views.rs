@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use kinde_users_core::{ConnectionId, OrganizationCode, UserId};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ pub(crate) struct Page<'u> {
 /// A user in a list.
 #[derive(Serialize)]
 pub(crate) struct User<'u> {
-    id: &'u str,
+    id: &'u UserId,
     provided_id: Option<&'u str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<&'u str>,
@@ -44,7 +45,7 @@ pub(crate) struct User<'u> {
     created_on: String,
     last_organization_sign_ins: Option<Vec<SignIn<'u>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    organizations: Option<&'u [String]>,
+    organizations: Option<&'u [OrganizationCode]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     identities: Option<Vec<Identity<'u>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +54,7 @@ pub(crate) struct User<'u> {
 
 #[derive(Serialize)]
 struct SignIn<'u> {
-    org_code: &'u str,
+    org_code: &'u OrganizationCode,
     last_signed_in: String,
 }
 
@@ -62,7 +63,7 @@ struct Identity<'u> {
     r#type: &'u str,
     #[serde(rename = "identity")]
     value: &'u str,
-    connection_id: Option<&'u str>,
+    connection_id: Option<&'u ConnectionId>,
 }
 
 impl<'u> User<'u> {
@@ -71,7 +72,7 @@ impl<'u> User<'u> {
         let identities = user.identities.iter().map(|identity| Identity {
             r#type: &identity.kind,
             value: &identity.value,
-            connection_id: identity.connection_id.as_deref(),
+            connection_id: identity.connection_id.as_ref(),
         });
         Self {
             id: &user.id,
@@ -117,7 +118,7 @@ impl<'u> User<'u> {
 }
 
 impl<'u> SignIn<'u> {
-    fn new(org_code: &'u str, at: Duration) -> Self {
+    fn new(org_code: &'u OrganizationCode, at: Duration) -> Self {
         Self { org_code, last_signed_in: time::utc(at) }
     }
 }
@@ -164,7 +165,7 @@ pub(crate) fn identity(user: &FakeUser, identity: &FakeIdentity) -> Value {
     null_left_out(shown, &["email"])
 }
 
-pub(crate) fn session(user_id: &str, session: &FakeSession, short_offsets: bool) -> Value {
+pub(crate) fn session(user_id: &UserId, session: &FakeSession, short_offsets: bool) -> Value {
     let updated_on = if short_offsets { time::sydney_short } else { time::sydney };
     let (address, agent) = ("192.0.2.1", "Mozilla/5.0");
     json!({

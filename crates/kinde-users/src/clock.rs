@@ -56,7 +56,7 @@ mod tests {
     use core::time::Duration;
 
     #[test]
-    fn a_thread_that_was_woken_does_not_wait() {
+    fn thread_that_was_woken_does_not_wait() {
         let clock = SystemClock::new();
         clock.waker().wake();
         clock.wait_until(clock.now().saturating_add(Duration::from_secs(3600)));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_has_passed_is_not_waited_for() {
+    fn time_that_has_passed_is_not_waited_for() {
         let clock = SystemClock::new();
         clock.wait_until(Instant::START);
     }

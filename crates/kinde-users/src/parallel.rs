@@ -108,7 +108,7 @@ mod tests {
     use std::sync::atomic::AtomicUsize;
 
     #[test]
-    fn each_item_is_worked_on_once_by_no_more_threads_than_said() {
+    fn items_are_done_once_by_the_allowed_threads() {
         let (busy, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let work = |n: usize| {
             most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_list_can_be_broken_off_and_no_thread_counts_as_one() {
+    fn break_ends_an_endless_list() {
         let taken = AtomicUsize::new(0);
         let items = (0..).inspect(|_| {
             taken.fetch_add(1, Ordering::SeqCst);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_under_way_at_the_first_break_is_given_too() {
+    fn results_under_way_at_a_break_are_given() {
         let all_are_under_way = Barrier::new(4);
         let work = |n: usize| {
             all_are_under_way.wait();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn no_item_is_taken_after_a_break_or_a_panic_by_those_who_wait_for_the_list() {
+    fn waiting_threads_take_nothing_after_a_break() {
         fn taken(work: impl Fn(usize) + Sync, each: impl FnMut(()) -> ControlFlow<()>) -> usize {
             let (taken, is_worked_on) = (AtomicUsize::new(0), AtomicBool::new(false));
             // The first one ends it, while the list takes its time for the second and all others
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_panicked_is_asked_for_nothing_more_and_the_first_panic_counts() {
+    fn panicked_list_is_not_asked_again() {
         let taken = AtomicUsize::new(0);
         let items = (0..100).inspect(|n: &usize| {
             taken.fetch_add(1, Ordering::SeqCst);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_at_work_ends_an_endless_list_and_goes_on_here_as_it_was() {
+    fn panic_of_work_ends_list_and_is_passed_on() {
         let seen = AtomicUsize::new(0);
         let work = |n: usize| {
             if n == 30 {
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_of_the_list_or_of_who_takes_the_results_is_one_too() {
+    fn panic_of_list_or_results_is_passed_on() {
         let items = (0..).inspect(|n: &usize| assert_ne!(*n, 7, "the list is broken"));
         assert!(catch_unwind(|| in_parallel(4, items, |n| n, |_| ControlFlow::<()>::Continue(()))).is_err());
         let each = |n: usize| if n == 50 { panic!("no more") } else { ControlFlow::<()>::Continue(()) };

@@ -17,7 +17,7 @@ use kinde_users::operations::{
 };
 use kinde_users::{
     AccessToken, AsyncClient, AsyncClock, AsyncTransport, CallError, CallOptions, Client, Clock,
-    DynOperation, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport,
+    DynOperation, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport, UserId,
     transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
@@ -84,7 +84,7 @@ impl Wake for Counting {
 }
 
 #[test]
-fn a_call_can_be_dropped_at_any_poll_and_the_others_go_on() {
+fn dropped_call_spares_the_others() {
     let operation = GetUsers::new();
     let mut ended = false;
     for polls in 0.. {
@@ -138,7 +138,7 @@ fn a_call_can_be_dropped_at_any_poll_and_the_others_go_on() {
 }
 
 #[test]
-fn a_panic_in_a_transport_leaves_the_tenant_to_the_others() {
+fn panic_in_a_transport_spares_other_calls() {
     let fake = FakeKinde::new();
     let panics = AtomicUsize::new(1);
     let transport = {
@@ -159,7 +159,7 @@ fn a_panic_in_a_transport_leaves_the_tenant_to_the_others() {
 }
 
 #[test]
-fn a_panic_of_whoever_changes_the_tenant_strands_nobody() {
+fn panic_in_a_change_of_tenant_spares_calls() {
     let fake = FakeKinde::new();
     let clock = SimClock::default();
     let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
@@ -218,7 +218,7 @@ impl AsyncClock for Standing {
 }
 
 #[test]
-fn panicking_waker_ends_no_other_call_and_leaves_no_waiter_asleep() {
+fn panicking_waker_ends_no_other_call() {
     for waker in panicking_wakers() {
         let fake = FakeKinde::new();
         let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
@@ -244,7 +244,7 @@ fn panicking_waker_ends_no_other_call_and_leaves_no_waiter_asleep() {
 }
 
 #[test]
-fn panicking_waker_does_not_replace_the_panic_that_dropped_the_leader() {
+fn panicking_waker_keeps_the_first_panic() {
     for waker in panicking_wakers() {
         let fake = FakeKinde::new();
         let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
@@ -269,7 +269,7 @@ fn panicking_waker_does_not_replace_the_panic_that_dropped_the_leader() {
 }
 
 #[test]
-fn waker_that_panics_when_it_is_replaced_or_dropped_with_its_call_ends_no_call() {
+fn waker_that_panics_on_drop_ends_no_call() {
     let fake = FakeKinde::new();
     let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
     let operation = GetUsers::new();
@@ -341,7 +341,7 @@ impl Transport for Shared {
 }
 
 #[test]
-fn panic_in_making_a_waker_ends_the_call_that_it_is_for_alone() {
+fn panic_in_making_a_waker_ends_its_call_alone() {
     let fake = FakeKinde::new();
     let clock = MakingWakers(SimClock::default(), Arc::new(|| panic!("a bug of this waker's clone")));
     let panics = Arc::new(AtomicUsize::new(0));
@@ -386,7 +386,7 @@ impl Drop for UsingTheClient {
 }
 
 #[test]
-fn wakers_are_made_woken_and_dropped_while_no_lock_is_held() {
+fn wakers_are_used_without_a_lock() {
     within_a_minute(|| {
         for epoch_moves in [false, true] {
             let fake = FakeKinde::new();
@@ -449,7 +449,7 @@ impl Wake for Owning {
 }
 
 #[test]
-fn a_waker_that_owns_a_call_can_be_dropped() {
+fn waker_that_owns_a_call_can_be_dropped() {
     within_a_minute(|| {
         let fake = FakeKinde::new();
         let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
@@ -486,14 +486,14 @@ fn futures_are_small_and_can_be_sent() {
 // ---- Pages
 // ------------------------------------------------------------------------------------------------
 
-fn with_users(count: usize) -> (FakeKinde, Vec<String>) {
+fn with_users(count: usize) -> (FakeKinde, Vec<UserId>) {
     let fake = FakeKinde::new();
     let ids = fake.seed_users(count);
     (fake, ids)
 }
 
 #[test]
-fn a_list_is_gone_through_page_by_page_and_item_by_item() {
+fn list_is_read_by_pages_and_by_items() {
     let (fake, ids) = with_users(23);
     let client = blocking(&fake);
     let pages: Vec<usize> =
@@ -501,11 +501,11 @@ fn a_list_is_gone_through_page_by_page_and_item_by_item() {
     assert_eq!(pages, [10, 10, 3]);
     let items: Vec<String> =
         client.pages(GetUsers::new()).items().map(|user| user.unwrap().id.into_string()).collect();
-    assert_eq!(items, ids);
+    assert_eq!(ids, items);
 }
 
 #[test]
-fn an_empty_list_is_one_empty_page() {
+fn empty_list_is_one_empty_page() {
     let (fake, _) = with_users(0);
     let client = blocking(&fake);
     let pages: Vec<_> = client.pages(GetUsers::new()).collect::<Result<_, _>>().unwrap();
@@ -513,7 +513,7 @@ fn an_empty_list_is_one_empty_page() {
 }
 
 #[test]
-fn a_walk_can_end_early_and_be_resumed() {
+fn walk_can_end_early_and_be_resumed() {
     let (fake, ids) = with_users(10);
     let client = blocking(&fake);
     let mut walk = client.pages(GetUsers::new().page_size(3)).max_pages(2);
@@ -523,11 +523,11 @@ fn a_walk_can_end_early_and_be_resumed() {
     let cursor = walk.cursor().unwrap().clone();
     let rest = client.pages(GetUsers::new().page_size(3)).resume_from(cursor).items();
     let rest: Vec<String> = rest.map(|user| user.unwrap().id.into_string()).collect();
-    assert_eq!(rest, ids[6..]);
+    assert_eq!(ids[6..], rest);
 }
 
 #[test]
-fn an_error_ends_the_walk_and_the_cursor_tells_where_to_go_on() {
+fn failed_walk_resumes_at_its_cursor() {
     let (fake, ids) = with_users(6);
     let client = blocking(&fake);
     let mut walk = client.pages(GetUsers::new().page_size(2));
@@ -537,11 +537,11 @@ fn an_error_ends_the_walk_and_the_cursor_tells_where_to_go_on() {
     assert!(walk.next().is_none());
     let rest = client.pages(GetUsers::new().page_size(2)).resume_from(walk.cursor().unwrap()).items();
     let rest: Vec<String> = rest.map(|user| user.unwrap().id.into_string()).collect();
-    assert_eq!(rest, ids[2..]);
+    assert_eq!(ids[2..], rest);
 }
 
 #[test]
-fn an_error_among_items_comes_once_and_last() {
+fn error_among_items_comes_once_and_last() {
     let (fake, _) = with_users(6);
     let client = blocking(&fake);
     fake.next("get_users", Fault::edit(|_| {}));
@@ -552,7 +552,7 @@ fn an_error_among_items_comes_once_and_last() {
 }
 
 #[test]
-fn each_page_has_its_own_attempts_and_all_have_one_deadline() {
+fn pages_have_own_attempts_and_one_deadline() {
     let (fake, _) = with_users(8);
     let clock = SimClock::default();
     let client = Client::new(tenant(&fake), fake.clone(), clock.clone());
@@ -592,7 +592,7 @@ fn identities_are_paged_by_the_last_one() {
 }
 
 #[test]
-fn a_list_that_has_more_and_does_not_advance_is_an_error() {
+fn list_that_does_not_advance_is_an_error() {
     let fake = FakeKinde::new();
     let client = blocking(&fake);
     for body in [
@@ -609,7 +609,7 @@ fn a_list_that_has_more_and_does_not_advance_is_an_error() {
 }
 
 #[test]
-fn a_dropped_wait_for_a_page_loses_none() {
+fn dropped_wait_for_a_page_loses_none() {
     let (fake, ids) = with_users(7);
     let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), SimClock::default());
     let mut pages = client.pages(GetUsers::new().page_size(3));
@@ -623,7 +623,7 @@ fn a_dropped_wait_for_a_page_loses_none() {
             break;
         }
     }
-    assert_eq!(found, ids);
+    assert_eq!(ids, found);
 
     let mut items = client.pages(GetUsers::new().page_size(3)).max_pages(2).items();
     let mut count = 0;
@@ -636,7 +636,7 @@ fn a_dropped_wait_for_a_page_loses_none() {
 }
 
 #[test]
-fn a_page_that_was_dropped_does_not_keep_the_token_from_others() {
+fn dropped_page_leaves_the_token_to_others() {
     let (fake, ids) = with_users(3);
     let clock = SimClock::default();
     let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
@@ -649,11 +649,11 @@ fn a_page_that_was_dropped_does_not_keep_the_token_from_others() {
     finish(client.send(&GetUsers::new())).unwrap();
     assert_eq!(clock.time().since_start(), Duration::ZERO);
     assert_eq!(finish(pages.next_page()).unwrap().unwrap().users.len(), 3);
-    assert_eq!(finish(items.next_item()).unwrap().unwrap().id, ids[0].as_str());
+    assert_eq!(finish(items.next_item()).unwrap().unwrap().id, ids[0]);
 }
 
 #[test]
-fn a_waiting_call_keeps_one_waker_however_often_it_is_polled() {
+fn polled_call_keeps_one_waker() {
     let fake = FakeKinde::new();
     let clock = SimClock::default();
     let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), clock.clone());
@@ -675,7 +675,7 @@ fn a_waiting_call_keeps_one_waker_however_often_it_is_polled() {
 }
 
 #[test]
-fn waiting_calls_are_woken_when_the_pace_is_removed_or_the_gate_opened() {
+fn removed_limit_wakes_waiting_calls() {
     let fake = FakeKinde::new();
     let clock = SimClock::default();
     let client = AsyncClient::new(tenant(&fake).with_rate_limit(1), fake.clone(), clock.clone());
@@ -712,7 +712,7 @@ fn waiting_calls_are_woken_when_the_pace_is_removed_or_the_gate_opened() {
 }
 
 #[test]
-fn waiting_calls_are_woken_when_the_tenant_is_replaced() {
+fn replaced_tenant_wakes_waiting_calls() {
     // Its epoch may be smaller than the one of the old tenant, the same, or larger.
     for (moves_before, moves_after) in [(0, 0), (3, 0), (0, 3)] {
         let fake = FakeKinde::new();
@@ -765,7 +765,7 @@ fn async_walks_resume_and_stop_at_errors_too() {
     assert!(finish(pages.next_page()).is_none());
     let cursor = pages.cursor().unwrap().clone();
     let mut rest = client.pages(GetUsers::new().page_size(4)).resume_from(cursor);
-    assert_eq!(finish(rest.next_page()).unwrap().unwrap().users[0].id, ids[2].as_str());
+    assert_eq!(finish(rest.next_page()).unwrap().unwrap().users[0].id, ids[2]);
 }
 
 // ---- Calls
@@ -791,7 +791,7 @@ fn one_user_is_found_by_what_is_known_of_it() {
 }
 
 #[test]
-fn a_reply_is_read_as_one_likes() {
+fn reply_is_read_as_one_likes() {
     #[derive(Deserialize)]
     struct Slim {
         users: Vec<SlimUser>,
@@ -814,14 +814,14 @@ fn a_reply_is_read_as_one_likes() {
     let (fake, ids) = with_users(3);
     let client = blocking(&fake);
     let slim: Slim = client.send_as(&GetUsers::new()).unwrap();
-    assert!(slim.users.into_iter().map(|user| user.id).eq(ids.iter().cloned()));
+    assert!(ids.iter().map(UserId::as_str).eq(slim.users.iter().map(|user| user.id.as_str())));
     let reply = client.reply(&GetUsers::new()).unwrap();
     let borrowed: Borrowed<'_> = reply.parse_as().unwrap();
     assert!(borrowed.users.iter().all(|user| user.id.is_borrowed()));
 }
 
 #[test]
-fn token_is_handed_on_with_what_is_left_of_it_on_the_clients_own_clocks() {
+fn token_is_handed_on_with_its_time_left() {
     const AGE: Duration = Duration::from_secs(3600);
     let fake = FakeKinde::new();
     let clock = || {
@@ -876,7 +876,7 @@ fn clones_have_one_token_and_keep_one_pace() {
 }
 
 #[test]
-fn where_an_argument_cannot_be_sent_nothing_is_sent_and_no_token_is_asked_for() {
+fn refused_argument_sends_no_request() {
     let fake = FakeKinde::new();
     let (client, other) =
         (blocking(&fake), AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default()));
@@ -898,7 +898,7 @@ fn where_an_argument_cannot_be_sent_nothing_is_sent_and_no_token_is_asked_for() 
 }
 
 #[test]
-fn a_closure_never_says_that_nothing_was_sent_and_another_transport_may() {
+fn delivery_of_a_closure_is_unknown() {
     let fake = FakeKinde::new();
     let options = CallOptions::new().retry(RetryPolicy::new().backoff(Duration::ZERO));
     let closure = transport_fn({
@@ -915,7 +915,7 @@ fn a_closure_never_says_that_nothing_was_sent_and_another_transport_may() {
 }
 
 #[test]
-fn a_transport_s_failure_is_the_source_of_the_error() {
+fn failure_of_a_transport_is_the_error_source() {
     let fake = FakeKinde::new();
     let client = blocking(&fake).with_options(CallOptions::new().retry(RetryPolicy::never()));
     fake.next("get_users", Fault::not_sent());
@@ -939,7 +939,7 @@ fn a_transport_s_failure_is_the_source_of_the_error() {
 }
 
 #[test]
-fn a_tenant_put_in_the_place_of_another_gets_no_calls() {
+fn replaced_tenant_gets_no_more_calls() {
     let (fake, other) = (FakeKinde::new(), FakeKinde::builder().host("other").build());
     let client = blocking(&fake);
     client.with_tenant(|tenant| *tenant = Tenant::new(other.domain().unwrap(), fake.credentials()));

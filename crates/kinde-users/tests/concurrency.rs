@@ -134,31 +134,31 @@ fn while_a_429_stands_they_send_nothing<T: Transport + Send + Sync + 'static>(wa
 }
 
 #[test]
-fn a_thousand_threads_in_memory_without_a_token_ask_for_one() {
+fn threads_in_memory_share_one_token() {
     without_a_token_they_ask_for_one(Way::in_memory());
 }
 
 #[test]
-fn a_thousand_threads_over_loopback_without_a_token_ask_for_one() {
+fn threads_over_loopback_share_one_token() {
     without_a_token_they_ask_for_one(over_loopback());
 }
 
 #[test]
-fn a_thousand_threads_in_memory_whose_credentials_are_refused_ask_once() {
+fn refused_threads_in_memory_ask_once() {
     whose_credentials_are_refused_they_ask_once(Way::in_memory());
 }
 
 #[test]
-fn a_thousand_threads_over_loopback_whose_credentials_are_refused_ask_once() {
+fn refused_threads_over_loopback_ask_once() {
     whose_credentials_are_refused_they_ask_once(over_loopback());
 }
 
 #[test]
-fn a_thousand_threads_in_memory_send_nothing_while_a_429_stands() {
+fn throttled_threads_in_memory_wait() {
     while_a_429_stands_they_send_nothing(Way::in_memory());
 }
 
 #[test]
-fn a_thousand_threads_over_loopback_send_nothing_while_a_429_stands() {
+fn throttled_threads_over_loopback_wait() {
     while_a_429_stands_they_send_nothing(over_loopback());
 }

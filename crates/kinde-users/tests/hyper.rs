@@ -23,7 +23,7 @@ fn tenant() -> (FakeKinde, Server, HyperClient) {
 }
 
 #[tokio::test]
-async fn a_user_is_created_changed_found_and_deleted_over_a_socket() {
+async fn user_is_managed_over_a_socket() {
     let (fake, _server, client) = tenant();
     fake.seed_users(5);
     let new = CreateUser::new().given_name("Ada").identity(NewIdentity::email("ada@example.com"));
@@ -60,7 +60,7 @@ async fn many_calls_at_once_make_one_token_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_for_the_servers_reset_is_one_of_tokios_time() {
+async fn reset_is_waited_for_on_tokios_clock() {
     let fake = FakeKinde::new();
     fake.next("get_users", Fault::rate_limited(30));
     let clock = TokioClock::new();
@@ -72,7 +72,7 @@ async fn a_wait_for_the_servers_reset_is_one_of_tokios_time() {
 }
 
 #[test]
-fn a_client_can_be_made_before_there_is_a_runtime() {
+fn client_is_made_without_a_runtime() {
     let (fake, _server, client) = tenant();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(client.send(&GetUsers::new())).unwrap();

@@ -10,7 +10,7 @@ use kinde_users::import::{Import, ImportUser, Imported, Mapping, Source};
 use kinde_users::operations::{CreateUser, DeleteUserSessions, RefreshUserClaims};
 use kinde_users::{
     AsyncTransport, CallError, Client, Clock, Credentials, Delivery, DynOperation, Erase, FindUser, Found,
-    Job, Removal, Suspend, TokioClock, Transport, async_client_over, async_transport_fn, client_over,
+    Job, Removal, Suspend, TokioClock, Transport, UserId, async_client_over, async_transport_fn, client_over,
     in_parallel, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
@@ -39,7 +39,7 @@ fn with_ada(fake: &FakeKinde) {
 }
 
 #[test]
-fn an_erased_user_is_gone_and_erasing_again_is_no_error() {
+fn erasing_twice_is_no_error() {
     let fakes = twice(with_ada);
     for (again, told) in [(false, Removal::Deleted), (true, Removal::AlreadyAbsent)] {
         for result in both(&Erase::new("kp_ada"), fakes.clone()) {
@@ -51,7 +51,7 @@ fn an_erased_user_is_gone_and_erasing_again_is_no_error() {
 }
 
 #[test]
-fn a_job_that_failed_tells_how_far_it_came_and_goes_on_from_there() {
+fn failed_job_goes_on_where_it_was() {
     let fake = FakeKinde::new();
     with_ada(&fake);
     fake.next("delete_user_sessions", Fault::forbidden());
@@ -68,7 +68,7 @@ fn a_job_that_failed_tells_how_far_it_came_and_goes_on_from_there() {
 }
 
 #[test]
-fn the_error_of_the_transport_goes_with_that_of_the_job() {
+fn job_error_has_the_error_of_the_transport() {
     let fakes = twice(|fake| {
         with_ada(fake);
         fake.fail("delete_user_sessions").always().with(Fault::not_sent());
@@ -79,7 +79,7 @@ fn the_error_of_the_transport_goes_with_that_of_the_job() {
 }
 
 #[test]
-fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
+fn import_survives_any_fault_of_the_create() {
     let form = Mapping::new(Source::Kinde);
     let line = r#"{"id":"42","email":"ada@example.com","is_suspended":true,"first_name":"Ada",
         "password":{"hashed_password":"0123456789abcdef0123456789abcdef","hashing_algorithm":"md5"},"properties":[{"key":"p","value":7}],
@@ -111,7 +111,7 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
             }
             let end = run().unwrap();
             let [user]: [_; 1] = fake.users().try_into().unwrap();
-            assert!(matches!(end, Imported::Created { id, .. } if id == *user.id), "{fault:?}");
+            assert!(matches!(end, Imported::Created { id, .. } if id == user.id), "{fault:?}");
             assert_eq!((user.email(), user.provided_id.as_deref()), (Some("ada@example.com"), Some("42")));
             assert!(
                 user.is_suspended && user.password.is_some_and(|password| password.hashing_method == "md5")
@@ -123,7 +123,7 @@ fn a_user_is_brought_over_whatever_goes_wrong_with_the_create() {
 }
 
 #[test]
-fn an_import_that_stopped_before_any_of_its_calls_is_begun_again_and_makes_one_user() {
+fn stopped_import_makes_one_user_when_run_again() {
     let line = r#"{"email":"ada@example.com","password":{"hashed_password":"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"},"is_suspended":true}"#;
     let user = Mapping::new(Source::Kinde).line(line).unwrap();
     for (calls_made, is_told) in (0..4).flat_map(|calls| [(calls, false), (calls, true)]) {
@@ -185,7 +185,7 @@ fn ada() -> ImportUser {
 }
 
 #[test]
-fn a_run_that_was_dropped_while_it_created_and_is_run_again_makes_one_user() {
+fn dropped_import_makes_one_user_when_run_again() {
     let created = AtomicUsize::new(0);
     let transport = async_transport_fn(async |request| {
         let is_create = request.method() == "POST" && request.uri().path() == "/api/v1/user";
@@ -213,7 +213,7 @@ fn a_run_that_was_dropped_while_it_created_and_is_run_again_makes_one_user() {
 }
 
 #[test]
-fn a_create_that_arrives_after_it_was_looked_for_is_found_by_the_next_run() {
+fn late_create_is_found_by_the_next_run() {
     // The users who are there, and those who are on the way.
     let users = Mutex::new((0, 0));
     let client = blocking(|method, path| {
@@ -239,7 +239,7 @@ fn a_create_that_arrives_after_it_was_looked_for_is_found_by_the_next_run() {
 }
 
 #[test]
-fn a_user_without_identities_whose_password_is_refused_is_created_once_in_many_runs() {
+fn refused_password_creates_one_user() {
     let creates = AtomicUsize::new(0);
     let client = blocking(|method, path| match (method, path) {
         ("GET", _) => (200, r#"{"users":null}"#.into()),
@@ -261,7 +261,7 @@ fn a_user_without_identities_whose_password_is_refused_is_created_once_in_many_r
 }
 
 #[test]
-fn the_page_of_a_proxy_erases_and_imports_nobody() {
+fn page_of_a_proxy_erases_and_imports_nobody() {
     let client = blocking(|_, _| (200, "<html>Please sign in</html>".into()));
     assert!(client.run(&mut Erase::new("kp_1")).is_err());
     assert!(client.run(&mut Suspend::new("kp_1")).is_err());
@@ -269,7 +269,7 @@ fn the_page_of_a_proxy_erases_and_imports_nobody() {
 }
 
 #[test]
-fn a_user_is_found_by_what_a_text_looks_like() {
+fn user_is_found_by_what_a_text_looks_like() {
     let fake = FakeKinde::new();
     let id = "kp_ada00000000000000000000000000000";
     let ada = NewFakeUser::new().id(id).email("ada@example.com").phone("+61555111555").username("kp_ada");
@@ -282,7 +282,7 @@ fn a_user_is_found_by_what_a_text_looks_like() {
 }
 
 #[test]
-fn a_user_is_found_by_every_identity_over_both_clients_in_one_call_and_by_nothing_else() {
+fn user_is_found_by_each_identity_in_one_call() {
     let fakes = twice(|fake| {
         let ada = NewFakeUser::new().id("kp_ada").email("ada@example.com").email("ada@example.org");
         fake.add_user(ada.phone("+61555111555").username("ada"));
@@ -305,7 +305,7 @@ fn a_user_is_found_by_every_identity_over_both_clients_in_one_call_and_by_nothin
 }
 
 #[test]
-fn a_user_after_an_empty_page_is_found_and_not_created_again() {
+fn import_finds_a_user_after_an_empty_page() {
     let client = searching(|asked| {
         if asked.contains("next_token=more") {
             r#"{"users":[{"id":"kp_1","email":"ada@example.com"}]}"#
@@ -321,7 +321,7 @@ fn a_user_after_an_empty_page_is_found_and_not_created_again() {
 }
 
 #[test]
-fn a_search_that_returns_others_creates_and_changes_no_user() {
+fn search_that_returns_others_changes_no_user() {
     for (page, is_mismatch) in [
         (r#"{"users":[{"id":"kp_9","email":"joada@example.com"}]}"#, true),
         (r#"{"users":[{"id":"kp_9","email":"owner@example.com"},{"id":"kp_8"}]}"#, true),
@@ -354,7 +354,7 @@ fn searching(answer: impl Fn(&str) -> &'static str + Send + Sync) -> Client<impl
 }
 
 #[test]
-fn the_404_of_a_proxy_is_no_receipt() {
+fn not_found_by_a_proxy_is_no_receipt() {
     let client = blocking(|method, _| match method {
         "PATCH" => (200, r#"{"id":"kp_1","is_suspended":true}"#.into()),
         _ => (404, "<html><center>nginx: no such route</center></html>".into()),
@@ -374,7 +374,7 @@ struct Counting {
 }
 
 impl Counting {
-    fn new(users: usize) -> (Arc<Self>, Vec<String>, FakeKinde) {
+    fn new(users: usize) -> (Arc<Self>, Vec<UserId>, FakeKinde) {
         let fake = FakeKinde::new();
         let ids = fake.seed_users(users);
         (Arc::new(Self { fake: fake.clone(), under_way: Mutex::default() }), ids, fake)
@@ -418,7 +418,7 @@ impl AsyncTransport for Counting {
 }
 
 #[test]
-fn many_calls_from_threads_are_made_once_each_and_a_few_at_a_time() {
+fn parallel_calls_of_threads_are_limited() {
     let (transport, ids, fake) = Counting::new(200);
     let client = client_over(Arc::clone(&transport), fake.domain().unwrap(), fake.credentials());
     let mut done = 0;
@@ -439,7 +439,7 @@ fn many_calls_from_threads_are_made_once_each_and_a_few_at_a_time() {
 }
 
 #[test]
-fn many_calls_from_one_task_are_made_once_each_and_a_few_at_a_time() {
+fn parallel_calls_of_a_task_are_limited() {
     let (transport, ids, fake) = Counting::new(200);
     let done = runtime().block_on(async {
         let (domain, clock) = (fake.domain().unwrap(), TokioClock::new());
@@ -460,7 +460,7 @@ fn many_calls_from_one_task_are_made_once_each_and_a_few_at_a_time() {
 }
 
 #[test]
-fn an_operation_of_any_type_is_called_as_the_operation_itself_is() {
+fn dyn_operation_is_called_as_its_operation() {
     fn call<T: Transport, C: Clock>(client: &Client<T, C>, id: &str) -> u16 {
         client
             .call(&DynOperation::new(DeleteUserSessions::new(id)))

@@ -84,7 +84,7 @@ fn requests() -> impl Iterator<Item = (&'static str, String, Json)> {
 
 #[test]
 #[ignore = ".ci/prism runs it"]
-fn every_request_is_valid_and_every_reply_is_read() {
+fn requests_are_valid_and_replies_are_read() {
     // Replies that are made up are others each time.
     for prefer in ["dynamic=false", "dynamic=true", "dynamic=true", "dynamic=true"] {
         let violations = Violations::default();

@@ -54,7 +54,7 @@ fn told(what: impl FnOnce()) -> String {
 }
 
 #[test]
-fn a_span_tells_operation_path_template_status_attempts_and_wait() {
+fn span_has_the_facts_of_the_call() {
     let fake = FakeKinde::new();
     fake.next("get_user_data", Fault::rate_limited(7));
     let log = logged(&fake, |client| {
@@ -75,7 +75,7 @@ fn a_span_tells_operation_path_template_status_attempts_and_wait() {
 }
 
 #[test]
-fn a_dropped_call_says_so_and_a_wait_counts_as_long_as_it_was() {
+fn span_has_dropped_call_and_length_of_wait() {
     let fake = FakeKinde::new();
     let clock = SimClock::default();
     let operation = GetUsers::new();
@@ -108,9 +108,16 @@ fn nothing_personal_and_no_secret_is_told() {
     });
     assert!(log.lines().count() > 15, "{log}");
     let id = fake.users()[0].id.clone();
-    for hidden in
-        ["ada", "example.com", "Augusta", &fake.client_secret(), &fake.client_id(), "eyJ", "Bearer", &id]
-    {
+    for hidden in [
+        "ada",
+        "example.com",
+        "Augusta",
+        &fake.client_secret(),
+        &fake.client_id(),
+        "eyJ",
+        "Bearer",
+        id.as_str(),
+    ] {
         assert!(!log.contains(hidden), "{hidden} is in {log}");
     }
 }

@@ -128,31 +128,31 @@ async fn while_a_429_stands_they_send_nothing<T: AsyncTransport + Send + Sync + 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_tasks_in_memory_without_a_token_ask_for_one() {
+async fn tasks_in_memory_share_one_token() {
     without_a_token_they_ask_for_one(Way::in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_tasks_over_loopback_without_a_token_ask_for_one() {
+async fn tasks_over_loopback_share_one_token() {
     without_a_token_they_ask_for_one(over_loopback()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_tasks_in_memory_whose_credentials_are_refused_ask_once() {
+async fn refused_tasks_in_memory_ask_once() {
     whose_credentials_are_refused_they_ask_once(Way::in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_tasks_over_loopback_whose_credentials_are_refused_ask_once() {
+async fn refused_tasks_over_loopback_ask_once() {
     whose_credentials_are_refused_they_ask_once(over_loopback()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_tasks_in_memory_send_nothing_while_a_429_stands() {
+async fn throttled_tasks_in_memory_wait() {
     while_a_429_stands_they_send_nothing(Way::in_memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_tasks_over_loopback_send_nothing_while_a_429_stands() {
+async fn throttled_tasks_over_loopback_wait() {
     while_a_429_stands_they_send_nothing(over_loopback()).await;
 }

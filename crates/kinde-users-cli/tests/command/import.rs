@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::common::{Listening, folder, given_up, pipe_to_nobody, program, run, text_of};
+use kinde_users::{FeatureFlagKey, PropertyKey, UserId};
 use kinde_users_fake::{FakeKinde, FakePassword, FakeUser, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
@@ -86,24 +87,24 @@ impl Made {
         Some((line, held))
     }
 
-    fn properties(&self) -> BTreeMap<String, String> {
+    fn properties(&self) -> BTreeMap<PropertyKey, String> {
         let all = [("plan", format!("plan {}", self.0)), ("newsletter", (self.0 % 2 == 0).to_string())];
         let has_some = self.0 % 4 == 2;
         all.into_iter().filter(|_| has_some).map(|(key, value)| (key.into(), value)).collect()
     }
 
-    fn flags(&self) -> BTreeMap<String, String> {
+    fn flags(&self) -> BTreeMap<FeatureFlagKey, String> {
         let all = [("beta", "true".to_owned()), ("theme", format!("{}", self.0))];
         let has_some = self.0 % 10 == 4;
         all.into_iter().filter(|_| has_some).map(|(key, value)| (key.into(), value)).collect()
     }
 
     fn line(&self) -> Value {
+        fn pairs<Key: serde::Serialize>(pairs: BTreeMap<Key, String>) -> Value {
+            pairs.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
+        }
         let identity = |kind: &str, value: Option<String>| {
             value.map(|value| json!({ "type": kind, "identity": value, "is_verified": self.0 % 3 == 0 }))
-        };
-        let pairs = |pairs: BTreeMap<String, String>| -> Value {
-            pairs.into_iter().map(|(key, value)| json!({ "key": key, "value": value })).collect()
         };
         let identities = [("email", self.email()), ("username", self.username()), ("phone", self.phone())];
         json!({
@@ -186,7 +187,7 @@ fn ten_thousand_users_come_over_whole_and_once_through_faults_and_kills() {
     // Who was there before: some strangers, and some of the file, who are to be left as they are.
     tenant.fake.seed_users(0);
     let stranger = tenant.fake.add_user(NewFakeUser::new().email("stranger@example.com"));
-    let there: HashMap<String, FakeUser> = (0..users)
+    let there: HashMap<UserId, FakeUser> = (0..users)
         .step_by(500)
         .map(|n| tenant.fake.add_user(NewFakeUser::new().email(Made(n).email().unwrap())))
         .map(|id| (id.clone(), tenant.fake.user(&id).unwrap()))

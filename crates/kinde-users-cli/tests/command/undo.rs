@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use kinde_users::UserId;
 use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
@@ -20,7 +21,7 @@ fn imported(name: &str) -> (Listening, String, String) {
     (tenant, file, journal)
 }
 
-fn ids(tenant: &Listening) -> Vec<String> {
+fn ids(tenant: &Listening) -> Vec<UserId> {
     tenant.fake.users().into_iter().map(|user| user.id).collect()
 }
 

@@ -8,7 +8,7 @@ use http::header::CONTENT_ENCODING;
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue};
-/// use kinde_users_core::ContentCoding;
+/// use kinde_users::ContentCoding;
 ///
 /// let mut headers = HeaderMap::new();
 /// assert_eq!(ContentCoding::of(&headers), ContentCoding::Identity);
@@ -51,7 +51,7 @@ mod tests {
     use http::HeaderValue;
 
     #[test]
-    fn encodings_are_read_from_all_headers_in_any_case() {
+    fn encodings_of_all_headers_are_read() {
         use ContentCoding::*;
         let cases: [(&[&str], _); 23] = [
             (&[], Identity),

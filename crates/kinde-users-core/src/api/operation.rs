@@ -15,7 +15,7 @@ use crate::types::build_error::BuildError;
 ///
 /// ```
 /// use http::Method;
-/// use kinde_users_core::{BuildError, Meta, Operation, PathTemplate, Replay, RequestWriter};
+/// use kinde_users::{BuildError, Meta, Operation, PathTemplate, Replay, RequestWriter};
 /// use serde::Deserialize;
 ///
 /// struct SearchUsers<'a> {
@@ -24,7 +24,7 @@ use crate::types::build_error::BuildError;
 ///
 /// #[derive(Deserialize)]
 /// struct Found {
-///     results: Vec<kinde_users_core::models::User>,
+///     results: Vec<kinde_users::models::User>,
 /// }
 ///
 /// impl Operation for SearchUsers<'_> {

@@ -127,7 +127,7 @@ fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
 /// dot segment.
 ///
 /// ```compile_fail
-/// # use kinde_users_core::PathTemplate;
+/// # use kinde_users::PathTemplate;
 /// const PATH: PathTemplate = PathTemplate::new("/api/v1/users/{user_id"); // a brace is missing
 /// # fn main() { let _ = PATH; }
 /// ```
@@ -154,7 +154,7 @@ impl PathTemplate {
     /// Returns the names of its places, in order.
     ///
     /// ```
-    /// # use kinde_users_core::PathTemplate;
+    /// # use kinde_users::PathTemplate;
     /// const PATH: PathTemplate = PathTemplate::new("/api/v1/users/{user_id}/mfa/{factor_id}");
     /// assert!(PATH.parameters().eq(["user_id", "factor_id"]));
     /// ```
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_is_encoded_whole() {
+    fn segment_is_encoded_whole() {
         let mut encoded = String::new();
         percent_encode("a/b?c#d%e f+g&h=i,j;k:l@m\n\u{1f980}-._~", &mut encoded);
         assert_eq!(encoded, "a%2Fb%3Fc%23d%25e%20f%2Bg%26h%3Di%2Cj%3Bk%3Al%40m%0A%F0%9F%A6%80-._~");
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_and_dot_segments_are_refused_at_any_depth_of_encoding() {
+    fn encoded_dot_segments_are_refused() {
         assert_eq!(pushed(""), Err(Problem::Empty));
         for dots in [
             ".",
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_or_splits_a_segment_is_refused_at_any_depth_of_encoding() {
+    fn encoded_separators_are_refused() {
         for (mark, lower, upper) in
             [('/', "2f", "2F"), ('\\', "5c", "5C"), ('?', "3f", "3F"), ('#', "23", "23"), (';', "3b", "3B")]
         {
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_and_outer_blanks_are_refused_at_any_depth_of_encoding() {
+    fn encoded_controls_and_blanks_are_refused() {
         for value in
             ["a\0", "%00", "a%2500b", "a\r", "a\n", "%0d%0aHost:x", "a\tb", "%7f", "\u{85}", "%C2%85"]
         {

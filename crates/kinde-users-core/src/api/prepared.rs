@@ -21,8 +21,8 @@ const LONGEST_URI: usize = 65_534;
 /// send requests themselves.
 ///
 /// ```
-/// use kinde_users_core::operations::GetUserData;
-/// use kinde_users_core::{AccessToken, Domain, build_request};
+/// use kinde_users::operations::GetUserData;
+/// use kinde_users::{AccessToken, Domain, build_request};
 ///
 /// let domain = Domain::parse("acme")?;
 /// let token = AccessToken::new("eyJhbGciOi...")?;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_does_not_hide_a_place_that_was_not_filled() {
+    fn unfilled_place_before_a_query_is_refused() {
         let query_first = problem(|request| {
             request.query("q", "1");
             Ok(())
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn query_names_and_values_are_encoded_and_lists_joined() {
+    fn query_is_encoded_and_lists_are_joined() {
         let request = build(|request| {
             places(request)?;
             request.query("a b", "c&d");
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn list_values_that_would_split_or_vanish_are_refused() {
+    fn list_values_that_split_or_vanish_are_refused() {
         let list = |values: &'static [&'static str]| {
             problem(move |request| {
                 places(request)?;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_uri_that_http_takes_is_built_and_one_byte_more_is_refused() {
+    fn uri_is_refused_above_the_limit_of_http() {
         let empty = build(|request| {
             places(request)?;
             request.query("q", "");
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_with_no_json_form_is_refused() {
+    fn body_with_no_json_form_is_refused() {
         let keyed = alloc::collections::BTreeMap::from([(vec![1], 1)]);
         let refused = problem(move |request| {
             places(request)?;

@@ -26,7 +26,7 @@ use crate::types::domain::is_loopback;
 /// - Loopback addresses and `localhost` are always reached directly.
 ///
 /// ```
-/// use kinde_users_core::ProxyVariables;
+/// use kinde_users::ProxyVariables;
 ///
 /// let variables = ProxyVariables::read(|name| match name {
 ///     "HTTPS_PROXY" => Some("http://proxy.example:3128".to_owned()),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn variable_of_the_scheme_comes_first_and_lower_case_before_upper_case() {
+    fn scheme_and_lower_case_variables_come_first() {
         let all = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
         let orders = [
             ("https://acme.kinde.com/", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn no_variable_is_no_proxy_and_variable_of_the_other_scheme_is_none() {
+    fn variable_of_the_other_scheme_is_no_proxy() {
         assert_eq!(proxy_of(&read(&[]), "https://acme.kinde.com/"), None);
         assert_eq!(proxy_of(&read(&[("http_proxy", "p")]), "https://acme.kinde.com/"), None);
         assert_eq!(proxy_of(&read(&[("https_proxy", "p")]), "http://acme.kinde.com/"), None);

@@ -21,8 +21,8 @@ use crate::types::json::{self, Repaired, Unread};
 /// You can read the body of a reply as the output of the operation, or as any other type:
 ///
 /// ```
-/// use kinde_users_core::operations::GetUsers;
-/// use kinde_users_core::{Reply, Text};
+/// use kinde_users::operations::GetUsers;
+/// use kinde_users::{Reply, Text};
 /// use serde::Deserialize;
 ///
 /// let body = br#"{"code":"OK","users":[{"id":"kp_1","email":"ada@example.com","shoe_size":38}],"next_token":null}"#;
@@ -47,7 +47,7 @@ use crate::types::json::{self, Repaired, Unread};
 ///
 /// // Fields that the service sends and the model does not have.
 /// assert_eq!(reply.unknown_fields::<GetUsers>()?, ["users[0].shoe_size"]);
-/// # Ok::<(), kinde_users_core::DecodeError>(())
+/// # Ok::<(), kinde_users::DecodeError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decode_error_names_the_path_and_quotes_no_value() {
+    fn decode_error_names_the_path_but_no_value() {
         let body = r#"{"users":[{"id":"kp_1"},{"id":"kp_2","is_suspended":"sally@example.com"}]}"#;
         let error = reply::<GetUsers>(body).into_output::<GetUsers>().unwrap_err();
         assert_eq!(
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_of_not_being_readable_has_its_category() {
+    fn unreadable_replies_have_their_category() {
         for (body, category, line, column) in [
             (&b""[..], DecodeCategory::Eof, 1, 0),
             (b"{\"users\":[", DecodeCategory::Eof, 1, 10),
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_success_is_a_success_where_nothing_is_awaited_from_it() {
+    fn empty_body_is_success_if_none_is_expected() {
         assert!(reply::<DeleteUser>("").parse::<DeleteUser>().is_ok());
         assert!(reply::<DeleteUser>("null").parse::<DeleteUser>().is_ok());
         assert!(reply::<GetUserData>("null").parse::<GetUserData>().is_err());
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_s_body_is_not_taken_for_a_success() {
+    fn error_s_body_is_not_taken_for_a_success() {
         let refused = || {
             let mut response = Response::new(b"{\"users\":[]}".to_vec());
             *response.status_mut() = StatusCode::UNAUTHORIZED;
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_that_differ_in_status_or_body_have_other_hashes() {
+    fn different_replies_have_different_hashes() {
         let hash = |reply: &Reply| {
             let mut hasher = std::hash::DefaultHasher::new();
             reply.hash(&mut hasher);

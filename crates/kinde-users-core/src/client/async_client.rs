@@ -37,8 +37,8 @@ use crate::types::ids::Cursor;
 /// call takes over.
 ///
 /// ```
-/// use kinde_users_core::operations::GetUsers;
-/// use kinde_users_core::{AsyncClient, AsyncClock, Credentials, Domain, Instant, Tenant, async_transport_fn};
+/// use kinde_users::operations::GetUsers;
+/// use kinde_users::{AsyncClient, AsyncClock, Credentials, Domain, Instant, Tenant, async_transport_fn};
 ///
 /// # struct Standing;
 /// # impl AsyncClock for Standing {
@@ -58,7 +58,7 @@ use crate::types::ids::Cursor;
 /// let call = async {
 ///     let page = client.send(&GetUsers::new()).await?;
 ///     assert_eq!(page.users[0].email(), Some("ada@example.com"));
-///     Ok::<_, kinde_users_core::CallError<std::io::Error>>(())
+///     Ok::<_, kinde_users::CallError<std::io::Error>>(())
 /// };
 /// # let mut context = core::task::Context::from_waker(core::task::Waker::noop());
 /// # assert!(core::pin::pin!(call).poll(&mut context).is_ready());
@@ -144,8 +144,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// Runs a job: makes its calls one after another, until the job is complete or a call fails.
     ///
     /// ```
-    /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport, CallError};
-    /// use kinde_users_core::Suspend;
+    /// # use kinde_users::{AsyncClient, AsyncClock, AsyncTransport, CallError};
+    /// use kinde_users::Suspend;
     ///
     /// # async fn all<T: AsyncTransport, C: AsyncClock>(client: &AsyncClient<T, C>) -> Result<(), CallError<T::Error>> {
     /// let suspended = client.run(&mut Suspend::new("kp_1")).await?;
@@ -217,8 +217,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// Requests a list page by page. The result returns the pages, or their items one by one.
     ///
     /// ```
-    /// # use kinde_users_core::{AsyncClient, AsyncClock, AsyncTransport};
-    /// use kinde_users_core::operations::GetUsers;
+    /// # use kinde_users::{AsyncClient, AsyncClock, AsyncTransport};
+    /// use kinde_users::operations::GetUsers;
     ///
     /// # async fn all<T: AsyncTransport, C: AsyncClock>(client: &AsyncClient<T, C>) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut pages = client.pages(GetUsers::new().page_size(500));

@@ -35,8 +35,8 @@ use crate::types::ids::Cursor;
 /// `kinde-users`.
 ///
 /// ```
-/// use kinde_users_core::operations::GetUsers;
-/// use kinde_users_core::{Client, Clock, Credentials, Domain, Instant, Tenant, transport_fn};
+/// use kinde_users::operations::GetUsers;
+/// use kinde_users::{Client, Clock, Credentials, Domain, Instant, Tenant, transport_fn};
 ///
 /// # struct Standing;
 /// # impl Clock for Standing {
@@ -148,8 +148,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// Runs a job: makes its calls one after another, until the job is complete or a call fails.
     ///
     /// ```
-    /// # use kinde_users_core::{CallError, Client, Clock, Transport};
-    /// use kinde_users_core::Erase;
+    /// # use kinde_users::{CallError, Client, Clock, Transport};
+    /// use kinde_users::Erase;
     ///
     /// # fn all<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), CallError<T::Error>> {
     /// let erased = client.run(&mut Erase::new("kp_1"))?;
@@ -209,8 +209,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// Requests a list page by page. The result returns the pages, or their items one by one.
     ///
     /// ```
-    /// # use kinde_users_core::{Client, Clock, Transport};
-    /// use kinde_users_core::operations::GetUsers;
+    /// # use kinde_users::{Client, Clock, Transport};
+    /// use kinde_users::operations::GetUsers;
     ///
     /// # fn all<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), Box<dyn std::error::Error>> {
     /// for user in client.pages(GetUsers::new().page_size(500)).items() {

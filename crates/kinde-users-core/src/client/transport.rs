@@ -48,7 +48,7 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///
 /// ```
 /// use http::{Request, Response};
-/// use kinde_users_core::{Delivery, Transport};
+/// use kinde_users::{Delivery, Transport};
 ///
 /// struct Mine;
 ///
@@ -139,7 +139,7 @@ transport_by_pointer!(&T, Box<T>, Arc<T>);
 ///
 /// ```
 /// use http::{Request, Response};
-/// use kinde_users_core::{Transport, transport_fn};
+/// use kinde_users::{Transport, transport_fn};
 ///
 /// let echo = transport_fn(|request: Request<Vec<u8>>| Ok::<_, std::io::Error>(Response::new(request.into_body())));
 /// assert_eq!(echo.send(Request::new(b"hello".to_vec()))?.body(), b"hello");
@@ -238,7 +238,7 @@ async_transport_by_pointer!(&T, Box<T>, Arc<T>);
 ///
 /// ```
 /// use http::{Request, Response};
-/// use kinde_users_core::async_transport_fn;
+/// use kinde_users::async_transport_fn;
 ///
 /// let echo = async_transport_fn(|request: Request<Vec<u8>>| async {
 ///     Ok::<_, std::io::Error>(Response::new(request.into_body()))

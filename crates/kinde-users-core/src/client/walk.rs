@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_is_for_all_pages_and_begins_with_the_first() {
+    fn deadline_of_a_walk_begins_with_first_page() {
         let mut walk = Walk::new(GetUsers::new());
         let options =
             CallOptions::new().total_timeout(Duration::from_secs(10)).attempt_timeout(Duration::from_secs(7));
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_whose_deadline_is_not_set_has_its_own() {
+    fn page_whose_deadline_is_not_set_has_its_own() {
         let mut walk = Walk::new(GetUsers::new());
         for now in [5, 500] {
             let (_, options) = walk.next_call(CallOptions::new(), at(now)).unwrap().unwrap();

@@ -24,7 +24,7 @@ fn api_error(status: u16, body: &str) -> ApiError {
 }
 
 #[test]
-fn every_error_reports_at_least_the_effect_of_its_call() {
+fn errors_report_at_least_the_effect() {
     let meta = GetUsers::META_REF;
     let reply = || Box::new(Reply::new::<GetUsers>(Response::new(Vec::new())));
     let errors: [fn() -> Error; 3] = [
@@ -59,7 +59,7 @@ fn every_error_reports_at_least_the_effect_of_its_call() {
 }
 
 #[test]
-fn only_an_error_of_kinde_that_names_it_says_that_something_is_not_there() {
+fn only_a_code_of_kinde_means_not_found() {
     let coded = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"It is not there"}}]}}"#);
     let is_not_there = |status: u16, body: &str| api_error(status, body).is_not_there();
     for code in [
@@ -124,7 +124,7 @@ fn only_an_error_of_kinde_that_names_it_says_that_something_is_not_there() {
 }
 
 #[test]
-fn a_build_error_says_of_which_argument_what_is_wrong() {
+fn build_error_names_argument_and_problem() {
     for (problem, says) in [
         (Problem::Empty, "must not be empty"),
         (Problem::DotSegment, "must not be `.` or `..`"),
@@ -151,7 +151,7 @@ fn a_build_error_says_of_which_argument_what_is_wrong() {
 }
 
 #[test]
-fn an_api_error_has_the_codes_of_its_body_and_no_others() {
+fn api_error_has_exactly_the_codes_of_its_body() {
     let error = api_error(400, r#"{"errors":[{"code":"A"},{"message":"m"},{"code":"B","message":"m"}]}"#);
     assert!(error.has_code("A") && error.has_code("B"));
     assert!(!error.has_code("C") && !error.has_code("m"));
@@ -159,7 +159,7 @@ fn an_api_error_has_the_codes_of_its_body_and_no_others() {
 }
 
 #[test]
-fn an_odd_item_costs_no_code_of_the_others() {
+fn odd_item_costs_no_code_of_the_others() {
     for odd in [r#"{"code":400}"#, "\"x\"", "400", "[]", "true", "null", r#"["A","m"]"#, "{}"] {
         for body in [
             format!(r#"{{"errors":[{{"code":"USER_INVALID"}},{odd}]}}"#),
@@ -182,7 +182,7 @@ fn an_odd_item_costs_no_code_of_the_others() {
 }
 
 #[test]
-fn an_error_item_shows_what_it_has_and_masks_what_may_be_personal() {
+fn error_item_masks_personal_data() {
     for (body, says) in [
         (r#"{"code":"A","message":"is sally@example.com"}"#, "A: is […]"),
         (r#"{"code":"A"}"#, "A"),
@@ -210,7 +210,7 @@ fn other_bodies_are_shown_by_their_length() {
 }
 
 #[test]
-fn the_scopes_that_are_missing_are_those_that_the_message_names() {
+fn missing_scopes_are_read_from_the_message() {
     let item = |code: &str, message: &str| {
         serde_json::json!({"errors": [{"code": code, "message": message}]}).to_string()
     };
@@ -254,7 +254,7 @@ fn the_scopes_that_are_missing_are_those_that_the_message_names() {
 }
 
 #[test]
-fn a_body_that_is_not_kindes_is_said_to_be_a_proxys() {
+fn foreign_body_is_attributed_to_a_proxy() {
     let says = "not in Kinde's form";
     for status in [400, 401, 403, 404, 429] {
         for body in ["<html>", "Forbidden", r#"{"message":"Forbidden"}"#, "{", "\u{fffd}"] {
@@ -269,7 +269,7 @@ fn a_body_that_is_not_kindes_is_said_to_be_a_proxys() {
 }
 
 #[test]
-fn a_redirect_tells_its_host_and_no_more() {
+fn redirect_tells_its_host_and_no_more() {
     let host_of = |location: &str| {
         let location = http::HeaderValue::from_str(location).unwrap();
         let response = Response::builder().status(302).header(LOCATION, location).body(Vec::new()).unwrap();
@@ -307,7 +307,7 @@ fn a_redirect_tells_its_host_and_no_more() {
 }
 
 #[test]
-fn what_the_token_endpoint_refused_is_named_with_what_to_do() {
+fn auth_error_names_cause_and_remedy() {
     let says = |status, error: Option<&str>, description: Option<&str>| {
         let (error, description) = (error.map(Box::from), description.map(Box::from));
         let problem = AuthProblem::Refused { status, error, description };
@@ -343,7 +343,7 @@ fn what_the_token_endpoint_refused_is_named_with_what_to_do() {
 }
 
 #[test]
-fn an_auth_error_quotes_nothing_that_the_endpoint_made_up() {
+fn auth_error_quotes_no_unknown_text() {
     let refused = |error: &str| AuthProblem::Refused {
         status: 401,
         error: Some(error.into()),

@@ -17,8 +17,8 @@ use crate::types::ids::UserId;
 /// profile. Idempotent.
 ///
 /// ```
-/// use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
-/// use kinde_users_core::{Erase, Job};
+/// use kinde_users::operations::{DeleteUser, DeleteUserSessions};
+/// use kinde_users::{Erase, Job};
 ///
 /// let mut erase = Erase::new("kp_1");
 /// assert!(erase.next_call().is_some_and(|operation| operation.is::<DeleteUserSessions>()));

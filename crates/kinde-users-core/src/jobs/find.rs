@@ -35,8 +35,8 @@ use crate::types::redacted::Redacted;
 /// [`MOST_PAGES`](Self::MOST_PAGES) calls.
 ///
 /// ```
-/// # use kinde_users_core::{CallError, Client, Clock, Transport};
-/// use kinde_users_core::{FindUser, Found};
+/// # use kinde_users::{CallError, Client, Clock, Transport};
+/// use kinde_users::{FindUser, Found};
 ///
 /// # fn find<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), CallError<T::Error>> {
 /// match client.run(&mut FindUser::by_email("ada@example.com"))? {
@@ -113,7 +113,7 @@ impl FindUser {
     /// text is a user name, which may begin with `kp_` too.
     ///
     /// ```
-    /// use kinde_users_core::FindUser;
+    /// use kinde_users::FindUser;
     ///
     /// assert_eq!(FindUser::by("ada@example.com"), FindUser::by_email("ada@example.com"));
     /// assert_eq!(FindUser::by("+61555111555"), FindUser::by_phone("+61555111555"));
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn users_who_match_are_kept_and_others_are_a_mismatch_where_none_does() {
+    fn mismatch_is_reported_if_no_user_matches() {
         assert_eq!(among(&ada(), &[]), Found::None);
         assert_eq!(search(ada(), &[r#"{"users":null}"#]), (Found::None, 1));
         assert_eq!(id_of(among(&ada(), &[ADA])).unwrap(), "kp_0");
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_has_to_have_what_was_asked_for() {
+    fn user_has_to_have_what_was_asked_for() {
         let (email, phone) = (|text: &str| FindUser::by_email(text), |text: &str| FindUser::by_phone(text));
         let name = |text: &str| FindUser::by_username(text);
         for (find, user, matches) in [
@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_known_by_every_identity_of_the_type() {
+    fn user_is_known_by_every_identity_of_the_type() {
         let with = |kind: &str, identity: &str| {
             let listed = format!(r#"{{"type":{kind},"identity":"{identity}"}}"#);
             format!(r#"{BOB},"identities":[{{"type":"email","identity":"bob@example.com"}},{listed}]"#)
@@ -454,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_searched_for_by_id_has_that_id() {
+    fn user_searched_for_by_id_has_that_id() {
         let found = |page: &str| search(FindUser::by_id("kp_1"), &[page]).0;
         assert_eq!(id_of(found(r#"{"users":[{"id":"kp_1"}]}"#)).unwrap(), "kp_1");
         assert_eq!(id_of(found(r#"{"users":[{"id":"kp_2"},{"id":"kp_1"}]}"#)).unwrap(), "kp_1");
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_asks_for_one_page_and_for_more_where_there_are_more() {
+    fn search_follows_pages_only_if_there_are_more() {
         let mut find = ada();
         assert_eq!(target(&find), IDENTITIES);
         find.handle(Ok(answer::<GetUsers>(200, r#"{"users":[],"next_token":"a="}"#))).unwrap();
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_with_more_to_come_is_followed_to_a_bound() {
+    fn empty_pages_are_followed_to_a_bound() {
         let page = |users: &[&str], next: &str| {
             let users: Vec<_> = users.iter().map(|user| format!("{{{user}}}")).collect();
             format!(r#"{{"users":[{}],"next_token":{next}}}"#, users.join(","))
@@ -532,7 +532,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_name_that_begins_as_an_id_does_is_none() {
+    fn user_name_that_begins_as_an_id_does_is_none() {
         for start in ["kp_", "kp:"] {
             let id = |digits: &str| format!("{start}{digits}");
             let known = id("0123456789abcdef0123456789ABCDEF");

@@ -15,8 +15,8 @@ use crate::protocol::dyn_operation::DynOperation;
 /// lines. Such a loop can, for instance, record each step of the job in a file:
 ///
 /// ```
-/// # use kinde_users_core::operations::{DeleteUser, DeleteUserSessions};
-/// use kinde_users_core::{DynOperation, Erase, Error, Removal, Job, Reply};
+/// # use kinde_users::operations::{DeleteUser, DeleteUserSessions};
+/// use kinde_users::{DynOperation, Erase, Error, Removal, Job, Reply};
 /// # fn call(_: &DynOperation) -> Result<Reply, Error> {
 /// #     Ok(Reply::new::<DeleteUser>(http::Response::new(br#"{"code":"OK"}"#.to_vec())))
 /// # }

@@ -12,8 +12,8 @@ use crate::types::ids::Cursor;
 /// A walk through the pages of a list, without I/O. A walk decides which page to request next.
 ///
 /// ```
-/// use kinde_users_core::operations::{GetUsers, UsersPage};
-/// use kinde_users_core::{Cursor, Error, Pages, Reply};
+/// use kinde_users::operations::{GetUsers, UsersPage};
+/// use kinde_users::{Cursor, Error, Pages, Reply};
 /// # fn call(operation: &GetUsers) -> UsersPage {
 /// #     let body = br#"{"users":[{"id":"kp_1"}],"next_token":null}"#.to_vec();
 /// #     Reply::new::<GetUsers>(http::Response::new(body)).parse::<GetUsers>().unwrap()
@@ -262,7 +262,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_page_is_delivered_once_until_the_end_or_the_first_repetition(
+        fn pages_come_once_until_end_or_repetition(
             (next, start) in (1..60_usize).prop_flat_map(|pages| {
                 (proptest::collection::vec(0..=pages, pages), 0..pages)
             }),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn loop_of_any_length_is_found_before_a_page_repeats() {
+    fn loop_is_found_before_a_page_repeats() {
         for length in [1, 2, 3, 255, 256, 1000] {
             for before in [0, 1, 100] {
                 let pages = before + length;

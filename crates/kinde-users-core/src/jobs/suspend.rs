@@ -20,8 +20,8 @@ use crate::types::ids::UserId;
 /// [`DecodeCategory::NotDone`](crate::DecodeCategory::NotDone).
 ///
 /// ```
-/// use kinde_users_core::operations::UpdateUser;
-/// use kinde_users_core::{Job, Suspend};
+/// use kinde_users::operations::UpdateUser;
+/// use kinde_users::{Job, Suspend};
 ///
 /// let mut suspend = Suspend::new("kp_1");
 /// assert!(suspend.next_call().is_some_and(|operation| operation.is::<UpdateUser>()));

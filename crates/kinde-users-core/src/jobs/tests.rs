@@ -52,7 +52,7 @@ fn ok(_: &DynOperation) -> Result<Reply, Error> {
 }
 
 #[test]
-fn a_user_is_erased_after_the_sessions_are_ended() {
+fn user_is_erased_after_the_sessions_are_ended() {
     let mut erase = Erase::new("kp_1");
     assert_eq!(names(&mut erase, ok), ["delete_user_sessions", "delete_user"]);
     let erased = erase.output();
@@ -64,7 +64,7 @@ fn a_user_is_erased_after_the_sessions_are_ended() {
 }
 
 #[test]
-fn who_is_not_there_was_gone_before_unless_an_attempt_of_this_call_may_have_done_it() {
+fn missing_user_was_gone_before_unless_retried() {
     let unknown = r#"{"errors":[{"code":"USER_INVALID"}]}"#;
     let no_sessions = r#"{"errors":{"code":"SESSION_NOT_FOUND"}}"#;
     for (effect, told) in [(Effect::None, Removal::AlreadyAbsent), (Effect::Possible, Removal::Deleted)] {
@@ -84,7 +84,7 @@ fn who_is_not_there_was_gone_before_unless_an_attempt_of_this_call_may_have_done
 }
 
 #[test]
-fn sessions_that_cannot_be_ended_keep_the_user_and_the_job_goes_on_where_it_was() {
+fn failed_sign_out_keeps_the_user_and_resumes() {
     let mut erase = Erase::new("kp_1");
     let refused = |_: &DynOperation| refusal::<DeleteUserSessions>(403, "", Effect::None);
     let told = "delete_user_sessions: HTTP 403 (needs scope delete:user_sessions)";
@@ -114,7 +114,7 @@ fn what_is_no_reply_of_kinde_certifies_nothing() {
 }
 
 #[test]
-fn a_success_that_its_body_denies_certifies_nothing() {
+fn success_denied_by_its_body_proves_nothing() {
     for (body, field) in [
         (r#"{"id":"kp_1","is_suspended":false}"#, "is_suspended"),
         (r#"{"id":"kp_2","is_suspended":true}"#, "id"),
@@ -166,7 +166,7 @@ fn a_success_that_its_body_denies_certifies_nothing() {
 }
 
 #[test]
-fn a_code_about_another_thing_certifies_no_deletion() {
+fn code_about_another_thing_proves_no_deletion() {
     let refused = |code: &str| {
         let body = std::format!(r#"{{"errors":[{{"code":"{code}"}}]}}"#);
         refusal::<DeleteUser>(404, &body, Effect::None)
@@ -193,7 +193,7 @@ fn a_code_about_another_thing_certifies_no_deletion() {
 }
 
 #[test]
-fn a_not_found_that_is_none_of_kinde_or_of_a_route_certifies_nothing() {
+fn not_found_by_proxy_or_route_proves_nothing() {
     for (status, body) in [
         (404, "<html><center>nginx: no such route</center></html>"),
         (404, ""),
@@ -228,7 +228,7 @@ fn another_refusal_of_a_400_is_an_error() {
 }
 
 #[test]
-fn a_user_is_suspended_and_then_signed_out_and_both_are_told() {
+fn suspend_reports_suspension_and_sign_out() {
     let mut suspend = Suspend::new("kp_1");
     let names_of = names(&mut suspend, |operation| {
         if operation.is::<UpdateUser>() {
@@ -245,7 +245,7 @@ fn a_user_is_suspended_and_then_signed_out_and_both_are_told() {
 }
 
 #[test]
-fn who_has_no_sessions_is_signed_out_and_who_is_not_there_cannot_be_suspended() {
+fn suspend_needs_a_user_but_no_sessions() {
     let body = r#"{"errors":{"code":"USER_NOT_FOUND"}}"#;
     let not_there = |_: &DynOperation| refusal::<DeleteUserSessions>(404, body, Effect::None);
     let mut suspend = Suspend::new("kp_1");

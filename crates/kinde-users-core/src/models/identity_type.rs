@@ -1,4 +1,4 @@
-use crate::types::macros::open_enum;
+use crate::types::open_enum::open_enum;
 
 open_enum! {
     /// The type of an identity. Kinde may add new types. The type of a social identity is, for

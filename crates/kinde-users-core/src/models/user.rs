@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_email_comes_under_either_name_or_both() {
+    fn email_comes_under_either_name_or_both() {
         assert_eq!(user(r#"{"id":"a","email":"x@example.com"}"#).email(), Some("x@example.com"));
         assert_eq!(user(r#"{"id":"a","preferred_email":"x@example.com"}"#).email(), Some("x@example.com"));
         let both = r#"{"id":"a","preferred_email":"p@example.com","email":"x@example.com"}"#;
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_id_alone_is_required() {
+    fn id_alone_is_required() {
         assert!(serde_json::from_str::<User>("{}").is_err());
         assert!(serde_json::from_str::<User>(r#"{"id":null}"#).is_err());
     }

@@ -27,8 +27,8 @@ use crate::types::redacted::Redacted;
 /// [`Possible`](crate::Effect::Possible), search for the user before you create it again.
 ///
 /// ```
-/// use kinde_users_core::operations::{CreateUser, NewIdentity};
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::{CreateUser, NewIdentity};
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = CreateUser::new()

@@ -27,8 +27,8 @@ use crate::types::redacted::Redacted;
 /// ids.
 ///
 /// ```
-/// use kinde_users_core::operations::CreateUserBillingCustomer;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::CreateUserBillingCustomer;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = CreateUserBillingCustomer::new("kp_1", "org_1", "ada@example.com").billing_plan_code("pro");

@@ -24,8 +24,8 @@ use crate::types::redacted::Redacted;
 /// for that type.
 ///
 /// ```
-/// use kinde_users_core::operations::CreateUserIdentity;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::CreateUserIdentity;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = CreateUserIdentity::phone("kp_1", "0412345678", "au");

@@ -25,8 +25,8 @@ use crate::api::request_writer::RequestWriter;
 /// [`Erase`](crate::Erase).
 ///
 /// ```
-/// use kinde_users_core::operations::DeleteUser;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::DeleteUser;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&DeleteUser::new("kp_1").is_delete_profile(true), &domain, &token)?;

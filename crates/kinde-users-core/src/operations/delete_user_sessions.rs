@@ -23,8 +23,8 @@ use crate::api::request_writer::RequestWriter;
 /// check them again at each use.
 ///
 /// ```
-/// use kinde_users_core::operations::DeleteUserSessions;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::DeleteUserSessions;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&DeleteUserSessions::new("kp_1"), &domain, &token)?;

@@ -1,6 +1,6 @@
 //! More data that a reply contains for each user.
 
-use crate::types::macros::open_enum;
+use crate::types::open_enum::open_enum;
 
 open_enum! {
     /// More data that a reply contains for each user.

@@ -25,8 +25,8 @@ use crate::api::request_writer::RequestWriter;
 /// Kinde does not document whether a deleted user is a 400 or a 404.
 ///
 /// ```
-/// use kinde_users_core::operations::{Expand, GetUserData};
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::{Expand, GetUserData};
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = GetUserData::new("kp_1").expand(Expand::Organizations).expand(Expand::Billing);

@@ -29,9 +29,9 @@ use crate::types::timestamp::Timestamp;
 /// The service chooses the size of a page.
 ///
 /// ```
-/// use kinde_users_core::models::IdentityType;
-/// use kinde_users_core::operations::GetUserIdentities;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::models::IdentityType;
+/// use kinde_users::operations::GetUserIdentities;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = GetUserIdentities::new("kp_1").starting_after("identity_1");

@@ -24,8 +24,8 @@ use crate::types::redacted::Redacted;
 /// | Errors | 400 for an unknown user, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```
-/// use kinde_users_core::operations::GetUserPropertyValues;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::GetUserPropertyValues;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&GetUserPropertyValues::new("kp_1"), &domain, &token)?;

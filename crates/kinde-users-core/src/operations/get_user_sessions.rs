@@ -25,8 +25,8 @@ use crate::types::timestamp::Timestamp;
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
 /// ```
-/// use kinde_users_core::operations::GetUserSessions;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::GetUserSessions;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&GetUserSessions::new("kp_1"), &domain, &token)?;

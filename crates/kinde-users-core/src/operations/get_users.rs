@@ -27,8 +27,8 @@ use crate::types::timestamp::Timestamp;
 /// | Errors | 400 if the service refuses an argument, 403 without the scope, 429 over the rate limit |
 ///
 /// ```
-/// use kinde_users_core::operations::{Expand, GetUsers};
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::{Expand, GetUsers};
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = GetUsers::new().page_size(500).email("ada@example.com").expand(Expand::Identities);

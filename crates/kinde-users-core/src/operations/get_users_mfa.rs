@@ -28,8 +28,8 @@ use crate::types::timestamp::Timestamp;
 /// `null` are all read as a list.
 ///
 /// ```
-/// use kinde_users_core::operations::GetUsersMfa;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::GetUsersMfa;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&GetUsersMfa::new("kp_1"), &domain, &token)?;

@@ -25,7 +25,7 @@ macro_rules! operations {
             /// All operations of this crate, in the order of their names.
             ///
             /// ```
-            /// use kinde_users_core::OPERATIONS;
+            /// use kinde_users::OPERATIONS;
             ///
             /// for meta in OPERATIONS {
             ///     println!("{:6} {} needs {:?}", meta.method, meta.path.as_str(), meta.scopes);
@@ -67,7 +67,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn operations_are_listed_once_each_in_the_order_of_their_names() {
+    fn operations_are_listed_once_by_name() {
         assert_eq!(OPERATIONS.len(), 19);
         assert!(OPERATIONS.is_sorted_by(|a, b| a.name < b.name));
         let routes: BTreeSet<_> =
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_needs_a_scope_and_a_read_is_a_get() {
+    fn operations_need_a_scope_and_reads_are_gets() {
         for meta in OPERATIONS {
             assert_eq!(meta.scopes.len(), 1, "{}", meta.name);
             assert_eq!(meta.replay == Replay::Safe, meta.method == Method::GET, "{}", meta.name);

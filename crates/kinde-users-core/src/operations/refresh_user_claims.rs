@@ -22,8 +22,8 @@ use crate::api::request_writer::RequestWriter;
 /// The request is a POST without a body.
 ///
 /// ```
-/// use kinde_users_core::operations::RefreshUserClaims;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::RefreshUserClaims;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&RefreshUserClaims::new("kp_1"), &domain, &token)?;

@@ -20,8 +20,8 @@ use crate::api::request_writer::RequestWriter;
 /// | Errors | 400 or 404 for an unknown user or factor, 403 without the scope, 429 over the rate limit |
 ///
 /// ```
-/// use kinde_users_core::operations::ResetUsersMfa;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::ResetUsersMfa;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&ResetUsersMfa::new("kp_1", "mfa_1"), &domain, &token)?;

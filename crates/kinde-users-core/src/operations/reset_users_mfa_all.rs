@@ -22,8 +22,8 @@ use crate::api::request_writer::RequestWriter;
 /// [`ResetUsersMfa`](crate::operations::ResetUsersMfa) resets a single factor.
 ///
 /// ```
-/// use kinde_users_core::operations::ResetUsersMfaAll;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::ResetUsersMfaAll;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&ResetUsersMfaAll::new("kp_1"), &domain, &token)?;

@@ -7,8 +7,8 @@ use crate::api::meta::Meta;
 /// Returns the scopes that a program needs to call these operations, sorted and without repeats.
 ///
 /// ```
-/// use kinde_users_core::operations::{DeleteUser, GetUserData, GetUsers};
-/// use kinde_users_core::{Operation, scopes_for};
+/// use kinde_users::operations::{DeleteUser, GetUserData, GetUsers};
+/// use kinde_users::{Operation, scopes_for};
 ///
 /// let scopes = scopes_for(&[GetUsers::META, GetUserData::META, DeleteUser::META]);
 /// assert_eq!(scopes, ["delete:users", "read:users"]);

@@ -4,7 +4,7 @@ use core::fmt;
 use http::Method;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::types::macros::open_enum;
+use crate::types::open_enum::open_enum;
 use crate::types::secret::Secret;
 use crate::types::build_error::{BuildError, Problem};
 use crate::types::ids::UserId;
@@ -28,8 +28,8 @@ mod hash_form;
 /// | Errors | 400 for an unknown user or a hash that the service refuses, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```
-/// use kinde_users_core::operations::{Password, SetUserPassword};
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::{Password, SetUserPassword};
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let hash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
@@ -305,7 +305,7 @@ impl Password {
     /// refused with [`Problem::Missing`].
     ///
     /// ```
-    /// use kinde_users_core::operations::{Password, SaltPosition};
+    /// use kinde_users::operations::{Password, SaltPosition};
     ///
     /// let password = Password::crypt_salted("1ecacw.7.cA", "rE").salt_position(SaltPosition::Prefix);
     /// # drop(password);
@@ -358,7 +358,7 @@ impl fmt::Debug for Password {
 /// the operation:
 ///
 /// ```
-/// use kinde_users_core::operations::FirebaseParameters;
+/// use kinde_users::operations::FirebaseParameters;
 ///
 /// let shown = r#"{"base64_signer_key":"jxspr8Ki","base64_salt_separator":"Bw==","rounds":8,"mem_cost":14}"#;
 /// let parameters: FirebaseParameters = serde_json::from_str(shown)?;
@@ -437,7 +437,7 @@ mod tests {
     use crate::types::secret::tests::are_wiped;
 
     #[test]
-    fn hash_salt_and_signer_key_are_wiped_when_they_are_dropped() {
+    fn dropped_password_is_wiped() {
         let parameters = FirebaseParameters::new("key", "separator", 8, 14);
         let FirebaseParameters { signer_key, salt_separator, rounds: _, mem_cost: _ } = &parameters;
         are_wiped([signer_key, salt_separator]);

@@ -27,9 +27,9 @@ use crate::types::values::Patch;
 /// fields. Read the user back if that matters.
 ///
 /// ```
-/// use kinde_users_core::Patch;
-/// use kinde_users_core::operations::UpdateUser;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::Patch;
+/// use kinde_users::operations::UpdateUser;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = UpdateUser::new("kp_1").is_suspended(true).given_name("Ada").picture(Patch::Clear);

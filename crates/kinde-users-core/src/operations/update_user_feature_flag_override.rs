@@ -23,8 +23,8 @@ use crate::types::values::Value;
 /// The request carries the value in the query, as text.
 ///
 /// ```
-/// use kinde_users_core::operations::UpdateUserFeatureFlagOverride;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::UpdateUserFeatureFlagOverride;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = UpdateUserFeatureFlagOverride::new("kp_1", "dark_mode", true);

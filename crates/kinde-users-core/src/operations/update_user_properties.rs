@@ -27,8 +27,8 @@ use crate::types::values::{Patch, Value};
 /// Other properties keep their values. Kinde does not document whether `null` clears a property.
 ///
 /// ```
-/// use kinde_users_core::operations::UpdateUserProperties;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::UpdateUserProperties;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let operation = UpdateUserProperties::new("kp_1")

@@ -26,8 +26,8 @@ use crate::types::values::Value;
 /// [`UpdateUserProperties`]: crate::operations::UpdateUserProperties
 ///
 /// ```
-/// use kinde_users_core::operations::UpdateUserProperty;
-/// # use kinde_users_core::{AccessToken, Domain, Reply, build_request};
+/// use kinde_users::operations::UpdateUserProperty;
+/// # use kinde_users::{AccessToken, Domain, Reply, build_request};
 /// # let (domain, token) = (Domain::parse("acme")?, AccessToken::new("t")?);
 ///
 /// let request = build_request(&UpdateUserProperty::new("kp_1", "kp_town", "Port Moresby"), &domain, &token)?;

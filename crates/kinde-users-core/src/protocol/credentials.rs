@@ -46,7 +46,7 @@ impl Credentials {
     /// defects. A call with such credentials fails with the same error, and nothing is sent.
     ///
     /// ```
-    /// use kinde_users_core::{Credentials, Problem};
+    /// use kinde_users::{Credentials, Problem};
     ///
     /// let error = Credentials::new("client", "secret\r\n").check().unwrap_err();
     /// assert_eq!((error.argument(), error.problem()), ("client_secret", Problem::ControlCharacter));
@@ -71,8 +71,8 @@ impl Credentials {
     /// has no effect on credentials that were created from an access token.
     ///
     /// ```
-    /// use kinde_users_core::operations::GetUsers;
-    /// use kinde_users_core::{Credentials, Operation, scopes_for};
+    /// use kinde_users::operations::GetUsers;
+    /// use kinde_users::{Credentials, Operation, scopes_for};
     ///
     /// let credentials = Credentials::new("client", "secret").with_scopes(scopes_for(&[GetUsers::META]));
     /// ```
@@ -106,7 +106,7 @@ mod tests {
     use crate::types::build_error::Problem;
 
     #[test]
-    fn credentials_with_outer_blanks_and_control_characters_are_refused() {
+    fn malformed_credentials_are_refused() {
         for (text, problem) in [
             ("", Problem::Empty),
             ("\u{feff}secret", Problem::OuterBlank),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_secret_is_wiped_when_it_is_dropped() {
+    fn client_secret_is_wiped_when_it_is_dropped() {
         let Credentials(Kind::Client { id: _, secret, scopes: _ }) = Credentials::new("id", "secret") else {
             panic!("it has a secret")
         };

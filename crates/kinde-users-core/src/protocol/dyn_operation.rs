@@ -21,8 +21,8 @@ use crate::types::domain::Domain;
 /// [`accept`](Self::accept) checks that the reply fits the operation.
 ///
 /// ```
-/// use kinde_users_core::DynOperation;
-/// use kinde_users_core::operations::{DeleteUser, RefreshUserClaims};
+/// use kinde_users::DynOperation;
+/// use kinde_users::operations::{DeleteUser, RefreshUserClaims};
 ///
 /// let plan = [DynOperation::new(RefreshUserClaims::new("kp_1")), DynOperation::new(DeleteUser::new("kp_2"))];
 /// assert!(plan[1].is::<DeleteUser>());
@@ -98,8 +98,8 @@ impl DynOperation {
     /// proxy that answers every request with 200 is an error.
     ///
     /// ```
-    /// use kinde_users_core::operations::DeleteUser;
-    /// use kinde_users_core::{DynOperation, Reply};
+    /// use kinde_users::operations::DeleteUser;
+    /// use kinde_users::{DynOperation, Reply};
     ///
     /// let delete = DynOperation::new(DeleteUser::new("kp_1"));
     /// let reply = |body: &str| Reply::new::<DeleteUser>(http::Response::new(body.into()));
@@ -140,7 +140,7 @@ mod tests {
     use crate::types::build_error::Problem;
 
     #[test]
-    fn the_call_is_that_of_the_operation_itself() {
+    fn call_is_that_of_the_operation_itself() {
         let tenant = Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "secret"));
         let (operation, options) = (GetUserData::new("kp_1"), CallOptions::new());
         let exchange = DynOperation::new(operation.clone()).exchange(&tenant, options).unwrap();

@@ -20,7 +20,7 @@ struct TimeLimit(Duration);
 ///
 /// ```
 /// use core::time::Duration;
-/// use kinde_users_core::{set_request_timeout, request_timeout};
+/// use kinde_users::{set_request_timeout, request_timeout};
 ///
 /// let mut request = http::Request::new(Vec::<u8>::new());
 /// assert_eq!(request_timeout(&request), Duration::from_secs(30));
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_limit_that_was_set_is_told() {
+    fn last_limit_that_was_set_is_told() {
         let mut request = Request::new(());
         assert_eq!(request_timeout(&request), CallOptions::ATTEMPT_TIMEOUT);
         for limit in [Duration::ZERO, Duration::MAX, CallOptions::ATTEMPT_TIMEOUT, Duration::from_secs(1)] {
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_limit_takes_no_room_in_the_request() {
+    fn usual_limit_takes_no_room_in_the_request() {
         let mut request = Request::new(());
         set_request_timeout(&mut request, Duration::from_secs(1));
         set_request_timeout(&mut request, CallOptions::ATTEMPT_TIMEOUT);

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn back_off_doubles_to_its_longest_and_is_counted_in_milliseconds_that_fit_32_bits() {
+    fn back_off_doubles_up_to_its_limit() {
         let days = |days: u64| Duration::from_secs(days * 86_400);
         let most = Duration::from_millis(u32::MAX.into());
         let policy = RetryPolicy::new().backoff(days(50)).longest_backoff(days(60));

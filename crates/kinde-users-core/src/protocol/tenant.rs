@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_can_be_supplied_and_taken_out_with_what_is_left_of_it() {
+    fn supplied_token_is_returned_with_time_left() {
         let mut tenant = tenant();
         assert_eq!(tenant.token(at(0)), None);
         tenant.supply_token(token("a"), Some(Duration::from_secs(100)), at(10));
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_renewed_a_tenth_of_its_life_before_its_end_and_at_most_a_minute() {
+    fn token_is_renewed_shortly_before_its_end() {
         for (lifetime, renewed_at) in [(100, 90), (600, 540), (3600, 3540), (86_399, 86_339)] {
             let mut tenant = tenant();
             tenant.supply_token(token("a"), Some(Duration::from_secs(lifetime)), at(0));
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_spaces_operations_evenly_and_takes_no_slot_past_the_deadline() {
+    fn pace_is_even_and_ends_at_the_deadline() {
         let mut tenant = tenant().with_rate_limit(4);
         let slots: Vec<_> =
             (0..4).map(|_| tenant.take_slot(at(1), at(2)).since_start().as_millis()).collect();

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use http::{Response, StatusCode};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::error::auth_error::AuthProblem;
 use crate::error::hints::redirect_host;
@@ -111,55 +111,22 @@ impl<'de> Deserialize<'de> for IssuedReply<'de> {
 /// Reads a number of seconds in any form. Anything else counts as absent: a token with a strange
 /// lifetime is still a token, and was paid for.
 fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
-    struct Seconds;
-
-    impl<'de> Visitor<'de> for Seconds {
-        type Value = Option<Duration>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("anything")
-        }
-
-        fn visit_u64<E>(self, seconds: u64) -> Result<Self::Value, E> {
-            Ok(Some(Duration::from_secs(seconds)))
-        }
-
-        fn visit_i64<E>(self, seconds: i64) -> Result<Self::Value, E> {
-            Ok(Some(Duration::from_secs(seconds.try_into().unwrap_or(0))))
-        }
-
-        fn visit_f64<E>(self, seconds: f64) -> Result<Self::Value, E> {
-            // A number that is too large means for ever.
-            Ok(Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
-        }
-
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-            match text.trim().parse::<f64>() {
-                Ok(seconds) if !seconds.is_nan() => self.visit_f64(seconds),
-                _ => Ok(None),
-            }
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(None)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(None)
-        }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Seconds<'a> {
+        Number(f64),
+        #[serde(borrow)]
+        Digits(Text<'a>),
+        Other(IgnoredAny),
     }
 
-    deserializer.deserialize_any(Seconds)
+    let seconds = match Seconds::deserialize(deserializer)? {
+        Seconds::Number(seconds) => Some(seconds),
+        Seconds::Digits(text) => text.trim().parse().ok().filter(|seconds: &f64| !seconds.is_nan()),
+        Seconds::Other(_) => None,
+    };
+    // A number that is too large means for ever.
+    Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
 }
 
 #[cfg(test)]
@@ -223,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_kept_as_a_sensitive_header() {
+    fn token_is_kept_as_a_sensitive_header() {
         let token = AccessToken::new("a.b-c_d~e+f/g=").unwrap();
         assert_eq!(token.authorization(), "Bearer a.b-c_d~e+f/g=");
         assert!(token.authorization().is_sensitive());
@@ -232,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_no_header_can_carry_is_refused() {
+    fn token_that_no_header_can_carry_is_refused() {
         assert_eq!(AccessToken::new("").unwrap_err().problem(), Problem::Empty);
         for text in ["a b", "a\nb", "a\u{0}", "\u{7f}", "é", "a\r\nx-evil: 1", " a", "a\t"] {
             assert_eq!(AccessToken::new(text).unwrap_err().problem(), Problem::NotAHeader, "{text:?}");

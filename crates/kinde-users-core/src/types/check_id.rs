@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_invisible_character_at_an_end_is_refused() {
+    fn invisible_character_at_an_end_is_refused() {
         for character in [
             '\u{ad}',
             '\u{61c}',

@@ -17,14 +17,14 @@ use crate::types::check_id::check_id;
 /// These are the forms of a domain that people use:
 ///
 /// ```
-/// use kinde_users_core::Domain;
+/// use kinde_users::Domain;
 ///
 /// for text in ["acme", "acme.kinde.com", "https://acme.kinde.com", "https://acme.kinde.com/"] {
 ///     let domain: Domain = text.parse()?;
 ///     assert_eq!(domain.origin(), "https://acme.kinde.com");
 ///     assert_eq!(domain.audience(), "https://acme.kinde.com/api");
 /// }
-/// # Ok::<(), kinde_users_core::DomainError>(())
+/// # Ok::<(), kinde_users::DomainError>(())
 /// ```
 ///
 /// A domain is never changed. It is refused if a URL parser would change it (upper case,
@@ -68,10 +68,10 @@ impl Domain {
     /// Sets the audience of tokens. The default is `<origin>/api`.
     ///
     /// ```
-    /// # use kinde_users_core::Domain;
+    /// # use kinde_users::Domain;
     /// let domain = Domain::parse("acme")?.with_audience("https://acme.kinde.com/api/v1");
     /// assert_eq!(domain.audience(), "https://acme.kinde.com/api/v1");
-    /// # Ok::<(), kinde_users_core::DomainError>(())
+    /// # Ok::<(), kinde_users::DomainError>(())
     /// ```
     #[must_use]
     pub fn with_audience(mut self, audience: &str) -> Self {
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subdomain_a_host_and_an_origin_name_the_same_tenant() {
+    fn subdomain_host_and_origin_are_one_tenant() {
         for text in ["acme", "acme.kinde.com", "https://acme.kinde.com", "https://acme.kinde.com/"] {
             let domain = Domain::parse(text).unwrap();
             assert_eq!(domain.origin(), "https://acme.kinde.com", "{text}");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_loopback_unless_asked_for_by_name() {
+    fn plain_http_is_refused_beyond_loopback() {
         for text in ["http://127.0.0.1:8080", "http://localhost:1", "http://[::1]:1", "http://127.9.9.9"] {
             let domain = Domain::parse(text).unwrap();
             assert_eq!((domain.origin(), domain.is_loopback()), (text, true));

@@ -1,6 +1,43 @@
 //! Ids, keys and codes of Kinde. Each has its own type, so that they cannot be mixed up.
 
-use crate::types::macros::string_id;
+use core::fmt;
+
+use crate::types::masking::{looks_like_an_address, write_hidden};
+use crate::types::text_type::text_type;
+
+/// Defines a string newtype for an id, key or code of Kinde.
+macro_rules! string_id {
+    ($(#[$meta:meta])* $name:ident) => {
+        string_id!($(#[$meta])* $name, hidden if looks_like_an_address);
+    };
+    ($(#[$meta:meta])* $name:ident, hidden if $hidden:expr) => {
+        text_type! {
+            $(#[$meta])*
+            #[derive(PartialOrd, Ord)]
+            $name
+        }
+
+        impl fmt::Display for $name {
+            /// Shows the text.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            /// Shows the text, unless it may be an e-mail address or phone number that was used as
+            /// an id by mistake.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let is_hidden: fn(&str) -> bool = $hidden;
+                if is_hidden(&self.0) {
+                    write_hidden(f, stringify!($name), self.0.len())
+                } else {
+                    write!(f, concat!(stringify!($name), "({:?})"), self.0)
+                }
+            }
+        }
+    };
+}
 
 string_id! {
     /// The id of a user: `kp_` and 32 hex digits, or `kp:` and 32 hex digits for older users.
@@ -59,11 +96,12 @@ string_id! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeMap;
     use alloc::format;
     use alloc::string::{String, ToString};
 
     #[test]
-    fn an_id_is_the_text_that_came() {
+    fn id_is_the_text_that_came() {
         let id: UserId = serde_json::from_str("\"kp:0123\"").unwrap();
         assert_eq!(id, "kp:0123");
         assert_eq!(id, String::from("kp:0123"));
@@ -75,7 +113,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_used_for_an_id_is_not_in_debug() {
+    fn map_finds_an_id_by_its_text() {
+        let ids = BTreeMap::from([(UserId::from("kp_1"), 1), (UserId::from("kp_2"), 2)]);
+        assert_eq!((ids.get("kp_2"), ids.get("kp_3")), (Some(&2), None));
+    }
+
+    #[test]
+    fn address_used_for_an_id_is_not_in_debug() {
         assert_eq!(format!("{:?}", UserId::from("ada@example.com")), "UserId(15 bytes)");
         assert_eq!(format!("{:?}", UserId::from("+61 412 345 678")), "UserId(15 bytes)");
     }

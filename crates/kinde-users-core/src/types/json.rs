@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn unpaired_surrogates_become_replacement_characters() {
+    fn unpaired_surrogates_are_replaced() {
         for (text, read) in [
             (r#""Ada \ud83d""#, "Ada \u{fffd}"),
             (r#""\uD83D""#, "\u{fffd}"),
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_a_string_that_no_json_has_are_replaced_or_escaped() {
+    fn invalid_bytes_of_a_string_are_repaired() {
         for (body, text) in [
             (&b"[\"caf\xe9\"]"[..], "[\"caf\u{fffd}\"]"),
             (b"{\"\xff\":\"\xc3\"}", "{\"\u{fffd}\":\"\u{fffd}\"}"),

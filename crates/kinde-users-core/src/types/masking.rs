@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_told_from_an_id() {
+    fn address_is_told_from_an_id() {
         for address in [
             "ada@example.com",
             "ada%40example.com",

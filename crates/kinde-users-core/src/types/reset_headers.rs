@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reset_is_in_seconds_from_now() {
+    fn reset_is_in_seconds_from_now() {
         assert_eq!(delay(&[("ratelimit-reset", "17")]), Some(17));
         assert_eq!(delay(&[("ratelimit-reset", " 0 ")]), Some(0));
         assert_eq!(delay(&[("ratelimit-reset", "1.2")]), Some(2));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_that_makes_no_sense_is_none() {
+    fn reset_that_makes_no_sense_is_none() {
         assert_eq!(delay(&[("ratelimit-reset", "1795449000")]), None);
         assert_eq!(delay(&[("ratelimit-reset", "99999999999999999999999")]), None);
         assert_eq!(delay(&[("ratelimit-reset", "1795449000"), ("retry-after", "5")]), Some(5));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_counts_from_the_date_of_the_reply() {
+    fn date_counts_from_the_date_of_the_reply() {
         let date = ("date", "Mon, 23 Nov 2026 12:00:00 GMT");
         assert_eq!(delay(&[("retry-after", "Mon, 23 Nov 2026 12:01:30 GMT"), date]), Some(90));
         assert_eq!(delay(&[("retry-after", "Mon, 23 Nov 2026 11:00:00 GMT"), date]), Some(0));

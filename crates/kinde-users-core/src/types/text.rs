@@ -21,7 +21,7 @@ use crate::types::masking::write_hidden;
 /// In an `Option`, serde copies it even with `#[serde(borrow)]`.
 ///
 /// ```
-/// use kinde_users_core::Text;
+/// use kinde_users::Text;
 /// use serde::Deserialize;
 ///
 /// #[derive(Deserialize)]
@@ -164,7 +164,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn text_borrows_unless_the_string_holds_an_escape() {
+    fn text_borrows_unless_it_has_an_escape() {
         let plain: Text<'_> = serde_json::from_str("\"plain\"").unwrap();
         assert!(plain.is_borrowed());
         let escaped: Text<'_> = serde_json::from_str(r#""a\nb""#).unwrap();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_made_of_strings_alone_and_of_those_that_are_given_away() {
+    fn text_is_read_only_from_strings() {
         use serde::de::IntoDeserializer;
         use serde::de::value::{Error, StringDeserializer};
 

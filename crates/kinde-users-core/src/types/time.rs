@@ -11,7 +11,7 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use kinde_users_core::Instant;
+/// use kinde_users::Instant;
 ///
 /// let start = Instant::START;
 /// let later = start.saturating_add(Duration::from_secs(90));

@@ -1,28 +1,21 @@
 //! Timestamps in the form of the service.
 
-use alloc::boxed::Box;
-use alloc::string::String;
 use core::fmt;
 use core::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use crate::types::text_type::text_type;
 
-/// A timestamp as text.
-///
-/// Kinde writes most timestamps in RFC 3339 form, but not all: `2025-04-01T13:04:20+11` has an
-/// offset without minutes. A page of users must not be lost because of an unknown form, so the text
-/// is kept, and you parse it when you need it. `timestamp.as_str().parse::<jiff::Timestamp>()`
-/// reads all known forms. The crate `kinde-users` has the feature `jiff` for this.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Timestamp(Box<str>);
+text_type! {
+    /// A timestamp as text.
+    ///
+    /// Kinde writes most timestamps in RFC 3339 form, but not all: `2025-04-01T13:04:20+11` has an
+    /// offset without minutes. A page of users must not be lost because of an unknown form, so the text
+    /// is kept, and you parse it when you need it. `timestamp.as_str().parse::<jiff::Timestamp>()`
+    /// reads all known forms. The crate `kinde-users` has the feature `jiff` for this.
+    Timestamp
+}
 
 impl Timestamp {
-    /// Returns the text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Whether it has the form of a date-time: `2025-04-01T13:04:20.315701+11:00`, `…Z`, or Kinde's
     /// `…+11`. The numbers are in their ranges, but the month may not have that day.
     pub(crate) fn is_well_formed(&self) -> bool {
@@ -68,36 +61,6 @@ fn matches_form(text: &[u8], form: &[u8]) -> bool {
             .iter()
             .zip(form)
             .all(|(byte, form)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form })
-}
-
-impl AsRef<str> for Timestamp {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&str> for Timestamp {
-    fn from(text: &str) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<String> for Timestamp {
-    fn from(text: String) -> Self {
-        Self(text.into())
-    }
-}
-
-impl From<&Timestamp> for Timestamp {
-    fn from(timestamp: &Timestamp) -> Self {
-        timestamp.clone()
-    }
-}
-
-impl PartialEq<&str> for Timestamp {
-    fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
-    }
 }
 
 impl fmt::Display for Timestamp {

@@ -15,7 +15,7 @@ use crate::types::redacted::Redacted;
 /// matters.
 ///
 /// ```
-/// use kinde_users_core::Patch;
+/// use kinde_users::Patch;
 ///
 /// // A column of a database is optional. If it has no value, the field is cleared.
 /// let column: Option<&str> = None;
@@ -86,7 +86,7 @@ impl From<bool> for Patch<bool> {
 /// is `true`.
 ///
 /// ```
-/// use kinde_users_core::Value;
+/// use kinde_users::Value;
 ///
 /// assert_eq!(Value::from(true).as_str(), "true");
 /// assert_eq!(Value::from(42).as_str(), "42");
@@ -117,7 +117,7 @@ impl Value {
 /// There is no value for `null`.
 ///
 /// ```
-/// use kinde_users_core::Value;
+/// use kinde_users::Value;
 ///
 /// let values: Vec<Value> = serde_json::from_str(r#"["Construction", true, 42, 0.5, {"theme": "dark"}]"#)?;
 /// let texts: Vec<&str> = values.iter().map(Value::as_str).collect();

@@ -91,7 +91,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_walk_ends_and_no_page_comes_twice(
+    fn walk_ends_and_no_page_comes_twice(
         server in servers(),
         first in option::of(1_usize..8),
         most in option::of(0_u64..10),
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn a_walk_in_pieces_is_the_whole_walk(server in sound_servers(), pieces in vec(1_u64..4, 12)) {
+    fn walk_in_pieces_is_the_whole_walk(server in sound_servers(), pieces in vec(1_u64..4, 12)) {
         let whole = walk(&mut Pages::new(GetUsers::new()), &server)?;
         prop_assert_eq!(&whole, &((0..server.len()).collect(), false));
 

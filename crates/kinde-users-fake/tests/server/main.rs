@@ -195,7 +195,7 @@ fn changed_reply_is_still_a_whole_message() {
 }
 
 #[test]
-fn body_over_the_cap_is_refused_but_connection_lives() {
+fn large_body_is_refused_and_connection_kept() {
     const CAP: usize = 16 * 1024 * 1024;
     let (fake, server) = started();
     let token = fake.issue_token();
@@ -246,7 +246,7 @@ fn invalid_requests_harm_only_their_connection() {
 }
 
 #[test]
-fn shutting_down_closes_connections_and_frees_the_port() {
+fn shutdown_closes_connections_and_port() {
     // Some systems have more than one loopback address. On those, this one is used by no other
     // test, which could take the port as soon as it is free.
     let host = Ipv4Addr::new(127, 0, 0, if cfg!(target_os = "linux") { 13 } else { 1 });

@@ -114,7 +114,7 @@ fn it_says_where_it_is_serves_and_ends_cleanly() {
 }
 
 #[test]
-fn certificate_file_exists_while_the_program_runs() {
+fn certificate_file_lasts_as_long_as_program() {
     let program = Running::start(&["--users", "3", "--tls"]);
     let ca = program.text("ca").to_owned();
     let agent = https(Some(&std::fs::read_to_string(&ca).unwrap()));

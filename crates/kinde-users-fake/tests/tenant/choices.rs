@@ -76,7 +76,7 @@ fn rate_limit_body_can_be_chosen() {
 }
 
 #[test]
-fn null_clears_or_is_ignored_or_refused_as_chosen() {
+fn null_is_treated_as_chosen() {
     let body = json!({ "given_name": null, "is_suspended": null });
     for (null, status, name, suspended) in [
         (Null::Clears, 200, None, false),
@@ -126,7 +126,7 @@ fn session_can_have_full_offsets() {
 // ---- Strict -----------------------------------------------------------------
 
 #[test]
-fn strict_tenant_refuses_what_the_live_one_ignores() {
+fn strict_tenant_refuses_unknown_arguments() {
     let strict = FakeKinde::builder().strict().build();
     let lax = FakeKinde::new();
     let id = "kp_1";

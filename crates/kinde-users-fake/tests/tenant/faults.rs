@@ -44,7 +44,7 @@ fn reply_can_be_replaced_after_the_effect() {
 }
 
 #[test]
-fn a_rate_limit_says_how_long_to_wait() {
+fn rate_limit_says_how_long_to_wait() {
     let fake = FakeKinde::new();
     fake.next("get_users", Fault::rate_limited(17));
     let response = send(&fake, "GET", "/api/v1/users", "");
@@ -133,7 +133,7 @@ fn unknown_operation_of_a_fault_panics() {
 }
 
 #[test]
-fn a_reply_can_be_larger_or_of_another_type() {
+fn reply_can_be_larger_or_of_another_type() {
     let fake = FakeKinde::new();
     fake.add_user(NewFakeUser::new().id("kp_1"));
     fake.next("get_users", Fault::larger_by(100_000));
@@ -150,7 +150,7 @@ fn a_reply_can_be_larger_or_of_another_type() {
 // ---- How a reply travels without a socket -----------------------------------
 
 #[test]
-fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
+fn late_reply_moves_clock_or_times_out() {
     let fake = FakeKinde::new();
     let client = fake.client().unwrap();
     let late = || Fault::real_reply().head_after(Duration::from_secs(40));
@@ -174,7 +174,7 @@ fn a_late_reply_moves_the_clock_and_is_a_time_out_for_who_does_not_wait() {
 }
 
 #[test]
-fn a_reply_that_breaks_off_has_a_head() {
+fn reply_that_breaks_off_has_a_head() {
     let fake = FakeKinde::new();
     fake.next("create_user", Fault::real_reply().broken_off());
     let error = create(&fake).unwrap_err();
@@ -220,7 +220,7 @@ fn create_with_lost_success_body_happened() {
 }
 
 #[test]
-fn throttled_call_without_body_waits_for_the_reset() {
+fn throttle_without_body_waits_for_the_reset() {
     for (fake, result) in by_both(&Fault::rate_limited(60).broken_off(), 90) {
         result.unwrap();
         assert_eq!(fake.users().len(), 1);
@@ -235,7 +235,7 @@ fn throttled_call_without_body_waits_for_the_reset() {
 }
 
 #[test]
-fn refused_token_is_renewed_although_the_body_is_lost() {
+fn refused_token_is_renewed_without_a_body() {
     for (fake, result) in by_both(&Fault::status(401).broken_off(), 60) {
         result.unwrap();
         assert_eq!((fake.users().len(), fake.token_requests()), (1, 2));
@@ -243,7 +243,7 @@ fn refused_token_is_renewed_although_the_body_is_lost() {
 }
 
 #[test]
-fn a_client_on_the_tenants_clock_waits_in_no_time() {
+fn client_on_the_tenants_clock_waits_no_time() {
     let fake = FakeKinde::new();
     let client =
         fake.client().unwrap().with_options(CallOptions::new().total_timeout(Duration::from_secs(7200)));

@@ -73,7 +73,7 @@ fn clone_is_the_same_tenant_on_any_thread() {
             });
         }
     });
-    let mut ids: Vec<String> = fake.users().into_iter().map(|user| user.id).collect();
+    let mut ids: Vec<_> = fake.users().into_iter().map(|user| user.id).collect();
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), 200);

@@ -40,7 +40,7 @@ proptest! {
 
     /// A user who exists throughout is listed exactly once, whatever the page sizes.
     #[test]
-    fn lists_neither_lose_nor_repeat_a_user_amid_changes(script in crowds()) {
+    fn changing_lists_show_each_user_once(script in crowds()) {
         World::play(&script)?;
     }
 }

@@ -1,5 +1,6 @@
 use core::time::Duration;
 
+use kinde_users_core::{IdentityId, UserId};
 use kinde_users_fake::{Choice, FakeKinde, NewFakeUser, ROUTES};
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-fn sally(fake: &FakeKinde) -> String {
+fn sally(fake: &FakeKinde) -> UserId {
     fake.add_user(NewFakeUser::new().name("Sally", "Doe").email("sally@example.com"))
 }
 
@@ -36,12 +37,12 @@ fn listed_user_has_null_only_as_recorded() {
         "last_organization_sign_ins": null,
     });
     assert_eq!(body["users"], json!([expected]));
-    assert_eq!(id.len(), 35);
-    assert!(id.starts_with("kp_") && id[3..].bytes().all(|b| b.is_ascii_hexdigit()));
+    let hex = id.as_str().strip_prefix("kp_").unwrap();
+    assert!(hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
 }
 
 #[test]
-fn organizations_identities_and_billing_need_expand() {
+fn parts_of_a_user_need_expand() {
     let fake = FakeKinde::new();
     let at = fake.now();
     fake.add_user(NewFakeUser::new().email("a@example.com").signed_in_to("org_1ccfb819462", at));
@@ -65,7 +66,7 @@ fn organizations_identities_and_billing_need_expand() {
 }
 
 #[test]
-fn filters_accept_several_values_and_all_must_match() {
+fn all_filters_match_one_of_their_values() {
     let fake = FakeKinde::new();
     let now = fake.now();
     let a =
@@ -73,11 +74,11 @@ fn filters_accept_several_values_and_all_must_match() {
     let b = fake.add_user(NewFakeUser::new().email("b+c@example.com").username("bee").signed_in(now));
     let c =
         fake.add_user(NewFakeUser::new().id("kp:c").signed_in(now.saturating_sub(Duration::from_secs(60))));
-    let found = |query: &str| -> Vec<String> {
+    let found = |query: &str| -> Vec<UserId> {
         let (status, body) = get(&fake, &format!("/api/v1/users?{query}"));
         assert_eq!(status, 200, "{query}: {body}");
         let users = body["users"].as_array().cloned().unwrap_or_default();
-        users.iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect()
+        users.iter().map(|user| user["id"].as_str().unwrap().into()).collect()
     };
     assert_eq!(found("email=a%40example.com%2Cb%2Bc@example.com"), [a.clone(), b.clone()]);
     // As on any server, an unencoded plus is a space.
@@ -152,7 +153,7 @@ fn bad_id_in_query_is_refused_as_recorded() {
 }
 
 #[test]
-fn create_user_needs_no_body_and_accepts_identities() {
+fn create_user_accepts_identities_or_no_body() {
     let fake = FakeKinde::new();
     let (status, body) = ask(&fake, "POST", "/api/v1/user", &Value::Null);
     assert_eq!(status, 200);
@@ -241,7 +242,7 @@ fn update_user_sets_given_and_clears_null_fields() {
 }
 
 #[test]
-fn update_reply_leaves_out_missing_names_and_address() {
+fn update_reply_leaves_out_missing_values() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().suspended());
     let change = json!({ "given_name": null, "is_suspended": null });
@@ -312,7 +313,7 @@ fn identity_is_created_with_201_and_listed() {
 }
 
 #[test]
-fn create_user_identity_refuses_taken_or_incomplete() {
+fn taken_or_incomplete_identity_is_refused() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/identities");
@@ -335,12 +336,12 @@ fn identities_page_in_both_directions() {
     let fake = FakeKinde::builder().identities_page(2).build();
     let user = (0..5).fold(NewFakeUser::new(), |user, n| user.email(format!("{n}@example.com")));
     let id = fake.add_user(user);
-    let all: Vec<String> = fake.user(&id).unwrap().identities.into_iter().map(|i| i.id).collect();
+    let all: Vec<_> = fake.user(&id).unwrap().identities.into_iter().map(|i| i.id).collect();
     let page = |query: &str| {
         let (status, body) = get(&fake, &format!("/api/v1/users/{id}/identities{query}"));
         assert_eq!(status, 200, "{body}");
         let items = body["identities"].as_array().unwrap();
-        let ids: Vec<String> = items.iter().map(|i| i["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<IdentityId> = items.iter().map(|i| i["id"].as_str().unwrap().into()).collect();
         (ids, body["has_more"].as_bool().unwrap())
     };
     assert_eq!(page(""), (all[..2].to_vec(), true));
@@ -419,7 +420,7 @@ fn flag_is_overridden_under_its_decoded_key() {
 // ---- Sessions and factors ---------------------------------------------------
 
 #[test]
-fn sessions_are_listed_until_they_expire_or_are_ended() {
+fn ended_and_expired_sessions_are_not_listed() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().session().session());
     let target = format!("/api/v1/users/{id}/sessions");
@@ -448,7 +449,7 @@ fn sessions_are_listed_until_they_expire_or_are_ended() {
 }
 
 #[test]
-fn factors_are_shown_and_reset_one_by_one_or_together() {
+fn factors_are_reset_one_by_one_or_together() {
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().mfa("email", "sally@example.com").mfa("sms", "+61412345678"));
     let target = format!("/api/v1/users/{id}/mfa");
@@ -480,7 +481,7 @@ fn several_factors_can_be_an_array() {
 // ---- Billing ----------------------------------------------------------------
 
 #[test]
-fn billing_customer_is_created_once_per_organization() {
+fn organization_has_one_billing_customer() {
     let fake = FakeKinde::new();
     let id = sally(&fake);
     let target = format!("/api/v1/users/{id}/billing_customer");

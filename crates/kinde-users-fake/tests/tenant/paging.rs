@@ -1,3 +1,4 @@
+use kinde_users_core::UserId;
 use kinde_users_fake::{FakeKinde, NewFakeUser};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -5,17 +6,17 @@ use serde_json::Value;
 use crate::{ask, get};
 
 /// Returns the ids of a page, and the token of the next one, encoded for a query.
-fn page(fake: &FakeKinde, size: usize, token: Option<&str>) -> (Vec<String>, Option<String>) {
+fn page(fake: &FakeKinde, size: usize, token: Option<&str>) -> (Vec<UserId>, Option<String>) {
     let token = token.map_or(String::new(), |token| format!("&next_token={token}"));
     let (status, body) = get(fake, &format!("/api/v1/users?page_size={size}{token}"));
     assert_eq!(status, 200, "{body}");
     let users = body["users"].as_array().cloned().unwrap_or_default();
-    let ids = users.iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect();
+    let ids = users.iter().map(|user| user["id"].as_str().unwrap().into()).collect();
     (ids, body["next_token"].as_str().map(|token| token.replace('=', "%3D").replace('+', "%2B")))
 }
 
 #[test]
-fn page_has_ten_users_by_default_and_a_padded_token() {
+fn default_page_has_ten_users_and_padded_token() {
     let fake = FakeKinde::new();
     let ids = fake.seed_users(25);
     let (_, body) = get(&fake, "/api/v1/users");
@@ -23,7 +24,7 @@ fn page_has_ten_users_by_default_and_a_padded_token() {
     assert!(body["next_token"].as_str().unwrap().ends_with("=="));
     let (first, token) = page(&fake, 15, None);
     let (second, end) = page(&fake, 10, token.as_deref());
-    assert_eq!([first, second].concat(), ids);
+    assert_eq!(ids, [first, second].concat());
     assert_eq!(end, None);
 }
 

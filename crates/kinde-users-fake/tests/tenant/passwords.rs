@@ -65,7 +65,7 @@ fn bcrypt_takes_no_salt() {
 }
 
 #[test]
-fn md5_and_sha256_need_the_position_of_their_salt() {
+fn md5_and_sha256_need_a_salt_position() {
     for method in ["md5", "sha256"] {
         let base = json!({ "hashed_password": HEX, "hashing_method": method });
         accepts(&base);
@@ -107,7 +107,7 @@ fn pbkdf2_needs_salt_and_variant() {
 }
 
 #[test]
-fn firebase_fields_are_required_and_only_for_firebase() {
+fn firebase_fields_are_for_firebase_only() {
     let own = json!({ "signer_key": "a2V5", "salt_separator": "Bw==", "rounds": 8, "mem_cost": 14 });
     let base = json!({ "hashed_password": "x", "hashing_method": "firebase-scrypt", "salt": "c2FsdA" });
     let full = with(&base, &own);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kinde_users_core::UserId;
 use kinde_users_fake::{FakeKinde, NewFakeUser};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::ask;
 
 /// Adds a user with a value in every field, set by the API if it can be.
-fn full(fake: &FakeKinde) -> String {
+fn full(fake: &FakeKinde) -> UserId {
     let at = fake.now();
     let id = fake.add_user(
         NewFakeUser::new()
@@ -111,7 +112,7 @@ fn short_lines_of_other_programs_are_read() {
 }
 
 #[test]
-fn invalid_line_refuses_the_import_without_its_values() {
+fn invalid_line_refuses_import_and_is_not_shown() {
     let fake = FakeKinde::new();
     for (line, codes) in [
         ("no json", "LINE_INVALID"),

@@ -157,7 +157,7 @@ fn wrong_secret_gets_the_recorded_message() {
 }
 
 #[test]
-fn unknown_client_or_domain_gets_404_without_a_body() {
+fn unknown_client_or_domain_gets_an_empty_404() {
     let fake = FakeKinde::new();
     let form = form(&fake);
     let post = |uri: &str, form: &str| {

@@ -5,7 +5,8 @@ use core::time::Duration;
 use kinde_users::models::Success;
 use kinde_users::operations::*;
 use kinde_users::{
-    AsyncClient, AsyncClock, AsyncTransport, CallOptions, Client, Clock, Effect, Error, Operation, Transport,
+    AsyncClient, AsyncClock, AsyncTransport, CallOptions, Client, Clock, Effect, Error, FactorId, Operation,
+    Transport,
 };
 use kinde_users_fake::{FakeKinde, FakeUser, NewFakeUser};
 
@@ -20,7 +21,7 @@ pub(crate) struct Plan {
     /// The user, or for `create_user` the provided id.
     pub(crate) id: String,
     /// The user's second factor.
-    pub(crate) factor: String,
+    pub(crate) factor: FactorId,
     pub(crate) options: CallOptions,
     /// When it is dropped, if it is not over by then and can be.
     pub(crate) dropped_after: Option<Duration>,
@@ -136,10 +137,10 @@ pub(crate) async fn make(caller: &impl Caller, plan: &Plan) -> Result<Answer, Er
         }
         "get_users_mfa" => {
             let mfa = caller.send(&GetUsersMfa::new(id), options).await?.mfa;
-            mfa.len() == 1 && mfa[0].id.as_ref().is_some_and(|id| id.as_str() == factor)
+            mfa.len() == 1 && mfa[0].id.as_ref().is_some_and(|id| id == factor)
         }
         "refresh_user_claims" => is_ok(caller.send(&RefreshUserClaims::new(id), options).await?),
-        "reset_users_mfa" => is_ok(caller.send(&ResetUsersMfa::new(id, factor.as_str()), options).await?),
+        "reset_users_mfa" => is_ok(caller.send(&ResetUsersMfa::new(id, factor), options).await?),
         "reset_users_mfa_all" => is_ok(caller.send(&ResetUsersMfaAll::new(id), options).await?),
         "set_user_password" => {
             let operation = SetUserPassword::new(id, Password::bcrypt(HASH));
@@ -177,7 +178,7 @@ pub(crate) fn is_done(fake: &FakeKinde, Outcome { plan, result, .. }: &Outcome) 
             Some(fake.user(id).is_some_and(|user| user.provided_id.as_ref() == Some(&plan.id)))
         }
         "create_user_billing_customer" => of_user(|user| user.billing_customer.is_some()),
-        "create_user_identity" => of_user(|user| user.username() == Some(&user.id)),
+        "create_user_identity" => of_user(|user| user.username() == Some(user.id.as_str())),
         "delete_user" => Some(user().is_none()),
         "delete_user_sessions" => of_user(|user| user.sessions.is_empty()),
         "refresh_user_claims" => of_user(|user| user.claims_refreshed > 0),

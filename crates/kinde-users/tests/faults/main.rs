@@ -30,7 +30,7 @@ use std::time::Instant;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderValue, Response};
 use kinde_users::{
-    AsyncClient, CallOptions, Client, HyperTransport, OPERATIONS, SystemClock, Tenant, TokioClock,
+    AsyncClient, CallOptions, Client, FactorId, HyperTransport, OPERATIONS, SystemClock, Tenant, TokioClock,
     UreqTransport,
 };
 use kinde_users_fake::server::{Options, Server};
@@ -125,7 +125,7 @@ fn plan(
         let operation = dice.pick(OPERATIONS).name;
         // Two batches later the id is free again: the calls were judged, and the user is replaced.
         let own = format!("kp_{:032x}", batch % 2 * BATCH + slot);
-        let mut factor = String::new();
+        let mut factor = FactorId::from("");
         let id = match operation {
             "create_user" => own,
             "delete_user" if !created.is_empty() => created.pop().unwrap(),
@@ -255,7 +255,7 @@ struct Taken {
 }
 
 #[test]
-fn every_call_ends_in_time_with_a_right_result_or_a_true_error() {
+fn calls_end_in_time_with_a_true_outcome() {
     let calls = usize::try_from(setting("KINDE_FAULTS_CALLS", 2000)).unwrap();
     let seed = setting("KINDE_FAULTS_SEED", 1);
     println!("{calls} calls, seed {seed}");

@@ -8,6 +8,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
+use kinde_users_core::{BillingCustomerId, OrganizationCode, UserId};
 use kinde_users_fake::{FakeFactor, FakeIdentity, FakeSession, FakeUser};
 use serde_json::{Map, Value, json};
 
@@ -164,9 +165,9 @@ impl Model {
     }
 
     /// Creates a name for a new value. The fake's value must begin with the prefix.
-    fn name(&mut self, prefix: &str) -> String {
+    fn name<Id: From<String>>(&mut self, prefix: &str) -> Id {
         self.names += 1;
-        format!("{prefix}<{}>", self.names)
+        format!("{prefix}<{}>", self.names).into()
     }
 
     pub(crate) fn users(&self) -> impl Iterator<Item = &FakeUser> {
@@ -176,7 +177,7 @@ impl Model {
     // ---- Tokens -------------------------------------------------------------
 
     pub(crate) fn issue(&mut self, scopes: &[&str]) -> String {
-        let name = self.name("access");
+        let name: String = self.name("access");
         let all = || OPERATIONS.iter().map(|operation| operation.scope.to_owned()).collect();
         let scopes = if scopes.is_empty() { all() } else { scopes.iter().map(|s| (*s).to_owned()).collect() };
         let expires = self.now + self.setup.token_lifetime;
@@ -289,7 +290,7 @@ impl Model {
             "update_user" => return update_user(call, user),
             "update_user_feature_flag_override" => {
                 let value = call.argument("value").ok_or_else(|| refuse(&["VALUE_REQUIRED"]))?;
-                user.feature_flags.insert(path[1].to_owned(), value.to_owned());
+                user.feature_flags.insert(path[1].into(), value.to_owned());
             }
             other => unreachable!("{other}"),
         }
@@ -313,7 +314,7 @@ impl Model {
 
     /// Returns whether the newest identity of all is one that a deleted user had.
     pub(crate) fn has_one_that_was_deleted(&self) -> bool {
-        let newest = self.users().flat_map(|user| &user.identities).max_by_key(|i| number_in(&i.id));
+        let newest = self.users().flat_map(|user| &user.identities).max_by_key(|i| number_in(i.id.as_str()));
         let deleted = self.members.iter().filter(|member| member.is_deleted);
         newest.is_some_and(|newest| deleted.clone().any(|member| is_among(newest, &member.user.identities)))
     }
@@ -359,7 +360,7 @@ impl Model {
                     })
                 })
             };
-            given(call, "user_id").is_none_or(|ids| ids.split(',').any(|id| id == user.id))
+            given(call, "user_id").is_none_or(|ids| ids.split(',').any(|id| user.id == id))
                 && has("email", "email")
                 && has("username", "username")
                 && has("phone", "phone")
@@ -385,7 +386,7 @@ impl Model {
             user.picture = profile.text("picture");
             body.codes.append(&mut profile.codes);
         }
-        user.organizations.extend(body.text("organization_code"));
+        user.organizations.extend(body.text("organization_code").map(Into::into));
         user.provided_id = body.text("provided_id");
         match body.value("identities") {
             None => {}
@@ -460,8 +461,8 @@ impl Model {
     }
 
     /// Adds a user, and creates names for missing ids.
-    fn add(&mut self, mut user: FakeUser) -> String {
-        if user.id.is_empty() {
+    fn add(&mut self, mut user: FakeUser) -> UserId {
+        if user.id == "" {
             user.id = self.name("kp_");
         }
         for identity in &mut user.identities {
@@ -474,10 +475,10 @@ impl Model {
         for factor in &mut user.factors {
             factor.id = self.name("mfa_");
         }
-        self.properties.extend(user.properties.keys().cloned());
+        self.properties.extend(user.properties.keys().map(ToString::to_string));
         let id = user.id.clone();
         // A user who had the id is replaced.
-        if let Some(place) = self.place(&id) {
+        if let Some(place) = self.place(id.as_str()) {
             self.members[place].is_deleted = true;
         }
         self.members.push(Member { user, is_deleted: false });
@@ -485,7 +486,7 @@ impl Model {
     }
 
     /// Adds a user without the API, so nothing is checked.
-    pub(crate) fn seed(&mut self, seed: &Seed) -> String {
+    pub(crate) fn seed(&mut self, seed: &Seed) -> UserId {
         let now = self.now;
         let mut user = self.new_user();
         let identity = |kind: &str, value: &str, is_confirmed| {
@@ -495,7 +496,7 @@ impl Model {
         };
         for new in &seed.0 {
             match *new {
-                Trait::Id(id) => id.clone_into(&mut user.id),
+                Trait::Id(id) => user.id = id.into(),
                 Trait::ProvidedId(id) => user.provided_id = Some(id.to_owned()),
                 Trait::Name(given, family) => {
                     user.given_name = Some(given.to_owned());
@@ -513,25 +514,25 @@ impl Model {
                 Trait::Username(value) => user.identities.push(identity("username", value, None)),
                 Trait::Connected(kind, value, id) => {
                     let mut identity = identity(kind, value, Some(true));
-                    identity.connection_id = Some(id.to_owned());
+                    identity.connection_id = Some(id.into());
                     user.identities.push(identity);
                 }
-                Trait::Organization(code) => user.organizations.push(code.to_owned()),
+                Trait::Organization(code) => user.organizations.push(code.into()),
                 Trait::SignedInTo(code, ago) => {
-                    user.organizations.push(code.to_owned());
-                    user.organization_sign_ins.push((code.to_owned(), now.saturating_sub(ago)));
+                    user.organizations.push(code.into());
+                    user.organization_sign_ins.push((code.into(), now.saturating_sub(ago)));
                     user.last_signed_in = Some(now.saturating_sub(ago));
                     user.total_sign_ins += 1;
                 }
                 Trait::Property(key, value) => {
-                    user.properties.insert(key.to_owned(), value.to_owned());
+                    user.properties.insert(key.into(), value.to_owned());
                 }
                 Trait::FeatureFlag(key, value) => {
-                    user.feature_flags.insert(key.to_owned(), value.to_owned());
+                    user.feature_flags.insert(key.into(), value.to_owned());
                 }
                 Trait::Session => {
                     let mut session = FakeSession::default();
-                    session.client_id.clone_from(&self.client_id);
+                    session.client_id = self.client_id.as_str().into();
                     session.started_on = now;
                     user.sessions.push(session);
                 }
@@ -600,7 +601,7 @@ impl Model {
             body.text("phone_country_id");
         }
         if matches!(kind.as_deref(), Some("social" | "enterprise")) {
-            identity.connection_id = body.required("connection_id");
+            identity.connection_id = body.required("connection_id").map(Into::into);
         } else {
             body.text("connection_id");
         }
@@ -633,7 +634,7 @@ impl Model {
         let listed = |key: &String| {
             json!({
                 "id": format!("prop_<{key}>"), "name": key, "description": null, "key": key,
-                "value": values.get(key),
+                "value": values.get(key.as_str()),
             })
         };
         let listed: Vec<Value> = self.properties.iter().map(listed).collect();
@@ -643,7 +644,7 @@ impl Model {
     fn update_user_property(&mut self, call: &Call, place: usize, key: &str) -> Outcome {
         let value = call.argument("value").ok_or_else(|| refuse(&["VALUE_REQUIRED"]))?;
         self.properties.insert(key.to_owned());
-        self.members[place].user.properties.insert(key.to_owned(), value.to_owned());
+        self.members[place].user.properties.insert(key.into(), value.to_owned());
         Ok(success())
     }
 
@@ -663,10 +664,10 @@ impl Model {
             match value {
                 Value::String(value) => {
                     self.properties.insert(key.clone());
-                    user.properties.insert(key, value);
+                    user.properties.insert(key.into(), value);
                 }
                 _ => {
-                    user.properties.remove(&key);
+                    user.properties.remove(key.as_str());
                 }
             }
         }
@@ -684,8 +685,8 @@ impl Model {
         }
         let plan = body.text("billing_plan_code");
         body.end()?;
-        let organization = organization.unwrap_or_default();
-        let id = self.name("customer_");
+        let organization = OrganizationCode::from(organization.unwrap_or_default());
+        let id: BillingCustomerId = self.name("customer_");
         let user = &mut self.members[place].user;
         if user.billing_organizations.contains(&organization) {
             return Err(refuse(&["BILLING_CUSTOMER_EXISTS"]));
@@ -694,7 +695,7 @@ impl Model {
         user.billing_customer = Some(id.clone());
         let mut customer = json!({ "id": id });
         if plan.is_some() {
-            customer["agreement_id"] = json!(self.name("agreement_"));
+            customer["agreement_id"] = json!(self.name::<String>("agreement_"));
         }
         Ok(json!({ "code": "OK", "message": "Success", "billing_customer": customer }))
     }

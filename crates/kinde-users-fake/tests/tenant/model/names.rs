@@ -47,6 +47,17 @@ impl Names {
         }
     }
 
+    /// Does the same for an id, and replaces the name by the tenant's value.
+    pub(super) fn match_id<Id: AsRef<str> + Clone>(
+        &mut self,
+        name: &mut Id,
+        real: &Id,
+    ) -> Result<(), String> {
+        self.match_text(name.as_ref(), real.as_ref())?;
+        name.clone_from(real);
+        Ok(())
+    }
+
     pub(super) fn match_json(&mut self, expected: &Value, actual: &Value) -> Result<(), String> {
         match (expected, actual) {
             (Value::String(expected), Value::String(actual)) => self.match_text(expected, actual),

@@ -132,10 +132,10 @@ impl World {
         // Another user may have had the id.
         if self.model.users().any(|user| user.id == real) {
             self.note("a user was replaced");
-            self.is_gone(&real);
+            self.is_gone(real.as_str());
         }
         let name = self.model.seed(seed);
-        self.names.match_text(&name, &real).map_err(TestCaseError::fail)
+        self.names.match_text(name.as_str(), real.as_str()).map_err(TestCaseError::fail)
     }
 
     fn users_have_changed(&mut self) {
@@ -156,11 +156,7 @@ impl World {
         let actual = self.fake.users();
         let mut expected: Vec<FakeUser> = self.model.users().cloned().collect();
         for (expected, actual) in expected.iter_mut().zip(&actual) {
-            let mut same = actual.clone();
-            for (name, real) in ids(expected).into_iter().zip(ids(&mut same)) {
-                self.names.match_text(name, real).map_err(TestCaseError::fail)?;
-                name.clone_from(real);
-            }
+            match_ids(&mut self.names, expected, actual).map_err(TestCaseError::fail)?;
         }
         let show = |users: &[FakeUser]| users.iter().map(describe).collect::<Vec<_>>();
         prop_assert!(
@@ -269,7 +265,7 @@ impl World {
     fn word(&self, word: &Word, user: &str) -> String {
         let members = &self.model.members;
         let user_number = |which: usize| {
-            pick(members, which).map_or_else(|| "kp_0".to_owned(), |member| member.user.id.clone())
+            pick(members, which).map_or_else(|| "kp_0".to_owned(), |member| member.user.id.to_string())
         };
         // The values of the user in the path come first, then those of all users.
         let in_order = || {
@@ -282,16 +278,16 @@ impl World {
             Word::Newest(which) => {
                 let there = members.iter().filter(|member| !member.is_deleted).count();
                 let newest = self.model.users().nth(there.saturating_sub(which + 1));
-                newest.map_or("kp_0", |user| &user.id).to_owned()
+                newest.map_or("kp_0", |user| user.id.as_str()).to_owned()
             }
             Word::Users(which) => which.iter().map(|which| user_number(*which)).collect::<Vec<_>>().join(","),
             Word::Identity(which) => {
-                let all = in_order().flat_map(|user| &user.identities).map(|identity| &identity.id);
-                all.take(which + 1).last().map_or("identity_0", |id| id).to_owned()
+                let all = in_order().flat_map(|user| &user.identities).map(|identity| identity.id.as_str());
+                all.take(which + 1).last().unwrap_or("identity_0").to_owned()
             }
             Word::Factor(which) => {
-                let all = in_order().flat_map(|user| &user.factors).map(|factor| &factor.id);
-                all.take(which + 1).last().map_or("mfa_0", |id| id).to_owned()
+                let all = in_order().flat_map(|user| &user.factors).map(|factor| factor.id.as_str());
+                all.take(which + 1).last().unwrap_or("mfa_0").to_owned()
             }
             Word::PageToken(which) => pick(&self.page_tokens, *which).map_or("none", |name| name).to_owned(),
         }
@@ -393,7 +389,7 @@ impl World {
         }
         if name == "delete_user" {
             let real = self.names.real(call.argument("id").unwrap());
-            self.is_gone(&real);
+            self.is_gone(real.as_str());
         }
         if name == "delete_user" || name == "create_user" {
             self.users_have_changed();
@@ -434,7 +430,7 @@ impl World {
             Walk {
                 has_organization,
                 next: String::new(),
-                there: users.filter(is_meant).map(|user| user.id).collect(),
+                there: users.filter(is_meant).map(|user| user.id.to_string()).collect(),
                 seen: Vec::new(),
                 is_disturbed: false,
             }
@@ -490,16 +486,23 @@ fn pick<T>(from: &[T], which: usize) -> Option<&T> {
     from.get(which % from.len().max(1))
 }
 
-/// Returns all values that a tenant generates for a user.
-fn ids(user: &mut FakeUser) -> Vec<&mut String> {
-    let mut ids = vec![&mut user.id];
-    ids.extend(user.identities.iter_mut().map(|identity| &mut identity.id));
-    for session in &mut user.sessions {
-        ids.extend([&mut session.id, &mut session.connection_id]);
+/// Matches all values that a tenant generates for a user, and replaces the names by the values.
+fn match_ids(names: &mut Names, expected: &mut FakeUser, actual: &FakeUser) -> Result<(), String> {
+    names.match_id(&mut expected.id, &actual.id)?;
+    for (expected, actual) in expected.identities.iter_mut().zip(&actual.identities) {
+        names.match_id(&mut expected.id, &actual.id)?;
     }
-    ids.extend(user.factors.iter_mut().map(|factor| &mut factor.id));
-    ids.extend(&mut user.billing_customer);
-    ids
+    for (expected, actual) in expected.sessions.iter_mut().zip(&actual.sessions) {
+        names.match_id(&mut expected.id, &actual.id)?;
+        names.match_id(&mut expected.connection_id, &actual.connection_id)?;
+    }
+    for (expected, actual) in expected.factors.iter_mut().zip(&actual.factors) {
+        names.match_id(&mut expected.id, &actual.id)?;
+    }
+    for (expected, actual) in expected.billing_customer.iter_mut().zip(&actual.billing_customer) {
+        names.match_id(expected, actual)?;
+    }
+    Ok(())
 }
 
 /// Describes the user in a line or two. `Debug` omits most of the fields.

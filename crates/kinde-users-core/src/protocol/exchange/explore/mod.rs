@@ -214,7 +214,7 @@ fn two_calls_keep_all_rules_in_all_states() {
 
 #[test]
 #[ignore = "takes some minutes, or one where it is built for release"]
-fn more_states_than_there_is_time_for_keep_all_rules() {
+fn many_more_states_keep_all_rules() {
     let whole = |(name, one, other)| (name, Setup { alphabet: &ALL, ..two(one, other) });
     let mut setups: Vec<_> = pairs().into_iter().map(whole).collect();
     for replay in [Replay::Safe, Replay::OnlyIfUnsent] {
