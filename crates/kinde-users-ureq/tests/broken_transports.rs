@@ -450,6 +450,16 @@ fn changed_responses_are_detected() {
                 response.headers_mut().insert("x-list", folded.try_into().unwrap());
             }
         }),
+        headers("adds a header of its own", |response| {
+            response.headers_mut().insert("x-cache", HeaderValue::from_static("miss"));
+        }),
+        changes("adds the trailers to the headers", "and trailers", Clause::ResponseHeaders, |response| {
+            response.headers_mut().insert("x-trailer", HeaderValue::from_static("1"));
+        }),
+        changes("keeps the first hundred headers", "120 headers", Clause::ResponseHeaders, |response| {
+            let headers: Vec<_> = response.headers_mut().drain().take(100).collect();
+            response.headers_mut().extend(headers);
+        }),
         headers("drops headers that are no ASCII", |response| drop(response.headers_mut().remove("server"))),
         headers("drops empty headers", |response| drop(response.headers_mut().remove("x-empty"))),
         body("makes text of the body", "another charset", |response| {
@@ -475,6 +485,9 @@ fn changed_responses_are_detected() {
         body("adds the trailers to the body", "and trailers", |response| {
             response.body_mut().extend_from_slice(b"x-trailer: 1\r\n");
         }),
+        body("takes the length instead of the chunks", "a length that is wrong", |response| {
+            response.body_mut().truncate(5);
+        }),
         changes("takes the first member", "two members", Clause::Decompression, |response| {
             response.body_mut().truncate(5);
         }),
@@ -497,14 +510,47 @@ fn incomplete_bodies_are_detected() {
             "the server closes the connection within the body",
             Clause::WholeResponse,
         ),
+        takes("takes no byte for an empty body", "before the body", Clause::WholeResponse),
+        takes("takes no chunk for an empty body", "before the first chunk", Clause::WholeResponse),
         takes("takes chunks without the last one", "before the last chunk", Clause::WholeResponse),
         takes("takes a head that was cut off", "within the head", Clause::WholeResponse),
         takes("takes a part of a long body", "one byte more in chunks", Clause::BodyLimit),
         takes("takes half a compressed body", "compressed body that was cut off", Clause::Decompression),
+        takes("takes no byte for an empty body", "before its first byte", Clause::Decompression),
         takes("looks at no check sum", "without its check sum", Clause::Decompression),
         takes("looks at no check sum", "with a wrong check sum", Clause::Decompression),
         takes("takes what is not compressed", "said to be compressed", Clause::Decompression),
     ]);
+}
+
+/// Sends a request as ureq does by itself: a reset ends a body without a length, and nothing is
+/// decompressed.
+fn bare(request: Message) -> std::result::Result<Response<Vec<u8>>, ureq::Error> {
+    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().proxy(None).build());
+    let (head, mut body) = agent.run(request.map(|_| ()))?.into_parts();
+    Ok(Response::from_parts(head, body.read_to_vec()?))
+}
+
+#[test]
+fn reset_taken_for_the_end_of_a_body_is_detected() {
+    let sends = |_: &UreqTransport, request| bare(request).map_err(|error| UreqError::from(error).into());
+    assert_found([row("takes a reset for the end", "within a body without", Clause::WholeResponse, sends)]);
+}
+
+#[test]
+fn body_in_an_unknown_encoding_is_weak_with_its_headers_and_broken_without() {
+    let is_tried = |case: &Case| case.name().contains("does not exist");
+    let keeps = |request| bare(request).map_err(|error| UreqError::from(error).into());
+    let report = try_in(&options(), is_tried, &keeps);
+    report.assert_kept();
+    assert_eq!(report.weak_clauses(), [Clause::Decompression], "{report}");
+    let drops = |request| {
+        let mut response = keeps(request)?;
+        response.headers_mut().remove(CONTENT_ENCODING);
+        Ok(response)
+    };
+    let report = try_in(&options(), is_tried, &drops);
+    assert_eq!(report.broken_clauses(), [Clause::Decompression], "{report}");
 }
 
 #[test]
@@ -595,6 +641,17 @@ fn raised_time_limits_are_detected() {
 }
 
 #[test]
+fn limits_of_single_reads_are_detected() {
+    // Each read of this transport has the limit of the request, and its writes have none.
+    let cases =
+        [("waits for the next byte", "one interim response"), ("writes without a limit", "not read a body")];
+    assert_found(cases.map(|(does, case)| {
+        let keeps = Keeps::default();
+        row(does, case, Clause::TimeLimit, move |_, request| keeps.send(&request))
+    }));
+}
+
+#[test]
 fn false_deliveries_are_detected() {
     fn says(does: &str, case: &'static str, is_not_sent: fn(ErrorKind) -> bool) -> Row {
         row(does, case, Clause::Delivery, move |ureq, request| {
@@ -650,6 +707,9 @@ impl Keeps {
             let mut byte = [0];
             stream.read_exact(&mut byte)?;
             bytes.extend(byte);
+            if bytes.starts_with(b"HTTP/1.1 1") && bytes.ends_with(b"\r\n\r\n") {
+                bytes.clear();
+            }
         }
         let head = String::from_utf8(bytes).unwrap();
         let mut response = Response::builder().status(&head[9..12]);
@@ -764,6 +824,27 @@ fn accepting_any_certificate_is_detected() {
 }
 
 #[test]
+fn wrong_outcomes_of_tls_that_is_cut_are_detected() {
+    let authority = Authority::new().unwrap();
+    let options = options().trusted(&authority);
+    let good = trusting(&authority);
+    let check = |case: &str, clause, send: &(dyn Fn(Message) -> Result + Sync)| {
+        let report = try_in(&options, |tried| tried.name().contains(case), send);
+        assert_eq!(report.broken_clauses(), [clause], "{case}: {report}");
+    };
+    check("cut within a body", Clause::WholeResponse, &|request| {
+        Ok(good.send(request).unwrap_or_else(|_| Response::new(b"{".to_vec())))
+    });
+    check("cut before the answer", Clause::OneAttempt, &|request| {
+        Ok(good.send(request.clone()).or_else(|_| good.send(request))?)
+    });
+    // Without a connection, a failure of TLS means that nothing was sent, but not here.
+    check("TLS that is cut", Clause::Delivery, &|request| {
+        good.send(request).map_err(|error| Failed { delivery: Delivery::NotSent, ..error.into() })
+    });
+}
+
+#[test]
 fn fallback_to_plain_http_is_detected() {
     for case in ["instead of TLS", "an authority that is not trusted"] {
         assert_found([row("falls back to http", case, Clause::Tls, |ureq, request| {
@@ -808,6 +889,10 @@ fn errors_that_print_secrets_are_detected() {
     assert_found([
         prints("prints the start of the token", |request| {
             String::from_utf8_lossy(&token(request)[..6]).into_owned()
+        }),
+        prints("prints the end of the token", |request| {
+            let token = String::from_utf8_lossy(token(request)).into_owned();
+            format!("...{}", &token[token.len() - 6..])
         }),
         prints("prints the token in hex", |request| hex(token(request))),
         prints("prints the token in base64", |request| base64(token(request))),

@@ -92,7 +92,7 @@ pub(crate) enum Expected {
     Failure,
     /// A failure with this head.
     Unread(Response<Vec<u8>>, BodyFailure),
-    /// A failure with this head. A response is only a weakness.
+    /// A failure with this head. The response as it came, with all its headers, is only a weakness.
     RatherUnread(Response<Vec<u8>>, BodyFailure),
     /// A failure, and the transport reports that nothing was sent.
     NotSent,
@@ -116,8 +116,9 @@ pub(crate) enum Twist {
 
 /// What the text of an error must not contain, with words that reveal it. The words are in each
 /// request that fails and in the responses to it.
-pub(crate) const SECRETS: [(&str, &str); 4] = [
+pub(crate) const SECRETS: [(&str, &str); 5] = [
     ("the token", "t0ps3cr3t"),
+    ("the end of the token", "b-c_d"),
     ("the URI", "sally"),
     ("the request's body", "rosalind"),
     ("the response", "penelope"),

@@ -9,9 +9,11 @@ pub(crate) enum Script {
     /// The server reads each request and answers it. The handler gets its number, counted over all
     /// connections from 1.
     Answers(Handler),
-    /// The server waits until the head of a request is whole and closes the connection. The request
-    /// is left unread, which turns the close into a reset.
-    Reset,
+    /// The server waits until the head of a request is whole, sends these bytes and closes the
+    /// connection. The request is left unread, which turns the close into a reset.
+    Reset(Vec<u8>),
+    /// The server waits until the head of a request is whole, and reads nothing more.
+    Deaf,
     /// The server reads the first bytes and does this, unless they are a request, which gets an
     /// answer.
     Raw(Then),
@@ -31,7 +33,8 @@ impl core::fmt::Debug for Script {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Answers(_) => f.write_str("Answers"),
-            Self::Reset => f.write_str("Reset"),
+            Self::Reset(_) => f.write_str("Reset"),
+            Self::Deaf => f.write_str("Deaf"),
             Self::Raw(then) => f.debug_tuple("Raw").field(then).finish(),
         }
     }

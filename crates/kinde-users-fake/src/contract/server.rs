@@ -250,7 +250,15 @@ impl Shared {
                 self.answer_all(&mut secure, socket, true, answer)
             }
             (Script::Answers(answer), _) => self.answer_all(&mut stream, socket, false, answer),
-            (Script::Reset, _) => self.see_and_reset(socket),
+            (Script::Reset(bytes), _) => {
+                self.see_head(socket)?;
+                stream.write_all(bytes)
+            }
+            (Script::Deaf, _) => {
+                self.see_head(socket)?;
+                drop(self.wait_while(|state| !state.is_over));
+                Ok(())
+            }
             (Script::Raw(then), _) if is_tls => {
                 let _ = stream.read(&mut [0; 16 * 1024])?;
                 self.finish(&mut stream, socket, *then)
@@ -310,7 +318,8 @@ impl Shared {
         }
     }
 
-    fn see_and_reset(&self, stream: &TcpStream) -> io::Result<()> {
+    /// Records a request whose head is whole, and leaves all of it unread.
+    fn see_head(&self, stream: &TcpStream) -> io::Result<()> {
         let mut bytes = vec![0; 64 * 1024];
         let start = Instant::now();
         while start.elapsed() < self.patience {

@@ -193,8 +193,16 @@ impl Verdict<'_> {
             (Expected::Failure | Expected::Unread(..) | Expected::NotSent, Ok(response)) => {
                 self.broken(clause, format!("sent {sent}, {} came", summary(response)));
             }
-            (Expected::RatherUnread(..), Ok(response)) => {
-                self.weak(clause, format!("sent {sent}, {} came", summary(response)));
+            (Expected::RatherUnread(given, _), Ok(response)) => {
+                let headers = || given.headers().keys();
+                let is_kept = |name| difference(name, given.headers(), response.headers()).is_none();
+                let what = format!("sent {sent}, {} came", summary(response));
+                // A response that keeps its headers says that its body is encoded.
+                if headers().all(is_kept) && given.body() == response.body() {
+                    self.weak(clause, what);
+                } else {
+                    self.broken(clause, what);
+                }
             }
             (Expected::Unread(head, why) | Expected::RatherUnread(head, why), Err(failure)) => {
                 self.judge_head(&sent, head, *why, failure);
@@ -252,7 +260,13 @@ impl Verdict<'_> {
             );
             let clause = if is_about_bodies { clause } else { Clause::WholeResponse };
             let (given, came) = (bytes(expected.body()), bytes(response.body()));
-            self.broken(clause, format!("sent {sent}, the server answered {given}, {came} came"));
+            // It may be another response, with other headers.
+            return self.broken(clause, format!("sent {sent}, the server answered {given}, {came} came"));
+        }
+        let is_new = |name: &&HeaderName| !expected.headers().contains_key(*name) && !FRAMING.contains(*name);
+        for name in response.headers().keys().filter(is_new) {
+            let values = texts(response.headers(), name);
+            self.broken(Clause::ResponseHeaders, format!("the server sent no `{name}`, {values:?} came"));
         }
     }
 
@@ -305,6 +319,10 @@ static OF_THE_TRANSPORT: [HeaderName; 7] = [
     header::TRANSFER_ENCODING,
     header::USER_AGENT,
 ];
+
+/// Headers of a response that the server adds to those of the case.
+static FRAMING: [HeaderName; 4] =
+    [header::CONNECTION, header::CONTENT_ENCODING, header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
 
 /// Returns a target with its percent-encodings in capitals. By RFC 3986 their letter case makes no
 /// difference.

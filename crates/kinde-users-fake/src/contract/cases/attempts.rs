@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, Response, header};
 
 use crate::contract::case::{
-    Attempt, BODY, Case, Expected, METHODS, PERSON, Place, Twist, answer, answering, append, broken,
+    Attempt, BODY, Case, Expected, METHODS, PERSON, Place, Twist, always, answer, answering, append, broken,
     in_a_row, ok, response, to_server,
 };
 use crate::contract::report::Clause;
@@ -20,16 +20,15 @@ pub(super) fn hang_ups() -> Vec<Case> {
     let closing = || {
         Script::answers(|number, _| if number < 4 { Answer::nothing(Then::Close) } else { Answer::of(&ok()) })
     };
-    let cut = |then| Script::answers(move |_, _| Answer::short(&ok(), 1000, then));
+    let cut = |reply: Response<Vec<u8>>| always(Answer::short(&reply, 1000, Then::Close));
     let half_a_head =
         || Script::answers(|_, _| Answer::bytes(b"HTTP/1.1 200 OK\r\nx-penelope: ".to_vec(), Then::Close));
-    let half_a_chunk = |missing: usize| {
-        Script::answers(move |_, _| {
-            let mut answer = Answer::chunked(&ok(), 5);
-            answer.bytes.truncate(answer.bytes.len().saturating_sub(missing));
-            Answer { then: Then::Close, ..answer }
-        })
+    let half_a_chunk = |reply: Response<Vec<u8>>, missing: usize| {
+        let mut answer = Answer::chunked(&reply, 5);
+        answer.bytes.truncate(answer.bytes.len().saturating_sub(missing));
+        always(Answer { then: Then::Close, ..answer })
     };
+    let empty = || ok().map(|_| Vec::new());
     let mut cases = Vec::new();
     for method in METHODS {
         let mut case = |clause, what: &str, script, expected| {
@@ -38,16 +37,23 @@ pub(super) fn hang_ups() -> Vec<Case> {
         };
         let mut fails = |clause, what: &str, script| case(clause, what, script, Expected::Failure);
         fails(Clause::OneAttempt, "closes the connection", closing());
-        fails(Clause::OneAttempt, "resets the connection", Script::Reset);
+        fails(Clause::OneAttempt, "resets the connection", Script::Reset(Vec::new()));
         fails(Clause::WholeResponse, "closes the connection within the head", half_a_head());
         let mut unread = |what: &str, script| case(Clause::WholeResponse, what, script, broken(&ok()));
-        unread("closes the connection within the body", cut(Then::Close));
-        unread("closes the connection within a chunk", half_a_chunk(9));
-        unread("closes the connection before the last chunk", half_a_chunk(5));
+        unread("closes the connection before the body", cut(empty()));
+        unread("closes the connection within the body", cut(ok()));
+        unread("closes the connection before the first chunk", half_a_chunk(empty(), 5));
+        unread("closes the connection within a chunk", half_a_chunk(ok(), 9));
+        unread("closes the connection before the last chunk", half_a_chunk(ok(), 5));
     }
     let attempt = Attempt::new(&Method::POST, PERSON, &BODY.repeat(40_000), Expected::Failure);
     let name = "POST of a megabyte, and the server resets the connection after the head";
-    cases.push(to_server(Clause::OneAttempt, name, Script::Reset, attempt));
+    cases.push(to_server(Clause::OneAttempt, name, Script::Reset(Vec::new()), attempt));
+    // A body without a length ends with the connection, so only the reset says that it is not whole.
+    let attempt = Attempt::simple(&Method::GET, PERSON, broken(&ok()));
+    let name = "GET, and the server resets the connection within a body without a length";
+    let script = Script::Reset(Answer::until_close(&ok()).bytes);
+    cases.push(to_server(Clause::WholeResponse, name, script, attempt));
     cases
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::{Method, Request};
 
 use crate::contract::case::{
-    Attempt, Case, Expected, METHODS, PERSON, Place, Twist, always, answer, answering, at, broken, in_a_row,
-    ok, response, sized, to_server,
+    Attempt, BODY, Case, Expected, METHODS, PERSON, Place, Twist, always, answer, answering, at, broken,
+    in_a_row, ok, response, sized, to_server,
 };
 use crate::contract::options::Authority;
 use crate::contract::report::Clause;
@@ -23,11 +23,13 @@ pub(super) fn request_timeout() -> Vec<Case> {
         chunked.bytes.truncate(chunked.bytes.len().saturating_sub(5));
         Answer { then: Then::Drip(b"1\r\n \r\n"), ..chunked }
     };
+    let interim = Answer::nothing(Then::Drip(b"HTTP/1.1 100 Continue\r\n\r\n"));
     let rows = [
         ("a server that does not answer a GET", Method::GET, mute(), Expected::Failure),
         ("a server that does not answer a POST", Method::POST, mute(), Expected::Failure),
         ("a server that stops within the body", Method::GET, cut(Then::Hold), broken(&ok())),
         ("a server that sends a head byte by byte", Method::GET, head(Then::Drip(b"a")), Expected::Failure),
+        ("a server that sends one interim response after another", Method::GET, interim, Expected::Failure),
         ("a server that sends byte by byte", Method::GET, cut(Then::Drip(b" ")), broken(&ok())),
         ("a server that sends chunk by chunk", Method::POST, chunk(), broken(&ok())),
     ];
@@ -38,12 +40,16 @@ pub(super) fn request_timeout() -> Vec<Case> {
     let slow = Answer { pace: Pace::After(Duration::from_millis(100)), ..Answer::of(&ok()) };
     let attempt = Attempt::simple(&Method::POST, "/slow", answer(ok()));
     let slow = to_server(Clause::OneAttempt, "a server that takes its time", always(slow), attempt);
+    // The buffers of the system hold a few megabytes.
+    let attempt = Attempt::new(&Method::POST, PERSON, &BODY.repeat(320_000), Expected::Failure).limited();
+    let deaf =
+        to_server(Clause::TimeLimit, "a server that does not read a body of 8 MB", Script::Deaf, attempt);
     // A request that waits for another one to end has its time limit as well.
     let attempt = || Attempt::simple(&Method::GET, PERSON, Expected::Failure).limited();
     let at_once =
         in_a_row(Clause::TimeLimit, "a server that answers neither of two GETs", always(mute()), []);
     let at_once = Case { rounds: vec![vec![attempt(), attempt()]], ..at_once };
-    limited.into_iter().chain([slow, at_once]).collect()
+    limited.into_iter().chain([deaf, slow, at_once]).collect()
 }
 
 /// Returns the cases in which there is no connection to send anything over.
@@ -174,4 +180,28 @@ pub(super) fn certificates(trusted: Option<&Authority>) -> io::Result<Vec<Case>>
         cases.push(at(place, Clause::Tls, format!("a certificate of {name}"), attempts));
     }
     Ok(cases)
+}
+
+/// Returns the cases in which a TLS connection ends without a notice, as if it were cut.
+pub(super) fn cut_tls(trusted: Option<&Authority>) -> io::Result<Vec<Case>> {
+    let config = trusted.map(|authority| authority.0.tls(&["127.0.0.1"], |_| ())).transpose()?.map(Arc::new);
+    let rows = [
+        (
+            Clause::OneAttempt,
+            "TLS that is cut before the answer",
+            Answer::nothing(Then::Close),
+            Expected::Failure,
+        ),
+        (
+            Clause::WholeResponse,
+            "TLS that is cut within a body without a length",
+            Answer::until_close(&ok()),
+            broken(&ok()),
+        ),
+    ];
+    let cases = rows.map(|(clause, name, given, expected)| {
+        let attempt = config.as_ref().map(|_| Attempt::simple(&Method::POST, PERSON, expected));
+        at(Place::Tls(config.clone(), always(given)), clause, name, attempt)
+    });
+    Ok(cases.into())
 }

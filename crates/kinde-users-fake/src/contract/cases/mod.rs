@@ -32,6 +32,7 @@ pub fn cases(options: &Options) -> io::Result<Vec<Case>> {
     cases.extend(connections::own_response(options.body_limit));
     cases.extend(connections::no_cache());
     cases.extend(connections::certificates(options.authority.as_ref())?);
+    cases.extend(connections::cut_tls(options.authority.as_ref())?);
     cases.extend(attempts::reuse());
     cases.extend(responses::heads());
     Ok(cases)

@@ -66,8 +66,20 @@ pub(super) fn responses() -> Vec<Case> {
         answer.bytes.splice(..0, format!("HTTP/1.1 {interim}\r\n\r\n").into_bytes());
         answer
     };
+    let two_framings = || {
+        let mut answer = chunks(&long, 999);
+        let end_of_line = answer.bytes.windows(2).position(|end| end == b"\r\n").unwrap_or_default();
+        answer.bytes.splice(end_of_line..end_of_line, *b"\r\ncontent-length: 5");
+        answer
+    };
+    let mut crowd = response(200, &[], b"{}");
+    for number in 0..120_u16 {
+        crowd.headers_mut().append("x-crowd", number.into());
+    }
     // Few servers send these, and an error does not lose anything silently.
     let rare = [
+        ("120 headers", Answer::of(&crowd), &crowd),
+        ("a body in chunks, and a length that is wrong", two_framings(), &long),
         ("a body in a chunk, and trailers", extended(&long), &long),
         ("a response after `100 Continue`", after("100 Continue"), &many),
         ("a response after `100 Continue` with headers", after("100 Continue\r\nx-a: 1"), &many),
@@ -97,6 +109,7 @@ pub(super) fn body_limit(limit: usize) -> Vec<Case> {
 }
 
 pub(super) fn compression(limit: usize) -> io::Result<Vec<Case>> {
+    let unknown = response(200, &[("content-encoding", "penelope")], b"{}");
     let small = response(200, &[("content-type", "application/json")], b"{\"id\":\"penelope\"}");
     let coded = |name: &str, coding, plain: &Response<Vec<u8>>, compressed: Vec<u8>, expected| {
         let plain = plain.clone();
@@ -129,18 +142,21 @@ pub(super) fn compression(limit: usize) -> io::Result<Vec<Case>> {
         case("a compressed body that becomes the limit", &full, gzip(full.body())?, answer(full.clone())),
         case("a compressed body that becomes one byte more", &over, gzip(over.body())?, too_large(&sized(0))),
         case("a compressed body that was cut off", &small, cut(12), broken(&small)),
+        to_server(
+            Clause::Decompression,
+            "a compressed body that was cut off before its first byte",
+            always(Answer::short(&response(200, &[("content-encoding", "gzip")], b""), 1000, Then::Close)),
+            Attempt::simple(&Method::GET, PERSON, broken(&sized(0))),
+        )
+        .with(Twist::Compressed),
         case("a compressed body without its check sum", &small, cut(8), broken(&small)),
         case("a compressed body with a wrong check sum", &small, wrong, broken(&small)),
         case("a plain body that is said to be compressed", &small, small.body().clone(), broken(&small)),
         to_server(
             Clause::Decompression,
             "a body in an encoding that does not exist",
-            answering(&response(200, &[("content-encoding", "penelope")], b"{}")),
-            Attempt::simple(
-                &Method::GET,
-                PERSON,
-                Expected::RatherUnread(response(200, &[], b""), BodyFailure::Broken),
-            ),
+            answering(&unknown),
+            Attempt::simple(&Method::GET, PERSON, Expected::RatherUnread(unknown, BodyFailure::Broken)),
         ),
     ])
 }
