@@ -174,6 +174,13 @@ fn no_connection_after_a_lookup_that_took_all_the_time() {
 }
 
 #[test]
+fn no_time_is_left_at_the_limit() {
+    assert_eq!(time_left(SECOND * 3, SECOND), Some(SECOND * 2));
+    assert_eq!(time_left(SECOND, SECOND), None);
+    assert_eq!(time_left(SECOND, SECOND * 2), None);
+}
+
+#[test]
 fn separate_lookup_limit_applies() {
     let limit = Time::from_millis(50);
     let names = Names::at([closed()]).taking(SECOND * 9);
