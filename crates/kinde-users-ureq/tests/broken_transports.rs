@@ -747,6 +747,30 @@ fn replies_to_an_earlier_request_are_detected() {
 }
 
 #[test]
+fn late_reply_to_the_same_request_is_detected() {
+    let late = Mutex::new(HashMap::new());
+    let waits = move |ureq: &UreqTransport, request: Message| {
+        let (uri, limit) = (request.uri().clone(), request_timeout(&request));
+        let came = late.lock().unwrap().remove(&uri).unwrap_or_else(|| {
+            let (ureq, (sender, came)) = (ureq.clone(), std::sync::mpsc::channel());
+            std::thread::spawn(move || {
+                let mut request = request;
+                set_request_timeout(&mut request, Duration::from_secs(2));
+                let _ = sender.send(ureq.send(request));
+            });
+            came
+        });
+        if let Ok(result) = came.recv_timeout(limit) {
+            return Ok(result?);
+        }
+        late.lock().unwrap().insert(uri, came);
+        Err(Failed::new("time-out"))
+    };
+    let does = "takes a late reply for the same request";
+    assert_found([row(does, "POST whose reply", Clause::OwnResponse, waits)]);
+}
+
+#[test]
 fn caches_are_detected() {
     let cache = Mutex::new(HashMap::new());
     let caches = move |ureq: &UreqTransport, request: Message| {

@@ -119,7 +119,7 @@ pub(super) fn statuses() -> Vec<Case> {
         &[("ratelimit-limit", "200"), ("ratelimit-remaining", "0"), ("ratelimit-reset", "0")],
     ];
     let mut cases = Vec::new();
-    for (method, all) in METHODS.into_iter().zip([200..600, 200..600, 400..530, 400..530, 400..530]) {
+    for (method, all) in METHODS.into_iter().zip([200..600, 200..600, 400..600, 400..600, 400..600]) {
         for hint in hints {
             let reply = move |status: u16| {
                 let body: &[u8] = match status {

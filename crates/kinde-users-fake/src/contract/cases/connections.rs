@@ -76,14 +76,18 @@ pub(super) fn own_response(limit: usize) -> Vec<Case> {
         attempt
     };
     let get = move |target: &str| own(&Method::GET, target);
-    // The answer to the first request leaves bytes over for the second one.
+    // The answer to the first request leaves bytes over for the second one. The last request is the
+    // first one again, and has its own answer.
     let after = |name: &str, first: Attempt, given: Answer| {
-        let target = first.request.uri().clone();
-        let script = Script::answers(move |_, request| {
-            if *request.uri() == target { given.clone() } else { Answer::of(&echo(request)) }
-        });
+        let script = Script::answers(
+            move |number, request| {
+                if number == 1 { given.clone() } else { Answer::of(&echo(request)) }
+            },
+        );
         let name = format!("requests after {name}");
-        in_a_row(Clause::OwnResponse, name, script, [first, get("/second"), own(&Method::POST, "/third")])
+        let again = Attempt { expected: answer(echo(&first.request)), is_limited: false, ..first.clone() };
+        let attempts = [first, get("/second"), own(&Method::POST, "/third"), again];
+        in_a_row(Clause::OwnResponse, name, script, attempts)
     };
     let failing = |method| Attempt::simple(&method, PERSON, Expected::Any);
     let late = |at_once| Answer { pace: Pace::HeldBack(at_once), ..Answer::of(&ok()) };
