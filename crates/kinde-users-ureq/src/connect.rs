@@ -18,8 +18,8 @@ use ureq::{Error, Proxy, Timeout};
 
 use crate::interim::WithoutInterim;
 
-/// An error from before there was a connection, with the host and port of the proxy that was to
-/// make the connection.
+/// An error that occurred before there was a connection, with the host and port of the proxy that
+/// the connection goes through.
 #[derive(Debug)]
 pub(crate) struct BeforeSending {
     pub(crate) error: Error,

@@ -19,8 +19,8 @@ pub struct Case {
     pub(crate) place: Place,
     /// Another server, which must not receive anything.
     pub(crate) bystander: Option<Arc<Server>>,
-    /// The requests of one round are sent at once. A case without a round does not apply to the
-    /// transport.
+    /// The requests of one round are sent at once. A case without rounds is skipped, because it does
+    /// not apply to the transport.
     pub(crate) rounds: Vec<Vec<Attempt>>,
     pub(crate) twist: Twist,
 }
@@ -47,7 +47,7 @@ impl Case {
 pub(crate) enum Place {
     /// A server.
     Plain(Script),
-    /// A server with a port that the script names.
+    /// A server on a port that its own answers name.
     Bound(TcpListener, Script),
     /// A server at an `https` address, which may or may not speak TLS.
     Tls(Option<Arc<ServerConfig>>, Script),
@@ -110,7 +110,7 @@ pub(crate) enum Twist {
     ClosedInBetween,
     /// The server sends the bytes that it held back before the second round.
     LateReply,
-    /// The case is about compression, which the transport may not request.
+    /// The case is about compression. It is skipped for a transport that requests none.
     Compressed,
 }
 

@@ -6,16 +6,16 @@ use http::{Request, Response, StatusCode, header};
 
 /// What a server does on its connections.
 pub(crate) enum Script {
-    /// The server reads each request and answers it. The handler gets its number, counted over all
-    /// connections from 1.
+    /// The server reads each request and answers it. The handler gets the number of the request,
+    /// counted over all connections from 1.
     Answers(Handler),
     /// The server waits until the head of a request is whole, sends these bytes and closes the
     /// connection. The request is left unread, which turns the close into a reset.
     Reset(Vec<u8>),
     /// The server waits until the head of a request is whole, and reads nothing more.
     Deaf,
-    /// The server reads the first bytes and does this, unless they are a request, which gets an
-    /// answer.
+    /// The server reads the start of a TLS handshake and does this. It answers requests that come
+    /// without TLS.
     Raw(Then),
 }
 

@@ -49,7 +49,7 @@ impl Server {
         Self::start(listen()?, script, None, Duration::from_secs(60))
     }
 
-    /// Starts a server whose `answer` may also return that the connection is lost.
+    /// Starts a server whose `answer` can also lose the connection.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
 pub enum Lost {
     /// The connection is lost after the request was read, before any byte of a reply.
     WithoutReply,
-    /// The connection is lost after this much of a reply that was announced as longer.
+    /// The connection is lost after this reply, whose head announces a longer body.
     InTheBody(Box<Response<Vec<u8>>>),
 }
 
