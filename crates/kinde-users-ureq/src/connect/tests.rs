@@ -467,6 +467,16 @@ impl Resolver for SocksNames {
 }
 
 #[test]
+fn lookup_before_a_socks_proxy_counts_once() {
+    let (address, _asked) = socks5(None, 0);
+    let target = Names::at(["10.1.2.3:80".parse().unwrap()]).taking(SECOND * 6 / 10);
+    let names = SocksNames { proxy: address, target };
+    let variables = environment(&[("ALL_PROXY", &format!("socks5://{address}"))]);
+    let transport = UreqTransport::with_parts(names, variables, |config| config);
+    assert_eq!(transport.send(get("http://acme.example")).unwrap().body(), b"there");
+}
+
+#[test]
 fn socks_proxy_that_refuses_is_named() {
     let (address, _asked) = socks5(None, 2);
     let value = format!("socks5h://{address}");
