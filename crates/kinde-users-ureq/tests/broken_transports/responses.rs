@@ -131,7 +131,7 @@ fn bare(request: Message) -> std::result::Result<Response<Vec<u8>>, ureq::Error>
 #[test]
 fn reset_taken_for_the_end_of_a_body_is_detected() {
     let sends = |_: &UreqTransport, request| bare(request).map_err(|error| UreqError::from(error).into());
-    assert_found([row("takes a reset for the end", "within a body without", Clause::WholeResponse, sends)]);
+    assert_found([row("takes a reset for the end", "a body without a length", Clause::WholeResponse, sends)]);
 }
 
 #[test]

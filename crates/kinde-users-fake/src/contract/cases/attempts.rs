@@ -50,10 +50,12 @@ pub(super) fn hang_ups() -> Vec<Case> {
     let name = "POST of a megabyte, and the server resets the connection after the head";
     cases.push(to_server(Clause::OneAttempt, name, Script::Reset(Vec::new()), attempt));
     // A body without a length ends with the connection, so only the reset says that it is not whole.
-    let attempt = Attempt::simple(&Method::GET, PERSON, broken(&ok()));
-    let name = "GET, and the server resets the connection within a body without a length";
-    let script = Script::Reset(Answer::until_close(&ok()).bytes);
-    cases.push(to_server(Clause::WholeResponse, name, script, attempt));
+    for (when, reply) in [("before", empty()), ("within", ok())] {
+        let attempt = Attempt::simple(&Method::GET, PERSON, broken(&reply));
+        let name = format!("GET, and the server resets the connection {when} a body without a length");
+        let script = Script::Reset(Answer::until_close(&reply).bytes);
+        cases.push(to_server(Clause::WholeResponse, name, script, attempt));
+    }
     cases
 }
 
