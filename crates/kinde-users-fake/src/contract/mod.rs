@@ -97,7 +97,7 @@ pub use report::{Clause, Finding, Report};
 pub use server::{Lost, Server};
 pub use trial::Trial;
 
-/// Checks a transport. The check takes about three seconds.
+/// Checks a transport. The check takes a few seconds.
 ///
 /// # Errors
 ///
