@@ -8,7 +8,8 @@ use std::env;
 use std::error::Error;
 
 use kinde_users::fake::contract::{Options, check};
-use kinde_users::http::{Request, Response};
+use kinde_users::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use kinde_users::http::{Request, Response, StatusCode};
 use kinde_users::operations::GetUsers;
 use kinde_users::{Credentials, Transport, client_over, request_timeout, transport_fn};
 use ureq::Agent;
@@ -35,6 +36,13 @@ fn transport() -> impl Transport {
             agent.run(agent.configure_request(request).timeout_global(limit).build())
         };
         let (head, mut body) = response?.into_parts();
+        // ureq takes a reset for the end of a body whose length is not announced.
+        let is_bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
+        if !is_bodiless
+            && ![CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name))
+        {
+            return Err(ureq::Error::BodyStalled);
+        }
         let body = body.with_config().limit(BODY_LIMIT).read_to_vec()?;
         Ok::<_, ureq::Error>(Response::from_parts(head, body))
     })

@@ -1,4 +1,4 @@
-//! How a tenant is set up.
+//! The settings of a tenant.
 
 use core::time::Duration;
 
@@ -10,7 +10,20 @@ use crate::state::Tenant;
 use crate::time::START;
 use crate::user::shy_debug;
 
-/// Sets up a [`FakeKinde`].
+/// Creates a [`FakeKinde`] with other settings than the default ones.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use kinde_users_fake::FakeKinde;
+///
+/// let fake = FakeKinde::builder()
+///     .host("bree")
+///     .token_lifetime(Duration::from_secs(60))
+///     .rate_limit(10)
+///     .build();
+/// assert!(fake.users().is_empty());
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct FakeKindeBuilder {
@@ -53,22 +66,23 @@ impl Default for FakeKinde {
 }
 
 impl FakeKinde {
-    /// The tenant `acme.kinde.com`, with no users and one application that was granted every scope.
+    /// Creates the tenant `acme.kinde.com`. It has no users, and one application with every scope.
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// For a tenant of another kind.
+    /// Returns a builder for a tenant with other settings.
     pub fn builder() -> FakeKindeBuilder {
         FakeKindeBuilder::default()
     }
 }
 
 impl FakeKindeBuilder {
-    /// The subdomain, as in `https://<subdomain>.kinde.com`; `acme` unless set. With a dot, a colon
-    /// or the name `localhost` it is taken as the whole host. It names issuer and audience of the
-    /// tokens. A token request to another host is answered with 404; other requests are answered
-    /// whatever host they name.
+    /// Sets the subdomain, as in `https://<subdomain>.kinde.com`. The default is `acme`. A value
+    /// with a dot or a colon, and the value `localhost`, is the whole host.
+    ///
+    /// The issuer and the audience of tokens contain the host. A token request to another host is
+    /// answered with 404. Other requests are answered whatever their host is.
     pub fn host(self, host: impl Into<String>) -> Self {
         let host = host.into();
         let whole = host.contains(['.', ':']) || host == "localhost";
@@ -76,107 +90,109 @@ impl FakeKindeBuilder {
         self.origin(format!("https://{host}"))
     }
 
-    /// Scheme, host and port instead of `https://` and the host: for a server of one's own in front
-    /// of the tenant. `server::Server` sets it by itself.
+    /// Sets the scheme, the host and the port, for a server of your own in front of the tenant.
+    /// This replaces the [host](Self::host). `server::Server` sets the origin itself.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.settings.origin = origin.into();
         self
     }
 
-    /// The audience to ask tokens for; the origin and `/api` unless set.
+    /// Sets the audience that token requests must name. The default is the origin followed by
+    /// `/api`.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.settings.audience = Some(audience.into());
         self
     }
 
-    /// Seed of all ids and tokens, and of [`chaos`](Self::chaos).
+    /// Sets the seed of all ids and tokens, and of [`chaos`](Self::chaos).
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self
     }
 
-    /// Client id and secret of the machine-to-machine application.
+    /// Sets the client id and the secret of the machine-to-machine application.
     pub fn credentials(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.settings.client_id = id.into();
         self.settings.client_secret = secret.into();
         self
     }
 
-    /// How long a token is good for; 86,399 seconds unless set, as the live service was seen to
-    /// answer.
+    /// Sets the lifetime of a token. The default is 86,399 seconds, as the live service answers.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.token_lifetime = lifetime;
         self
     }
 
-    /// The scopes that the application was granted; those of all operations unless set.
+    /// Sets the scopes that the application has. By default it has those of all operations.
     pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
         self.settings.scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Identities a page of `get_user_identities`; 10 unless set, at least 1.
+    /// Sets how many identities a page of `get_user_identities` has, at least 1. The default is 10.
     pub fn identities_page(mut self, size: usize) -> Self {
         self.settings.identities_page = size.max(1);
         self
     }
 
-    /// What the tenant does where nothing public settles what Kinde does.
+    /// Sets how the tenant behaves where no public source says how Kinde behaves.
     pub fn choose(mut self, choice: Choice) -> Self {
         self.settings.choices.make(choice);
         self
     }
 
-    /// Refuses what the live service ignores in silence, so that a misspelt argument shows: query
-    /// arguments and keys of a body that the operation does not take (400 with `<NAME>_UNKNOWN`),
-    /// and a body where none is due.
+    /// Makes the tenant refuse what the live service silently ignores, so that a misspelt argument
+    /// is noticed. These are query arguments and keys of a body that the operation does not take
+    /// (400 with `<NAME>_UNKNOWN`), and a body for an operation that takes none.
     pub fn strict(mut self) -> Self {
         self.settings.strict = true;
         self
     }
 
-    /// Where the clock stands at first, in seconds since 1970; 2026-01-01T00:00:00Z unless set.
+    /// Sets the time at which the tenant's clock starts, in seconds since 1970. The default is
+    /// 2026-01-01T00:00:00Z.
     pub fn start(mut self, unix_seconds: u64) -> Self {
         self.settings.start = Duration::from_secs(unix_seconds);
         self
     }
 
-    /// Answers so many requests a second, at least 1, and the others with 429 and `RateLimit-Reset:
-    /// 1`. The second is one of the tenant's clock, and begins with its first request. Requests
-    /// that meet a scripted [`Fault`](crate::Fault) do not count.
+    /// Limits the requests in each second, to at least 1. The tenant answers further requests with
+    /// 429 and `RateLimit-Reset: 1`. The seconds are those of the tenant's clock, and the first one
+    /// begins with the first request. Requests that meet a scripted [`Fault`](crate::Fault) do not
+    /// count.
     pub fn rate_limit(mut self, per_second: u32) -> Self {
         self.settings.rate_limit = Some(per_second.max(1));
         self
     }
 
-    /// Answers so many requests at a time, at least 1, and those that come meanwhile with 429 and
-    /// `RateLimit-Reset: 1`. A request is in flight until its reply has left, so that this is for a
-    /// server, and for slow replies.
+    /// Limits the requests in flight, to at least 1. The tenant answers further requests with 429
+    /// and `RateLimit-Reset: 1`. A request is in flight until its reply is sent, so this limit
+    /// matters for a server, and for slow replies.
     pub fn in_flight_limit(mut self, requests: usize) -> Self {
         self.settings.in_flight_limit = Some(requests.max(1));
         self
     }
 
-    /// Makes this share of the requests go wrong at random, from 0 to 1. The same for the same seed
-    /// and the same requests.
+    /// Makes this share of the requests, from 0 to 1, fail at random. With the same seed, the same
+    /// requests fail in the same way.
     ///
-    /// It is one of these, each as likely: 429, 500 before or after the effect, 502, 503 in HTML,
-    /// an empty 403, a connection lost before or after the effect, a body that is cut or breaks
-    /// off, a head or body that is late by up to 5 seconds, and a real reply that is compressed,
-    /// chunked, the last of its connection, said to be HTML, or a megabyte larger.
+    /// Each of these failures is equally likely: 429, 500 before or after the effect, 502, 503 in
+    /// HTML, an empty 403, a connection that is lost before or after the effect, a body that is cut
+    /// or breaks off, a head or body that is late by up to 5 seconds, and a correct reply that is
+    /// compressed, chunked, the last one on its connection, labelled as HTML, or a megabyte longer.
     pub fn chaos(mut self, share: f64) -> Self {
         self.settings.chaos = share;
         self
     }
 
-    /// Leaves [`requests`](FakeKinde::requests) empty: for a tenant that is asked so much that they
-    /// would not fit into memory.
+    /// Leaves [`requests`](FakeKinde::requests) empty, for a tenant whose many requests would not
+    /// fit into memory.
     pub fn forgetting_requests(mut self) -> Self {
         self.settings.keeps_requests = false;
         self
     }
 
-    /// The tenant, with no users.
+    /// Creates the tenant, without users.
     pub fn build(self) -> FakeKinde {
         FakeKinde::with(Tenant::new(self.settings))
     }

@@ -1,4 +1,4 @@
-//! The table of operations, and finding the one that a request means.
+//! The table of operations, and the search for the operation of a request.
 
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -11,13 +11,13 @@ use crate::{handlers as h, user::shy_debug};
 
 /// An operation of the tenant.
 pub struct Route {
-    /// The documented name, as `get_users_mfa`.
+    /// The documented name, such as `get_users_mfa`.
     pub name: &'static str,
-    /// Method.
+    /// The method of the request.
     pub method: Method,
-    /// Path with `{}` arguments, as `/api/v1/users/{user_id}/mfa`.
+    /// The path with its arguments in braces, such as `/api/v1/users/{user_id}/mfa`.
     pub path: &'static str,
-    /// Status of a success.
+    /// The status of a success.
     pub success: u16,
     /// The scope that the token needs.
     pub scope: &'static str,
@@ -74,7 +74,7 @@ const PASSWORD: &str = "/api/v1/users/{user_id}/password";
 const FLAG: &str = "/api/v1/users/{user_id}/feature_flags/{feature_flag_key}";
 const BILLING: &str = "/api/v1/users/{user_id}/billing_customer";
 
-/// All operations that the fake answers. The token endpoint is not among them.
+/// The operations that the tenant answers. The token endpoint is not one of them.
 #[rustfmt::skip] // a table
 pub static ROUTES: &[Route] = &[
     route("create_user", Method::POST, USER, 200, "create:users", BODY, h::create_user),
@@ -99,31 +99,31 @@ pub static ROUTES: &[Route] = &[
 ];
 
 impl Route {
-    /// Whether the description gives a 429 of the operation an error body.
+    /// Returns whether a 429 of the operation has an error body, by Kinde's description.
     pub(crate) fn explains_limits(&self) -> bool {
         [USER, SESSIONS, MFA, FACTOR].contains(&self.path)
     }
 }
 
-/// That an operation, or the token endpoint, has this name.
+/// Asserts that an operation, or the token endpoint, has this name.
 #[track_caller]
 pub(crate) fn assert_named(operation: &str) {
     let mut names: Vec<_> = ROUTES.iter().map(|route| route.name).collect();
     names.push("token");
     assert!(
         names.contains(&operation),
-        "there is no operation {operation:?}, but these: {}",
+        "no operation is named {operation:?}; the operations are: {}",
         names.join(", ")
     );
 }
 
 impl Requests {
-    /// Those of one operation, or of `token`.
+    /// Returns the requests of one operation, or of the token endpoint if the name is `token`.
     ///
     /// # Panics
     ///
-    /// If there is no operation of that name: no request ever has it, which a test would take for
-    /// a fact.
+    /// Panics if no operation has this name. Otherwise a test with a misspelt name would find that
+    /// no request was made.
     #[track_caller]
     pub fn of(&self, operation: &str) -> Self {
         assert_named(operation);
@@ -131,7 +131,7 @@ impl Requests {
     }
 }
 
-/// What a request is for.
+/// What a request asks for.
 pub(crate) enum Target {
     Token,
     Operation(&'static Route, Vec<String>),
@@ -147,9 +147,9 @@ impl Target {
         }
     }
 
-    /// Takes the path apart as it came and decodes each segment once, so that an encoded slash
-    /// stays in its segment and nothing is folded. Dot segments, empty arguments and what is not
-    /// UTF-8 lead nowhere.
+    /// Finds the operation of a request. The path is split first, and each segment is decoded once.
+    /// So an encoded slash stays in its segment, and no segments are removed. A path with a dot
+    /// segment, an empty argument or a segment that is not UTF-8 has no operation.
     pub(crate) fn find(method: &Method, raw_path: &str) -> Self {
         let decoded: Result<Vec<String>, _> = raw_path
             .split('/')

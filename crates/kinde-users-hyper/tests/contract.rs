@@ -55,7 +55,7 @@ async fn every_clause_is_kept_without_compression() {
     report.assert_kept();
     // The cases of compression are skipped, and those of certificates from an authority that this
     // transport does not trust.
-    assert_eq!(report.skipped().len(), 15, "{report}");
+    assert_eq!(report.skipped().len(), 18, "{report}");
 }
 
 // ---- Broken transports ------------------------------------------------------

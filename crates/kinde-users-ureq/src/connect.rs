@@ -7,7 +7,7 @@
 //! This is the only use of `ureq::unversioned`. That module may change in a minor version of ureq,
 //! so the manifest bounds the version.
 
-use std::time::Instant;
+use std::time::{self, Instant};
 
 use http::Uri;
 use ureq::config::Config;
@@ -18,8 +18,8 @@ use ureq::{Error, Proxy, Timeout};
 
 use crate::interim::WithoutInterim;
 
-/// An error from before there was a connection, with the host and port of the proxy that was to
-/// make the connection.
+/// An error that occurred before there was a connection, with the host and port of the proxy that
+/// the connection goes through.
 #[derive(Debug)]
 pub(crate) struct BeforeSending {
     pub(crate) error: Error,
@@ -79,12 +79,16 @@ impl<R: Resolver> MarkedConnector<R> {
         let addrs = self.resolver.resolve(details.uri, details.config, for_lookup(details))?;
         let mut timeout = details.timeout;
         if let Duration::Exact(limit) = timeout.after {
-            // ureq reads a limit of zero as one second.
-            let left = limit.checked_sub(start.elapsed()).filter(|left| !left.is_zero());
-            timeout.after = left.ok_or(Error::Timeout(timeout.reason))?.into();
+            let left = time_left(limit, start.elapsed()).ok_or(Error::Timeout(timeout.reason))?;
+            timeout.after = left.into();
         }
         Ok((addrs, timeout))
     }
+}
+
+/// Returns what remains of a time limit, if anything does. ureq reads a limit of zero as one second.
+fn time_left(limit: time::Duration, elapsed: time::Duration) -> Option<time::Duration> {
+    limit.checked_sub(elapsed).filter(|left| !left.is_zero())
 }
 
 /// Returns the time limit for connecting, or the limit for the lookup if that is shorter.

@@ -7,7 +7,10 @@ use std::io;
 use http::Request;
 use kinde_users_core::AsyncTransport;
 
-use super::{Failure, Options, Outcome, Report, cases};
+use super::cases::cases;
+use super::failure::{Failure, Outcome};
+use super::options::Options;
+use super::report::Report;
 
 /// Checks an async transport, as [`check`](super::check) checks a blocking one.
 ///

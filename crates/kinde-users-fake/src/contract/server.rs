@@ -1,14 +1,17 @@
 //! An HTTP/1.1 server on the loopback interface that follows a script and records what it saw.
 
 use core::time::Duration;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http::{Request, Response, header};
 use rustls::{ServerConfig, ServerConnection};
+
+use super::read::{Stream, read_head, read_request, text};
+use super::script::{Answer, Pace, Script, Then};
 
 /// A plain HTTP/1.1 server on `127.0.0.1`, for tests. The server and its connections end when it is
 /// dropped.
@@ -46,7 +49,7 @@ impl Server {
         Self::start(listen()?, script, None, Duration::from_secs(60))
     }
 
-    /// Starts a server whose `answer` may also return that the connection is lost.
+    /// Starts a server whose `answer` can also lose the connection.
     ///
     /// # Errors
     ///
@@ -153,134 +156,8 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
 pub enum Lost {
     /// The connection is lost after the request was read, before any byte of a reply.
     WithoutReply,
-    /// The connection is lost after this much of a reply that was announced as longer.
+    /// The connection is lost after this reply, whose head announces a longer body.
     InTheBody(Box<Response<Vec<u8>>>),
-}
-
-/// What a server does on its connections.
-pub(crate) enum Script {
-    /// The server reads each request and answers it. The handler gets its number, counted over all
-    /// connections from 1.
-    Answers(Handler),
-    /// The server waits until the head of a request is whole and closes the connection. The request
-    /// is left unread, which turns the close into a reset.
-    Reset,
-    /// The server reads the first bytes and does this, unless they are a request, which gets an
-    /// answer.
-    Raw(Then),
-}
-
-type Handler = Box<dyn Fn(usize, &Request<Vec<u8>>) -> Answer + Send + Sync>;
-
-impl Script {
-    pub(crate) fn answers(
-        answer: impl Fn(usize, &Request<Vec<u8>>) -> Answer + Send + Sync + 'static,
-    ) -> Self {
-        Self::Answers(Box::new(answer))
-    }
-}
-
-impl core::fmt::Debug for Script {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Answers(_) => f.write_str("Answers"),
-            Self::Reset => f.write_str("Reset"),
-            Self::Raw(then) => f.debug_tuple("Raw").field(then).finish(),
-        }
-    }
-}
-
-/// Some bytes, and what happens to the connection after them.
-#[derive(Clone)]
-pub(crate) struct Answer {
-    pub(crate) pace: Pace,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) then: Then,
-}
-
-/// When the bytes of an answer are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pace {
-    AtOnce,
-    /// All bytes are sent after this time.
-    After(Duration),
-    /// This many bytes are sent at once, and the rest when [`Server::release`] is called.
-    HeldBack(usize),
-    /// The bytes are sent one by one.
-    ByteByByte,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Then {
-    /// The server reads the next request.
-    Keep,
-    /// The server closes the connection.
-    Close,
-    /// The server stays silent until the client closes the connection.
-    Hold,
-    /// The server sends these bytes repeatedly until the client closes the connection.
-    Drip(&'static [u8]),
-}
-
-impl Answer {
-    /// Creates a response with its length in a header.
-    pub(crate) fn of(response: &Response<Vec<u8>>) -> Self {
-        let bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&response.status());
-        let length = format!("content-length: {}\r\n", response.body().len());
-        let mut bytes = head(response, if bodiless { "" } else { &length });
-        bytes.extend_from_slice(response.body());
-        Self::bytes(bytes, Then::Keep)
-    }
-
-    /// Creates a response in chunks of at most this many bytes.
-    pub(crate) fn chunked(response: &Response<Vec<u8>>, size: usize) -> Self {
-        let mut bytes = head(response, "transfer-encoding: chunked\r\n");
-        for chunk in response.body().chunks(size.max(1)) {
-            bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
-            bytes.extend_from_slice(chunk);
-            bytes.extend_from_slice(b"\r\n");
-        }
-        bytes.extend_from_slice(b"0\r\n\r\n");
-        Self::bytes(bytes, Then::Keep)
-    }
-
-    /// Creates a response that ends with the connection.
-    pub(crate) fn until_close(response: &Response<Vec<u8>>) -> Self {
-        let mut bytes = head(response, "connection: close\r\n");
-        bytes.extend_from_slice(response.body());
-        Self::bytes(bytes, Then::Close)
-    }
-
-    /// Creates the head of a response that announces this many bytes, with the shorter body of
-    /// `response`.
-    pub(crate) fn short(response: &Response<Vec<u8>>, told: usize, then: Then) -> Self {
-        let mut bytes = head(response, &format!("content-length: {told}\r\n"));
-        bytes.extend_from_slice(response.body());
-        Self::bytes(bytes, then)
-    }
-
-    /// Creates an answer without any byte.
-    pub(crate) fn nothing(then: Then) -> Self {
-        Self::bytes(Vec::new(), then)
-    }
-
-    pub(crate) fn bytes(bytes: Vec<u8>, then: Then) -> Self {
-        Self { pace: Pace::AtOnce, bytes, then }
-    }
-}
-
-fn head(response: &Response<Vec<u8>>, framing: &str) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
-    let framing_names = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
-    for (name, value) in response.headers().iter().filter(|(name, _)| !framing_names.contains(name)) {
-        head.extend_from_slice(name.as_ref());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
-    }
-    head.extend_from_slice(framing.as_bytes());
-    head.extend_from_slice(b"\r\n");
-    head
 }
 
 /// What a server saw.
@@ -320,11 +197,6 @@ struct State {
     streams: Vec<Weak<TcpStream>>,
     seen: Seen,
 }
-
-/// A socket, or TLS over one.
-trait Stream: Read + Write {}
-
-impl<S: Read + Write> Stream for S {}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -378,7 +250,15 @@ impl Shared {
                 self.answer_all(&mut secure, socket, true, answer)
             }
             (Script::Answers(answer), _) => self.answer_all(&mut stream, socket, false, answer),
-            (Script::Reset, _) => self.see_and_reset(socket),
+            (Script::Reset(bytes), _) => {
+                self.see_head(socket)?;
+                stream.write_all(bytes)
+            }
+            (Script::Deaf, _) => {
+                self.see_head(socket)?;
+                drop(self.wait_while(|state| !state.is_over));
+                Ok(())
+            }
             (Script::Raw(then), _) if is_tls => {
                 let _ = stream.read(&mut [0; 16 * 1024])?;
                 self.finish(&mut stream, socket, *then)
@@ -438,7 +318,8 @@ impl Shared {
         }
     }
 
-    fn see_and_reset(&self, stream: &TcpStream) -> io::Result<()> {
+    /// Records a request whose head is whole, and leaves all of it unread.
+    fn see_head(&self, stream: &TcpStream) -> io::Result<()> {
         let mut bytes = vec![0; 64 * 1024];
         let start = Instant::now();
         while start.elapsed() < self.patience {
@@ -495,87 +376,4 @@ fn is_last(request: &Request<Vec<u8>>) -> bool {
 
 fn is_timeout(error: &io::Error) -> bool {
     [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind())
-}
-
-fn text<'a, B>(request: &'a Request<B>, name: &HeaderName) -> Option<&'a str> {
-    request.headers().get(name).and_then(|value| value.to_str().ok())
-}
-
-fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request<Vec<u8>>>> {
-    let Some(head) = read_head(stream)? else { return Ok(None) };
-    let mut request = head.map(|()| Vec::new());
-    if request.headers().contains_key(header::EXPECT) {
-        // The client sends the body only after this.
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        stream.flush()?;
-    }
-    let is_chunked = text(&request, &header::TRANSFER_ENCODING).is_some_and(|text| text.contains("chunked"));
-    let length = text(&request, &header::CONTENT_LENGTH).and_then(|text| text.parse().ok()).unwrap_or(0);
-    let body = request.body_mut();
-    if is_chunked {
-        loop {
-            let size = read_line(stream)?.ok_or(ErrorKind::UnexpectedEof)?;
-            let size = size.split(|byte| *byte == b';').next().and_then(|hex| std::str::from_utf8(hex).ok());
-            let size =
-                size.and_then(|hex| u64::from_str_radix(hex, 16).ok()).ok_or(ErrorKind::InvalidData)?;
-            read_exactly(stream, size, body)?;
-            // The empty line after the last chunk; there are no trailers.
-            read_line(stream)?;
-            if size == 0 {
-                break;
-            }
-        }
-    } else {
-        read_exactly(stream, length, body)?;
-    }
-    Ok(Some(request))
-}
-
-fn read_head(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Request<()>>> {
-    let malformed = || io::Error::from(ErrorKind::InvalidData);
-    let Some(line) = read_line(stream)? else { return Ok(None) };
-    let mut words = line.split(|byte| *byte == b' ');
-    let (Some(method), Some(target), Some(b"HTTP/1.1"), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
-        return Err(malformed());
-    };
-    let mut request = Request::builder().method(method).uri(target);
-    loop {
-        let line = read_line(stream)?.ok_or(ErrorKind::UnexpectedEof)?;
-        if line.is_empty() {
-            break;
-        }
-        let mut parts = line.splitn(2, |byte| *byte == b':');
-        let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return Err(malformed()) };
-        let name = HeaderName::from_bytes(name).map_err(io::Error::other)?;
-        let value = HeaderValue::from_bytes(value.trim_ascii()).map_err(io::Error::other)?;
-        request = request.header(name, value);
-    }
-    request.body(()).map(Some).map_err(io::Error::other)
-}
-
-fn read_exactly(stream: &mut dyn Stream, length: u64, into: &mut Vec<u8>) -> io::Result<()> {
-    let read = stream.take(length).read_to_end(into)?;
-    if u64::try_from(read).is_ok_and(|read| read == length) {
-        Ok(())
-    } else {
-        Err(ErrorKind::UnexpectedEof.into())
-    }
-}
-
-/// Reads a line without its end, or returns `None` at the end of the stream.
-fn read_line(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Vec<u8>>> {
-    const LONGEST: u64 = 64 * 1024;
-    let mut line = Vec::new();
-    // A larger buffer would also read what comes after the line.
-    BufReader::with_capacity(1, stream).take(LONGEST).read_until(b'\n', &mut line)?;
-    match line.last() {
-        None => Ok(None),
-        Some(b'\n') => {
-            line.truncate(line.trim_ascii_end().len());
-            Ok(Some(line))
-        }
-        Some(_) => Err(ErrorKind::UnexpectedEof.into()),
-    }
 }

@@ -112,7 +112,7 @@ fn unknown_operation_of_a_fault_panics() {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| of(&fake))).unwrap_err();
         let text = panic.downcast_ref::<String>().unwrap().clone();
         assert!(
-            text.starts_with(&format!("there is no operation {name:?}, but these: create_user, ")),
+            text.starts_with(&format!("no operation is named {name:?}; the operations are: create_user, ")),
             "{text}"
         );
         assert!(

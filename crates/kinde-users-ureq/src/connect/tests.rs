@@ -174,6 +174,13 @@ fn no_connection_after_a_lookup_that_took_all_the_time() {
 }
 
 #[test]
+fn no_time_is_left_at_the_limit() {
+    assert_eq!(time_left(SECOND * 3, SECOND), Some(SECOND * 2));
+    assert_eq!(time_left(SECOND, SECOND), None);
+    assert_eq!(time_left(SECOND, SECOND * 2), None);
+}
+
+#[test]
 fn separate_lookup_limit_applies() {
     let limit = Time::from_millis(50);
     let names = Names::at([closed()]).taking(SECOND * 9);
@@ -457,6 +464,16 @@ impl Resolver for SocksNames {
         let names = if is_proxy { &Names::at([self.proxy]) } else { &self.target };
         names.resolve(uri, config, limit)
     }
+}
+
+#[test]
+fn lookup_before_a_socks_proxy_counts_once() {
+    let (address, _asked) = socks5(None, 0);
+    let target = Names::at(["10.1.2.3:80".parse().unwrap()]).taking(SECOND * 6 / 10);
+    let names = SocksNames { proxy: address, target };
+    let variables = environment(&[("ALL_PROXY", &format!("socks5://{address}"))]);
+    let transport = UreqTransport::with_parts(names, variables, |config| config);
+    assert_eq!(transport.send(get("http://acme.example")).unwrap().body(), b"there");
 }
 
 #[test]
