@@ -318,14 +318,14 @@ fn every_line_is_checked_before_the_first_call() {
         assert!(errors.starts_with(title), "{errors}");
         for problem in [
             "role_key: needs operations on organizations",
-            "line 3: email has a blank in it",
-            "line 4: the email is that of line 2 too, which says something else of the user",
-            "line 4: the id is that of line 2 too, which says something else of the user",
-            "line 5: phone does not begin with + and the code of a country",
+            "line 3: email contains a blank",
+            "line 4: the email is also on line 2, with different data: change or remove one line",
+            "line 4: the id is also on line 2, with different data: change or remove one line",
+            "line 5: phone does not begin with + and a country code",
             "line 6: hashing_method is not an accepted value: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
              firebase-scrypt or aspnet-identity-v2",
-            "line 7: hashed_password is not a whole hash of bcrypt: it looks like a password in plain text",
-            "line 8 cannot be read: 2 values for 6 columns",
+            "line 7: hashed_password is not a valid bcrypt hash: it looks like a password in plain text",
+            "line 8 cannot be read: the row has 2 values, but the file has 6 columns",
         ] {
             assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
         }
@@ -353,7 +353,7 @@ fn a_line_has_the_number_that_an_editor_shows() {
         let (code, _, errors) = run(&mut program("import", &[&file]));
         assert_eq!(code, 2, "{errors}");
         for problem in [
-            "lines 8, 9: email is not an address, which has one @ between a name and a host",
+            "lines 8, 9: email is not an address: expected a name, one @ and a host",
             "line 6: first_name has several lines with an address: a quote before may not be closed",
             "line 4 cannot be read: 1 value for 2 columns",
         ] {
