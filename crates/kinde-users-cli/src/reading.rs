@@ -18,7 +18,7 @@ use crate::text;
 
 /// The options that define how files are read.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate option")]
 pub(crate) struct Reading {
     /// The files. Several are read as one; those of Auth0 are merged by the id of the user
     #[arg(required = true, value_name = "FILE")]

@@ -61,7 +61,7 @@ pub(crate) struct Draft<'m> {
     flags: Vec<(String, kinde_users_core::Value)>,
     pub(crate) problems: Vec<ImportError>,
     pub(crate) notes: Vec<Note>,
-    /// Names that may be a mark for "no value", such as `NA`, or a real name.
+    /// Names that may be a mark for "no value", such as `None`, or a real name.
     marks: Vec<(Arc<str>, StandIn)>,
     /// The number of marks for "no value" in the record.
     nothing: usize,

@@ -100,7 +100,9 @@ impl Mapping {
     ///
     /// ```
     /// # use kinde_users_import::{Mapping, Source};
-    /// let mapping = Mapping::new(Source::Kinde).map("Given Name", "first_name")?.map("Plan", "property:plan")?;
+    /// let mapping = Mapping::new(Source::Kinde)
+    ///     .map("Given Name", "first_name")?
+    ///     .map("Plan", "property:plan")?;
     /// assert!(mapping.row([("id", "42"), ("Given Name", "Ada"), ("Plan", "gold")]).is_ok());
     /// assert!(mapping.map("Shoe Size", "shoe_size").is_err());
     /// # Ok::<(), kinde_users_import::UnknownTarget>(())
@@ -108,7 +110,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`UnknownTarget`] if `becomes` is none of these.
+    /// [`UnknownTarget`] if `becomes` is not one of these.
     pub fn map(mut self, field: impl Into<String>, becomes: &str) -> Result<Self, UnknownTarget> {
         let rule = becomes.parse().map_err(|()| UnknownTarget)?;
         self.maps.insert(field.into(), rule);
@@ -195,6 +197,24 @@ impl Mapping {
     ///
     /// Only packed keys of the users that were read stay in memory, and the hashes of an Auth0 hash
     /// export.
+    ///
+    /// ```
+    /// # use kinde_users_import::{Mapping, Source};
+    /// let file = "login,firstName,email,status\n\
+    ///     ada,Ada,ada@example.com,SUSPENDED\n\
+    ///     grace,Grace,grace,ACTIVE\n";
+    /// let mapping = Mapping::new(Source::Okta);
+    /// let mut users = mapping.users([file.as_bytes()])?;
+    /// for read in &mut users {
+    ///     match read {
+    ///         Ok(read) => println!("line {}: {:?}", read.line, read.user),
+    ///         Err(rejected) => eprintln!("{rejected}"),
+    ///     }
+    /// }
+    /// let plan = users.plan();
+    /// assert_eq!((plan.users(), plan.suspended(), plan.rejected()), (1, 1, 1));
+    /// # Ok::<(), kinde_users_import::FileError>(())
+    /// ```
     ///
     /// # Errors
     ///
