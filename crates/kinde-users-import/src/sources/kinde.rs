@@ -75,6 +75,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("billing", NotTaken(UNSET)),
     ("created_on", NotTaken(UNSET)),
     ("last_signed_in", NotTaken(UNSET)),
+    ("last_organization_sign_ins", NotTaken(UNSET)),
     ("total_sign_ins", NotTaken(UNSET)),
     ("failed_sign_ins", NotTaken(UNSET)),
 ];
