@@ -12,11 +12,11 @@ use crate::failure::Failure;
 use crate::files::private;
 use crate::output::{Output, counted};
 
-/// The column that says what is wrong. An import never reads it.
+/// The column of the reasons. An import never reads it.
 const REASON: &str = "import_error";
 
-/// A file of the lines that are not valid, as they are in the file that was read, with the reasons.
-/// It can be corrected and imported. Only its owner can read it.
+/// A file of the lines that are not valid, unchanged and with the reasons. The user corrects and
+/// imports it. Only the owner of the file can read it.
 pub(crate) struct ErrorsFile {
     path: PathBuf,
     file: BufWriter<File>,
@@ -28,7 +28,7 @@ pub(crate) struct ErrorsFile {
 }
 
 impl ErrorsFile {
-    /// Creates the file, which must not exist: it may be one that was corrected.
+    /// Creates the file. It must not exist, as the user may have corrected it.
     ///
     /// # Errors
     ///
@@ -39,11 +39,11 @@ impl ErrorsFile {
         Ok(Self { path: path.to_owned(), file, header: None, written: 0, missing: 0 })
     }
 
-    /// Writes a line. `header` has the column names of the file that it is from, if that is CSV.
+    /// Writes a line. `header` has the column names of its file, if that is CSV.
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written, or is in another form than the lines before.
+    /// Fails if the line cannot be written, or has other columns than the lines before.
     pub(crate) fn write(&mut self, rejected: &Rejected, header: Option<&[String]>) -> Result<(), Failure> {
         let reasons = rejected.errors.to_string();
         let failed = |error: &dyn std::fmt::Display| Failure::file(&self.path, error);
@@ -52,9 +52,9 @@ impl ErrorsFile {
                 let header = header.unwrap_or_default();
                 let is_new = self.header.is_none();
                 if self.header.get_or_insert_with(|| header.to_owned()) != header {
-                    return Err(failed(&"the files have different columns: import one at a time"));
+                    return Err(failed(&"the files have different columns: import them one at a time"));
                 }
-                // A file that was corrected has reasons already.
+                // A corrected file may still have the column of reasons.
                 let of_file = |texts: &[String]| {
                     let named = header.iter().zip(texts).filter(|(name, _)| name.trim() != REASON);
                     named.map(|(_, text)| text.clone()).collect::<Vec<_>>()
@@ -65,7 +65,7 @@ impl ErrorsFile {
                 write_row(&mut self.file, &of_file(values), &reasons).map_err(|error| failed(&error))?;
             }
             Some(RawRecord::Json(text)) => {
-                // The values stay as they are written, as numbers may be longer than any type.
+                // Values are copied as text, as a number may not fit any type.
                 let members = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text);
                 let line = members.and_then(|mut members| {
                     members.insert(REASON.to_owned(), to_raw_value(&reasons)?);
@@ -87,13 +87,16 @@ impl ErrorsFile {
     ///
     /// # Errors
     ///
-    /// Fails if it cannot be written.
+    /// Fails if the file cannot be written.
     pub(crate) fn end(mut self, output: Output) -> Result<(), Failure> {
         self.file.flush().map_err(|error| Failure::file(&self.path, error))?;
         let Self { path, written, missing, .. } = self;
         if missing > 0 {
             let lines = counted(missing, "line");
-            output.note(format_args!("{lines} could not be read, and {} does not have them", path.display()));
+            output.note(format_args!(
+                "{lines} could not be read, and {} does not contain them",
+                path.display()
+            ));
         }
         output.note(format_args!("{}: {}", path.display(), counted(written, "line")));
         Ok(())

@@ -1,4 +1,4 @@
-//! How the files of an import become users, and what is reported of them before the first call.
+//! Reads the files of an import, and reports the plan before the first call.
 
 use std::fmt::{self, Display};
 use std::fs::File;
@@ -16,9 +16,9 @@ use crate::files::regular;
 use crate::output::{Output, counted, warn};
 use crate::text;
 
-/// How files are read.
+/// The options that define how files are read.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a separate option")]
 pub(crate) struct Reading {
     /// The files. Several are read as one; those of Auth0 are merged by the id of the user
     #[arg(required = true, value_name = "FILE")]
@@ -41,7 +41,7 @@ pub(crate) struct Reading {
     #[arg(long, alias = "leave-out", help_heading = FIELDS)]
     ignore_rest: bool,
 
-    /// A text of CSV that stands for no value, such as `NULL`. The option can be repeated
+    /// A text that means no value in CSV, such as `NULL`. The option can be repeated
     #[arg(long, value_name = "TEXT", help_heading = FIELDS)]
     null: Vec<String>,
 
@@ -54,8 +54,8 @@ pub(crate) struct Reading {
     #[arg(long, help_heading = LINES)]
     skip_invalid: bool,
 
-    /// Write all wrong lines to this file, with the reasons in the column `import_error`. Correct
-    /// the file and import it
+    /// Write the lines that are not valid to this file, with the reasons in the column
+    /// `import_error`. Correct the file and import it
     #[arg(long, value_name = "FILE", help_heading = LINES)]
     errors: Option<PathBuf>,
 
@@ -67,15 +67,15 @@ pub(crate) struct Reading {
     #[arg(long, value_name = "CODE", help_heading = LINES)]
     organization: Option<String>,
 
-    /// Import users without their password if Kinde cannot verify its hash. They need a new one
+    /// Import users without a password if Kinde cannot verify their hash. They need a new one
     #[arg(long, help_heading = PASSWORDS)]
     drop_unverifiable: bool,
 
-    /// The encoding of all salts for which the file does not give one
+    /// The format of all salts for which the file does not give one
     #[arg(long, value_name = "FORMAT", value_parser = ["string", "hex", "base64"], help_heading = PASSWORDS)]
     salt_format: Option<String>,
 
-    /// Where all salts were added for which the file does not say it
+    /// The position of all salts for which the file does not give one
     #[arg(long, value_name = "POSITION", value_parser = ["prefix", "suffix"], help_heading = PASSWORDS)]
     salt_position: Option<String>,
 
@@ -87,7 +87,8 @@ pub(crate) struct Reading {
     #[arg(long, value_name = "N", requires = "pbkdf2_variant", help_heading = PASSWORDS)]
     pbkdf2_iterations: Option<u32>,
 
-    /// JSON file of a Firebase project's hash parameters, with the names that its console shows
+    /// JSON file of the hash parameters of a Firebase project, with the names that its console
+    /// shows
     #[arg(long, value_name = "FILE", help_heading = PASSWORDS)]
     firebase: Option<PathBuf>,
 }
@@ -103,14 +104,14 @@ fn source() -> impl TypedValueParser<Value = Source> {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let (field, target) = text.rsplit_once('=').ok_or("it has no =")?;
-    // So that the error says which options there are, and not a later one about the file.
+    let (field, target) = text.rsplit_once('=').ok_or("expected FIELD=TARGET")?;
+    // Checked here so that the error lists the targets before any file is read.
     drop(Mapping::new(Source::Kinde).map(field, target).map_err(|error| error.to_string())?);
     Ok((field.to_owned(), target.to_owned()))
 }
 
 impl Reading {
-    /// Returns the first file, beside which the journal is by default.
+    /// Returns the first file. The journal is beside it by default.
     pub(crate) fn file(&self) -> &Path {
         self.files.first().map_or(Path::new(""), PathBuf::as_path)
     }
@@ -119,7 +120,7 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// Fails if no source is named and a file looks like another than Kinde's, or if the file of
+    /// Fails if no source is named and a file looks like one of another system, or if the file of
     /// hash parameters is not valid.
     pub(crate) fn mapping(&self) -> Result<Mapping, Failure> {
         let source = match self.from {
@@ -162,14 +163,14 @@ impl Reading {
         }
         if let Some(path) = &self.firebase {
             let names = "base64_signer_key, base64_salt_separator, rounds and mem_cost";
-            let wrong = |_| Failure::file(path, format_args!("not a JSON object of Firebase's {names}"));
+            let wrong = |_| Failure::file(path, format_args!("expected a JSON object with {names}"));
             mapping = mapping.firebase(serde_json::from_str(&text::read(path)?).map_err(wrong)?);
         }
         Ok(mapping)
     }
 
-    /// Returns the system that the files are of, if that is Kinde or not known. A file of another
-    /// system is read only if the user has named that system.
+    /// Returns Kinde as the source, unless a file looks like one of another system. Such a file is
+    /// read only if the user names the system.
     fn recognized(&self) -> Result<Source, Failure> {
         for path in &self.files {
             let source = Source::of_file(open(path)?).map_err(|error| Failure::file(path, error))?;
@@ -181,11 +182,11 @@ impl Reading {
         Ok(Source::Kinde)
     }
 
-    /// Returns the users of the files one after another, so that one is in memory at a time.
+    /// Returns the users of the files one by one, so that one is in memory at a time.
     ///
     /// # Errors
     ///
-    /// Fails if a file or its row of names cannot be read.
+    /// Fails if a file or its header cannot be read.
     pub(crate) fn users<'a>(&self, mapping: &'a Mapping) -> Result<Users<'a>, Failure> {
         let files = self.files.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
         mapping.users(files).map_err(|error| {
@@ -194,13 +195,13 @@ impl Reading {
         })
     }
 
-    /// Reads all lines, reports what becomes of them, and returns the number of users and of lines
-    /// that are left out.
+    /// Reads all lines, prints the plan, and returns the number of users and of lines that are left
+    /// out.
     ///
     /// # Errors
     ///
-    /// Fails if there is no user, if a value would be lost that the user has not ignored, or if a
-    /// line is not valid and such lines are not left out.
+    /// Fails if there is no user, if a value would be lost that no option ignores, or if a line is
+    /// not valid and no option leaves such lines out.
     pub(crate) fn check(&self, mut users: Users<'_>, output: Output) -> Result<(u64, u64), Failure> {
         let mut errors = self.errors.as_ref().map(|path| ErrorsFile::new(path)).transpose()?;
         let mut hints = Hints::default();
@@ -213,7 +214,7 @@ impl Reading {
         }
         let plan = users.plan();
         if plan.lines() == 0 {
-            return Err(Failure::input("there is no user in the file"));
+            return Err(Failure::input("there are no users in the files"));
         }
         let failure = self.failure(plan, &hints);
         let (text, json) = (plan.to_string(), plan_json(plan));
@@ -229,7 +230,7 @@ impl Reading {
         failure.map_or(Ok((plan.users(), plan.rejected())), Err)
     }
 
-    /// Returns why the import does not begin.
+    /// Returns the reason why the import cannot begin, if there is one.
     fn failure(&self, plan: &Plan, hints: &Hints) -> Option<Failure> {
         let nothing = |what: String| Some(Failure::input(format!("{what}; nothing was imported")));
         if plan.untaken().next().is_some() {
@@ -262,7 +263,7 @@ fn open(path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| Failure::file(path, error))
 }
 
-/// The options that add what is missing in lines.
+/// The options that set what lines lack.
 #[derive(Default)]
 struct Hints(Vec<&'static str>);
 

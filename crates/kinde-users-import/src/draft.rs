@@ -1,4 +1,4 @@
-//! What a record says of a user, as far as it is read.
+//! The user of a record while its fields are read.
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
@@ -20,50 +20,50 @@ use crate::plan::shown_method;
 use crate::target::{Target, When};
 use crate::user::{Identity, ImportUser, Kind, add};
 
-/// The most that a user can have. They are compared each with each.
+/// The limits for a user. Each identity is compared with all others, so that time is bounded.
 const MOST_IDENTITIES: usize = 100;
 const MOST_PROPERTIES: usize = 1000;
 
-/// What a field said.
+/// A value, and the field that it comes from.
 pub(crate) struct Said {
     pub(crate) field: Arc<str>,
     pub(crate) value: String,
 }
 
-/// Something that the plan counts.
+/// An observation that the plan counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
-    /// A field has a value that is not taken, and why.
+    /// A field has a value that is not taken, for this reason.
     NotTaken(Arc<str>, &'static str),
     /// A field suspends the user.
     Suspended(Arc<str>),
-    /// A value was changed, in the field and because of the problem.
+    /// The value of a field was repaired because of this problem.
     Changed(Arc<str>, IdentityProblem),
-    /// The hash is of a form that Kinde cannot verify.
+    /// The hash has this form, which Kinde cannot verify.
     Unverifiable(Cow<'static, str>),
 }
 
 pub(crate) struct Draft<'m> {
     pub(crate) mapping: &'m Mapping,
-    /// Whether the values come from a form in which all of them are text.
+    /// Whether the file is CSV, in which all values are text.
     pub(crate) is_csv: bool,
-    /// Whether any name is taken as it is, as in an export of this project's own.
+    /// Whether names are not checked for stand-ins, as in an export of this project.
     pub(crate) trusts_names: bool,
-    /// Whether the salt is in the form in which the method has it, so that its format is known.
+    /// Whether the salt has the default format of its method, so that it is not ambiguous.
     pub(crate) is_salt_plain: bool,
     said: [Option<Said>; Target::COUNT],
-    /// What counts if nothing else is said, or, with a reason, never.
+    /// Values that count only if no other field has one. With a reason, they never count.
     others: Vec<(Target, Said, Option<&'static str>)>,
-    /// An id, of which the source says at the end what it is.
+    /// An id that the source interprets after all fields are read.
     pub(crate) aside: Option<Said>,
     pub(crate) identities: Vec<Identity>,
     properties: Vec<(String, kinde_users_core::Value)>,
     flags: Vec<(String, kinde_users_core::Value)>,
     pub(crate) problems: Vec<ImportError>,
     pub(crate) notes: Vec<Note>,
-    /// The fields of names that have a mark for nothing that may also be a name.
+    /// Names that may be a mark for "no value", such as `None`, or a real name.
     marks: Vec<(Arc<str>, StandIn)>,
-    /// How many marks for nothing there are.
+    /// The number of marks for "no value" in the record.
     nothing: usize,
 }
 
@@ -99,7 +99,7 @@ impl<'m> Draft<'m> {
         self.notes.push(Note::NotTaken(field.into(), reason));
     }
 
-    /// Notes the members of an object that have a value and are none of these.
+    /// Notes the members of an object that have a value and are not in `taken`.
     pub(crate) fn not_taken_but(
         &mut self,
         path: &str,
@@ -122,12 +122,12 @@ impl<'m> Draft<'m> {
         self.said.get_mut(target as usize)?.take()
     }
 
-    /// Forgets what was said.
+    /// Removes the value of a target.
     pub(crate) fn forget(&mut self, target: Target) {
         self.take(target);
     }
 
-    /// Sets what a field says. It is a problem if another field has said something else.
+    /// Sets the value of a target. A different value of another field is a problem.
     pub(crate) fn say(&mut self, target: Target, field: &Arc<str>, value: impl Into<String>) {
         let value = value.into();
         if value.is_empty() {
@@ -141,7 +141,7 @@ impl<'m> Draft<'m> {
         }
     }
 
-    /// Sets what is said, whatever was said before.
+    /// Replaces the value of a target.
     pub(crate) fn say_anew(&mut self, target: Target, field: &Arc<str>, value: impl Into<String>) {
         self.forget(target);
         self.say(target, field, value);
@@ -150,7 +150,7 @@ impl<'m> Draft<'m> {
     /// Reads a text for a target.
     pub(crate) fn text(&mut self, target: Target, field: &Arc<str>, node: &Node<'_>) {
         if target == Target::Salt {
-            // Its blanks are part of it.
+            // Blanks are part of a salt.
             return match node.raw_text() {
                 Some(salt) if has_control(salt) => {
                     self.problem(field, Problem::ControlCharacter, "");
@@ -170,15 +170,15 @@ impl<'m> Draft<'m> {
                 return self.problem(field, Problem::ControlCharacter, "");
             }
             if self.is_csv && text.contains('@') {
-                // People have names of several lines, but not with an address.
-                return self
-                    .wrong(field, "has several lines with an address: a quote before may not be closed");
+                // A name may have several lines, but not with an address.
+                return self.wrong(field, "contains a line break and an address: close the quote before it");
             }
         }
         self.say(target, field, text);
     }
 
-    /// Reads a text that counts for a target if nothing else does, or, with a reason, never.
+    /// Reads a text that counts for a target only if no other field has a value. With a reason,
+    /// it never counts.
     pub(crate) fn other(
         &mut self,
         target: Target,
@@ -200,7 +200,7 @@ impl<'m> Draft<'m> {
             match self.said(target) {
                 Some(said) if said.eq_ignore_ascii_case(&value) => {}
                 None if reason.is_none() => self.text(target, &field, &Node::Text(Cow::Borrowed(&value))),
-                _ => self.not_taken(&field, reason.unwrap_or("another field has another value of the kind")),
+                _ => self.not_taken(&field, reason.unwrap_or("another field has a different value")),
             }
         }
     }
@@ -238,21 +238,21 @@ impl<'m> Draft<'m> {
         };
         let list = if is_flag { &mut self.flags } else { &mut self.properties };
         match value {
-            _ if list.len() >= MOST_PROPERTIES => self.wrong(field, "is one of more than any user has"),
+            _ if list.len() >= MOST_PROPERTIES => self.wrong(field, "exceeds the limit of 1,000 keys"),
             Some(_) if list.iter().any(|(known, _)| known == key) => {
                 self.problem(field, ImportProblem::Twice, "");
             }
             Some(value) => list.push((key.to_owned(), value)),
             None => {
-                self.problem(field, Problem::WrongType, "numbers of at most 15 digits, or a text in quotes");
+                self.problem(field, Problem::WrongType, "numbers of at most 15 digits, or text in quotes");
             }
         }
     }
 
-    /// Adds an identity of a list, if it is right.
+    /// Adds an identity, if it is valid.
     pub(crate) fn identity(&mut self, kind: Kind, field: &Arc<str>, value: &str, is_verified: Option<bool>) {
         if self.identities.len() >= MOST_IDENTITIES {
-            return self.wrong(field, "has more values than any user has");
+            return self.wrong(field, "exceeds the limit of 100 identities");
         }
         let Some(value) = self.checked(kind, field, value) else { return };
         if !add(&mut self.identities, Identity { kind, value: Redacted::from(value), is_verified }) {
@@ -260,7 +260,7 @@ impl<'m> Draft<'m> {
         }
     }
 
-    /// Reads several identities in one text, between commas, bars and semicolons, or a list of them.
+    /// Reads a list of identities, or a text that separates them by commas, bars or semicolons.
     pub(crate) fn identities(
         &mut self,
         kind: Kind,
@@ -281,7 +281,7 @@ impl<'m> Draft<'m> {
         }
     }
 
-    /// Returns the value of an identity, if it is right or can be mended.
+    /// Returns the value of an identity, if it is valid or can be repaired.
     fn checked(&mut self, kind: Kind, field: &Arc<str>, value: &str) -> Option<String> {
         let checked = match kind {
             Kind::Email => identity::check_email(value),
@@ -292,7 +292,7 @@ impl<'m> Draft<'m> {
             Ok(()) => return Some(value.to_owned()),
             Err(problem) => problem,
         };
-        // What separates the digits of a number changes nothing.
+        // Separators between digits do not change the number, so they are always removed.
         let cleans = self.mapping.cleans || matches!(problem, IdentityProblem::Separators);
         let cleaned = match kind {
             _ if !cleans => None,
@@ -309,19 +309,19 @@ impl<'m> Draft<'m> {
         None
     }
 
-    /// Reports what stands in place of a value.
+    /// Reports a stand-in for a value, such as `NULL`. Returns whether the value is to be skipped.
     fn is_stand_in(&mut self, target: Target, field: &Arc<str>, text: &str) -> bool {
         let is_looked_at = if target.is_name() {
             self.is_csv && !self.trusts_names && !text.bytes().all(|byte| byte == b'-')
         } else {
             target.is_identity()
         };
-        // Most values are none, and it is easy to see.
+        // A cheap test that excludes most values.
         let may_be = text.len() <= 24 && !text.contains('@') || text.starts_with(['=', '[', '#', 'S']);
         let Some(found) = (is_looked_at && may_be).then(|| stand_in(text)).flatten() else { return false };
         let is_nothing = matches!(found, StandIn::Nothing { .. });
         if target.is_name() && found == (StandIn::Nothing { may_be_name: true }) {
-            // Several of them in one row are no names.
+            // One may be a real name; several in one record are not.
             self.marks.push((field.clone(), found));
             self.nothing += 1;
             return false;
@@ -339,7 +339,7 @@ impl<'m> Draft<'m> {
         true
     }
 
-    /// Returns the user.
+    /// Returns the user, or the problems of the record.
     pub(crate) fn finish(mut self) -> (Result<ImportUser, Vec<ImportError>>, Vec<Note>) {
         if let Some(end) = self.mapping.source.table().end {
             end(&mut self);
@@ -380,7 +380,7 @@ impl<'m> Draft<'m> {
         (if problems.is_empty() { Ok(user) } else { Err(problems) }, self.notes)
     }
 
-    /// Adds the identities that have fields of their own.
+    /// Adds the identities of the fields for one email address, user name and phone number.
     fn named_identities(&mut self) {
         for (target, kind, verified) in [
             (Target::Email, Kind::Email, Some(Target::EmailVerified)),
@@ -395,10 +395,10 @@ impl<'m> Draft<'m> {
             } else {
                 let mut known = self.identities.iter().filter(|identity| identity.kind == kind);
                 match (is_verified, known.next(), known.next()) {
-                    // That nothing is not verified says nothing.
+                    // "Not verified" has no meaning if there is no identity.
                     (None, ..) | (Some(false), None, _) => continue,
                     (_, Some(identity), None) => Identity { is_verified, ..identity.clone() },
-                    // Some systems have the flag on users without an address.
+                    // Some systems set the flag for users without an address, too.
                     (_, None, _) if !self.mapping.source.table().is_strict => continue,
                     _ => {
                         self.problem(kind.name(), Problem::Missing, "");
@@ -415,14 +415,15 @@ impl<'m> Draft<'m> {
 
     fn unsure_of_verified(&mut self, field: &str) {
         let error = ImportError::new(field.to_owned(), Problem::NotAllowed);
-        self.problems.push(error.because("is verified in one place and not in another"));
+        let because = "contradicts another field on whether the value is verified: change one of them";
+        self.problems.push(error.because(because));
     }
 
-    /// Splits a full name where there are no others.
+    /// Splits a full name, if there is no first or last name.
     fn names(&mut self) {
         let Some(Said { field, value }) = self.take(Target::FullName) else { return };
         let name = value.split_whitespace().collect::<Vec<_>>().join(" ");
-        // Some systems put the address or the user name in place of a name.
+        // Some systems use the address or the user name as the name.
         let is_identity = self.identities.iter().any(|identity| identity.value.eq_ignore_ascii_case(&name));
         if is_identity {
             return;
@@ -438,10 +439,7 @@ impl<'m> Draft<'m> {
             (first, last) => {
                 let both = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");
                 if !both.eq_ignore_ascii_case(&name) {
-                    self.not_taken(
-                        &field,
-                        "it differs from the first and last name, which other fields have",
-                    );
+                    self.not_taken(&field, "it differs from the first and last name in other fields");
                 }
             }
         }
@@ -465,7 +463,7 @@ impl<'m> Draft<'m> {
             }
             return None;
         };
-        // Where the file tells it by line, the names are those of the file.
+        // Errors use the name that a part has in the file, if the file has it.
         let name_of = |part: &str| {
             let all = [
                 ("hashed_password", Some(&hash)),
@@ -514,7 +512,7 @@ impl<'m> Draft<'m> {
                 let format = path_beside(&salt.field, "salt_format");
                 self.wrong(
                     &salt.field,
-                    format!("can be text, hex or base64: say which in {format} (string, hex or base64)"),
+                    format!("can be text, hex or base64: set {format} to string, hex or base64"),
                 );
                 return None;
             }
@@ -542,8 +540,10 @@ impl<'m> Draft<'m> {
         None
     }
 
-    /// Returns the password of a hash that is not of its method, but says by itself what it is, or `None` of one
-    /// that Kinde cannot verify, or of which it is clear what is wrong. An error says that it is neither.
+    /// Returns the password of a hash that names a method other than its field does.
+    ///
+    /// Returns `Ok(None)` if the problem is noted here: Kinde cannot verify the hash, or it is
+    /// clear what is wrong with it. Returns `Err` if `error` still has to be reported.
     fn in_other_form(
         &mut self,
         error: &ImportError,
@@ -557,7 +557,7 @@ impl<'m> Draft<'m> {
             return Err(());
         }
         let is_strict = self.mapping.source.table().is_strict;
-        // In Kinde's own form, one of the two is a mistake.
+        // In Kinde's own form, a contradiction is a mistake of the file.
         if let Some(password) = named_by_itself(&hash.value).filter(|_| !is_salted && !is_strict) {
             return Ok(Some(password));
         }
@@ -580,7 +580,7 @@ impl<'m> Draft<'m> {
         Ok(None)
     }
 
-    /// Returns the parameters of the Firebase project: those of the line, or those of all lines.
+    /// Returns the parameters of the Firebase project, from the record or from the mapping.
     fn firebase(&mut self) -> Option<FirebaseParameters> {
         let all = [Target::SignerKey, Target::SaltSeparator, Target::Rounds, Target::MemCost];
         let said = all.map(|target| self.take(target));
@@ -604,9 +604,9 @@ fn has_control(text: &str) -> bool {
     }
 }
 
-pub(crate) const TEXT: &str = "a text in quotes";
+pub(crate) const TEXT: &str = "text in quotes";
 
-/// The path of a field in the same object as another.
+/// Returns the path of the field `name` in the same object as `path`.
 fn path_beside(path: &str, name: &str) -> String {
     match path.rsplit_once('.') {
         Some((parent, _)) if !name.is_empty() => format!("{parent}.{name}"),
@@ -614,7 +614,7 @@ fn path_beside(path: &str, name: &str) -> String {
     }
 }
 
-/// Base64 with the alphabet and the padding that Kinde has, of base64 in any.
+/// Converts base64 of any alphabet and padding to the standard alphabet with padding.
 pub(crate) fn standard_base64(text: &str) -> String {
     let text: String = text
         .trim_end_matches('=')

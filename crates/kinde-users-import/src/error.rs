@@ -1,4 +1,4 @@
-//! What is wrong with a line of a file.
+//! The errors of the lines of a file.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -6,16 +6,16 @@ use core::fmt;
 
 use kinde_users_core::Problem;
 
-/// Says what is wrong with a line of a file, or with the parts of a password.
+/// An error in a line of a file, or in the parts of a password.
 ///
-/// It names the field and never has its value, so that it can be logged.
+/// It names the field and never contains its value, so it can be logged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImportError {
     field: Cow<'static, str>,
     problem: ImportProblem,
-    /// What is expected; empty where the problem says it all.
+    /// What is expected. Empty if the problem says it.
     expected: Cow<'static, str>,
-    /// What is wrong in other words than the problem's, which follow the name of the field.
+    /// A text that replaces the text of the problem. It follows the name of the field.
     because: Cow<'static, str>,
 }
 
@@ -25,7 +25,7 @@ impl ImportError {
         Self { field, problem, expected: Cow::Borrowed(""), because: Cow::Borrowed("") }
     }
 
-    /// An error of a whole line.
+    /// Creates an error of a whole line.
     pub(crate) fn line() -> Self {
         Self::new("line", Problem::WrongType)
     }
@@ -38,12 +38,12 @@ impl ImportError {
         Self { because: because.into(), ..self }
     }
 
-    /// Returns the column or key, as `identities[0].type`, or `line` for a whole line.
+    /// Returns the column or path, such as `identities[0].type`, or `line` for a whole line.
     pub fn field(&self) -> &str {
         &self.field
     }
 
-    /// Returns what is wrong with the field.
+    /// Returns the problem of the field.
     pub fn problem(&self) -> ImportProblem {
         self.problem
     }
@@ -64,7 +64,7 @@ impl fmt::Display for ImportError {
 
 impl core::error::Error for ImportError {}
 
-/// All that is wrong with a line of a file; there is at least one error.
+/// The errors in a line of a file. There is at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportErrors(pub(crate) Vec<ImportError>);
 
@@ -85,7 +85,7 @@ impl<'a> IntoIterator for &'a ImportErrors {
 }
 
 impl fmt::Display for ImportErrors {
-    /// Writes the errors with semicolons between.
+    /// Writes the errors, separated by semicolons.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, error) in self.0.iter().enumerate() {
             f.write_str(if at == 0 { "" } else { "; " })?;
@@ -97,17 +97,17 @@ impl fmt::Display for ImportErrors {
 
 impl core::error::Error for ImportErrors {}
 
-/// What is wrong with a field of a file.
+/// The problem of a field of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ImportProblem {
-    /// It is not an accepted value.
+    /// The value is not accepted.
     Unknown,
     /// The field is duplicated.
     Twice,
-    /// It has a value that would be lost: nothing takes it, and it is not ignored.
+    /// The value would be lost: no field of a user takes it, and the mapping does not ignore it.
     NotTaken,
-    /// An operation cannot send it.
+    /// No operation can send the value.
     Argument(Problem),
 }
 

@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_not_there_is_created_and_made_complete() {
+    fn new_user_is_created_and_completed() {
         let mut import = Import::new(ada());
         assert_eq!(import.output(), Imported::Unfinished);
         assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["get_users", "create_user"]));
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_there_is_left_alone_unless_told() {
+    fn existing_user_is_left_alone_without_update() {
         let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         let mut import = Import::new(ada());
         assert_eq!(names(&mut import, tenant(there)), ["get_users"]);
@@ -508,7 +508,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_created_before_an_interruption_is_made_complete() {
+    fn user_of_an_interrupted_create_is_completed() {
         let mut import = Import::new(ada()).interrupted();
         let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         assert_eq!(names(&mut import, tenant(there)), unseen(&after(&["get_users"])));
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_have_signed_up_since_an_interruption_is_who_was_there() {
+    fn user_that_may_have_signed_up_counts_as_existing() {
         let bob = || {
             let names = [("first_name", "Bob"), ("last_name", "Example")];
             let columns = [("email", "bob@example.com"), ("hashed_password", HASH)].into_iter().chain(names);
@@ -555,7 +555,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_with_the_same_address_is_never_touched() {
+    fn other_user_with_the_same_address_is_not_changed() {
         let stranger = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"43"}]}"#;
         for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
             let mut import = import;
@@ -570,7 +570,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_finds_others_is_reported_and_nothing_is_created_or_changed() {
+    fn mismatched_search_creates_and_changes_nothing() {
         let row =
             |columns: &[(&str, &str)]| Mapping::new(Source::Kinde).row(columns.iter().copied()).unwrap();
         let email = &[("email", "Ada@example.com"), ("hashed_password", HASH)][..];
@@ -620,7 +620,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_page_with_more_to_come_creates_no_user() {
+    fn empty_page_with_a_next_page_creates_no_user() {
         let more = r#"{"users":[],"next_token":"more"}"#;
         let there = r#"{"users":[{"id":"kp_7","email":"ada@example.com","provided_id":"42"}]}"#;
         let other = r#"{"users":[{"id":"kp_7","email":"bob@example.com"}]}"#;
@@ -658,7 +658,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_create_of_unknown_outcome_a_search_without_an_answer_ends_with_the_error_of_the_create() {
+    fn unfinished_search_after_an_unknown_create_returns_its_error() {
         let more = r#"{"users":[],"next_token":"more"}"#;
         let mut import = Import::new(ada());
         let mut searched = 0;
@@ -687,7 +687,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_that_fails_after_a_create_of_unknown_outcome_ends_with_the_error_of_the_create() {
+    fn failed_search_after_an_unknown_create_returns_its_error() {
         let mut import = Import::new(ada());
         let mut searches = 0;
         let called = names(&mut import, |operation| {
@@ -707,7 +707,7 @@ mod tests {
     }
 
     #[test]
-    fn a_create_of_unknown_outcome_is_not_made_again_in_the_same_run() {
+    fn unknown_create_is_not_repeated_in_the_same_run() {
         let mut import = Import::new(ada());
         let nobody_yet = |operation: &DynOperation| match operation.meta().name {
             "create_user" => refusal::<CreateUser>(504),
@@ -724,7 +724,7 @@ mod tests {
     }
 
     #[test]
-    fn a_create_that_is_refused_as_the_one_before_it_arrived_late_goes_on_with_that_user() {
+    fn refused_create_continues_with_a_user_that_arrived_late() {
         let mut import = Import::new(ada()).interrupted();
         let mut lookups = 0;
         let called = names(&mut import, |operation| match operation.meta().name {
@@ -749,7 +749,7 @@ mod tests {
     }
 
     #[test]
-    fn a_create_that_was_handed_out_and_of_which_nobody_tells_is_looked_up_first() {
+    fn create_without_a_result_is_followed_by_a_search() {
         let mut import = Import::new(ada());
         import.handle(Ok(answer::<GetUsers>(200, NO_USERS))).unwrap();
         assert!(!import.may_have_created());
@@ -767,7 +767,7 @@ mod tests {
     }
 
     #[test]
-    fn a_created_user_whose_reply_cannot_be_read_is_looked_up() {
+    fn create_with_an_unreadable_reply_is_followed_by_a_search() {
         let mut import = Import::new(ada());
         let mut is_there = false;
         let called = names(&mut import, |operation| {
@@ -784,7 +784,7 @@ mod tests {
     }
 
     #[test]
-    fn whom_the_service_says_that_it_did_not_create_was_there() {
+    fn user_that_the_create_found_is_left_alone() {
         let body =
             r#"{"id":"kp_7","created":false,"identities":[{"type":"phone","result":{"created":false}}]}"#;
         for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
@@ -799,7 +799,7 @@ mod tests {
     }
 
     #[test]
-    fn identities_that_were_not_created_are_told() {
+    fn identities_that_were_not_created_are_reported() {
         let body = r#"{"id":"kp_1","identities":[{"type":"email","result":{"created":false}},
             {"type":"phone","result":{"created":true}},{"type":"username","result":null}]}"#;
         let mut import = Import::new(ada());
@@ -813,7 +813,7 @@ mod tests {
     }
 
     #[test]
-    fn identities_that_a_create_did_not_make_whose_reply_is_gone_are_told() {
+    fn missing_identities_are_reported_after_a_lost_reply() {
         let line = r#"{"id":"42","email":"a@b","username":"ada","phone":"+61555111555",
             "identities":[{"type":"email","identity":"c@d"}]}"#;
         let user = || Mapping::new(Source::Kinde).line(line).unwrap();
@@ -868,7 +868,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_ends_it_and_it_goes_on_from_there() {
+    fn import_continues_at_the_step_that_was_refused() {
         let mut import = Import::new(ada());
         let called = names(&mut import, |operation| match operation.meta().name {
             "update_user_properties" => refusal::<SetUserPassword>(400),
@@ -897,7 +897,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_of_kinde_is_no_step() {
+    fn reply_of_a_proxy_is_no_step() {
         let mut import = Import::new(ada()).created("kp_1", 0);
         for (status, body) in [(200, "<html>Please sign in</html>"), (403, "")] {
             assert_eq!(names(&mut import, |_| Ok(answer::<SetUserPassword>(status, body))).len(), 2);
@@ -906,7 +906,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_nothing_but_an_id_is_found_by_others_or_created() {
+    fn user_with_only_an_id_is_created_after_a_walk() {
         let user = || Mapping::new(Source::Kinde).row([("id", "42"), ("hashed_password", HASH)]).unwrap();
         let mut import = Import::new(user());
         assert_eq!(names(&mut import, tenant(NO_USERS)), ["create_user", "set_user_password"]);
@@ -923,7 +923,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_id_and_another_address_is_neither_doubled_nor_touched() {
+    fn user_with_the_id_and_another_address_is_not_changed() {
         for import in [Import::new(ada()), Import::new(ada()).update(), Import::new(ada()).interrupted()] {
             let mut import = import.found(["kp_8"]);
             assert_eq!(names(&mut import, tenant(NO_USERS)), ["get_users"]);
@@ -938,7 +938,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_matter_what_an_import_is_told_first() {
+    fn settings_of_an_import_apply_in_any_order() {
         let user = || Mapping::new(Source::Kinde).row([("id", "42"), ("hashed_password", HASH)]).unwrap();
         assert_eq!(Import::new(user()).found(["kp_7"]).output(), left_alone("kp_7"));
         for import in [Import::new(user()).update(), Import::new(user()).found(["a", "b"]).update()] {

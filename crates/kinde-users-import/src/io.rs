@@ -1,4 +1,4 @@
-//! The traits with which files are read. They are all that the crate has of `std`.
+//! The traits of `std` that read files. The crate uses nothing else of `std`.
 
 extern crate std;
 

@@ -1,26 +1,27 @@
 //! Imports users from files into Kinde: text in, jobs out.
 //!
 //! - [`Source`] - a system whose files can be read, such as Auth0.
-//! - [`Mapping`] - what the fields of a file become: the table of the source, and your own rules.
+//! - [`Mapping`] - what the fields of a file become: the rules of the source, and your own.
 //! - [`Mapping::users`] - reads files, and returns one [`ImportUser`] at a time.
-//! - [`Plan`] - what becomes of each field and line. It is complete before the first call.
+//! - [`Plan`] - what each field becomes, and which lines are not valid. It is complete before the
+//!   first call.
 //! - [`Import`] - the job that imports one user. It searches for the user, creates it, and sets the
 //!   password, properties and feature flags. Any client of `kinde-users-core` can run it.
-//! - [`PasswordParts`] - makes a [`Password`](kinde_users_core::operations::Password) of the columns
-//!   of a file.
+//! - [`PasswordParts`] - makes a [`Password`](kinde_users_core::operations::Password) from the
+//!   columns of a file.
 //!
-//! Your program opens the files. This crate opens no file and no socket. It uses `std` only for the
-//! traits of readers.
+//! Your program opens the files: this crate opens no file and no socket. It uses `std` only for the
+//! traits that read files.
 //!
 //! # What it promises
 //!
-//! - **No create is doubled.** An import searches for the user before it creates one. After a create
-//!   whose outcome is unknown, it searches again.
+//! - **No create is doubled.** An import searches for the user before it creates one. After a
+//!   create whose outcome is unknown, it searches again.
 //! - **No value is lost in silence.** If no field of a user takes a value, the [`Plan`] reports it
 //!   ([`Plan::untaken`]), until you map or ignore the field. A duplicated or contradictory value is
 //!   an error.
-//! - **No secret in a log.** Hashes, salts, names and addresses are in no `Debug` form, and no error
-//!   shows a value of the file.
+//! - **No secret in a log.** No `Debug` form contains hashes, salts, names or addresses, and no
+//!   error shows a value of the file.
 
 #![no_std]
 #![forbid(unsafe_code)]

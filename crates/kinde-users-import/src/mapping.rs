@@ -1,4 +1,4 @@
-//! How the fields of a file become users.
+//! The mapping from the fields of a file to users.
 
 use alloc::borrow::{Cow, ToOwned as _};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -17,11 +17,11 @@ use crate::target::{Rule, Target};
 use crate::user::ImportUser;
 use crate::users::{FileError, Reading, Users};
 
-/// Says how the fields of a file become users: which system the file is of, and what you decide about it.
+/// Defines how the fields of a file become users: the rules of the source, and your own.
 ///
-/// [`users`](Self::users) reads files, one user at a time, and [`row`](Self::row) and [`line`](Self::line) read
-/// single records. A value that no field of a user takes is never dropped in silence:
-/// [`map`](Self::map) it or [`ignore`](Self::ignore) it.
+/// [`users`](Self::users) reads files, one user at a time. [`row`](Self::row) and
+/// [`line`](Self::line) read single records. A value that no field of a user takes is never dropped
+/// in silence: [`map`](Self::map) it or [`ignore`](Self::ignore) it.
 ///
 /// ```
 /// use kinde_users_import::{Mapping, Source};
@@ -59,11 +59,11 @@ pub struct Mapping {
     pub(crate) organization: Option<OrganizationCode>,
 }
 
-/// A column in which rejected lines have what is wrong with them. It is never read.
+/// The column that holds the errors of rejected lines. It is never read.
 const REASON: &str = "import_error";
 
 impl Mapping {
-    /// Creates the mapping of a system.
+    /// Creates a mapping with the rules of a source.
     pub fn new(source: Source) -> Self {
         Self {
             source,
@@ -84,22 +84,25 @@ impl Mapping {
         }
     }
 
-    /// Returns the system that the files are of.
+    /// Returns the source.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// Says what a field becomes, whatever the system's own table says. A field within an object is named with
-    /// points, as `app_metadata.plan`.
+    /// Sets what a field becomes, in place of the rule of the source. A field within an object is
+    /// named by its path, such as `app_metadata.plan`.
     ///
-    /// It can become `email`, `email_verified`, `phone`, `phone_verified`, `username`, `provided_id` (or `id`),
-    /// `first_name`, `last_name`, `full_name`, `picture`, `is_suspended`, `hashed_password`, `hashing_method`,
-    /// `salt`, `salt_position`, `salt_format`, `variant`, `iterations`, `signer_key`, `salt_separator`, `rounds`,
-    /// `mem_cost`, `property:KEY` or `feature_flag:KEY`.
+    /// A field can become `email`, `email_verified`, `phone`, `phone_verified`, `username`,
+    /// `provided_id` (or `id`), `first_name`, `last_name`, `full_name`, `picture`, `is_suspended`,
+    /// `hashed_password`, `hashing_method`, `salt`, `salt_position`, `salt_format`, `variant`,
+    /// `iterations`, `signer_key`, `salt_separator`, `rounds`, `mem_cost`, `property:KEY` or
+    /// `feature_flag:KEY`.
     ///
     /// ```
     /// # use kinde_users_import::{Mapping, Source};
-    /// let mapping = Mapping::new(Source::Kinde).map("Given Name", "first_name")?.map("Plan", "property:plan")?;
+    /// let mapping = Mapping::new(Source::Kinde)
+    ///     .map("Given Name", "first_name")?
+    ///     .map("Plan", "property:plan")?;
     /// assert!(mapping.row([("id", "42"), ("Given Name", "Ada"), ("Plan", "gold")]).is_ok());
     /// assert!(mapping.map("Shoe Size", "shoe_size").is_err());
     /// # Ok::<(), kinde_users_import::UnknownTarget>(())
@@ -107,78 +110,78 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`UnknownTarget`] if a field cannot become that.
+    /// [`UnknownTarget`] if `becomes` is not one of these.
     pub fn map(mut self, field: impl Into<String>, becomes: &str) -> Result<Self, UnknownTarget> {
         let rule = becomes.parse().map_err(|()| UnknownTarget)?;
         self.maps.insert(field.into(), rule);
         Ok(self)
     }
 
-    /// Leaves out a field, or all that is within it. It is counted all the same.
+    /// Leaves out a field and everything within it. The [`Plan`](crate::Plan) still counts it.
     pub fn ignore(mut self, field: impl Into<String>) -> Self {
         self.ignored.insert(field.into());
         self
     }
 
-    /// Leaves out all that is not taken. The [`Plan`](crate::Plan) lists it.
+    /// Leaves out all fields that are not taken. The [`Plan`](crate::Plan) lists them.
     pub fn ignore_rest(mut self) -> Self {
         self.ignores_rest = true;
         self
     }
 
-    /// Names a text that stands for no value in CSV, as `NULL`. It is reported otherwise.
+    /// Sets a text that means "no value" in CSV, such as `NULL`. By default, it is an error.
     pub fn null(mut self, text: impl Into<String>) -> Self {
         self.nulls.push(text.into());
         self
     }
 
-    /// Says what time it is, as `2026-01-31T12:00:00Z`. A user who is banned or locked out until a time that is
-    /// past is not suspended then. Unless told, all of them are.
+    /// Sets the current time, such as `2026-01-31T12:00:00Z`. A user that is banned or locked out
+    /// until a time in the past is then not suspended. By default all such users are suspended.
     pub fn now(mut self, time: impl Into<String>) -> Self {
         self.now = Some(time.into());
         self
     }
 
-    /// Mends addresses, phone numbers and user names where it is clear what they have to be, as
-    /// `mailto:ada@example.com`. The [`Plan`](crate::Plan) lists each kind of change. Without it they are errors.
+    /// Repairs addresses, phone numbers and user names if it is clear what they should be, such as
+    /// `mailto:ada@example.com`. The [`Plan`](crate::Plan) lists each kind of change. By default
+    /// they are errors.
     pub fn clean(mut self) -> Self {
         self.cleans = true;
         self
     }
 
-    /// Imports users whose hash Kinde cannot verify without it: they need a new password.
+    /// Imports users without a password if Kinde cannot verify their hash. They need a new one.
     pub fn drop_unverifiable(mut self) -> Self {
         self.drops_unverifiable = true;
         self
     }
 
-    /// Says what all hashes of PBKDF2 have in common that do not say it themselves. Kinde's forms have no place
-    /// for it.
+    /// Sets the variant and the iterations of the PBKDF2 hashes for which the file gives none.
     pub fn pbkdf2(mut self, variant: impl Into<String>, iterations: Option<u32>) -> Self {
         self.variant = variant.into();
         self.iterations = iterations;
         self
     }
 
-    /// Says in which format all salts are that do not say it themselves: `string`, `hex` or `base64`.
+    /// Sets the format of salts for which the file gives none: `string`, `hex` or `base64`.
     pub fn salt_format(mut self, format: impl Into<String>) -> Self {
         self.salt_format = format.into();
         self
     }
 
-    /// Says where all salts stand that do not say it themselves: `prefix` or `suffix`.
+    /// Sets the position of salts for which the file gives none: `prefix` or `suffix`.
     pub fn salt_position(mut self, position: impl Into<String>) -> Self {
         self.salt_position = position.into();
         self
     }
 
-    /// Sets the parameters of the Firebase project, for hashes of its scrypt.
+    /// Sets the parameters of the Firebase project, which its scrypt hashes need.
     pub fn firebase(mut self, parameters: FirebaseParameters) -> Self {
         self.firebase = Some(parameters);
         self
     }
 
-    /// Suspends the users of whom the file does not say whether they are: it is then for you to let them in.
+    /// Suspends all users, except those that the file says are not suspended.
     pub fn suspended(mut self) -> Self {
         self.is_suspended = Some(true);
         self
@@ -190,12 +193,33 @@ impl Mapping {
         self
     }
 
-    /// Reads the users of files, one after another. Nothing but the packed marks of users that were read is kept in
-    /// memory, and, of two files of Auth0, the hashes.
+    /// Reads the users of files, one by one.
+    ///
+    /// Only packed keys of the users that were read stay in memory, and the hashes of an Auth0 hash
+    /// export.
+    ///
+    /// ```
+    /// # use kinde_users_import::{Mapping, Source};
+    /// let file = "login,firstName,email,status\n\
+    ///     ada,Ada,ada@example.com,SUSPENDED\n\
+    ///     grace,Grace,grace,ACTIVE\n";
+    /// let mapping = Mapping::new(Source::Okta);
+    /// let mut users = mapping.users([file.as_bytes()])?;
+    /// for read in &mut users {
+    ///     match read {
+    ///         Ok(read) => println!("line {}: {:?}", read.line, read.user),
+    ///         Err(rejected) => eprintln!("{rejected}"),
+    ///     }
+    /// }
+    /// let plan = users.plan();
+    /// assert_eq!((plan.users(), plan.suspended(), plan.rejected()), (1, 1, 1));
+    /// # Ok::<(), kinde_users_import::FileError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`FileError`] if a file is not text, or no field of it can be one that a user is known by.
+    /// [`FileError`] if a file is not text, if two columns have the same name, or if no column
+    /// identifies a user.
     pub fn users<'a, R: Read + Send + 'a>(
         &'a self,
         files: impl IntoIterator<Item = R>,
@@ -203,12 +227,12 @@ impl Mapping {
         Users::open(self, files)
     }
 
-    /// Reads a row of CSV, given as its columns' names and values.
+    /// Reads a row of CSV, given as pairs of column name and value.
     ///
     /// # Errors
     ///
-    /// [`ImportErrors`] has all that is wrong with the row, and all that would be lost. A user that is read can be
-    /// sent.
+    /// [`ImportErrors`] has every problem of the row and every value that would be lost. Operations
+    /// can send every user that is returned.
     pub fn row<'a>(
         &self,
         columns: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -222,8 +246,8 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ImportErrors`] has all that is wrong with the object, and all that would be lost. A user that is read can
-    /// be sent.
+    /// [`ImportErrors`] has every problem of the object and every value that would be lost.
+    /// Operations can send every user that is returned.
     pub fn line(&self, json: &str) -> Result<ImportUser, ImportErrors> {
         match Node::parse(json.trim_start_matches('\u{feff}')) {
             Ok(Node::Object(members)) => self.record(&members, false),
@@ -258,7 +282,7 @@ impl Mapping {
         mapped.or_else(|| self.source.table().rule(name)).unwrap_or(Rule::Unknown)
     }
 
-    /// Names that you have mapped or ignored.
+    /// Returns the names that are mapped or ignored.
     pub(crate) fn named(&self) -> impl Iterator<Item = &str> {
         self.maps.keys().chain(&self.ignored).map(String::as_str)
     }
@@ -267,9 +291,9 @@ impl Mapping {
         self.nulls.iter().any(|null| null == text)
     }
 
-    /// Whether a time is later than now, or may be.
+    /// Returns whether a time is, or may be, later than now.
     pub(crate) fn is_later(&self, time: &str) -> bool {
-        // To the second, and in Coordinated Universal Time: of another, and of other forms, it is not known.
+        // Only times in UTC are compared, to the second. Any other time may be later.
         let seconds = |text: &str| text.get(..19).map(|text| text.replace('T', " "));
         let is_utc = time.get(19..).is_none_or(|rest| {
             let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit()).trim();
@@ -292,13 +316,13 @@ impl fmt::Debug for Mapping {
     }
 }
 
-/// A field cannot become this; see [`Mapping::map`].
+/// The error of a target that a field cannot become; see [`Mapping::map`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownTarget;
 
 impl fmt::Display for UnknownTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field cannot become this: expected ")?;
+        f.write_str("unknown target: expected ")?;
         for name in Target::all_names() {
             write!(f, "{name}, ")?;
         }
@@ -308,7 +332,7 @@ impl fmt::Display for UnknownTarget {
 
 impl core::error::Error for UnknownTarget {}
 
-/// Returns what a field may be meant to become, by its name.
+/// Returns the target that the name of a field suggests.
 pub(crate) fn suggestion(name: &str) -> Option<&'static str> {
     const OTHERS: [(&str, &str); 26] = [
         ("id", "provided_id"),

@@ -27,20 +27,20 @@ pub(crate) enum Node<'a> {
 
 pub(crate) type Object<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
 
-/// As many digits as a decimal number has that is surely the same after it was read.
+/// A decimal number with at most this many digits does not change when it is read.
 const DIGITS: usize = 15;
 
 impl<'a> Node<'a> {
-    /// Reads all of a text.
+    /// Parses a text that is one JSON value.
     ///
     /// # Errors
     ///
-    /// The text is not JSON, or a key stands twice in an object.
+    /// The text is not JSON, or an object has a duplicate key.
     pub(crate) fn parse(json: &'a str) -> Result<Self, ImportError> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let read = Self::deserialize(&mut deserializer);
         let node = read.and_then(|node| deserializer.end().map(|()| node)).map_err(|error| {
-            // It shows nothing of the text, and the line of the file is known by the caller.
+            // The message shows nothing of the text. The caller knows the line of the file.
             let problem = format!("{error}").replace(" at line 1 column ", " at column ");
             ImportError::line().because(format!("is not JSON: {problem}"))
         })?;
@@ -50,9 +50,9 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Returns the path of the first key that stands twice in an object.
+    /// Returns the path of the first duplicate key.
     fn twice(&self) -> Option<String> {
-        // The path of what is within, after that of this.
+        // Joins the path of this value and the path within it.
         let join = |path: String, inner: String| {
             let point = if inner.starts_with('[') { "" } else { "." };
             path + point + &inner
@@ -74,7 +74,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether there is anything to it: `null` and an empty text are no values.
+    /// Returns whether it holds a value: `null`, blank text, an empty list and an empty object do
+    /// not.
     pub(crate) fn is_value(&self) -> bool {
         match self {
             Self::Null => false,
@@ -85,7 +86,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Returns a text, or a whole number as one.
+    /// Returns the trimmed text, or a whole number as text.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(Cow::Borrowed(text.trim())),
@@ -94,7 +95,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Returns the text as it is, with its blanks.
+    /// Returns the text with its blanks.
     pub(crate) fn raw_text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
@@ -118,7 +119,7 @@ impl<'a> Node<'a> {
         self.get(name)?.text()
     }
 
-    /// Returns whether the value means true or false, as databases and spreadsheets write it.
+    /// Returns the value as a flag, in the spellings of databases and spreadsheets.
     pub(crate) fn flag(&self) -> Option<bool> {
         const YES: [&str; 8] = ["true", "t", "yes", "y", "1", "wahr", "vrai", "verdadero"];
         const NO: [&str; 8] = ["false", "f", "no", "n", "0", "falsch", "faux", "falso"];
@@ -135,7 +136,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Returns the value as JSON, if all its numbers are the same when they are sent.
+    /// Returns the value as JSON, or `None` if a number would change when it is sent.
     pub(crate) fn to_json(&self) -> Option<Json> {
         Some(match self {
             Self::Null => Json::Null,
@@ -157,7 +158,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Returns a path below another.
+/// Returns the path of a member of the object at `path`.
 pub(crate) fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
@@ -168,7 +169,7 @@ fn doubled<'n>(members: &'n Object<'_>) -> Option<&'n str> {
         names.sort_unstable();
         return names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next).map(|(one, _)| *one);
     }
-    // Most names differ in their length or ends, so that few have to be compared.
+    // Most names differ in length, first or last byte, so that few have to be compared.
     let mut marks = 0_u64;
     members.iter().enumerate().find_map(|(at, (name, _))| {
         let ends = name.bytes().next().into_iter().chain(name.bytes().next_back());
@@ -183,7 +184,7 @@ fn doubled<'n>(members: &'n Object<'_>) -> Option<&'n str> {
 fn is_exact(number: f64) -> bool {
     let text = format!("{number:e}");
     let digits = text.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit).count();
-    // One that is beyond these, and has few digits, would be written in another form.
+    // A number beyond this range would be written with an exponent.
     digits <= DIGITS && (-1e15..=1e15).contains(&number)
 }
 
@@ -247,7 +248,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
     }
 }
 
-/// A key, which is borrowed where it has no escapes.
+/// A key. It is borrowed if it has no escapes.
 struct Key<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {

@@ -1,4 +1,4 @@
-//! A password's hash, from the columns of a file.
+//! Passwords from the parts of a hash.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,25 +14,24 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{ImportError, ImportProblem};
 
-/// The hash of a password in the parts in which files have it: all of them texts, of which some
-/// method needs some.
+/// The parts of a password hash, as files have them. The method determines which are needed.
 ///
-/// [`password`](Self::password) makes a [`Password`] of them, by the rules of the method.
+/// [`password`](Self::password) makes a [`Password`] of them.
 ///
 /// ```
 /// use kinde_users_core::Problem;
 /// use kinde_users_import::PasswordParts;
 ///
 /// let parts = PasswordParts::new("5f4dcc3b5aa765d61d8327deb882cf99").hashing_method("md5").salt("pepper");
-/// // With a salt it has to be told where it stands.
+/// // MD5 with a salt needs the position of the salt.
 /// let error = parts.clone().password().unwrap_err();
 /// assert_eq!((error.field(), error.problem()), ("salt_position", Problem::Missing.into()));
 /// assert_eq!(parts.salt_position("suffix").password()?.hashing_method(), "md5");
 /// # Ok::<(), kinde_users_import::ImportError>(())
 /// ```
 ///
-/// An empty text is none. Hash and salt are wiped from memory when dropped, and are in no `Debug`
-/// form; what they were read from, as the line of a file, is not wiped.
+/// An empty text counts as no part. Hash and salt are wiped from memory when dropped, and are in no
+/// `Debug` form. The text that they were read from, such as the line of a file, is not wiped.
 #[derive(Clone)]
 #[must_use]
 pub struct PasswordParts {
@@ -47,7 +46,7 @@ pub struct PasswordParts {
 }
 
 impl PasswordParts {
-    /// A hash, of bcrypt unless another method is named.
+    /// Creates the parts with a hash. Its method is bcrypt by default.
     pub fn new(hashed_password: impl Into<String>) -> Self {
         Self {
             hashed_password: SecretString::from(hashed_password.into()),
@@ -61,57 +60,59 @@ impl PasswordParts {
         }
     }
 
-    /// `bcrypt`, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` or
-    /// `aspnet-identity-v2`.
+    /// Sets the method: `bcrypt`, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`,
+    /// `firebase-scrypt` or `aspnet-identity-v2`.
     pub fn hashing_method(mut self, method: impl Into<String>) -> Self {
         self.hashing_method = method.into();
         self
     }
 
-    /// The salt.
+    /// Sets the salt.
     pub fn salt(mut self, salt: impl Into<String>) -> Self {
         self.salt = Some(salt.into()).filter(|salt| !salt.is_empty()).map(SecretString::from);
         self
     }
 
-    /// `prefix` or `suffix`: where the salt stands in what was hashed. MD5 and SHA-256 need it with
-    /// a salt; the other methods that have a salt take it too.
+    /// Sets the position of the salt in the hashed text: `prefix` or `suffix`. MD5 and SHA-256 need
+    /// it with a salt. The other methods that have a salt accept it.
     pub fn salt_position(mut self, position: impl Into<String>) -> Self {
         self.salt_position = position.into();
         self
     }
 
-    /// `string`, `hex` or `base64`: how the salt is written here. It is sent as the method has it:
-    /// as base64 for PBKDF2 and Firebase's scrypt, as text for the others. Where no format is
-    /// named, it is that one already.
+    /// Sets the format in which the salt is given: `string`, `hex` or `base64`.
+    ///
+    /// The salt is converted to the format of the method and sent: base64 for PBKDF2 and Firebase's
+    /// scrypt, text for the others. By default, the salt already has that format.
     pub fn salt_format(mut self, format: impl Into<String>) -> Self {
         self.salt_format = format.into();
         self
     }
 
-    /// The variant of PBKDF2, as `salted-pbkdf2-hmac-sha256`.
+    /// Sets the variant of PBKDF2, such as `salted-pbkdf2-hmac-sha256`.
     pub fn variant(mut self, variant: impl Into<String>) -> Self {
         self.variant = variant.into();
         self
     }
 
-    /// The iterations of PBKDF2; the service takes them for 24,000 unless told.
+    /// Sets the iterations of PBKDF2. The service assumes 24,000 by default.
     pub fn iterations(mut self, iterations: u32) -> Self {
         self.iterations = Some(iterations);
         self
     }
 
-    /// The parameters of the Firebase project.
+    /// Sets the parameters of the Firebase project.
     pub fn firebase(mut self, parameters: FirebaseParameters) -> Self {
         self.firebase = Some(parameters);
         self
     }
 
-    /// The password, whose hash has a form that the method has, as [`Password`] says.
+    /// Returns the password. Its hash has a form that the method accepts; see [`Password`].
     ///
     /// # Errors
     ///
-    /// An [`ImportError`] names the part that is missing, wrong, or nothing that the method takes.
+    /// [`ImportError`] names the part that is missing or not valid, or that the method does not
+    /// accept.
     pub fn password(self) -> Result<Password, ImportError> {
         let hash = self.hashed_password.expose_secret();
         let method = if self.hashing_method.is_empty() { "bcrypt" } else { self.hashing_method.as_str() };
@@ -156,16 +157,16 @@ impl PasswordParts {
             Some(position) => password.salt_position(position),
             None => password,
         };
-        // Its user does not matter to what is wrong with it.
+        // The check of the password does not depend on the user.
         let operation = DynOperation::new(SetUserPassword::new("kp_1", password.clone()));
         operation.check().map_err(|error| ImportError::new(error.argument(), error.problem()))?;
         Ok(password)
     }
 
-    /// Refuses what the method has no use for, as one of the two is a mistake then. Parameters of
-    /// Firebase are of all users of a file, and not of this one.
+    /// Refuses parts that the method does not use: either the part or the method is a mistake. The
+    /// parameters of Firebase are not refused, as they are those of a whole file.
     fn refuse_what_is_not_for(&self, method: &str) -> Result<(), ImportError> {
-        // The hashes of these hold their salt.
+        // The hashes of these methods contain their salt.
         let takes_salt = !matches!(method, "bcrypt" | "aspnet-identity-v2");
         let parts = [
             ("salt", takes_salt, self.salt.is_some()),
@@ -207,7 +208,7 @@ impl PasswordParts {
         let Some(salt) = &self.salt else { return Ok(None) };
         let bytes = match self.salt_bytes(salt.expose_secret())? {
             None => salt.expose_secret().into(),
-            // The operation has no way to say that a salt is hex, nor one to send bytes that are no
+            // The operation has no parameter for the format, and cannot send bytes that are not
             // text.
             Some(bytes) => {
                 String::from_utf8(bytes).map_err(|_| ImportError::new("salt", Problem::WrongType))?
@@ -225,7 +226,7 @@ impl PasswordParts {
         }
     }
 
-    /// The bytes that the salt stands for; `None` if that is for the method to say.
+    /// Returns the bytes of the salt, or `None` if it has the format of the method.
     fn salt_bytes(&self, salt: &str) -> Result<Option<Vec<u8>>, ImportError> {
         let bytes = match self.salt_format.to_ascii_lowercase().as_str() {
             "" => return Ok(None),
@@ -238,32 +239,28 @@ impl PasswordParts {
     }
 }
 
-/// What is expected of a part of a password; nothing where the problem says it all.
+/// Returns what is expected of a part of a password. Empty if the problem says it.
 pub(crate) fn expected(part: &str, problem: ImportProblem, method: &str) -> &'static str {
     match (part, problem) {
         ("hashed_password", ImportProblem::Argument(Problem::WrongType)) => match method {
-            "" | "bcrypt" => "a whole hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$",
-            "crypt" => {
-                "a whole hash of crypt, as those that begin with $1$, $5$, $6$ or $y$, or the 13 characters of DES"
-            }
-            "md5" => "a hash of MD5, 32 hex digits or 16 bytes in base64",
-            "sha256" => "a hash of SHA-256, 64 hex digits",
-            "wordpress" => {
-                "a whole hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits"
-            }
+            "" | "bcrypt" => "a bcrypt hash: 60 characters that begin with $2a$, $2b$ or $2y$",
+            "crypt" => "a crypt hash that begins with $1$, $5$, $6$ or $y$, or the 13 characters of DES",
+            "md5" => "an MD5 hash: 32 hex digits, or 16 bytes in base64",
+            "sha256" => "a SHA-256 hash: 64 hex digits",
+            "wordpress" => "a WordPress hash that begins with $P$, $H$, $wp$ or $2, or 32 hex digits",
             "aspnet-identity-v2" => {
-                "a hash of ASP.NET Identity version 2, 68 characters of base64 for 49 bytes, the first of them 0"
+                "an ASP.NET Identity version 2 hash: 68 characters of base64 for 49 bytes, the first of them 0"
             }
-            "pbkdf2" => "a hash of PBKDF2 in base64, of as many bytes as the variant has",
-            "firebase-scrypt" => "a hash of Firebase's scrypt, 64 bytes in base64",
+            "pbkdf2" => "a PBKDF2 hash in base64, of as many bytes as the variant has",
+            "firebase-scrypt" => "a hash of Firebase's scrypt: 64 bytes in base64",
             _ => "",
         },
         ("hashing_method", ImportProblem::Unknown) => {
             "bcrypt, crypt, md5, sha256, wordpress, pbkdf2, firebase-scrypt or aspnet-identity-v2"
         }
         ("salt", ImportProblem::Argument(Problem::WrongType)) => match method {
-            "pbkdf2" | "firebase-scrypt" => "base64, or what salt_format names",
-            _ => "what salt_format names, and text when it is read",
+            "pbkdf2" | "firebase-scrypt" => "base64, or the format that salt_format names",
+            _ => "the format that salt_format names, with UTF-8 text in it",
         },
         ("salt_position", ImportProblem::Unknown | ImportProblem::Argument(Problem::Missing)) => {
             "prefix or suffix"
@@ -273,7 +270,7 @@ pub(crate) fn expected(part: &str, problem: ImportProblem, method: &str) -> &'st
             "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512"
         }
         ("signer_key", ImportProblem::Argument(Problem::Missing)) => {
-            "the hash parameters of the Firebase project, beside the file"
+            "the hash parameters of the Firebase project (--firebase FILE)"
         }
         _ => "",
     }
@@ -311,13 +308,13 @@ mod tests {
                 "MBY5NcAC/E4SAJBsPTCpxJVrSvn23K7x60sfy4+6aeenrNxJHqWx8oZOqMAbAVgO8J3vw7EbPxg8sh0jb38aaw=="
             }
             "aspnet-identity-v2" => "AOjShoQMSoRpdt7Dtf1UtxLckGV63Cd4gjCNobd2uPKjl6/PZMFT6NAjV7rhxFdEHw==",
-            // Of bcrypt, which is one of crypt and of WordPress too.
+            // A bcrypt hash is also valid for crypt and WordPress.
             _ => "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
         };
         PasswordParts::new(hash).hashing_method(method)
     }
 
-    /// What is sent of it, but the hash and the method.
+    /// Returns what is sent, without the hash and the method.
     fn sent(parts: PasswordParts) -> serde_json::Value {
         let operation = SetUserPassword::new("kp_1", parts.password().unwrap());
         let (domain, token) = (Domain::parse("acme").unwrap(), AccessToken::new("t").unwrap());
@@ -337,8 +334,8 @@ mod tests {
     }
 
     #[test]
-    fn hash_and_salt_of_a_file_are_wiped_when_they_are_dropped() {
-        // Compiles only where the texts are of a type that is wiped when it is dropped.
+    fn hash_and_salt_are_wiped_when_dropped() {
+        // Compiles only if the type is wiped when it is dropped.
         fn is_wiped(_: &impl ZeroizeOnDrop) {}
 
         let PasswordParts {
@@ -359,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn each_method_takes_what_it_needs() {
+    fn each_method_accepts_its_parts() {
         let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         for method in ["", "bcrypt", "crypt", "md5", "sha256", "wordpress", "aspnet-identity-v2"] {
             assert_eq!(sent(parts(method)), json("{}"), "{method}");
@@ -388,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_method_lacks_or_has_no_use_for_is_named() {
+    fn missing_and_unused_parts_are_refused_by_name() {
         let wrong_hash = ("hashed_password", Argument(Problem::WrongType));
         for (refused_parts, expected) in [
             (parts("argon2"), ("hashing_method", Unknown)),
@@ -426,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_salt_is_sent_in_the_form_that_the_method_has() {
+    fn salt_is_sent_in_the_format_of_the_method() {
         let md5 =
             |salt: &str, format: &str| parts("md5").salt(salt).salt_position("suffix").salt_format(format);
         for (salt, format) in [("salt", "string"), ("73616c74", "hex"), ("c2FsdA==", "base64"), ("salt", "")]

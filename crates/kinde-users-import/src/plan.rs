@@ -1,4 +1,4 @@
-//! What becomes of the files, before anything is called.
+//! The plan of an import: what each field, line and user becomes.
 
 use alloc::borrow::{Cow, ToOwned as _};
 use alloc::collections::BTreeMap;
@@ -13,19 +13,20 @@ use crate::error::ImportError;
 use crate::mapping::{Mapping, lost, suggestion};
 use crate::target::{Rule, Target, When};
 
-/// The most names and kinds of problems that are told apart: there are more in a file whose names
+/// The most field names and kinds of problems that are listed. A file has more only if its names
 /// are values.
 const MOST: usize = 2000;
-/// Names that are longer, in bytes, are not told apart either.
+/// The longest field name that is listed, in bytes.
 const LONGEST_NAME: usize = 200;
 const MORE_NAMES: &str = "(more names)";
-/// So many lines are named.
+/// How many line numbers are listed for each entry.
 const NAMED_LINES: usize = 5;
 
-/// Says what becomes of files: of each field, of the lines that are wrong, and of users who need something.
+/// Describes an import before it begins: what each field becomes, which lines are not valid, and
+/// which users need a new password.
 ///
-/// It grows as [`Users`](crate::Users) are read, and is whole after the last one. `Display` writes it as text for
-/// people, with names of fields and no values.
+/// It grows as [`Users`](crate::Users) are read, and is complete after the last one. `Display`
+/// writes it as text for people, with names of fields and no values.
 #[derive(Clone)]
 pub struct Plan {
     mapping: Mapping,
@@ -47,23 +48,23 @@ pub struct Plan {
 pub(crate) struct Field {
     pub(crate) name: Arc<str>,
     pub(crate) rule: Rule,
-    /// On which lines it has a value.
+    /// The lines on which it has a value.
     has: Lines,
-    /// On which lines the value is not taken, and why.
+    /// The lines on which the value is not taken, for `reason`.
     lost: Lines,
     reason: &'static str,
-    /// On how many lines it suspends the user.
+    /// The number of lines on which it suspends the user.
     suspends: u64,
 }
 
-/// Some of the lines, and how many there are.
+/// The first lines of an entry, and the number of all.
 #[derive(Clone, Default)]
 struct Lines {
     first: Vec<Place>,
     count: u64,
 }
 
-/// A line of a file; both from 1.
+/// A line of a file. Both numbers begin at 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     pub(crate) file: usize,
@@ -97,44 +98,46 @@ impl Plan {
         }
     }
 
-    /// Returns how many records there are, right or wrong.
+    /// Returns the number of records, valid or not.
     pub fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Returns how many users can be imported.
+    /// Returns the number of users that can be imported.
     pub fn users(&self) -> u64 {
         self.users
     }
 
-    /// Returns on how many lines something is wrong.
+    /// Returns the number of lines that are not valid.
     pub fn rejected(&self) -> u64 {
         self.rejected
     }
 
-    /// Returns how many lines say the same of a user as a line before, as where a user has a line for each
-    /// organization.
+    /// Returns the number of lines that repeat a user of an earlier line.
+    ///
+    /// A file that has a line for each organization of a user contains such lines.
     pub fn merged(&self) -> u64 {
         self.merged
     }
 
-    /// Returns how many users are suspended.
+    /// Returns the number of users that are imported as suspended.
     pub fn suspended(&self) -> u64 {
         self.suspended
     }
 
-    /// Returns how many users have a hash that Kinde cannot verify, and will need a new password.
+    /// Returns the number of users whose hash Kinde cannot verify. They will need a new password.
     pub fn unverifiable(&self) -> u64 {
         self.unverifiable.values().map(|lines| lines.count).sum()
     }
 
-    /// Returns the names of the fields whose values would be lost: they are neither taken nor ignored.
+    /// Returns the names of the fields whose values are neither taken nor ignored.
     pub fn untaken(&self) -> impl Iterator<Item = &str> {
         self.not_taken().filter(|_| !self.mapping.ignores_rest).map(|field| &*field.name)
     }
 
-    /// Whether all that would be lost is ignored, so that the users may be imported. Lines that are wrong are for
-    /// you to decide on: [`rejected`](Self::rejected).
+    /// Returns whether no value is lost, except those that the mapping ignores.
+    ///
+    /// Lines that are not valid do not count: see [`rejected`](Self::rejected).
     pub fn loses_nothing(&self) -> bool {
         self.untaken().next().is_none() && (self.unverifiable() == 0 || self.mapping.drops_unverifiable)
     }
@@ -143,8 +146,8 @@ impl Plan {
         self.fields.iter().filter(|field| field.lost.count > 0)
     }
 
-    /// Returns the place of a field. It is often the one that is guessed, as records have their fields in one
-    /// order.
+    /// Returns the index of a field. `guess` is usually right, as records have their fields in the
+    /// same order.
     pub(crate) fn field(&mut self, guess: usize, name: &str) -> usize {
         if self.fields.get(guess).is_some_and(|field| &*field.name == name) {
             return guess;
@@ -153,10 +156,7 @@ impl Plan {
             return *at;
         }
         if self.fields.len() >= MOST || name.len() > LONGEST_NAME {
-            return self.add_field(
-                MORE_NAMES,
-                Rule::NotTaken("there are too many names of fields to tell them apart"),
-            );
+            return self.add_field(MORE_NAMES, Rule::NotTaken("there are too many field names to list"));
         }
         let rule = self.mapping.rule(name.trim());
         self.add_field(name, rule)
@@ -190,7 +190,7 @@ impl Plan {
         }
     }
 
-    /// Counts what was noted of a line.
+    /// Counts the notes of a line.
     pub(crate) fn note(&mut self, notes: Vec<Note>, place: Place) {
         for note in notes {
             match note {
@@ -245,7 +245,7 @@ impl Plan {
         errors
     }
 
-    /// Names that you have mapped or ignored, and that no line has.
+    /// Returns the names that the mapping maps or ignores, and that no line has.
     fn unseen(&self) -> impl Iterator<Item = &str> {
         self.mapping.named().filter(|name| {
             let inner = format!("{name}.");
@@ -253,7 +253,7 @@ impl Plan {
         })
     }
 
-    /// Writes how many lines there are, and the first of them.
+    /// Writes the number of lines, and the first of them.
     fn write_lines(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
         f.write_str(&counted(lines.count, "line"))?;
         if !lines.first.is_empty() {
@@ -263,7 +263,7 @@ impl Plan {
         f.write_str(if lines.count > NAMED_LINES as u64 { ", …" } else { "" })
     }
 
-    /// Writes what is wrong with lines: the lines first, as a compiler does.
+    /// Writes the problems of lines, each with its lines first, as a compiler does.
     fn write_problems(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.problems.is_empty() {
             return Ok(());
@@ -388,7 +388,7 @@ impl fmt::Display for Plan {
         }
         let unseen: Vec<_> = self.unseen().map(shown).collect();
         if !unseen.is_empty() {
-            writeln!(f, "\nNo line has these fields, which you map or ignore: {}", unseen.join(", "))?;
+            writeln!(f, "\nYou map or ignore these fields, but no line has them: {}", unseen.join(", "))?;
         }
 
         if self.suspended > 0 {
@@ -446,8 +446,9 @@ fn digits(number: u64) -> String {
     text
 }
 
-/// The name of a field, as it is in the file. What looks like a value of a user is not shown, as in a file without
-/// a row of names.
+/// Returns the name of a field for a message.
+///
+/// A name that looks like a value of a user is replaced: the file may have no header.
 pub(crate) fn shown(name: &str) -> Cow<'_, str> {
     let digits = name.bytes().filter(u8::is_ascii_digit).count();
     let is_value = name.contains('@') && !name.starts_with('@')
@@ -461,8 +462,9 @@ pub(crate) fn shown(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The name of a kind of something, as `oauth2:google`, if it looks like one. It is a value of the file, and must
-/// not be one of a person.
+/// Returns a type, such as `oauth2:google`, for a message.
+///
+/// It is a value of the file: one that may be personal is replaced.
 pub(crate) fn shown_type(text: &str) -> &str {
     let is_type = text.len() <= 40
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
@@ -470,7 +472,8 @@ pub(crate) fn shown_type(text: &str) -> &str {
     if is_type { text } else { "another kind" }
 }
 
-/// The name of a hashing method, if it has a word that such names have: a password in its place is not shown.
+/// Returns a hashing method for a message. It is replaced if it has no word of such names: it may
+/// be a password.
 pub(crate) fn shown_method(text: &str) -> String {
     const WORDS: [&str; 9] =
         ["argon2", "crypt", "pbkdf2", "md5", "sha", "hmac", "phpass", "cognito", "plain"];
@@ -478,15 +481,17 @@ pub(crate) fn shown_method(text: &str) -> String {
     if is_method { format!("a hash of the method `{text}`") } else { "a hash of another method".to_owned() }
 }
 
-/// What a field becomes, in words.
+/// Returns what a field becomes, in words, or `None` if it becomes nothing.
 fn becomes(rule: &Rule) -> Option<Cow<'static, str>> {
     Some(match rule {
         Rule::To(target) | Rule::Flag(target, When::True) => target.says().into(),
-        Rule::Or(target) => format!("{}, if nothing else says it", target.says()).into(),
+        Rule::Or(target) => format!("{}, if no other field has it", target.says()).into(),
         Rule::Flag(Target::Suspended, When::Present) => {
             "whether the user is suspended (if it has a value)".into()
         }
-        Rule::Flag(Target::Suspended, When::Later) => "whether the user is suspended (until then)".into(),
+        Rule::Flag(Target::Suspended, When::Later) => {
+            "whether the user is suspended (if the time is not past)".into()
+        }
         Rule::Flag(Target::Suspended, When::Is(values)) => {
             format!("whether the user is suspended ({})", values.join(", ")).into()
         }

@@ -1,4 +1,4 @@
-//! The systems whose files are read.
+//! The systems whose files can be read.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -11,21 +11,22 @@ use crate::target::Rule;
 
 /// A system whose files can be read.
 ///
-/// `Display` and `FromStr` use its name, as `auth0`.
+/// `Display` and `FromStr` use the name, such as `auth0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// Kinde: its custom CSV and NDJSON, its export and the exports of this project.
+    /// Kinde: its custom CSV and NDJSON, its own export, and the exports of this project.
     Kinde,
-    /// Auth0: the export of users, the export of password hashes and the export of the extension.
+    /// Auth0: the user export, the password hash export and the export of the import/export
+    /// extension.
     Auth0,
     /// Firebase Authentication: `firebase auth:export` as JSON or CSV.
     Firebase,
-    /// Clerk: the CSV of its dashboard.
+    /// Clerk: the CSV export of its dashboard.
     Clerk,
     /// Supabase: the table `auth.users` as CSV or JSON.
     Supabase,
-    /// `FusionAuth`: lines of users as its import takes them.
+    /// `FusionAuth`: NDJSON of its users.
     FusionAuth,
     /// ASP.NET Identity: the table `AspNetUsers` as CSV or JSON.
     AspNetIdentity,
@@ -33,11 +34,12 @@ pub enum Source {
     WordPress,
     /// Keycloak: the export of a realm or of its users.
     Keycloak,
-    /// Amazon Cognito: the reply of `list-users`, or a CSV with its header. It has no passwords.
+    /// Amazon Cognito: the reply of `list-users`, or CSV in the form of its import. It has no
+    /// passwords.
     Cognito,
-    /// Okta: a CSV of its users. It has no passwords.
+    /// Okta: CSV of its users. It has no passwords.
     Okta,
-    /// Microsoft Entra and Azure AD B2C: users of Microsoft Graph. They have no passwords.
+    /// Microsoft Entra and Azure AD B2C: users of Microsoft Graph. It has no passwords.
     Entra,
 }
 
@@ -58,17 +60,17 @@ impl Source {
         Self::Entra,
     ];
 
-    /// Returns the name, as `aspnet-identity`.
+    /// Returns the name, such as `aspnet-identity`.
     pub fn name(self) -> &'static str {
         self.table().name
     }
 
-    /// Returns what a file of the system is called, with its article, such as `a Clerk export`.
+    /// Returns the title of a file of the system with its article, such as `a Clerk export`.
     pub fn title(self) -> &'static str {
         self.table().title
     }
 
-    /// Returns the system that has such field names, if they are those of one.
+    /// Returns the system that field names belong to, or `None` if they are not recognized.
     ///
     /// ```
     /// use kinde_users_import::Source;
@@ -118,13 +120,13 @@ impl FromStr for Source {
     }
 }
 
-/// The name is not that of a [`Source`].
+/// The error of a name that no [`Source`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownSource;
 
 impl fmt::Display for UnknownSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no system has this name: expected ")?;
+        f.write_str("unknown source: expected ")?;
         for (at, source) in Source::ALL.iter().enumerate() {
             write!(f, "{}{source}", if at == 0 { "" } else { ", " })?;
         }
@@ -134,31 +136,31 @@ impl fmt::Display for UnknownSource {
 
 impl core::error::Error for UnknownSource {}
 
-/// What the files of a system have, and what becomes of it.
+/// The rules for the files of a system.
 pub(crate) struct Table {
     pub(crate) name: &'static str,
-    /// What such a file is, with its article.
+    /// The title of a file with its article, such as `a Clerk export`.
     pub(crate) title: &'static str,
-    /// Names of fields that together tell that a file is of this system.
+    /// Sets of field names. A file that has all names of one set is of this system.
     pub(crate) marks: &'static [&'static [&'static str]],
     pub(crate) fields: &'static [(&'static str, Rule)],
-    /// Whether names are the same in `PascalCase`, `camelCase`, `snake_case` and with blanks.
+    /// Whether `firstName`, `FirstName`, `first_name` and `First Name` are the same field.
     pub(crate) is_loose: bool,
-    /// The hashing method where neither the file nor the hash names one.
+    /// The hashing method of a hash, if neither the file nor the hash names one.
     pub(crate) method: &'static str,
-    /// Whether a hash that Kinde cannot verify is an error of its line. It is a mistake where the
-    /// form is Kinde's own, and to be expected in the files of other systems.
+    /// Whether a hash that Kinde cannot verify is an error of its line. It is a mistake in Kinde's
+    /// own form, and normal in the files of other systems.
     pub(crate) is_strict: bool,
-    /// A text that means that there is no value.
+    /// A text that means "no value", such as `NULL`.
     pub(crate) null: Option<&'static str>,
     /// The columns of CSV, if it has no header.
     pub(crate) columns: &'static [&'static str],
-    /// What is left to do when all fields are read.
+    /// A function that runs after all fields of a user are read.
     pub(crate) end: Option<fn(&mut Draft<'_>)>,
 }
 
 impl Table {
-    /// What most systems have.
+    /// The values that most systems have.
     pub(crate) const PLAIN: Self = Self {
         name: "",
         title: "",
@@ -183,7 +185,7 @@ impl Table {
     }
 }
 
-/// A name without what tells one way of writing names from another.
+/// Returns a name in lower case and without separators, for comparison.
 pub(crate) fn plain(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
 }

@@ -1,5 +1,5 @@
-//! The systems, each in a file of its own: a table of fields and what they become, and functions
-//! where a table cannot say it.
+//! The rules of each system: a table of fields and what they become, and functions for what a table
+//! cannot express. `docs/adding-a-source.md` explains them.
 
 pub(crate) mod aspnet_identity;
 pub(crate) mod auth0;
@@ -17,7 +17,7 @@ pub(crate) mod wordpress;
 use crate::draft::Draft;
 use crate::target::Target;
 
-/// Forgets a user name that is the email address: the user signs in with it as the address.
+/// Removes a user name that equals the email address: the user signs in with the address.
 pub(crate) fn forget_username_of_address(draft: &mut Draft<'_>) {
     let (username, email) = (draft.said(Target::Username), draft.said(Target::Email));
     if username.zip(email).is_some_and(|(username, email)| username.eq_ignore_ascii_case(email)) {

@@ -1,4 +1,4 @@
-//! What a field of a file can become.
+//! The rules for fields: what a field of a file can become.
 
 use alloc::sync::Arc;
 use core::str::FromStr;
@@ -50,7 +50,7 @@ impl Target {
         (Self::Hash, "hashed_password", "the password"),
         (Self::Method, "hashing_method", "the hashing method of the password"),
         (Self::Salt, "salt", "the salt of the password"),
-        (Self::SaltPosition, "salt_position", "where the salt stands"),
+        (Self::SaltPosition, "salt_position", "the position of the salt"),
         (Self::SaltFormat, "salt_format", "the format of the salt"),
         (Self::Variant, "variant", "the variant of PBKDF2"),
         (Self::Iterations, "iterations", "the iterations of PBKDF2"),
@@ -61,7 +61,7 @@ impl Target {
     ];
     pub(crate) const COUNT: usize = 22;
 
-    /// Returns what it is, in words.
+    /// Returns a description for the plan.
     pub(crate) fn says(self) -> &'static str {
         let found = Self::ALL.iter().find(|(target, ..)| *target == self);
         found.map_or("", |(.., says)| says)
@@ -71,7 +71,7 @@ impl Target {
         matches!(self, Self::FirstName | Self::LastName | Self::FullName)
     }
 
-    /// Whether a user is found by it, or signs in with it.
+    /// Whether a user is found by it or signs in with it.
     pub(crate) fn is_identity(self) -> bool {
         matches!(self, Self::Email | Self::Phone | Self::Username | Self::Id | Self::Hash)
     }
@@ -81,14 +81,14 @@ impl Target {
     }
 }
 
-/// When a field means yes.
+/// The condition under which a field means yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     True,
     False,
     /// If it has any value.
     Present,
-    /// If it is a time that is not past.
+    /// If it is a time in the future.
     Later,
     /// If it has one of these values.
     Is(&'static [&'static str]),
@@ -97,45 +97,47 @@ pub(crate) enum When {
 /// What a field becomes.
 #[derive(Clone)]
 pub(crate) enum Rule {
-    /// The text is a part of the user.
+    /// The text becomes this part of the user.
     To(Target),
-    /// The field says whether.
+    /// The field becomes yes or no: yes under the condition.
     Flag(Target, When),
-    /// The field has several identities, and whether they are verified.
+    /// The field has several identities. The flag says whether they are verified.
     Several(Kind, Option<bool>),
-    /// A property with this key.
+    /// The field becomes the property with this key.
     Property(Arc<str>),
-    /// A feature flag with this key.
+    /// The field becomes the feature flag with this key.
     FeatureFlag(Arc<str>),
-    /// A function reads it, and says in words what it becomes.
+    /// A function reads the field. The text says what the field becomes.
     Read(&'static str, fn(&mut Draft<'_>, &Arc<str>, &Node<'_>)),
-    /// An object, or JSON as text: each of its members is a field of its own.
+    /// The field is an object, or JSON as text. Each member has a rule, under a path such as
+    /// `data.plan`.
     Deep,
-    /// A list of objects with a name and a value, under these names; each is a field of its own.
+    /// The field is a list of objects that have a name and a value under these keys. Each name has
+    /// a rule.
     Pairs(&'static str, &'static str),
-    /// The part of the user, if no other field says it.
+    /// The text becomes this part of the user, if no other field does.
     Or(Target),
-    /// Nothing for the reason, and it says nothing where it is the same as this part of the user.
+    /// Not taken, for the reason. Nothing is lost if it equals this part of the user.
     Same(Target, &'static str),
-    /// Nothing, for the reason.
+    /// Not taken, for the reason.
     NotTaken(&'static str),
-    /// Nothing for the reason, and it says nothing where it has one of these values.
+    /// Not taken, for the reason. Nothing is lost if it has one of these values.
     NotTakenUnless(&'static [&'static str], &'static str),
-    /// Nothing, and nothing is lost, for the reason.
+    /// Not taken. Nothing is lost, for the reason.
     Idle(&'static str),
-    /// The source does not know it.
+    /// The source has no rule for the field.
     Unknown,
-    /// Nothing, as the user said so.
+    /// Not taken, as the mapping ignores the field.
     Ignored,
 }
 
 pub(crate) const UNSET: &str = "no operation of the Users API sets it";
-pub(crate) const CONNECTION: &str = "needs the id of a connection";
+pub(crate) const CONNECTION: &str = "it needs the id of a connection in Kinde";
 pub(crate) const ORGANIZATIONS: &str =
-    "needs operations on organizations, which are outside of the Users API";
+    "it needs operations on organizations, which the Users API does not have";
 pub(crate) const FACTOR: &str = "no operation sets a second factor; users enroll again";
 
-/// What `--map` can name.
+/// Parses a target of `--map`.
 impl FromStr for Rule {
     type Err = ();
 

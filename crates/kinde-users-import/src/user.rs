@@ -1,4 +1,4 @@
-//! A user of a file, and the calls that bring the user over.
+//! A user of a file, and the operations that import it.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -16,7 +16,7 @@ use kinde_users_core::{
     UserId, Value,
 };
 
-/// A user of a file; see [`Mapping`](crate::Mapping).
+/// A user of a file. A [`Mapping`](crate::Mapping) creates it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImportUser {
     pub(crate) provided_id: Option<Redacted>,
@@ -32,8 +32,11 @@ pub struct ImportUser {
 }
 
 impl ImportUser {
-    /// Returns what belongs to this user and to no other: kind (`email`, `username`, `phone`, `id`) and value,
-    /// an identity's in lower case. Two users of a file that share one are a mistake.
+    /// Returns the keys of the user as pairs of kind (`email`, `username`, `phone` or `id`) and
+    /// value.
+    ///
+    /// Values of identities are in lower case. A key belongs to one user only: it is a mistake if
+    /// two users of a file share one.
     pub fn keys(&self) -> impl Iterator<Item = (&'static str, String)> {
         let identities =
             self.identities.iter().map(|identity| (identity.kind.name(), identity.value.to_lowercase()));
@@ -45,8 +48,10 @@ impl ImportUser {
         self.provided_id.as_deref()
     }
 
-    /// Returns how to look for the user. `None` for one who has nothing but a `provided_id`, which no operation
-    /// looks for: go through all users for those.
+    /// Returns the job that searches for the user.
+    ///
+    /// Returns `None` if the user has only a `provided_id`, as no operation searches for one. Read
+    /// all users to find it.
     pub fn lookup(&self) -> Option<FindUser> {
         let of = |kind| self.identities.iter().find(move |identity| identity.kind == kind);
         let identity = of(Kind::Email).or_else(|| of(Kind::Username)).or_else(|| of(Kind::Phone))?;
@@ -78,19 +83,21 @@ impl ImportUser {
         self.identities.iter().fold(create, |create, identity| create.identity(identity.to_create()))
     }
 
-    /// What comes after there is a user, in its order; with `all`, for one who was there, what create says too.
+    /// Returns the operations after the create, in order. With `all`, for a user that already
+    /// exists, they also set what the create sets.
     pub(crate) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = DynOperation> {
         let password = self.password.clone().map(|password| SetUserPassword::new(id, password));
         let flag = move |(key, value): &(FeatureFlagKey, Value)| {
             DynOperation::new(UpdateUserFeatureFlagOverride::new(id, key, value.clone()))
         };
         let before = [password.map(DynOperation::new), self.set_properties(id).map(DynOperation::new)];
-        // Last, as a user who is suspended may not be one whose password can be set.
+        // The update is last, as the password of a suspended user may not be settable.
         let update = self.update(id, all).map(DynOperation::new);
         before.into_iter().flatten().chain(self.feature_flags.iter().map(flag)).chain(update)
     }
 
-    /// Whether the user has no other name than the line says. One that is not told says nothing.
+    /// Returns whether the names of `user` do not differ from those of the record. A missing name
+    /// does not differ.
     pub(crate) fn may_have_names_of(&self, user: &User) -> bool {
         [(&self.given_name, &user.first_name), (&self.family_name, &user.last_name)].into_iter().all(
             |(ours, theirs)| match theirs.as_deref() {
@@ -100,8 +107,10 @@ impl ImportUser {
         )
     }
 
-    /// The types of the identities that the user does not have: by their number, as a service may write a value in another way. Of a
-    /// user whose identities are not listed, the fields tell of one each.
+    /// Returns the types of the identities that `user` lacks.
+    ///
+    /// Identities are counted by type, because the service may write a value in another way. If the
+    /// user lists no identities, each field of the user counts as one.
     pub(crate) fn missing_from(&self, user: &User) -> Vec<IdentityType> {
         let mut missing = Vec::new();
         for (kind, field) in [
@@ -112,10 +121,10 @@ impl ImportUser {
             let kind_of = IdentityType::from(kind.name());
             let listed =
                 user.identities.iter().filter(|listed| listed.kind.as_ref() == Some(&kind_of)).count();
-            let told =
+            let in_field =
                 usize::from(user.identities.is_empty() && field.is_some_and(|field| !field.is_empty()));
             let wanted = self.identities.iter().filter(|identity| identity.kind == kind).count();
-            missing.extend(repeat_n(kind_of, wanted.saturating_sub(listed.max(told))));
+            missing.extend(repeat_n(kind_of, wanted.saturating_sub(listed.max(in_field))));
         }
         missing
     }
@@ -127,7 +136,8 @@ impl ImportUser {
         (!self.properties.is_empty()).then(|| self.properties.iter().fold(UpdateUserProperties::new(id), set))
     }
 
-    /// What create does not say; with `all`, for a user who was there, what it does too.
+    /// Returns the update that sets what the create cannot. With `all`, for a user that already
+    /// exists, it also sets what the create sets.
     pub(crate) fn update(&self, id: &UserId, all: bool) -> Option<UpdateUser> {
         let mut update = UpdateUser::new(id);
         if all {
@@ -143,11 +153,12 @@ impl ImportUser {
         (update != UpdateUser::new(id)).then_some(update)
     }
 
-    /// Whether all of it can be sent. The password is checked when it is made, and the body of a create or an
-    /// update takes any text.
+    /// Checks that all operations can be sent. The password is checked when it is created, and the
+    /// body of a create or an update accepts any text.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let id = UserId::from("kp_0123456789abcdef0123456789abcdef");
-        // A comma would split a value of a query, and a URI has a length; all else is encoded.
+        // A comma splits values of a query, and the length of a URI is limited. Everything else is
+        // encoded.
         let is_plain = |identity: &Identity| identity.value.len() < 1000 && !identity.value.contains(',');
         let search = if self.identities.iter().all(is_plain) { None } else { self.lookup() };
         let first = [
@@ -163,7 +174,7 @@ impl ImportUser {
 }
 
 impl fmt::Debug for ImportUser {
-    /// How much there is of it, as all of it is personal.
+    /// Writes only counts, as the values are personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ImportUser")
             .field("identities", &self.identities.len())
@@ -197,13 +208,13 @@ impl Identity {
     }
 }
 
-/// Adds an identity that is not there yet; one that is, is the same one. `false` where one is said to be
-/// verified and the other not.
+/// Adds an identity, or merges it with an equal one. Returns `false` if one of the two is verified
+/// and the other is not.
 pub(crate) fn add(identities: &mut Vec<Identity>, identity: Identity) -> bool {
     if let Some(known) = identities.iter_mut().find(|known| identity.is_same(known)) {
-        let told = known.is_verified.zip(identity.is_verified);
+        let both = known.is_verified.zip(identity.is_verified);
         known.is_verified = known.is_verified.or(identity.is_verified);
-        told.is_none_or(|(known, other)| known == other)
+        both.is_none_or(|(known, other)| known == other)
     } else {
         identities.push(identity);
         true

@@ -1,4 +1,4 @@
-//! Reads the users of files, one at a time.
+//! Reads the users of files, one by one.
 
 use alloc::borrow::Cow;
 use alloc::borrow::ToOwned as _;
@@ -29,7 +29,7 @@ use crate::sources::auth0::Hashes;
 use crate::target::{Rule, Target};
 use crate::user::ImportUser;
 
-/// A user that was read, and from where.
+/// A user of a file, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadUser {
@@ -41,7 +41,7 @@ pub struct ReadUser {
     pub user: ImportUser,
 }
 
-/// A line that is wrong, and cannot be imported.
+/// A line that is not valid and cannot be imported.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
@@ -49,23 +49,24 @@ pub struct Rejected {
     pub file: usize,
     /// The line on which the record begins, from 1.
     pub line: u64,
-    /// All that is wrong with it.
+    /// The problems of the line.
     pub errors: ImportErrors,
-    /// The record as it is in the file, if it could be read so far. It has personal data.
+    /// The record as it is in the file, if it could be separated from others. It contains personal
+    /// data.
     pub record: Option<RawRecord>,
 }
 
 /// A record as it is in a file.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RawRecord {
-    /// A row of CSV, of as many values as the header has.
+    /// A row of CSV. It has as many values as the header.
     Row(Vec<String>),
     /// A JSON object.
     Json(String),
 }
 
 impl fmt::Debug for RawRecord {
-    /// Writes which form it is, as all of it is personal.
+    /// Writes the form only, as the values are personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Row(_) => "Row(..)",
@@ -82,7 +83,7 @@ impl fmt::Debug for Rejected {
 }
 
 impl fmt::Display for Rejected {
-    /// Writes the line and all that is wrong with it.
+    /// Writes the line and its problems.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!("{}", self.errors);
         match text.strip_prefix("line ") {
@@ -95,8 +96,9 @@ impl fmt::Display for Rejected {
 impl core::error::Error for Rejected {}
 
 impl Source {
-    /// Returns the system that a file is of, by the names of the fields in its first record, if they are those of
-    /// one.
+    /// Returns the system that a file comes from, or `None` if it is not recognized.
+    ///
+    /// It is recognized by the names of the columns of CSV, or of the first record of JSON.
     ///
     /// ```
     /// use kinde_users_import::Source;
@@ -108,7 +110,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the file is not text.
+    /// [`FileError`] if the file is not text, or if its first row is not valid CSV.
     pub fn of_file<'a>(file: impl Read + Send + 'a) -> Result<Option<Self>, FileError> {
         let failed = |problem| FileError { file: 1, problem };
         let mut text = text::reader(file).map_err(|problem| failed(FileProblem::NotText(problem)))?;
@@ -126,7 +128,7 @@ impl Source {
         let Some(header) = CsvReader::new(text).next() else { return Ok(None) };
         let names = header.map_err(|error| failed(FileProblem::Csv(error)))?.values;
         let source = Self::of_fields(names.iter().map(String::as_str));
-        // The CSV of Firebase has many columns and no header.
+        // The CSV of Firebase has no header, but many columns.
         let is_firebase = names.len() > 23 && names.get(1).is_some_and(|email| email.contains('@'));
         Ok(source.or(is_firebase.then_some(Self::Firebase)))
     }
@@ -136,7 +138,7 @@ fn is_json(head: &[u8]) -> bool {
     matches!(head.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// A file cannot be read at all.
+/// The error of a file that cannot be read.
 #[derive(Debug)]
 pub struct FileError {
     file: usize,
@@ -146,32 +148,34 @@ pub struct FileError {
 #[derive(Debug)]
 enum FileProblem {
     NotText(NotText),
-    /// Two columns of CSV have one name.
+    /// Two columns of CSV have the same name.
     Columns(usize, usize),
-    /// The header has nothing that identifies a user. It looks like that of this system, or has
-    /// these names that can be mapped, with what they can become.
+    /// No column identifies a user. The header may be of another system, and it may have names that
+    /// can be mapped, listed here with their targets.
     Header(Option<Source>, Vec<(String, &'static str)>),
     Csv(CsvError),
 }
 
 impl FileError {
-    /// Returns the file, from 1.
+    /// Returns the number of the file. The first is 1.
     pub fn file(&self) -> usize {
         self.file
     }
 }
 
 impl fmt::Display for FileError {
-    /// Writes what is wrong, without the name of the file.
+    /// Writes the problem, without the name of the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.problem {
             FileProblem::NotText(problem) => problem.fmt(f),
-            FileProblem::Columns(one, other) => write!(f, "columns {one} and {other} have one name"),
+            FileProblem::Columns(one, other) => {
+                write!(f, "columns {one} and {other} have the same name: rename one of them")
+            }
             FileProblem::Csv(problem) => problem.fmt(f),
             FileProblem::Header(source, names) => {
                 f.write_str(
-                    "no column becomes an email address, phone number, user name or id; the first line must name the \
-                     columns",
+                    "no column becomes an email address, phone number, user name or id; the first line \
+                     must name the columns",
                 )?;
                 if let Some(source) = source {
                     return write!(f, " (this looks like {}: --from {source})", source.table().title);
@@ -189,14 +193,14 @@ impl core::error::Error for FileError {}
 
 /// Reads the users of files; see [`Mapping::users`].
 ///
-/// Each item is a user, or a line that is wrong. A line that says the same of a user as one before it is not an
-/// item: it is counted.
+/// Each item is a user, or a line that is not valid. A line that repeats a user of an earlier line
+/// is no item: the plan counts it.
 pub struct Users<'a> {
     reading: Reading<'a>,
     files: VecDeque<File<'a>>,
     seen: Seen,
     hashes: Option<Hashes>,
-    /// What is wrong with the hashes.
+    /// Problems of the hash exports, reported after all users.
     waiting: VecDeque<(Place, ImportError)>,
     /// Whether all users are read.
     is_over: bool,
@@ -204,7 +208,7 @@ pub struct Users<'a> {
 
 struct File<'a> {
     number: usize,
-    /// Whether it is an export of Auth0's hashes.
+    /// Whether it is a password hash export of Auth0.
     is_of_hashes: bool,
     records: Records<'a>,
 }
@@ -270,7 +274,7 @@ fn holds(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// A record that was read, or why it cannot be.
+/// A record, or the error of one that cannot be read.
 enum Found<'m> {
     Record { line: u64, draft: Box<Draft<'m>>, digest: u64 },
     Broken { line: u64, error: ImportError, is_last: bool },
@@ -301,7 +305,7 @@ impl<'a> Users<'a> {
         let (of_hashes, of_users): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|file| is_merged && file.is_of_hashes);
         if of_users.is_empty() {
-            // They are users, too.
+            // Without a user export, the records of a hash export are the users.
             users.files = of_hashes.into();
         } else {
             users.files = of_users.into();
@@ -312,12 +316,12 @@ impl<'a> Users<'a> {
         Ok(users)
     }
 
-    /// Returns what becomes of all that was read so far.
+    /// Returns the plan of everything that was read so far.
     pub fn plan(&self) -> &Plan {
         &self.reading.plan
     }
 
-    /// Returns the names of the columns of the file that is read now, if it is CSV.
+    /// Returns the names of the columns of the current file, if it is CSV.
     pub fn header(&self) -> Option<&[String]> {
         match &self.files.front()?.records {
             Records::Csv { names, .. } => Some(names),
@@ -325,7 +329,7 @@ impl<'a> Users<'a> {
         }
     }
 
-    /// Keeps the hashes of a file of Auth0.
+    /// Reads and keeps the hashes of a password hash export.
     fn read_hashes(&mut self, File { number, records, .. }: File<'a>) {
         let hashes = self.hashes.get_or_insert_default();
         let Records::Json(mut reader) = records else { return };
@@ -466,15 +470,15 @@ impl From<JsonError> for ImportError {
     }
 }
 
-/// Reads records by a mapping, and counts what is in them.
+/// Reads records with a mapping, and keeps the plan.
 pub(crate) struct Reading<'m> {
     mapping: &'m Mapping,
     pub(crate) plan: Plan,
-    /// Whether names are taken as they are.
+    /// Whether names are not checked for stand-ins.
     trusts_names: bool,
 }
 
-/// Names that are in this project's own exports, and in no other file.
+/// Fields that only exports of this project have.
 const OWN: [&str; 2] = ["total_sign_ins", "failed_sign_ins"];
 
 impl<'m> Reading<'m> {
@@ -509,7 +513,7 @@ impl<'m> Reading<'m> {
         self.finish(*draft, place)
     }
 
-    /// Reads the fields of a record, and returns a digest of all that is taken.
+    /// Reads the fields of a record. Also returns a digest of all values that are taken.
     pub(crate) fn draft<'n, 'd: 'n>(
         &mut self,
         members: impl Iterator<Item = (&'n str, &'n Node<'d>)>,
@@ -531,7 +535,7 @@ impl<'m> Reading<'m> {
     fn finish(&mut self, draft: Draft<'m>, place: Place) -> Result<ImportUser, Vec<ImportError>> {
         let (user, mut notes) = draft.finish();
         if user.is_err() {
-            // They are of users who can be imported.
+            // These notes count only users that can be imported.
             notes.retain(|note| !matches!(note, Note::Suspended(_) | Note::Unverifiable(_)));
         }
         self.plan.note(notes, place);
@@ -546,7 +550,7 @@ impl<'m> Reading<'m> {
             return;
         }
         let Some((name, rule)) = self.plan.get(at) else { return };
-        // Systems whose attributes are lists have most of them with one value.
+        // In systems whose attributes are lists, most lists have one value.
         let one = match (node, &rule) {
             (Node::List(items), Rule::To(_) | Rule::Flag(..) | Rule::Property(_) | Rule::FeatureFlag(_)) => {
                 if let [one] = items.as_slice() {
@@ -585,7 +589,7 @@ impl<'m> Reading<'m> {
                 return;
             }
             Rule::Unknown => {
-                self.plan.lose(at, "the field is not known", record.place);
+                self.plan.lose(at, "unknown field", record.place);
                 is_taken = false;
             }
             Rule::NotTaken(reason) => {
@@ -611,7 +615,7 @@ impl<'m> Reading<'m> {
         }
     }
 
-    /// Reads the members of an object, or of one that is JSON as text, as fields of their own.
+    /// Reads each member of an object, or of an object in a text, as a field.
     fn deep(&mut self, draft: &mut Draft<'m>, record: &mut Record, name: &Arc<str>, node: &Node<'_>) {
         let parsed;
         let members = match node {
@@ -629,16 +633,16 @@ impl<'m> Reading<'m> {
         for (inner, node) in members {
             self.field(draft, record, &below(name, inner), node);
         }
-        // The next field is beside this one.
+        // The next field may follow this one or its members.
         record.guess = after.max(record.guess);
     }
 }
 
-/// What is known of the record that is read.
+/// The state of the record that is being read.
 struct Record {
     place: Place,
     digest: FoldHasher<'static>,
-    /// Which field of the plan the next one may be.
+    /// The index in the plan that the next field probably has.
     guess: usize,
 }
 
@@ -659,18 +663,18 @@ fn hash(node: &Node<'_>, digest: &mut FoldHasher<'static>) {
     }
 }
 
-/// Marks of the users that were read, in a packed form.
+/// The keys of the users that were read, in a packed form.
 #[derive(Default)]
 struct Seen {
-    /// Several, so that not all of them grow at once.
+    /// Several tables, so that they do not all grow at once.
     parts: [HashTable<Mark>; 32],
 }
 
-/// A hash of an address, number, name or id, where it was, and a part of the digest of the user.
+/// A hash of an address, number, name or id, its line, and a part of the digest of its user.
 struct Mark {
     key: [u32; 2],
     line: u32,
-    /// The file in the highest byte.
+    /// The highest byte is the file.
     digest: u32,
 }
 
@@ -681,7 +685,7 @@ impl Mark {
 }
 
 impl Seen {
-    /// Adds a user; `false` if a line before says the same.
+    /// Adds a user. Returns `false` if an earlier line has the same user with the same values.
     fn add(&mut self, user: &ImportUser, place: Place, digest: u64) -> Result<bool, Vec<ImportError>> {
         let file = u32::try_from(place.file).unwrap_or(u32::MAX).min(255) << 24;
         let mark = Mark {
@@ -705,7 +709,7 @@ impl Seen {
             };
             let line = before.line;
             let because =
-                format!("is that of line {line}{of_file} too, which says something else of the user");
+                format!("is also on line {line}{of_file}, with different data: change or remove one line");
             errors.push(ImportError::new(format!("the {kind}"), Problem::NotAllowed).because(because));
         }
         if !errors.is_empty() {
@@ -723,7 +727,7 @@ impl Seen {
     }
 
     fn part(&mut self, key: u64) -> &mut HashTable<Mark> {
-        // The lowest bits and the highest choose the place within the table.
+        // The lowest and highest bits choose the place within a table, so others choose the table.
         let [first, rest @ ..] = &mut self.parts;
         let at = (key >> 40) as usize % 32;
         if at == 0 { first } else { rest.get_mut(at - 1).unwrap_or(first) }

@@ -1,4 +1,4 @@
-//! Whatever a file holds, a user that is read of it can be sent, and its import comes to an end.
+//! Every user that is read from any file can be sent, and its import ends.
 
 use http::Response;
 use kinde_users_core::operations::CreateUser;
@@ -37,7 +37,7 @@ fn names() -> impl Strategy<Value = String> {
             "value",
             "is_verified",
             "hashing_algorithm",
-            // Of other systems.
+            // Fields of other systems.
             "user_id",
             "_id",
             "$oid",
@@ -133,7 +133,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-fn comes_to_its_end(user: &ImportUser) {
+fn import_ends(user: &ImportUser) {
     assert!(user.keys().next().is_some());
     let id = json!(user.provided_id());
     let identities: Vec<_> =
@@ -149,7 +149,7 @@ fn comes_to_its_end(user: &ImportUser) {
         let mut calls = 0;
         while let Some(operation) = import.next_call() {
             calls += 1;
-            assert!(calls < 100, "it does not come to its end");
+            assert!(calls < 100, "the import does not end");
             operation.check().unwrap();
             import.handle(Ok(answer(&operation, users))).unwrap();
         }
@@ -161,7 +161,7 @@ fn comes_to_its_end(user: &ImportUser) {
     }
 }
 
-/// A user with more identities than any line has.
+/// A user with more identities than any line has here.
 const ALL: &str = r#"{"id":"kp_1","identities":[{"type":"email"},{"type":"username"},{"type":"phone"},
     {"type":"email"},{"type":"username"},{"type":"phone"},{"type":"email"},{"type":"username"},{"type":"phone"},
     {"type":"email"},{"type":"username"},{"type":"phone"},{"type":"email"},{"type":"username"},{"type":"phone"}]}"#;
@@ -182,7 +182,7 @@ proptest! {
     fn any_row_is_read_or_refused(columns in prop::collection::vec((names(), texts()), 0..8)) {
         let columns = columns.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         if let Ok(user) = Mapping::new(Source::Kinde).ignore_rest().row(columns) {
-            comes_to_its_end(&user);
+            import_ends(&user);
         }
     }
 
@@ -196,14 +196,14 @@ proptest! {
             fields.insert("email".to_owned(), json!("ada@example.com"));
         }
         if let Ok(user) = Mapping::new(source).ignore_rest().line(&line.to_string()) {
-            comes_to_its_end(&user);
+            import_ends(&user);
         }
     }
 
     #[test]
     fn any_text_is_read_or_refused(text in ".{0,60}") {
         if let Ok(user) = Mapping::new(Source::Kinde).ignore_rest().line(&text) {
-            comes_to_its_end(&user);
+            import_ends(&user);
         }
     }
 
@@ -222,7 +222,7 @@ proptest! {
         let mapping = Mapping::new(source).ignore_rest().drop_unverifiable().clean();
         if let Ok(mut users) = mapping.users([file.as_bytes(), file.as_bytes()]) {
             for read in users.by_ref().flatten() {
-                comes_to_its_end(&read.user);
+                import_ends(&read.user);
             }
             let plan = users.plan();
             prop_assert!(plan.loses_nothing());

@@ -1,4 +1,5 @@
-//! Random users, written in the form of each system by code of its own, are read back the same.
+//! Writes random users in the form of each system, without the code of the crate, and reads them
+//! back.
 
 mod support;
 
@@ -19,7 +20,7 @@ struct Person {
     phone: Option<u32>,
     is_verified: bool,
     is_suspended: bool,
-    /// What the hash is made of.
+    /// The bytes of the hash.
     hash: Option<[u8; 64]>,
 }
 
@@ -45,7 +46,7 @@ fn people() -> impl Strategy<Value = Vec<Person>> {
     prop::collection::vec(person, 1..6)
 }
 
-/// A user as the writers see it: each value is text, and empty if there is none.
+/// A user in the form for the writers: each value is text, and empty if there is none.
 struct Written {
     id: String,
     email: String,
@@ -66,7 +67,7 @@ impl Written {
             email: format!("ada.{at}@example.com"),
             first,
             last,
-            // No two users have one, and none is a name.
+            // The name is unique, and no stand-in for a value.
             username: username.map_or(String::new(), |name| format!("u{at}.{name}")),
             phone: phone.map_or(String::new(), |phone| format!("+6{at}{phone}")),
             is_verified,
@@ -87,7 +88,7 @@ impl Written {
         text
     }
 
-    /// 53 characters of a hash of bcrypt.
+    /// Returns a bcrypt hash of a prefix and 53 characters.
     fn bcrypt(&self, prefix: &str) -> String {
         const DIGITS: &[u8] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
         let digit = |byte: &u8| char::from(DIGITS[usize::from(byte % 64)]);
@@ -99,7 +100,7 @@ impl Written {
     }
 }
 
-/// Another one than the crate's.
+/// Encodes base64 without the code of the crate.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -117,7 +118,7 @@ fn lines(records: impl IntoIterator<Item = Value>) -> Vec<u8> {
     records.into_iter().flat_map(|record| (record.to_string() + "\n").into_bytes()).collect()
 }
 
-/// Rows under the names of the first.
+/// Writes rows under the names of the columns of the first one.
 fn rows(records: &[Vec<(&str, String)>], separator: u8, style: QuoteStyle) -> Vec<u8> {
     let mut writer = WriterBuilder::new().delimiter(separator).quote_style(style).from_writer(Vec::new());
     writer.write_record(records[0].iter().map(|(name, _)| name)).unwrap();
@@ -127,13 +128,13 @@ fn rows(records: &[Vec<(&str, String)>], separator: u8, style: QuoteStyle) -> Ve
     writer.into_inner().unwrap()
 }
 
-/// What of a user a form has no place for, and what it says of the password.
+/// The parts of a user that a form lacks, and the password that it makes.
 struct Form {
     without: &'static [&'static str],
     password: Value,
 }
 
-/// What is to be sent for a user who was written.
+/// Returns the requests that are expected for a user.
 fn expected(written: &Written, form: Form) -> Value {
     let verified = |identity: Value| {
         let mut identity = identity;
@@ -171,7 +172,7 @@ fn check(mapping: &Mapping, files: &[Vec<u8>], expected: Vec<Value>) {
     assert!(plan.loses_nothing(), "{plan}");
 }
 
-/// The order of identities does not matter.
+/// Sorts the identities, as their order does not matter.
 fn sorted(mut sent: Value) -> Value {
     let identities = sent["create_user"]["identities"].as_array_mut().unwrap();
     identities.sort_by_key(ToString::to_string);
@@ -194,7 +195,8 @@ fn styles() -> impl Strategy<Value = QuoteStyle> {
     prop_oneof![Just(QuoteStyle::Always), Just(QuoteStyle::Necessary)]
 }
 
-/// Writes users by `line`, as lines, as an array and as an object around one, and reads them back.
+/// Writes users with `line`, as lines, as an array and as an array in an object, and reads them
+/// back.
 fn check_json(
     mapping: &Mapping,
     people: &[Written],
@@ -208,7 +210,7 @@ fn check_json(
     check(mapping, &[json!({"total": 7, "users": records}).to_string().into_bytes()], expected());
 }
 
-/// Writes users by `row`, and reads them back.
+/// Writes users with `row`, and reads them back.
 fn check_csv<'a>(
     mapping: &Mapping,
     people: &'a [Written],

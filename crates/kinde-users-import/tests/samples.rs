@@ -1,6 +1,6 @@
-//! The samples of each system become the users that are written beside them.
+//! Reads the samples of each system and compares the result with the `.expected` file beside them.
 //!
-//! `UPDATE_SAMPLES=1 cargo test -p kinde-users-import --test samples` writes what they become.
+//! `UPDATE_SAMPLES=1 cargo test -p kinde-users-import --test samples` writes the `.expected` files.
 
 mod support;
 
@@ -45,7 +45,7 @@ fn mapping(source: Source, sample: &Value) -> Mapping {
     mapping
 }
 
-/// What a sample becomes.
+/// Returns the result of a sample: users, problems and plan.
 fn read(source: Source, path: &Path) -> Value {
     let mut sample: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     let mapping = mapping(source, &sample);
@@ -94,7 +94,7 @@ fn samples(source: Source) -> Vec<PathBuf> {
 }
 
 #[test]
-fn samples_become_the_users_that_are_written_beside_them() {
+fn samples_become_the_expected_users() {
     for source in Source::ALL {
         let paths = samples(source);
         let has_passwords = !matches!(source, Source::Cognito | Source::Okta | Source::Entra);
@@ -110,7 +110,7 @@ fn samples_become_the_users_that_are_written_beside_them() {
     }
 }
 
-/// A file whose lines are made when they are read, and how many were.
+/// A file whose lines are created when they are read, with a counter of them.
 struct Made<F> {
     line: F,
     lines: u64,
@@ -157,7 +157,7 @@ fn files_are_read_as_a_stream() {
             user.unwrap();
             read += 1;
             let ahead = made.load(Relaxed) - read;
-            assert!(ahead < 10_000, "{ahead} lines are read ahead");
+            assert!(ahead < 10_000, "{ahead} lines were read ahead");
         }
         assert!(read >= LINES && users.plan().users() == read);
     }

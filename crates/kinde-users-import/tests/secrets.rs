@@ -1,4 +1,4 @@
-//! No secret and no personal data of a file is in `Debug`, in `Display` or in an error.
+//! No `Debug` form, text or error contains a secret or personal data of a file.
 
 #[path = "../../kinde-users-core/tests/support/leaks.rs"]
 mod leaks;
@@ -10,7 +10,7 @@ use leaks::{ADDRESSES, all, bcrypt, debug_hides, error_hides};
 use serde_json::json;
 
 #[test]
-fn parts_of_a_password_and_the_form_hide_their_text() {
+fn password_parts_and_mapping_hide_their_text() {
     for hidden in all() {
         let parameters = FirebaseParameters::new(hidden, hidden, 8, 14);
         let parts = PasswordParts::new(hidden).hashing_method(hidden).salt(hidden).variant(hidden);
@@ -25,7 +25,7 @@ fn parts_of_a_password_and_the_form_hide_their_text() {
 }
 
 #[test]
-fn import_and_lines_of_a_file_hide_whom_they_are_about() {
+fn import_and_errors_hide_personal_data() {
     let form = Mapping::new(Source::Kinde);
     for hidden in all() {
         let name = hidden.replace([',', ' '], "-");
@@ -111,7 +111,7 @@ fn plan_and_rejected_lines_of_each_source_hide_values() {
     }
 }
 
-/// A plan as an error, which is looked through in all its forms.
+/// A plan as an error, so that `error_hides` inspects it.
 #[derive(Debug)]
 struct Shown<'a>(&'a kinde_users_import::Plan);
 

@@ -44,16 +44,16 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// with the file again. To import changes, use `--update` with another journal.
 ///
 /// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
-/// each line by a hash and contains the key of the hash, so a reader who has the file, or guesses an
-/// address, can find the user's entry. Keep the journal as long as you may run the import again.
+/// each line by a hash and contains the key of the hash, so a reader who has the file, or guesses
+/// an address, can find the user's entry. Keep the journal as long as you may run the import again.
 /// `kinde-users erase --journal` erases the users that an import created.
 ///
 /// Files of Kinde - a CSV file begins with the names of its columns. At least one column is
 /// `email`, `phone`, `username` or `id` (the id in another system). The other columns are
-/// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`, `hashed_password`,
-/// `hashing_method`, `salt`, `salt_position`, `salt_format`, `variant` and `iterations`. NDJSON has
-/// the same names, or Kinde's `identities`, `password`, `properties` and `feature_flags`. A phone
-/// number begins with + and the country code.
+/// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`,
+/// `hashed_password`, `hashing_method`, `salt`, `salt_position`, `salt_format`, `variant` and
+/// `iterations`. NDJSON has the same names, or Kinde's `identities`, `password`, `properties` and
+/// `feature_flags`. A phone number begins with + and the country code.
 ///
 /// Passwords - the hashing method is `bcrypt` by default. The other methods are `crypt`, `md5`,
 /// `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` and `aspnet-identity-v2`. A salt is base64 by
@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         work.import(line, user, &found)
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
-    let told = shared.output.receipt(
+    let receipt = shared.output.receipt(
         &json!({
             "tenant": session.name(), "users": total, "created": created, "updated": updated,
             "left_alone": left_alone, "done_before": before,
@@ -137,20 +137,22 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         ),
     );
     let failed = failed?;
-    for (line, told) in journal.amiss() {
-        warn(format_args!("line {line}, in an earlier run: {told}"));
+    for (line, reason) in journal.amiss() {
+        warn(format_args!("line {line}, in an earlier run: {reason}"));
     }
     let wrong = match (failed, journal.amiss().count(), seen.into_inner()) {
         (0, 0, seen) if seen == total => {
             if before == total {
-                shared.output.note("An earlier run did everything; what the lines say now was not compared.");
+                shared
+                    .output
+                    .note("An earlier run did everything. The lines were not compared with its users.");
             }
-            return told.and_then(|()| skipped());
+            return receipt.and_then(|()| skipped());
         }
         (0, 0, seen) => {
             format!("the file changed during the run: {} came instead of {total}", counted(seen, "user"))
         }
-        (0, amiss, _) => format!("something is wrong with {} of earlier runs", counted(amiss, "line")),
+        (0, amiss, _) => format!("an earlier run reported a problem of {}", counted(amiss, "line")),
         (1, ..) => "1 line failed; run it again to try it again".to_owned(),
         (failed, ..) => format!("{failed} lines failed; run it again to try them again"),
     };
@@ -161,7 +163,7 @@ struct Work<'a> {
     session: &'a Session,
     journal: &'a Journal,
     updates: bool,
-    /// How many users were created, updated and left alone.
+    /// The numbers of users that were created, updated and left alone.
     counts: [AtomicUsize; 3],
 }
 
@@ -170,8 +172,8 @@ impl Work<'_> {
         self.journal.before(&self.journal.key(user)) == Some(&Before::Done)
     }
 
-    /// Returns which users have the ids of the file, and how many lines are done. No operation
-    /// searches for such an id, so this goes through all users.
+    /// Returns the users that have the ids of the file, and the number of lines that are done. No
+    /// operation searches for such an id, so this reads all users.
     fn walk(&self, users: Users<'_>) -> Result<(HashMap<String, Vec<UserId>>, u64), Failure> {
         let (mut sought, mut done) = (HashMap::<_, Vec<_>>::new(), 0);
         for ReadUser { user, .. } in users.filter_map(Result::ok) {
@@ -218,19 +220,18 @@ impl Work<'_> {
             Ok(()) => self.ended(import.output(), before == Some(&Before::Begun)),
             Err(failure) => (State::Failed, Some(failure)),
         };
-        // The record of a user who may exist is not replaced by a failure, and the text of a
-        // failure may be personal data.
+        // A failure does not replace the record of a user that may exist. The text of a failure is
+        // not written, as it may contain personal data.
         if state != State::Failed || !import.may_have_created() {
-            let told = failure.as_ref().filter(|_| state == State::Amiss).map(Failure::to_string);
-            self.journal.write(line, &key, state, &told.unwrap_or_default(), import.steps())?;
+            let reason = failure.as_ref().filter(|_| state == State::Amiss).map(Failure::to_string);
+            self.journal.write(line, &key, state, &reason.unwrap_or_default(), import.steps())?;
         }
         failure.map_or(Ok(()), |failure| Err(failure.at_line(line)))
     }
 
     fn calls(&self, line: u64, key: &str, import: &mut Import, mut is_recorded: bool) -> Result<(), Failure> {
         while let Some(operation) = import.next_call() {
-            // Recorded before the call, so that no create is forgotten, and after it, so that no
-            // user is.
+            // A record before the call keeps the create, and a record after it keeps the user.
             if operation.is::<CreateUser>() {
                 self.journal.write(line, key, State::Begun, "", 0)?;
             }
@@ -250,7 +251,7 @@ impl Work<'_> {
         }
     }
 
-    /// Returns whether the line is done, and what is wrong.
+    /// Returns the state of the line, and its problem.
     fn ended(&self, imported: Imported, was_begun: bool) -> (State, Option<Failure>) {
         let [created, updated, left_alone] = &self.counts;
         let (count, wrong) = match imported {
@@ -262,21 +263,21 @@ impl Work<'_> {
             }
             Imported::Updated { .. } => (updated, None),
             Imported::LeftAlone { id, .. } if was_begun => {
-                (left_alone, Some(format!("{id} was left alone, and may be of a create that went before")))
+                (left_alone, Some(format!("{id} was left alone, and may come from an interrupted create")))
             }
             Imported::LeftAlone { .. } => (left_alone, None),
             other => {
                 let failure = match other {
                     Imported::Taken { id, .. } => {
-                        Failure::of_one(format!("{id} has the id or the address, and not both"))
+                        Failure::of_one(format!("{id} has the id or the address of the line, but not both"))
                     }
                     Imported::Several { users, .. } => {
                         Failure::of_one(format!("{users} users share the address or id"))
                     }
-                    // A wrong search may be wrong for all users.
+                    // A search that fails this way may fail for all users.
                     Imported::Mismatch { id, .. } => Failure::new(mismatch(&id)),
                     Imported::Unfinished => Failure::new(UNFINISHED),
-                    other => Failure::of_one(format!("it ended with {other:?}")),
+                    other => Failure::of_one(format!("the import ended with {other:?}")),
                 };
                 return (State::Failed, Some(failure));
             }

@@ -265,7 +265,7 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
     let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
     let nothing_left = "2 users: 0 created, 0 updated, 0 left alone, 2 done before";
     assert_eq!((code, told.lines().last().unwrap()), (0, nothing_left));
-    assert_eq!(errors, "An earlier run did everything; what the lines say now was not compared.");
+    assert_eq!(errors, "An earlier run did everything. The lines were not compared with its users.");
     assert_eq!(tenant.fake.users().len(), 2);
 
     let other = Listening::start(FakeKinde::builder(), "other");
@@ -318,15 +318,15 @@ fn every_line_is_checked_before_the_first_call() {
         let title = "8 lines of a Kinde file: 2 users can be imported, 6 lines are not valid.\n";
         assert!(errors.starts_with(title), "{errors}");
         for problem in [
-            "role_key: needs operations on organizations",
-            "line 3: email has a blank in it",
-            "line 4: the email is that of line 2 too, which says something else of the user",
-            "line 4: the id is that of line 2 too, which says something else of the user",
-            "line 5: phone does not begin with + and the code of a country",
+            "role_key: it needs operations on organizations",
+            "line 3: email contains a blank",
+            "line 4: the email is also on line 2, with different data: change or remove one line",
+            "line 4: the id is also on line 2, with different data: change or remove one line",
+            "line 5: phone does not begin with + and a country code",
             "line 6: hashing_method is not an accepted value: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
              firebase-scrypt or aspnet-identity-v2",
-            "line 7: hashed_password is not a whole hash of bcrypt: it looks like a password in plain text",
-            "line 8 cannot be read: 2 values for 6 columns",
+            "line 7: hashed_password is not a valid bcrypt hash: it looks like a password in plain text",
+            "line 8 cannot be read: the row has 2 values, but the file has 6 columns",
         ] {
             assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
         }
@@ -354,9 +354,9 @@ fn a_line_has_the_number_that_an_editor_shows() {
         let (code, _, errors) = run(&mut program("import", &[&file]));
         assert_eq!(code, 2, "{errors}");
         for problem in [
-            "lines 8, 9: email is not an address, which has one @ between a name and a host",
-            "line 6: first_name has several lines with an address: a quote before may not be closed",
-            "line 4 cannot be read: 1 value for 2 columns",
+            "lines 8, 9: email is not an address: expected a name, one @ and a host",
+            "line 6: first_name contains a line break and an address: close the quote before it",
+            "line 4 cannot be read: the row has 1 value, but the file has 2 columns",
         ] {
             assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
         }
@@ -422,7 +422,7 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
         (
             r#"{"rounds":8,"mem_cost":14}"#,
             2,
-            format!("error: {parameters}: not a JSON object of Firebase's {names}"),
+            format!("error: {parameters}: expected a JSON object with {names}"),
         ),
         (
             "\u{feff}{\"signer_key\":\"k\",\"salt_separator\":\"B\",\"rounds\":8,\"mem_cost\":14}",
@@ -448,7 +448,7 @@ fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
     for problem in [
         "line 3 is not JSON: expected `,` or `}` at column 11",
         "lines 4, 5 are not a JSON object",
-        "line 6 is not in UTF-8: save the file in UTF-8",
+        "line 6 is not UTF-8: save the file in UTF-8",
     ] {
         assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
     }
@@ -492,9 +492,9 @@ fn a_file_of_nobody_is_no_file_of_users() {
          --map 'First_Name=first_name'"
     );
     for (name, text, expected) in [
-        ("users.csv", "", "there is no user in the file"),
-        ("users.csv", "email,id\n", "there is no user in the file"),
-        ("users.ndjson", "\n\n", "there is no user in the file"),
+        ("users.csv", "", "there are no users in the files"),
+        ("users.csv", "email,id\n", "there are no users in the files"),
+        ("users.ndjson", "\n\n", "there are no users in the files"),
         ("users.csv", "Email,First_Name\na@example.com,A\n", meant.as_str()),
         ("users.csv", "ada@example.com,Ada\n", nameless),
     ] {
@@ -518,7 +518,10 @@ fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
     let ndjson = r#"{"email":"ada@example.com","organizations":[{"external_id":"7","roles":["admin"]}]}"#;
     let file = tenant.write("users.ndjson", ndjson);
     let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
-    assert!(code == 2 && errors.contains("\n  organizations: needs operations on organizations"), "{errors}");
+    assert!(
+        code == 2 && errors.contains("\n  organizations: it needs operations on organizations"),
+        "{errors}"
+    );
     assert!(tenant.fake.requests().is_empty());
     for option in ["--ignore=organizations", "--ignore-rest"] {
         let (code, told, errors) = run(&mut tenant.program("import", &[&file, option, "--dry-run"]));
@@ -542,7 +545,7 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
     }
     let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n,7,Kim\n";
     let file = tenant.write("users.csv", csv);
-    let taken = "line 4: kp_3 has the id or the address, and not both\n\
+    let taken = "line 4: kp_3 has the id or the address of the line, but not both\n\
         line 5: 2 users share the address or id\n\
         error: 2 lines failed; run it again to try them again";
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
@@ -578,7 +581,7 @@ fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
         let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
         assert_eq!(code, 1);
         assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
-        assert!(errors.ends_with("error: something is wrong with 1 line of earlier runs"), "{errors}");
+        assert!(errors.ends_with("error: an earlier run reported a problem of 1 line"), "{errors}");
     }
     assert_eq!(tenant.fake.requests().of("create_user").len(), 1);
 }
@@ -678,7 +681,7 @@ fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_passw
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!(told.lines().last().unwrap(), "2 users: 0 created, 0 updated, 2 left alone, 0 done before");
     assert!(tenant.fake.users().iter().all(|user| user.password.is_none()), "{errors}");
-    let first = "line 2: kp_1 was left alone, and may be of a create that went before";
+    let first = "line 2: kp_1 was left alone, and may come from an interrupted create";
     assert_eq!((code, errors.lines().next()), (1, Some(first)));
 }
 
@@ -869,7 +872,7 @@ fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
         let (code, _, errors) = run(&mut tenant.program("import", update));
         assert_eq!(
             (code, errors.lines().next()),
-            (1, Some("line 2: kp_1 has the id or the address, and not both"))
+            (1, Some("line 2: kp_1 has the id or the address of the line, but not both"))
         );
     }
     let [user]: [_; 1] = tenant.fake.users().try_into().unwrap();

@@ -3,6 +3,7 @@
 mod common;
 mod export;
 mod import;
+mod migrate;
 mod options;
 mod sources;
 mod undo;

@@ -401,13 +401,10 @@ fn a_file_that_is_not_what_it_seems_is_told_and_its_values_are_not() {
             "email,first_name\nada@example.com,\"Ada\nb@example.com,B\nc@example.com,C\n",
             "\n  line 2: first_name ",
         ),
-        (
-            "id,ada@example.com\n1,x\n",
-            "\n  (a name that looks like a value): the field is not known (1 line: 2)\n",
-        ),
+        ("id,ada@example.com\n1,x\n", "\n  (a name that looks like a value): unknown field (1 line: 2)\n"),
         (
             "id,ada@example.com,ada@example.com\n1,x,x\n",
-            &format!("error: {file}: columns 2 and 3 have one name"),
+            &format!("error: {file}: columns 2 and 3 have the same name: rename one of them"),
         ),
     ] {
         fs::write(&file, text).unwrap();

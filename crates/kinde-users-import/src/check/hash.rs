@@ -1,4 +1,4 @@
-//! What a hash looks like, and whether it is one of its method.
+//! Recognizes the forms of hashes.
 
 use alloc::string::String;
 use core::fmt;
@@ -7,7 +7,7 @@ use kinde_users_core::operations::Password;
 
 use crate::PasswordParts;
 
-/// The form of a hash of some system. `Display` writes it as `an argon2 hash`.
+/// The form of a hash. `Display` writes it with its article, such as `an argon2 hash`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct HashForm {
     name: &'static str,
@@ -15,7 +15,7 @@ pub(crate) struct HashForm {
 }
 
 impl HashForm {
-    /// Returns whether it is of a kind that Kinde cannot verify, and whole as far as can be seen.
+    /// Returns whether Kinde cannot verify hashes of this form.
     pub(crate) fn is_unverifiable(&self) -> bool {
         self.name.ends_with("which Kinde cannot verify")
     }
@@ -27,7 +27,7 @@ impl fmt::Display for HashForm {
     }
 }
 
-/// Says that a hash is not one of its method, and what it looks like. It never has the hash.
+/// The problem of a text that is not a hash of its method. It never contains the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct HashProblem {
     method: &'static str,
@@ -35,7 +35,7 @@ pub(crate) struct HashProblem {
 }
 
 impl HashProblem {
-    /// Says of a text that it is not a hash of the method.
+    /// Creates the problem of a text that is not a hash of `method`.
     pub(crate) fn new(method: &str, text: &str) -> Self {
         let known = METHODS.iter().find(|known| **known == method);
         Self { method: known.unwrap_or(&"bcrypt"), form: looks_like(text) }
@@ -44,14 +44,14 @@ impl HashProblem {
 
 impl fmt::Display for HashProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "is not a whole hash of {}", self.method)?;
+        write!(f, "is not a valid {} hash", self.method)?;
         match self.form {
             None => Ok(()),
             Some(form) if form.method == Some(self.method) => {
-                write!(f, ": it looks like {form} that was cut or changed")
+                write!(f, ": it looks like {form} that was truncated or changed")
             }
             Some(form) => match form.method {
-                Some(method) => write!(f, ": it looks like {form}, whose hashing method is {method}"),
+                Some(method) => write!(f, ": it looks like {form}; the hashing method of that is {method}"),
                 None => write!(f, ": it looks like {form}"),
             },
         }
@@ -64,23 +64,23 @@ const METHODS: [&str; 8] =
     ["bcrypt", "crypt", "md5", "sha256", "wordpress", "pbkdf2", "firebase-scrypt", "aspnet-identity-v2"];
 
 const BCRYPT: HashForm = HashForm { name: "a bcrypt hash", method: Some("bcrypt") };
-const CRYPT: HashForm = HashForm { name: "a hash of Unix crypt", method: Some("crypt") };
-const WORDPRESS: HashForm = HashForm { name: "a hash of WordPress or phpass", method: Some("wordpress") };
+const CRYPT: HashForm = HashForm { name: "a Unix crypt hash", method: Some("crypt") };
+const WORDPRESS: HashForm = HashForm { name: "a WordPress or phpass hash", method: Some("wordpress") };
 const ARGON2: HashForm = other("an argon2 hash, which Kinde cannot verify");
-const SCRYPT: HashForm = other("a scrypt hash that is not Firebase's, which Kinde cannot verify");
-const PASSLIB: HashForm = other("a PBKDF2 hash of passlib");
-const DJANGO: HashForm = other("a hash of Django with its parts between $");
-const LDAP: HashForm = other("a hash of LDAP or Spring with its scheme in braces");
+const SCRYPT: HashForm = other("a scrypt hash that is not from Firebase, which Kinde cannot verify");
+const PASSLIB: HashForm = other("a passlib PBKDF2 hash");
+const DJANGO: HashForm = other("a Django hash with its parts between $");
+const LDAP: HashForm = other("an LDAP or Spring hash with its scheme in braces");
 const LOCKED: HashForm = other("a mark for no password or a locked account");
 const REDACTED: HashForm =
-    other("REDACTED, which stands for each hash if the exporting account may not see them");
+    other("REDACTED, which Firebase writes if the exporting account may not read hashes");
 const PLAIN: HashForm = other("a password in plain text");
 
 const fn other(name: &'static str) -> HashForm {
     HashForm { name, method: None }
 }
 
-/// What hashes begin with, longer marks first.
+/// The beginnings of hashes, longer ones first.
 const MARKS: &[(&str, HashForm)] = &[
     ("UkVEQUNURUQ", REDACTED),
     ("REDACTED", REDACTED),
@@ -97,10 +97,10 @@ const MARKS: &[(&str, HashForm)] = &[
     ("$scrypt$", SCRYPT),
     ("scrypt:", SCRYPT),
     ("scrypt$", SCRYPT),
-    ("$S$", other("a hash of Drupal 7, which Kinde cannot verify")),
-    ("U$S$", other("a hash of Drupal 7, which Kinde cannot verify")),
+    ("$S$", other("a Drupal 7 hash, which Kinde cannot verify")),
+    ("U$S$", other("a Drupal 7 hash, which Kinde cannot verify")),
     ("$pbkdf2", PASSLIB),
-    ("pbkdf2:", other("a PBKDF2 hash of Werkzeug")),
+    ("pbkdf2:", other("a Werkzeug PBKDF2 hash")),
     ("pbkdf2_", DJANGO),
     ("bcrypt_sha256$", DJANGO),
     ("bcrypt$", DJANGO),
@@ -123,15 +123,14 @@ const MARKS: &[(&str, HashForm)] = &[
     ("!", LOCKED),
 ];
 
-/// Returns the form that a text has, if it looks like a hash, a placeholder or a password in plain
-/// text.
+/// Returns the form of a text, if it looks like a hash, a placeholder or a password in plain text.
 pub(crate) fn looks_like(text: &str) -> Option<HashForm> {
     let text = text.trim();
     if text.is_empty() {
         return None;
     }
     let begins = |mark: &str| text.get(..mark.len()).is_some_and(|head| head.eq_ignore_ascii_case(mark));
-    // `$P$` and `$p$` are not the same, and words are.
+    // The case matters in marks such as `$P$`, and does not matter in words.
     let is_marked = |mark: &str| if mark.starts_with('$') { text.starts_with(mark) } else { begins(mark) };
     if let Some((_, form)) = MARKS.iter().find(|(mark, _)| is_marked(mark)) {
         return Some(*form);
@@ -157,12 +156,11 @@ pub(crate) fn looks_like(text: &str) -> Option<HashForm> {
 fn in_hex(text: &str) -> Option<HashForm> {
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if let Some(digits) = text.strip_prefix('*') {
-        return (digits.len() == 40 && is_hex(digits)).then_some(other("a password hash of MySQL"));
+        return (digits.len() == 40 && is_hex(digits)).then_some(other("a MySQL password hash"));
     }
     let digits = text.strip_prefix("0x").or(text.strip_prefix("\\x"));
     if let Some(digits) = digits {
-        return is_hex(digits)
-            .then_some(other("bytes in hex as databases write them, with 0x or \\x in front"));
+        return is_hex(digits).then_some(other("hex bytes of a database, which begin with 0x or \\x"));
     }
     if !is_hex(text) {
         return None;
@@ -185,11 +183,11 @@ fn in_base64(text: &str) -> Option<HashForm> {
     }
     let bytes = digits.len() / 4 * 3 + digits.len() % 4 * 3 / 4;
     if digits.starts_with("AQAAAA") && bytes > 13 {
-        return Some(other("a hash of ASP.NET Identity version 3, which Kinde cannot verify"));
+        return Some(other("an ASP.NET Identity version 3 hash, which Kinde cannot verify"));
     }
     Some(match bytes {
         49 if digits.starts_with("AA") => {
-            HashForm { name: "a hash of ASP.NET Identity version 2", method: Some("aspnet-identity-v2") }
+            HashForm { name: "an ASP.NET Identity version 2 hash", method: Some("aspnet-identity-v2") }
         }
         16 if text.len() == 24 => other("16 bytes in base64, as MD5 has"),
         20 if text.len() == 28 => other("20 bytes in base64, as SHA-1 has"),
@@ -199,10 +197,10 @@ fn in_base64(text: &str) -> Option<HashForm> {
     })
 }
 
-/// Returns the password of a hash that says by itself what it is, and that Kinde can verify.
+/// Returns the password of a hash that names its own method, if Kinde can verify it.
 ///
-/// These are whole hashes of bcrypt, `WordPress` and crypt, `{bcrypt}` and `{crypt}` in front of
-/// one, Django's `pbkdf2_sha256$`, `bcrypt$` and `md5$`, and passlib's `$pbkdf2-sha256$` and
+/// Such hashes are those of bcrypt, `WordPress` and crypt, hashes after `{bcrypt}` and `{crypt}`,
+/// Django's `pbkdf2_sha256$`, `bcrypt$` and `md5$`, and passlib's `$pbkdf2-sha256$` and
 /// `$pbkdf2-sha512$`.
 pub(crate) fn named_by_itself(text: &str) -> Option<Password> {
     let strip = |scheme: &str| {
@@ -243,7 +241,7 @@ fn pbkdf2(hash: impl Into<String>, variant: &str, iterations: &str) -> Option<Pa
     Some(PasswordParts::new(hash).hashing_method("pbkdf2").variant(variant).iterations(iterations))
 }
 
-/// Its base64 has `.` for `+`, and no padding.
+/// Reads a passlib hash. Its base64 has `.` for `+`, and no padding.
 fn passlib(rest: &str, variant: &str) -> Option<PasswordParts> {
     let (iterations, salt, hash) = three(rest)?;
     let base64 = |text: &str| {
@@ -256,12 +254,11 @@ fn passlib(rest: &str, variant: &str) -> Option<PasswordParts> {
     Some(pbkdf2(base64(hash), variant, iterations)?.salt(base64(salt)).salt_format("base64"))
 }
 
-/// Returns whether a salt without a named format can be read in more than one, so that the format
-/// has to be asked for.
+/// Returns whether a salt without a format can be read in more than one format.
 ///
-/// PBKDF2 has its salt in base64: what has no sign that text and hex lack can be any of them. The
-/// other methods that have a salt take it as text: what looks like long hex or padded base64 may
-/// have been meant as bytes. Firebase's salts are always base64.
+/// PBKDF2 takes its salt in base64. A salt without a character that only base64 has may be text or
+/// hex, too. The other methods that have a salt take it as text. A salt that looks like long hex or
+/// padded base64 may be meant as bytes. Firebase's salts are always base64.
 pub(crate) fn is_ambiguous_salt(method: &str, salt: &str) -> bool {
     let is_base64 =
         salt.len() % 4 == 0 && salt.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
@@ -285,7 +282,7 @@ mod tests {
 
     /// Checks a hash by the rules of [`Password`].
     fn check(password: &Password, hash: &str) -> Result<(), HashProblem> {
-        // Its user does not matter to what is wrong with it.
+        // The check of the password does not depend on the user.
         let operation = DynOperation::new(SetUserPassword::new("kp_1", password.clone()));
         match operation.check() {
             Err(error) if error.argument() == "hashed_password" => {
@@ -303,7 +300,7 @@ mod tests {
     const ARGON: &str =
         "$argon2id$v=19$m=65536,t=3,p=4$tr13ZB4DdtMqY15IPod2Ng$/JED7vzDXcgwHYBoLfXMadiltdzyZ3hOooHooMxE9Qo";
 
-    /// Of each method.
+    /// Returns a password of each method.
     fn passwords(hash: &str) -> [Password; 8] {
         let parameters = FirebaseParameters::new("a2V5", "Bw==", 8, 14);
         [
@@ -319,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn hashes_are_of_the_methods_that_can_have_them() {
+    fn hashes_are_valid_only_for_their_methods() {
         let bcrypt = std::format!("$2b$10${REST}");
         let scrypt = std::format!("{:A<86}==", "");
         for (hash, methods) in [
@@ -332,7 +329,7 @@ mod tests {
             ("$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0", &["wordpress"]),
             ("$1$etNnh7FA$OlM7eljE/B7F1J4XYNnk81", &["crypt"]),
             ("rEK1ecacw.7.c", &["crypt"]),
-            // None of these is a hash that Kinde can verify.
+            // Kinde can verify none of these.
             (bcrypt.get(..50).unwrap(), &[]),
             ("$2y$12$", &[]),
             (&bcrypt.replace("MRZ", "M Z"), &[]),
@@ -360,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_hash_looks_like_is_named() {
+    fn form_of_a_hash_is_recognized() {
         for (text, name) in [
             ("$2a$10$abc", "a bcrypt hash"),
             ("$P$9IQ", "WordPress"),
@@ -412,26 +409,26 @@ mod tests {
     }
 
     #[test]
-    fn the_problem_says_what_the_hash_looks_like() {
-        let told = |password: Password, hash| check(&password, hash).unwrap_err().to_string();
+    fn problem_names_the_form_of_the_hash() {
+        let error_of = |password: Password, hash| check(&password, hash).unwrap_err().to_string();
         assert_eq!(
-            told(Password::bcrypt("$2a$10$abc"), "$2a$10$abc"),
-            "is not a whole hash of bcrypt: it looks like a bcrypt hash that was cut or changed"
+            error_of(Password::bcrypt("$2a$10$abc"), "$2a$10$abc"),
+            "is not a valid bcrypt hash: it looks like a bcrypt hash that was truncated or changed"
         );
         assert_eq!(
-            told(Password::crypt(ARGON), ARGON),
-            "is not a whole hash of crypt: it looks like an argon2 hash, which Kinde cannot verify"
+            error_of(Password::crypt(ARGON), ARGON),
+            "is not a valid crypt hash: it looks like an argon2 hash, which Kinde cannot verify"
         );
         assert_eq!(
-            told(Password::sha256(MD5), MD5),
-            "is not a whole hash of sha256: it looks like 32 hex digits, as MD5 has, whose hashing method is md5"
+            error_of(Password::sha256(MD5), MD5),
+            "is not a valid sha256 hash: it looks like 32 hex digits, as MD5 has; the hashing method of that is md5"
         );
         let long = "a text of some length that is no hash";
-        assert_eq!(told(Password::bcrypt(long), long), "is not a whole hash of bcrypt");
+        assert_eq!(error_of(Password::bcrypt(long), long), "is not a valid bcrypt hash");
     }
 
     #[test]
-    fn hashes_that_say_what_they_are_become_passwords() {
+    fn hashes_that_name_their_method_become_passwords() {
         let bcrypt = std::format!("$2b$10${REST}");
         for (text, method) in [
             (bcrypt.as_str(), "bcrypt"),
@@ -471,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn salts_that_can_be_read_in_more_than_one_way_are_found() {
+    fn ambiguous_salts_are_recognized() {
         for (method, salt, expected) in [
             ("pbkdf2", "kT7mQz2LpX9a", true),
             ("pbkdf2", "73616c74", true),

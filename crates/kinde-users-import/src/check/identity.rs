@@ -1,44 +1,44 @@
-//! Checks of what a user signs in with, and their mending.
+//! Checks and repairs email addresses, phone numbers and user names.
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What is wrong with an address, a phone number or a user name. It never has the value.
+/// A problem of an address, a phone number or a user name. It never contains the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum IdentityProblem {
     /// It is empty.
     Empty,
-    /// It has a character that shows nothing.
+    /// It contains an invisible character.
     Invisible(char),
-    /// It has a line break or another control character.
+    /// It contains a line break or another control character.
     Control(char),
     /// It begins or ends with a blank.
     OuterBlank,
-    /// It has a blank.
+    /// It contains a blank.
     Blank,
-    /// It has quotes.
+    /// It contains quotes.
     Quotes,
-    /// It begins with `mailto:`, `tel:` or the like.
+    /// It begins with `mailto:`, `tel:` or a similar scheme.
     Scheme,
-    /// It has a name, and the value in `<` and `>`.
+    /// It consists of a name, and the value in `<` and `>`.
     AngleBrackets,
-    /// It begins or ends with punctuation, as at the end of a sentence.
+    /// It begins or ends with punctuation.
     OuterPunctuation,
-    /// It has several values.
+    /// It consists of several values.
     Several,
-    /// It has a character that such a value cannot have.
+    /// It contains a character that is not allowed.
     Sign(char),
-    /// It is no address: one `@`, with a name before it and a host after it.
+    /// It does not consist of a name, one `@` and a host.
     NotAnAddress,
-    /// It has blanks, hyphens, points or parentheses between the digits.
+    /// It contains blanks, hyphens, points or parentheses between the digits.
     Separators,
-    /// It has `(0)`, which is dialled within the country alone.
+    /// It contains `(0)`, which is dialled only within the country.
     TrunkZero,
-    /// It does not begin with `+` and the code of a country.
+    /// It does not begin with `+` and a country code.
     NoCountry,
-    /// It has not 7 to 15 digits.
+    /// It does not consist of 7 to 15 digits.
     NotAPhone,
 }
 
@@ -47,49 +47,55 @@ impl fmt::Display for IdentityProblem {
         f.write_str(match self {
             Self::Empty => "is empty",
             Self::Invisible(character) => {
-                return write!(f, "has an invisible character (U+{:04X})", u32::from(*character));
+                return write!(f, "contains an invisible character (U+{:04X})", u32::from(*character));
             }
             Self::Control(character) => {
-                return write!(f, "has a control character (U+{:04X})", u32::from(*character));
+                return write!(f, "contains a control character (U+{:04X})", u32::from(*character));
             }
             Self::OuterBlank => "begins or ends with a blank",
-            Self::Blank => "has a blank in it",
-            Self::Quotes => "has quotes in it",
-            Self::Scheme => "begins with a scheme, as mailto:",
-            Self::AngleBrackets => "has < or > in it",
+            Self::Blank => "contains a blank",
+            Self::Quotes => "contains quotes",
+            Self::Scheme => "begins with a scheme such as mailto:",
+            Self::AngleBrackets => "contains < or >",
             Self::OuterPunctuation => "begins or ends with punctuation",
-            Self::Several => "has several values in one field",
+            Self::Several => "contains several values: expected one",
             Self::Sign(character) => {
-                return write!(f, "has a character that it cannot have (U+{:04X})", u32::from(*character));
+                return write!(
+                    f,
+                    "contains a character that is not allowed (U+{:04X})",
+                    u32::from(*character)
+                );
             }
-            Self::NotAnAddress => "is not an address, which has one @ between a name and a host",
-            Self::Separators => "has separators between its digits",
-            Self::TrunkZero => "has (0), which is dialled within the country alone",
-            Self::NoCountry => "does not begin with + and the code of a country",
-            Self::NotAPhone => "is no phone number: + and 7 to 15 digits, those of the country first",
+            Self::NotAnAddress => "is not an address: expected a name, one @ and a host",
+            Self::Separators => "contains separators between its digits",
+            Self::TrunkZero => "contains (0), which is dialled only within the country: remove it",
+            Self::NoCountry => "does not begin with + and a country code",
+            Self::NotAPhone => {
+                "is not a phone number: expected +, the country code and the number, 7 to 15 digits in all"
+            }
         })
     }
 }
 
-/// A value that was mended, and all that was wrong with it.
+/// A repaired value, and the problems that it had.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Cleaned {
-    /// The value, which is right now.
+    /// The value, which is valid now.
     pub(crate) value: String,
-    /// What was wrong, in the order in which it was mended.
+    /// The problems, in the order of the repairs.
     pub(crate) changes: Vec<IdentityProblem>,
 }
 
 type Check = fn(&str) -> Result<(), IdentityProblem>;
 
-/// Checks an email address: a plain one, as people type it.
+/// Checks an email address. Only a plain address is accepted, without a name or comments.
 pub(crate) fn check_email(text: &str) -> Result<(), IdentityProblem> {
     check_characters(text)?;
     if strip_scheme(text).is_some() {
         return Err(IdentityProblem::Scheme);
     }
     if text.matches('@').count() > 1 {
-        // More than one in angle brackets are several too.
+        // One pair of angle brackets is a name and its address; more are a list.
         let is_list = text.contains(|c: char| c.is_whitespace() || SEPARATORS.contains(&c));
         let is_doubled = text.contains('<') && text.matches('<').count() == 1;
         return Err(match (is_list, is_doubled) {
@@ -118,7 +124,7 @@ pub(crate) fn check_email(text: &str) -> Result<(), IdentityProblem> {
     strange.map_or(Ok(()), |character| Err(IdentityProblem::Sign(character)))
 }
 
-/// Checks a user name: no character that is not seen or that comes from the syntax of the file.
+/// Checks a user name: it has no invisible character, and none from the syntax of the file.
 pub(crate) fn check_username(text: &str) -> Result<(), IdentityProblem> {
     check_characters(text)?;
     check_ends(text, |c| is_quote(c) || c == '\'', |c| matches!(c, ',' | ';'))?;
@@ -134,7 +140,7 @@ pub(crate) fn check_username(text: &str) -> Result<(), IdentityProblem> {
     Ok(())
 }
 
-/// Checks a phone number, in the form of E.164.
+/// Checks a phone number in the form of E.164.
 pub(crate) fn check_phone(text: &str) -> Result<(), IdentityProblem> {
     check_characters(text)?;
     if strip_scheme(text).is_some() {
@@ -169,41 +175,41 @@ pub(crate) fn check_phone(text: &str) -> Result<(), IdentityProblem> {
     Ok(())
 }
 
-/// Mends an address as far as it is clear what it has to be.
+/// Repairs an address if it is clear what it should be.
 pub(crate) fn clean_email(text: &str) -> Option<Cleaned> {
     clean(text, check_email)
 }
 
-/// Mends a user name as far as it is clear what it has to be.
+/// Repairs a user name if it is clear what it should be.
 pub(crate) fn clean_username(text: &str) -> Option<Cleaned> {
     clean(text, check_username)
 }
 
-/// Mends a phone number as far as it is clear what it has to be. It adds no code of a country.
+/// Repairs a phone number if it is clear what it should be. It adds no country code.
 pub(crate) fn clean_phone(text: &str) -> Option<Cleaned> {
     clean(text, check_phone)
 }
 
-/// The signs between the values of a list.
+/// The separators of the values of a list.
 const SEPARATORS: &[char] = &[',', ';', '|', '/'];
 const PUNCTUATION: &[char] = &['.', ',', ';', ':', '!', '?', '(', ')', '[', ']', '{', '}', '|'];
 
-/// Takes away what is wrong, one problem after another. Each takes something away, so that it ends.
+/// Repairs one problem after another. Each repair shortens the value, so the loop ends.
 fn clean(text: &str, check: Check) -> Option<Cleaned> {
     let mut cleaned = Cleaned { value: text.to_owned(), changes: Vec::new() };
     while let Err(problem) = check(&cleaned.value) {
-        let mended = mend(&cleaned.value, problem)?;
-        // No value needs as many changes.
-        if mended.len() >= cleaned.value.len() || cleaned.changes.len() == 16 {
+        let repaired = repair(&cleaned.value, problem)?;
+        // No real value needs so many changes.
+        if repaired.len() >= cleaned.value.len() || cleaned.changes.len() == 16 {
             return None;
         }
-        cleaned.value = mended;
+        cleaned.value = repaired;
         cleaned.changes.push(problem);
     }
     (!cleaned.changes.is_empty()).then_some(cleaned)
 }
 
-fn mend(text: &str, problem: IdentityProblem) -> Option<String> {
+fn repair(text: &str, problem: IdentityProblem) -> Option<String> {
     let without = |is_wrong: fn(char) -> bool| Some(text.replace(is_wrong, ""));
     match problem {
         IdentityProblem::Invisible(_) => without(is_invisible),
@@ -212,7 +218,7 @@ fn mend(text: &str, problem: IdentityProblem) -> Option<String> {
         IdentityProblem::AngleBrackets => {
             let (_, rest) = text.split_once('<')?;
             let (inner, after) = rest.split_once('>')?;
-            // Of two it is not clear which one is meant.
+            // Of two addresses, it is not clear which one is meant.
             (!after.contains(['<', '@'])).then(|| inner.to_owned())
         }
         IdentityProblem::Quotes => {
@@ -229,7 +235,7 @@ fn check_characters(text: &str) -> Result<(), IdentityProblem> {
     if text.is_empty() {
         return Err(IdentityProblem::Empty);
     }
-    // Most have nothing else.
+    // Most values have no other characters.
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
@@ -246,7 +252,7 @@ fn check_characters(text: &str) -> Result<(), IdentityProblem> {
     if let Some(character) = find(char::is_control) {
         return Err(IdentityProblem::Control(character));
     }
-    // What decoders write where the bytes were in another encoding.
+    // Decoders write this character for bytes of another encoding.
     find(|character| character == '\u{fffd}')
         .map_or(Ok(()), |character| Err(IdentityProblem::Sign(character)))
 }
@@ -285,8 +291,8 @@ fn is_phone_separator(character: char) -> bool {
     character.is_whitespace() || "-.()/".contains(character) || ('\u{2010}'..='\u{2015}').contains(&character)
 }
 
-/// Returns whether a character shows nothing: soft hyphens, fillers, joiners, selectors of
-/// variants, marks of direction and of byte order, tags.
+/// Returns whether a character is invisible: soft hyphens, fillers, joiners, variation selectors,
+/// direction marks, byte order marks and tags.
 pub(crate) fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -318,7 +324,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn wrong_addresses_are_named_and_mended() {
+    fn wrong_addresses_are_reported_and_repaired() {
         for (text, problem, cleaned) in [
             ("a\u{200b}da@example.com", Invisible('\u{200b}'), Some("ada@example.com")),
             ("\u{feff}ada@example.com", Invisible('\u{feff}'), Some("ada@example.com")),
@@ -367,14 +373,14 @@ mod tests {
             ("\u{200b}", Invisible('\u{200b}'), None),
         ] {
             assert_eq!(check_email(text), Err(problem), "{text}");
-            let mended = clean_email(text);
-            assert_eq!(mended.as_ref().map(|mended| mended.value.as_str()), cleaned, "{text}");
-            assert!(mended.is_none_or(|mended| mended.changes.first() == Some(&problem)), "{text}");
+            let repaired = clean_email(text);
+            assert_eq!(repaired.as_ref().map(|repaired| repaired.value.as_str()), cleaned, "{text}");
+            assert!(repaired.is_none_or(|repaired| repaired.changes.first() == Some(&problem)), "{text}");
         }
     }
 
     #[test]
-    fn plain_addresses_are_right() {
+    fn plain_addresses_are_valid() {
         for text in [
             "ada@example.com",
             "a@b",
@@ -395,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_user_names_are_named_and_mended() {
+    fn wrong_user_names_are_reported_and_repaired() {
         for (text, problem, cleaned) in [
             ("gus\u{200d}", Invisible('\u{200d}'), Some("gus")),
             ("\u{200e}gus", Invisible('\u{200e}'), Some("gus")),
@@ -411,7 +417,7 @@ mod tests {
             ("g\u{fffd}s", Sign('\u{fffd}'), None),
         ] {
             assert_eq!(check_username(text), Err(problem), "{text}");
-            assert_eq!(clean_username(text).map(|mended| mended.value).as_deref(), cleaned, "{text}");
+            assert_eq!(clean_username(text).map(|repaired| repaired.value).as_deref(), cleaned, "{text}");
         }
         for text in [
             "gus",
@@ -428,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_phone_numbers_are_named_and_mended() {
+    fn wrong_phone_numbers_are_reported_and_repaired() {
         for (text, problem, cleaned) in [
             ("+61 412 345 678", Separators, Some("+61412345678")),
             ("+61-412-345-678", Separators, Some("+61412345678")),
@@ -455,7 +461,7 @@ mod tests {
             ("", Empty, None),
         ] {
             assert_eq!(check_phone(text), Err(problem), "{text}");
-            assert_eq!(clean_phone(text).map(|mended| mended.value).as_deref(), cleaned, "{text}");
+            assert_eq!(clean_phone(text).map(|repaired| repaired.value).as_deref(), cleaned, "{text}");
         }
         assert_eq!(check_phone("+61412345678"), Ok(()));
         assert_eq!(check_phone("+1234567"), Ok(()));
@@ -463,7 +469,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_mended_is_right_and_no_text_panics(
+        fn repaired_value_is_valid_and_no_text_panics(
             text in "[a@. <>\"'(),;:\\u{200b}\\u{feff}\\u{ad}+0-9-]{0,24}|\\PC{0,24}",
         ) {
             for (check, clean) in [

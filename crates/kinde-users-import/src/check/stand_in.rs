@@ -1,41 +1,43 @@
-//! What programs write for nothing, or in place of a value.
+//! Recognizes texts that programs write in place of a value.
 
 use core::fmt;
 
-/// What stands in a field in place of a value.
+/// A text in place of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum StandIn {
-    /// A mark for nothing, as `\N` or `NULL`.
+    /// A mark for "no value", such as `\N` or `NULL`.
     Nothing {
-        /// Whether a person may have such a name, as `Null`. One alone in a column of names is no
-        /// mark then.
+        /// Whether a person may have this name, such as `Null`. A single one in a record then
+        /// counts as a name.
         may_be_name: bool,
     },
-    /// An error of a spreadsheet, as `#N/A`.
+    /// A spreadsheet error, such as `#N/A`.
     SpreadsheetError,
-    /// A number that a program has rewritten, as `1.23457E+14` or `61412345678.0`. Digits may be
-    /// lost.
+    /// A number that a program has rewritten, such as `1.23457E+14` or `61412345678.0`. Digits may
+    /// be lost.
     Number,
-    /// A formula of a spreadsheet, as `="0123"`.
+    /// A spreadsheet formula, such as `="0123"`.
     Formula,
-    /// A text that a spreadsheet took for a date, as `1-Mar`.
+    /// A text that a spreadsheet took for a date, such as `1-Mar`.
     Date,
-    /// The date that stands for none, as `0000-00-00 00:00:00`.
+    /// A date that means "no date", such as `0000-00-00 00:00:00`.
     ZeroDate,
-    /// What a program printed in place of an object, as `[object Object]`.
+    /// The text that a program prints for an object, such as `[object Object]`.
     Object,
 }
 
 impl fmt::Display for StandIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Nothing { .. } => "is a mark for no value: leave the field empty",
-            Self::SpreadsheetError => "is an error of a spreadsheet",
+            Self::Nothing { .. } => {
+                "is a mark for no value: leave the field empty, or pass the mark with --null"
+            }
+            Self::SpreadsheetError => "is a spreadsheet error: write the value itself",
             Self::Number => "is a number that a spreadsheet or program rewrote: format the column as text",
-            Self::Formula => "is a formula of a spreadsheet: write the value itself",
-            Self::Date => "is a date that a spreadsheet made of a text: format the column as text",
-            Self::ZeroDate => "is a date that stands for none: leave the field empty",
-            Self::Object => "is what a program printed in place of a value",
+            Self::Formula => "is a spreadsheet formula: write the value itself",
+            Self::Date => "is a date that a spreadsheet made from text: format the column as text",
+            Self::ZeroDate => "is a date that means no date: leave the field empty",
+            Self::Object => "is the placeholder that a program prints for an object: write the value itself",
         })
     }
 }
@@ -92,10 +94,10 @@ const ERRORS: &[&str] = &[
 ];
 const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Returns what stands in a field in place of a value, if the text looks like it.
+/// Returns the kind of stand-in that a text looks like, if any.
 ///
-/// [`StandIn::Number`] and [`StandIn::Date`] are meant for what is no number and no date: ids,
-/// phone numbers, user names and hashes. A property may have such a value.
+/// [`StandIn::Number`] and [`StandIn::Date`] are meaningful only for fields that are no numbers and
+/// no dates: ids, phone numbers, user names and hashes. A property may have such a value.
 pub(crate) fn stand_in(text: &str) -> Option<StandIn> {
     let text = text.trim();
     let is_among = |list: &[&str]| list.iter().any(|item| item.eq_ignore_ascii_case(text));
@@ -123,7 +125,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `1.23457E+14`, with a point or a comma, or a whole number with `.0` after it.
+/// Matches `1.23457E+14`, with a point or a comma, and a whole number followed by `.0`.
 fn is_rewritten_number(text: &str) -> bool {
     let text = text.strip_prefix(['+', '-']).unwrap_or(text);
     if let Some((mantissa, exponent)) = text.split_once(['E', 'e']) {
@@ -137,7 +139,7 @@ fn is_rewritten_number(text: &str) -> bool {
     text.strip_suffix(".0").or(text.strip_suffix(".00")).is_some_and(is_digits)
 }
 
-/// `1-Mar` or `Mar-01`, with a year or without one.
+/// Matches `1-Mar` and `Mar-01`, with a year or without one.
 fn is_date_of_a_spreadsheet(text: &str) -> bool {
     let is_month = |part: &str| MONTHS.iter().any(|month| month.eq_ignore_ascii_case(part));
     let is_day = |part: &str| part.len() <= 2 && is_digits(part);
@@ -162,7 +164,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn stand_ins_are_recognised() {
+    fn stand_ins_are_recognized() {
         let nothing = StandIn::Nothing { may_be_name: false };
         let name = StandIn::Nothing { may_be_name: true };
         for (texts, expected) in [
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_no_stand_ins() {
+    fn values_are_not_stand_ins() {
         for text in [
             "",
             " ",

@@ -1,7 +1,7 @@
-//! Reads rows of CSV by the letter of RFC 4180.
+//! Reads rows of CSV exactly as RFC 4180 defines it.
 //!
-//! A reader that makes the best of any text takes `a, "b"` for the value ` "b"`. Quotes of another
-//! kind than RFC 4180 has are errors here, so that no value is changed in silence.
+//! A lenient reader takes the second value of `a, "b"` for ` "b"`. Here, quotes that RFC 4180 does
+//! not allow are errors, so that no value is changed in silence.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,9 +9,10 @@ use core::fmt;
 
 use crate::io::{self, BufRead, Read as _};
 
-/// The longest row, in bytes. A quote that is open for so long is never closed.
+/// The longest row, in bytes. A quote that is still open after it counts as never closed.
 const LONGEST_ROW: usize = 1024 * 1024;
-/// How much is read at once of a text without line feeds, and kept of what was read.
+/// The most bytes that are read at once from a text without line feeds, and the most that are
+/// kept after they were read.
 const CHUNK: usize = 64 * 1024;
 
 /// A row of a file, or its header.
@@ -29,33 +30,33 @@ impl fmt::Debug for CsvRow {
     }
 }
 
-/// Says what is wrong with a row, and never shows a value.
+/// An error in a row. It never shows a value.
 #[derive(Debug)]
 pub(crate) struct CsvError {
     /// The line on which the row begins.
     pub(crate) line: u64,
-    /// The last line that is not read because of it.
+    /// The last line that is skipped because of the error.
     pub(crate) last_line: u64,
     /// The column, from 1.
     pub(crate) column: usize,
-    /// What is wrong.
+    /// The problem.
     pub(crate) problem: CsvProblem,
 }
 
-/// What is wrong with a row.
+/// A problem of a row.
 #[derive(Debug)]
 pub(crate) enum CsvProblem {
-    /// A blank stands between a separator and a quote.
+    /// There is a blank between a separator and a quote.
     BlankBeforeQuote,
-    /// Something follows a closing quote that is not a separator.
+    /// A closing quote is followed by something other than a separator.
     TextAfterQuote,
-    /// A quote stands in a value that is not in quotes.
+    /// An unquoted value contains a quote.
     QuoteInText,
     /// A quote or separator is escaped by a backslash.
     Backslash,
     /// A value is in single quotes.
     SingleQuotes,
-    /// A value is a formula, as `="0123"`.
+    /// A value is a formula, such as `="0123"`.
     Formula,
     /// A quote is never closed.
     Unclosed,
@@ -94,19 +95,19 @@ impl core::error::Error for CsvError {}
 impl fmt::Display for CsvProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BlankBeforeQuote => "a blank before a quote makes the quotes part of the value: remove the blank",
+            Self::BlankBeforeQuote => "a space before the opening quote makes the quotes part of the value: remove the space",
             Self::TextAfterQuote => {
-                "text follows a closing quote: a quote within a value in quotes has to be doubled"
+                "text follows the closing quote: double each quote within a quoted value"
             }
             Self::QuoteInText => {
-                "a quote is in a value that is not in quotes: put the value in quotes and double the quotes in it"
+                "an unquoted value contains a quote: put the value in quotes, and double the quotes in it"
             }
             Self::Backslash => {
-                "a backslash escapes nothing in CSV: double the quotes in a value, and put a value with separators in quotes"
+                "a backslash is no escape in CSV: double the quotes in a value, and put a value with separators in quotes"
             }
             Self::SingleQuotes => "single quotes would be part of the value: use double quotes or none",
-            Self::Formula => "the value is a formula of a spreadsheet: write the value itself",
-            Self::Unclosed => "the quote is never closed",
+            Self::Formula => "the value is a spreadsheet formula: write the value itself",
+            Self::Unclosed => "the opening quote is never closed",
             Self::TooLong => "the row is longer than 1 MiB",
             Self::NotUtf8 => {
                 "the value is not UTF-8: save the file in UTF-8 (it may be in Windows-1252 or Latin-1)"
@@ -114,24 +115,25 @@ impl fmt::Display for CsvProblem {
             Self::Columns { found, expected } => {
                 let (values, names) =
                     (if *found == 1 { "value" } else { "values" }, if *expected == 1 { "column" } else { "columns" });
-                return write!(f, "{found} {values} for {expected} {names}");
+                return write!(f, "the row has {found} {values}, but the file has {expected} {names}");
             }
             Self::Io(error) => return write!(f, "the file cannot be read: {error}"),
         })
     }
 }
 
-/// Reads rows one by one, and goes on after a row that is wrong. The first row is the header, if
-/// there is one.
+/// Reads rows one by one, and continues after a row that is not valid. The first row is the header,
+/// if there is one.
 ///
-/// The separator is that of a line `sep=;` at the beginning, or the one of comma, semicolon and tab
-/// that the first row has most of. Empty rows are skipped, and so are empty columns at the end.
+/// The separator is that of a line `sep=;` at the beginning. Without such a line, it is the comma,
+/// semicolon or tab, depending on which is most frequent in the first row. Empty rows are skipped,
+/// and so are empty columns at the end.
 /// Time is linear in the size of the file, and memory is bounded by the longest row.
 pub(crate) struct CsvReader<R> {
     input: R,
-    /// What was read and is still needed.
+    /// Bytes that were read and are still needed.
     buffer: Vec<u8>,
-    /// Where in the buffer the next row begins, and on which line.
+    /// The offset in the buffer and the line at which the next row begins.
     at: usize,
     line: u64,
     is_at_end: bool,
@@ -141,7 +143,7 @@ pub(crate) struct CsvReader<R> {
     looks: usize,
 }
 
-/// Where in a value the reader is.
+/// The position of the reader within a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Start,
@@ -167,7 +169,7 @@ impl<R: BufRead> CsvReader<R> {
         }
     }
 
-    /// Reads a file without a header, of rows of so many values.
+    /// Reads a file that has no header, and this number of columns.
     pub(crate) fn without_header(input: R, columns: usize) -> Self {
         Self { columns: Some(columns), ..Self::new(input) }
     }
@@ -184,8 +186,7 @@ impl<R: BufRead> CsvReader<R> {
         Ok(self.buffer.get(at).copied())
     }
 
-    /// Where the line after the one that ends with this byte begins; `None` if no line ends with
-    /// it.
+    /// Returns the offset of the next line if `byte`, which is at `at`, ends a line.
     fn line_end(&mut self, at: usize, byte: u8) -> io::Result<Option<usize>> {
         Ok(match byte {
             b'\r' if self.byte(at + 1)? == Some(b'\n') => Some(at + 2),
@@ -194,7 +195,7 @@ impl<R: BufRead> CsvReader<R> {
         })
     }
 
-    /// Goes on after the end of the line at `at`, which is that many lines after the row's first.
+    /// Continues after the end of the line that contains `at`.
     fn skip_line(&mut self, mut at: usize) -> io::Result<()> {
         while let Some(byte) = self.byte(at)? {
             if let Some(end) = self.line_end(at, byte)? {
@@ -257,7 +258,7 @@ impl<R: BufRead> CsvReader<R> {
         }
         let separator = self.separator.unwrap_or(b',');
         if self.at != start {
-            // The separator was named on a line of its own, or lines were empty.
+            // A line named the separator, or lines were empty.
             return self.row();
         }
         let first_line = self.line;
@@ -288,7 +289,7 @@ impl<R: BufRead> CsvReader<R> {
                         state = State::Closed;
                     } else {
                         value.push(byte);
-                        // The line feed after a carriage return counts by itself.
+                        // The line feed after a carriage return is counted when it is reached.
                         let is_one_of_two = byte == b'\r' && line_end == Some(at + 2);
                         lines += u64::from(line_end.is_some() && !is_one_of_two);
                     }
@@ -331,7 +332,7 @@ impl<R: BufRead> CsvReader<R> {
         };
         let mut error = error(values.len() + 1, first_line, problem);
         if matches!(error.problem, CsvProblem::Unclosed) {
-            // What follows the line is no part of the value then.
+            // Only the first line of the row is skipped: the next lines are rows again.
             (at, lines) = (start, 0);
         }
         error.last_line += lines;
@@ -342,7 +343,7 @@ impl<R: BufRead> CsvReader<R> {
         }
     }
 
-    /// Takes off the empty columns at the end; there have to be as many as in the header then.
+    /// Removes empty values at the end, and checks that the row has as many values as the header.
     fn fit(&mut self, mut row: CsvRow) -> Result<CsvRow, CsvError> {
         let least = self.columns.unwrap_or(0);
         while row.values.len() > least && row.values.last().is_some_and(|value| value.trim().is_empty()) {
@@ -358,7 +359,7 @@ impl<R: BufRead> CsvReader<R> {
     }
 }
 
-/// The separator that a line `sep=;` names, which Excel writes and reads.
+/// Returns the separator that a line such as `sep=;` names. Excel writes and reads such lines.
 fn named_separator(line: &[u8]) -> Option<u8> {
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     match line {

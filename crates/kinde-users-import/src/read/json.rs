@@ -1,8 +1,8 @@
 //! Splits JSON into records, one at a time.
 //!
-//! A file is lines of objects, an array of them, or an object around a named array, as
-//! `{"users":[…]}`. Memory is bounded by the longest record, and time is linear in the size of the
-//! file: each byte is looked at once.
+//! A file consists of lines of objects, of an array of objects, or of an object that holds an array
+//! under a known name, such as `{"users":[…]}`. Memory is bounded by the longest record. Time is
+//! linear in the size of the file: each byte is inspected once.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,24 +13,24 @@ use crate::io::{self, BufRead};
 
 /// The longest record, in bytes.
 const LONGEST_RECORD: usize = 1024 * 1024;
-/// The names that arrays of users have in the exports of the systems.
+/// The names of arrays of users in the exports of the systems.
 const LISTS: [&[u8]; 3] = [b"users", b"Users", b"value"];
 
-/// Says what is wrong with the JSON of a file, and never shows a value.
+/// An error in the JSON of a file. It never shows a value.
 #[derive(Debug)]
 pub(crate) struct JsonError {
     /// The line on which the record begins.
     pub(crate) line: u64,
-    /// What is wrong.
+    /// The problem.
     pub(crate) problem: JsonProblem,
 }
 
-/// What is wrong with the JSON of a file.
+/// A problem of the JSON of a file.
 #[derive(Debug)]
 pub(crate) enum JsonProblem {
-    /// Something stands where an object is expected.
+    /// Another value is in the place of an object.
     NotAnObject,
-    /// The object does not end where the line ends, or where the file ends.
+    /// The line or the file ends before the object does.
     Unfinished,
     /// The record is longer than 1 MiB.
     TooLong,
@@ -41,13 +41,13 @@ pub(crate) enum JsonProblem {
 }
 
 impl fmt::Display for JsonProblem {
-    /// Writes it after the name of a line.
+    /// Writes the problem as the rest of a sentence that begins with the line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAnObject => "is not a JSON object",
-            Self::Unfinished => "is not a whole JSON object",
+            Self::Unfinished => "is not a complete JSON object",
             Self::TooLong => "is longer than 1 MiB",
-            Self::NotUtf8 => "is not in UTF-8: save the file in UTF-8",
+            Self::NotUtf8 => "is not UTF-8: save the file in UTF-8",
             Self::Io(error) => return write!(f, "cannot be read: {error}"),
         })
     }
@@ -59,26 +59,27 @@ impl From<io::Error> for JsonProblem {
     }
 }
 
-/// Where in the file the reader is.
+/// The position of the reader in the structure of the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Between the lines or documents of the file.
     Top,
-    /// In an array; and whether an object is around it.
+    /// In an array. The flag says whether the array is in an object.
     List(bool),
-    /// In the object around an array, after it.
+    /// In the object that holds an array, after the array.
     AfterList,
     End,
 }
 
-/// Reads records one by one, and goes on after one that is wrong where it can.
+/// Reads records one by one, and continues after one that is not valid if it can.
 pub(crate) struct JsonReader<R> {
     input: R,
     record: Vec<u8>,
     is_too_long: bool,
     line: u64,
     place: Place,
-    /// Whether an object may be one around an array: the first may, and so may all after such one.
+    /// Whether the next object may hold an array of records: the first object may, and so may those
+    /// after an object that does.
     may_hold_list: bool,
 }
 
@@ -126,7 +127,7 @@ impl<R: BufRead> JsonReader<R> {
         core::str::from_utf8(&self.record).unwrap_or_default()
     }
 
-    /// Reads up to the end of the next record; `false` at the end of the file.
+    /// Reads up to the end of the next record. Returns `false` at the end of the file.
     fn find(&mut self, line: &mut u64) -> Result<bool, JsonProblem> {
         loop {
             let next = if self.place == Place::End { None } else { self.skip_blanks()? };
@@ -135,7 +136,7 @@ impl<R: BufRead> JsonReader<R> {
                 (Place::End, _) | (Place::Top, None) => return Ok(false),
                 (Place::Top, Some(b'{')) if self.may_hold_list => {
                     if !self.object()? {
-                        // It was a record; all others are, too.
+                        // The first object is a record, so all others are.
                         self.may_hold_list = false;
                         return Ok(true);
                     }
@@ -179,7 +180,7 @@ impl<R: BufRead> JsonReader<R> {
         Ok(self.input.fill_buf()?.first().copied())
     }
 
-    /// Returns the next byte that is not blank, and leaves it.
+    /// Returns the next byte that is not blank, and does not consume it.
     fn skip_blanks(&mut self) -> io::Result<Option<u8>> {
         while let Some(byte) = self.peek()? {
             match byte {
@@ -217,7 +218,7 @@ impl<R: BufRead> JsonReader<R> {
         self.input.consume(1);
     }
 
-    /// Reads an object, and stops where it holds an array of records: `true` then.
+    /// Reads an object. Returns `true` if it holds an array of records, and stops there.
     fn object(&mut self) -> Result<bool, JsonProblem> {
         let line = self.line;
         self.keep(b'{');
@@ -232,7 +233,7 @@ impl<R: BufRead> JsonReader<R> {
         held
     }
 
-    /// Reads the members of an object and its end, and stops where an array of records begins.
+    /// Reads the rest of an object, and returns the same.
     fn members(&mut self) -> Result<bool, JsonProblem> {
         let mut was_too_long = false;
         loop {
@@ -261,7 +262,7 @@ impl<R: BufRead> JsonReader<R> {
                         Some(_) => self.value(false)?,
                     }
                     if self.is_too_long {
-                        // It is not a record, and may still hold an array of them.
+                        // It is too long for a record, but may still hold an array of records.
                         self.record.clear();
                         (self.is_too_long, was_too_long) = (false, true);
                     }
@@ -271,8 +272,9 @@ impl<R: BufRead> JsonReader<R> {
         }
     }
 
-    /// Reads a value, which begins at the next byte. A record on a line of its own, of which there
-    /// `is_line`, ends at a line that begins with another.
+    /// Reads the value that begins at the next byte.
+    ///
+    /// With `is_line`, a line that begins with `{` ends the value: the value is not complete then.
     fn value(&mut self, is_line: bool) -> Result<(), JsonProblem> {
         let (mut depth, mut is_text, mut is_escaped, mut begins_line) = (0_usize, false, false, false);
         let mut is_begun = false;
@@ -284,7 +286,7 @@ impl<R: BufRead> JsonReader<R> {
             }
             while let (Some(byte), None) = (chunk.get(used), &end) {
                 if is_text {
-                    // Texts are most of a file.
+                    // Most bytes of a file are in texts, so they are searched quickly.
                     let rest = chunk.get(used..).unwrap_or_default();
                     let skipped = if is_escaped { Some(0) } else { memchr3(b'"', b'\\', b'\n', rest) };
                     used += skipped.unwrap_or(rest.len());
@@ -393,27 +395,27 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_line_does_not_keep_the_others_out() {
+    fn broken_line_leaves_the_other_lines_readable() {
         assert_eq!(
             of("{\"a\":1}\n{\"a\":\n{\"a\":\"x\n{\"b\":2}\nword\n[]\n{\"c\":3"),
             [
                 "1 {\"a\":1}",
-                "line 2 is not a whole JSON object",
-                "line 3 is not a whole JSON object",
+                "line 2 is not a complete JSON object",
+                "line 3 is not a complete JSON object",
                 "4 {\"b\":2}",
                 "line 5 is not a JSON object",
-                "line 7 is not a whole JSON object",
+                "line 7 is not a complete JSON object",
             ]
         );
-        assert_eq!(of("{\"a\":\"x\n{\"b\":2}"), ["line 1 is not a whole JSON object", "2 {\"b\":2}"]);
-        assert_eq!(of("{\"a\" 1}\n{\"b\":2}"), ["line 1 is not a whole JSON object", "2 {\"b\":2}"]);
-        assert_eq!(of("[{\"a\":1},{\"b\":"), ["1 {\"a\":1}", "line 1 is not a whole JSON object"]);
+        assert_eq!(of("{\"a\":\"x\n{\"b\":2}"), ["line 1 is not a complete JSON object", "2 {\"b\":2}"]);
+        assert_eq!(of("{\"a\" 1}\n{\"b\":2}"), ["line 1 is not a complete JSON object", "2 {\"b\":2}"]);
+        assert_eq!(of("[{\"a\":1},{\"b\":"), ["1 {\"a\":1}", "line 1 is not a complete JSON object"]);
         assert_eq!(of("[7,\"x\",{}]"), ["1 7", "1 \"x\"", "1 {}"]);
         assert_eq!(all(b"{\"a\":\"\xff\"}\n{}").len(), 2);
     }
 
     #[test]
-    fn a_record_that_is_too_long_is_skipped() {
+    fn too_long_record_is_skipped() {
         let long = std::format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST_RECORD));
         assert_eq!(of(&std::format!("{{}}\n{long}\n{{}}")), ["1 {}", "line 2 is longer than 1 MiB", "3 {}"]);
         let around =
@@ -421,7 +423,7 @@ mod tests {
         assert_eq!(of(&around), ["1 {}"]);
     }
 
-    /// A file whose bytes a function makes.
+    /// A file whose bytes come from a function.
     struct Source<F>(F);
     impl<F: FnMut(&mut [u8]) -> std::io::Result<usize>> Read for Source<F> {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -430,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_records_are_not_held() {
+    fn records_are_not_kept_in_memory() {
         let lines = (0..100_000).map(|n| std::format!("{{\"id\":{n}}},"));
         let text = std::iter::once("{\"users\":[".to_string()).chain(lines).chain(["{}]}".to_string()]);
         let mut left = text;

@@ -1,4 +1,4 @@
-//! What the first bytes say a file is, and its text as UTF-8.
+//! Recognizes what a file is by its first bytes, and returns its text as UTF-8.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -9,17 +9,17 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::io::{self, BufRead, BufReader, Cursor, Read};
 
-/// How many bytes are looked at.
+/// How many of the first bytes are inspected.
 const HEAD: u64 = 1024;
 
-/// What a file is that has no text to read.
+/// The reason why a file cannot be read as text.
 #[derive(Debug)]
 pub(crate) enum NotText {
-    /// A file of the named kind, as `a workbook (.xlsx)`, and what to do with it.
+    /// The file is of another kind.
     Kind {
-        /// The kind of file, with its article.
+        /// The kind of file with its article, such as `a workbook (.xlsx)`.
         name: &'static str,
-        /// What makes text of it.
+        /// What to do with it.
         advice: &'static str,
     },
     /// The file could not be read.
@@ -44,17 +44,13 @@ impl From<io::Error> for NotText {
 }
 
 const SAVE: &str = "save its sheet of users as CSV in UTF-8";
-const UNPACK: &str = "unpack it, and give the file of users in it";
+const UNPACK: &str = "unpack it, and import the file of users in it";
 const EXPORT: &str = "export the users as CSV or JSON";
 const ENCODE: &str = "save it as text in UTF-8";
 
-/// What files begin with, and what they are.
+/// The first bytes of kinds of files, their names, and what to do with them.
 const MARKS: &[(&[u8], &str, &str)] = &[
-    (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        "a workbook of an old Excel (.xls), or another Office document",
-        SAVE,
-    ),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook (.xls) or another Office document", SAVE),
     (b"PK\x05\x06", "an empty zip archive", UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", UNPACK),
     (b"Rar!\x1a\x07", "a RAR archive", UNPACK),
@@ -62,7 +58,7 @@ const MARKS: &[(&[u8], &str, &str)] = &[
     (b"\xfd7zXZ\x00", "compressed with xz", UNPACK),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", UNPACK),
     (b"SQLite format 3\x00", "an SQLite database", EXPORT),
-    (b"PGDMP", "a dump of PostgreSQL in its own format", EXPORT),
+    (b"PGDMP", "a PostgreSQL dump in its custom format", EXPORT),
     (b"PAR1", "a Parquet file", EXPORT),
     (b"%PDF-", "a PDF document", EXPORT),
     (b"{\\rtf", "an RTF document", ENCODE),
@@ -71,8 +67,8 @@ const MARKS: &[(&[u8], &str, &str)] = &[
 ];
 
 /// Returns the text of a file: gzip is decompressed, UTF-16 with a byte order mark is decoded, and
-/// the mark of UTF-8 is removed. Bytes that are not UTF-8 are left for the reader of rows, which
-/// knows their line.
+/// the mark of UTF-8 is removed. Bytes that are not UTF-8 are kept: the reader of records reports
+/// them with their line.
 ///
 /// # Errors
 ///
@@ -89,7 +85,7 @@ pub(crate) fn reader<'a, R: Read + Send + 'a>(file: R) -> Result<Box<dyn BufRead
     text(&head, file)
 }
 
-/// The first bytes, and all of them.
+/// Returns the first bytes, and a reader of the whole file.
 fn peek<'a>(mut file: impl Read + Send + 'a) -> io::Result<(Vec<u8>, impl BufRead + Send + 'a)> {
     let mut head = Vec::new();
     file.by_ref().take(HEAD).read_to_end(&mut head)?;
@@ -116,7 +112,7 @@ fn text<'a>(
     Ok(Box::new(BufReader::new(Utf16 { file, order, decoded: Cursor::default() })))
 }
 
-/// What a file is that is not text.
+/// Returns the kind of a file that is not text, and what to do with it.
 fn what_is(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let holds = |text: &[u8]| head.windows(text.len()).any(|part| part == text);
     if head.starts_with(b"PK\x03\x04") {
@@ -135,8 +131,8 @@ fn what_is(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let (even, odd) = (zeros_at(0), zeros_at(1));
     let zeros = even + odd;
     if zeros > 0 && !is_utf16_with_a_mark {
-        // Most text of users is ASCII: in UTF-16 each second byte is 0 then, and in UTF-32 three of
-        // four are.
+        // Most text of users is ASCII. Every second byte of it is 0 in UTF-16, and three of four
+        // bytes are 0 in UTF-32.
         return Some(if zeros * 4 >= head.len() * 3 - 3 && head.len() >= 4 {
             ("text in UTF-32", ENCODE)
         } else if (even == 0) != (odd == 0) && zeros * 4 >= head.len() {
@@ -166,7 +162,7 @@ struct Utf16<R> {
 }
 
 impl<R: BufRead> Utf16<R> {
-    /// The next units; a pair of surrogates is not cut.
+    /// Returns the next units, and does not split a pair of surrogates.
     fn units(&mut self) -> io::Result<Vec<u16>> {
         let mut bytes = Vec::new();
         self.file.by_ref().take(8192).read_to_end(&mut bytes)?;
@@ -198,7 +194,7 @@ impl<R: BufRead> Read for Utf16<R> {
         }
         let text: String = char::decode_utf16(self.units()?)
             .collect::<Result<_, _>>()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the text is not UTF-16 throughout"))?;
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the text is not valid UTF-16"))?;
         self.decoded = Cursor::new(text.into_bytes());
         self.decoded.read(buffer)
     }
@@ -232,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_read_in_every_wrapping() {
+    fn text_is_read_in_every_encoding() {
         const TEXT: &str = "email,first_name\r\nada@example.com,J\u{f6}rg \u{1f600}\r\n";
         let marked = std::format!("\u{feff}{TEXT}");
         let (little, big) = (utf16(&marked, u16::to_le_bytes), utf16(&marked, u16::to_be_bytes));
@@ -247,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_named_for_what_they_are() {
+    fn files_that_are_not_text_are_named() {
         let text = "email,first_name\nada@example.com,Ada\n";
         let utf32: Vec<u8> = text.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
         for (bytes, name) in [
@@ -258,7 +254,7 @@ mod tests {
             ),
             (b"PK\x03\x04\x14\0\0\0\x08\0users.csv", "a zip archive"),
             (b"PK\x05\x06\0\0", "an empty zip"),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "a workbook of an old Excel"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Excel workbook (.xls)"),
             (&utf16(text, u16::to_le_bytes), "text in UTF-16 without a byte order mark"),
             (&utf16(text, u16::to_be_bytes), "text in UTF-16 without a byte order mark"),
             (&utf32, "text in UTF-32"),
@@ -270,7 +266,7 @@ mod tests {
             (b"7z\xbc\xaf\x27\x1c\0", "a 7z archive"),
             (b"SQLite format 3\0", "an SQLite database"),
             (b"PAR1\x15", "a Parquet file"),
-            (b"PGDMP\x01", "a dump of PostgreSQL"),
+            (b"PGDMP\x01", "a PostgreSQL dump"),
             (b"%PDF-1.7", "a PDF document"),
             (b"\n<!DOCTYPE html><html>", "a web page"),
             (b"<?xml version=\"1.0\"?>", "an XML document"),
@@ -294,7 +290,7 @@ mod tests {
         let error = read(b"\xff\xfea\0b").unwrap_err();
         assert!(error.contains("ends within a character"), "{error}");
         let error = read(b"\xff\xfe\x00\xd8a\0").unwrap_err();
-        assert!(error.contains("not UTF-16"), "{error}");
+        assert!(error.contains("not valid UTF-16"), "{error}");
     }
 
     proptest! {

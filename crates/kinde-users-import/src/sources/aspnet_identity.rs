@@ -18,7 +18,7 @@ pub(crate) const TABLE: Table = Table {
 };
 
 const COPY: &str = "it is a copy of another field";
-const STAMP: &str = "it works in ASP.NET Identity alone";
+const STAMP: &str = "it works only in ASP.NET Identity";
 
 const FIELDS: &[(&str, Rule)] = &[
     ("Id", To(Target::Id)),
@@ -32,7 +32,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("LastName", To(Target::LastName)),
     ("LockoutEnd", Flag(Target::Suspended, When::Later)),
     ("LockoutEndDateUtc", Flag(Target::Suspended, When::Later)),
-    ("LockoutEnabled", Idle("it says whether the user may be locked out, and not whether the user is")),
+    ("LockoutEnabled", Idle("it says whether the user can be locked out, not whether the user is")),
     ("NormalizedEmail", Idle(COPY)),
     ("NormalizedUserName", Idle(COPY)),
     ("SecurityStamp", Idle(STAMP)),

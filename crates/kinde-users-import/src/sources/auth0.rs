@@ -1,5 +1,5 @@
-//! Auth0: the export of users (NDJSON), the export of password hashes (NDJSON) and the export of the
-//! extension (NDJSON, or CSV with tabs).
+//! Auth0: the user export (NDJSON), the password hash export (NDJSON) and the export of the
+//! import/export extension (NDJSON, or CSV with tabs).
 
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
@@ -39,7 +39,7 @@ pub(crate) const TABLE: Table = Table {
     ..Table::PLAIN
 };
 
-const HERE: &str = "it has a meaning in Auth0 alone";
+const HERE: &str = "it has a meaning only in Auth0";
 
 const FIELDS: &[(&str, Rule)] = &[
     ("user_id", To(Target::Id)),
@@ -54,7 +54,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("phone_verified", Flag(Target::PhoneVerified, When::True)),
     ("username", To(Target::Username)),
     ("blocked", Flag(Target::Suspended, When::True)),
-    ("identities", Read("nothing for those of the database", identities)),
+    ("identities", Read("nothing for a database connection", identities)),
     ("connection", NotTakenUnless(&["Username-Password-Authentication"], CONNECTION)),
     ("app_metadata", Deep),
     ("user_metadata", Deep),
@@ -66,7 +66,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("last_password_reset", NotTaken(UNSET)),
     ("logins_count", NotTaken(UNSET)),
     ("multifactor", NotTaken(FACTOR)),
-    // The export of hashes.
+    // The password hash export.
     ("_id", Read("the id in another system (`provided_id`), after `auth0|`", object_id)),
     ("alt_id", Read("the id in another system (`provided_id`), after `auth0|`", alternative_id)),
     ("passwordHash", To(Target::Hash)),
@@ -81,7 +81,7 @@ fn identities(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
         return draft.problem(field, Problem::WrongType, "a list in brackets");
     };
     for item in items {
-        // Those of the database are the user itself.
+        // An identity of a database connection is the user itself.
         match item.text_of("provider").as_deref() {
             Some("auth0") | None => {}
             Some(provider) => draft.not_taken(&format!("{field}.{}", shown_type(provider)), CONNECTION),
@@ -104,12 +104,12 @@ fn alternative_id(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     }
 }
 
-/// Users of the database have it in front of their ids.
+/// Returns the id in the form of the user export, in which ids of a database have this prefix.
 fn prefixed(id: &str) -> String {
     format!("auth0|{id}")
 }
 
-/// The root's address is often missing, and then it is here.
+/// Reads `identifiers`, which has the address if the root of the record does not.
 fn identifiers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     for item in node.items().unwrap_or_default() {
         let (kind, value) = (item.text_of("type"), item.text_of("value"));
@@ -129,15 +129,15 @@ fn identifiers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     }
 }
 
-/// How many hashes are kept together, so that no list of all of them is copied as it grows.
+/// The number of hashes in a chunk. Chunks are not copied when the list grows.
 const CHUNK: usize = 4096;
 
-/// The hashes of an export of them by the ids of their users, in a packed form.
+/// The hashes of a password hash export by the ids of their users, in a packed form.
 #[derive(Default)]
 pub(crate) struct Hashes {
     chunks: Vec<Vec<Entry>>,
     index: HashTable<u32>,
-    /// Those that are not of bcrypt, by their place.
+    /// Hashes that are not 60 bytes long, as bcrypt hashes are, by their index.
     others: BTreeMap<u32, Box<str>>,
 }
 
@@ -150,7 +150,7 @@ struct Entry {
 }
 
 impl Hashes {
-    /// Adds the hash of a record. What it says beside it is in the export of users as well.
+    /// Adds the hash of a record. The user export has the other fields of the record, too.
     pub(crate) fn add(&mut self, record: &Node<'_>, at: Place) -> Result<(), ImportError> {
         let alternative = record.text_of("alt_id");
         let id = alternative.or_else(|| record.get("_id").and_then(|id| id.text_of("$oid").or(id.text())));
@@ -190,7 +190,7 @@ impl Hashes {
         self.index.find(id, is_it).copied()
     }
 
-    /// Returns the hash of a user, and notes that it is used.
+    /// Returns the hash of a user, and marks it as used.
     pub(crate) fn take(&mut self, id: &str) -> Option<String> {
         let place = self.find(hash_of(id))?;
         let (chunk, at) = (place as usize / CHUNK, place as usize % CHUNK);
@@ -202,7 +202,7 @@ impl Hashes {
         core::str::from_utf8(&entry.hash).ok().map(str::to_owned)
     }
 
-    /// Returns the places of the hashes that no user has taken.
+    /// Returns the places of the hashes that are not used.
     pub(crate) fn unused(&self) -> impl Iterator<Item = Place> {
         let unused = self.chunks.iter().flatten().filter(|entry| !entry.is_used);
         unused.map(|entry| Place { file: entry.file.into(), line: entry.line.into() })

@@ -1,4 +1,4 @@
-//! Clerk: the CSV of its dashboard.
+//! Clerk: the CSV export of its dashboard.
 
 use alloc::borrow::ToOwned as _;
 use alloc::string::String;
@@ -45,7 +45,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("last_sign_in_at", NotTaken(UNSET)),
 ];
 
-/// Translates the names of the hashers. Those that Kinde cannot verify keep theirs.
+/// Translates the names of the hashers. Hashers that Kinde cannot verify keep their names.
 fn end(draft: &mut Draft<'_>) {
     let Some(hasher) = draft.said(Target::Method).map(str::to_owned) else { return };
     let field: Arc<str> = "password_hasher".into();
@@ -66,7 +66,7 @@ fn end(draft: &mut Draft<'_>) {
     let parts: Vec<String> =
         draft.said(Target::Hash).unwrap_or_default().split('$').map(str::to_owned).collect();
     match (method, parts.as_slice()) {
-        // Hash, salt and the parameters of the project.
+        // The parts are the hash, the salt and the parameters of the project.
         ("firebase-scrypt", [hash, salt, key, separator, rounds, cost]) => {
             draft.is_salt_plain = true;
             draft.say_anew(Target::Hash, &digest, standard_base64(hash));
@@ -77,7 +77,7 @@ fn end(draft: &mut Draft<'_>) {
             draft.say(Target::MemCost, &digest, cost.as_str());
         }
         ("md5" | "sha256", [hash, salt]) => {
-            // It is not documented whether the salt stands before or after the password.
+            // Clerk does not document the position of the salt, so the mapping has to set it.
             draft.say_anew(Target::Hash, &digest, hash.as_str());
             draft.say(Target::Salt, &digest, salt.as_str());
         }

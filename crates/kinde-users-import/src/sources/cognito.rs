@@ -1,4 +1,5 @@
-//! Amazon Cognito: the reply of `list-users`, or CSV with its header. It gives away no passwords.
+//! Amazon Cognito: the reply of `list-users`, or CSV in the form of its import. It exports no
+//! passwords.
 
 use alloc::borrow::ToOwned as _;
 use alloc::sync::Arc;
@@ -50,7 +51,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("address", NotTaken(UNSET)),
 ];
 
-/// The user name of a pool that signs in by address or number is that, or an id.
+/// Removes a user name that is the address or number, or uses it as the id if it is a UUID.
 fn end(draft: &mut Draft<'_>) {
     let Some(username) = draft.said(Target::Username).map(str::to_owned) else { return };
     let targets = [Target::Id, Target::Email, Target::Phone];

@@ -1,4 +1,4 @@
-//! Microsoft Entra and Azure AD B2C: users of Microsoft Graph, as CSV or JSON. They have no
+//! Microsoft Entra and Azure AD B2C: users of Microsoft Graph, as CSV or JSON. It exports no
 //! passwords.
 
 use alloc::format;
@@ -30,14 +30,14 @@ const FIELDS: &[(&str, Rule)] = &[
     ("mail", To(Target::Email)),
     (
         "userPrincipalName",
-        Same(Target::Email, "it may not be an address; map it to email or username if it is"),
+        Same(Target::Email, "it may not be an address: map it to email or username, or ignore it"),
     ),
     ("identities", Read("addresses and user names of local accounts", identities)),
     ("accountEnabled", Flag(Target::Suspended, When::False)),
     ("otherMails", NotTaken("Entra does not sign in with them")),
     ("createdDateTime", NotTaken(UNSET)),
     ("userType", NotTaken(UNSET)),
-    ("@odata.id", Idle("it has a meaning in Microsoft Graph alone")),
+    ("@odata.id", Idle("it has a meaning only in Microsoft Graph")),
 ];
 
 fn identities(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
@@ -50,7 +50,7 @@ fn identities(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
             (Some("emailAddress"), Some(value)) => draft.identity(Kind::Email, field, &value, None),
             (Some("userName"), Some(value)) => draft.identity(Kind::Username, field, &value, None),
             (Some("phoneNumber"), Some(value)) => draft.identity(Kind::Phone, field, &value, None),
-            // It is a field of its own.
+            // The field `userPrincipalName` has it.
             (Some("userPrincipalName"), _) | (None, None) => {}
             (kind, _) => {
                 draft.not_taken(

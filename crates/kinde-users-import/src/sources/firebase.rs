@@ -1,4 +1,4 @@
-//! Firebase Authentication: `firebase auth:export`, as JSON (an object, an array or lines) or CSV.
+//! Firebase Authentication: `firebase auth:export` as JSON (an object, an array or lines) or CSV.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -99,7 +99,7 @@ fn salt(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     base64(draft, Target::Salt, field, node);
 }
 
-/// Some versions of the tool write base64url.
+/// Reads base64. Some versions of the tool write base64url.
 fn base64(draft: &mut Draft<'_>, target: Target, field: &Arc<str>, node: &Node<'_>) {
     match node.text() {
         Some(text) => draft.say(target, field, standard_base64(&text)),
@@ -109,7 +109,7 @@ fn base64(draft: &mut Draft<'_>, target: Target, field: &Arc<str>, node: &Node<'
 
 fn providers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     if let Some(text) = node.raw_text() {
-        // In CSV it is JSON as text.
+        // CSV has it as JSON text.
         return match Node::parse(text) {
             Ok(node) if node.raw_text().is_none() => providers(draft, field, &node),
             _ => draft.wrong(field, "is not JSON"),
@@ -118,7 +118,7 @@ fn providers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     let items = node.items().unwrap_or(core::slice::from_ref(node));
     for item in items {
         match item.text_of("providerId").as_deref() {
-            // The address or number is a field of its own.
+            // The fields `email` and `phoneNumber` have them.
             Some("password" | "phone") => {}
             Some(provider) => draft.not_taken(&format!("{field}.{}", shown_type(provider)), CONNECTION),
             None => draft.not_taken(field, CONNECTION),

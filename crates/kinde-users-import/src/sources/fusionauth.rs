@@ -1,4 +1,4 @@
-//! `FusionAuth`: lines of users, as its import takes them.
+//! `FusionAuth`: NDJSON of its users.
 
 use alloc::borrow::ToOwned as _;
 use alloc::format;
@@ -41,7 +41,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("factor", To(Target::Iterations)),
     ("iterations", To(Target::Iterations)),
     ("data", Deep),
-    ("tenant_id", Idle("it has a meaning in FusionAuth alone")),
+    ("tenant_id", Idle("it has a meaning only in FusionAuth")),
     ("registrations", NotTaken(ORGANIZATIONS)),
     ("memberships", NotTaken(ORGANIZATIONS)),
     ("two_factor", NotTaken(FACTOR)),
@@ -55,7 +55,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("preferred_languages", NotTaken(UNSET)),
 ];
 
-/// Translates the schemes. The names of PBKDF2 are those that Kinde has.
+/// Translates the schemes. The names of the PBKDF2 schemes are the same in Kinde.
 fn end(draft: &mut Draft<'_>) {
     forget_username_of_address(draft);
     let Some(scheme) = draft.said(Target::Method).map(str::to_owned) else { return };
@@ -64,7 +64,7 @@ fn end(draft: &mut Draft<'_>) {
     let (digest, salt) = (text(draft, Target::Hash), text(draft, Target::Salt));
     match scheme.as_str() {
         "bcrypt" => {
-            // The salt, the cost and the rest of the hash are apart.
+            // The record has the salt, the cost and the rest of the hash in separate fields.
             if let (31, 22, Ok(cost)) =
                 (digest.len(), salt.len(), text(draft, Target::Iterations).parse::<u8>())
             {
@@ -75,13 +75,13 @@ fn end(draft: &mut Draft<'_>) {
         }
         "phpass-md5" => {
             draft.say_anew(Target::Method, &method, "wordpress");
-            // It is in the hash.
+            // The hash contains both.
             draft.forget(Target::Salt);
             draft.forget(Target::Iterations);
         }
         "salted-md5" | "salted-sha256" => {
             let name = scheme.trim_start_matches("salted-").to_owned();
-            // It has been hashed once.
+            // One iteration is a plain hash.
             if draft.said(Target::Iterations) == Some("1") {
                 draft.forget(Target::Iterations);
             }
@@ -99,7 +99,7 @@ fn end(draft: &mut Draft<'_>) {
     }
 }
 
-/// Kinde has SHA-256 in hex.
+/// Converts a SHA-256 hash to hex, the form that Kinde accepts.
 fn hex_of_base64(text: &str) -> Option<String> {
     let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == 32)?;
     let digit = |half: u8| char::from_digit(half.into(), 16);

@@ -1,4 +1,4 @@
-//! Keycloak: the export of a realm, of its users, or the users of its API.
+//! Keycloak: the export of a realm or of its users, or the users of its API.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -29,7 +29,7 @@ pub(crate) const TABLE: Table = Table {
     ..Table::PLAIN
 };
 
-const HERE: &str = "it has a meaning in Keycloak alone";
+const HERE: &str = "it has a meaning only in Keycloak";
 
 const FIELDS: &[(&str, Rule)] = &[
     ("id", To(Target::Id)),
@@ -79,18 +79,17 @@ fn credentials(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     }
 }
 
-/// Both parts are JSON as text.
+/// Reads a password, whose two parts are JSON as text.
 fn password(draft: &mut Draft<'_>, field: &Arc<str>, item: &Node<'_>) {
     let part = |name: &str| item.get(name).and_then(Node::raw_text).map(Node::parse).and_then(Result::ok);
     let (Some(secret), Some(data)) = (part("secretData"), part("credentialData")) else {
-        return draft
-            .wrong(field, "has a password without secretData and credentialData, which are JSON as text");
+        return draft.wrong(field, "has a password without secretData or credentialData as JSON text");
     };
     let Some(hash) = secret.text_of("value") else {
         return draft.problem(&format!("{field}.secretData.value"), Problem::Missing, "");
     };
     let algorithm = data.text_of("algorithm").unwrap_or_default();
-    // Keycloak makes 64 bytes of all of them, unless it is set up in another way.
+    // Keycloak makes hashes of 64 bytes by default, also with SHA-256.
     let bytes = STANDARD.decode(hash.as_ref()).map_or(0, |bytes| bytes.len());
     let variant = match (algorithm.as_ref(), bytes) {
         ("pbkdf2-sha256", 32) => "salted-pbkdf2-hmac-sha256",

@@ -1,5 +1,5 @@
-//! Kinde's own forms: the custom CSV and NDJSON of its importer, the `users.ndjson` of its export,
-//! and the exports of this project.
+//! Kinde: the custom CSV and NDJSON of its importer, the `users.ndjson` of its export, and the
+//! exports of this project.
 
 use alloc::borrow::ToOwned as _;
 use alloc::format;
@@ -35,7 +35,7 @@ pub(crate) const TABLE: Table = Table {
 };
 
 const FIELDS: &[(&str, Rule)] = &[
-    ("id", Read("the id in another system (`provided_id`), unless it is one of Kinde's own", id)),
+    ("id", Read("the id in another system (`provided_id`), unless Kinde made it", id)),
     ("provided_id", To(Target::Id)),
     ("external_id", To(Target::Id)),
     ("email", To(Target::Email)),
@@ -75,12 +75,13 @@ const FIELDS: &[(&str, Rule)] = &[
     ("billing", NotTaken(UNSET)),
     ("created_on", NotTaken(UNSET)),
     ("last_signed_in", NotTaken(UNSET)),
+    ("last_organization_sign_ins", NotTaken(UNSET)),
     ("total_sign_ins", NotTaken(UNSET)),
     ("failed_sign_ins", NotTaken(UNSET)),
 ];
 
 fn id(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
-    // What it is depends on other fields.
+    // Its meaning depends on other fields.
     draft.aside = node.text().map(|id| Said { field: field.clone(), value: id.into_owned() });
     if draft.aside.is_none() {
         draft.problem(field, Problem::WrongType, TEXT);
@@ -89,7 +90,7 @@ fn id(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
 
 fn end(draft: &mut Draft<'_>) {
     let Some(Said { field, value }) = draft.aside.take() else { return };
-    // A new tenant gives ids of its own.
+    // A tenant makes new ids, so an id of Kinde is not imported.
     let digits = value.strip_prefix("kp_").or(value.strip_prefix("kp:"));
     let is_kindes =
         digits.is_some_and(|digits| digits.len() == 32 && digits.bytes().all(|b| b.is_ascii_hexdigit()));
@@ -137,7 +138,7 @@ fn identities(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
             Some(None) => draft.problem(&name, Problem::WrongType, TEXT),
             None => draft.problem(&name, Problem::Missing, ""),
         }
-        // The provider of these is Kinde, and their ids are given anew.
+        // The provider is Kinde, and a tenant makes new ids.
         let taken = ["type", "identity", "is_verified", "provider", "id"];
         draft.not_taken_but(&format!("{field}[]"), item, &taken, UNSET);
     });
@@ -151,7 +152,7 @@ fn feature_flags(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     values(draft, field, node, true);
 }
 
-/// A list of `{key, value}`. A key without a value sets nothing.
+/// Reads a list of `{key, value}`. A key without a value sets nothing.
 fn values(draft: &mut Draft<'_>, field: &str, node: &Node<'_>, is_flag: bool) {
     each(draft, field, node, |draft, path, item| {
         match (item.text_of("key"), item.get("value")) {
@@ -179,7 +180,7 @@ const PARTS: [(&str, Target); 11] = [
 
 fn password(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     if node.members().is_none() {
-        // Two pages of Kinde show a password in plain text here.
+        // Two pages of Kinde's documentation show a plain-text password here.
         return draft.problem(field, Problem::WrongType, "an object in braces, with a hash");
     }
     for (name, target) in PARTS {
@@ -194,11 +195,11 @@ fn password(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
         match PARTS.iter().find(|(part, _)| *part == name.as_ref()) {
             _ if !value.is_value() => {}
             Some((_, target)) => {
-                // It is what the operation was given.
+                // The export has the salt in the form in which it was sent.
                 draft.is_salt_plain |= *target == Target::Salt;
                 draft.text(*target, &format!("{field}.{name}").into(), value);
             }
-            // Without what it was made with, the hash would never match.
+            // Without all parameters, the hash would never match.
             None => draft.problem(&path, ImportProblem::Unknown, ""),
         }
     }

@@ -1,4 +1,4 @@
-//! Okta: a CSV of its users. It gives away no passwords.
+//! Okta: CSV of its users. It exports no passwords.
 
 use crate::source::Table;
 use crate::sources::forget_username_of_address;
@@ -23,7 +23,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("email", To(Target::Email)),
     ("mobilePhone", To(Target::Phone)),
     ("status", Flag(Target::Suspended, When::Is(&["SUSPENDED", "DEPROVISIONED", "LOCKED_OUT"]))),
-    ("secondEmail", NotTaken("Okta signs in with the first address alone")),
+    ("secondEmail", NotTaken("Okta signs in only with the first address")),
     ("created", NotTaken(UNSET)),
     ("lastLogin", NotTaken(UNSET)),
 ];

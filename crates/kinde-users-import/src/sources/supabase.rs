@@ -18,8 +18,8 @@ pub(crate) const TABLE: Table = Table {
     ..Table::PLAIN
 };
 
-const TOKEN: &str = "it works in Supabase alone";
-const COPY: &str = "it is a copy of what another field or the identity provider says";
+const TOKEN: &str = "it works only in Supabase";
+const COPY: &str = "it is a copy of another field, or of data of the identity provider";
 const PENDING: &str = "it is a change that the user has not confirmed";
 
 const FIELDS: &[(&str, Rule)] = &[
@@ -74,7 +74,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("updated_at", NotTaken(UNSET)),
 ];
 
-/// Supabase keeps the digits alone.
+/// Reads a phone number. Supabase stores the digits without +.
 fn phone(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     let digits = node.text().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match digits {
@@ -86,7 +86,7 @@ fn phone(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
 fn provider(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
     for item in node.items().unwrap_or(core::slice::from_ref(node)) {
         match item.text().as_deref() {
-            // The address and the number are fields of their own.
+            // The fields `email` and `phone` have them.
             Some("email" | "phone") => {}
             Some(provider) => draft.not_taken(&format!("{field}.{}", shown_type(provider)), CONNECTION),
             None => draft.not_taken(field, CONNECTION),

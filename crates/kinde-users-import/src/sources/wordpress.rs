@@ -24,11 +24,11 @@ const FIELDS: &[(&str, Rule)] = &[
     ("display_name", To(Target::FullName)),
     ("first_name", To(Target::FirstName)),
     ("last_name", To(Target::LastName)),
-    // Of a network of sites.
+    // Only a network of sites has these.
     ("spam", Flag(Target::Suspended, When::True)),
     ("deleted", Flag(Target::Suspended, When::True)),
     ("user_status", NotTakenUnless(&["0"], UNSET)),
-    ("user_activation_key", Idle("it works in WordPress alone")),
+    ("user_activation_key", Idle("it works only in WordPress")),
     ("user_nicename", NotTaken(UNSET)),
     ("user_url", NotTaken(UNSET)),
     ("user_registered", NotTaken(UNSET)),

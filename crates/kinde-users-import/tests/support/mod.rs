@@ -1,4 +1,4 @@
-//! What is sent to import a user.
+//! Returns the requests that import a user.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use kinde_users_core::{Client, Clock, Credentials, Domain, Instant, Tenant, tran
 use kinde_users_import::{Import, ImportUser};
 use serde_json::{Map, Value, json};
 
-/// The time does not pass.
+/// A clock that stands still.
 struct Still;
 
 impl Clock for Still {
@@ -22,7 +22,7 @@ impl Clock for Still {
     fn wait_until(&self, _: Instant) {}
 }
 
-/// What is sent to import a user, but for what is looked up.
+/// Returns the bodies of the requests that import a user, without its searches.
 pub(crate) fn sent(user: ImportUser) -> Value {
     let sent = RefCell::new(Map::new());
     let answer = |request: Request<Vec<u8>>| {

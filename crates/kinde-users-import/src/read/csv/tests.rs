@@ -3,13 +3,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use std::string::ToString as _;
 
-/// Rows as `LINE: VALUE|VALUE`, and problems as they are shown.
+/// Returns rows as `LINE: VALUE|VALUE`, and problems as their text.
 fn read(bytes: &[u8]) -> Vec<String> {
     let mut reader = CsvReader::new(bytes);
     let rows: Vec<_> = reader.by_ref().map(shown).collect();
     assert!(reader.next().is_none());
-    // Each byte is looked at a few times at the most, however the quotes are.
-    assert!(reader.looks <= 6 * bytes.len() + 100, "{} looks at {} bytes", reader.looks, bytes.len());
+    // Each byte is inspected a few times at most, whatever the quotes are.
+    assert!(reader.looks <= 6 * bytes.len() + 100, "{} inspections of {} bytes", reader.looks, bytes.len());
     rows
 }
 
@@ -25,7 +25,7 @@ fn rows(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn separators_are_found() {
+fn separator_is_recognized() {
     for text in [
         "a,b\n1,2\n",
         "a;b\r\n1;2\r\n",
@@ -44,36 +44,36 @@ fn separators_are_found() {
             "{text:?} {rows:?}"
         );
     }
-    // Separators in quotes do not count, and commas go before others.
+    // Separators in quotes do not count, and a comma has priority over the others.
     assert_eq!(rows("\"a;b;c\",d\n1,2"), ["1: a;b;c|d", "2: 1|2"]);
     assert_eq!(rows("email\na@b"), ["1: email", "2: a@b"]);
     assert_eq!(rows("a,b;c\n1,2"), ["1: a|b;c", "2: 1|2"]);
 }
 
 #[test]
-fn quotes_are_read_by_the_letter() {
+fn only_quotes_of_rfc_4180_are_accepted() {
     assert_eq!(rows("a,b\n\"1,\"\"2\"\"\n3\",\"\"\n"), ["1: a|b", "2: 1,\"2\"\n3|"]);
     assert_eq!(rows("a,b\n\"x\r\ny\",1\n2,3"), ["1: a|b", "2: x\r\ny|1", "4: 2|3"]);
     assert_eq!(rows("a,b\n\"C:\\\",1"), ["1: a|b", "2: C:\\|1"]);
     assert_eq!(rows("a,b\n'x,O'Hara\n"), ["1: a|b", "2: 'x|O'Hara"]);
     for (row, problem) in [
-        ("Ida, \"Holm\"", "line 2, column 2: a blank before a quote"),
-        ("\t\"Ida\",Holm", "line 2, column 1: a blank before a quote"),
-        ("\"Ida\" ,Holm", "line 2, column 1: text follows a closing quote"),
-        ("\"Ida\"x,Holm", "line 2, column 1: text follows a closing quote"),
-        ("\"Ida \"the\" Holm\",1", "line 2, column 1: text follows a closing quote"),
-        ("Ida \"the\" Holm,1", "line 2, column 1: a quote is in a value"),
-        ("5\" pipe,1", "line 2, column 1: a quote is in a value"),
-        ("\"say \\\"hi\\\"\",1", "line 2, column 1: a backslash escapes nothing"),
-        ("say \\\"hi\\\",1", "line 2, column 1: a backslash escapes nothing"),
-        ("Holm\\, Ida,1", "line 2, column 1: a backslash escapes nothing"),
-        ("Ida,Holm\\", "line 2, column 2: a backslash escapes nothing"),
+        ("Ida, \"Holm\"", "line 2, column 2: a space before the opening quote"),
+        ("\t\"Ida\",Holm", "line 2, column 1: a space before the opening quote"),
+        ("\"Ida\" ,Holm", "line 2, column 1: text follows the closing quote"),
+        ("\"Ida\"x,Holm", "line 2, column 1: text follows the closing quote"),
+        ("\"Ida \"the\" Holm\",1", "line 2, column 1: text follows the closing quote"),
+        ("Ida \"the\" Holm,1", "line 2, column 1: an unquoted value contains a quote"),
+        ("5\" pipe,1", "line 2, column 1: an unquoted value contains a quote"),
+        ("\"say \\\"hi\\\"\",1", "line 2, column 1: a backslash is no escape"),
+        ("say \\\"hi\\\",1", "line 2, column 1: a backslash is no escape"),
+        ("Holm\\, Ida,1", "line 2, column 1: a backslash is no escape"),
+        ("Ida,Holm\\", "line 2, column 2: a backslash is no escape"),
         ("'Ida',Holm", "line 2, column 1: single quotes"),
         ("Ida,'ida@example.com'", "line 2, column 2: single quotes"),
-        ("=\"0123\",1", "line 2, column 1: the value is a formula"),
-        ("Ida", "line 2: 1 value for 2 columns"),
-        ("Ida,Holm,x", "line 2: 3 values for 2 columns"),
-        ("\"Ida", "line 2, column 1: the quote is never closed"),
+        ("=\"0123\",1", "line 2, column 1: the value is a spreadsheet formula"),
+        ("Ida", "line 2: the row has 1 value, but the file has 2 columns"),
+        ("Ida,Holm,x", "line 2: the row has 3 values, but the file has 2 columns"),
+        ("\"Ida", "line 2, column 1: the opening quote is never closed"),
     ] {
         let rows = rows(&std::format!("a,b\n{row}\n1,2\n"));
         assert_eq!(rows.len(), 3, "{row} {rows:?}");
@@ -86,13 +86,13 @@ fn quotes_are_read_by_the_letter() {
 }
 
 #[test]
-fn lines_that_a_wrong_quote_swallows_are_named() {
+fn error_names_all_lines_that_a_wrong_quote_joins() {
     let swallowed = rows("a,b\n\"Ida,1\nOle,2\n\"Dahl, O.\",3\n4,5\n");
     assert!(swallowed[1].starts_with("lines 2 to 4, column 1: text follows"), "{swallowed:?}");
     assert_eq!(swallowed[2..], ["5: 4|5"]);
     let again = rows("a,b\n1,2\n\"x,3\n4,5\n\"\"\"\"\"\",6\n");
     assert!(
-        again.iter().any(|row| row.starts_with("line 3, column 1: the quote is never closed")),
+        again.iter().any(|row| row.starts_with("line 3, column 1: the opening quote is never closed")),
         "{again:?}"
     );
     assert!(again.contains(&"4: 4|5".into()));
@@ -101,20 +101,23 @@ fn lines_that_a_wrong_quote_swallows_are_named() {
 #[test]
 fn empty_rows_and_columns_at_the_end_are_skipped() {
     assert_eq!(rows("a,b,,\n1,2,,\n,,,\n\n , \n3,4\n5,6,,,,\n"), ["1: a|b", "2: 1|2", "6: 3|4", "7: 5|6"]);
-    assert_eq!(rows("a,b,,\n1,2,3,\n")[1], "line 2: 3 values for 2 columns");
+    assert_eq!(rows("a,b,,\n1,2,3,\n")[1], "line 2: the row has 3 values, but the file has 2 columns");
     assert_eq!(rows("a,b\n1,\n"), ["1: a|b", "2: 1|"]);
     assert_eq!(rows(""), [""; 0]);
     assert_eq!(rows("\r\n\n"), [""; 0]);
     let headerless: Vec<_> =
         CsvReader::without_header(&b"1,2,,\n1,2,3,4\n1,2,3\n"[..], 4).map(shown).collect();
-    assert_eq!(headerless, ["1: 1|2||", "2: 1|2|3|4", "line 3: 3 values for 4 columns"]);
+    assert_eq!(
+        headerless,
+        ["1: 1|2||", "2: 1|2|3|4", "line 3: the row has 3 values, but the file has 4 columns"]
+    );
 }
 
 #[test]
-fn rows_that_are_too_long_are_skipped_in_bounded_memory() {
+fn too_long_rows_are_skipped_in_bounded_memory() {
     for (long, problem) in [
         ("x".repeat(3 * LONGEST_ROW), "line 2: the row is longer"),
-        ("x\r".repeat(LONGEST_ROW), "line 2: 1 value"),
+        ("x\r".repeat(LONGEST_ROW), "line 2: the row has 1 value"),
     ] {
         let text = std::format!("a,b\n{long}\n1,2\n");
         let mut reader = CsvReader::new(text.as_bytes());
@@ -128,17 +131,17 @@ fn rows_that_are_too_long_are_skipped_in_bounded_memory() {
         assert_eq!(last.unwrap().values, ["1", "2"]);
         assert!(reader.looks <= 6 * text.len());
     }
-    // A quote that is open for too long.
+    // The same for a quote that is not closed within the limit.
     let text = std::format!("a,b\n\"x,1\n{}", "1,2\n".repeat(LONGEST_ROW / 2));
     let mut reader = CsvReader::new(text.as_bytes());
     reader.next().unwrap().unwrap();
-    assert!(shown(reader.next().unwrap()).starts_with("line 2, column 1: the quote is never closed"));
+    assert!(shown(reader.next().unwrap()).starts_with("line 2, column 1: the opening quote is never closed"));
     assert_eq!(reader.by_ref().flatten().count(), LONGEST_ROW / 2);
     assert!(reader.looks <= 6 * text.len());
 }
 
 #[test]
-fn an_error_of_the_file_ends_the_rows() {
+fn read_error_ends_the_rows() {
     struct Broken;
     impl io::Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -178,7 +181,7 @@ fn hostile_text_takes_linear_time() {
 
 proptest! {
     #[test]
-    fn what_the_csv_crate_writes_is_read_back(
+    fn rows_of_the_csv_crate_are_read_back(
         separator in prop::sample::select(&b",;\t"[..]),
         crlf in any::<bool>(),
         table in (2..6_usize).prop_flat_map(|columns| vec(vec("[a-z\",;\t\r\n\\\\' é]{0,8}|\\PC{0,8}", columns), 0..8)),
@@ -203,7 +206,7 @@ proptest! {
     }
 
     #[test]
-    fn plain_values_are_read_back_without_quotes(
+    fn unquoted_values_are_read_back(
         separator in prop::sample::select(&b",;\t"[..]),
         table in vec(vec("[a-zé@.]{1,8}", 3), 1..8),
     ) {
@@ -217,7 +220,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_in_linear_time_and_each_line_once(bytes in vec(prop::sample::select(&b"\"\",\n\n\ra\\ '=\xff;"[..]), 0..300)) {
+    fn any_bytes_take_linear_time_and_each_line_counts_once(bytes in vec(prop::sample::select(&b"\"\",\n\n\ra\\ '=\xff;"[..]), 0..300)) {
         read(&bytes);
         let mut last = 0;
         for row in CsvReader::new(&bytes[..]) {

@@ -9,7 +9,7 @@ use kinde_users_core::operations::{FirebaseParameters, UpdateUser, UpdateUserPro
 use crate::{ImportErrors, ImportProblem, ImportUser, Mapping, Source};
 
 const BCRYPT: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
-const ADDRESS: &str = "email is not an address, which has one @ between a name and a host";
+const ADDRESS: &str = "email is not an address: expected a name, one @ and a host";
 const MD5: &str = "0123456789abcdef0123456789abcdef";
 
 fn row(columns: &[(&str, &str)]) -> Result<ImportUser, String> {
@@ -20,7 +20,7 @@ fn line(json: &str) -> Result<ImportUser, String> {
     Mapping::new(Source::Kinde).line(json).map_err(|error| format!("{error}"))
 }
 
-/// The names of what is not taken.
+/// Returns the names of the fields that are not taken.
 fn lost(read: Result<ImportUser, ImportErrors>) -> Vec<String> {
     let errors = read.unwrap_err();
     assert!(errors.iter().all(|error| error.problem() == ImportProblem::NotTaken), "{errors}");
@@ -47,7 +47,7 @@ fn id_of_kinde_itself_is_not_an_id_of_another_system() {
 }
 
 #[test]
-fn what_an_export_says_of_a_hash_is_part_of_the_password_or_the_line_is_wrong() {
+fn hash_parameters_are_part_of_the_password_or_an_error() {
     let line = |config: &str| {
         let password = format!(r#"{{"hashed_password":"{MD5}","hashing_algorithm":"md5"{config}}}"#);
         Mapping::new(Source::Kinde).line(&format!(r#"{{"email":"ada@example.com","password":{password}}}"#))
@@ -65,7 +65,7 @@ fn what_an_export_says_of_a_hash_is_part_of_the_password_or_the_line_is_wrong() 
 }
 
 #[test]
-fn a_row_and_a_line_say_the_same_in_their_own_ways() {
+fn row_and_line_make_the_same_user() {
     let of_row = row(&[
         ("email", "Ada@example.com"),
         ("id", "42"),
@@ -132,7 +132,7 @@ fn value_that_is_not_taken_is_an_error_unless_it_is_ignored() {
 }
 
 #[test]
-fn an_identity_that_is_told_twice_is_one_with_what_either_says() {
+fn repeated_identity_is_merged() {
     for (other, is_verified) in [
         (r#""email":"A@b""#, None),
         (r#""email":"A@b","email_verified":true"#, Some(true)),
@@ -143,7 +143,7 @@ fn an_identity_that_is_told_twice_is_one_with_what_either_says() {
         assert_eq!(keys(&user), ["email=a@b"]);
         assert_eq!(user.identities[0].is_verified, is_verified, "{other}");
     }
-    // Columns of a template that say nothing.
+    // A template has such columns without values.
     assert!(row(&[("id", "1"), ("email", ""), ("email_verified", "FALSE")]).is_ok());
 }
 
@@ -162,13 +162,13 @@ fn name_that_looks_like_a_value_is_not_shown() {
 }
 
 #[test]
-fn a_mark_at_the_beginning_of_a_file_is_no_part_of_its_first_line() {
+fn byte_order_mark_is_removed() {
     assert_eq!(keys(&row(&[("\u{feff}email", "a@b")]).unwrap()), ["email=a@b"]);
     assert_eq!(keys(&line("\u{feff}{\"email\":\"a@b\"}").unwrap()), ["email=a@b"]);
 }
 
 #[test]
-fn numbers_are_sent_as_they_stand() {
+fn numbers_are_sent_unchanged() {
     for number in
         ["0", "-7", "18446744073709551615", "-9223372036854775808", "4.5", "0.1", "123456.789012345"]
     {
@@ -179,24 +179,24 @@ fn numbers_are_sent_as_they_stand() {
 }
 
 #[test]
-fn what_is_wrong_is_told_by_its_field_and_without_its_value() {
+fn error_of_a_row_names_the_field_and_no_value() {
     for (columns, expected) in [
         (&[("first_name", "Ada")] as &[_], "email, phone, username or id is missing"),
         (&[("email", "ada")], ADDRESS),
-        (&[("phone", "0412345678")], "phone does not begin with + and the code of a country"),
+        (&[("phone", "0412345678")], "phone does not begin with + and a country code"),
         (
             &[("email", "a@b"), ("email_verified", "maybe")],
             "email_verified has the wrong type or form: expected true or false",
         ),
-        (&[("email", "a,b@c")], "email has a character that it cannot have (U+002C)"),
-        (&[("email", "a b@c")], "email has a blank in it"),
+        (&[("email", "a,b@c")], "email contains a character that is not allowed (U+002C)"),
+        (&[("email", "a b@c")], "email contains a blank"),
         (&[("email", "a@@c")], ADDRESS),
         (&[("id", "1"), ("email_verified", "true")], "email is missing"),
         (&[("email", "a@b"), (" email", "b@b")], "email is duplicated"),
         (&[("email", "a@b"), ("salt", "s")], "hashed_password is missing"),
         (
             &[("email", "a@b"), ("hashed_password", "hunter2")],
-            "hashed_password is not a whole hash of bcrypt: it looks like a password in plain text",
+            "hashed_password is not a valid bcrypt hash: it looks like a password in plain text",
         ),
         (
             &[("email", "a@b"), ("hashed_password", "h"), ("hashing_method", "argon2")],
@@ -209,12 +209,12 @@ fn what_is_wrong_is_told_by_its_field_and_without_its_value() {
 }
 
 #[test]
-fn what_is_wrong_with_a_line_is_told_by_its_path_and_without_its_value() {
+fn error_of_a_line_names_the_path_and_no_value() {
     for (json, expected) in [
         ("[]", "line is not a JSON object"),
         ("{", "line is not JSON: EOF while parsing an object at column 1"),
         (r#"{"email":"ada@example.com" "id":"1"}"#, "line is not JSON: expected `,` or `}` at column 28"),
-        (r#"{"id":[7]}"#, "id has the wrong type or form: expected a text in quotes"),
+        (r#"{"id":[7]}"#, "id has the wrong type or form: expected text in quotes"),
         (r#"{"identities":[7]}"#, "identities[0] has the wrong type or form: expected an object in braces"),
         (r#"{"identities":[{"identity":"a@b"}]}"#, "identities[0].type is missing"),
         (r#"{"id":"1","properties":[{"value":1}]}"#, "properties[0].key is missing"),
@@ -233,18 +233,18 @@ fn what_is_wrong_with_a_line_is_told_by_its_path_and_without_its_value() {
         ),
         (
             r#"{"email":"a@b","email_verified":true,"identities":[{"type":"email","identity":"A@b","is_verified":false}]}"#,
-            "email_verified is verified in one place and not in another",
+            "email_verified contradicts another field on whether the value is verified: change one of them",
         ),
         (
             r#"{"identities":[{"type":"phone","identity":"+61555111555","is_verified":false}],"phone_verified":true}"#,
-            "phone_verified is verified in one place and not in another",
+            "phone_verified contradicts another field on whether the value is verified: change one of them",
         ),
         (
             r#"{"identities":[{"type":"email","identity":"a@b","is_verified":true},
                 {"type":"email","identity":"A@B","is_verified":false}]}"#,
-            "identities[1].identity is verified in one place and not in another",
+            "identities[1].identity contradicts another field on whether the value is verified: change one of them",
         ),
-        // Of which of the two?
+        // It is not clear which of the two is verified.
         (
             r#"{"email_verified":true,"identities":[{"type":"email","identity":"a@b"},
                 {"type":"email","identity":"c@d"}]}"#,
@@ -252,11 +252,11 @@ fn what_is_wrong_with_a_line_is_told_by_its_path_and_without_its_value() {
         ),
         (
             r#"{"id":"1","properties":[{"key":"a","value":12345678901234567890123}]}"#,
-            "properties[0].value has the wrong type or form: expected numbers of at most 15 digits, or a text in quotes",
+            "properties[0].value has the wrong type or form: expected numbers of at most 15 digits, or text in quotes",
         ),
         (
             r#"{"id":"1","feature_flags":[{"key":"a","value":{"b":0.12345678901234567}}]}"#,
-            "feature_flags[0].value has the wrong type or form: expected numbers of at most 15 digits, or a text in quotes",
+            "feature_flags[0].value has the wrong type or form: expected numbers of at most 15 digits, or text in quotes",
         ),
         (
             r#"{"id":"1","feature_flags":[{"key":"..","value":1}]}"#,
@@ -268,7 +268,7 @@ fn what_is_wrong_with_a_line_is_told_by_its_path_and_without_its_value() {
         ),
         (
             r#"{"id":"1","password":{"hashed_password":"hunter2"}}"#,
-            "password.hashed_password is not a whole hash of bcrypt: it looks like a password in plain text",
+            "password.hashed_password is not a valid bcrypt hash: it looks like a password in plain text",
         ),
     ] {
         assert_eq!(line(json).unwrap_err(), expected);
@@ -276,62 +276,61 @@ fn what_is_wrong_with_a_line_is_told_by_its_path_and_without_its_value() {
 }
 
 #[test]
-fn what_is_expected_of_a_password_is_told_by_its_method_and_without_its_value() {
+fn error_of_a_password_names_what_its_method_expects() {
     const FORM: &str = "has the wrong type or form: expected";
     const UNKNOWN: &str = "is not an accepted value: expected";
-    let told = |method: &str, hash: &str, more: &[(&str, &str)]| {
+    let error_of = |method: &str, hash: &str, more: &[(&str, &str)]| {
         let columns = [("id", "1"), ("hashing_method", method), ("hashed_password", hash)];
         let columns: Vec<_> = columns.iter().chain(more).copied().collect();
         row(&columns).unwrap_err()
     };
     for (method, expected) in [
-        ("bcrypt", "a whole hash of bcrypt, 60 characters that begin with $2a$, $2b$ or $2y$"),
-        (
-            "crypt",
-            "a whole hash of crypt, as those that begin with $1$, $5$, $6$ or $y$, or the 13 characters of DES",
-        ),
-        ("md5", "a hash of MD5, 32 hex digits or 16 bytes in base64"),
-        ("sha256", "a hash of SHA-256, 64 hex digits"),
-        (
-            "wordpress",
-            "a whole hash of WordPress, which begins with $P$, $H$, $wp$ or $2, or is 32 hex digits",
-        ),
+        ("bcrypt", "a bcrypt hash: 60 characters that begin with $2a$, $2b$ or $2y$"),
+        ("crypt", "a crypt hash that begins with $1$, $5$, $6$ or $y$, or the 13 characters of DES"),
+        ("md5", "an MD5 hash: 32 hex digits, or 16 bytes in base64"),
+        ("sha256", "a SHA-256 hash: 64 hex digits"),
+        ("wordpress", "a WordPress hash that begins with $P$, $H$, $wp$ or $2, or 32 hex digits"),
         (
             "aspnet-identity-v2",
-            "a hash of ASP.NET Identity version 2, 68 characters of base64 for 49 bytes, the first of them 0",
+            "an ASP.NET Identity version 2 hash: 68 characters of base64 for 49 bytes, the first of them 0",
         ),
     ] {
         let expected = format!("hashed_password {FORM} {expected}");
-        assert_eq!(told(method, "no hash at all, in no form", &[]), expected);
+        assert_eq!(error_of(method, "a text in the form of no hash", &[]), expected);
     }
     let variants =
         "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512";
     for (method, more, expected) in [
-        ("pbkdf2", ("salt", "no base64"), format!("salt {FORM} base64, or what salt_format names")),
+        (
+            "pbkdf2",
+            ("salt", "no base64"),
+            format!("salt {FORM} base64, or the format that salt_format names"),
+        ),
         ("pbkdf2", ("salt", "c2FsdA=="), format!("variant is missing: expected {variants}")),
         ("md5", ("salt", "s"), "salt_position is missing: expected prefix or suffix".into()),
         ("md5", ("iterations", "many"), format!("iterations {FORM} a whole number")),
         (
             "firebase-scrypt",
             ("salt", "c2FsdA=="),
-            "signer_key is missing: expected the hash parameters of the Firebase project, beside the file"
+            "signer_key is missing: expected the hash parameters of the Firebase project (--firebase FILE)"
                 .into(),
         ),
     ] {
-        assert_eq!(told(method, MD5, &[more]), expected);
+        assert_eq!(error_of(method, MD5, &[more]), expected);
     }
-    let hex = |salt| told("md5", MD5, &[("salt", salt), ("salt_format", "hex"), ("salt_position", "prefix")]);
-    assert_eq!(hex("ff"), format!("salt {FORM} what salt_format names, and text when it is read"));
-    let middle = told("md5", MD5, &[("salt", "s"), ("salt_position", "middle")]);
+    let hex =
+        |salt| error_of("md5", MD5, &[("salt", salt), ("salt_format", "hex"), ("salt_position", "prefix")]);
+    assert_eq!(hex("ff"), format!("salt {FORM} the format that salt_format names, with UTF-8 text in it"));
+    let middle = error_of("md5", MD5, &[("salt", "s"), ("salt_position", "middle")]);
     assert_eq!(middle, format!("salt_position {UNKNOWN} prefix or suffix"));
-    let octal = told("md5", MD5, &[("salt", "s"), ("salt_format", "octal"), ("salt_position", "prefix")]);
+    let octal = error_of("md5", MD5, &[("salt", "s"), ("salt_format", "octal"), ("salt_position", "prefix")]);
     assert_eq!(octal, format!("salt_format {UNKNOWN} string, hex or base64"));
-    let sha1 = told("pbkdf2", MD5, &[("salt", "c2FsdA=="), ("variant", "sha1")]);
+    let sha1 = error_of("pbkdf2", MD5, &[("salt", "c2FsdA=="), ("variant", "sha1")]);
     assert_eq!(sha1, format!("variant {UNKNOWN} {variants}"));
 }
 
 #[test]
-fn what_a_file_has_in_common_is_told_once() {
+fn parameters_of_the_mapping_apply_to_all_hashes() {
     let form = Mapping::new(Source::Kinde)
         .pbkdf2("salted-pbkdf2-hmac-sha256", Some(1000))
         .firebase(FirebaseParameters::new("a2V5", "Bw==", 8, 14));
@@ -352,7 +351,7 @@ fn what_a_file_has_in_common_is_told_once() {
 }
 
 #[test]
-fn who_was_there_is_told_all_and_who_is_new_only_what_create_does_not_say() {
+fn update_sets_everything_only_for_an_existing_user() {
     let id = UserId::from("kp_1");
     let user = row(&[("id", "1"), ("first_name", "Ada"), ("is_suspended", "false")]).unwrap();
     assert!(user.update(&id, false).is_none());
@@ -365,7 +364,7 @@ fn who_was_there_is_told_all_and_who_is_new_only_what_create_does_not_say() {
 }
 
 #[test]
-fn values_of_all_types_become_text() {
+fn property_values_become_text() {
     let user = line(
         r#"{"id":"1","properties":[{"key":"a","value":true},{"key":"b","value":""},{"key":"c","value":4.5}]}"#,
     );
@@ -375,7 +374,7 @@ fn values_of_all_types_become_text() {
 }
 
 #[test]
-fn nothing_of_a_user_is_in_debug() {
+fn debug_shows_nothing_personal() {
     let user = row(&[("email", "ada@example.com"), ("hashed_password", BCRYPT)]).unwrap();
     assert_eq!(format!("{user:?}"), "ImportUser { identities: 1, password: Some(Password(bcrypt)), .. }");
 }
