@@ -202,3 +202,17 @@ impl fmt::Display for UreqError {
 }
 
 impl std::error::Error for UreqError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_of_the_system_is_not_of_a_proxy() {
+        // A firewall of the machine may refuse a connection with the kind of a SOCKS refusal.
+        let of_system = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert!(!is_refusal(&Error::Io(of_system)));
+        let of_socks = io::Error::new(io::ErrorKind::PermissionDenied, "refused");
+        assert!(is_refusal(&Error::Io(of_socks)));
+    }
+}
