@@ -1,6 +1,7 @@
 //! The user of a record while its fields are read.
 
 use alloc::borrow::{Cow, ToOwned};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -340,7 +341,7 @@ impl<'m> Draft<'m> {
     }
 
     /// Returns the user, or the problems of the record.
-    pub(crate) fn finish(mut self) -> (Result<ImportUser, Vec<ImportError>>, Vec<Note>) {
+    pub(crate) fn finish(mut self: Box<Self>) -> (Result<ImportUser, Vec<ImportError>>, Vec<Note>) {
         if let Some(end) = self.mapping.source.table().end {
             end(&mut self);
         }
@@ -616,15 +617,7 @@ fn path_beside(path: &str, name: &str) -> String {
 
 /// Converts base64 of any alphabet and padding to the standard alphabet with padding.
 pub(crate) fn standard_base64(text: &str) -> String {
-    let text: String = text
-        .trim_end_matches('=')
-        .chars()
-        .map(|digit| match digit {
-            '-' => '+',
-            '_' => '/',
-            other => other,
-        })
-        .collect();
+    let text = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
     let padding = (4 - text.len() % 4) % 4;
     text + "===".get(..padding).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use core::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
 use crate::error::{ImportError, ImportProblem};
 use crate::plan::shown;
@@ -18,7 +18,7 @@ use crate::plan::shown;
 pub(crate) enum Node<'a> {
     Null,
     Bool(bool),
-    Whole(i128),
+    Whole(Number),
     Float(f64),
     Text(Cow<'a, str>),
     List(Vec<Node<'a>>),
@@ -125,8 +125,11 @@ impl<'a> Node<'a> {
         const NO: [&str; 8] = ["false", "f", "no", "n", "0", "falsch", "faux", "falso"];
         match self {
             Self::Bool(flag) => Some(*flag),
-            Self::Whole(0) => Some(false),
-            Self::Whole(1) => Some(true),
+            Self::Whole(number) => match number.as_u64() {
+                Some(0) => Some(false),
+                Some(1) => Some(true),
+                _ => None,
+            },
             Self::Text(text) => {
                 let is_among =
                     |words: [&str; 8]| words.iter().any(|word| word.eq_ignore_ascii_case(text.trim()));
@@ -141,10 +144,7 @@ impl<'a> Node<'a> {
         Some(match self {
             Self::Null => Json::Null,
             Self::Bool(flag) => Json::from(*flag),
-            Self::Whole(number) => {
-                let signed = i64::try_from(*number).map(Json::from);
-                signed.or_else(|_| u64::try_from(*number).map(Json::from)).ok()?
-            }
+            Self::Whole(number) => Json::Number(number.clone()),
             Self::Float(number) => Json::from(is_exact(*number).then_some(*number)?),
             Self::Text(text) => Json::from(text.as_ref()),
             Self::List(items) => items.iter().map(Self::to_json).collect::<Option<Vec<_>>>()?.into(),
@@ -236,7 +236,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Node<'de>, A::Error> {
-                let mut members = Vec::with_capacity(8);
+                // Most users have at most twice as many, for which room is made once more.
+                let mut members = Vec::with_capacity(10);
                 while let Some((name, value)) = object.next_entry::<Key<'de>, Node<'de>>()? {
                     members.push((name.0, value));
                 }

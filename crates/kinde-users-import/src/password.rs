@@ -6,10 +6,8 @@ use core::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use kinde_users_core::operations::{
-    FirebaseParameters, Password, Pbkdf2Variant, SaltPosition, SetUserPassword,
-};
-use kinde_users_core::{DynOperation, Problem};
+use kinde_users_core::Problem;
+use kinde_users_core::operations::{FirebaseParameters, Password, Pbkdf2Variant, SaltPosition};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{ImportError, ImportProblem};
@@ -157,9 +155,7 @@ impl PasswordParts {
             Some(position) => password.salt_position(position),
             None => password,
         };
-        // The check of the password does not depend on the user.
-        let operation = DynOperation::new(SetUserPassword::new("kp_1", password.clone()));
-        operation.check().map_err(|error| ImportError::new(error.argument(), error.problem()))?;
+        password.check().map_err(|error| ImportError::new(error.argument(), error.problem()))?;
         Ok(password)
     }
 
@@ -296,7 +292,8 @@ impl fmt::Debug for PasswordParts {
 mod tests {
     use super::*;
     use crate::error::ImportProblem::{Argument, Unknown};
-    use kinde_users_core::{AccessToken, Domain, build_request};
+    use kinde_users_core::operations::SetUserPassword;
+    use kinde_users_core::{AccessToken, Domain, DynOperation, build_request};
     use secrecy::zeroize::ZeroizeOnDrop;
 
     fn parts(method: &str) -> PasswordParts {

@@ -161,10 +161,10 @@ impl ImportUser {
         // encoded.
         let is_plain = |identity: &Identity| identity.value.len() < 1000 && !identity.value.contains(',');
         let search = if self.identities.iter().all(is_plain) { None } else { self.lookup() };
-        let first = [
-            search.and_then(|mut search| search.next_call()),
-            self.set_properties(&id).map(DynOperation::new),
-        ];
+        // A property with a key can be set, whatever its value is.
+        let has_keys = self.properties.iter().all(|(key, _)| !key.as_str().is_empty());
+        let properties = if has_keys { None } else { self.set_properties(&id) };
+        let first = [search.and_then(|mut search| search.next_call()), properties.map(DynOperation::new)];
         let flag = |(key, value): &(FeatureFlagKey, Value)| {
             DynOperation::new(UpdateUserFeatureFlagOverride::new(&id, key, value.clone()))
         };

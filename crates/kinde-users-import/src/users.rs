@@ -379,7 +379,7 @@ impl Iterator for Users<'_> {
                     draft.say(Target::Hash, &"passwordHash".into(), hash);
                 }
             }
-            let errors = match self.reading.finish(*draft, place) {
+            let errors = match self.reading.finish(draft, place) {
                 Ok(user) => match self.seen.add(&user, place, digest) {
                     Ok(true) => {
                         self.reading.plan.users += 1;
@@ -510,7 +510,7 @@ impl<'m> Reading<'m> {
         for name in doubled {
             draft.problem(&shown(name), ImportProblem::Twice, "");
         }
-        self.finish(*draft, place)
+        self.finish(draft, place)
     }
 
     /// Reads the fields of a record. Also returns a digest of all values that are taken.
@@ -532,7 +532,7 @@ impl<'m> Reading<'m> {
         (draft, record.digest.finish())
     }
 
-    fn finish(&mut self, draft: Draft<'m>, place: Place) -> Result<ImportUser, Vec<ImportError>> {
+    fn finish(&mut self, draft: Box<Draft<'m>>, place: Place) -> Result<ImportUser, Vec<ImportError>> {
         let (user, mut notes) = draft.finish();
         if user.is_err() {
             // These notes count only users that can be imported.

@@ -9,9 +9,10 @@ use std::error::Error;
 use std::hint::black_box;
 
 use client::bare::{ID, PAGE, USER, agent, bare, bare_hyper, bare_ureq};
+use client::process::cpu_of;
 use client::row::{Target, in_turns};
 use client::server::{Server, serve_if_told};
-use client::{cpu_of, credentials, plain, stay_on_one_core};
+use client::{credentials, plain, stay_on_one_core};
 use kinde_users::operations::{GetUserData, GetUsers};
 use kinde_users::{Domain, HyperClient, async_client, client as blocking_client};
 use tokio::runtime::{Builder, Runtime};

@@ -4,14 +4,14 @@ mod client;
 
 use std::alloc::System;
 use std::error::Error;
-use std::fs;
 use std::hint::black_box;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use client::process::{cpu_of, peak};
 use client::row::{Target, in_turns, measured};
-use client::{cpu_of, credentials, page};
+use client::{credentials, page};
 use http::{Request, Response};
 use kinde_users::models::User;
 use kinde_users::operations::{GetUserData, GetUsers};
@@ -73,13 +73,6 @@ fn export() -> Result<(), Box<dyn Error>> {
         .collect();
     in_turns("export of 1,000,000 users, against 5,000", "ns of CPU a page", &rounds, Target::Times(1.1));
     Ok(())
-}
-
-/// The most memory that this process has had, in KiB, as Linux tells.
-fn peak() -> Result<f64, Box<dyn Error>> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no peak")?;
-    Ok(line.trim().trim_end_matches("kB").trim().parse()?)
 }
 
 struct Standing;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 mod by_hand;
+pub(crate) mod callgrind;
 mod page;
 mod plain;
 pub(crate) mod row;

@@ -89,7 +89,7 @@ impl Operation for SetUserPassword {
             is_temporary_password: Option<bool>,
         }
         request.path("user_id", self.user_id.as_str())?;
-        self.password.check().map_err(|(argument, problem)| request.refuse(argument, problem))?;
+        self.password.check()?;
         let password = &self.password.0;
         request.json(&Body { password, is_temporary_password: self.is_temporary_password })
     }
@@ -327,9 +327,23 @@ impl Password {
         !matches!(hashing_method, "bcrypt" | "aspnet-identity-v2")
     }
 
-    /// Returns the part that cannot be sent, and what is wrong with this part.
-    fn check(&self) -> Result<(), (&'static str, Problem)> {
-        self.0.check()
+    /// Checks that the password can be sent, as [`SetUserPassword`] does before it is sent. A program
+    /// can check each line of a file without a user or a request.
+    ///
+    /// # Errors
+    ///
+    /// A [`BuildError`] names the part that cannot be sent.
+    ///
+    /// ```
+    /// use kinde_users::Problem;
+    /// use kinde_users::operations::Password;
+    ///
+    /// let error = Password::bcrypt("hunter2").check().unwrap_err();
+    /// assert_eq!((error.argument(), error.problem()), ("hashed_password", Problem::WrongType));
+    /// ```
+    pub fn check(&self) -> Result<(), BuildError> {
+        let refuse = |(argument, problem)| BuildError::new(SetUserPassword::META.name, argument, problem);
+        self.0.check().map_err(refuse)
     }
 
     fn of(hashing_method: &'static str, hashed_password: String) -> Self {

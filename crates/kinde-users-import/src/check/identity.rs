@@ -142,6 +142,15 @@ pub(crate) fn check_username(text: &str) -> Result<(), IdentityProblem> {
 
 /// Checks a phone number in the form of E.164.
 pub(crate) fn check_phone(text: &str) -> Result<(), IdentityProblem> {
+    // Most are right.
+    let is_right = |digits: &[u8]| {
+        matches!(digits, [b'1'..=b'9', ..])
+            && (7..=15).contains(&digits.len())
+            && digits.iter().all(u8::is_ascii_digit)
+    };
+    if text.as_bytes().strip_prefix(b"+").is_some_and(is_right) {
+        return Ok(());
+    }
     check_characters(text)?;
     if strip_scheme(text).is_some() {
         return Err(IdentityProblem::Scheme);

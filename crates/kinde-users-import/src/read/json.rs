@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use memchr::memchr3;
+use memchr::{memchr_iter, memchr3};
 
 use crate::io::{self, BufRead};
 
@@ -291,10 +291,7 @@ impl<R: BufRead> JsonReader<R> {
                     let skipped = if is_escaped { Some(0) } else { memchr3(b'"', b'\\', b'\n', rest) };
                     used += skipped.unwrap_or(rest.len());
                     match chunk.get(used) {
-                        Some(b'\n') => {
-                            self.line += 1;
-                            end = Some(Err(JsonProblem::Unfinished));
-                        }
+                        Some(b'\n') => end = Some(Err(JsonProblem::Unfinished)),
                         Some(_) if is_escaped => is_escaped = false,
                         Some(b'"') => {
                             is_text = false;
@@ -305,6 +302,19 @@ impl<R: BufRead> JsonReader<R> {
                     }
                     used += 1;
                     continue;
+                }
+                if depth > 0 {
+                    // Nothing else matters within an object or a list.
+                    let is_mark = |byte: &u8| {
+                        matches!(byte, b'"' | b'{' | b'}' | b'[' | b']') || is_line && *byte == b'\n'
+                    };
+                    let rest = chunk.get(used..).unwrap_or_default();
+                    let skipped = rest.iter().position(is_mark).unwrap_or(rest.len());
+                    if skipped > 0 {
+                        begins_line = false;
+                        used += skipped;
+                        continue;
+                    }
                 }
                 match byte {
                     b'"' => is_text = true,
@@ -323,7 +333,6 @@ impl<R: BufRead> JsonReader<R> {
                         end = Some(Ok(()));
                         break;
                     }
-                    b'\n' => self.line += 1,
                     _ => {}
                 }
                 begins_line = *byte == b'\n';
@@ -331,6 +340,7 @@ impl<R: BufRead> JsonReader<R> {
                 used += 1;
             }
             let part = chunk.get(..used).unwrap_or_default();
+            self.line += memchr_iter(b'\n', part).count() as u64;
             if self.record.len() + used <= LONGEST_RECORD {
                 self.record.extend_from_slice(part);
             } else {

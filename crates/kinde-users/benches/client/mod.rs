@@ -6,6 +6,7 @@ pub(crate) mod bare;
 pub(crate) mod page;
 #[path = "../../../kinde-users-core/benches/cases/plain.rs"]
 pub(crate) mod plain;
+pub(crate) mod process;
 #[path = "../../../kinde-users-core/benches/cases/row.rs"]
 pub(crate) mod row;
 pub(crate) mod server;
@@ -14,21 +15,6 @@ use std::io;
 
 use kinde_users::{AccessToken, Credentials};
 use rustix::thread::{CpuSet, sched_getcpu, sched_setaffinity};
-use rustix::time::{ClockId, clock_gettime};
-
-/// Nanoseconds of the processor that this process has had, in all its threads.
-#[expect(clippy::cast_precision_loss, reason = "it is no long time")]
-fn cpu() -> f64 {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
-}
-
-/// Nanoseconds of the processor that `work` takes.
-pub(crate) fn cpu_of(work: impl FnOnce()) -> f64 {
-    let start = cpu();
-    work();
-    cpu() - start
-}
 
 /// Has this process and those that it starts run on one core. Whether client and server happen to
 /// share one makes a call take twice the time or half of it, for as long as a connection lasts.

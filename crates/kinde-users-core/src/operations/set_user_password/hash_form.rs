@@ -48,7 +48,9 @@ pub(super) fn base64_bytes(text: &str) -> Option<usize> {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
     let is_padded_well = padding == 0 || (padding <= 2 && text.len() % 4 == 0);
-    let is_in = |marks: [u8; 2]| digits.bytes().all(|b| b.is_ascii_alphanumeric() || marks.contains(&b));
+    let is_in = |[one, other]: [u8; 2]| {
+        all_bytes(digits.as_bytes(), |byte| byte.is_ascii_alphanumeric() || byte == one || byte == other)
+    };
     (is_padded_well && digits.len() % 4 != 1 && (is_in(*b"+/") || is_in(*b"-_")))
         .then_some(digits.len() / 4 * 3 + digits.len() % 4 * 3 / 4)
 }
@@ -113,7 +115,10 @@ fn is_crypt64(text: &str, length: usize) -> bool {
 
 fn are_crypt64(bytes: &[u8]) -> bool {
     // The digits follow `.` and `/` in ASCII.
-    let is_digit = |byte: &u8| matches!(byte, b'.'..=b'9' | b'A'..=b'Z' | b'a'..=b'z');
+    all_bytes(bytes, |byte| matches!(byte, b'.'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'))
+}
+
+fn all_bytes(bytes: &[u8], is_right: impl Fn(u8) -> bool) -> bool {
     // It always reads to the end, because compilers then check many bytes at once.
-    bytes.iter().fold(true, |all, byte| all & is_digit(byte))
+    bytes.iter().fold(true, |all, byte| all & is_right(*byte))
 }
