@@ -87,7 +87,7 @@ impl Options {
     }
 
     /// States that the transport trusts the certificates of this authority. Without it, the cases
-    /// that need such a transport are [skipped](Report::skipped).
+    /// that need such a transport are [skipped](super::Report::skipped).
     pub fn trusted(mut self, authority: &Authority) -> Self {
         self.authority = Some(authority.clone());
         self

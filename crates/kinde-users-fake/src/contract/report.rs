@@ -36,40 +36,40 @@ clauses! {
     /// one, except for a `Content-Length: 0` that the request came with.
     RequestBody = "the body is sent byte for byte with its length",
     /// The server sees at most one attempt, whatever the status or the failure is.
-    OneAttempt = "the server sees at most one attempt",
+    OneAttempt = "the server receives at most one attempt",
     /// No redirect is followed.
-    NoRedirect = "no redirect is followed",
+    NoRedirect = "a redirect is not followed",
     /// No status becomes an error.
-    NoStatusIsAnError = "no status becomes an error",
+    NoStatusIsAnError = "a response with any status is returned as a response",
     /// The headers of the response are returned unchanged.
     ResponseHeaders = "the headers of the response are returned unchanged",
     /// The response is returned whole or not at all.
-    WholeResponse = "the response is returned whole or not at all",
+    WholeResponse = "only a complete response is returned",
     /// A body up to a limit is read, and a longer one is an error.
-    BodyLimit = "a body up to a limit is read, and a longer one is an error",
+    BodyLimit = "the transport limits the length of a body",
     /// A compressed body is decompressed, and the limit counts the decompressed bytes.
     Decompression = "a compressed body is decompressed. The limit counts the decompressed bytes",
     /// The time limit bounds everything, including the body of the response.
-    TimeLimit = "the `request_timeout` of the request bounds everything",
+    TimeLimit = "the `request_timeout` of the request limits the whole attempt",
     /// `NotSent` is reported only if nothing was sent. A good transport does not report `Unknown`
     /// if nothing can have been sent.
     Delivery = "`delivery` returns `NotSent` only if nothing was sent",
     /// Each request gets its own response, never that of an earlier or concurrent request.
     OwnResponse = "each request gets its own response",
     /// Each response comes from the server, never from a cache.
-    NoCache = "each response comes from the server, never from a cache",
+    NoCache = "each response comes from the server, not from a cache",
     /// A request to `https` is sent only to a server with a trusted certificate for its name.
     Tls = "`https` requires a trusted certificate for the name of the server",
     /// The messages of errors, and of their sources, contain nothing of the token, the URI or the
     /// bodies.
-    QuietErrors = "the messages of errors, and of their sources, contain nothing of the token, the URI or the bodies",
+    QuietErrors = "the messages of errors, and of the sources of errors, do not contain the token, the URI, the bodies, or parts of them",
     /// In a good transport, consecutive requests share a connection, and a connection that the
     /// server closed in between does no harm.
     Reuse = "consecutive requests share a connection",
     /// If the head of a response arrived but its body cannot be read, a good transport returns the
     /// head. Without the head, a 429 makes no other call wait. The head must be the one that came,
     /// with the reason why there is no body.
-    Head = "if the head arrived but the body cannot be read, `head` returns the head",
+    Head = "`head` returns the head if it arrived but the body cannot be read",
 }
 
 /// A clause, the case that tested it, and what was seen.
