@@ -67,22 +67,23 @@ impl Read for Wire {
             }
             Err(error) => {
                 let error = ureq::Error::from(error);
-                if !self.has_data && error.to_string() == NO_GZIP {
-                    return Ok(0);
+                match error.to_string().strip_prefix(DECOMPRESSION) {
+                    Some("unexpected end of file") if !self.has_data => Ok(0),
+                    Some(_) => Err(io::Error::other(UreqError::of_body(ErrorKind::Protocol))),
+                    None => Err(io::Error::other(UreqError::from(error))),
                 }
-                Err(io::Error::other(UreqError::from(error)))
             }
         }
     }
 }
 
-/// The text of ureq's own error for an empty body with the encoding `gzip`.
+/// The start of the text of ureq's own decompression error.
 ///
-/// If another crate of the program enables ureq's feature `gzip`, ureq decompresses such bodies
-/// before this crate can, and fails for an empty body. The variant of that error exists only with
-/// the feature, so its text is compared. In that case, a body shorter than the ten bytes of the gzip
-/// header counts as empty.
-const NO_GZIP: &str = "gzip decompression failed: unexpected end of file";
+/// If another crate of the program enables ureq's feature `gzip`, ureq decompresses bodies with the
+/// encoding `gzip` before this crate can, and fails for an empty body. The variant of that error
+/// exists only with the feature, so its text is compared. In that case, a body shorter than the ten
+/// bytes of the gzip header counts as empty.
+const DECOMPRESSION: &str = "gzip decompression failed: ";
 
 /// Returns the error of the connection, or an error of the decoder.
 fn failed(error: io::Error) -> UreqError {
