@@ -13,16 +13,24 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 /// server sent before still waits to be read: a response, or the GOAWAY that names the requests
 /// that it did not process. h2 gives up a connection as soon as a write fails, and never reads
 /// that. So a write that finds the connection closed stays pending, and the read side then reaches
-/// the end or an error.
+/// the end or an error. If the connection is no longer read, the write fails: otherwise the task of
+/// the connection would wait for ever and keep the socket.
 #[derive(Debug)]
 pub(crate) struct Drained<T> {
     pub(crate) inner: T,
-    is_closed: bool,
+    /// How a write found the connection closed.
+    closed: Option<io::ErrorKind>,
+    /// The writes since the last read of a closed connection.
+    writes: u8,
 }
+
+/// The number of writes to a closed connection, with no read in between, that stay pending. h2
+/// writes several times before it reads.
+const MOST_WRITES: u8 = 16;
 
 impl<T> Drained<T> {
     pub(crate) fn new(inner: T) -> Self {
-        Self { inner, is_closed: false }
+        Self { inner, closed: None, writes: 0 }
     }
 }
 
@@ -33,14 +41,19 @@ impl<T: Unpin> Drained<T> {
         write: impl FnOnce(Pin<&mut T>, &mut Context<'_>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-        if self.is_closed {
+        if let Some(kind) = self.closed {
+            self.writes = self.writes.saturating_add(1);
+            if self.writes > MOST_WRITES {
+                return Poll::Ready(Err(kind.into()));
+            }
+            cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         match write(Pin::new(&mut self.inner), cx) {
             Poll::Ready(Err(error))
                 if matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset) =>
             {
-                self.is_closed = true;
+                self.closed = Some(error.kind());
                 // The last read may have come too early to see the end, so the task is woken to
                 // read again.
                 cx.waker().wake_by_ref();
@@ -57,6 +70,7 @@ impl<T: Read + Unpin> Read for Drained<T> {
         cx: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        self.writes = 0;
         Pin::new(&mut self.inner).poll_read(cx, buffer)
     }
 }
@@ -160,7 +174,7 @@ mod tests {
                 for _ in 0..2 {
                     assert!(write(Pin::new(&mut io), &mut cx).is_pending(), "{kind}");
                 }
-                assert_eq!(woken.0.load(Ordering::Relaxed), before + 1, "{kind}");
+                assert_eq!(woken.0.load(Ordering::Relaxed), before + 2, "{kind}");
                 for expected in [&b"GOAWAY"[..], b""] {
                     let mut room = [0; 16];
                     let mut buffer = ReadBuf::new(&mut room);
@@ -169,6 +183,26 @@ mod tests {
                 }
                 assert!(Pin::new(&mut io).poll_shutdown(&mut cx).is_ready());
             }
+        }
+    }
+
+    #[test]
+    fn closed_connection_that_is_not_read_fails_its_writes() {
+        // A read starts the count again.
+        for is_read in [false, true] {
+            let mut io = Drained::new(Broken(io::ErrorKind::BrokenPipe, None));
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            let mut pending = 0;
+            while io.writing(&mut cx, |inner, cx| inner.poll_write(cx, b"x")).is_pending() {
+                pending += 1;
+                if is_read && pending == 10 {
+                    let mut room = [0; 16];
+                    let mut buffer = ReadBuf::new(&mut room);
+                    assert!(Pin::new(&mut io).poll_read(&mut cx, buffer.unfilled()).is_ready());
+                }
+                assert!(pending < 100);
+            }
+            assert_eq!(pending, usize::from(MOST_WRITES) + if is_read { 10 } else { 1 });
         }
     }
 
