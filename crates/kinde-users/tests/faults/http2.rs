@@ -1,5 +1,6 @@
 //! An HTTP/2 server in front of the tenant, which refuses streams and breaks off bodies.
 
+use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use h2::Reason;
 use http::header::CONTENT_LENGTH;
 use http::uri::{Authority, PathAndQuery};
-use http::{Request, Response, Uri, Version, response};
+use http::{Request, Response, Uri, Version, request, response};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::server::conn::http2;
@@ -22,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::dice::Dice;
+use crate::wire::tag;
 
 #[path = "../../../kinde-users-hyper/tests/tls/mod.rs"]
 mod tls;
@@ -31,6 +33,8 @@ mod tls;
 const LIFE: Duration = Duration::from_millis(50);
 /// How long the head of a reply has to leave before its body breaks off.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How long a closed connection may take until the client closes it too.
+const LINGER: Duration = Duration::from_secs(5);
 /// One connection in so many refuses all its streams by GOAWAY.
 const REFUSING: u64 = 10;
 
@@ -41,8 +45,12 @@ pub(crate) struct Gateway {
     pub(crate) authority: Authority,
     /// A transport that trusts the server.
     pub(crate) transport: HyperTransport,
+    desk: Desk,
     _runtime: Runtime,
 }
+
+/// How many requests about each id ended with no head of a response.
+type Headless = HashMap<String, usize>;
 
 /// Who answers.
 #[derive(Clone)]
@@ -51,6 +59,7 @@ struct Desk {
     inner: HyperTransport,
     limit: Duration,
     dice: Arc<Mutex<Dice>>,
+    headless: Arc<Mutex<Headless>>,
 }
 
 impl Gateway {
@@ -62,25 +71,45 @@ impl Gateway {
         let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let dice = Arc::new(Mutex::new(dice));
-        let desk = Desk { tenant, inner: HyperTransport::new(), limit, dice };
+        let inner = HyperTransport::new();
+        let desk = Desk { tenant, inner, limit, dice, headless: Arc::default() };
+        let at_door = desk.clone();
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let (acceptor, desk) = (acceptor.clone(), desk.clone());
+                let (acceptor, desk) = (acceptor.clone(), at_door.clone());
                 // An error is the client's hanging up, which is its right.
                 tokio::spawn(async move {
                     socket.set_nodelay(true)?;
-                    let socket = acceptor.accept(socket).await?;
+                    let socket = socket.into_std()?;
+                    let twin = TcpStream::from_std(socket.try_clone()?)?;
+                    let socket = acceptor.accept(TcpStream::from_std(socket)?).await?;
                     if desk.throw(REFUSING) == 0 {
                         refuse(socket).await?;
                     } else {
                         serve(socket, desk).await;
                     }
+                    linger(twin).await;
                     std::io::Result::Ok(())
                 });
             }
         });
-        Self { authority, transport: tls::transport(certificate), _runtime: runtime }
+        Self { authority, transport: tls::transport(certificate), desk, _runtime: runtime }
     }
+}
+
+impl Gateway {
+    /// The requests that ended with no head since this was last asked: because the tenant did not
+    /// answer in time, or because the connection to the client was closed.
+    pub(crate) fn take_headless(&self) -> Headless {
+        core::mem::take(&mut self.desk.headless.lock().unwrap())
+    }
+}
+
+/// Reads until the client closes the connection. A system that closes a connection with bytes left
+/// to read resets it, and then drops what it has not sent yet.
+async fn linger(mut socket: TcpStream) {
+    let rest = async { tokio::io::copy(&mut socket, &mut tokio::io::sink()).await };
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
 /// Answers the first request by a GOAWAY that says that no stream was processed.
@@ -117,10 +146,31 @@ async fn serve(socket: TlsStream<TcpStream>, desk: Desk) {
     }
 }
 
+/// Notes that a request ended with no head, unless a head was sent.
+struct Open<'a> {
+    headless: &'a Mutex<Headless>,
+    tag: Option<String>,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(tag) = self.tag.take() {
+            *self.headless.lock().unwrap().entry(tag).or_default() += 1;
+        }
+    }
+}
+
 /// An error resets the stream.
 async fn answer(desk: Desk, request: Request<Incoming>) -> Result<Response<Body>, h2::Error> {
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Reason::CANCEL)?.to_bytes();
+    let mut open = Open { headless: &desk.headless, tag: tag(&head.uri, &body) };
+    let reply = pass_on(&desk, head, body).await?;
+    open.tag = None;
+    Ok(reply)
+}
+
+async fn pass_on(desk: &Desk, mut head: request::Parts, body: Bytes) -> Result<Response<Body>, h2::Error> {
     let fate = desk.throw(100);
     if fate < 3 {
         return Err(Reason::REFUSED_STREAM.into());

@@ -30,6 +30,8 @@ pub(crate) struct Judge {
     /// The requests of calls that are not judged yet.
     served: HashMap<String, Vec<Served>>,
     sent: HashMap<String, Vec<Seen>>,
+    /// How many answers about each id the gateway did not pass on.
+    lost: HashMap<String, usize>,
     /// Calls of the last batch: what they left on the way may still arrive.
     waiting: Vec<Outcome>,
     /// Users who were created and not deleted.
@@ -57,9 +59,13 @@ impl Judge {
         fake: &FakeKinde,
         batch: Vec<Outcome>,
         sent: impl IntoIterator<Item = (String, Vec<Seen>)>,
+        lost: HashMap<String, usize>,
         requests: Requests,
     ) {
         self.sent.extend(sent);
+        for (tag, count) in lost {
+            *self.lost.entry(tag).or_default() += count;
+        }
         for request in requests {
             let answer = match request.answer {
                 Ok(status) => status.as_u16().to_string(),
@@ -89,7 +95,7 @@ impl Judge {
 
     /// Judges what is left.
     pub(crate) fn end(&mut self, fake: &FakeKinde, requests: Requests) {
-        self.take_in(fake, Vec::new(), [], requests);
+        self.take_in(fake, Vec::new(), [], HashMap::new(), requests);
         for tag in self.served.keys().chain(self.sent.keys()) {
             self.violations.push(format!("{tag}: requests of no call, or long after its end"));
         }
@@ -110,6 +116,7 @@ impl Judge {
     fn judge(&mut self, fake: &FakeKinde, outcome: Outcome) {
         let served = self.served.remove(&outcome.plan.id).unwrap_or_default();
         let sent = self.sent.remove(&outcome.plan.id).unwrap_or_default();
+        let lost = self.lost.remove(&outcome.plan.id).unwrap_or_default();
         self.calls += 1;
         self.ok += u64::from(matches!(outcome.result, Ended::Ok(_)));
         *self.ends.entry(kind(&outcome.result)).or_default() += 1;
@@ -125,7 +132,7 @@ impl Judge {
             }
         };
         in_time_and_by_the_rules(&mut rule, &outcome, &sent);
-        true_to_the_record(&mut rule, &outcome, &sent, &served, is_done(fake, &outcome));
+        true_to_the_record(&mut rule, &outcome, &sent, (&served, lost), is_done(fake, &outcome));
 
         let Outcome { plan, result, took } = outcome;
         for what in wrong {
@@ -184,7 +191,7 @@ fn true_to_the_record(
     rule: &mut impl FnMut(bool, &'static str),
     Outcome { plan, result, .. }: &Outcome,
     sent: &[Seen],
-    served: &[Served],
+    (served, lost): (&[Served], usize),
     is_done: Option<bool>,
 ) {
     let count = |is: fn(&Seen) -> bool| sent.iter().filter(|seen| is(seen)).count();
@@ -194,7 +201,7 @@ fn true_to_the_record(
     // Whatever becomes of the body, the client is to learn of the head: unless it waits no longer.
     let unseen = count(|seen| matches!(seen, Seen::Late | Seen::Nothing));
     let heads = served.iter().filter(|served| served.is_answered).count();
-    rule(heads <= answered + unseen, "was answered with a head that it did not see");
+    rule(heads <= answered + unseen + lost, "was answered with a head that it did not see");
     rule(served.iter().all(|served| served.operation == plan.operation), "asked for another operation");
     let effects = served.iter().filter(|served| served.took_effect).count();
     match claim(result) {

