@@ -378,7 +378,7 @@ fn a_naive_transport_hears_all_that_it_lacks() {
 
     let text = report.to_string();
     for line in [
-        "broken: the response is returned whole or not at all (WholeResponse)",
+        "broken: only a complete response is returned (WholeResponse)",
         "  GET, and the server closes the connection within the body: sent GET /api",
         "  a server that sends a head byte by byte: sent GET /api/v1/users/kp_sally?email=sally%40example.com with a \
          limit of 0.20 s, it took 0.5",
