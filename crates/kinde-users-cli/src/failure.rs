@@ -2,12 +2,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::process::ExitCode;
 
 use kinde_users::{CallError, Error};
-
-use crate::output::warn;
-use crate::tenant::WayError;
 
 /// The end of the help of each subcommand.
 pub(crate) const EXIT_CODES: &str = "\
@@ -75,6 +71,11 @@ impl Failure {
         &self.text
     }
 
+    /// Returns the exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
     /// Returns how much the failure counts as a failure of all users of a list.
     pub(crate) fn weight(&self) -> usize {
         self.weight
@@ -92,8 +93,8 @@ impl fmt::Display for Failure {
 
 /// The text has the operation, the status, Kinde's code and message, and for a 403 the missing
 /// scope. If the transport failed, the error of the transport follows.
-impl From<CallError<WayError>> for Failure {
-    fn from(error: CallError<WayError>) -> Self {
+impl<E: std::error::Error + 'static> From<CallError<E>> for Failure {
+    fn from(error: CallError<E>) -> Self {
         let transport = error.transport().map(|transport| format!(": {transport}")).unwrap_or_default();
         let text = format!("{error}{transport}");
         // A request that cannot be built was not sent.
@@ -108,16 +109,5 @@ impl From<CallError<WayError>> for Failure {
             _ => usize::from(code != 2 && refused.is_none_or(is_for_all)),
         };
         Self { code, text, line: None, weight }
-    }
-}
-
-/// Prints the failure of a run, if there is one, and returns the exit code.
-pub(crate) fn end(result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            warn(format_args!("error: {failure}"));
-            failure.code.into()
-        }
     }
 }

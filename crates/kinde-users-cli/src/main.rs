@@ -83,7 +83,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let Program { command, shared } = Program::parse();
-    failure::end(match &command {
+    let result = match &command {
         Command::Import(arguments) => import::run(arguments, &shared),
         Command::Export(arguments) => export::run(arguments, &shared),
         Command::Find(arguments) => find::run(arguments, &shared),
@@ -94,5 +94,12 @@ fn main() -> ExitCode {
         Command::RefreshClaims(arguments) => refresh_claims::run(arguments, &shared),
         Command::Completions(arguments) => completions::run(arguments),
         Command::Man(arguments) => man::run(arguments),
-    })
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::warn(format_args!("error: {failure}"));
+            failure.code().into()
+        }
+    }
 }

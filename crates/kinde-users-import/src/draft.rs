@@ -14,10 +14,10 @@ use crate::check::hash::{HashProblem, is_ambiguous_salt, looks_like, named_by_it
 use crate::check::identity::{self, IdentityProblem};
 use crate::check::stand_in::{StandIn, stand_in};
 use crate::error::{ImportError, ImportProblem};
-use crate::mapping::Mapping;
 use crate::node::Node;
 use crate::password::{self, PasswordParts};
-use crate::plan::shown_method;
+use crate::settings::Settings;
+use crate::shown::shown_method;
 use crate::target::{Target, When};
 use crate::user::{Identity, ImportUser, Kind, add};
 
@@ -45,7 +45,7 @@ pub(crate) enum Note {
 }
 
 pub(crate) struct Draft<'m> {
-    pub(crate) mapping: &'m Mapping,
+    settings: &'m Settings,
     /// Whether the file is CSV, in which all values are text.
     pub(crate) is_csv: bool,
     /// Whether names are not checked for stand-ins, as in an export of this project.
@@ -69,9 +69,9 @@ pub(crate) struct Draft<'m> {
 }
 
 impl<'m> Draft<'m> {
-    pub(crate) fn new(mapping: &'m Mapping, is_csv: bool) -> Self {
+    pub(crate) fn new(settings: &'m Settings, is_csv: bool) -> Self {
         Self {
-            mapping,
+            settings,
             is_csv,
             trusts_names: false,
             is_salt_plain: false,
@@ -212,7 +212,7 @@ impl<'m> Draft<'m> {
             When::True => node.flag(),
             When::False => node.flag().map(|flag| !flag),
             When::Present => Some(true),
-            When::Later => Some(node.text().is_none_or(|time| self.mapping.is_later(&time))),
+            When::Later => Some(node.text().is_none_or(|time| self.settings.is_later(&time))),
             When::Is(values) => {
                 node.text().map(|text| values.iter().any(|value| value.eq_ignore_ascii_case(&text)))
             }
@@ -294,7 +294,7 @@ impl<'m> Draft<'m> {
             Err(problem) => problem,
         };
         // Separators between digits do not change the number, so they are always removed.
-        let cleans = self.mapping.cleans || matches!(problem, IdentityProblem::Separators);
+        let cleans = self.settings.cleans || matches!(problem, IdentityProblem::Separators);
         let cleaned = match kind {
             _ if !cleans => None,
             Kind::Email => identity::clean_email(value),
@@ -342,9 +342,6 @@ impl<'m> Draft<'m> {
 
     /// Returns the user, or the problems of the record.
     pub(crate) fn finish(mut self: Box<Self>) -> (Result<ImportUser, Vec<ImportError>>, Vec<Note>) {
-        if let Some(end) = self.mapping.source.table().end {
-            end(&mut self);
-        }
         self.take_others();
         if self.nothing > 1 {
             for (field, mark) in core::mem::take(&mut self.marks) {
@@ -363,12 +360,12 @@ impl<'m> Draft<'m> {
             given_name,
             family_name,
             picture,
-            organization: self.mapping.organization.clone(),
+            organization: self.settings.organization.clone(),
             identities: core::mem::take(&mut self.identities),
             password,
             properties: self.properties.into_iter().map(|(key, value)| (key.into(), value)).collect(),
             feature_flags: self.flags.into_iter().map(|(key, value)| (key.into(), value)).collect(),
-            is_suspended: is_suspended.or(self.mapping.is_suspended),
+            is_suspended: is_suspended.or(self.settings.is_suspended),
         };
         let mut problems = self.problems;
         if problems.is_empty() {
@@ -400,7 +397,7 @@ impl<'m> Draft<'m> {
                     (None, ..) | (Some(false), None, _) => continue,
                     (_, Some(identity), None) => Identity { is_verified, ..identity.clone() },
                     // Some systems set the flag for users without an address, too.
-                    (_, None, _) if !self.mapping.source.table().is_strict => continue,
+                    (_, None, _) if !self.settings.is_strict => continue,
                     _ => {
                         self.problem(kind.name(), Problem::Missing, "");
                         continue;
@@ -480,7 +477,7 @@ impl<'m> Draft<'m> {
         };
         let value = |said: &Option<Said>| said.as_ref().map_or("", |said| said.value.as_str()).to_owned();
         let named = value(&method).to_ascii_lowercase();
-        let default = self.mapping.source.table().method;
+        let default = self.settings.method;
         let method_name = if named.is_empty() { default.to_owned() } else { named };
         if method_name.is_empty() {
             if let Some(password) = named_by_itself(&hash.value).filter(|_| salt.is_none()) {
@@ -491,14 +488,14 @@ impl<'m> Draft<'m> {
         let mut variant_name = value(&variant);
         let mut parts = PasswordParts::new(hash.value.as_str()).hashing_method(method_name.as_str());
         if is_pbkdf2 && variant_name.is_empty() {
-            variant_name.clone_from(&self.mapping.variant);
+            variant_name.clone_from(&self.settings.variant);
         }
         parts = parts.variant(variant_name);
         match iterations.as_ref().map(|said| said.value.parse::<u32>()) {
             Some(Ok(number)) => parts = parts.iterations(number),
             Some(Err(_)) => self.problem(&name_of("iterations"), Problem::WrongType, "a whole number"),
             None if is_pbkdf2 => {
-                if let Some(number) = self.mapping.iterations {
+                if let Some(number) = self.settings.iterations {
                     parts = parts.iterations(number);
                 }
             }
@@ -507,7 +504,7 @@ impl<'m> Draft<'m> {
         let mut format_name = value(&format);
         if let Some(salt) = &salt {
             if format_name.is_empty() {
-                format_name.clone_from(&self.mapping.salt_format);
+                format_name.clone_from(&self.settings.salt_format);
             }
             if format_name.is_empty() && !self.is_salt_plain && is_ambiguous_salt(&method_name, &salt.value) {
                 let format = path_beside(&salt.field, "salt_format");
@@ -523,7 +520,7 @@ impl<'m> Draft<'m> {
         }
         let mut position_name = value(&position);
         if position_name.is_empty() && salt.is_some() {
-            position_name.clone_from(&self.mapping.salt_position);
+            position_name.clone_from(&self.settings.salt_position);
         }
         parts = parts.salt_position(position_name);
         if let Some(firebase) = self.firebase() {
@@ -557,7 +554,7 @@ impl<'m> Draft<'m> {
         if !(matches!(part, "hashed_password" | "hashing_method") || lacks_salt) {
             return Err(());
         }
-        let is_strict = self.mapping.source.table().is_strict;
+        let is_strict = self.settings.is_strict;
         // In Kinde's own form, a contradiction is a mistake of the file.
         if let Some(password) = named_by_itself(&hash.value).filter(|_| !is_salted && !is_strict) {
             return Ok(Some(password));
@@ -593,7 +590,7 @@ impl<'m> Draft<'m> {
             self.problem("rounds and mem_cost", Problem::WrongType, "whole numbers");
             return None;
         }
-        self.mapping.firebase.clone()
+        self.settings.firebase.clone()
     }
 }
 
@@ -620,4 +617,12 @@ pub(crate) fn standard_base64(text: &str) -> String {
     let text = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
     let padding = (4 - text.len() % 4) % 4;
     text + "===".get(..padding).unwrap_or_default()
+}
+
+/// Removes a user name that equals the email address: the user signs in with the address.
+pub(crate) fn forget_username_of_address(draft: &mut Draft<'_>) {
+    let (username, email) = (draft.said(Target::Username), draft.said(Target::Email));
+    if username.zip(email).is_some_and(|(username, email)| username.eq_ignore_ascii_case(email)) {
+        draft.forget(Target::Username);
+    }
 }

@@ -127,3 +127,10 @@ impl fmt::Display for ImportProblem {
         }
     }
 }
+
+/// A line of a file. Both numbers begin at 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) file: usize,
+    pub(crate) line: u64,
+}

@@ -1,6 +1,6 @@
 //! The mapping from the fields of a file to users.
 
-use alloc::borrow::{Cow, ToOwned as _};
+use alloc::borrow::ToOwned as _;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,13 +9,12 @@ use core::fmt;
 use kinde_users_core::OrganizationCode;
 use kinde_users_core::operations::FirebaseParameters;
 
-use crate::error::{ImportError, ImportErrors, ImportProblem};
-use crate::io::Read;
-use crate::node::Node;
-use crate::source::{Source, plain};
-use crate::target::{Rule, Target};
-use crate::user::ImportUser;
-use crate::users::{FileError, Reading, Users};
+use crate::error::{ImportError, ImportProblem};
+use crate::rule::Rule;
+use crate::settings::Settings;
+use crate::source::Source;
+use crate::table::plain;
+use crate::target::Target;
 
 /// Defines how the fields of a file become users: the rules of the source, and your own.
 ///
@@ -47,16 +46,7 @@ pub struct Mapping {
     ignored: BTreeSet<String>,
     pub(crate) ignores_rest: bool,
     nulls: Vec<String>,
-    now: Option<String>,
-    pub(crate) cleans: bool,
-    pub(crate) drops_unverifiable: bool,
-    pub(crate) variant: String,
-    pub(crate) iterations: Option<u32>,
-    pub(crate) salt_format: String,
-    pub(crate) salt_position: String,
-    pub(crate) firebase: Option<FirebaseParameters>,
-    pub(crate) is_suspended: Option<bool>,
-    pub(crate) organization: Option<OrganizationCode>,
+    pub(crate) settings: Settings,
 }
 
 /// The column that holds the errors of rejected lines. It is never read.
@@ -65,22 +55,15 @@ const REASON: &str = "import_error";
 impl Mapping {
     /// Creates a mapping with the rules of a source.
     pub fn new(source: Source) -> Self {
+        let table = source.table();
+        let settings = Settings { method: table.method, is_strict: table.is_strict, ..Settings::default() };
         Self {
             source,
             maps: BTreeMap::new(),
             ignored: BTreeSet::new(),
             ignores_rest: false,
-            nulls: source.table().null.into_iter().map(str::to_owned).collect(),
-            now: None,
-            cleans: false,
-            drops_unverifiable: false,
-            variant: String::new(),
-            iterations: None,
-            salt_format: String::new(),
-            salt_position: String::new(),
-            firebase: None,
-            is_suspended: None,
-            organization: None,
+            nulls: table.null.into_iter().map(str::to_owned).collect(),
+            settings,
         }
     }
 
@@ -138,7 +121,7 @@ impl Mapping {
     /// Sets the current time, such as `2026-01-31T12:00:00Z`. A user that is banned or locked out
     /// until a time in the past is then not suspended. By default all such users are suspended.
     pub fn now(mut self, time: impl Into<String>) -> Self {
-        self.now = Some(time.into());
+        self.settings.now = Some(time.into());
         self
     }
 
@@ -146,128 +129,51 @@ impl Mapping {
     /// `mailto:ada@example.com`. The [`Plan`](crate::Plan) lists each kind of change. By default
     /// they are errors.
     pub fn clean(mut self) -> Self {
-        self.cleans = true;
+        self.settings.cleans = true;
         self
     }
 
     /// Imports users without a password if Kinde cannot verify their hash. They need a new one.
     pub fn drop_unverifiable(mut self) -> Self {
-        self.drops_unverifiable = true;
+        self.settings.drops_unverifiable = true;
         self
     }
 
     /// Sets the variant and the iterations of the PBKDF2 hashes for which the file gives none.
     pub fn pbkdf2(mut self, variant: impl Into<String>, iterations: Option<u32>) -> Self {
-        self.variant = variant.into();
-        self.iterations = iterations;
+        self.settings.variant = variant.into();
+        self.settings.iterations = iterations;
         self
     }
 
     /// Sets the format of salts for which the file gives none: `string`, `hex` or `base64`.
     pub fn salt_format(mut self, format: impl Into<String>) -> Self {
-        self.salt_format = format.into();
+        self.settings.salt_format = format.into();
         self
     }
 
     /// Sets the position of salts for which the file gives none: `prefix` or `suffix`.
     pub fn salt_position(mut self, position: impl Into<String>) -> Self {
-        self.salt_position = position.into();
+        self.settings.salt_position = position.into();
         self
     }
 
     /// Sets the parameters of the Firebase project, which its scrypt hashes need.
     pub fn firebase(mut self, parameters: FirebaseParameters) -> Self {
-        self.firebase = Some(parameters);
+        self.settings.firebase = Some(parameters);
         self
     }
 
     /// Suspends all users, except those that the file says are not suspended.
     pub fn suspended(mut self) -> Self {
-        self.is_suspended = Some(true);
+        self.settings.is_suspended = Some(true);
         self
     }
 
     /// Creates the users as members of an organization.
     pub fn organization(mut self, code: impl Into<OrganizationCode>) -> Self {
-        self.organization = Some(code.into());
+        self.settings.organization = Some(code.into());
         self
-    }
-
-    /// Reads the users of files, one by one.
-    ///
-    /// Only packed keys of the users that were read stay in memory, and the hashes of an Auth0 hash
-    /// export.
-    ///
-    /// ```
-    /// # use kinde_users_import::{Mapping, Source};
-    /// let file = "login,firstName,email,status\n\
-    ///     ada,Ada,ada@example.com,SUSPENDED\n\
-    ///     grace,Grace,grace,ACTIVE\n";
-    /// let mapping = Mapping::new(Source::Okta);
-    /// let mut users = mapping.users([file.as_bytes()])?;
-    /// for read in &mut users {
-    ///     match read {
-    ///         Ok(read) => println!("line {}: {:?}", read.line, read.user),
-    ///         Err(rejected) => eprintln!("{rejected}"),
-    ///     }
-    /// }
-    /// let plan = users.plan();
-    /// assert_eq!((plan.users(), plan.suspended(), plan.rejected()), (1, 1, 1));
-    /// # Ok::<(), kinde_users_import::FileError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`FileError`] if a file is not text, if two columns have the same name, or if no column
-    /// identifies a user.
-    pub fn users<'a, R: Read + Send + 'a>(
-        &'a self,
-        files: impl IntoIterator<Item = R>,
-    ) -> Result<Users<'a>, FileError> {
-        Users::open(self, files)
-    }
-
-    /// Reads a row of CSV, given as pairs of column name and value.
-    ///
-    /// # Errors
-    ///
-    /// [`ImportErrors`] has every problem of the row and every value that would be lost. Operations
-    /// can send every user that is returned.
-    pub fn row<'a>(
-        &self,
-        columns: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<ImportUser, ImportErrors> {
-        let columns =
-            columns.into_iter().map(|(name, value)| (Cow::Borrowed(name), Node::Text(value.into())));
-        self.record(&columns.collect::<Vec<_>>(), true)
-    }
-
-    /// Reads a JSON object.
-    ///
-    /// # Errors
-    ///
-    /// [`ImportErrors`] has every problem of the object and every value that would be lost.
-    /// Operations can send every user that is returned.
-    pub fn line(&self, json: &str) -> Result<ImportUser, ImportErrors> {
-        match Node::parse(json.trim_start_matches('\u{feff}')) {
-            Ok(Node::Object(members)) => self.record(&members, false),
-            Ok(_) => Err(ImportErrors(alloc::vec![ImportError::line().because("is not a JSON object")])),
-            Err(error) => Err(ImportErrors(alloc::vec![error])),
-        }
-    }
-
-    fn record(&self, members: &[(Cow<'_, str>, Node<'_>)], is_csv: bool) -> Result<ImportUser, ImportErrors> {
-        let mut reading = Reading::new(self);
-        let user = reading.record(members.iter().map(|(name, node)| (name.as_ref(), node)), is_csv);
-        let mut lost = reading.plan.errors_of_untaken();
-        match user {
-            Ok(user) if lost.is_empty() => Ok(user),
-            Ok(_) => Err(ImportErrors(lost)),
-            Err(mut errors) => {
-                errors.append(&mut lost);
-                Err(ImportErrors(errors))
-            }
-        }
     }
 
     pub(crate) fn is_ignored(&self, name: &str) -> bool {
@@ -290,28 +196,13 @@ impl Mapping {
     pub(crate) fn is_null(&self, text: &str) -> bool {
         self.nulls.iter().any(|null| null == text)
     }
-
-    /// Returns whether a time is, or may be, later than now.
-    pub(crate) fn is_later(&self, time: &str) -> bool {
-        // Only times in UTC are compared, to the second. Any other time may be later.
-        let seconds = |text: &str| text.get(..19).map(|text| text.replace('T', " "));
-        let is_utc = time.get(19..).is_none_or(|rest| {
-            let zone = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit()).trim();
-            matches!(zone, "" | "Z" | "+00" | "+00:00" | "+0000" | "+0" | "UTC")
-        });
-        let is_time = time.len() >= 19 && time.starts_with(|c: char| c.is_ascii_digit()) && is_utc;
-        match (is_time, &self.now) {
-            (true, Some(now)) => seconds(time) > seconds(now),
-            _ => true,
-        }
-    }
 }
 
 impl fmt::Debug for Mapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mapping")
             .field("source", &self.source)
-            .field("firebase", &self.firebase)
+            .field("firebase", &self.settings.firebase)
             .finish_non_exhaustive()
     }
 }

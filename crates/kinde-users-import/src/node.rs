@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value as Json};
 
 use crate::error::{ImportError, ImportProblem};
-use crate::plan::shown;
+use crate::shown::shown;
 
 /// A value of a file. All values of CSV are texts.
 #[derive(Clone, PartialEq)]

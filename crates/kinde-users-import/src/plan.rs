@@ -9,9 +9,11 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::draft::Note;
-use crate::error::ImportError;
+use crate::error::{ImportError, Place};
 use crate::mapping::{Mapping, lost, suggestion};
-use crate::target::{Rule, Target, When};
+use crate::rule::Rule;
+use crate::shown::shown;
+use crate::target::{Target, When};
 
 /// The most field names and kinds of problems that are listed. A file has more only if its names
 /// are values.
@@ -62,13 +64,6 @@ pub(crate) struct Field {
 struct Lines {
     first: Vec<Place>,
     count: u64,
-}
-
-/// A line of a file. Both numbers begin at 1.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) file: usize,
-    pub(crate) line: u64,
 }
 
 impl Lines {
@@ -139,7 +134,8 @@ impl Plan {
     ///
     /// Lines that are not valid do not count: see [`rejected`](Self::rejected).
     pub fn loses_nothing(&self) -> bool {
-        self.untaken().next().is_none() && (self.unverifiable() == 0 || self.mapping.drops_unverifiable)
+        self.untaken().next().is_none()
+            && (self.unverifiable() == 0 || self.mapping.settings.drops_unverifiable)
     }
 
     fn not_taken(&self) -> impl Iterator<Item = &Field> {
@@ -235,7 +231,7 @@ impl Plan {
     pub(crate) fn errors_of_untaken(&self) -> Vec<ImportError> {
         let lost_fields = self.not_taken().filter(|_| !self.mapping.ignores_rest);
         let mut errors: Vec<_> = lost_fields.map(|field| lost(&shown(&field.name), field.reason)).collect();
-        if !self.mapping.drops_unverifiable {
+        if !self.mapping.settings.drops_unverifiable {
             let hashes = self
                 .unverifiable
                 .keys()
@@ -403,7 +399,7 @@ impl fmt::Display for Plan {
             let title = format!(
                 "Kinde cannot verify these hashes: {} will need a new password{}:",
                 counted(self.unverifiable(), "user"),
-                if self.mapping.drops_unverifiable {
+                if self.mapping.settings.drops_unverifiable {
                     ""
                 } else {
                     ". Use --drop-unverifiable to begin the import"
@@ -444,41 +440,6 @@ fn digits(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// Returns the name of a field for a message.
-///
-/// A name that looks like a value of a user is replaced: the file may have no header.
-pub(crate) fn shown(name: &str) -> Cow<'_, str> {
-    let digits = name.bytes().filter(u8::is_ascii_digit).count();
-    let is_value = name.contains('@') && !name.starts_with('@')
-        || digits > 4
-        || name.chars().count() > 80
-        || name.contains(char::is_control);
-    match name.trim() {
-        "" => Cow::Borrowed("(a field without a name)"),
-        _ if is_value => Cow::Borrowed("(a name that looks like a value)"),
-        name => Cow::Borrowed(name),
-    }
-}
-
-/// Returns a type, such as `oauth2:google`, for a message.
-///
-/// It is a value of the file: one that may be personal is replaced.
-pub(crate) fn shown_type(text: &str) -> &str {
-    let is_type = text.len() <= 40
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-:.".contains(&b))
-        && text.bytes().filter(u8::is_ascii_digit).count() <= 4;
-    if is_type { text } else { "another kind" }
-}
-
-/// Returns a hashing method for a message. It is replaced if it has no word of such names: it may
-/// be a password.
-pub(crate) fn shown_method(text: &str) -> String {
-    const WORDS: [&str; 9] =
-        ["argon2", "crypt", "pbkdf2", "md5", "sha", "hmac", "phpass", "cognito", "plain"];
-    let is_method = WORDS.iter().any(|word| text.contains(word)) && shown_type(text) == text;
-    if is_method { format!("a hash of the method `{text}`") } else { "a hash of another method".to_owned() }
 }
 
 /// Returns what a field becomes, in words, or `None` if it becomes nothing.

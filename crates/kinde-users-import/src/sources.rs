@@ -13,14 +13,3 @@ pub(crate) mod kinde;
 pub(crate) mod okta;
 pub(crate) mod supabase;
 pub(crate) mod wordpress;
-
-use crate::draft::Draft;
-use crate::target::Target;
-
-/// Removes a user name that equals the email address: the user signs in with the address.
-pub(crate) fn forget_username_of_address(draft: &mut Draft<'_>) {
-    let (username, email) = (draft.said(Target::Username), draft.said(Target::Email));
-    if username.zip(email).is_some_and(|(username, email)| username.eq_ignore_ascii_case(email)) {
-        draft.forget(Target::Username);
-    }
-}

@@ -16,17 +16,19 @@ use hashbrown::HashTable;
 use kinde_users_core::Problem;
 
 use crate::draft::{Draft, Note};
-use crate::error::{ImportError, ImportErrors, ImportProblem};
+use crate::error::{ImportError, ImportErrors, ImportProblem, Place};
 use crate::io::{BufRead, Read};
 use crate::mapping::{Mapping, suggestion};
 use crate::node::{Node, below};
-use crate::plan::{Place, Plan, shown};
+use crate::plan::Plan;
 use crate::read::csv::{CsvError, CsvProblem, CsvReader};
 use crate::read::json::{JsonError, JsonProblem, JsonReader};
 use crate::read::text::{self, NotText};
+use crate::rule::Rule;
+use crate::shown::shown;
 use crate::source::Source;
 use crate::sources::auth0::Hashes;
-use crate::target::{Rule, Target};
+use crate::target::Target;
 use crate::user::ImportUser;
 
 /// A user of a file, and its position.
@@ -94,6 +96,85 @@ impl fmt::Display for Rejected {
 }
 
 impl core::error::Error for Rejected {}
+
+impl Mapping {
+    /// Reads the users of files, one by one.
+    ///
+    /// Only packed keys of the users that were read stay in memory, and the hashes of an Auth0 hash
+    /// export.
+    ///
+    /// ```
+    /// # use kinde_users_import::{Mapping, Source};
+    /// let file = "login,firstName,email,status\n\
+    ///     ada,Ada,ada@example.com,SUSPENDED\n\
+    ///     grace,Grace,grace,ACTIVE\n";
+    /// let mapping = Mapping::new(Source::Okta);
+    /// let mut users = mapping.users([file.as_bytes()])?;
+    /// for read in &mut users {
+    ///     match read {
+    ///         Ok(read) => println!("line {}: {:?}", read.line, read.user),
+    ///         Err(rejected) => eprintln!("{rejected}"),
+    ///     }
+    /// }
+    /// let plan = users.plan();
+    /// assert_eq!((plan.users(), plan.suspended(), plan.rejected()), (1, 1, 1));
+    /// # Ok::<(), kinde_users_import::FileError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`FileError`] if a file is not text, if two columns have the same name, or if no column
+    /// identifies a user.
+    pub fn users<'a, R: Read + Send + 'a>(
+        &'a self,
+        files: impl IntoIterator<Item = R>,
+    ) -> Result<Users<'a>, FileError> {
+        Users::open(self, files)
+    }
+
+    /// Reads a row of CSV, given as pairs of column name and value.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportErrors`] has every problem of the row and every value that would be lost. Operations
+    /// can send every user that is returned.
+    pub fn row<'a>(
+        &self,
+        columns: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<ImportUser, ImportErrors> {
+        let columns =
+            columns.into_iter().map(|(name, value)| (Cow::Borrowed(name), Node::Text(value.into())));
+        self.record(&columns.collect::<Vec<_>>(), true)
+    }
+
+    /// Reads a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportErrors`] has every problem of the object and every value that would be lost.
+    /// Operations can send every user that is returned.
+    pub fn line(&self, json: &str) -> Result<ImportUser, ImportErrors> {
+        match Node::parse(json.trim_start_matches('\u{feff}')) {
+            Ok(Node::Object(members)) => self.record(&members, false),
+            Ok(_) => Err(ImportErrors(alloc::vec![ImportError::line().because("is not a JSON object")])),
+            Err(error) => Err(ImportErrors(alloc::vec![error])),
+        }
+    }
+
+    fn record(&self, members: &[(Cow<'_, str>, Node<'_>)], is_csv: bool) -> Result<ImportUser, ImportErrors> {
+        let mut reading = Reading::new(self);
+        let user = reading.record(members.iter().map(|(name, node)| (name.as_ref(), node)), is_csv);
+        let mut lost = reading.plan.errors_of_untaken();
+        match user {
+            Ok(user) if lost.is_empty() => Ok(user),
+            Ok(_) => Err(ImportErrors(lost)),
+            Err(mut errors) => {
+                errors.append(&mut lost);
+                Err(ImportErrors(errors))
+            }
+        }
+    }
+}
 
 impl Source {
     /// Returns the system that a file comes from, or `None` if it is not recognized.
@@ -520,7 +601,7 @@ impl<'m> Reading<'m> {
         is_csv: bool,
         place: Place,
     ) -> (Box<Draft<'m>>, u64) {
-        let mut draft = Box::new(Draft::new(self.mapping, is_csv));
+        let mut draft = Box::new(Draft::new(&self.mapping.settings, is_csv));
         let mut record = Record { place, digest: FixedState::default().build_hasher(), guess: 0 };
         for (name, node) in members {
             if OWN.contains(&name) {
@@ -532,7 +613,10 @@ impl<'m> Reading<'m> {
         (draft, record.digest.finish())
     }
 
-    fn finish(&mut self, draft: Box<Draft<'m>>, place: Place) -> Result<ImportUser, Vec<ImportError>> {
+    fn finish(&mut self, mut draft: Box<Draft<'m>>, place: Place) -> Result<ImportUser, Vec<ImportError>> {
+        if let Some(end) = self.mapping.source.table().end {
+            end(&mut draft);
+        }
         let (user, mut notes) = draft.finish();
         if user.is_err() {
             // These notes count only users that can be imported.

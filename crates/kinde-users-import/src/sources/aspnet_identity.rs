@@ -1,9 +1,10 @@
 //! ASP.NET Identity: the table `AspNetUsers`, as CSV or JSON.
 
-use crate::source::Table;
-use crate::sources::forget_username_of_address;
-use crate::target::Rule::{self, Flag, Idle, NotTakenUnless, To};
-use crate::target::{FACTOR, Target, UNSET, When};
+use crate::draft::forget_username_of_address;
+use crate::rule::Rule::{self, Flag, Idle, NotTakenUnless, To};
+use crate::rule::{FACTOR, UNSET};
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "aspnet-identity",

@@ -16,12 +16,14 @@ use kinde_users_core::Problem;
 use core::hash::BuildHasher as _;
 
 use crate::draft::{Draft, TEXT};
+use crate::error::Place;
 use crate::error::{ImportError, ImportProblem};
 use crate::node::Node;
-use crate::plan::{Place, shown_type};
-use crate::source::Table;
-use crate::target::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
-use crate::target::{CONNECTION, FACTOR, Target, UNSET, When};
+use crate::rule::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
+use crate::rule::{CONNECTION, FACTOR, UNSET};
+use crate::shown::shown_type;
+use crate::table::Table;
+use crate::target::{Target, When};
 use crate::user::Kind;
 
 pub(crate) const TABLE: Table = Table {

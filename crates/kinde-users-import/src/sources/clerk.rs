@@ -6,9 +6,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::draft::{Draft, standard_base64};
-use crate::source::Table;
-use crate::target::Rule::{self, Deep, Flag, NotTaken, Several, To};
-use crate::target::{FACTOR, Target, UNSET, When};
+use crate::rule::Rule::{self, Deep, Flag, NotTaken, Several, To};
+use crate::rule::{FACTOR, UNSET};
+use crate::table::Table;
+use crate::target::{Target, When};
 use crate::user::Kind;
 
 pub(crate) const TABLE: Table = Table {

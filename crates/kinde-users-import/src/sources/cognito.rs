@@ -5,9 +5,10 @@ use alloc::borrow::ToOwned as _;
 use alloc::sync::Arc;
 
 use crate::draft::Draft;
-use crate::source::Table;
-use crate::target::Rule::{self, Flag, NotTaken, NotTakenUnless, Or, Pairs, To};
-use crate::target::{CONNECTION, FACTOR, Target, UNSET, When};
+use crate::rule::Rule::{self, Flag, NotTaken, NotTakenUnless, Or, Pairs, To};
+use crate::rule::{CONNECTION, FACTOR, UNSET};
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "cognito",

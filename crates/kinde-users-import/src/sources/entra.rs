@@ -8,10 +8,11 @@ use kinde_users_core::Problem;
 
 use crate::draft::Draft;
 use crate::node::Node;
-use crate::plan::shown_type;
-use crate::source::Table;
-use crate::target::Rule::{self, Flag, Idle, NotTaken, Read, Same, To};
-use crate::target::{CONNECTION, Target, UNSET, When};
+use crate::rule::Rule::{self, Flag, Idle, NotTaken, Read, Same, To};
+use crate::rule::{CONNECTION, UNSET};
+use crate::shown::shown_type;
+use crate::table::Table;
+use crate::target::{Target, When};
 use crate::user::Kind;
 
 pub(crate) const TABLE: Table = Table {

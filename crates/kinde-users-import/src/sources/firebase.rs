@@ -7,10 +7,11 @@ use kinde_users_core::Problem;
 
 use crate::draft::{Draft, TEXT, standard_base64};
 use crate::node::Node;
-use crate::plan::shown_type;
-use crate::source::Table;
-use crate::target::Rule::{self, Deep, Flag, NotTaken, Read, To};
-use crate::target::{CONNECTION, FACTOR, Target, UNSET, When};
+use crate::rule::Rule::{self, Deep, Flag, NotTaken, Read, To};
+use crate::rule::{CONNECTION, FACTOR, UNSET};
+use crate::shown::shown_type;
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "firebase",

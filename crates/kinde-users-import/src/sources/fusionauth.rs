@@ -8,11 +8,11 @@ use alloc::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::draft::Draft;
-use crate::source::Table;
-use crate::sources::forget_username_of_address;
-use crate::target::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, To};
-use crate::target::{FACTOR, ORGANIZATIONS, Target, UNSET, When};
+use crate::draft::{Draft, forget_username_of_address};
+use crate::rule::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, To};
+use crate::rule::{FACTOR, ORGANIZATIONS, UNSET};
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "fusionauth",

@@ -7,13 +7,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kinde_users_core::Problem;
 
-use crate::draft::{Draft, Note};
+use crate::draft::{Draft, Note, forget_username_of_address};
 use crate::node::Node;
-use crate::plan::{shown_method, shown_type};
-use crate::source::Table;
-use crate::sources::forget_username_of_address;
-use crate::target::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
-use crate::target::{CONNECTION, FACTOR, ORGANIZATIONS, Target, UNSET, When};
+use crate::rule::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
+use crate::rule::{CONNECTION, FACTOR, ORGANIZATIONS, UNSET};
+use crate::shown::{shown_method, shown_type};
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "keycloak",

@@ -10,10 +10,11 @@ use kinde_users_core::Problem;
 use crate::draft::{Draft, Said, TEXT};
 use crate::error::ImportProblem;
 use crate::node::Node;
-use crate::plan::{shown, shown_type};
-use crate::source::Table;
-use crate::target::Rule::{self, Flag, NotTaken, Read, To};
-use crate::target::{CONNECTION, ORGANIZATIONS, Target, UNSET, When};
+use crate::rule::Rule::{self, Flag, NotTaken, Read, To};
+use crate::rule::{CONNECTION, ORGANIZATIONS, UNSET};
+use crate::shown::{shown, shown_type};
+use crate::table::Table;
+use crate::target::{Target, When};
 use crate::user::Kind;
 
 pub(crate) const TABLE: Table = Table {

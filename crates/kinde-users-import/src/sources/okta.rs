@@ -1,9 +1,10 @@
 //! Okta: CSV of its users. It exports no passwords.
 
-use crate::source::Table;
-use crate::sources::forget_username_of_address;
-use crate::target::Rule::{self, Flag, NotTaken, To};
-use crate::target::{Target, UNSET, When};
+use crate::draft::forget_username_of_address;
+use crate::rule::Rule::{self, Flag, NotTaken, To};
+use crate::rule::UNSET;
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "okta",

@@ -5,10 +5,11 @@ use alloc::sync::Arc;
 
 use crate::draft::Draft;
 use crate::node::Node;
-use crate::plan::shown_type;
-use crate::source::Table;
-use crate::target::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Or, Read, To};
-use crate::target::{CONNECTION, Target, UNSET, When};
+use crate::rule::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Or, Read, To};
+use crate::rule::{CONNECTION, UNSET};
+use crate::shown::shown_type;
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "supabase",

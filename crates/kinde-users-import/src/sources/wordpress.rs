@@ -1,9 +1,10 @@
 //! `WordPress`: the table `wp_users`, as CSV or JSON.
 
-use crate::source::Table;
-use crate::sources::forget_username_of_address;
-use crate::target::Rule::{self, Flag, Idle, NotTaken, NotTakenUnless, To};
-use crate::target::{ORGANIZATIONS, Target, UNSET, When};
+use crate::draft::forget_username_of_address;
+use crate::rule::Rule::{self, Flag, Idle, NotTaken, NotTakenUnless, To};
+use crate::rule::{ORGANIZATIONS, UNSET};
+use crate::table::Table;
+use crate::target::{Target, When};
 
 pub(crate) const TABLE: Table = Table {
     name: "wordpress",
