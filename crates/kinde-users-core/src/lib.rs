@@ -74,8 +74,8 @@
 //!   and users.
 //! - [`Reply`], [`models`] and [`Text`] are replies, as owned or borrowing types.
 //! - A [`Job`] is a task that takes several calls, such as [`FindUser`], [`FindUsers`], [`Erase`]
-//!   and [`Suspend`]. The crate `kinde-users-import` adds jobs that import users. Any client [runs](Client::run) a
-//!   job.
+//!   and [`Suspend`]. The crate `kinde-users-import` adds jobs that import users. Any client
+//!   [runs](Client::run) a job.
 //! - [`Pages`] is a walk through the pages of a list.
 //! - [`Error`] and [`Effect`] say why a call failed, and whether the operation took effect.
 //!
