@@ -1,7 +1,7 @@
 //! The users that a command works on: one user, or a list.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
@@ -11,6 +11,7 @@ use kinde_users::{CallError, FindUser, Found, UserId, in_parallel};
 use serde_json::json;
 
 use crate::failure::{Failure, IN_A_ROW};
+use crate::look_up::LINES;
 use crate::output::counted;
 use crate::tenant::{Session, WayError};
 use crate::text;
@@ -38,15 +39,18 @@ impl Session {
         if text.is_empty() {
             return Err(Failure::input("no user is given"));
         }
-        match self.client.run(&mut FindUser::by(text))? {
-            Found::One(user) => Ok(user),
-            Found::None => Err(Failure::of_one("there is no such user")),
-            Found::Several(users) => {
-                Err(Failure::of_one(format!("{} users share it: give an id", users.len())))
-            }
-            Found::Mismatch { id } => Err(Failure::new(format!("{}: give an id", mismatch(&id)))),
-            Found::Unfinished => Err(Failure::new(format!("{UNFINISHED}: give an id"))),
-        }
+        one(self.client.run(&mut FindUser::by(text))?)
+    }
+}
+
+/// Returns the user that a search found.
+fn one(found: Found) -> Result<User, Failure> {
+    match found {
+        Found::One(user) => Ok(user),
+        Found::None => Err(Failure::of_one("there is no such user")),
+        Found::Several(users) => Err(Failure::of_one(format!("{} users share it: give an id", users.len()))),
+        Found::Mismatch { id } => Err(Failure::new(format!("{}: give an id", mismatch(&id)))),
+        Found::Unfinished => Err(Failure::new(format!("{UNFINISHED}: give an id"))),
     }
 }
 
@@ -74,24 +78,21 @@ pub(crate) struct Many {
 
 impl Many {
     /// Works on the items, several at a time, with a progress bar. Prints each failure, and returns
-    /// the number of failures.
+    /// the number of failures. A batch of items is requested when all items before it are done.
     ///
     /// # Errors
     ///
-    /// Fails if the run gives up the list; see [`IN_A_ROW`].
-    pub(crate) fn each<I>(
+    /// Fails if a batch does, or if the run gives up the list; see [`IN_A_ROW`].
+    pub(crate) fn each<I: Send>(
         &self,
         session: &Session,
         bar: &ProgressBar,
-        items: I,
-        work: impl Fn(I::Item) -> Result<(), Failure> + Sync,
-    ) -> Result<usize, Failure>
-    where
-        I: IntoIterator<IntoIter: Send>,
-    {
+        batches: impl IntoIterator<Item = Result<Vec<I>, Failure>>,
+        work: impl Fn(I) -> Result<(), Failure> + Sync,
+    ) -> Result<usize, Failure> {
         session.client.with_tenant(|tenant| tenant.set_rate_limit(self.pace.unwrap_or_default()));
         let (mut failed, mut in_a_row) = (0, 0);
-        let ended = in_parallel(self.at_once.into(), items, work, |result| {
+        let mut ended = |result| {
             bar.inc(1);
             match result {
                 Ok(()) => in_a_row = 0,
@@ -102,13 +103,58 @@ impl Many {
                 }
             }
             if in_a_row < IN_A_ROW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let result = batches.into_iter().try_for_each(|batch| {
+            let batch = batch.map_err(Some)?;
+            let is_over = in_parallel(self.at_once.into(), batch, &work, &mut ended).is_break();
+            if is_over { Err(None) } else { Ok(()) }
         });
         bar.finish_and_clear();
-        match ended {
-            ControlFlow::Continue(()) => Ok(failed),
-            ControlFlow::Break(()) => {
-                Err(Failure::new(format!("gave up, as it fails for all; {failed} failed")))
-            }
+        match result {
+            Ok(()) => Ok(failed),
+            Err(Some(failure)) => Err(failure),
+            Err(None) => Err(Failure::new(format!("gave up, as it fails for all; {failed} failed"))),
+        }
+    }
+
+    /// Reads a list of users, looks up their ids, does `work` for each of them, and prints a
+    /// receipt. First calls `ask` with the number of users in words.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the list cannot be read, if `ask` fails, or if `work` failed for some users.
+    pub(crate) fn each_user(
+        &self,
+        session: &Session,
+        list: &Path,
+        dry_run: bool,
+        ask: impl FnOnce(&str) -> Result<(), Failure>,
+        work: impl Fn(UserId, &ProgressBar) -> Result<(), Failure> + Sync,
+    ) -> Result<(), Failure> {
+        let text = text::read(list)?;
+        let lines = text::list(list, &text)?;
+        let (total, done) = (lines.len(), AtomicUsize::new(0));
+        let users = counted(total, "user");
+        ask(&users)?;
+        let bar = session.output.progress(Some(total as u64));
+        let batches = lines.chunks(LINES).map(|lines| Ok(session.look_up(lines)));
+        let failed = self.each(session, &bar, batches, |(number, user, found)| {
+            let id = match found {
+                Found::Unfinished => session.find(user),
+                found => one(found).map(|user| user.id),
+            };
+            let result = id.and_then(|id| work(id, &bar));
+            done.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
+            result.map_err(|failure| failure.at_line(number))
+        });
+        let done = done.into_inner();
+        let told = session.output.receipt(
+            &json!({ "tenant": session.name(), "dry_run": dry_run, "done": done, "users": total }),
+            format_args!("{} for {done} of {users}", if dry_run { "to be done" } else { "done" }),
+        );
+        match failed? {
+            0 => told,
+            failed => Err(Failure::new(format!("{failed} of {users} failed"))),
         }
     }
 }
@@ -139,24 +185,8 @@ impl List {
         session: &Session,
         work: impl Fn(&UserId) -> Result<(), CallError<WayError>> + Sync,
     ) -> Result<(), Failure> {
-        let text = text::read(&self.users)?;
-        let users = text::list(&self.users, &text)?;
-        let (total, done) = (users.len(), AtomicUsize::new(0));
-        let bar = session.output.progress(Some(total as u64));
-        let failed = self.many.each(session, &bar, users, |(number, user)| {
-            let work = |id| if self.dry_run { Ok(()) } else { work(&id).map_err(Failure::from) };
-            let result = session.find(user).and_then(work);
-            done.fetch_add(usize::from(result.is_ok()), Ordering::Relaxed);
-            result.map_err(|failure| failure.at_line(number))
-        });
-        let (done, users) = (done.into_inner(), counted(total, "user"));
-        let told = session.output.receipt(
-            &json!({ "tenant": session.name(), "dry_run": self.dry_run, "done": done, "users": total }),
-            format_args!("{} for {done} of {users}", if self.dry_run { "to be done" } else { "done" }),
-        );
-        match failed? {
-            0 => told,
-            failed => Err(Failure::new(format!("{failed} of {users} failed"))),
-        }
+        let Self { users, dry_run, many } = self;
+        let work = |id: UserId, _: &_| if *dry_run { Ok(()) } else { work(&id).map_err(Failure::from) };
+        many.each_user(session, users, *dry_run, |_| Ok(()), work)
     }
 }

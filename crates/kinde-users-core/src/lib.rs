@@ -73,9 +73,9 @@
 //!   credentials. A **tenant** is a Kinde business, or one of its environments, with its own domain
 //!   and users.
 //! - [`Reply`], [`models`] and [`Text`] are replies, as owned or borrowing types.
-//! - A [`Job`] is a task that takes several calls, such as [`FindUser`], [`Erase`] and [`Suspend`].
-//!   The crate `kinde-users-import` adds jobs that import users. Any client [runs](Client::run) a
-//!   job.
+//! - A [`Job`] is a task that takes several calls, such as [`FindUser`], [`FindUsers`], [`Erase`]
+//!   and [`Suspend`]. The crate `kinde-users-import` adds jobs that import users. Any client
+//!   [runs](Client::run) a job.
 //! - [`Pages`] is a walk through the pages of a list.
 //! - [`Error`] and [`Effect`] say why a call failed, and whether the operation took effect.
 //!
@@ -160,6 +160,7 @@ pub use error::call::Error;
 pub use error::error_body::{ErrorBody, ErrorItem};
 pub use jobs::erase::{Erase, Erased};
 pub use jobs::find::{FindUser, Found};
+pub use jobs::find_users::FindUsers;
 pub use jobs::job::Job;
 pub use jobs::pages::Pages;
 pub use jobs::removal::Removal;

@@ -1,7 +1,8 @@
 //! The job that imports a user.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use kinde_users_core::models::{IdentityType, User};
 use kinde_users_core::operations::{CreateUser, CreatedUser, CreatedUserIdentity, Expand, GetUserData};
@@ -30,6 +31,10 @@ use crate::user::ImportUser;
 /// other names than the record, the job takes it for its own and gives it the password of the
 /// record.
 ///
+/// If the search was made before, with those of other users, pass its result
+/// ([`searched`](Self::searched)). The import of a new user with a password then makes two calls
+/// instead of three.
+///
 /// A user that already exists is left alone, unless [`update`](Self::update) is set.
 ///
 /// ```
@@ -57,6 +62,7 @@ pub struct Import {
     has_walked: bool,
     /// The user that the walk found. The job still searches for it by another field.
     namesake: Option<UserId>,
+    searched: Searched,
     stage: Stage,
     /// The identities that the service did not create with the user. `None` until it has said so.
     missing: Option<Vec<IdentityType>>,
@@ -136,6 +142,16 @@ enum Stage {
     End(Imported),
 }
 
+/// A search that was made before the import.
+#[derive(Clone, Default, PartialEq, Eq)]
+enum Searched {
+    #[default]
+    No,
+    Found(Box<Found>),
+    /// The job used its result. It may be old.
+    Used,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Who {
     Created,
@@ -149,8 +165,16 @@ enum Who {
 impl Import {
     /// Creates an import job for `user`.
     pub fn new(user: ImportUser) -> Self {
-        let (stage, missing) = (Stage::Find(user.lookup(), None), None);
-        Self { user, is_unsure: false, updates: false, has_walked: false, namesake: None, stage, missing }
+        Self {
+            stage: Stage::Find(user.lookup(), None),
+            user,
+            is_unsure: false,
+            updates: false,
+            has_walked: false,
+            namesake: None,
+            searched: Searched::No,
+            missing: None,
+        }
     }
 
     /// Updates a user that already exists: its names, `provided_id`, password and everything else
@@ -184,6 +208,20 @@ impl Import {
     #[must_use]
     pub fn created(mut self, id: impl Into<UserId>, steps: usize) -> Self {
         self.stage = Stage::With(id.into(), Who::Created, steps);
+        self
+    }
+
+    /// Passes the result of the search [`ImportUser::lookup`], so that the job does not make this
+    /// search. [`FindUsers`](kinde_users_core::FindUsers) makes the searches of many imports with
+    /// few calls.
+    ///
+    /// Pass only what was found after the last import of the same user. If several records of a
+    /// file share an address, number or name, pass the result only to the first one. The job still
+    /// searches if the result is [`Found::Unfinished`], after [`interrupted`](Self::interrupted),
+    /// and if the service refuses the create, because the user may have signed up after the search.
+    #[must_use]
+    pub fn searched(mut self, found: Found) -> Self {
+        self.searched = Searched::Found(Box::new(found));
         self
     }
 
@@ -245,6 +283,19 @@ impl Import {
         if asks { Some(DynOperation::new(GetUserData::new(id).expand(Expand::Identities))) } else { next }
     }
 
+    /// Uses the result of a search that was made before the import.
+    fn use_search(&mut self) {
+        let Stage::Find(Some(_), None) = self.stage else { return };
+        match mem::take(&mut self.searched) {
+            // A create of unknown outcome may have arrived after that search.
+            Searched::Found(found) if !self.is_unsure => {
+                self.searched = Searched::Used;
+                self.looked_up(*found);
+            }
+            _ => {}
+        }
+    }
+
     fn looked_up(&mut self, found: Found) {
         self.stage = match found {
             // The user may exist, so no other one is created.
@@ -297,7 +348,8 @@ impl Import {
             self.forget_create();
         }
         // A refusal may also mean that a create arrived after the search.
-        let can_look = self.is_unsure && self.user.lookup().is_some();
+        let is_old = mem::take(&mut self.searched) == Searched::Used;
+        let can_look = (self.is_unsure || is_old) && self.user.lookup().is_some();
         let (failed, result) = if can_look { (Some(error), Ok(())) } else { (None, Err(error)) };
         self.stage = Stage::Find(self.user.lookup(), failed);
         result
@@ -321,6 +373,7 @@ impl Job for Import {
         if self.stage == Stage::Creating {
             self.forget_create();
         }
+        self.use_search();
         match &mut self.stage {
             Stage::Find(Some(search), _) => search.next_call(),
             Stage::Find(None, _) if self.is_unsure && !self.has_walked => None,
@@ -493,6 +546,97 @@ mod tests {
         assert_eq!(import.output(), Imported::Unfinished);
         assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["get_users", "create_user"]));
         assert_eq!(import.output(), created("kp_1"));
+    }
+
+    /// The result of a search for this user.
+    fn one(user: &str) -> Found {
+        let mut search = FindUser::by_email("ada@example.com");
+        search.handle(Ok(answer::<GetUsers>(200, &std::format!(r#"{{"users":[{user}]}}"#)))).unwrap();
+        let found = search.output();
+        assert_eq!(found.users().len(), 1);
+        found
+    }
+
+    const ADA: &str = r#"{"id":"kp_7","email":"ada@example.com","provided_id":"42"}"#;
+
+    #[test]
+    fn search_before_the_import_is_not_repeated() {
+        let mut import = Import::new(ada()).searched(Found::None);
+        assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["create_user"]));
+        assert_eq!(import.output(), created("kp_1"));
+        let mut import = Import::new(ada()).searched(one(ADA));
+        assert_eq!(names(&mut import, tenant(NO_USERS)), [""; 0]);
+        assert_eq!(import.output(), left_alone("kp_7"));
+        for import in
+            [Import::new(ada()).searched(one(ADA)).update(), Import::new(ada()).update().searched(one(ADA))]
+        {
+            let mut import = import;
+            assert_eq!(names(&mut import, tenant(NO_USERS)), REST);
+            assert_eq!(import.output(), updated("kp_7"));
+        }
+        for import in [
+            Import::new(ada()).searched(Found::None).found(["kp_8"]),
+            Import::new(ada()).found(["kp_8"]).searched(Found::None),
+            Import::new(ada()).searched(one(r#"{"id":"kp_8","email":"ada@example.com","provided_id":"43"}"#)),
+        ] {
+            let mut import = import;
+            assert_eq!(names(&mut import, tenant(NO_USERS)), [""; 0]);
+            assert_eq!(import.output(), Imported::Taken { id: "kp_8".into() });
+        }
+        // A search that is not complete is.
+        let mut import = Import::new(ada()).searched(Found::Unfinished);
+        assert_eq!(names(&mut import, tenant(NO_USERS)), after(&["get_users", "create_user"]));
+    }
+
+    #[test]
+    fn search_before_the_import_is_too_old_for_an_unknown_create() {
+        let there = std::format!(r#"{{"users":[{ADA}]}}"#);
+        for import in [
+            Import::new(ada()).searched(Found::None).interrupted(),
+            Import::new(ada()).interrupted().searched(Found::None),
+            Import::new(ada()).interrupted().searched(one(ADA)),
+        ] {
+            let mut import = import;
+            assert_eq!(names(&mut import, tenant(&there)), unseen(&after(&["get_users"])));
+            assert_eq!(import.output(), created("kp_7"));
+        }
+        // The outcome is lost in this run, or the program ends before it.
+        for is_dropped in [false, true] {
+            let mut import = Import::new(ada()).searched(Found::None);
+            assert!(import.next_call().unwrap().is::<CreateUser>());
+            if !is_dropped {
+                import.handle(refusal::<CreateUser>(504)).unwrap();
+            }
+            assert_eq!(names(&mut import, tenant(&there)), unseen(&after(&["get_users"])));
+            assert_eq!(import.output(), created("kp_7"));
+        }
+        // Another import that continues needs no search.
+        let mut import = Import::new(ada()).searched(Found::None).created("kp_1", 1);
+        assert_eq!(names(&mut import, tenant(NO_USERS)), unseen(&REST[1..]));
+    }
+
+    #[test]
+    fn refused_create_after_an_earlier_search_is_followed_by_a_search() {
+        fn refused(users: &str) -> impl FnMut(&DynOperation) -> Result<Reply, Error> {
+            let mut tenant = tenant(users);
+            move |operation| match operation.meta().name {
+                "create_user" => refusal::<CreateUser>(400),
+                _ => tenant(operation),
+            }
+        }
+        let there = std::format!(r#"{{"users":[{ADA}]}}"#);
+        let mut import = Import::new(ada()).searched(Found::None);
+        assert_eq!(names(&mut import, refused(&there)), ["create_user", "get_users"]);
+        assert_eq!((import.output(), import.may_have_created()), (left_alone("kp_7"), false));
+        let mut import = Import::new(ada()).searched(Found::None).update();
+        assert_eq!(names(&mut import, refused(&there)), after(&["create_user", "get_users"]));
+        // A refusal for another reason is reported. The next run searches as usual.
+        let mut import = Import::new(ada()).searched(Found::None);
+        let called = names(&mut import, refused(NO_USERS));
+        assert_eq!(called, ["create_user", "get_users", "create_user: HTTP 400"]);
+        assert!(!import.may_have_created());
+        let called = names(&mut import, refused(NO_USERS));
+        assert_eq!(called, ["get_users", "create_user", "create_user: HTTP 400"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Erases a user.
+//! Erases a user, all users of a list, or all users that an import created.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,15 +18,18 @@ use crate::tenant::Session;
 use crate::users::Many;
 
 /// An error about a missing user shows this too, so that it mentions both forms.
-const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users erase [OPTIONS] --journal <FILE>";
+const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users erase [OPTIONS] --list <FILE>\n       kinde-users erase [OPTIONS] --journal <FILE>";
 
-/// Erase a user, or all users that an import created
+/// Erase a user, all users of a list, or all users that an import created
 ///
 /// The command ends the sessions of the user, and then deletes the user together with the Kinde
 /// profile. This cannot be undone. The receipt has the id of the user, and says what this run
 /// deleted and what was already absent. If no user has the id, the exit code is 1, because the id
 /// may be mistyped. If you run the command again for an erased user, give the id: an erased user
 /// can no longer be found by address or name.
+///
+/// With --list, the command looks up the users of the list together: one call asks for many users.
+/// There is a receipt for each user, and a user that is already absent is an error.
 ///
 /// With --journal, the command undoes an import. The journal is the file in which the import
 /// recorded what it did. The command erases only the users that the journal records as created.
@@ -45,11 +48,16 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 pub(crate) struct Arguments {
     /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
     /// has
-    #[arg(required_unless_present = "journal", conflicts_with = "journal")]
+    #[arg(required_unless_present_any = ["journal", "list"], conflicts_with_all = ["journal", "list"])]
     user: Option<String>,
 
-    /// Erase all users that an import created. FILE is the journal of the import
+    /// File with one user on each line (an id, e-mail address, phone number or user name), or - for
+    /// standard input
     #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+
+    /// Erase all users that an import created. FILE is the journal of the import
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
     journal: Option<PathBuf>,
 
     /// Print what would be erased, and change nothing
@@ -71,14 +79,28 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     if let Some(journal) = &arguments.journal {
         return undo(arguments, &session, journal);
     }
-    let id = session.find(arguments.user.as_deref().unwrap_or_default())?;
-    if arguments.dry_run {
-        return to_be_erased(&session, id.as_str());
+    let Arguments { dry_run, confirm, many, .. } = arguments;
+    let ask = |what: &str| match dry_run {
+        true => Ok(()),
+        false => confirm.ask(&session, format_args!("Erase {what} on {}?", session.name())),
+    };
+    if let Some(list) = &arguments.list {
+        return many
+            .each_user(&session, list, *dry_run, ask, |id, bar| erase_one(&session, id, *dry_run, bar));
     }
-    arguments.confirm.ask(&session, format_args!("Erase {id} on {}?", session.name()))?;
-    let (removal, told) = erase(&session, id, &ProgressBar::hidden())?;
+    let id = session.find(arguments.user.as_deref().unwrap_or_default())?;
+    ask(id.as_str())?;
+    erase_one(&session, id, *dry_run, &ProgressBar::hidden())
+}
+
+/// Erases a user that has to exist.
+fn erase_one(session: &Session, id: UserId, dry_run: bool, bar: &ProgressBar) -> Result<(), Failure> {
+    if dry_run {
+        return bar.suspend(|| to_be_erased(session, id.as_str()));
+    }
+    let (removal, told) = erase(session, id, bar)?;
     if removal == Removal::AlreadyAbsent {
-        return Err(Failure::new("there was no such user: erased before, or a wrong id"));
+        return Err(Failure::of_one("there was no such user: erased before, or a wrong id"));
     }
     told
 }
@@ -109,7 +131,7 @@ fn undo(arguments: &Arguments, session: &Session, journal: &Path) -> Result<(), 
     }
     let bar = session.output.progress(Some(total as u64));
     let (erased, absent) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let failed = arguments.many.each(session, &bar, created, |Created { line, key, id }| {
+    let failed = arguments.many.each(session, &bar, [Ok(created)], |Created { line, key, id }| {
         let erased = erase(session, id.as_str().into(), &bar).and_then(|(removal, told)| {
             let count = if removal == Removal::Deleted { &erased } else { &absent };
             count.fetch_add(1, Ordering::Relaxed);

@@ -1,14 +1,13 @@
 //! Imports users from a file.
-use std::collections::HashMap;
+use std::iter;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use clap::Args;
-use kinde_users::Job;
-use kinde_users::UserId;
-use kinde_users::import::{Import, ImportUser, Imported, ReadUser, Users};
+use kinde_users::import::{Import, ImportUser, Imported, ReadUser};
 use kinde_users::models::IdentityType;
-use kinde_users::operations::{CreateUser, GetUsers};
+use kinde_users::operations::CreateUser;
+use kinde_users::{FindUsers, Found, Job};
 use serde_json::json;
 
 use crate::Shared;
@@ -16,6 +15,7 @@ use crate::confirm::Confirm;
 use crate::failure::Failure;
 use crate::files::beside;
 use crate::journal::{Before, Journal, State};
+use crate::look_up::next_lines;
 use crate::output::{counted, warn};
 use crate::reading::Reading;
 use crate::tenant::Session;
@@ -31,10 +31,11 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// if a line is not valid, nothing is imported. Options say what to do then. `--dry-run` prints the
 /// plan and stops.
 ///
-/// Import - for each user, the command searches for the email address, user name or phone
-/// number. If the files have ids, it reads all users once to find them. It creates the user if
-/// there is none, and then sets the password, properties and feature flags. It leaves existing
-/// users alone, or updates them with `--update`.
+/// Import - the command looks up the users of 25,000 lines at a time, by email address, user name
+/// or phone number. One call asks for many users. If the tenant has few users, or the files have
+/// ids, the command reads all users instead. It creates each user that does not exist, and then
+/// sets the password, properties and feature flags. It leaves existing users alone, or updates them
+/// with `--update`.
 ///
 /// Journal - a file beside the first file that records what is done. If a run was interrupted
 /// or lines failed, run the same command again: it continues where it stopped. If the outcome of a
@@ -115,15 +116,17 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     };
     let work =
         Work { session: &session, journal: &journal, updates: arguments.update, counts: Default::default() };
-    let (found, before) = work.walk(lines()?)?;
+    let before = lines()?.filter_map(Result::ok).filter(|read| work.is_done(&read.user)).count() as u64;
     let bar = shared.output.progress(Some(total));
     bar.set_position(before);
     bar.reset_eta();
     let seen = AtomicU64::new(before);
-    let todo = lines()?.filter_map(Result::ok).filter(|read| !work.is_done(&read.user));
-    let failed = arguments.many.each(&session, &bar, todo, |ReadUser { line, user, .. }| {
+    let mut todo = lines()?.filter_map(Result::ok).filter(|read| !work.is_done(&read.user)).peekable();
+    let batches = iter::from_fn(|| Some(next_lines(&mut todo)).filter(|lines| !lines.is_empty()));
+    let batches = batches.map(|lines| work.look_up(lines));
+    let failed = arguments.many.each(&session, &bar, batches, |line| {
         seen.fetch_add(1, Ordering::Relaxed);
-        work.import(line, user, &found)
+        work.import(line)
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
     let receipt = shared.output.receipt(
@@ -159,6 +162,15 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     Err(Failure::new(wrong))
 }
 
+/// A line of the file, and what was found before its import.
+struct LookedUp {
+    read: ReadUser,
+    /// The users with the address, number or name.
+    searched: Option<Found>,
+    /// The users with the id.
+    with_id: Option<Found>,
+}
+
 struct Work<'a> {
     session: &'a Session,
     journal: &'a Journal,
@@ -172,36 +184,34 @@ impl Work<'_> {
         self.journal.before(&self.journal.key(user)) == Some(&Before::Done)
     }
 
-    /// Returns the users that have the ids of the file, and the number of lines that are done. No
-    /// operation searches for such an id, so this reads all users.
-    fn walk(&self, users: Users<'_>) -> Result<(HashMap<String, Vec<UserId>>, u64), Failure> {
-        let (mut sought, mut done) = (HashMap::<_, Vec<_>>::new(), 0);
-        for ReadUser { user, .. } in users.filter_map(Result::ok) {
-            if self.is_done(&user) {
-                done += 1;
-            } else if let Some(id) = user.provided_id() {
-                sought.insert(id.to_owned(), Vec::new());
+    /// Looks up the users of the lines. A user that an earlier run created is not looked up.
+    fn look_up(&self, lines: Vec<ReadUser>) -> Result<Vec<LookedUp>, Failure> {
+        let (mut find, mut has_ids) = (FindUsers::new(), false);
+        let mut searches = Vec::with_capacity(lines.len());
+        for ReadUser { user, .. } in &lines {
+            let before = self.journal.before(&self.journal.key(user));
+            let (mut search, mut id) = (user.lookup(), user.provided_id());
+            match before {
+                Some(Before::Created(..)) => (search, id) = (None, None),
+                // Only a search right before the create finds a user of an interrupted create.
+                Some(Before::Begun) => search = None,
+                Some(Before::Done) | None => {}
             }
+            searches.push((search.is_some(), id.is_some()));
+            has_ids |= id.is_some();
+            find = search.into_iter().fold(find, FindUsers::find);
+            find = id.into_iter().fold(find, FindUsers::provided_id);
         }
-        if !sought.is_empty() {
-            for user in self.session.client.pages(GetUsers::new().page_size(500)).items() {
-                let user = user?;
-                if let Some(ids) = user.provided_id.as_ref().and_then(|id| sought.get_mut(id.as_str())) {
-                    ids.push(user.id);
-                }
-            }
-        }
-        Ok((sought, done))
+        let mut found = self.session.search(find, has_ids)?.into_iter();
+        let mut next = |is_searched: bool| is_searched.then(|| found.next()).flatten();
+        let with =
+            |(read, (by_lookup, by_id))| LookedUp { read, searched: next(by_lookup), with_id: next(by_id) };
+        Ok(lines.into_iter().zip(searches).map(with).collect())
     }
 
-    fn import(
-        &self,
-        line: u64,
-        user: ImportUser,
-        found: &HashMap<String, Vec<UserId>>,
-    ) -> Result<(), Failure> {
+    fn import(&self, LookedUp { read, searched, with_id }: LookedUp) -> Result<(), Failure> {
+        let ReadUser { line, user, .. } = read;
         let key = self.journal.key(&user);
-        let ids = user.provided_id().and_then(|id| found.get(id));
         let mut import = Import::new(user);
         if self.updates {
             import = import.update();
@@ -212,8 +222,11 @@ impl Work<'_> {
             Some(Before::Created(id, steps)) => import.created(id.as_str(), *steps),
             Some(Before::Done) | None => import,
         };
-        if let Some(ids) = ids {
-            import = import.found(ids);
+        if let Some(found) = searched {
+            import = import.searched(found);
+        }
+        if let Some(found) = with_id {
+            import = import.found(found.users().iter().map(|user| &user.id));
         }
         let is_recorded = matches!(before, Some(Before::Created(..)));
         let (state, failure) = match self.calls(line, &key, &mut import, is_recorded) {

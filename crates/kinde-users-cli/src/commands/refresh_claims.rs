@@ -13,6 +13,9 @@ use crate::users::List;
 /// the user contain changed roles and properties. It is safe to run the command again: the result
 /// is the same.
 ///
+/// The command looks up the users of the list together: one call asks for many users. Users that
+/// are given by id are not looked up.
+///
 /// Example: kinde-users refresh-claims members.txt
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -11,7 +11,8 @@ use crate::users::List;
 
 /// Set properties for every user in a list
 ///
-/// It is safe to run the command again: the result is the same.
+/// The command looks up the users of the list together: one call asks for many users. Users that
+/// are given by id are not looked up. It is safe to run the command again: the result is the same.
 ///
 /// Example: kinde-users set-properties users.txt plan=gold newsletter=true
 #[derive(Debug, Args)]

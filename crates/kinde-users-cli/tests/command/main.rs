@@ -1,5 +1,6 @@
 //! The command, run as a user runs it, against a tenant behind a socket.
 
+mod calls;
 mod common;
 mod export;
 mod import;

@@ -1,14 +1,14 @@
 //! Finds one user.
 
 use alloc::collections::BTreeSet;
-use alloc::string::String;
 use alloc::vec::Vec;
+use core::slice;
 
 use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::error::call::Error;
 use crate::jobs::job::Job;
-use crate::models::identity_type::IdentityType;
+use crate::jobs::sought::{Kind, Sought};
 use crate::models::user::User;
 use crate::operations::expand::Expand;
 use crate::operations::get_users::GetUsers;
@@ -50,14 +50,16 @@ use crate::types::redacted::Redacted;
 /// # }
 /// ```
 ///
+/// To search for many users with few calls, use [`FindUsers`](crate::FindUsers).
+///
 /// For an unknown id the result is [`Found::None`]. [`GetUserData`](crate::operations::GetUserData)
 /// returns an error instead.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a job does nothing until it is run"]
 pub struct FindUser {
     /// The page to request next.
-    list: GetUsers,
-    sought: Sought,
+    pub(super) list: GetUsers,
+    pub(super) sought: Sought,
     pages: usize,
     progress: Progress,
     matching: Vec<User>,
@@ -81,31 +83,28 @@ impl FindUser {
 
     /// Creates a job that finds the user with this e-mail address.
     pub fn by_email(email: impl Into<Redacted>) -> Self {
-        let email = email.into();
-        Self::of(GetUsers::new().email(&email), Sought::Email(email))
+        Self::of(Kind::Email, email.into())
     }
 
     /// Creates a job that finds the user with this phone number.
     pub fn by_phone(phone: impl Into<Redacted>) -> Self {
-        let phone = phone.into();
-        Self::of(GetUsers::new().phone(&phone), Sought::Phone(phone))
+        Self::of(Kind::Phone, phone.into())
     }
 
     /// Creates a job that finds the user with this user name.
     pub fn by_username(username: impl Into<Redacted>) -> Self {
-        let username = username.into();
-        Self::of(GetUsers::new().username(&username), Sought::Username(username))
+        Self::of(Kind::Username, username.into())
     }
 
     /// Creates a job that finds the user with this id.
     pub fn by_id(id: impl Into<UserId>) -> Self {
-        let id = id.into();
-        Self::of(GetUsers::new().user_id(&id), Sought::Id(id))
+        Self::of(Kind::Id, id.into().as_str().into())
     }
 
-    fn of(list: GetUsers, sought: Sought) -> Self {
-        let (list, matching) = (list.expand(Expand::Identities), Vec::new());
-        Self { list, sought, pages: 0, progress: Progress::Open, matching, other: None }
+    fn of(kind: Kind, text: Redacted) -> Self {
+        let list = kind.filter(GetUsers::new(), &text).expand(Expand::Identities);
+        let sought = Sought { kind, text };
+        Self { list, sought, pages: 0, progress: Progress::Open, matching: Vec::new(), other: None }
     }
 
     /// Creates a job from a text that a person typed. A text with an `@` is an e-mail address. A
@@ -196,76 +195,8 @@ impl Job for FindUser {
     }
 }
 
-/// What the job searches for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Sought {
-    Email(Redacted),
-    Phone(Redacted),
-    Username(Redacted),
-    Id(UserId),
-}
-
-impl Sought {
-    /// Whether a field of the user, or an identity of a matching type, is equal to the search.
-    fn is(&self, user: &User) -> bool {
-        use IdentityType::{Phone, Username};
-        type OfType = fn(Option<&IdentityType>) -> bool;
-        type Same = fn(&str, &str) -> bool;
-        let (asked, field, is_of_type, is_same): (_, _, OfType, Same) = match self {
-            Self::Id(id) => return user.id == *id,
-            // An address of a connection counts too, because addresses are recognised by their
-            // form.
-            Self::Email(email) => {
-                (email, user.email(), |kind| !matches!(kind, Some(Phone | Username)), is_same_text)
-            }
-            Self::Phone(phone) => (phone, user.phone.as_deref(), |kind| kind == Some(&Phone), is_same_number),
-            Self::Username(name) => {
-                (name, user.username.as_deref(), |kind| kind == Some(&Username), is_same_text)
-            }
-        };
-        let listed = user.identities.iter().filter(|identity| is_of_type(identity.kind.as_ref()));
-        let listed = listed.filter_map(|identity| identity.identity.as_deref());
-        field.into_iter().chain(listed).any(|theirs| is_same(theirs, asked))
-    }
-}
-
-/// Whether two texts are equal if case is ignored. An ASCII letter equals only an ASCII letter: an
-/// address with the Kelvin sign, whose lower case is `k`, is another address.
-fn is_same_text(one: &str, other: &str) -> bool {
-    let is_same = |(one, other): (char, char)| {
-        if one.is_ascii() || other.is_ascii() {
-            one.eq_ignore_ascii_case(&other)
-        } else {
-            one.to_lowercase().eq(other.to_lowercase()) || one.to_uppercase().eq(other.to_uppercase())
-        }
-    };
-    one.chars().count() == other.chars().count() && one.chars().zip(other.chars()).all(is_same)
-}
-
-/// Whether two phone numbers have the same digits; see [`FindUser`].
-fn is_same_number(one: &str, other: &str) -> bool {
-    match (digits(one), digits(other)) {
-        (Some(one), Some(other)) => one == other,
-        _ => one == other,
-    }
-}
-
-/// Returns the digits of a phone number from the country code on. `None` if it is not a number.
-fn digits(number: &str) -> Option<String> {
-    let number = number.trim();
-    let is_separator =
-        |sign: char| sign.is_whitespace() || "-.()/\u{2010}\u{2011}\u{2012}\u{2013}".contains(sign);
-    let (is_international, rest) = match number.strip_prefix('+') {
-        Some(rest) => (true, rest),
-        None => (false, number),
-    };
-    let is_number = |sign: char| sign.is_ascii_digit() || is_separator(sign);
-    let digits: String = rest.chars().filter(char::is_ascii_digit).collect();
-    let national = if is_international { None } else { digits.strip_prefix("00").map(String::from) };
-    (rest.chars().all(is_number) && !digits.is_empty()).then(|| national.unwrap_or(digits))
-}
-
-/// The result of a [`FindUser`].
+/// The result of a search for one user: a [`FindUser`], or one of a
+/// [`FindUsers`](crate::FindUsers).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "one user is what is hoped for")]
 pub enum Found {
@@ -282,12 +213,21 @@ pub enum Found {
         id: UserId,
     },
     /// The search is not complete. If the job has no next call, the service had more pages than
-    /// [`FindUser::MOST_PAGES`]. It is not known whether such a user exists, or how many such users
-    /// exist.
+    /// [`FindUser::MOST_PAGES`], or [`FindUsers`](crate::FindUsers) cannot answer the search. It is
+    /// not known whether such a user exists, or how many such users exist.
     Unfinished,
 }
 
 impl Found {
+    /// Returns the users that match.
+    pub fn users(&self) -> &[User] {
+        match self {
+            Self::One(user) => slice::from_ref(user),
+            Self::Several(users) => users,
+            Self::None | Self::Mismatch { .. } | Self::Unfinished => &[],
+        }
+    }
+
     /// Returns the user if exactly one matches.
     pub fn one(self) -> Option<User> {
         match self {
@@ -302,7 +242,7 @@ mod tests {
     use super::*;
     use crate::jobs::tests::{answer, refusal};
     use crate::types::effect::Effect;
-    use std::string::ToString;
+    use std::string::{String, ToString};
     use std::{format, vec};
 
     const IDENTITIES: &str = "/api/v1/users?email=ada%40example.com&expand=identities";

@@ -6,8 +6,8 @@ use crate::protocol::dyn_operation::DynOperation;
 
 /// A task that takes several calls.
 ///
-/// The jobs of this crate are [`Erase`](crate::Erase), [`Suspend`](crate::Suspend) and
-/// [`FindUser`](crate::FindUser). The crate `kinde-users-import` adds `Import`, and you can write
+/// The jobs of this crate are [`Erase`](crate::Erase), [`Suspend`](crate::Suspend),
+/// [`FindUser`](crate::FindUser) and [`FindUsers`](crate::FindUsers). The crate `kinde-users-import` adds `Import`, and you can write
 /// your own jobs.
 ///
 /// A job is a state machine without I/O. [`Client::run`](crate::Client::run) and

@@ -122,6 +122,10 @@ impl GetUsers {
         self.active_since = Some(since.into());
         self
     }
+
+    pub(crate) fn expanded(&self) -> &[Expand] {
+        &self.expand
+    }
 }
 
 impl Operation for GetUsers {
