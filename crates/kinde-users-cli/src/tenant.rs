@@ -4,15 +4,16 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::{env, error, fmt};
+use std::{env, error, fmt, fs};
 
 use clap::Args;
 use http::{Request, Response};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
+use kinde_users::ureq::ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use kinde_users::{
-    BodyFailure, Client, Clock, Credentials, Delivery, Domain, Instant, SystemClock, Transport,
-    UreqTransport, tenant,
+    AccessToken, BodyFailure, BuildError, Client, Clock, Credentials, Delivery, Domain, Instant, SystemClock,
+    Transport, UreqTransport, tenant,
 };
 
 use crate::failure::Failure;
@@ -36,8 +37,19 @@ pub(crate) struct Named {
     #[arg(long, global = true, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
 
+    /// File that holds an environment API key, or - for standard input. A key replaces the client id
+    /// and secret. Without this option, the key is the value of the environment variable
+    /// `KINDE_API_KEY`, if neither --client-id nor --client-secret-file is given
+    #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["client_id", "client_secret_file"])]
+    api_key_file: Option<PathBuf>,
+
+    /// File with root certificates in PEM, which are trusted in place of the built-in ones [env:
+    /// `SSL_CERT_FILE`]
+    #[arg(long, global = true, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
     /// Run the command on an in-memory tenant with made-up users, and change nothing real
-    #[arg(long, global = true, conflicts_with_all = ["domain", "client_id", "client_secret_file"])]
+    #[arg(long, global = true, conflicts_with_all = ["domain", "client_id", "client_secret_file", "api_key_file"])]
     rehearse: bool,
 }
 
@@ -45,6 +57,9 @@ pub(crate) struct Named {
 const DOMAIN: [&str; 2] = ["KINDE_DOMAIN", "--domain"];
 const CLIENT_ID: [&str; 2] = ["KINDE_MANAGEMENT_CLIENT_ID", "--client-id"];
 const CLIENT_SECRET: [&str; 2] = ["KINDE_MANAGEMENT_CLIENT_SECRET", "--client-secret-file"];
+
+const API_KEY: [&str; 2] = ["KINDE_API_KEY", "--api-key-file"];
+const CA_FILE: [&str; 2] = ["SSL_CERT_FILE", "--ca-file"];
 
 /// A value, and the name of the variable or option that has it.
 struct Given {
@@ -89,7 +104,7 @@ impl Named {
         } else {
             let (domain, credentials) = self.read()?;
             output.note(format_args!("On {}.", domain.origin()));
-            (domain, credentials, Way::Real(UreqTransport::new()))
+            (domain, credentials, Way::Real(self.transport()?))
         };
         // The clock of `kinde-users-fake --speed` is faster. The clock of its client must be as
         // fast.
@@ -102,16 +117,15 @@ impl Named {
     }
 
     fn read(&self) -> Result<(Domain, Credentials), Failure> {
-        let secret = self.client_secret_file.as_deref().map(secret).transpose()?;
-        let domain = Given::of(DOMAIN, self.domain.clone())?;
-        let id = Given::of(CLIENT_ID, self.client_id.clone())?;
-        let secret = Given::of(CLIENT_SECRET, secret)?;
-        let (domain, id, secret) = match (domain, id, secret) {
-            (Some(domain), Some(id), Some(secret)) => (domain, id, secret),
-            (domain, id, secret) => {
-                let all = [(DOMAIN, domain), (CLIENT_ID, id), (CLIENT_SECRET, secret)];
-                return Err(missing(all.map(|(names, given)| (names, given.is_none()))));
+        let (domain, credentials) = match self.api_key()? {
+            Some(key) => {
+                let domain = Given::of(DOMAIN, self.domain.clone())?;
+                let domain = domain.ok_or_else(|| missing(&[(DOMAIN, true), (API_KEY, false)]))?;
+                let token = AccessToken::new(&key.value);
+                let wrong = |error: BuildError| Failure::input(format!("{} {}", key.name, error.problem()));
+                (domain, Credentials::api_key(token.map_err(wrong)?))
             }
+            None => self.client()?,
         };
         let wrong = |error| Failure::input(format!("{}: {error}", domain.name));
         let read: Domain = domain.value.parse().map_err(wrong)?;
@@ -123,19 +137,65 @@ impl Named {
                 "{name}: {text} is on this machine: write http://{text}, or https://{text} if it has a certificate"
             )));
         }
-        let (id_name, secret_name) = (id.name, secret.name);
+        Ok((read, credentials))
+    }
+
+    fn api_key(&self) -> Result<Option<Given>, Failure> {
+        if self.client_id.is_some() || self.client_secret_file.is_some() {
+            return Ok(None);
+        }
+        let key = self.api_key_file.as_deref().map(|path| secret(path, API_KEY[1])).transpose()?;
+        Given::of(API_KEY, key)
+    }
+
+    fn client(&self) -> Result<(Given, Credentials), Failure> {
+        let secret =
+            self.client_secret_file.as_deref().map(|path| secret(path, CLIENT_SECRET[1])).transpose()?;
+        let domain = Given::of(DOMAIN, self.domain.clone())?;
+        let id = Given::of(CLIENT_ID, self.client_id.clone())?;
+        let secret = Given::of(CLIENT_SECRET, secret)?;
+        let (domain, id, secret) = match (domain, id, secret) {
+            (Some(domain), Some(id), Some(secret)) => (domain, id, secret),
+            (domain, id, secret) => {
+                let all = [(DOMAIN, domain), (CLIENT_ID, id), (CLIENT_SECRET, secret)];
+                return Err(missing(&all.map(|(names, given)| (names, given.is_none()))));
+            }
+        };
         let credentials = Credentials::new(id.value, secret.value);
         credentials.check().map_err(|error| {
-            let name = if error.argument() == "client_id" { id_name } else { secret_name };
+            let name = if error.argument() == "client_id" { id.name } else { secret.name };
             Failure::input(format!("{name} {}", error.problem()))
         })?;
-        Ok((read, credentials))
+        Ok((domain, credentials))
+    }
+
+    /// Returns the transport, with the root certificates that are named.
+    fn transport(&self) -> Result<UreqTransport, Failure> {
+        let (name, path) = match &self.ca_file {
+            Some(path) => (CA_FILE[1], path.clone()),
+            None => match variable(CA_FILE[0])? {
+                Some(path) => (CA_FILE[0], PathBuf::from(path)),
+                None => return Ok(UreqTransport::new()),
+            },
+        };
+        let wrong = |what: &dyn fmt::Display| Failure::input(format!("{name}: {}: {what}", path.display()));
+        let text = fs::read(&path).map_err(|error| wrong(&error))?;
+        let mut roots = Vec::new();
+        for item in parse_pem(&text) {
+            if let PemItem::Certificate(root) = item.map_err(|_| wrong(&"not valid PEM"))? {
+                roots.push(root);
+            }
+        }
+        if roots.is_empty() {
+            return Err(wrong(&"there is no certificate in PEM"));
+        }
+        let tls = TlsConfig::builder().root_certs(RootCerts::from(roots)).build();
+        Ok(UreqTransport::configured(|config| config.tls_config(tls)))
     }
 }
 
 /// Returns the secret in a file, without the line break that an editor adds at the end.
-fn secret(path: &Path) -> Result<String, Failure> {
-    let option = CLIENT_SECRET[1];
+fn secret(path: &Path, option: &str) -> Result<String, Failure> {
     if path == Path::new("-") && io::stdin().is_terminal() {
         return Err(Failure::input(format!("{option} - reads a file or a pipe, and not a terminal")));
     }
@@ -148,15 +208,15 @@ fn secret(path: &Path) -> Result<String, Failure> {
 
 /// Returns an error that says how to name a tenant. It is for runs that name only a part or
 /// nothing.
-fn missing(all: [([&str; 2], bool); 3]) -> Failure {
-    let names = |pick: usize| all.map(|(names, _)| names[pick]).join(", ");
+fn missing(all: &[([&str; 2], bool)]) -> Failure {
+    let names = |pick: usize| all.iter().map(|(names, _)| names[pick]).collect::<Vec<_>>().join(", ");
     let how =
         format!("set {}, or give {}; --rehearse runs the command on an in-memory tenant", names(0), names(1));
     if all.iter().all(|(_, is_missing)| *is_missing) {
         return Failure::input(format!("no tenant is named: {how}"));
     }
     let missing: Vec<_> =
-        all.into_iter().filter(|(_, is_missing)| *is_missing).map(|(names, _)| names[0]).collect();
+        all.iter().filter(|(_, is_missing)| *is_missing).map(|(names, _)| names[0]).collect();
     let are = if missing.len() == 1 { "is" } else { "are" };
     Failure::input(format!("{} {are} not set: {how}", missing.join(" and ")))
 }

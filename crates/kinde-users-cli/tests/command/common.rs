@@ -88,7 +88,13 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("kinde-users"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"] {
+    for name in [
+        "KINDE_DOMAIN",
+        "KINDE_MANAGEMENT_CLIENT_ID",
+        "KINDE_MANAGEMENT_CLIENT_SECRET",
+        "KINDE_API_KEY",
+        "SSL_CERT_FILE",
+    ] {
         command.env_remove(name);
     }
     command

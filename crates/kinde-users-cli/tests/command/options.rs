@@ -3,6 +3,7 @@
 use std::fs;
 
 use assert_cmd::assert::OutputAssertExt;
+use kinde_users_fake::server::{Options, Server};
 use kinde_users_fake::{FakeKinde, NewFakeUser};
 use serde_json::{Value, json};
 
@@ -66,6 +67,61 @@ fn options_name_a_tenant_and_the_secret_comes_from_a_file_or_standard_input() {
     let (code, _, errors) = run(command(&named).arg(&secret).arg("--rehearse"));
     assert!(code == 2 && errors.contains("cannot be used with"), "{errors}");
 }
+
+#[test]
+fn api_key_replaces_the_client_id_and_secret() {
+    let tenant = with_ada("api-key");
+    let key = tenant.fake.issue_api_key(["read:users"]);
+    let file = tenant.write("key", &format!("{key}\n"));
+    let find = || {
+        let mut command = command(&["find", ADA]);
+        command.env("KINDE_DOMAIN", tenant.fake.origin());
+        command
+    };
+    for command in [find().env("KINDE_API_KEY", &key), find().args(["--api-key-file", &file])] {
+        assert_eq!(run(command).0, 0);
+    }
+    // No token was requested.
+    assert!(tenant.fake.requests().iter().all(|request| request.operation != Some("token")));
+    let (code, _, errors) = run(find().env("KINDE_API_KEY", "k_live_0"));
+    assert!(code == 1 && errors.contains("401"), "{errors}");
+    let (code, _, errors) = run(find().env("KINDE_API_KEY", "with a blank"));
+    assert!(code == 2 && errors.starts_with("error: KINDE_API_KEY "), "{errors}");
+    // Options for an application win over a key in the environment.
+    let (code, _, errors) = run(find().env("KINDE_API_KEY", &key).args(["--client-id", "id"]));
+    assert!(code == 2 && errors.contains("KINDE_MANAGEMENT_CLIENT_SECRET is not set"), "{errors}");
+}
+
+#[test]
+fn root_certificates_of_a_file_are_trusted() {
+    let tenant = with_ada("roots");
+    let server = Server::start(&tenant.fake, &Options::new().tls()).unwrap();
+    let roots = tenant.write("ca.pem", server.ca_pem().unwrap());
+    let find = || {
+        let mut command = command(&["find", ADA]);
+        tenant.name_in(&mut command);
+        command.env("KINDE_DOMAIN", server.origin());
+        command
+    };
+    let (code, _, errors) = run(&mut find());
+    assert!(code == 1 && errors.contains("TLS"), "{errors}");
+    for command in [find().args(["--ca-file", &roots]), find().env("SSL_CERT_FILE", &roots)] {
+        let (code, _, errors) = run(command);
+        assert_eq!((code, errors.as_str()), (0, ""));
+    }
+    let (none, broken) = (tenant.write("none.pem", "no PEM"), tenant.write("broken.pem", BROKEN));
+    for (file, what) in [
+        ("missing.pem", "No such file"),
+        (&none, "there is no certificate in PEM"),
+        (&broken, "not valid PEM"),
+    ] {
+        let (code, _, errors) = run(find().args(["--ca-file", file]));
+        assert!(code == 2 && errors.contains("--ca-file: ") && errors.contains(what), "{errors}");
+    }
+    server.shutdown();
+}
+
+const BROKEN: &str = "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n";
 
 #[test]
 fn secret_is_in_no_output() {

@@ -41,6 +41,20 @@ impl Credentials {
         Self(Kind::Token(token))
     }
 
+    /// Creates credentials from an environment API key of Kinde, such as `k_live_…`. The key is sent
+    /// in place of an access token, so no token is requested. A key has its own scopes and does not
+    /// expire. If the service refuses it with 401, the call fails.
+    ///
+    /// ```
+    /// use kinde_users::{AccessToken, Credentials};
+    ///
+    /// let credentials = Credentials::api_key(AccessToken::new("k_live_0123456789")?);
+    /// # Ok::<(), kinde_users::BuildError>(())
+    /// ```
+    pub fn api_key(key: AccessToken) -> Self {
+        Self(Kind::Token(key))
+    }
+
     /// Checks that the client id and secret are not empty, contain no control character, and do not
     /// begin or end with a blank. Texts that were copied or read from a file often have such
     /// defects. A call with such credentials fails with the same error, and nothing is sent.
@@ -68,7 +82,7 @@ impl Credentials {
 
     /// Requests tokens with only these scopes. By default, a token has all scopes of the
     /// application. [`scopes_for`](crate::scopes_for) returns the scopes of operations. This method
-    /// has no effect on credentials that were created from an access token.
+    /// has no effect on credentials that were created from an access token or an API key.
     ///
     /// ```
     /// use kinde_users::operations::GetUsers;
@@ -95,7 +109,7 @@ impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Kind::Client { .. } => "Credentials(client)",
-            Kind::Token(_) => "Credentials(access token)",
+            Kind::Token(_) => "Credentials(token)",
         })
     }
 }
