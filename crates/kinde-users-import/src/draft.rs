@@ -558,17 +558,18 @@ impl<'m> Draft<'m> {
             return Err(());
         }
         let is_strict = self.mapping.source.table().is_strict;
-        // In Kinde's own form, a contradiction is a mistake of the file.
-        if let Some(password) = named_by_itself(&hash.value).filter(|_| !is_salted && !is_strict) {
-            return Ok(Some(password));
-        }
+        let named = named_by_itself(&hash.value).filter(|_| !is_salted);
         let form = looks_like(&hash.value);
         let unverifiable = match form {
-            _ if is_strict => None,
+            // In Kinde's own form, a contradiction is a mistake of the file.
+            _ if named.is_some() && is_strict => None,
+            _ if named.is_some() => return Ok(named),
             Some(form) if form.is_unverifiable() => {
                 let form = format!("{form}");
                 Some(form.trim_end_matches(", which Kinde cannot verify").to_owned())
             }
+            // An unknown method may be a mistake there, too.
+            _ if is_strict && !self.mapping.drops_unverifiable => None,
             _ => (part == "hashing_method").then(|| shown_method(method)),
         };
         if let Some(form) = unverifiable {
