@@ -107,7 +107,10 @@ impl Many {
         match ended {
             ControlFlow::Continue(()) => Ok(failed),
             ControlFlow::Break(()) => {
-                Err(Failure::new(format!("gave up, as it fails for all; {failed} failed")))
+                let users = counted(failed, "user");
+                Err(Failure::new(format!(
+                    "gave up after {users} failed: correct the cause, and run the same command again"
+                )))
             }
         }
     }

@@ -36,8 +36,8 @@ pub(crate) struct Said {
 pub(crate) enum Note {
     /// A field has a value that is not taken, for this reason.
     NotTaken(Arc<str>, &'static str),
-    /// A field suspends the user.
-    Suspended(Arc<str>),
+    /// A field suspends the user, or the mapping if no field is named.
+    Suspended(Option<Arc<str>>),
     /// The value of a field was repaired because of this problem.
     Changed(Arc<str>, IdentityProblem),
     /// The hash has this form, which Kinde cannot verify.
@@ -222,7 +222,7 @@ impl<'m> Draft<'m> {
         };
         if target == Target::Suspended {
             if flag {
-                self.notes.push(Note::Suspended(field.clone()));
+                self.notes.push(Note::Suspended(Some(field.clone())));
             }
             // One field that suspends is enough.
             let is_suspended = flag || self.said(target) == Some("true");
@@ -358,6 +358,9 @@ impl<'m> Draft<'m> {
         let (provided_id, given_name, family_name, picture) =
             (text(Target::Id), text(Target::FirstName), text(Target::LastName), text(Target::Picture));
         let is_suspended = self.said(Target::Suspended).map(|said| said == "true");
+        if is_suspended.is_none() && self.mapping.is_suspended == Some(true) {
+            self.notes.push(Note::Suspended(None));
+        }
         let user = ImportUser {
             provided_id,
             given_name,
