@@ -133,12 +133,12 @@ impl Plan {
         self.unverifiable.values().map(|lines| lines.count).sum()
     }
 
-    /// Returns the names of the fields whose values are neither taken nor ignored.
+    /// Returns the names of the fields with values that are neither imported nor ignored.
     pub fn untaken(&self) -> impl Iterator<Item = &str> {
         self.not_taken().filter(|_| !self.mapping.ignores_rest).map(|field| &*field.name)
     }
 
-    /// Returns whether no value is lost, except those that the mapping ignores.
+    /// Returns `true` if every value is imported, or is left out because the mapping says so.
     ///
     /// Lines that are not valid do not count: see [`rejected`](Self::rejected).
     pub fn loses_nothing(&self) -> bool {
