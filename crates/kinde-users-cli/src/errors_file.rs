@@ -35,7 +35,12 @@ impl ErrorsFile {
     /// Fails if the file exists or cannot be created.
     pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
         let file = private().write(true).create_new(true).open(path);
-        let file = BufWriter::new(file.map_err(|error| Failure::file(path, error))?);
+        let file = BufWriter::new(file.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                Failure::input(format!("{} exists: move it away, or name another file", path.display()))
+            }
+            _ => Failure::file(path, error),
+        })?);
         Ok(Self { path: path.to_owned(), file, header: None, written: 0, missing: 0 })
     }
 

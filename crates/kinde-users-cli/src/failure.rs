@@ -13,6 +13,9 @@ Exit codes:
   2  nothing was changed: an argument or an input file is not valid, or you did not confirm
   3  only with import --skip-invalid: everything was done, except for the invalid lines";
 
+/// What to do about lines that failed.
+pub(crate) const AGAIN: &str = "to retry, run the same command again";
+
 /// The number of failures in a row after which a run gives up a list, because every user seems to
 /// fail. A failure that is about one user does not count. A failure to get a token counts as this
 /// many, because no call is possible without a token.

@@ -44,7 +44,7 @@ pub(crate) fn locked(file: File, path: &Path, what: &str) -> Result<File, Failur
 pub(crate) fn regular(path: &Path) -> Result<(), Failure> {
     match std::fs::metadata(path) {
         Ok(data) if data.is_file() => Ok(()),
-        Ok(_) => Err(Failure::file(path, "not a regular file")),
+        Ok(_) => Err(Failure::file(path, "not a regular file: save a pipe to a file first")),
         Err(error) => Err(Failure::file(path, &error)),
     }
 }

@@ -127,8 +127,9 @@ impl Journal {
         })?;
         let salt = match head {
             Some(head) if head.options != options => {
-                let (options, anew) = (head.options, "another --journal begins anew");
-                let what = format!("is that of an import with other options: {options}; {anew}");
+                let (options, how) =
+                    (head.options, "give these options to continue, or another --journal to start again");
+                let what = format!("is that of an import with other options: {options}; {how}");
                 return Err(wrong(path, &what));
             }
             Some(head) => head.salt,
@@ -182,7 +183,9 @@ impl Journal {
                 }
             }
         })?;
-        let Some(Head { salt, .. }) = head else { return Err(wrong(path, "is empty")) };
+        let Some(Head { salt, .. }) = head else {
+            return Err(wrong(path, "is empty: the import created no user"));
+        };
         let of_line = |(key, (line, ids)): (String, (u64, BTreeSet<String>))| {
             ids.into_iter().map(move |id| Created { line, key: key.clone(), id })
         };
@@ -253,9 +256,12 @@ fn load(
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let mut lines = (1..).zip(whole.lines());
     let head: Option<Head> = lines.next().and_then(|(_, line)| serde_json::from_str(line).ok());
-    let head = head.ok_or_else(|| wrong(path, "is not a journal of this command, and was left as it is"))?;
+    let head = head.ok_or_else(|| wrong(path, "is not a journal of this command: name another --journal"))?;
     if head.import_into != tenant {
-        return Err(wrong(path, "is not a journal of this tenant"));
+        return Err(wrong(
+            path,
+            "is the journal of another tenant: check the domain, or name another --journal",
+        ));
     }
     for (number, line) in lines {
         let what = "delete that line, and its user is looked up again";

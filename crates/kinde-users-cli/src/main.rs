@@ -14,9 +14,10 @@ mod tenant;
 mod text;
 mod users;
 
+use std::mem;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use commands::{
     completions, erase, export, find, import, man, refresh_claims, reset_mfa, set_properties, suspend,
@@ -30,7 +31,7 @@ use tenant::{Named, Session};
 /// A tenant is a Kinde business, or one of its environments. Name the tenant with the environment
 /// variables `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET`, or
 /// with the options --domain, --client-id and --client-secret-file. With --rehearse, a command
-/// works on an in-memory tenant with made-up users, and nothing real is changed.
+/// works on a new in-memory tenant, and nothing real is changed.
 ///
 /// A command that changes users prints receipts: lines that say what was done.
 #[derive(Debug, Parser)]
@@ -82,8 +83,24 @@ enum Command {
     Man(man::Arguments),
 }
 
+/// Returns the command line. The shared options are not in the help of the subcommands that make no
+/// call.
+fn program() -> clap::Command {
+    let mut program = Program::command();
+    // Adds the shared options to the subcommands.
+    program.build();
+    let hide = |arg: Arg| if arg.is_global_set() { arg.hide(true) } else { arg };
+    for command in program.get_subcommands_mut() {
+        if matches!(command.get_name(), "completions" | "man") {
+            *command = mem::take(command).mut_args(hide);
+        }
+    }
+    program
+}
+
 fn main() -> ExitCode {
-    let Program { command, shared } = Program::parse();
+    let parsed = Program::from_arg_matches(&program().get_matches());
+    let Program { command, shared } = parsed.unwrap_or_else(|error| error.exit());
     let result = match &command {
         Command::Import(arguments) => import::run(arguments, &shared),
         Command::Export(arguments) => export::run(arguments, &shared),
@@ -99,7 +116,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            output::warn(format_args!("error: {failure}"));
+            // The user asked to leave lines out.
+            let kind = if failure.code() == 3 { "warning" } else { "error" };
+            output::warn(format_args!("{kind}: {failure}"));
             failure.code().into()
         }
     }

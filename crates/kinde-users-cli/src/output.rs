@@ -22,8 +22,8 @@ pub(crate) struct Output {
     #[arg(long, global = true)]
     json: bool,
 
-    /// Print no progress bar, no notes, and no receipts unless --json is given. Errors and results,
-    /// such as the output of `find`, are still printed
+    /// Print no progress bar and no notes. Print receipts only if --json is given. Errors and
+    /// results, such as the output of `find`, are still printed
     #[arg(short, long, global = true)]
     quiet: bool,
 }

@@ -20,7 +20,8 @@ use crate::text;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a separate option")]
 pub(crate) struct Reading {
-    /// The files. Several are read as one; those of Auth0 are merged by the id of the user
+    /// The files. Several files are read one after the other, as if they were one file. For Auth0,
+    /// the password hashes are added to the users with the same id
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -54,12 +55,13 @@ pub(crate) struct Reading {
     #[arg(long, help_heading = LINES)]
     skip_invalid: bool,
 
-    /// Write the lines that are not valid to this file, with the reasons in the column
+    /// Write the lines that are not valid to this file, with the reasons in the column or member
     /// `import_error`. Correct the file and import it
     #[arg(long, value_name = "FILE", help_heading = LINES)]
     errors: Option<PathBuf>,
 
-    /// Suspend all users, except those that the file says are not
+    /// Import all users as suspended, except those that the file says are not suspended. To lift
+    /// the suspension, import `is_suspended` as `false` with --update
     #[arg(long, help_heading = LINES)]
     suspend: bool,
 
@@ -83,7 +85,8 @@ pub(crate) struct Reading {
     #[arg(long, value_name = "VARIANT", value_parser = VARIANTS, help_heading = PASSWORDS)]
     pbkdf2_variant: Option<String>,
 
-    /// The iterations of all PBKDF2 hashes; Kinde assumes 24000 by default
+    /// The iterations of all PBKDF2 hashes for which the file does not give any. Needs
+    /// --pbkdf2-variant. By default, Kinde assumes 24000
     #[arg(long, value_name = "N", requires = "pbkdf2_variant", help_heading = PASSWORDS)]
     pbkdf2_iterations: Option<u32>,
 
@@ -243,7 +246,9 @@ impl Reading {
         if plan.rejected() > 0 && (!self.skip_invalid || plan.users() == 0) {
             let lines = counted(plan.rejected(), "line");
             let are = if plan.rejected() == 1 { "is" } else { "are" };
-            return nothing(format!("{lines} {are} not valid{hints}"));
+            let skip = if plan.users() == 0 { "" } else { ", --skip-invalid leaves them out" };
+            let how = format!("--errors FILE writes such lines to a file{skip}");
+            return nothing(format!("{lines} {are} not valid{hints}: {how}"));
         }
         None
     }

@@ -48,7 +48,8 @@ pub(crate) struct Named {
     #[arg(long, global = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 
-    /// Run the command on an in-memory tenant with made-up users, and change nothing real
+    /// Run the command on a new in-memory tenant, and change nothing real. The tenant has made-up
+    /// users, but none for `import`
     #[arg(long, global = true, conflicts_with_all = ["domain", "client_id", "client_secret_file", "api_key_file"])]
     rehearse: bool,
 }

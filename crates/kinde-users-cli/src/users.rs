@@ -113,7 +113,12 @@ impl Many {
         match result {
             Ok(()) => Ok(failed),
             Err(Some(failure)) => Err(failure),
-            Err(None) => Err(Failure::new(format!("gave up, as it fails for all; {failed} failed"))),
+            Err(None) => {
+                let users = counted(failed, "user");
+                Err(Failure::new(format!(
+                    "gave up after {users} failed: correct the cause, and run the same command again"
+                )))
+            }
         }
     }
 

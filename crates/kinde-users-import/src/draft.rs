@@ -36,8 +36,8 @@ pub(crate) struct Said {
 pub(crate) enum Note {
     /// A field has a value that is not taken, for this reason.
     NotTaken(Arc<str>, &'static str),
-    /// A field suspends the user.
-    Suspended(Arc<str>),
+    /// A field suspends the user, or the mapping if no field is named.
+    Suspended(Option<Arc<str>>),
     /// The value of a field was repaired because of this problem.
     Changed(Arc<str>, IdentityProblem),
     /// The hash has this form, which Kinde cannot verify.
@@ -222,7 +222,7 @@ impl<'m> Draft<'m> {
         };
         if target == Target::Suspended {
             if flag {
-                self.notes.push(Note::Suspended(field.clone()));
+                self.notes.push(Note::Suspended(Some(field.clone())));
             }
             // One field that suspends is enough.
             let is_suspended = flag || self.said(target) == Some("true");
@@ -355,6 +355,9 @@ impl<'m> Draft<'m> {
         let (provided_id, given_name, family_name, picture) =
             (text(Target::Id), text(Target::FirstName), text(Target::LastName), text(Target::Picture));
         let is_suspended = self.said(Target::Suspended).map(|said| said == "true");
+        if is_suspended.is_none() && self.settings.is_suspended == Some(true) {
+            self.notes.push(Note::Suspended(None));
+        }
         let user = ImportUser {
             provided_id,
             given_name,
@@ -555,17 +558,18 @@ impl<'m> Draft<'m> {
             return Err(());
         }
         let is_strict = self.settings.is_strict;
-        // In Kinde's own form, a contradiction is a mistake of the file.
-        if let Some(password) = named_by_itself(&hash.value).filter(|_| !is_salted && !is_strict) {
-            return Ok(Some(password));
-        }
+        let named = named_by_itself(&hash.value).filter(|_| !is_salted);
         let form = looks_like(&hash.value);
         let unverifiable = match form {
-            _ if is_strict => None,
+            // In Kinde's own form, a contradiction is a mistake of the file.
+            _ if named.is_some() && is_strict => None,
+            _ if named.is_some() => return Ok(named),
             Some(form) if form.is_unverifiable() => {
                 let form = format!("{form}");
                 Some(form.trim_end_matches(", which Kinde cannot verify").to_owned())
             }
+            // An unknown method may be a mistake there, too.
+            _ if is_strict && !self.settings.drops_unverifiable => None,
             _ => (part == "hashing_method").then(|| shown_method(method)),
         };
         if let Some(form) = unverifiable {

@@ -13,23 +13,26 @@ use crate::user::ImportUser;
 /// Imports one user.
 ///
 /// The job searches for the user and creates it if it does not exist. Then it sets the password,
-/// properties and feature flags, and suspends the user if the record says so. If the reply to the
-/// create got lost, the job reads the identities of the user at the end.
+/// properties and feature flags, and suspends the user if the record says so. If the reply to
+/// `create_user` was lost, the job reads the user's identities at the end, because that reply would
+/// have said which identities were created.
 ///
-/// **The job never creates a user a second time without a search in between.** After a create whose
-/// outcome is unknown, the run ends with the error, unless the search finds the user. The next run
-/// searches first. A user is created twice only if a create arrives after the search and the
-/// service accepts both, or if two imports of the same user run at once.
+/// **The job searches before each create.** If the outcome of a create is unknown, the job searches
+/// at once. If it finds the user, it continues. Otherwise it ends with the error of the create, and
+/// the next run searches first. A user is created twice only if a create arrives after the search
+/// and the service accepts both, or if two imports of the same user run at once. A record that has
+/// only a `provided_id` needs [`found`](Self::found) for this.
 ///
-/// An interrupted import can be started again for the same user. For that, the program writes two
-/// things to a journal: before the call named `create_user`, that it is about to be made
-/// ([`interrupted`](Self::interrupted)), and after each call the [`user_id`](Self::user_id) and the
-/// [`steps`](Self::steps) ([`created`](Self::created)).
+/// An interrupted import can be started again for the same user. For that, the program keeps a
+/// journal. Before the call `create_user`, it records that the call is about to be made. After each
+/// call, it records the [`user_id`](Self::user_id) and the [`steps`](Self::steps). The next run
+/// passes what was recorded last to [`interrupted`](Self::interrupted) or
+/// [`created`](Self::created).
 ///
-/// A record without an `id` leaves one doubt. Another program may create a user between the search
-/// and an interrupted create. If that user has no `provided_id`, has never signed in, and has no
-/// other names than the record, the job takes it for its own and gives it the password of the
-/// record.
+/// If the record has no `provided_id`, one case cannot be told apart. Another program may create a
+/// user between the search and an interrupted create. If that user has no `provided_id`, has never
+/// signed in, and has no name that differs from the record, the job treats the user as one that it
+/// created, and sets the password of the record.
 ///
 /// If the search was made before, with those of other users, pass its result
 /// ([`searched`](Self::searched)). The import of a new user with a password then makes two calls
@@ -178,8 +181,8 @@ impl Import {
     }
 
     /// Updates a user that already exists: its names, `provided_id`, password and everything else
-    /// in the record. Identities are not added, because the user that has one of them may not have
-    /// the others.
+    /// in the record, except the identities. Identities are not added, because the user was found
+    /// by one of them, and the others may belong to another user.
     ///
     /// An interrupted update starts again from its first call and needs no journal. Each call sets
     /// the values of the record, so it is idempotent. Changes that were made in between, such as a
@@ -193,10 +196,10 @@ impl Import {
     /// Says that an earlier import was about to create the user, and that it is not known whether
     /// it did.
     ///
-    /// A user that the search finds is then completed, if it has the `provided_id` of the record.
-    /// If the record has no `provided_id`, the user must not have one either, must never have
-    /// signed in, and must have no other names than the record. Any other user may have signed up
-    /// in the meantime, and counts as one that existed before.
+    /// The job completes a user that it finds only if the user can be its own. If the record has a
+    /// `provided_id`, this is a user with the same `provided_id`. Otherwise it is a user that has no
+    /// `provided_id`, has never signed in, and has no name that differs from the record. Any other
+    /// user may have signed up in the meantime, and counts as one that existed before.
     #[must_use]
     pub fn interrupted(mut self) -> Self {
         self.is_unsure = true;
@@ -228,10 +231,11 @@ impl Import {
     /// Passes the users that a walk through all users found with the `provided_id` of the record.
     /// The list may be empty.
     ///
-    /// A user that has only a `provided_id` needs this, because no operation searches for one.
-    /// After [`interrupted`](Self::interrupted) it is not created before this call. For other users
-    /// it prevents a second create if the address was changed: if the search by address finds none,
-    /// the job ends with [`Imported::Taken`].
+    /// Call this method for a record that has only a `provided_id`, because no operation searches
+    /// for a `provided_id`. After [`interrupted`](Self::interrupted), the job creates such a user
+    /// only after this call. For other records, the call prevents that a user whose address was
+    /// changed is created twice: if the search by address finds no user, the job ends with
+    /// [`Imported::Taken`].
     #[must_use]
     pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.has_walked = true;
@@ -249,7 +253,7 @@ impl Import {
         self
     }
 
-    /// Returns the user that this import, or the one before it, created.
+    /// Returns the id of the user, if this import or an earlier one created the user.
     pub fn user_id(&self) -> Option<&UserId> {
         match &self.stage {
             Stage::With(id, who, _) if self.has_created(*who) => Some(id),
@@ -262,9 +266,9 @@ impl Import {
         if let Stage::With(_, _, steps) = &self.stage { *steps } else { 0 }
     }
 
-    /// Returns whether this import may have created the user, complete or not. The next import of
-    /// the user then needs to know what this one [`created`](Self::created), or that it was
-    /// [`interrupted`](Self::interrupted).
+    /// Returns whether this import may have created the user, even incompletely. If so, call
+    /// [`created`](Self::created) or [`interrupted`](Self::interrupted) on the next import of the
+    /// user.
     pub fn may_have_created(&self) -> bool {
         self.is_unsure || self.stage == Stage::Creating || self.user_id().is_some()
     }

@@ -40,6 +40,8 @@ pub struct Plan {
     pub(crate) merged: u64,
     pub(crate) rejected: u64,
     pub(crate) suspended: u64,
+    /// The number of users that only the mapping suspends.
+    suspended_by_mapping: u64,
     problems: BTreeMap<String, Lines>,
     changes: BTreeMap<String, Lines>,
     unverifiable: BTreeMap<String, Lines>,
@@ -87,6 +89,7 @@ impl Plan {
             merged: 0,
             rejected: 0,
             suspended: 0,
+            suspended_by_mapping: 0,
             problems: BTreeMap::new(),
             changes: BTreeMap::new(),
             unverifiable: BTreeMap::new(),
@@ -125,12 +128,12 @@ impl Plan {
         self.unverifiable.values().map(|lines| lines.count).sum()
     }
 
-    /// Returns the names of the fields whose values are neither taken nor ignored.
+    /// Returns the names of the fields with values that are neither imported nor ignored.
     pub fn untaken(&self) -> impl Iterator<Item = &str> {
         self.not_taken().filter(|_| !self.mapping.ignores_rest).map(|field| &*field.name)
     }
 
-    /// Returns whether no value is lost, except those that the mapping ignores.
+    /// Returns `true` if every value is imported, or is left out because the mapping says so.
     ///
     /// Lines that are not valid do not count: see [`rejected`](Self::rejected).
     pub fn loses_nothing(&self) -> bool {
@@ -207,7 +210,8 @@ impl Plan {
                         self.lose(at, reason, place);
                     }
                 }
-                Note::Suspended(name) => {
+                Note::Suspended(None) => self.suspended_by_mapping += 1,
+                Note::Suspended(Some(name)) => {
                     if let Some(field) = self.index.get(&name).and_then(|at| self.fields.get_mut(*at)) {
                         field.suspends += 1;
                     }
@@ -389,11 +393,14 @@ impl fmt::Display for Plan {
 
         if self.suspended > 0 {
             write!(f, "\nSuspended: {}", counted(self.suspended, "user"))?;
-            let by = self.fields.iter().filter(|field| field.suspends > 0);
-            for (at, field) in by.enumerate() {
-                write!(f, "{}{} {}", if at == 0 { " (" } else { ", " }, shown(&field.name), field.suspends)?;
+            let fields = self.fields.iter().map(|field| (shown(&field.name), field.suspends));
+            let by = fields
+                .chain([("--suspend".into(), self.suspended_by_mapping)])
+                .filter(|(_, users)| *users > 0);
+            for (at, (name, users)) in by.enumerate() {
+                write!(f, "{}{name} {users}", if at == 0 { " (" } else { ", " })?;
             }
-            f.write_str(if self.fields.iter().any(|field| field.suspends > 0) { ")\n" } else { "\n" })?;
+            f.write_str(")\n")?;
         }
         if !self.unverifiable.is_empty() {
             let title = format!(
@@ -407,7 +414,7 @@ impl fmt::Display for Plan {
             );
             self.write_groups(f, &title, &self.unverifiable)?;
         }
-        self.write_groups(f, "Repaired:", &self.changes)?;
+        self.write_groups(f, "These problems were repaired:", &self.changes)?;
         self.write_problems(f)
     }
 }

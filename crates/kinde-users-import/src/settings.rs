@@ -13,7 +13,7 @@ pub(crate) struct Settings {
     pub(crate) drops_unverifiable: bool,
     /// The hashing method of a hash, if neither the file nor the hash names one.
     pub(crate) method: &'static str,
-    /// Whether a hash that Kinde cannot verify is an error of its line.
+    /// Whether a contradiction in a record is a mistake, as in Kinde's own form.
     pub(crate) is_strict: bool,
     pub(crate) variant: String,
     pub(crate) iterations: Option<u32>,

@@ -17,8 +17,8 @@ pub(crate) struct Table {
     pub(crate) is_loose: bool,
     /// The hashing method of a hash, if neither the file nor the hash names one.
     pub(crate) method: &'static str,
-    /// Whether a hash that Kinde cannot verify is an error of its line. It is a mistake in Kinde's
-    /// own form, and normal in the files of other systems.
+    /// Whether a contradiction in a record is a mistake, as in Kinde's own form. Other systems have
+    /// such records.
     pub(crate) is_strict: bool,
     /// A text that means "no value", such as `NULL`.
     pub(crate) null: Option<&'static str>,

@@ -131,3 +131,10 @@ fn list_of_one_value_is_read_as_the_value() {
     assert_eq!(id(r#"{"email":"a@example.com","id":[""]}"#), Ok(None));
     assert!(id(r#"{"email":"a@example.com","id":["7","8"]}"#).is_err());
 }
+
+#[test]
+fn suspended_users_are_counted_by_field_and_by_mapping() {
+    let file = "email,is_suspended\na@example.com,true\nb@example.com,\nc@example.com,false\n";
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde).suspended(), &[file]);
+    assert!(text.contains("\nSuspended: 2 users (is_suspended 1, --suspend 1)\n"), "{text}");
+}

@@ -1,11 +1,11 @@
 //! Prints a shell completion script.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::Program;
 use crate::failure::Failure;
 use crate::output::print;
+use crate::program;
 
 /// Print a shell completion script for kinde-users
 ///
@@ -19,6 +19,6 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // The script is written to memory first, because `generate` panics if it cannot write.
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Program::command(), "kinde-users", &mut text);
+    clap_complete::generate(arguments.shell, &mut program(), "kinde-users", &mut text);
     print(&text)
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::Shared;
 use crate::confirm::Confirm;
-use crate::failure::Failure;
+use crate::failure::{AGAIN, Failure};
 use crate::journal::{Created, Journal, State};
 use crate::output::{counted, warn};
 use crate::tenant::Session;
@@ -25,8 +25,8 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 /// The command ends the sessions of the user, and then deletes the user together with the Kinde
 /// profile. This cannot be undone. The receipt has the id of the user, and says what this run
 /// deleted and what was already absent. If no user has the id, the exit code is 1, because the id
-/// may be mistyped. If you run the command again for an erased user, give the id: an erased user
-/// can no longer be found by address or name.
+/// may be mistyped. This also happens if you run the command again for an erased user. Give the id
+/// then: an erased user can no longer be found by address or name.
 ///
 /// With --list, the command looks up the users of the list together: one call asks for many users.
 /// There is a receipt for each user, and a user that is already absent is an error.
@@ -149,7 +149,7 @@ fn undo(arguments: &Arguments, session: &Session, journal: &Path) -> Result<(), 
     let told = session.output.receipt(&json, format_args!("erased {erased} of {users}{gone}"));
     match failed? {
         0 => told.and_then(|()| end(unknown.len())),
-        failed => Err(Failure::new(format!("{failed} of {users} failed; run it again to try them again"))),
+        failed => Err(Failure::new(format!("{failed} of {users} failed: {AGAIN}"))),
     }
 }
 

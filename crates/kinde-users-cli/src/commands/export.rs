@@ -48,8 +48,8 @@ impl Format {
 /// renames FILE.part to FILE. An existing FILE is replaced only with --overwrite, and only at the
 /// end.
 ///
-/// If an export is interrupted, run the same command again. The command continues with the next
-/// page and writes no page twice. If users are created or deleted during the export, the service
+/// If an export is interrupted, run the same command again, but without --overwrite. The command
+/// continues with the next page and writes no page twice. If users are created or deleted during the export, the service
 /// may move other users from one page to the next. A user may then be missing, or appear twice. If
 /// that matters, check the file for duplicate ids.
 ///
@@ -79,8 +79,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=500))]
     page_size: u32,
 
-    /// Replace an existing file, and start with the first user. To continue an interrupted export
-    /// that was started with --overwrite, run it again without --overwrite
+    /// Replace an existing file, and start with the first user. If such an export is interrupted,
+    /// continue it without --overwrite: it still replaces the file at the end. With --overwrite it
+    /// starts again
     #[arg(long)]
     overwrite: bool,
 }

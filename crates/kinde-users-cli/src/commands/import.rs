@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::Shared;
 use crate::confirm::Confirm;
-use crate::failure::Failure;
+use crate::failure::{AGAIN, Failure};
 use crate::files::beside;
 use crate::journal::{Before, Journal, State};
 use crate::look_up::next_lines;
@@ -23,43 +23,50 @@ use crate::users::{Many, UNFINISHED, mismatch};
 
 /// Import users from files of Kinde, Auth0, Firebase and other systems
 ///
-/// `--from` names the system that the files come from. Without it, the files must be in a form of
-/// Kinde. The formats are CSV, JSON and NDJSON, also compressed with gzip.
+/// `--from` names the system that the files come from. Without it, the files must be in one of
+/// Kinde's own formats (see Files of Kinde). Files can be CSV, JSON or NDJSON, and can be compressed
+/// with gzip.
 ///
 /// Plan - what each field of the files becomes, which lines are not valid, and what cannot be
-/// imported. The command prints the plan before the first call. If the plan would lose a value, or
-/// if a line is not valid, nothing is imported. Options say what to do then. `--dry-run` prints the
-/// plan and stops.
+/// imported. The command prints the plan before the first call. If a value would be lost, nothing
+/// is imported until you use --map, --ignore, --ignore-rest or --drop-unverifiable. If a line is not
+/// valid, nothing is imported until you correct it, or use --clean or --skip-invalid. `--dry-run`
+/// prints the plan and stops.
 ///
 /// Import - the command looks up the users of 25,000 lines at a time, by email address, user name
-/// or phone number. One call asks for many users. If the tenant has few users, or the files have
-/// ids, the command reads all users instead. It creates each user that does not exist, and then
-/// sets the password, properties and feature flags. It leaves existing users alone, or updates them
-/// with `--update`.
+/// or phone number. One call asks for many users. If the tenant has few users, the command reads
+/// all of them instead. It also does so if the files have ids, to find the users that already have
+/// one of these ids (as `provided_id`). It creates each user that does not exist, and then sets the
+/// password, properties and feature flags. It leaves existing users alone, or updates them with
+/// `--update`.
 ///
 /// Journal - a file beside the first file that records what is done. If a run was interrupted
-/// or lines failed, run the same command again: it continues where it stopped. If the outcome of a
-/// create is unknown, the next run searches for the user first. A user can be created twice only if
-/// the create arrives after that search, or if you import the same users with two journals at once.
-/// Use another journal if you change the file or the options. A line that is done is not compared
-/// with the file again. To import changes, use `--update` with another journal.
+/// or lines failed, run the same command again: it continues where it stopped. If it is not known
+/// whether a user was created, the next run searches for the user first. A user is created twice
+/// only if the request of the earlier run arrives after that search, or if you import the same users
+/// with two journals at once. Use another journal if you change the file or the options. The command
+/// skips lines that are done, even if you have changed them since. To import changes, use `--update`
+/// with another journal.
 ///
 /// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
-/// each line by a hash and contains the key of the hash, so a reader who has the file, or guesses
-/// an address, can find the user's entry. Keep the journal as long as you may run the import again.
-/// `kinde-users erase --journal` erases the users that an import created.
+/// each line by a keyed hash, and also contains the key. So a person who has the journal and the
+/// imported file, or who guesses an address, can tell which entry belongs to which user. Keep the
+/// journal as long as you may run the import again. `kinde-users erase --journal` erases the users
+/// that an import created.
 ///
 /// Files of Kinde - a CSV file begins with the names of its columns. At least one column is
-/// `email`, `phone`, `username` or `id` (the id in another system). The other columns are
-/// `first_name`, `last_name`, `email_verified`, `phone_verified`, `is_suspended`,
-/// `hashed_password`, `hashing_method`, `salt`, `salt_position`, `salt_format`, `variant` and
-/// `iterations`. NDJSON has the same names, or Kinde's `identities`, `password`, `properties` and
-/// `feature_flags`. A phone number begins with + and the country code.
+/// `email`, `phone`, `username` or `id` (the id in another system, also named `provided_id` or
+/// `external_id`). The other columns are `first_name`, `last_name`, `picture`, `email_verified`,
+/// `phone_verified`, `is_suspended`, `hashed_password`, `hashing_method`, `salt`, `salt_position`,
+/// `salt_format`, `variant` and `iterations`. NDJSON has the same names, or Kinde's `identities`,
+/// `password`, `properties` and `feature_flags`. A phone number begins with + and the country code.
 ///
 /// Passwords - the hashing method is `bcrypt` by default. The other methods are `crypt`, `md5`,
-/// `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` and `aspnet-identity-v2`. A salt is base64 by
-/// default for `pbkdf2` and `firebase-scrypt`, and text for the other methods. If a salt could be
-/// either, the line is not valid until `--salt-format` or the column `salt_format` says which.
+/// `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` and `aspnet-identity-v2`. If `salt_format` is
+/// missing, a salt is read as base64 for `pbkdf2` and `firebase-scrypt`, and as text (`string`) for
+/// the other methods. But if the salt also looks like another format (text, hex or base64), the line
+/// is not valid until you set the column `salt_format` or --salt-format. `firebase-scrypt` needs
+/// --firebase, or the columns `signer_key`, `salt_separator`, `rounds` and `mem_cost`.
 ///
 /// Example: kinde-users import --from auth0 users.ndjson hashes.ndjson
 #[derive(Debug, Args)]
@@ -86,6 +93,15 @@ pub(crate) struct Arguments {
     confirm: Confirm,
 }
 
+// What to do, at the end of messages.
+const NOTHING_TO_DO: &str = "An earlier run imported all lines, so nothing was done. If you changed the file, use --update with \
+    another --journal.";
+const COMPLETE_FILE: &str = "Run the same command again with the complete file";
+const KEPT: &str = "Correct the user in Kinde; the journal keeps the report";
+const TAKEN: &str = "has the id or the address of the line, but not both: correct the line or that user";
+const COMPLETE: &str = "check the user, and complete it with --update and another --journal";
+const LOOK: &str = "look for the user in Kinde, and create it there if it is missing";
+
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
     let reading = &arguments.reading;
     let mapping = reading.mapping()?;
@@ -93,8 +109,10 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let (total, left_out) = reading.check(lines()?, shared.output)?;
     let skipped = || match left_out {
         0 => Ok(()),
-        1 => Err(Failure::skipped("1 line is not valid and was left out")),
-        lines => Err(Failure::skipped(format!("{lines} lines are not valid and were left out"))),
+        lines => {
+            let lines = counted(lines, "invalid line");
+            Err(Failure::skipped(format!("--skip-invalid leaves out {lines}")))
+        }
     };
     if arguments.dry_run {
         return skipped();
@@ -146,18 +164,18 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let wrong = match (failed, journal.amiss().count(), seen.into_inner()) {
         (0, 0, seen) if seen == total => {
             if before == total {
-                shared
-                    .output
-                    .note("An earlier run did everything. The lines were not compared with its users.");
+                shared.output.note(NOTHING_TO_DO);
             }
             return receipt.and_then(|()| skipped());
         }
         (0, 0, seen) => {
-            format!("the file changed during the run: {} came instead of {total}", counted(seen, "user"))
+            let seen = counted(seen, "user");
+            format!("the file changed during the run: {seen} came instead of {total}. {COMPLETE_FILE}")
         }
-        (0, amiss, _) => format!("an earlier run reported a problem of {}", counted(amiss, "line")),
-        (1, ..) => "1 line failed; run it again to try it again".to_owned(),
-        (failed, ..) => format!("{failed} lines failed; run it again to try them again"),
+        (0, amiss, _) => {
+            format!("an earlier run reported a problem of {}. {KEPT}", counted(amiss, "line"))
+        }
+        (failed, ..) => format!("{} failed: {AGAIN}", counted(failed, "line")),
     };
     Err(Failure::new(wrong))
 }
@@ -272,24 +290,27 @@ impl Work<'_> {
             // The line is not tried again, as that would create another user.
             Imported::WithoutIdentities { id, missing, .. } => {
                 let kinds: Vec<_> = missing.iter().map(IdentityType::as_str).collect();
-                (created, Some(format!("{id} was created, but not these identities: {}", kinds.join(", "))))
+                let kinds = kinds.join(", ");
+                (
+                    created,
+                    Some(format!("{id} was created, but not these identities: {kinds}. Add them in Kinde")),
+                )
             }
             Imported::Updated { .. } => (updated, None),
-            Imported::LeftAlone { id, .. } if was_begun => {
-                (left_alone, Some(format!("{id} was left alone, and may come from an interrupted create")))
-            }
+            Imported::LeftAlone { id, .. } if was_begun => (
+                left_alone,
+                Some(format!("{id} was left alone, and may come from an interrupted create: {COMPLETE}")),
+            ),
             Imported::LeftAlone { .. } => (left_alone, None),
             other => {
                 let failure = match other {
-                    Imported::Taken { id, .. } => {
-                        Failure::of_one(format!("{id} has the id or the address of the line, but not both"))
-                    }
-                    Imported::Several { users, .. } => {
-                        Failure::of_one(format!("{users} users share the address or id"))
-                    }
+                    Imported::Taken { id, .. } => Failure::of_one(format!("{id} {TAKEN}")),
+                    Imported::Several { users, .. } => Failure::of_one(format!(
+                        "{users} users share the address or id: correct them in Kinde"
+                    )),
                     // A search that fails this way may fail for all users.
-                    Imported::Mismatch { id, .. } => Failure::new(mismatch(&id)),
-                    Imported::Unfinished => Failure::new(UNFINISHED),
+                    Imported::Mismatch { id, .. } => Failure::new(format!("{}: {LOOK}", mismatch(&id))),
+                    Imported::Unfinished => Failure::new(format!("{UNFINISHED}: {LOOK}")),
                     other => Failure::of_one(format!("the import ended with {other:?}")),
                 };
                 return (State::Failed, Some(failure));

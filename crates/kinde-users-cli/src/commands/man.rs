@@ -1,11 +1,11 @@
 //! Prints a man page.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::Man;
 
-use crate::Program;
 use crate::failure::Failure;
 use crate::output::print;
+use crate::program;
 
 /// Print the man page of kinde-users, or of a subcommand
 ///
@@ -17,9 +17,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut program = Program::command();
-    // Builds the subcommands, with the options that all of them have.
-    program.build();
+    let program = program();
     let command = match &arguments.subcommand {
         None => program,
         Some(name) => {

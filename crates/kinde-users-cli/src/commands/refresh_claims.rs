@@ -9,8 +9,8 @@ use crate::users::List;
 
 /// Refresh the claims of every user in a list
 ///
-/// The claims of a user are the data in the tokens of the user. After a refresh, the next tokens of
-/// the user contain changed roles and properties. It is safe to run the command again: the result
+/// The claims of a user are the data in the tokens of the user. Refresh them after you change the
+/// roles or properties of a user: then the next tokens contain the changes. It is safe to run the command again: the result
 /// is the same.
 ///
 /// The command looks up the users of the list together: one call asks for many users. Users that

@@ -14,8 +14,8 @@ use crate::tenant::{Session, WayError};
 /// Reset the second factors of a user
 ///
 /// The user sets up new factors at the next sign-in. The receipt says whether the user had a
-/// factor. This needs the scope `read:user_mfa`. Without the scope the factors are still reset, but
-/// the receipt does not say whether there were any.
+/// factor. To say so, the command needs the scope `read:user_mfa`. Without the scope, the factors
+/// are still reset, but the receipt does not say whether there were any.
 ///
 /// Example: kinde-users reset-mfa ada@example.com
 #[derive(Debug, Args)]
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     confirm: Confirm,
 }
 
-const UNLISTED: &str = "reset, though the user seemed to have no factor";
+const UNLISTED: &str = "reset; no factor was listed before";
 const UNSEEN: &str = "reset; it is not known whether there was a factor (needs scope read:user_mfa)";
 
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {

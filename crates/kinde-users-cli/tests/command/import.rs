@@ -265,14 +265,22 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
     let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
     let nothing_left = "2 users: 0 created, 0 updated, 0 left alone, 2 done before";
     assert_eq!((code, told.lines().last().unwrap()), (0, nothing_left));
-    assert_eq!(errors, "An earlier run did everything. The lines were not compared with its users.");
+    assert_eq!(
+        errors,
+        "An earlier run imported all lines, so nothing was done. If you changed the file, use --update with another --journal."
+    );
     assert_eq!(tenant.fake.users().len(), 2);
 
     let other = Listening::start(FakeKinde::builder(), "other");
     let journal = text_of(&tenant.file("users.csv.journal"));
     let (code, _, told) = run(&mut other.program("import", &[&file, "--journal", &journal]));
     assert_eq!(code, 2, "{told}");
-    assert!(told.ends_with("users.csv.journal is not a journal of this tenant"), "{told}");
+    assert!(
+        told.ends_with(
+            "users.csv.journal is the journal of another tenant: check the domain, or name another --journal"
+        ),
+        "{told}"
+    );
     assert!(other.fake.users().is_empty());
 }
 
@@ -290,7 +298,7 @@ fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again()
         errors,
         "line 2: create_user: HTTP 400\n\
          line 3: set_user_password: HTTP 403 (needs scope update:user_passwords)\n\
-         error: 2 lines failed; run it again to try them again"
+         error: 2 lines failed: to retry, run the same command again"
     );
     // The one who has no password yet is this import's, and not one who was there.
     let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
@@ -335,7 +343,7 @@ fn every_line_is_checked_before_the_first_call() {
         assert!(errors.ends_with(end), "{errors}");
         let (code, _, errors) = run(tenant.program("import", dry).arg("--ignore=role_key"));
         assert!(
-            code == 2 && errors.ends_with("error: 6 lines are not valid; nothing was imported"),
+            code == 2 && errors.ends_with("error: 6 lines are not valid: --errors FILE writes such lines to a file, --skip-invalid leaves them out; nothing was imported"),
             "{errors}"
         );
     }
@@ -373,7 +381,9 @@ fn missing_parameters_are_reported_with_their_options() {
     {
         std::fs::write(&file, format!("id,hashed_password,hashing_method,salt\n1,{row}\n")).unwrap();
         let (code, _, errors) = run(&mut program("import", &[&file]));
-        let end = format!("error: 1 line is not valid (see {option}); nothing was imported");
+        let end = format!(
+            "error: 1 line is not valid (see {option}): --errors FILE writes such lines to a file; nothing was imported"
+        );
         assert!(code == 2 && errors.ends_with(&end), "{errors}");
     }
     std::fs::remove_dir_all(folder).unwrap();
@@ -452,7 +462,7 @@ fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
     ] {
         assert!(errors.contains(&format!("\n  {problem}")), "{problem}: {errors}");
     }
-    assert!(code == 2 && errors.ends_with("error: 4 lines are not valid; nothing was imported"), "{errors}");
+    assert!(code == 2 && errors.ends_with("error: 4 lines are not valid: --errors FILE writes such lines to a file, --skip-invalid leaves them out; nothing was imported"), "{errors}");
     let file = text_of(&folder.join("users.csv"));
     std::fs::write(&file, [b"id,first_name\n1,Ren\xe9\n" as &[u8]].concat()).unwrap();
     let (_, _, errors) = run(&mut program("import", &[&file]));
@@ -468,18 +478,28 @@ fn one_is_not_told_as_many() {
     let (_, _, errors) = run(&mut program("import", &[&file]));
     let title = "1 line of a Kinde file: 0 users can be imported, 1 line is not valid.\n";
     assert!(errors.starts_with(title), "{errors}");
-    assert!(errors.ends_with("error: 1 line is not valid; nothing was imported"), "{errors}");
+    assert!(
+        errors.ends_with(
+            "error: 1 line is not valid: --errors FILE writes such lines to a file; nothing was imported"
+        ),
+        "{errors}"
+    );
     std::fs::write(&file, "email\n".to_owned() + &"ada\n".repeat(21)).unwrap();
     let (_, _, errors) = run(&mut program("import", &[&file]));
     assert!(errors.contains("\n  lines 2, 3, 4, 5, 6 and 16 more: "), "{errors}");
-    assert!(errors.ends_with("error: 21 lines are not valid; nothing was imported"), "{errors}");
+    assert!(
+        errors.ends_with(
+            "error: 21 lines are not valid: --errors FILE writes such lines to a file; nothing was imported"
+        ),
+        "{errors}"
+    );
     std::fs::remove_dir_all(folder).unwrap();
 
     let tenant = Listening::start(FakeKinde::builder(), "plurals-failed");
     tenant.fake.next("create_user", Fault::status(400));
     let file = tenant.write("users.csv", "email\nada@example.com\n");
     let (_, _, errors) = run(&mut tenant.program("import", &[&file]));
-    assert!(errors.ends_with("error: 1 line failed; run it again to try it again"), "{errors}");
+    assert!(errors.ends_with("error: 1 line failed: to retry, run the same command again"), "{errors}");
 }
 
 #[test]
@@ -545,9 +565,9 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
     }
     let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n,7,Kim\n";
     let file = tenant.write("users.csv", csv);
-    let taken = "line 4: kp_3 has the id or the address of the line, but not both\n\
-        line 5: 2 users share the address or id\n\
-        error: 2 lines failed; run it again to try them again";
+    let taken = "line 4: kp_3 has the id or the address of the line, but not both: correct the line or that user\n\
+        line 5: 2 users share the address or id: correct them in Kinde\n\
+        error: 2 lines failed: to retry, run the same command again";
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!((code, errors.as_str()), (1, taken));
     assert_eq!(told.lines().last().unwrap(), "4 users: 0 created, 0 updated, 2 left alone, 0 done before");
@@ -575,13 +595,16 @@ fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
     let file = tenant.write("users.csv", "email\nada@example.com\n");
     let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(code, 1);
-    assert!(errors.contains(" was created, but not these identities: email\n"), "{errors}");
+    assert!(
+        errors.contains(" was created, but not these identities: email. Add them in Kinde\n"),
+        "{errors}"
+    );
     // And told by every run, as somebody has to look.
     for _ in 0..2 {
         let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
         assert_eq!(code, 1);
         assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
-        assert!(errors.ends_with("error: an earlier run reported a problem of 1 line"), "{errors}");
+        assert!(errors.ends_with("error: an earlier run reported a problem of 1 line. Correct the user in Kinde; the journal keeps the report"), "{errors}");
     }
     assert_eq!(tenant.fake.requests().of("create_user").len(), 1);
 }
@@ -618,7 +641,10 @@ fn a_file_that_changes_under_way_is_told() {
         let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--journal", &journal]));
         let receipt = format!("25200 users: 0 created, 0 updated, {lines} left alone, 0 done before\n");
         assert!(told.ends_with(&receipt), "{told}");
-        let changed = format!("error: the file changed during the run: {lines} users came instead of 25200");
+        let changed = format!(
+            "error: the file changed during the run: {lines} users came instead of 25200. Run the same command again with \
+             the complete file"
+        );
         assert_eq!((code, errors), (1, changed));
     }
 }
@@ -687,7 +713,7 @@ fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_passw
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!(told.lines().last().unwrap(), "2 users: 0 created, 0 updated, 2 left alone, 0 done before");
     assert!(tenant.fake.users().iter().all(|user| user.password.is_none()), "{errors}");
-    let first = "line 2: kp_1 was left alone, and may come from an interrupted create";
+    let first = "line 2: kp_1 was left alone, and may come from an interrupted create: check the user, and complete it with --update and another --journal";
     assert_eq!((code, errors.lines().next()), (1, Some(first)));
 }
 
@@ -722,7 +748,10 @@ fn a_user_without_an_identity_is_told_by_the_run_that_comes_to_the_end() {
     let without = |response: &mut http::Response<Vec<u8>>| *response.body_mut() = r#"{"id":"kp_1"}"#.into();
     tenant.fake.next("get_user_data", Fault::edit(without));
     let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
-    assert!(errors.contains(" was created, but not these identities: email\n"), "{errors}");
+    assert!(
+        errors.contains(" was created, but not these identities: email. Add them in Kinde\n"),
+        "{errors}"
+    );
     assert_eq!((code, tenant.fake.faults_left()), (1, 0));
     let (code, _, errors) = run(&mut tenant.program("import", &[&file]));
     assert!(errors.starts_with("line 2, in an earlier run: kp_"), "{errors}");
@@ -774,7 +803,7 @@ fn what_is_no_journal_is_left_as_it_is() {
         let journal = tenant.write("precious.txt", precious);
         let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--journal", &journal]));
         assert_eq!(code, 2);
-        assert!(errors.ends_with("is not a journal of this command, and was left as it is"), "{errors}");
+        assert!(errors.ends_with("is not a journal of this command: name another --journal"), "{errors}");
         assert_eq!(std::fs::read_to_string(&journal).unwrap(), precious);
     }
     let (code, _, _) = run(&mut tenant.program("import", &[&file, "--journal", &file]));
@@ -814,7 +843,7 @@ fn other_options_want_another_journal() {
     assert_eq!(code, 2);
     assert!(
         errors.contains("is that of an import with other options: update false, kinde, suspend false")
-            && errors.ends_with("; another --journal begins anew"),
+            && errors.ends_with("; give these options to continue, or another --journal to start again"),
         "{errors}"
     );
     let journal = text_of(&tenant.file("update.journal"));
@@ -856,7 +885,10 @@ fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
     let tenant = Listening::start(FakeKinde::builder(), "pipe");
     let mut command = tenant.program("import", &["/dev/stdin"]);
     command.stdin(Stdio::piped());
-    assert_eq!(run(&mut command), (2, String::new(), "error: /dev/stdin: not a regular file".to_owned()));
+    assert_eq!(
+        run(&mut command),
+        (2, String::new(), "error: /dev/stdin: not a regular file: save a pipe to a file first".to_owned())
+    );
     let folder = text_of(&tenant.file(""));
     let (code, told, errors) = run(&mut tenant.program("import", &[&folder]));
     assert_eq!((code, told.as_str()), (2, ""), "{errors}");
@@ -878,9 +910,27 @@ fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
         let (code, _, errors) = run(&mut tenant.program("import", update));
         assert_eq!(
             (code, errors.lines().next()),
-            (1, Some("line 2: kp_1 has the id or the address of the line, but not both"))
+            (
+                1,
+                Some(
+                    "line 2: kp_1 has the id or the address of the line, but not both: correct the line or that user"
+                )
+            )
         );
     }
     let [user]: [_; 1] = tenant.fake.users().try_into().unwrap();
     assert!(user.password.is_none());
+}
+
+#[test]
+fn suspension_is_lifted_by_an_update() {
+    let tenant = Listening::start(FakeKinde::builder(), "lifted");
+    let file = tenant.write("users.csv", "email\nada@example.com\nbob@example.com\n");
+    assert_eq!(run(&mut tenant.program("import", &[&file, "--suspend"])).0, 0);
+    assert!(tenant.fake.users().iter().all(|user| user.is_suspended));
+    let switch = tenant.write("switch.csv", "email,is_suspended\nada@example.com,false\nbob@example.com,\n");
+    let (code, told, errors) = run(&mut tenant.program("import", &[&switch, "--update"]));
+    assert_eq!((code, errors.as_str()), (0, ""), "{told}");
+    let suspended: Vec<_> = tenant.fake.users().iter().map(|user| user.is_suspended).collect();
+    assert_eq!(suspended, [false, true]);
 }

@@ -312,6 +312,11 @@ fn completions_and_man_pages_name_every_subcommand() {
         let (code, page, _) = run(&mut command(&["man", name]));
         assert!(code == 0 && page.contains("\\-\\-rehearse") && page.contains("Example"), "{page}");
     }
+    // They make no call, so they have no options for the tenant.
+    for name in ["completions", "man"] {
+        let (_, help, _) = run(&mut command(&[name, "--help"]));
+        assert!(help.contains("Example") && !help.contains("--rehearse") && !help.contains("-q"), "{help}");
+    }
     let (code, _, errors) = run(&mut command(&["man", "nothing"]));
     assert_eq!((code, errors.as_str()), (2, "error: there is no subcommand nothing"));
 }

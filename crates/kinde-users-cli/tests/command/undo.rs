@@ -126,7 +126,13 @@ fn rehearsal_leaves_the_journal_of_a_tenant_alone() {
         [("erase", ["--journal", &journal].as_slice()), ("import", &["--journal", &journal, &file])]
     {
         let (code, _, errors) = run(&mut program(name, arguments));
-        assert!(code == 2 && errors.ends_with("is not a journal of this tenant"), "{name}: {errors}");
+        assert!(
+            code == 2
+                && errors.ends_with(
+                    "is the journal of another tenant: check the domain, or name another --journal"
+                ),
+            "{name}: {errors}"
+        );
     }
     assert_eq!(fs::read_to_string(&journal).unwrap(), acme);
 }
@@ -147,7 +153,12 @@ fn journal_of_another_tenant_erases_no_user() {
     let other = Listening::start(FakeKinde::builder(), "undo-of-another");
     other.fake.seed_users(3);
     let (code, _, errors) = run(&mut other.program("erase", &["--journal", &journal]));
-    assert!(code == 2 && errors.ends_with("is not a journal of this tenant"), "{errors}");
+    assert!(
+        code == 2
+            && errors
+                .ends_with("is the journal of another tenant: check the domain, or name another --journal"),
+        "{errors}"
+    );
     let missing = text_of(&tenant.file("missing.journal"));
     let (code, _, errors) = run(&mut tenant.program("erase", &["--journal", &missing]));
     assert!(code == 2 && errors.starts_with(&format!("error: {missing}: ")), "{errors}");

@@ -186,8 +186,9 @@ fn a_search_that_finds_others_or_does_not_end_changes_no_user() {
             let arguments = [csv.as_str(), "--journal", &journal];
             let arguments: Vec<_> = arguments.into_iter().chain(more.iter().copied()).collect();
             let (code, _, errors) = run(&mut tenant.program("import", &arguments));
-            let again = "error: 1 line failed; run it again to try it again";
-            assert_eq!((code, errors), (1, format!("line 2: {told}\n{again}")));
+            let look = "look for the user in Kinde, and create it there if it is missing";
+            let again = "error: 1 line failed: to retry, run the same command again";
+            assert_eq!((code, errors), (1, format!("line 2: {told}: {look}\n{again}")));
         }
     }
     let made = tenant.fake.requests();
@@ -248,7 +249,7 @@ fn a_second_factor_is_listed_and_reset() {
     assert!(errors.starts_with("error: reset_users_mfa: HTTP 404: MFA_NOT_FOUND"), "{errors}");
     let reset = (0, format!("{ADA}: reset\n"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[" ada@example.com "])), reset);
-    let none = (0, format!("{ADA}: reset, though the user seemed to have no factor\n"), String::new());
+    let none = (0, format!("{ADA}: reset; no factor was listed before\n"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA])), none);
     assert_eq!(tenant.fake.requests().of("reset_users_mfa_all").len(), 2);
     let none = (0, String::new(), "The user has no factor.".to_owned());
@@ -265,7 +266,7 @@ fn factors_are_reset_whatever_the_list_of_them_lacks() {
     let tenant = with_ada("mfa-unlisted");
     let odd = Fault::reply(Response::new(br#"{"data":{"mfa":[{"id":"mfa_1"}]}}"#.to_vec()));
     tenant.fake.next("get_users_mfa", odd);
-    let told = (0, format!("{ADA}: reset, though the user seemed to have no factor\n"), String::new());
+    let told = (0, format!("{ADA}: reset; no factor was listed before\n"), String::new());
     assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA])), told);
     assert!(tenant.fake.user(ADA).unwrap().factors.is_empty());
 }

@@ -214,7 +214,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         }
     }
 
-    /// Requests a list page by page. The result returns the pages, or their items one by one.
+    /// Returns the pages of a list. Each call of [`next_page`](AsyncPages::next_page) requests a
+    /// page. For the items one by one, call [`items`](AsyncPages::items).
     ///
     /// ```
     /// # use kinde_users::{AsyncClient, AsyncClock, AsyncTransport};

@@ -80,9 +80,9 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// All calls wait until `with` returns. `with` must not make a call itself, because that call
     /// would wait for ever. `with` may replace the tenant: waiting calls then continue with the new
-    /// tenant. If the new tenant has another domain, waiting calls fail with
-    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant). The error reports the effect of the
-    /// attempts that the call made before.
+    /// tenant. If the new tenant has another domain, all calls of this client fail with
+    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant): create another client instead. The
+    /// error reports the effect of the attempts that the call made before.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
     }
@@ -206,7 +206,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
         }
     }
 
-    /// Requests a list page by page. The result returns the pages, or their items one by one.
+    /// Returns an iterator over the pages of a list, which requests each page when you ask for it.
+    /// To iterate over the items, call [`items`](PageIter::items) on it.
     ///
     /// ```
     /// # use kinde_users::{Client, Clock, Transport};

@@ -47,12 +47,14 @@ impl<E> CallError<E> {
         self.error.effect()
     }
 
-    /// Returns what the service answered, if it did; see [`Error::as_api`].
+    /// Returns the error that the service answered with. Returns `None` if there was no answer, or
+    /// if the answer was a success that could not be read; see [`Error::as_api`].
     pub fn as_api(&self) -> Option<&ApiError> {
         self.error.as_api()
     }
 
-    /// Returns the status that the service answered with, if it did.
+    /// Returns the status of the error that the service answered with; see
+    /// [`as_api`](Self::as_api).
     pub fn status(&self) -> Option<StatusCode> {
         self.as_api().map(ApiError::status)
     }

@@ -17,9 +17,9 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///
 /// - The method and the target are sent byte for byte. Nothing is decoded, encoded, merged or
 ///   sorted.
-/// - The headers are sent unchanged, including repeated ones. The HTTP stack may add the host, the
-///   framing, the connection, the user agent and the accepted encodings, but nothing else: no
-///   cookie, no referer, no content type.
+/// - The headers are sent unchanged, including repeated ones. The HTTP stack may add `Host`,
+///   `Content-Length`, `Connection`, `User-Agent`, `Accept` and `Accept-Encoding`, but nothing
+///   else: no cookie, no referer, no content type.
 /// - The body is sent byte for byte with its length. It is not compressed and not chunked.
 /// - The server receives at most one attempt. The transport does not retry, whatever the status or
 ///   the failure is.
@@ -42,9 +42,10 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// - The messages of errors, and of the sources of errors, do not contain the token, the URI, the
 ///   bodies, or parts of them.
 /// - Consecutive requests share a connection if the HTTP stack supports that.
-/// - [`head`](Self::head) returns the head if it arrived but the body cannot be read: if the body
-///   was cut off or is too long, or if its encoding is broken or unknown. If `head` does not return
-///   the head of a 429, other calls do not wait for the reset.
+/// - If the status and the headers (the head) of a response arrived, but its body cannot be read,
+///   [`head`](Self::head) returns the head. This is so if the body was cut off or is too long, or if
+///   its encoding is broken or unknown. If `head` does not return the head of a 429, other calls do
+///   not wait for the reset.
 ///
 /// ```
 /// use http::{Request, Response};

@@ -23,7 +23,8 @@ use crate::types::redacted::Redacted;
 /// | Reply | 200, [`CreatedUser`] |
 /// | Errors | 400 if the service refuses a value, such as an identity that another user has; 403 without the scope; 429 over the rate limit |
 ///
-/// Not idempotent: sending it again creates a second user. After an error whose effect is
+/// The operation is not idempotent: if it is sent again, it creates a second user, unless the
+/// service refuses an identity that is already taken. After an error whose effect is
 /// [`Possible`](crate::Effect::Possible), search for the user before you create it again.
 ///
 /// ```

@@ -96,8 +96,8 @@ mod explore;
 /// An error reports the strongest effect of all attempts (`None`, `Possible`, `Happened`, in this
 /// order), whatever ended the call.
 ///
-/// The first attempt never waits for a back-off. If the next step would happen after the total
-/// timeout, the call ends at once.
+/// The first attempt of a call waits for no back-off, except that of the token endpoint, which all
+/// calls share. If the next step would happen after the total timeout, the call ends at once.
 ///
 /// # Every input has an answer
 ///
@@ -206,7 +206,8 @@ impl Exchange {
         self.attempts
     }
 
-    /// Takes what happened until `now`, and returns the next step of the driver.
+    /// Tells the exchange what has happened, and returns the step that the driver carries out next.
+    /// `now` is the current time.
     pub fn advance(&mut self, tenant: &mut Tenant, now: Instant, input: Input) -> Step {
         match (self.phase, input) {
             (Phase::Finished, _) => {

@@ -29,9 +29,10 @@ mod normal;
 ///
 /// Kinde bills every token request, so the tenant requests no more tokens than needed. The first
 /// call without a token takes a lease, and requests a token. The other calls wait until the
-/// [epoch](Self::epoch) changes. The epoch changes when the token arrives, when the endpoint
-/// refuses the request (all waiting calls then get that error), or when the call with the lease is
-/// cancelled. A lease expires after 60 seconds.
+/// [epoch](Self::epoch) changes. The epoch changes when the request ends, whether a token arrives
+/// or not, and when the call with the lease is cancelled. It also changes when the program changes
+/// the tenant, for instance with [`supply_token`](Self::supply_token). If the endpoint refuses the
+/// request, all waiting calls get that error. A lease expires after 60 seconds.
 ///
 /// A token is renewed shortly before it expires: when a tenth of its lifetime is left, or 60
 /// seconds if that is less. During the renewal, calls still use the old token. Each call that
@@ -72,8 +73,8 @@ impl Tenant {
     /// The time over which waiting calls continue after a reset.
     pub(crate) const SPREAD: Duration = Duration::from_secs(1);
 
-    /// Creates a tenant that has no token and no rate limit, a budget of 100 retries, and a fixed
-    /// random seed.
+    /// Creates a tenant with a budget of 100 retries and a fixed random seed. It has no rate limit,
+    /// and no token yet unless the credentials are a token.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
         Self {
             domain,

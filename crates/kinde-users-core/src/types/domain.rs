@@ -211,7 +211,9 @@ impl fmt::Display for DomainError {
         f.write_str(match self {
             Self::Empty => "the domain is empty",
             Self::Blank => "the domain has a line break, a control character or a blank at an end",
-            Self::Subdomain => "the domain is no subdomain of kinde.com, host name or URL",
+            Self::Subdomain => {
+                "the domain must be a subdomain of kinde.com, a host name or a URL, such as acme.kinde.com"
+            }
             Self::Unreadable => "the domain is no URL",
             Self::UserInfo => "the domain must not name a user or password",
             Self::Query => "the domain must not have a query or fragment",

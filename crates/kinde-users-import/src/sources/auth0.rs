@@ -56,7 +56,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("phone_verified", Flag(Target::PhoneVerified, When::True)),
     ("username", To(Target::Username)),
     ("blocked", Flag(Target::Suspended, When::True)),
-    ("identities", Read("nothing for a database connection", identities)),
+    ("identities", Read("not needed for a database connection", identities)),
     ("connection", NotTakenUnless(&["Username-Password-Authentication"], CONNECTION)),
     ("app_metadata", Deep),
     ("user_metadata", Deep),

@@ -65,7 +65,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("phoneNumber", To(Target::Phone)),
     ("disabled", Flag(Target::Suspended, When::True)),
     ("customAttributes", Deep),
-    ("providerUserInfo", Read("nothing for passwords and phone numbers", providers)),
+    ("providerUserInfo", Read("not needed for passwords and phone numbers", providers)),
     ("googleId", NotTaken(CONNECTION)),
     ("googleEmail", NotTaken(CONNECTION)),
     ("googleDisplayName", NotTaken(CONNECTION)),

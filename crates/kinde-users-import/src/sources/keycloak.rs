@@ -41,7 +41,7 @@ const FIELDS: &[(&str, Rule)] = &[
     ("enabled", Flag(Target::Suspended, When::False)),
     ("credentials", Read("the password", credentials)),
     ("attributes", Deep),
-    ("realmRoles", Read("nothing for the roles that all users have", roles)),
+    ("realmRoles", Read("not needed for the roles that all users have", roles)),
     ("clientRoles", NotTaken(ORGANIZATIONS)),
     ("groups", NotTaken(ORGANIZATIONS)),
     ("federatedIdentities", NotTaken(CONNECTION)),

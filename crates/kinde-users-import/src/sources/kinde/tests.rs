@@ -1,6 +1,6 @@
 use std::borrow::ToOwned as _;
 use std::format;
-use std::string::String;
+use std::string::{String, ToString as _};
 use std::vec::Vec;
 
 use kinde_users_core::UserId;
@@ -327,6 +327,35 @@ fn error_of_a_password_names_what_its_method_expects() {
     assert_eq!(octal, format!("salt_format {UNKNOWN} string, hex or base64"));
     let sha1 = error_of("pbkdf2", MD5, &[("salt", "c2FsdA=="), ("variant", "sha1")]);
     assert_eq!(sha1, format!("variant {UNKNOWN} {variants}"));
+}
+
+#[test]
+fn unverifiable_hash_is_dropped_only_if_asked() {
+    let argon2 = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNo";
+    let sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d";
+    let read = |mapping: Mapping, method: &str, hash: &str| {
+        mapping.row([("id", "1"), ("hashing_method", method), ("hashed_password", hash)])
+    };
+    let mapping = || Mapping::new(Source::Kinde);
+    for (method, hash, form) in [
+        ("", argon2, "an argon2 hash"),
+        ("argon2id", argon2, "an argon2 hash"),
+        ("", sha1, "40 hex digits, as SHA-1 has"),
+    ] {
+        let error = read(mapping(), method, hash).unwrap_err().to_string();
+        assert!(error.contains(form) && !error.contains(hash), "{error}");
+        let user = read(mapping().drop_unverifiable(), method, hash);
+        assert!(user.unwrap().password.is_none(), "{form}");
+    }
+    // A method that Kinde does not know may be a mistake, so the error lists those that it knows.
+    let error = read(mapping(), "sha512", "hash").unwrap_err().to_string();
+    assert!(error.starts_with("hashing_method is not an accepted value: expected bcrypt"), "{error}");
+    assert!(read(mapping().drop_unverifiable(), "sha512", "hash").unwrap().password.is_none());
+    // Kinde can verify this hash, so the method is a mistake.
+    for method in ["bcyrpt", "md5"] {
+        assert!(read(mapping().drop_unverifiable(), method, BCRYPT).is_err(), "{method}");
+    }
+    assert!(read(mapping().drop_unverifiable(), "", "hunter2").is_err());
 }
 
 #[test]
