@@ -24,10 +24,10 @@ use kinde_users_core::operations::{
 use kinde_users_core::{
     AccessToken, ApiError, AsyncClient, AsyncClock, AuthProblem, BillingAgreementId, BillingCustomerId,
     CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor, Delivery, Domain,
-    Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, IdentityId, Input, Instant, Job,
-    OPERATIONS, Operation, OrganizationCode, Pages, Patch, PropertyId, PropertyKey, Redacted, Reply,
-    SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId, Value, async_transport_fn, build_request,
-    transport_fn,
+    Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, FindUsers, IdentityId, Input,
+    Instant, Job, OPERATIONS, Operation, OrganizationCode, Pages, Patch, PropertyId, PropertyKey, Redacted,
+    Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId, Value, async_transport_fn,
+    build_request, transport_fn,
 };
 use leaks::*;
 use proptest::collection::vec;
@@ -346,6 +346,7 @@ fn searches_hide_their_keys_and_cursors() {
             FindUser::by(hidden),
         ] {
             debug_hides(&search, hidden, "search");
+            debug_hides(&FindUsers::new().find(search).provided_id(*hidden), hidden, "searches");
         }
         for users in 0..4 {
             let user = |n: usize| json!({"id": if n % 2 == 0 { hidden } else { "kp_2" }, "email": if n < 2 { hidden } else { "x" }});

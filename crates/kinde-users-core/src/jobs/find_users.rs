@@ -118,21 +118,18 @@ impl FindUsers {
     /// Adds a search. The results also include the data that the search
     /// [expands](FindUser::expand).
     pub fn find(mut self, search: FindUser) -> Self {
-        search.list.expanded().iter().for_each(|expand| self.expand(expand));
+        for expand in search.list.expanded() {
+            if !self.expand.contains(expand) {
+                self.expand.push(expand.clone());
+            }
+        }
         self.add(search.sought)
     }
 
     /// Adds a search for the users that have this id in a system outside of Kinde
-    /// ([`User::provided_id`]).
-    pub fn provided_id(mut self, id: impl Into<Redacted>) -> Self {
-        self.expand(&Expand::Identities);
+    /// ([`User::provided_id`]). Without another search, the result has no identities.
+    pub fn provided_id(self, id: impl Into<Redacted>) -> Self {
         self.add(Sought { kind: Kind::ProvidedId, text: id.into() })
-    }
-
-    fn expand(&mut self, expand: &Expand) {
-        if !self.expand.contains(expand) {
-            self.expand.push(expand.clone());
-        }
     }
 
     fn add(mut self, sought: Sought) -> Self {
@@ -157,13 +154,15 @@ impl FindUsers {
 
     /// Decides how to begin.
     fn start(&self) -> Stage {
-        let look_ups = LookUps { calls: self.calls(), cursor: None, pages: 0, has_stranger: false };
         let walk = |look_ups| Stage::Walk(Box::new(Pages::new(self.list())), 0, look_ups);
-        match (self.by_key.contains_key(&Kind::ProvidedId), look_ups.calls.len()) {
-            (true, _) => walk(None),
-            (false, 0) => Stage::End,
-            (false, 1) => Stage::LookUps(look_ups),
-            (false, _) => walk(Some(look_ups)),
+        if self.by_key.contains_key(&Kind::ProvidedId) {
+            return walk(None);
+        }
+        let look_ups = LookUps { calls: self.calls(), cursor: None, pages: 0, has_stranger: false };
+        match look_ups.calls.len() {
+            0 => Stage::End,
+            1 => Stage::LookUps(look_ups),
+            _ => walk(Some(look_ups)),
         }
     }
 
@@ -500,6 +499,8 @@ mod tests {
 
     #[test]
     fn provided_id_is_searched_for_by_a_walk_to_the_end() {
+        let mut find = FindUsers::new().provided_id("42");
+        assert_eq!(run(&mut find, &[&page(&[], None)]), ["/api/v1/users?page_size=500"]);
         let mut find = emails(&["ada@example.com"]).provided_id("42").provided_id("43").provided_id("");
         let other = r#"{"id":"kp_3","provided_id":"42"}"#;
         let pages = [page(&[ADA], Some("1")), page(&[BOB], Some("2")), page(&[other, ADA], None)];
