@@ -48,14 +48,15 @@ mod readme {}
 
 mod check;
 mod draft;
+mod draft_password;
 mod error;
 mod import;
 mod io;
+mod json_value;
 mod mapping;
-mod node;
+mod parse;
 mod password;
 mod plan;
-mod read;
 mod rule;
 mod settings;
 mod shown;

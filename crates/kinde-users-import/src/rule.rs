@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::str::FromStr;
 
 use crate::draft::Draft;
-use crate::node::Node;
+use crate::json_value::Node;
 use crate::target::{Target, When};
 use crate::user::Kind;
 

@@ -6,96 +6,34 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
-use core::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
-use foldhash::fast::{FixedState, FoldHasher};
-use hashbrown::HashTable;
 use kinde_users_core::Problem;
 
-use crate::draft::{Draft, Note};
-use crate::error::{ImportError, ImportErrors, ImportProblem, Place};
+mod file_error;
+mod reading;
+mod rejected;
+mod seen;
+
+pub use self::file_error::FileError;
+use self::file_error::FileProblem;
+use self::reading::Reading;
+pub use self::rejected::{RawRecord, ReadUser, Rejected};
+use self::seen::Seen;
+use crate::draft::Draft;
+use crate::error::{ImportError, ImportErrors, Place};
 use crate::io::{BufRead, Read};
+use crate::json_value::Node;
 use crate::mapping::{Mapping, suggestion};
-use crate::node::{Node, below};
+use crate::parse::csv::{CsvError, CsvProblem, CsvReader};
+use crate::parse::json_records::{JsonError, JsonProblem, JsonReader};
+use crate::parse::text::{self, NotText};
 use crate::plan::Plan;
-use crate::read::csv::{CsvError, CsvProblem, CsvReader};
-use crate::read::json::{JsonError, JsonProblem, JsonReader};
-use crate::read::text::{self, NotText};
 use crate::rule::Rule;
 use crate::shown::shown;
 use crate::source::Source;
 use crate::sources::auth0::Hashes;
 use crate::target::Target;
-use crate::user::ImportUser;
-
-/// A user of a file, and its position.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ReadUser {
-    /// The file, from 1.
-    pub file: usize,
-    /// The line on which the record begins, from 1.
-    pub line: u64,
-    /// The user.
-    pub user: ImportUser,
-}
-
-/// A line that is not valid and cannot be imported.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Rejected {
-    /// The file, from 1.
-    pub file: usize,
-    /// The line on which the record begins, from 1.
-    pub line: u64,
-    /// The problems of the line.
-    pub errors: ImportErrors,
-    /// The record as it is in the file, if it could be separated from others. It contains personal
-    /// data.
-    pub record: Option<RawRecord>,
-}
-
-/// A record as it is in a file.
-#[derive(Clone, PartialEq, Eq)]
-pub enum RawRecord {
-    /// A row of CSV. It has as many values as the header.
-    Row(Vec<String>),
-    /// A JSON object.
-    Json(String),
-}
-
-impl fmt::Debug for RawRecord {
-    /// Writes the form only, as the values are personal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Row(_) => "Row(..)",
-            Self::Json(_) => "Json(..)",
-        })
-    }
-}
-
-impl fmt::Debug for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, errors, .. } = self;
-        write!(f, "Rejected(file {file}, line {line}: {errors})")
-    }
-}
-
-impl fmt::Display for Rejected {
-    /// Writes the line and its problems.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{}", self.errors);
-        match text.strip_prefix("line ") {
-            Some(rest) => write!(f, "line {} {rest}", self.line),
-            None => write!(f, "line {}: {text}", self.line),
-        }
-    }
-}
-
-impl core::error::Error for Rejected {}
 
 impl Mapping {
     /// Reads the users of files, one by one.
@@ -130,49 +68,6 @@ impl Mapping {
         files: impl IntoIterator<Item = R>,
     ) -> Result<Users<'a>, FileError> {
         Users::open(self, files)
-    }
-
-    /// Reads a row of CSV, given as pairs of column name and value.
-    ///
-    /// # Errors
-    ///
-    /// [`ImportErrors`] has every problem of the row and every value that would be lost. Operations
-    /// can send every user that is returned.
-    pub fn row<'a>(
-        &self,
-        columns: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) -> Result<ImportUser, ImportErrors> {
-        let columns =
-            columns.into_iter().map(|(name, value)| (Cow::Borrowed(name), Node::Text(value.into())));
-        self.record(&columns.collect::<Vec<_>>(), true)
-    }
-
-    /// Reads a JSON object.
-    ///
-    /// # Errors
-    ///
-    /// [`ImportErrors`] has every problem of the object and every value that would be lost.
-    /// Operations can send every user that is returned.
-    pub fn line(&self, json: &str) -> Result<ImportUser, ImportErrors> {
-        match Node::parse(json.trim_start_matches('\u{feff}')) {
-            Ok(Node::Object(members)) => self.record(&members, false),
-            Ok(_) => Err(ImportErrors(alloc::vec![ImportError::line().because("is not a JSON object")])),
-            Err(error) => Err(ImportErrors(alloc::vec![error])),
-        }
-    }
-
-    fn record(&self, members: &[(Cow<'_, str>, Node<'_>)], is_csv: bool) -> Result<ImportUser, ImportErrors> {
-        let mut reading = Reading::new(self);
-        let user = reading.record(members.iter().map(|(name, node)| (name.as_ref(), node)), is_csv);
-        let mut lost = reading.plan.errors_of_untaken();
-        match user {
-            Ok(user) if lost.is_empty() => Ok(user),
-            Ok(_) => Err(ImportErrors(lost)),
-            Err(mut errors) => {
-                errors.append(&mut lost);
-                Err(ImportErrors(errors))
-            }
-        }
     }
 }
 
@@ -218,59 +113,6 @@ impl Source {
 fn is_json(head: &[u8]) -> bool {
     matches!(head.trim_ascii_start().first(), Some(b'{' | b'['))
 }
-
-/// The error of a file that cannot be read.
-#[derive(Debug)]
-pub struct FileError {
-    file: usize,
-    problem: FileProblem,
-}
-
-#[derive(Debug)]
-enum FileProblem {
-    NotText(NotText),
-    /// Two columns of CSV have the same name.
-    Columns(usize, usize),
-    /// No column identifies a user. The header may be of another system, and it may have names that
-    /// can be mapped, listed here with their targets.
-    Header(Option<Source>, Vec<(String, &'static str)>),
-    Csv(CsvError),
-}
-
-impl FileError {
-    /// Returns the number of the file. The first is 1.
-    pub fn file(&self) -> usize {
-        self.file
-    }
-}
-
-impl fmt::Display for FileError {
-    /// Writes the problem, without the name of the file.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.problem {
-            FileProblem::NotText(problem) => problem.fmt(f),
-            FileProblem::Columns(one, other) => {
-                write!(f, "columns {one} and {other} have the same name: rename one of them")
-            }
-            FileProblem::Csv(problem) => problem.fmt(f),
-            FileProblem::Header(source, names) => {
-                f.write_str(
-                    "no column becomes an email address, phone number, user name or id; the first line \
-                     must name the columns",
-                )?;
-                if let Some(source) = source {
-                    return write!(f, " (this looks like {}: --from {source})", source.table().title);
-                }
-                for (name, target) in names {
-                    write!(f, "; `{name}`: did you mean `{target}`? --map '{name}={target}'")?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl core::error::Error for FileError {}
 
 /// Reads the users of files; see [`Mapping::users`].
 ///
@@ -548,272 +390,5 @@ impl File<'_> {
 impl From<JsonError> for ImportError {
     fn from(error: JsonError) -> Self {
         Self::line().because(format!("{}", error.problem))
-    }
-}
-
-/// Reads records with a mapping, and keeps the plan.
-pub(crate) struct Reading<'m> {
-    mapping: &'m Mapping,
-    pub(crate) plan: Plan,
-    /// Whether names are not checked for stand-ins.
-    trusts_names: bool,
-}
-
-/// Fields that only exports of this project have.
-const OWN: [&str; 2] = ["total_sign_ins", "failed_sign_ins"];
-
-impl<'m> Reading<'m> {
-    pub(crate) fn new(mapping: &'m Mapping) -> Self {
-        Self { mapping, plan: Plan::new(mapping.clone()), trusts_names: false }
-    }
-
-    /// Reads a single record.
-    pub(crate) fn record<'n, 'd: 'n>(
-        &mut self,
-        members: impl Iterator<Item = (&'n str, &'n Node<'d>)>,
-        is_csv: bool,
-    ) -> Result<ImportUser, Vec<ImportError>> {
-        let place = Place { file: 1, line: 1 };
-        let mut names: Vec<&str> = Vec::new();
-        let mut members: Vec<_> =
-            members.map(|(name, node)| (name.trim_start_matches('\u{feff}').trim(), node)).collect();
-        let mut doubled = Vec::new();
-        members.retain(|(name, _)| {
-            let is_first = !names.contains(name);
-            if is_first {
-                names.push(name);
-            } else {
-                doubled.push(*name);
-            }
-            is_first
-        });
-        let (mut draft, _) = self.draft(members.into_iter(), is_csv, place);
-        for name in doubled {
-            draft.problem(&shown(name), ImportProblem::Twice, "");
-        }
-        self.finish(draft, place)
-    }
-
-    /// Reads the fields of a record. Also returns a digest of all values that are taken.
-    pub(crate) fn draft<'n, 'd: 'n>(
-        &mut self,
-        members: impl Iterator<Item = (&'n str, &'n Node<'d>)>,
-        is_csv: bool,
-        place: Place,
-    ) -> (Box<Draft<'m>>, u64) {
-        let mut draft = Box::new(Draft::new(&self.mapping.settings, is_csv));
-        let mut record = Record { place, digest: FixedState::default().build_hasher(), guess: 0 };
-        for (name, node) in members {
-            if OWN.contains(&name) {
-                self.trusts_names = true;
-            }
-            self.field(&mut draft, &mut record, name, node);
-        }
-        draft.trusts_names = self.trusts_names;
-        (draft, record.digest.finish())
-    }
-
-    fn finish(&mut self, mut draft: Box<Draft<'m>>, place: Place) -> Result<ImportUser, Vec<ImportError>> {
-        if let Some(end) = self.mapping.source.table().end {
-            end(&mut draft);
-        }
-        let (user, mut notes) = draft.finish();
-        if user.is_err() {
-            // These notes count only users that can be imported.
-            notes.retain(|note| !matches!(note, Note::Suspended(_) | Note::Unverifiable(_)));
-        }
-        self.plan.note(notes, place);
-        user
-    }
-
-    fn field(&mut self, draft: &mut Draft<'m>, record: &mut Record, name: &str, node: &Node<'_>) {
-        let at = self.plan.field(record.guess, name);
-        record.guess = at + 1;
-        let is_null = draft.is_csv && node.raw_text().is_some_and(|text| self.mapping.is_null(text.trim()));
-        if is_null || !node.is_value() {
-            return;
-        }
-        let Some((name, rule)) = self.plan.get(at) else { return };
-        // In systems whose attributes are lists, most lists have one value.
-        let one = match (node, &rule) {
-            (Node::List(items), Rule::To(_) | Rule::Flag(..) | Rule::Property(_) | Rule::FeatureFlag(_)) => {
-                if let [one] = items.as_slice() {
-                    one
-                } else {
-                    node
-                }
-            }
-            _ => node,
-        };
-        if !one.is_value() {
-            return;
-        }
-        let mut is_taken = true;
-        match rule {
-            Rule::To(target) => draft.text(target, &name, one),
-            Rule::Or(target) => draft.other(target, &name, node, None),
-            Rule::Same(target, reason) => draft.other(target, &name, node, Some(reason)),
-            Rule::Flag(target, when) => draft.flag(target, when, &name, one),
-            Rule::Several(kind, is_verified) => draft.identities(kind, &name, node, is_verified),
-            Rule::Property(key) => draft.property(false, &key, &name, one),
-            Rule::FeatureFlag(key) => draft.property(true, &key, &name, one),
-            Rule::Read(_, read) => read(draft, &name, node),
-            Rule::Deep => return self.deep(draft, record, &name, node),
-            Rule::Unknown if node.members().is_some() => return self.deep(draft, record, &name, node),
-            Rule::Pairs(key, value) => {
-                let after = record.guess;
-                for pair in node.items().unwrap_or_default() {
-                    match (pair.text_of(key), pair.get(value)) {
-                        (Some(key), Some(value)) => self.field(draft, record, &key, value),
-                        (Some(_), None) => {}
-                        (None, _) => draft.problem(&format!("{name}.{key}"), Problem::Missing, ""),
-                    }
-                }
-                record.guess = after;
-                return;
-            }
-            Rule::Unknown => {
-                self.plan.lose(at, "unknown field", record.place);
-                is_taken = false;
-            }
-            Rule::NotTaken(reason) => {
-                self.plan.lose(at, reason, record.place);
-                is_taken = false;
-            }
-            Rule::NotTakenUnless(values, reason) => {
-                let text = match node {
-                    Node::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
-                    other => other.text(),
-                };
-                if !text.is_some_and(|text| values.iter().any(|value| value.eq_ignore_ascii_case(&text))) {
-                    self.plan.lose(at, reason, record.place);
-                }
-                is_taken = false;
-            }
-            Rule::Idle(_) | Rule::Ignored => is_taken = false,
-        }
-        self.plan.has_value(at, record.place);
-        if is_taken {
-            name.hash(&mut record.digest);
-            hash(node, &mut record.digest);
-        }
-    }
-
-    /// Reads each member of an object, or of an object in a text, as a field.
-    fn deep(&mut self, draft: &mut Draft<'m>, record: &mut Record, name: &Arc<str>, node: &Node<'_>) {
-        let parsed;
-        let members = match node {
-            Node::Object(members) => members,
-            Node::Text(text) => match Node::parse(text) {
-                Ok(Node::Object(members)) => {
-                    parsed = members;
-                    &parsed
-                }
-                _ => return draft.wrong(name, "is not a JSON object"),
-            },
-            _ => return draft.wrong(name, "is not a JSON object"),
-        };
-        let after = record.guess;
-        for (inner, node) in members {
-            self.field(draft, record, &below(name, inner), node);
-        }
-        // The next field may follow this one or its members.
-        record.guess = after.max(record.guess);
-    }
-}
-
-/// The state of the record that is being read.
-struct Record {
-    place: Place,
-    digest: FoldHasher<'static>,
-    /// The index in the plan that the next field probably has.
-    guess: usize,
-}
-
-fn hash(node: &Node<'_>, digest: &mut FoldHasher<'static>) {
-    match node {
-        Node::Null => 0_u8.hash(digest),
-        Node::Bool(flag) => flag.hash(digest),
-        Node::Whole(number) => number.hash(digest),
-        Node::Float(number) => number.to_bits().hash(digest),
-        Node::Text(text) => text.hash(digest),
-        Node::List(items) => items.iter().for_each(|item| hash(item, digest)),
-        Node::Object(members) => {
-            for (name, value) in members {
-                name.hash(digest);
-                hash(value, digest);
-            }
-        }
-    }
-}
-
-/// The keys of the users that were read, in a packed form.
-#[derive(Default)]
-struct Seen {
-    /// Several tables, so that they do not all grow at once.
-    parts: [HashTable<Mark>; 32],
-}
-
-/// A hash of an address, number, name or id, its line, and a part of the digest of its user.
-struct Mark {
-    key: [u32; 2],
-    line: u32,
-    /// The highest byte is the file.
-    digest: u32,
-}
-
-impl Mark {
-    fn hash(&self) -> u64 {
-        u64::from(self.key[0]) << 32 | u64::from(self.key[1])
-    }
-}
-
-impl Seen {
-    /// Adds a user. Returns `false` if an earlier line has the same user with the same values.
-    fn add(&mut self, user: &ImportUser, place: Place, digest: u64) -> Result<bool, Vec<ImportError>> {
-        let file = u32::try_from(place.file).unwrap_or(u32::MAX).min(255) << 24;
-        let mark = Mark {
-            key: [0; 2],
-            line: u32::try_from(place.line).unwrap_or(u32::MAX),
-            digest: file | (digest & 0x00ff_ffff) as u32,
-        };
-        let (mut errors, mut is_known) = (Vec::new(), false);
-        let keys: Vec<(&str, u64)> =
-            user.keys().map(|(kind, value)| (kind, FixedState::default().hash_one((kind, value)))).collect();
-        for (kind, key) in &keys {
-            let Some(before) = self.part(*key).find(*key, |mark| mark.hash() == *key) else { continue };
-            if before.digest & 0x00ff_ffff == mark.digest & 0x00ff_ffff {
-                is_known = true;
-                continue;
-            }
-            let of_file = if before.digest >> 24 == mark.digest >> 24 {
-                String::new()
-            } else {
-                format!(" of file {}", before.digest >> 24)
-            };
-            let line = before.line;
-            let because =
-                format!("is also on line {line}{of_file}, with different data: change or remove one line");
-            errors.push(ImportError::new(format!("the {kind}"), Problem::NotAllowed).because(because));
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        if is_known {
-            return Ok(false);
-        }
-        for (_, key) in keys {
-            let (high, low) = ((key >> 32) as u32, (key & 0xffff_ffff) as u32);
-            let mark = Mark { key: [high, low], ..mark };
-            self.part(key).insert_unique(key, mark, Mark::hash);
-        }
-        Ok(true)
-    }
-
-    fn part(&mut self, key: u64) -> &mut HashTable<Mark> {
-        // The lowest and highest bits choose the place within a table, so others choose the table.
-        let [first, rest @ ..] = &mut self.parts;
-        let at = (key >> 40) as usize % 32;
-        if at == 0 { first } else { rest.get_mut(at - 1).unwrap_or(first) }
     }
 }

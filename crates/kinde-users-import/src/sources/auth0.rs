@@ -18,7 +18,7 @@ use core::hash::BuildHasher as _;
 use crate::draft::{Draft, TEXT};
 use crate::error::Place;
 use crate::error::{ImportError, ImportProblem};
-use crate::node::Node;
+use crate::json_value::Node;
 use crate::rule::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
 use crate::rule::{CONNECTION, FACTOR, UNSET};
 use crate::shown::shown_type;

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use kinde_users_core::Problem;
 
 use crate::draft::Draft;
-use crate::node::Node;
+use crate::json_value::Node;
 use crate::rule::Rule::{self, Flag, Idle, NotTaken, Read, Same, To};
 use crate::rule::{CONNECTION, UNSET};
 use crate::shown::shown_type;

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use kinde_users_core::Problem;
 
 use crate::draft::{Draft, TEXT, standard_base64};
-use crate::node::Node;
+use crate::json_value::Node;
 use crate::rule::Rule::{self, Deep, Flag, NotTaken, Read, To};
 use crate::rule::{CONNECTION, FACTOR, UNSET};
 use crate::shown::shown_type;

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use kinde_users_core::Problem;
 
 use crate::draft::{Draft, Note, forget_username_of_address};
-use crate::node::Node;
+use crate::json_value::Node;
 use crate::rule::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Read, To};
 use crate::rule::{CONNECTION, FACTOR, ORGANIZATIONS, UNSET};
 use crate::shown::{shown_method, shown_type};

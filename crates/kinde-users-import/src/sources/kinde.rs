@@ -9,7 +9,7 @@ use kinde_users_core::Problem;
 
 use crate::draft::{Draft, Said, TEXT};
 use crate::error::ImportProblem;
-use crate::node::Node;
+use crate::json_value::Node;
 use crate::rule::Rule::{self, Flag, NotTaken, Read, To};
 use crate::rule::{CONNECTION, ORGANIZATIONS, UNSET};
 use crate::shown::{shown, shown_type};

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::sync::Arc;
 
 use crate::draft::Draft;
-use crate::node::Node;
+use crate::json_value::Node;
 use crate::rule::Rule::{self, Deep, Flag, Idle, NotTaken, NotTakenUnless, Or, Read, To};
 use crate::rule::{CONNECTION, UNSET};
 use crate::shown::shown_type;

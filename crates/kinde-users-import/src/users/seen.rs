@@ -1,0 +1,89 @@
+//! Finds users that come twice.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use kinde_users_core::Problem;
+
+use crate::error::{ImportError, Place};
+use crate::user::ImportUser;
+
+/// The keys of the users that were read, in a packed form.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Several tables, so that they do not all grow at once.
+    parts: [HashTable<Mark>; 32],
+}
+
+/// A hash of an address, number, name or id, its line, and a part of the digest of its user.
+struct Mark {
+    key: [u32; 2],
+    line: u32,
+    /// The highest byte is the file.
+    digest: u32,
+}
+
+impl Mark {
+    fn hash(&self) -> u64 {
+        u64::from(self.key[0]) << 32 | u64::from(self.key[1])
+    }
+}
+
+impl Seen {
+    /// Adds a user. Returns `false` if an earlier line has the same user with the same values.
+    pub(super) fn add(
+        &mut self,
+        user: &ImportUser,
+        place: Place,
+        digest: u64,
+    ) -> Result<bool, Vec<ImportError>> {
+        let file = u32::try_from(place.file).unwrap_or(u32::MAX).min(255) << 24;
+        let mark = Mark {
+            key: [0; 2],
+            line: u32::try_from(place.line).unwrap_or(u32::MAX),
+            digest: file | (digest & 0x00ff_ffff) as u32,
+        };
+        let (mut errors, mut is_known) = (Vec::new(), false);
+        let keys: Vec<(&str, u64)> =
+            user.keys().map(|(kind, value)| (kind, FixedState::default().hash_one((kind, value)))).collect();
+        for (kind, key) in &keys {
+            let Some(before) = self.part(*key).find(*key, |mark| mark.hash() == *key) else { continue };
+            if before.digest & 0x00ff_ffff == mark.digest & 0x00ff_ffff {
+                is_known = true;
+                continue;
+            }
+            let of_file = if before.digest >> 24 == mark.digest >> 24 {
+                String::new()
+            } else {
+                format!(" of file {}", before.digest >> 24)
+            };
+            let line = before.line;
+            let because =
+                format!("is also on line {line}{of_file}, with different data: change or remove one line");
+            errors.push(ImportError::new(format!("the {kind}"), Problem::NotAllowed).because(because));
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        if is_known {
+            return Ok(false);
+        }
+        for (_, key) in keys {
+            let (high, low) = ((key >> 32) as u32, (key & 0xffff_ffff) as u32);
+            let mark = Mark { key: [high, low], ..mark };
+            self.part(key).insert_unique(key, mark, Mark::hash);
+        }
+        Ok(true)
+    }
+
+    fn part(&mut self, key: u64) -> &mut HashTable<Mark> {
+        // The lowest and highest bits choose the place within a table, so others choose the table.
+        let [first, rest @ ..] = &mut self.parts;
+        let at = (key >> 40) as usize % 32;
+        if at == 0 { first } else { rest.get_mut(at - 1).unwrap_or(first) }
+    }
+}
