@@ -7,8 +7,8 @@ use crate::protocol::dyn_operation::DynOperation;
 /// A task that takes several calls.
 ///
 /// The jobs of this crate are [`Erase`](crate::Erase), [`Suspend`](crate::Suspend),
-/// [`FindUser`](crate::FindUser) and [`FindUsers`](crate::FindUsers). The crate `kinde-users-import` adds `Import`, and you can write
-/// your own jobs.
+/// [`FindUser`](crate::FindUser) and [`FindUsers`](crate::FindUsers). The crate
+/// `kinde-users-import` adds `Import`, and you can write your own jobs.
 ///
 /// A job is a state machine without I/O. [`Client::run`](crate::Client::run) and
 /// [`AsyncClient::run`](crate::AsyncClient::run) make the calls of a job. Your own loop takes three
