@@ -1604,7 +1604,7 @@ fn input_after_the_end_returns_finished() {
 
 #[test]
 fn sizes_are_what_they_are_meant_to_be() {
-    assert!(size_of::<Exchange>() <= 256, "{}", size_of::<Exchange>());
+    assert!(size_of::<Exchange>() <= 264, "{}", size_of::<Exchange>());
     assert!(size_of::<Error>() <= 24, "{}", size_of::<Error>());
     assert!(size_of::<Wait>() <= 32, "{}", size_of::<Wait>());
     assert!(size_of::<Step>() <= size_of::<Request<Vec<u8>>>(), "{}", size_of::<Step>());
