@@ -11,6 +11,7 @@ use kinde_users::{CallError, FindUser, Found, UserId, in_parallel};
 use serde_json::json;
 
 use crate::failure::{Failure, IN_A_ROW};
+use crate::limits::Limits;
 use crate::output::counted;
 use crate::tenant::{Session, WayError};
 use crate::text;
@@ -66,10 +67,13 @@ pub(crate) struct Many {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
 
-    /// Maximum number of calls per second, for all users together. By default, only the tenant
-    /// limits the rate
+    /// Maximum number of calls per second, for all users together. By default, the command learns
+    /// the rate that the tenant accepts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pace: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 impl Many {
@@ -91,7 +95,7 @@ impl Many {
     {
         session.client.with_tenant(|tenant| tenant.set_rate_limit(self.pace.unwrap_or_default()));
         let (mut failed, mut in_a_row) = (0, 0);
-        let ended = in_parallel(self.at_once.into(), items, work, |result| {
+        let each = |result| {
             bar.inc(1);
             match result {
                 Ok(()) => in_a_row = 0,
@@ -102,7 +106,8 @@ impl Many {
                 }
             }
             if in_a_row < IN_A_ROW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
+        };
+        let ended = self.limits.keep(session, bar, || in_parallel(self.at_once.into(), items, work, each));
         bar.finish_and_clear();
         match ended {
             ControlFlow::Continue(()) => Ok(failed),

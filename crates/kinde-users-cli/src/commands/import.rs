@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use clap::Args;
+use indicatif::ProgressBar;
 use kinde_users::Job;
 use kinde_users::UserId;
 use kinde_users::import::{Import, ImportUser, Imported, ReadUser, Users};
@@ -115,7 +116,9 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     };
     let work =
         Work { session: &session, journal: &journal, updates: arguments.update, counts: Default::default() };
-    let (found, before) = work.walk(lines()?)?;
+    let users = lines()?;
+    let (found, before) =
+        arguments.many.limits.keep(&session, &ProgressBar::hidden(), || work.walk(users))?;
     let bar = shared.output.progress(Some(total));
     bar.set_position(before);
     bar.reset_eta();
