@@ -6,6 +6,7 @@ mod errors_file;
 mod failure;
 mod files;
 mod journal;
+mod limits;
 mod look_up;
 mod output;
 mod partial;

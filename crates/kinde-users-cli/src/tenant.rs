@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{env, error, fmt, fs};
 
 use clap::Args;
@@ -113,8 +114,8 @@ impl Named {
         let speed = speed.map_or(Ok(NonZeroU32::MIN), |speed| speed.parse());
         let speed = speed.map_err(|error| Failure::input(format!("KINDE_CLOCK_SPEED: {error}")))?.get();
         let clock = ScaledClock { clock: SystemClock::new(), speed };
-        let client = Client::new(tenant(domain.clone(), credentials), way, clock);
-        Ok(Session { client, domain, output, is_rehearsal: self.rehearse })
+        let client = Client::new(tenant(domain.clone(), credentials), way, clock.clone());
+        Ok(Session { client, clock, domain, output, is_rehearsal: self.rehearse })
     }
 
     fn read(&self) -> Result<(Domain, Credentials), Failure> {
@@ -226,6 +227,8 @@ fn missing(all: &[([&str; 2], bool)]) -> Failure {
 pub(crate) struct Session {
     /// The client.
     pub(crate) client: Client<Way, ScaledClock>,
+    /// The clock of the client.
+    clock: ScaledClock,
     /// The domain of the tenant.
     pub(crate) domain: Domain,
     /// How the run prints.
@@ -238,6 +241,18 @@ impl Session {
     /// Returns the name of the tenant in receipts: its origin, or `in memory`.
     pub(crate) fn name(&self) -> &str {
         if self.is_rehearsal { "in memory" } else { self.domain.origin() }
+    }
+
+    /// Returns when the throttle of a 429 ends, and how long that still takes, if there is one.
+    pub(crate) fn throttled(&self) -> Option<(Instant, Duration)> {
+        let now = self.clock.now();
+        let opens = self.client.with_tenant(|tenant| tenant.throttled_until(now))?;
+        Some((opens, opens.saturating_since(now)))
+    }
+
+    /// Returns how long a time on the clock of the client is in reality.
+    pub(crate) fn real(&self, time: Duration) -> Duration {
+        time / self.clock.speed
     }
 }
 
@@ -298,7 +313,7 @@ impl fmt::Display for WayError {
 impl error::Error for WayError {}
 
 /// The system's clock, or a clock that is `speed` times as fast.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ScaledClock {
     clock: SystemClock,
     speed: u32,

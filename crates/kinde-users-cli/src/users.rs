@@ -11,6 +11,7 @@ use kinde_users::{CallError, FindUser, Found, UserId, in_parallel};
 use serde_json::json;
 
 use crate::failure::{Failure, IN_A_ROW};
+use crate::limits::Limits;
 use crate::look_up::LINES;
 use crate::output::counted;
 use crate::tenant::{Session, WayError};
@@ -70,10 +71,13 @@ pub(crate) struct Many {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     at_once: u16,
 
-    /// Maximum number of calls per second, for all users together. By default, only the tenant
-    /// limits the rate
+    /// Maximum number of calls per second, for all users together. By default, the command learns
+    /// the rate that the tenant accepts
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pace: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 impl Many {
@@ -104,11 +108,14 @@ impl Many {
             }
             if in_a_row < IN_A_ROW { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let result = batches.into_iter().try_for_each(|batch| {
-            let batch = batch.map_err(Some)?;
-            let is_over = in_parallel(self.at_once.into(), batch, &work, &mut ended).is_break();
-            if is_over { Err(None) } else { Ok(()) }
-        });
+        let all = || {
+            batches.into_iter().try_for_each(|batch| {
+                let batch = batch.map_err(Some)?;
+                let is_over = in_parallel(self.at_once.into(), batch, &work, &mut ended).is_break();
+                if is_over { Err(None) } else { Ok(()) }
+            })
+        };
+        let result = self.limits.keep(session, bar, all);
         bar.finish_and_clear();
         match result {
             Ok(()) => Ok(failed),

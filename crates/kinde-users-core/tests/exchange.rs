@@ -1604,7 +1604,7 @@ fn input_after_the_end_returns_finished() {
 
 #[test]
 fn sizes_are_what_they_are_meant_to_be() {
-    assert!(size_of::<Exchange>() <= 256, "{}", size_of::<Exchange>());
+    assert!(size_of::<Exchange>() <= 264, "{}", size_of::<Exchange>());
     assert!(size_of::<Error>() <= 24, "{}", size_of::<Error>());
     assert!(size_of::<Wait>() <= 32, "{}", size_of::<Wait>());
     assert!(size_of::<Step>() <= size_of::<Request<Vec<u8>>>(), "{}", size_of::<Step>());
@@ -1634,4 +1634,135 @@ fn debug_shows_state_and_hides_contents() {
     assert_eq!(format!("{:?}", Input::HeadOnly(head)), "HeadOnly(HTTP 201, TooLarge)");
     assert_eq!(format!("{:?}", Input::Failed(Delivery::Unknown)), "Failed(Unknown)");
     assert_eq!(format!("{:?} {:?}", Input::Start, Input::Woken), "Start Woken");
+}
+
+// ---- a tenant that learns
+
+/// A world whose tenant learns, and lets calls wait for an hour.
+fn learning() -> World {
+    let mut world = World::with_token();
+    world.tenant.set_adaptive_rate(Some(seconds(3600)));
+    world
+}
+
+#[test]
+fn learning_call_outlasts_many_resets() {
+    let mut world = learning();
+    let options = CallOptions::new().retry(RetryPolicy::never());
+    let mut call = world.call(&CreateUser::new(), options);
+    let mut step = world.start(&mut call);
+    for _ in 0..10 {
+        sends(&step);
+        step = world.answer(&mut call, 429, &[("ratelimit-reset", "300")], "");
+        assert_eq!(waits(&step).until, world.now.saturating_add(seconds(300)));
+        step = world.sit_out(&mut call, &step);
+    }
+    assert_eq!(call.exchange.attempts(), 1);
+    assert!(matches!(world.status(&mut call, 200), Step::Done(Ok(_))));
+}
+
+#[test]
+fn learning_call_fails_for_a_longer_reset_than_its_longest_wait() {
+    let mut world = learning();
+    world.tenant.set_adaptive_rate(Some(seconds(60)));
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    let step = world.answer(&mut call, 429, &[("ratelimit-reset", "50")], "");
+    sends(&world.sit_out(&mut call, &step));
+    // 50 seconds of the 60 are over.
+    let error = fails(world.answer(&mut call, 429, &[("ratelimit-reset", "10")], ""));
+    let Error::Exhausted { attempts: 1, last, .. } = error else { panic!("{error:?}") };
+    assert_eq!(last.as_api().unwrap().status(), 429);
+}
+
+#[test]
+fn waits_for_limits_do_not_count_against_the_total_timeout() {
+    let mut world = learning();
+    let options = CallOptions::new().total_timeout(seconds(10));
+    let mut call = world.call(&GetUsers::new(), options);
+    world.start(&mut call);
+    let step = world.answer(&mut call, 429, &[("ratelimit-reset", "600")], "");
+    let step = world.sit_out(&mut call, &step);
+    assert_eq!(request_timeout(sends(&step)), seconds(10));
+    world.pass(seconds(10));
+    let error = fails(world.tell(&mut call, Input::Failed(Delivery::NotSent)));
+    assert!(matches!(error, Error::Exhausted { .. }), "{error:?}");
+}
+
+#[test]
+fn untold_reset_narrows_the_window_and_closes_no_gate() {
+    let mut world = learning();
+    let mut calls: Vec<_> = (0..5).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
+    for call in &mut calls[..3] {
+        sends(&world.start(call));
+    }
+    // Two others are in flight, so two may be.
+    let step = world.status(&mut calls[2], 429);
+    assert_eq!(world.tenant.throttled_until(world.now), None);
+    assert_eq!(waits(&step).epoch, Some(world.tenant.epoch()));
+    let wait = waits(&world.start(&mut calls[3]));
+    // When one ends, those that wait are told, and the first one is sent.
+    assert!(matches!(world.status(&mut calls[0], 200), Step::Done(Ok(_))));
+    assert_ne!(wait.epoch, Some(world.tenant.epoch()));
+    sends(&world.tell(&mut calls[2], Input::Woken));
+    waits(&world.tell(&mut calls[3], Input::Woken));
+    // A call that is given up makes room too.
+    calls[1].exchange.cancel(&mut world.tenant);
+    sends(&world.tell(&mut calls[3], Input::Woken));
+}
+
+#[test]
+fn lone_refused_call_is_slowed_down() {
+    let mut world = learning();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    world.start(&mut call);
+    for _ in 0..20 {
+        world.pass(Duration::from_millis(5));
+        let step = world.status(&mut call, 429);
+        let wait = waits(&step).until.saturating_since(world.now);
+        assert!(wait > Duration::from_millis(900) && wait < seconds(3), "{wait:?}");
+        sends(&world.sit_out(&mut call, &step));
+    }
+}
+
+#[test]
+fn place_of_a_lost_call_is_taken_over() {
+    let mut world = learning();
+    let mut calls: Vec<_> = (0..2).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
+    sends(&world.start(&mut calls[0]));
+    sends(&world.start(&mut calls[1]));
+    // The driver of the other call went away without a word.
+    let step = world.status(&mut calls[1], 429);
+    assert_eq!(waits(&step).until, world.now.saturating_add(seconds(30)));
+    sends(&world.sit_out(&mut calls[1], &step));
+    assert!(matches!(world.status(&mut calls[1], 200), Step::Done(Ok(_))));
+}
+
+#[test]
+fn token_endpoint_over_its_limit_costs_a_learning_call_no_attempt() {
+    let mut world = World::new();
+    world.tenant.set_adaptive_rate(Some(seconds(3600)));
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    let mut step = world.start(&mut call);
+    for _ in 0..10 {
+        asks_for_a_token(&step);
+        step = world.answer(&mut call, 429, &[("ratelimit-reset", "60")], "");
+        step = world.sit_out(&mut call, &step);
+    }
+    asks_for_a_token(&step);
+    assert_eq!(sends_with(&world.issue(&mut call, "late", "3600")), "late");
+}
+
+#[test]
+fn learning_can_be_ended_while_calls_wait() {
+    let mut world = learning();
+    let mut calls: Vec<_> = (0..2).map(|_| world.call(&GetUsers::new(), CallOptions::new())).collect();
+    sends(&world.start(&mut calls[0]));
+    sends(&world.start(&mut calls[1]));
+    waits(&world.status(&mut calls[1], 429));
+    world.tenant.set_adaptive_rate(None);
+    sends(&world.tell(&mut calls[1], Input::Woken));
+    // From now on a 429 is as without: all calls wait for a second.
+    waits(&world.status(&mut calls[1], 429));
+    assert!(world.tenant.throttled_until(world.now).is_some());
 }

@@ -62,8 +62,15 @@ proptest! {
     }
 
     #[test]
-    fn clock_that_jumps_about_breaks_nothing(script in scripts(), lines in hostile_lines()) {
-        let mut tenant = tenant().with_seed(script.shared.seed).with_rate_limit(script.shared.pace);
+    fn clock_that_jumps_about_breaks_nothing(
+        script in scripts(),
+        lines in hostile_lines(),
+        learns in proptest::option::of(0..4000_u64),
+    ) {
+        let mut tenant = tenant()
+            .with_seed(script.shared.seed)
+            .with_rate_limit(script.shared.pace)
+            .with_adaptive_rate(learns.map(Duration::from_secs));
         let mut exchanges: Vec<_> =
             script.calls.iter().map(|call| call.exchange(&tenant).unwrap()).collect();
         for (who, line, now) in lines {

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::choice::{Choice, Choices};
 use crate::fake_kinde::FakeKinde;
+use crate::limit::Limit;
 use crate::routes::ROUTES;
 use crate::settings::Settings;
 use crate::state::Tenant;
@@ -51,8 +52,10 @@ impl Default for FakeKindeBuilder {
                 start: START,
                 seed: 0,
                 keeps_requests: true,
-                rate_limit: None,
+                limits: Vec::new(),
                 in_flight_limit: None,
+                latency: Duration::ZERO,
+                latency_spread: Duration::ZERO,
                 chaos: 0.0,
             },
         }
@@ -157,15 +160,36 @@ impl FakeKindeBuilder {
     }
 
     /// Limits the requests in each second, to at least 1. The tenant answers further requests with
-    /// 429 and `RateLimit-Reset: 1`. The seconds are those of the tenant's clock, and the first one
-    /// begins with the first request. Requests that meet a scripted [`Fault`](crate::Fault) do not
-    /// count.
-    pub fn rate_limit(mut self, per_second: u32) -> Self {
-        self.settings.rate_limit = Some(per_second.max(1));
+    /// 429 and `RateLimit-Reset: 1`. This is the same as
+    /// `limit(Limit::windows(per_second, Duration::from_secs(1)))`.
+    pub fn rate_limit(self, per_second: u32) -> Self {
+        self.limit(Limit::windows(per_second, Duration::from_secs(1)))
+    }
+
+    /// Sets a limit on requests, in the place of one of the same kind. The time is that of the
+    /// tenant's clock. Requests that meet a scripted [`Fault`](crate::Fault) do not count.
+    pub fn limit(self, limit: Limit) -> Self {
+        self.limit_from(Duration::ZERO, limit)
+    }
+
+    /// Sets a limit that begins to apply so long after the first request, in the place of one of
+    /// the same kind.
+    pub fn limit_from(mut self, after: Duration, limit: Limit) -> Self {
+        self.settings.limits.push((after, limit));
+        self.settings.limits.sort_by_key(|(after, _)| *after);
         self
     }
 
-    /// Limits the requests in flight, to at least 1. The tenant answers further requests with 429
+    /// Lets each reply come so late, give or take up to `spread`. A 429 for a limit comes at once.
+    /// In process, this moves the tenant's clock.
+    pub fn latency(mut self, latency: Duration, spread: Duration) -> Self {
+        self.settings.latency = latency;
+        self.settings.latency_spread = spread.min(latency);
+        self
+    }
+
+    /// Limits the requests in flight, to at least 1, whatever their weight (see
+    /// [`Limit::in_flight`] for another limit). The tenant answers further requests with 429
     /// and `RateLimit-Reset: 1`. A request is in flight until its reply is sent, so this limit
     /// matters for a server, and for slow replies.
     pub fn in_flight_limit(mut self, requests: usize) -> Self {

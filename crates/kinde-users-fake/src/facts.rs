@@ -101,7 +101,7 @@ const FACTS: &[(&str, &[Fact])] = &[
     ]),
     ("Limits", &[
         fact("A request over the limit gets 429, with the seconds to wait in `RateLimit-Reset`.",
-            Settled, "documentation of rate limits", "`rate_limit`, `in_flight_limit`", "requests_over_the_rate_limit_get_429"),
+            Settled, "documentation of rate limits", "`limit`, `rate_limit`, `in_flight_limit`", "requests_over_the_rate_limit_get_429"),
         fact("The 429 of an operation on one user (`/api/v1/user`), on sessions or on MFA has an error body.",
             Settled, DESCRIPTION, "`Choice::TooManyRequests`", "only_described_operations_have_a_429_body"),
         fact("The 429 of identities, properties, feature flags, `set_user_password` and `refresh_user_claims` has no body.",
@@ -111,8 +111,8 @@ const FACTS: &[(&str, &[Fact])] = &[
             "only_described_operations_have_a_429_body"),
         fact("The code of a 429 is `TOO_MANY_REQUESTS`.",
             Chosen, NOTHING, "`Choice::TooManyRequests`", "only_described_operations_have_a_429_body"),
-        fact("Every request counts the same. In the service, lists and expansions count more.",
-            Chosen, "documentation of rate limits, without numbers", "", "requests_over_the_rate_limit_get_429"),
+        fact("The rate counts every request the same. In flight, a list weighs 2, each expanded part 1 more, and any other request 1.",
+            Chosen, "documentation of rate limits, without numbers", "`limit`", "lists_and_expansions_weigh_more_in_flight"),
     ]),
     ("Replies", &[
         fact("`users` is null if the list is empty, and `next_token` is null on the last page.",

@@ -11,6 +11,7 @@ use crate::args::Args;
 use crate::choice::Refusal;
 use crate::fault::{Ending, FakeError, Fault, What, Wire};
 use crate::head::FakeHead;
+use crate::limit::Limit;
 use crate::record::{Recorded, Requests};
 use crate::routes::Target;
 use crate::state::Tenant;
@@ -74,16 +75,21 @@ impl FakeKinde {
         let target = Target::find(&head.method, head.uri.path());
         let mut guard = self.lock();
         let tenant = &mut *guard;
+        let weight = target.weight(&head.uri);
         tenant.luck.in_flight += 1;
+        tenant.luck.weight = tenant.luck.weight.saturating_add(weight);
         let scripted = target.name().and_then(|name| tenant.script.take(name));
-        let fault = scripted.or_else(|| tenant.luck.fault(tenant.now));
+        let fault = scripted.or_else(|| tenant.luck.fault(tenant.now, weight));
         let is_carried_out = fault.as_ref().is_none_or(|fault| fault.after);
         let real = is_carried_out.then(|| tenant.answer(&target, &head, &body));
         let took_effect = real.as_ref().is_some_and(|response| response.status().is_success());
 
         // An edit happens after the effect, because it needs a reply to change.
         let mut real = real.unwrap_or_default();
-        let wire = fault.as_ref().map(|fault| fault.wire).unwrap_or_default();
+        let mut wire = fault.as_ref().map(|fault| fault.wire).unwrap_or_default();
+        if !matches!(fault, Some(Fault { what: What::Limited(_), .. })) {
+            wire.head_after = wire.head_after.saturating_add(tenant.luck.latency());
+        }
         let mut reply = match fault.map(|fault| fault.what) {
             None => Ok(real),
             Some(What::Reply(response)) => Ok(response),
@@ -119,7 +125,8 @@ impl FakeKinde {
                 took_effect,
             }));
         }
-        Served { reply, wire, has_body: lost_body.is_none(), flight: Flight(self.clone()) }
+        let flight = Flight { fake: self.clone(), weight };
+        Served { reply, wire, has_body: lost_body.is_none(), flight }
     }
 
     // ---- Tokens -------------------------------------------------------------
@@ -279,6 +286,18 @@ impl FakeKinde {
         self.lock().script.clear();
     }
 
+    // ---- Limits ---------------------------------------------------------------
+
+    /// Sets a limit on requests while the tenant runs, in the place of one of the same kind.
+    pub fn set_limit(&self, limit: Limit) {
+        self.lock().luck.set_limit(limit);
+    }
+
+    /// Removes all limits on requests.
+    pub fn clear_limits(&self) {
+        self.lock().luck.clear_limits();
+    }
+
     // ---- Recorded requests ------------------------------------------------------
 
     /// Returns all requests so far.
@@ -318,11 +337,16 @@ impl Served {
 }
 
 /// Counts a request as in flight until it is dropped.
-pub(crate) struct Flight(FakeKinde);
+pub(crate) struct Flight {
+    fake: FakeKinde,
+    weight: u32,
+}
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.0.lock().luck.in_flight -= 1;
+        let luck = &mut self.fake.lock().luck;
+        luck.in_flight -= 1;
+        luck.weight -= self.weight;
     }
 }
 
@@ -372,7 +396,7 @@ impl Tenant {
     }
 
     /// Returns the reply to a request over the limit.
-    fn too_many(&self, target: &Target, reset: u64) -> Response<Vec<u8>> {
+    fn too_many(&self, target: &Target, reset: Option<u64>) -> Response<Vec<u8>> {
         let described = match target {
             Target::Operation(route, _) if route.explains_limits() => Refusal::new(429, "TOO_MANY_REQUESTS"),
             _ => Refusal::empty(429),
@@ -380,7 +404,9 @@ impl Tenant {
         let refusal = self.settings.choices.too_many_requests.as_ref().unwrap_or(&described);
         let problem = failure::Problem::chosen(refusal, "Request was throttled");
         let mut response = failure::Failure::from(problem).respond();
-        response.headers_mut().insert("ratelimit-reset", HeaderValue::from(reset));
+        if let Some(reset) = reset {
+            response.headers_mut().insert("ratelimit-reset", HeaderValue::from(reset));
+        }
         response
     }
 }

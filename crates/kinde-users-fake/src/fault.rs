@@ -78,8 +78,8 @@ type Edit = dyn Fn(&mut Response<Vec<u8>>) + Send + Sync;
 #[derive(Clone)]
 pub(crate) enum What {
     Reply(Response<Vec<u8>>),
-    /// The reply of the operation over the limit, with the seconds to wait.
-    Limited(u64),
+    /// The reply of the operation over the limit, with the seconds to wait, if they are told.
+    Limited(Option<u64>),
     Edit(Arc<Edit>),
     NoReply(FakeError),
 }
@@ -126,6 +126,10 @@ impl Fault {
     /// an error body in this reply and others do not, unless
     /// [`Choice::TooManyRequests`](crate::Choice::TooManyRequests) says otherwise.
     pub fn rate_limited(reset_seconds: u64) -> Self {
+        Self::limited(Some(reset_seconds))
+    }
+
+    pub(crate) fn limited(reset_seconds: Option<u64>) -> Self {
         Self::new(What::Limited(reset_seconds), false)
     }
 

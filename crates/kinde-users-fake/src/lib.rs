@@ -43,6 +43,17 @@
 //! dates have the same distance from the start. Users can be read from a file and written to one,
 //! in the form of Kinde's own [export](FakeKinde::export).
 //!
+//! # Limits
+//!
+//! A [`Limit`] makes the tenant refuse requests with 429 as a service does that is in use: in
+//! windows, as a token bucket, or by the requests in flight, with or without a reset, and with a
+//! [latency](FakeKindeBuilder::latency). A limit can change while the tenant runs. The program
+//! takes `--limit`, `--latency` and `--latency-spread`, so any client can be tried:
+//!
+//! ```text
+//! $ kinde-users-fake --users 1000 --latency 100 --latency-spread 50 --limit bucket=50 --limit bucket=10@60
+//! ```
+//!
 //! # Performance
 //!
 //! Measured on one core of a common server by `cargo bench -p kinde-users-fake`: seeding 100,000
@@ -86,6 +97,7 @@ mod fault;
 mod handlers;
 mod head;
 mod ids;
+mod limit;
 mod luck;
 mod password;
 mod record;
@@ -106,6 +118,7 @@ pub use choice::{Choice, ChoiceError, Null, Refusal};
 pub use fake_kinde::{Failing, FakeKinde};
 pub use fault::{FakeError, Fault};
 pub use head::FakeHead;
+pub use limit::{Limit, LimitError};
 pub use record::{Recorded, Requests};
 pub use routes::{ROUTES, Route};
 pub use snapshot::ImportError;

@@ -4,51 +4,94 @@ use core::time::Duration;
 
 use crate::fault::Fault;
 use crate::ids::Ids;
+use crate::limit::{Limit, Limiter};
 use crate::settings::Settings;
 
 pub(crate) struct Luck {
-    rate_limit: Option<u32>,
-    second_began: Duration,
-    taken: u32,
+    limiters: Vec<Limiter>,
+    /// Those that do not apply yet.
+    later: Vec<(Duration, Limit)>,
+    /// When the first request came.
+    began: Option<Duration>,
     in_flight_limit: Option<usize>,
+    /// The number of requests in flight, and their weight.
     pub(crate) in_flight: usize,
+    pub(crate) weight: u32,
+    latency: Duration,
+    latency_spread: Duration,
     chaos: f64,
-    /// A separate generator, so that the ids do not depend on how many faults happen.
+    /// Separate generators, so that the ids do not depend on how many faults happen, nor the faults
+    /// on whether replies are late.
     dice: Ids,
+    latencies: Ids,
 }
 
 impl Luck {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
-            rate_limit: settings.rate_limit,
-            second_began: Duration::ZERO,
-            taken: 0,
+            limiters: Vec::new(),
+            later: settings.limits.clone(),
+            began: None,
             in_flight_limit: settings.in_flight_limit,
             in_flight: 0,
+            weight: 0,
+            latency: settings.latency,
+            latency_spread: settings.latency_spread,
             chaos: settings.chaos,
             dice: Ids::new(!settings.seed),
+            latencies: Ids::new(settings.seed.rotate_left(32)),
         }
     }
 
-    /// Returns the fault of the next request, which already counts as in flight.
-    pub(crate) fn fault(&mut self, now: Duration) -> Option<Fault> {
-        if self.is_too_many(now) {
+    /// Replaces the limit of the same kind.
+    pub(crate) fn set_limit(&mut self, limit: Limit) {
+        match self.limiters.iter_mut().find(|limiter| limiter.is_like(&limit)) {
+            Some(limiter) => *limiter = Limiter::new(limit),
+            None => self.limiters.push(Limiter::new(limit)),
+        }
+    }
+
+    /// Removes all limits.
+    pub(crate) fn clear_limits(&mut self) {
+        self.limiters.clear();
+        self.later.clear();
+        self.in_flight_limit = None;
+    }
+
+    /// Returns the fault of the next request, which already counts as in flight with its weight.
+    pub(crate) fn fault(&mut self, now: Duration, weight: u32) -> Option<Fault> {
+        self.limited(now, weight).or_else(|| self.chaos())
+    }
+
+    /// Returns how late the next reply comes.
+    pub(crate) fn latency(&mut self) -> Duration {
+        if self.latency.is_zero() {
+            return Duration::ZERO;
+        }
+        let spread = self.latency_spread.saturating_mul(2).mul_f64(fraction(self.latencies.next()));
+        self.latency.saturating_sub(self.latency_spread).saturating_add(spread)
+    }
+
+    /// Returns a 429 if a limit refuses the request.
+    fn limited(&mut self, now: Duration, weight: u32) -> Option<Fault> {
+        let since = now.saturating_sub(*self.began.get_or_insert(now));
+        while let Some((_, limit)) = self.later.first().filter(|(after, _)| *after <= since).copied() {
+            self.later.remove(0);
+            self.set_limit(limit);
+        }
+        if self.in_flight_limit.is_some_and(|limit| self.in_flight > limit) {
             return Some(Fault::rate_limited(1));
         }
-        self.chaos()
-    }
-
-    fn is_too_many(&mut self, now: Duration) -> bool {
-        if self.in_flight_limit.is_some_and(|limit| self.in_flight > limit) {
-            return true;
+        let others = self.weight.saturating_sub(weight);
+        for limiter in &mut self.limiters {
+            if let Some(reset) = limiter.refuses(now, others, weight) {
+                // The header has whole seconds.
+                let seconds = (reset.as_secs() + u64::from(reset.subsec_nanos() > 0)).max(1);
+                return Some(Fault::limited(limiter.limit.tells_reset.then_some(seconds)));
+            }
         }
-        let Some(limit) = self.rate_limit else { return false };
-        if now.saturating_sub(self.second_began) >= Duration::from_secs(1) {
-            (self.second_began, self.taken) = (now, 0);
-        }
-        let is_too_many = self.taken >= limit;
-        self.taken = self.taken.saturating_add(u32::from(!is_too_many));
-        is_too_many
+        self.limiters.iter_mut().for_each(Limiter::take);
+        None
     }
 
     fn chaos(&mut self) -> Option<Fault> {

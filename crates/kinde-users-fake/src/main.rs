@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use kinde_users_fake::server::{Options, Server};
-use kinde_users_fake::{Choice, FakeKinde, FakeKindeBuilder};
+use kinde_users_fake::{Choice, FakeKinde, FakeKindeBuilder, Limit, LimitError};
 use serde::Serialize;
 
 const EXAMPLES: &str = "\
@@ -27,6 +27,9 @@ Examples:
 
   A tenant with a rate limit in which 5 of 100 requests fail:
     kinde-users-fake --users 100 --rate 50 --chaos 0.05
+
+  A tenant as slow as a real one, whose limit falls after a minute:
+    kinde-users-fake --latency 100 --latency-spread 50 --limit bucket=50 --limit bucket=10@60
 
   HTTPS on a fixed port, for clients that require it:
     kinde-users-fake --listen 127.0.0.1:8443 --tls
@@ -83,6 +86,21 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = in_flight)]
     in_flight: Option<usize>,
 
+    /// Limit requests, and answer others with 429: windows=60/30s (60 in each 30 seconds), bucket=50
+    /// (50 a second; bucket=50+100 allows 100 at once) or in-flight=8 (a list weighs 2, and each
+    /// expansion 1 more). With ,no-reset the 429 does not say when to try again. With @60 at the end,
+    /// it begins 60 seconds after the first request. Can be given several times
+    #[arg(long, value_name = "LIMIT[@SECONDS]", value_parser = limit_from)]
+    limit: Vec<(Duration, Limit)>,
+
+    /// Let each reply come this many milliseconds late
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+
+    /// Let the latency vary by up to this many milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency_spread: u64,
+
     /// Share of requests that go wrong at random, from 0 to 1: 429, 403, 5xx, a reply that is late,
     /// cut, in chunks, compressed, huge or of a wrong type, a lost connection
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
@@ -116,6 +134,12 @@ struct Arguments {
 fn share(text: &str) -> Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "it must be a number from 0 to 1".to_owned())
+}
+
+fn limit_from(text: &str) -> Result<(Duration, Limit), String> {
+    let (limit, after) = text.split_once('@').unwrap_or((text, "0"));
+    let after = after.parse().map_err(|_| "after @ there must be a number of seconds".to_owned())?;
+    Ok((Duration::from_secs(after), limit.parse().map_err(|error: LimitError| error.to_string())?))
 }
 
 fn in_flight(text: &str) -> Result<usize, String> {
@@ -196,6 +220,11 @@ fn tenant(arguments: &Arguments) -> io::Result<FakeKinde> {
     }
     if let Some(limit) = arguments.in_flight {
         builder = builder.in_flight_limit(limit);
+    }
+    builder = builder
+        .latency(Duration::from_millis(arguments.latency), Duration::from_millis(arguments.latency_spread));
+    for (after, limit) in &arguments.limit {
+        builder = builder.limit_from(*after, *limit);
     }
     if arguments.strict {
         builder = builder.strict();

@@ -1,7 +1,8 @@
 //! The table of operations, and the search for the operation of a request.
 
-use http::Method;
+use http::{Method, Uri};
 use percent_encoding::percent_decode_str;
+use url::form_urlencoded;
 
 use crate::args::{Args, Takes};
 use crate::failure::Handled;
@@ -145,6 +146,16 @@ impl Target {
             Self::Operation(route, _) => Some(route.name),
             Self::Unknown => None,
         }
+    }
+
+    /// Returns what a request weighs while it is in flight.
+    pub(crate) fn weight(&self, uri: &Uri) -> u32 {
+        let Self::Operation(route, _) = self else { return 1 };
+        let arguments = form_urlencoded::parse(uri.query().unwrap_or("").as_bytes());
+        let expanded = arguments.filter(|(name, value)| name == "expand" && !value.is_empty());
+        let expanded: usize = expanded.map(|(_, value)| value.split(',').count()).sum();
+        let weight = if route.name == "get_users" { 2 } else { 1 };
+        u32::try_from(expanded).unwrap_or(u32::MAX).saturating_add(weight)
     }
 
     /// Finds the operation of a request. The path is split first, and each segment is decoded once.

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::choice::Choices;
+use crate::limit::Limit;
 
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -18,8 +19,11 @@ pub(crate) struct Settings {
     pub(crate) start: Duration,
     pub(crate) seed: u64,
     pub(crate) keeps_requests: bool,
-    pub(crate) rate_limit: Option<u32>,
+    /// Limits, and how long after the start they begin to apply.
+    pub(crate) limits: Vec<(Duration, Limit)>,
     pub(crate) in_flight_limit: Option<usize>,
+    pub(crate) latency: Duration,
+    pub(crate) latency_spread: Duration,
     pub(crate) chaos: f64,
 }
 

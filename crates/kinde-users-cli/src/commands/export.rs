@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::Shared;
 use crate::failure::Failure;
+use crate::limits::Limits;
 use crate::output::counted;
 use crate::partial::Partial;
 
@@ -84,6 +85,9 @@ pub(crate) struct Arguments {
     /// starts again
     #[arg(long)]
     overwrite: bool,
+
+    #[command(flatten)]
+    limits: Limits,
 }
 
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
@@ -112,16 +116,19 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let bar = shared.output.progress(None);
     bar.set_position(file.users());
     bar.reset_eta();
-    while let Some(page) = pages.next() {
-        let page = page?;
-        let text = match format {
-            Format::Ndjson => ndjson(&page)?,
-            Format::Csv => csv(&page, file.is_empty())?,
-        };
-        let cursor = pages.cursor().map(|cursor| cursor.as_str().to_owned());
-        file.write(&text, page.users.len(), cursor)?;
-        bar.set_position(file.users());
-    }
+    arguments.limits.keep(&session, &bar, || {
+        while let Some(page) = pages.next() {
+            let page = page?;
+            let text = match format {
+                Format::Ndjson => ndjson(&page)?,
+                Format::Csv => csv(&page, file.is_empty())?,
+            };
+            let cursor = pages.cursor().map(|cursor| cursor.as_str().to_owned());
+            file.write(&text, page.users.len(), cursor)?;
+            bar.set_position(file.users());
+        }
+        Ok::<_, Failure>(())
+    })?;
     bar.finish_and_clear();
     let users = file.end()?;
     shared

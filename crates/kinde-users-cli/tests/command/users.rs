@@ -506,3 +506,28 @@ fn a_tenant_on_loopback_wants_its_scheme() {
         }
     }
 }
+
+#[test]
+fn long_reset_is_waited_for_and_reported() {
+    let tenant = Listening::start(FakeKinde::builder(), "long-reset");
+    let ids = tenant.fake.seed_users(20);
+    let list = tenant.write("members.txt", &ids.join("\n"));
+    tenant.fake.next("refresh_user_claims", Fault::rate_limited(20));
+    let (code, told, errors) = run(&mut tenant.program("refresh-claims", &[&list]));
+    assert_eq!((code, told.as_str()), (0, "done for 20 of 20 users\n"), "{errors}");
+    assert!(errors.starts_with("rate limited; continues at ") && errors.ends_with(" UTC"), "{errors}");
+    assert!(tenant.fake.users().iter().all(|user| user.claims_refreshed == 1));
+}
+
+#[test]
+fn longest_wait_can_be_set() {
+    let tenant = Listening::start(FakeKinde::builder(), "longest-wait");
+    let id = tenant.fake.seed_users(1).remove(0);
+    let list = tenant.write("members.txt", id.as_str());
+    tenant.fake.fail("refresh_user_claims").always().with(Fault::rate_limited(600));
+    for max_wait in ["--max-wait=0", "--max-wait=500"] {
+        let (code, _, errors) = run(&mut tenant.program("refresh-claims", &[&list, max_wait]));
+        assert!(code == 1 && errors.contains("HTTP 429"), "{max_wait}: {errors}");
+        tenant.fake.advance(std::time::Duration::from_secs(600));
+    }
+}

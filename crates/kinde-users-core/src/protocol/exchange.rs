@@ -16,9 +16,10 @@ use crate::error::auth_error::{AuthError, AuthProblem};
 use crate::error::call::Error;
 use crate::protocol::call_options::CallOptions;
 use crate::protocol::limit::set_request_timeout;
+use crate::protocol::pace::{Pace, Patience, Ticket};
 use crate::protocol::retry::{Outcome, Verdict, asked_for};
 use crate::protocol::step::{Input, Step, Wait, without_body};
-use crate::protocol::tenant::Tenant;
+use crate::protocol::tenant::{Answer, Tenant};
 use crate::protocol::tokens::{TokenOutcome, TokenStep};
 use crate::types::build_error::{BuildError, Problem};
 use crate::types::delivery::{BodyFailure, Delivery};
@@ -122,8 +123,22 @@ pub struct Exchange {
     attempts: u32,
     effect: Effect,
     reauthenticated: bool,
-    /// The next send belongs to an attempt that was counted already: its token was refused.
+    /// The next send belongs to an attempt that was counted already: its token was refused, or the
+    /// tenant learns from a 429.
     resends: bool,
+    /// How the call waits for limits, if the tenant learns.
+    patience: Option<Box<Patience>>,
+}
+
+/// How far a call came in the queue of those that send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It has no slot.
+    New,
+    /// Its slot has come.
+    Slot,
+    /// It waited so long for an operation in flight that it takes its place.
+    Overdue,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,6 +159,8 @@ enum Reason {
     Throttle { epoch: u64 },
     /// To keep the rate limit of the tenant.
     Slot { epoch: u64 },
+    /// To wait for an operation in flight to end.
+    Room { epoch: u64 },
     /// To wait for the token that another call requests, or for the token endpoint to recover.
     Token { epoch: u64 },
 }
@@ -153,7 +170,10 @@ impl Reason {
     fn epoch(self) -> Option<u64> {
         match self {
             Self::Time => None,
-            Self::Throttle { epoch } | Self::Slot { epoch } | Self::Token { epoch } => Some(epoch),
+            Self::Throttle { epoch }
+            | Self::Slot { epoch }
+            | Self::Room { epoch }
+            | Self::Token { epoch } => Some(epoch),
         }
     }
 }
@@ -192,6 +212,7 @@ impl Exchange {
             effect: Effect::None,
             reauthenticated: false,
             resends: false,
+            patience: None,
         }
     }
 
@@ -219,7 +240,8 @@ impl Exchange {
                 self.deadline =
                     now.saturating_add(self.options.total_timeout.unwrap_or(CallOptions::TOTAL_TIMEOUT));
                 self.seen = tenant.generation();
-                self.proceed(tenant, now, false)
+                self.patience = tenant.longest_wait().map(|wait| Box::new(Patience::new(wait)));
+                self.proceed(tenant, now, Turn::New)
             }
             (Phase::Ready, Input::Response(_) | Input::HeadOnly(_) | Input::Failed(_)) => {
                 Step::Wait(Wait { until: now, epoch: None })
@@ -234,11 +256,16 @@ impl Exchange {
                 let outcome = tenant.token_answered(lease, input, now, self.deadline);
                 self.token_came(tenant, now, outcome)
             }
-            (Phase::AwaitingReply, Input::Response(response)) => self.answered(tenant, now, response),
-            (Phase::AwaitingReply, Input::HeadOnly(head)) => self.head_came(tenant, now, head),
-            (Phase::AwaitingReply, Input::Failed(delivery)) => self.unanswered(tenant, now, delivery),
-            (Phase::AwaitingReply, Input::Start | Input::Woken) => {
-                self.unanswered(tenant, now, Delivery::Unknown)
+            (Phase::AwaitingReply, input) => {
+                if let Some(ticket) = self.take_ticket().filter(|_| self.is_of(tenant)) {
+                    tenant.came_back(ticket, Answer::of(&input), now);
+                }
+                match input {
+                    Input::Response(response) => self.answered(tenant, now, response),
+                    Input::HeadOnly(head) => self.head_came(tenant, now, head),
+                    Input::Failed(delivery) => self.unanswered(tenant, now, delivery),
+                    Input::Start | Input::Woken => self.unanswered(tenant, now, Delivery::Unknown),
+                }
             }
         }
     }
@@ -257,6 +284,9 @@ impl Exchange {
                 }
                 _ => {}
             }
+            if self.take_ticket().is_some() {
+                tenant.loses_one();
+            }
         }
         if self.phase == Phase::AwaitingReply {
             self.effect = self.effect.max(Effect::Possible);
@@ -266,11 +296,11 @@ impl Exchange {
     }
 
     /// Takes the next step towards sending: waits, gets a token, or sends.
-    fn proceed(&mut self, tenant: &mut Tenant, now: Instant, has_slot: bool) -> Step {
+    fn proceed(&mut self, tenant: &mut Tenant, now: Instant, turn: Turn) -> Step {
         if !self.is_of(tenant) {
             return self.other_tenant();
         }
-        if now >= self.deadline {
+        if self.has_no_patience_left(now) || now >= self.deadline {
             return self.out_of_time();
         }
         if let Some(opens) = tenant.throttled_until(now) {
@@ -279,11 +309,7 @@ impl Exchange {
         }
         let left = self.deadline.saturating_since(now);
         match tenant.token_step(now, self.seen, left) {
-            TokenStep::Wait(until) => {
-                let reason = Reason::Token { epoch: tenant.epoch() };
-                self.phase = Phase::Waiting(until.min(self.deadline), reason);
-                Self::wait_for(until.min(self.deadline), reason)
-            }
+            TokenStep::Wait(until) => self.wait_at_most(now, until, Reason::Token { epoch: tenant.epoch() }),
             TokenStep::Fail(problem) => {
                 let error = self.auth_error(problem);
                 self.end(Err(error))
@@ -293,12 +319,24 @@ impl Exchange {
                 Self::send(request, limit)
             }
             TokenStep::Use(token, generation) => {
-                let slot =
-                    if has_slot { tenant.after_last_send(now) } else { tenant.take_slot(now, self.deadline) };
+                let slot = match turn {
+                    Turn::New => tenant.take_slot(now, self.latest(now)),
+                    Turn::Slot | Turn::Overdue => tenant.after_last_send(now),
+                };
                 if now < slot {
                     return self.wait(tenant, now, slot, Reason::Slot { epoch: tenant.epoch() });
                 }
+                if tenant.is_full(now) {
+                    if turn != Turn::Overdue {
+                        let until = now.saturating_add(Pace::TAKEOVER);
+                        return self.wait_at_most(now, until, Reason::Room { epoch: tenant.epoch() });
+                    }
+                    tenant.loses_one();
+                }
                 tenant.sends(now);
+                if let Some(patience) = &mut self.patience {
+                    patience.ticket = tenant.ticket(now);
+                }
                 self.seen = generation;
                 self.attempts = self.attempts.saturating_add(u32::from(!self.resends));
                 self.resends = false;
@@ -306,6 +344,26 @@ impl Exchange {
                 Self::send(self.prepared.clone().into_request(&token), self.options.attempt_timeout.min(left))
             }
         }
+    }
+
+    /// Ends the wait for a limit, if there was one: moves the deadline. Returns whether the call
+    /// may wait no longer.
+    fn has_no_patience_left(&mut self, now: Instant) -> bool {
+        let Some(patience) = &mut self.patience else { return false };
+        let Some(since) = patience.since.take() else { return false };
+        let waited = now.saturating_since(since);
+        self.deadline = self.deadline.saturating_add(waited);
+        patience.left = patience.left.saturating_sub(waited);
+        patience.left.is_zero()
+    }
+
+    /// Returns until when the call may wait for a limit or a token.
+    fn latest(&self, now: Instant) -> Instant {
+        self.patience.as_ref().map_or(self.deadline, |patience| now.saturating_add(patience.left))
+    }
+
+    fn take_ticket(&mut self) -> Option<Ticket> {
+        self.patience.as_mut()?.ticket.take()
     }
 
     fn is_of(&self, tenant: &Tenant) -> bool {
@@ -324,13 +382,25 @@ impl Exchange {
     }
 
     fn wait(&mut self, tenant: &mut Tenant, now: Instant, until: Instant, reason: Reason) -> Step {
-        if until >= self.deadline {
+        let latest = if reason == Reason::Time { self.deadline } else { self.latest(now) };
+        if until >= latest {
             return self.out_of_time();
         }
-        self.phase = Phase::Waiting(until, reason);
         if until <= now {
-            return self.proceed(tenant, now, false);
+            return self.proceed(tenant, now, Turn::New);
         }
+        self.wait_at_most(now, until, reason)
+    }
+
+    /// Waits until then, or until there is no time left.
+    fn wait_at_most(&mut self, now: Instant, mut until: Instant, reason: Reason) -> Step {
+        if reason != Reason::Time {
+            until = until.min(self.latest(now));
+            if let Some(patience) = &mut self.patience {
+                patience.since = Some(now);
+            }
+        }
+        self.phase = Phase::Waiting(until, reason);
         Self::wait_for(until, reason)
     }
 
@@ -344,17 +414,24 @@ impl Exchange {
                 let outcome = tenant.token_outcome_since(epoch, now);
                 self.token_came(tenant, now, outcome)
             }
-            Reason::Throttle { epoch } if tenant.was_cleared_since(epoch) => self.proceed(tenant, now, false),
+            Reason::Throttle { epoch } if tenant.was_cleared_since(epoch) => {
+                self.proceed(tenant, now, Turn::New)
+            }
             // The slot belongs to the old rate limit.
-            Reason::Slot { epoch } if tenant.has_new_rate_since(epoch) => self.proceed(tenant, now, false),
-            _ if now >= until => self.proceed(tenant, now, matches!(reason, Reason::Slot { .. })),
+            Reason::Slot { epoch } if tenant.has_new_rate_since(epoch) => {
+                self.proceed(tenant, now, Turn::New)
+            }
+            Reason::Room { epoch } if epoch != tenant.epoch() => self.proceed(tenant, now, Turn::Slot),
+            Reason::Room { .. } if now >= until => self.proceed(tenant, now, Turn::Overdue),
+            Reason::Slot { .. } if now >= until => self.proceed(tenant, now, Turn::Slot),
+            _ if now >= until => self.proceed(tenant, now, Turn::New),
             reason => {
                 // The epoch may have changed for calls that wait for something else.
                 let epoch = tenant.epoch();
                 let reason = match reason {
                     Reason::Throttle { .. } => Reason::Throttle { epoch },
                     Reason::Slot { .. } => Reason::Slot { epoch },
-                    Reason::Time | Reason::Token { .. } => reason,
+                    Reason::Time | Reason::Room { .. } | Reason::Token { .. } => reason,
                 };
                 self.phase = Phase::Waiting(until, reason);
                 Self::wait_for(until, reason)
@@ -365,20 +442,24 @@ impl Exchange {
     /// Continues after a token request of this call, or of the call that it waited for.
     fn token_came(&mut self, tenant: &mut Tenant, now: Instant, outcome: TokenOutcome) -> Step {
         match outcome {
-            TokenOutcome::Proceed => self.proceed(tenant, now, false),
+            TokenOutcome::Proceed => self.proceed(tenant, now, Turn::New),
             TokenOutcome::OutOfTime => self.out_of_time(),
             TokenOutcome::Never(problem) => {
                 let error = self.auth_error(problem);
                 self.end(Err(error))
             }
             TokenOutcome::NotNow(problem) => {
+                // The token endpoint has limits too.
+                let is_limit = matches!(problem, AuthProblem::Unavailable { status: 429, .. });
                 let error = self.auth_error(problem);
-                self.attempts = self.attempts.saturating_add(1);
-                if self.is_spent() {
-                    return self.exhausted(error);
+                if !(is_limit && self.patience.is_some()) {
+                    self.attempts = self.attempts.saturating_add(1);
+                    if self.is_spent() {
+                        return self.exhausted(error);
+                    }
                 }
                 self.last = Some(error);
-                self.proceed(tenant, now, false)
+                self.proceed(tenant, now, Turn::New)
             }
         }
     }
@@ -446,7 +527,8 @@ impl Exchange {
         let backoff = tenant.jitter.up_to(policy.backoff_after(self.attempts));
         let mut again = now.saturating_add(backoff.max(reset.unwrap_or_default()));
         let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
-        if throttled {
+        let learns = throttled && self.patience.is_some() && tenant.longest_wait().is_some();
+        if throttled && !(learns && reset.is_none()) {
             // It is for all calls, so the service decides, and not the timeout of this call.
             let opens = now.saturating_add(reset.unwrap_or(Tenant::UNTOLD_RESET));
             tenant.throttle(opens);
@@ -457,9 +539,14 @@ impl Exchange {
                 self.reauthenticated = true;
                 self.resends = true;
                 self.last = Some(error);
-                self.proceed(tenant, now, false)
+                self.proceed(tenant, now, Turn::New)
             }
             Verdict::Reauthenticate | Verdict::End => self.end(Err(error)),
+            Verdict::Retry if learns => {
+                self.resends = true;
+                self.last = Some(error);
+                self.proceed(tenant, now, Turn::New)
+            }
             Verdict::Retry if self.is_spent() || again >= self.deadline => self.exhausted(error),
             // The throttle makes all calls wait, so the retry budget has nothing to protect.
             Verdict::Retry if !throttled && !tenant.budget.take() => self.exhausted(error),
@@ -475,6 +562,10 @@ impl Exchange {
     /// Returns an instant at or shortly after `opens`, so that waiting calls do not all continue at
     /// once. It is not so late that the call misses its deadline.
     fn spread(&self, tenant: &mut Tenant, opens: Instant) -> Instant {
+        if self.patience.is_some() {
+            // The rate that the tenant learned spreads them.
+            return opens;
+        }
         let left = self.deadline.saturating_since(opens);
         opens.saturating_add(tenant.jitter.up_to(Tenant::SPREAD.min(left / 2)))
     }

@@ -5,6 +5,7 @@ pub(crate) mod credentials;
 pub(crate) mod dyn_operation;
 pub(crate) mod exchange;
 pub(crate) mod limit;
+pub(crate) mod pace;
 pub(crate) mod retry;
 pub(crate) mod step;
 pub(crate) mod tenant;

@@ -3,8 +3,11 @@
 use core::time::Duration;
 use core::{fmt, mem};
 
+use http::StatusCode;
+
 use crate::protocol::credentials::Credentials;
-use crate::protocol::retry::{Budget, Jitter};
+use crate::protocol::pace::{Pace, Ticket};
+use crate::protocol::retry::{Budget, Jitter, asked_for};
 use crate::protocol::step::Input;
 use crate::protocol::tokens::{TokenOutcome, TokenStep, Tokens};
 use crate::types::access_token::AccessToken;
@@ -15,7 +18,7 @@ use crate::types::time::Instant;
 mod normal;
 
 /// The state that all calls of a tenant share: the domain, the credentials and their token, the
-/// throttle after a 429, and the retry budget.
+/// throttle after a 429, the rate that it learned, and the retry budget.
 ///
 /// - **tenant** - a Kinde business, or one of its environments, with its own domain and users;
 /// - **throttle** - the wait of all calls for the reset that a 429 names;
@@ -47,6 +50,24 @@ mod normal;
 /// If the token endpoint is temporarily unavailable (no connection, 429, 5xx), all calls of the
 /// tenant share one back-off. If the token endpoint refuses the credentials, calls within the next
 /// second get the same error without a request.
+///
+/// # The adaptive rate
+///
+/// A job with many calls should be as fast as the service allows, and should not fail because the
+/// service is busy. [`with_adaptive_rate`](Self::with_adaptive_rate) is for such jobs:
+///
+/// - The tenant learns from the replies how many operations per second, and how many at the same
+///   time, the service accepts. Calls wait for their turn. The rate changes with the limit.
+/// - A 429 does not count as an attempt, nor against the retry budget. A call sends its request
+///   again until the service accepts it.
+/// - The total timeout of a call does not include its waits for its turn, for a reset, or for a
+///   token that another call requests. A call fails if these waits take longer than the longest
+///   wait that you set.
+/// - A 429 without a reset does not make all calls wait. It only reduces how many operations are in
+///   flight at the same time, or the rate if there was only one.
+///
+/// Kinde does not publish its limits. A tenant that learns meets a 429 from time to time, because
+/// it tries whether the limit was raised: with less than one in fifty operations after the start.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     domain: Domain,
@@ -61,10 +82,37 @@ pub struct Tenant {
     next_slot: Instant,
     /// When an operation was last sent.
     last_sent: Option<Instant>,
+    /// What was learned about the limits of the service, if the tenant learns.
+    pace: Option<Pace>,
     pub(crate) budget: Budget,
     pub(crate) jitter: Jitter,
     /// A client lent it to the program, which may replace it.
     is_lent: bool,
+}
+
+/// What the service said about its limits in a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// There was no reply.
+    None,
+    /// Any status but 429.
+    Accepted,
+    /// 429, with the time until the reset.
+    Refused(Option<Duration>),
+}
+
+impl Answer {
+    pub(crate) fn of(input: &Input) -> Self {
+        let (status, headers) = match input {
+            Input::Response(response) => (response.status(), response.headers()),
+            Input::HeadOnly(head) => (head.status(), head.headers()),
+            Input::Start | Input::Failed(_) | Input::Woken => return Self::None,
+        };
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => Self::Refused(asked_for(headers)),
+            _ => Self::Accepted,
+        }
+    }
 }
 
 impl Tenant {
@@ -86,6 +134,7 @@ impl Tenant {
             rate_set: 0,
             next_slot: Instant::START,
             last_sent: None,
+            pace: None,
             budget: Budget::new(100),
             jitter: Jitter(0),
             is_lent: false,
@@ -123,11 +172,43 @@ impl Tenant {
         };
         if pace != self.spacing {
             self.spacing = pace;
-            // The slots that were taken no longer count.
-            self.next_slot = Instant::START;
-            self.move_epoch();
-            self.rate_set = self.epoch;
+            self.drop_slots();
         }
+    }
+
+    /// Sets whether the tenant learns the rate that the service accepts, and how long a call may
+    /// wait for it; see [The adaptive rate](Self#the-adaptive-rate). `None`, the default, means
+    /// that it does not learn. For a job, an hour is a good longest wait.
+    ///
+    /// A [rate limit](Self::with_rate_limit) still applies: calls are not sent faster than either
+    /// allows.
+    #[must_use]
+    pub fn with_adaptive_rate(mut self, longest_wait: Option<Duration>) -> Self {
+        self.set_adaptive_rate(longest_wait);
+        self
+    }
+
+    /// Changes whether the tenant learns the rate (see
+    /// [`with_adaptive_rate`](Self::with_adaptive_rate)), even while calls are running. A call
+    /// keeps the longest wait that was set when it started. What was learned is kept until `None`
+    /// is set.
+    pub fn set_adaptive_rate(&mut self, longest_wait: Option<Duration>) {
+        match (longest_wait, &mut self.pace) {
+            (Some(longest_wait), Some(pace)) => pace.longest_wait = longest_wait,
+            (Some(longest_wait), pace) => *pace = Some(Pace::new(longest_wait)),
+            (None, pace) => {
+                if pace.take().is_some() {
+                    self.drop_slots();
+                }
+            }
+        }
+    }
+
+    /// Makes waiting calls take new slots.
+    fn drop_slots(&mut self) {
+        self.next_slot = Instant::START;
+        self.move_epoch();
+        self.rate_set = self.epoch;
     }
 
     /// Sets the retry budget: all calls together may make this many retries, plus one for every ten
@@ -229,8 +310,8 @@ impl Tenant {
         self.tokens.succeeded(generation);
     }
 
-    /// Returns when the throttle of a 429 ends, if there is one.
-    pub(crate) fn throttled_until(&self, now: Instant) -> Option<Instant> {
+    /// Returns when the throttle of a 429 ends, if there is one. Until then no call is sent.
+    pub fn throttled_until(&self, now: Instant) -> Option<Instant> {
         Some(self.throttled_until).filter(|gate| now < *gate)
     }
 
@@ -238,14 +319,44 @@ impl Tenant {
         self.throttled_until = self.throttled_until.max(until);
     }
 
+    /// For how long a call of a tenant that learns waits for limits.
+    pub(crate) fn longest_wait(&self) -> Option<Duration> {
+        self.pace.as_ref().map(|pace| pace.longest_wait)
+    }
+
     /// Takes the next slot of the rate limit and returns its time. If that is not before
     /// `deadline`, no slot is taken.
     pub(crate) fn take_slot(&mut self, now: Instant, deadline: Instant) -> Instant {
+        if self.pace.as_mut().is_some_and(|pace| pace.settle(now)) {
+            self.drop_slots();
+        }
+        let spacing = self.spacing();
         let slot = self.next_slot.max(self.after_last_send(now));
-        if !self.spacing.is_zero() && slot < deadline {
-            self.next_slot = slot.saturating_add(self.spacing);
+        if !spacing.is_zero() && slot < deadline {
+            self.next_slot = slot.saturating_add(spacing);
+        }
+        if let Some(pace) = self.pace.as_mut().filter(|pace| now < slot && self.spacing <= pace.spacing()) {
+            pace.delays();
         }
         slot
+    }
+
+    /// Returns the time between two operations: the longer one of the rate limit and of the rate
+    /// that was learned.
+    fn spacing(&self) -> Duration {
+        self.pace.as_ref().map_or(self.spacing, |pace| self.spacing.max(pace.spacing()))
+    }
+
+    /// Returns whether as many operations are in flight as the service accepts.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.pace.as_mut().is_some_and(|pace| pace.is_full(now))
+    }
+
+    /// Notes that an operation in flight will never come back.
+    pub(crate) fn loses_one(&mut self) {
+        if self.pace.as_mut().is_some_and(Pace::loses_one) {
+            self.move_epoch();
+        }
     }
 
     /// Whether slots that were taken up to this epoch no longer count. A later epoch than the
@@ -262,19 +373,47 @@ impl Tenant {
 
     /// Returns an unused slot. Waiting calls keep theirs.
     pub(crate) fn return_slot(&mut self) {
-        self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.spacing));
+        self.next_slot = Instant::from_start(self.next_slot.since_start().saturating_sub(self.spacing()));
     }
 
     /// Returns when an operation whose slot has come may be sent. Several may be late at the same
-    /// time, so it is not before the rate limit allows.
+    /// time, so it is not before the rate limit allows. With a rate that was learned, late ones may
+    /// catch up a little.
     pub(crate) fn after_last_send(&self, now: Instant) -> Instant {
         // Without a rate limit a call may have read the clock before the one that was sent last.
-        let last = self.last_sent.filter(|_| !self.spacing.is_zero());
-        last.map_or(now, |last| now.max(last.saturating_add(self.spacing)))
+        let learned = self.pace.as_ref().map_or(Duration::ZERO, Pace::spacing);
+        let spacing = self.spacing.max(learned / 16 * 15);
+        let last = self.last_sent.filter(|_| !spacing.is_zero());
+        last.map_or(now, |last| now.max(last.saturating_add(spacing)))
     }
 
     pub(crate) fn sends(&mut self, now: Instant) {
         self.last_sent = Some(now);
+    }
+
+    /// Returns a ticket for an operation that is sent, if the tenant learns. It is to be
+    /// [returned](Self::came_back).
+    pub(crate) fn ticket(&mut self, now: Instant) -> Option<Ticket> {
+        self.pace.as_mut().map(|pace| pace.sends(now))
+    }
+
+    /// Learns from what became of an operation.
+    pub(crate) fn came_back(&mut self, ticket: Ticket, answer: Answer, now: Instant) {
+        let Some(pace) = &mut self.pace else { return };
+        let is_awaited = pace.ends(now);
+        let changes_rate = match answer {
+            Answer::None => false,
+            Answer::Accepted => pace.accepted(now, ticket),
+            Answer::Refused(reset) => {
+                pace.refused(now, ticket, reset);
+                false
+            }
+        };
+        if changes_rate {
+            self.drop_slots();
+        } else if is_awaited {
+            self.move_epoch();
+        }
     }
 
     /// Lends the tenant to the program. If the program replaces it, waiting calls look again, and

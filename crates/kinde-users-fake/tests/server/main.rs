@@ -12,7 +12,7 @@ use kinde_users::operations::{CreateUser, GetUsers, NewIdentity};
 use kinde_users::ureq::UreqTransport;
 use kinde_users::{Client, Domain, SystemClock, client_over};
 use kinde_users_fake::server::{Options, Server};
-use kinde_users_fake::{FakeError, FakeKinde, Fault, NewFakeUser};
+use kinde_users_fake::{FakeError, FakeKinde, Fault, Limit, NewFakeUser};
 use serde_json::Value;
 
 /// A connection that tests write to and read from by hand. Reading fails instead of hanging, after
@@ -418,4 +418,22 @@ fn requests_over_the_in_flight_limit_get_429() {
     let mut tries =
         (0..100_000).map(|_| Raw::connect(server.address()).get("/api/v1/users", &token).unwrap().0);
     assert!(tries.any(|status| status == 200));
+}
+
+#[test]
+fn lists_fill_a_limit_in_flight_sooner() {
+    let fake = FakeKinde::builder().limit(Limit::in_flight(5).without_reset()).build();
+    let server = Server::start(&fake, &Options::new()).unwrap();
+    let token = fake.issue_token();
+    // A list with two expansions, whose body does not come, weighs 4.
+    fake.next("get_users", Fault::real_reply().body_after(Duration::from_secs(3600)));
+    let path = "/api/v1/users?expand=identities,billing";
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+    let mut slow = Raw::connect(server.address());
+    slow.write(&request);
+    slow.0.read_line(&mut String::new()).unwrap();
+    let limited = Raw::connect(server.address()).get("/api/v1/users", &token).unwrap();
+    assert_eq!((limited.0, limited.1.get("ratelimit-reset")), (429, None));
+    // One user weighs 1.
+    assert_eq!(Raw::connect(server.address()).get("/api/v1/user?id=kp_1", &token).unwrap().0, 400);
 }

@@ -128,7 +128,7 @@ fn certificate_file_lasts_as_long_as_program() {
 fn program_has_the_requested_chaos() {
     let agent = https(None);
     let audience = "https://acme.kinde.com/api";
-    let program = Running::start(&["--rate", "1", "--audience", audience]);
+    let program = Running::start(&["--limit", "windows=1/3600s", "--latency", "1", "--audience", audience]);
     assert_eq!(program.text("audience"), audience);
     let mut outcomes = (0..20).map(|_| program.users(&agent, "none"));
     let is = |status| move |outcome| matches!(outcome, Err(ureq::Error::StatusCode(code)) if code == status);
@@ -229,6 +229,8 @@ fn invalid_arguments_are_reported_at_the_start() {
         (["--chaos", "NaN"], 2, "from 0 to 1"),
         (["--rate", "0"], 2, "--rate"),
         (["--in-flight", "0"], 2, "at least 1"),
+        (["--limit", "bucket"], 2, "it must be windows="),
+        (["--limit", "bucket=1@x"], 2, "number of seconds"),
         (["--choose", "missing-scope"], 2, "a choice has the form name=value"),
         (["--choose", "scope=403"], 2, "no choice with this name"),
         (["--import", "no/such/file"], 1, "no/such/file: "),

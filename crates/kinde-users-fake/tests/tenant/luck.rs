@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use http::Request;
-use kinde_users_fake::{FakeKinde, Fault, ROUTES};
+use kinde_users_fake::{FakeKinde, Fault, Limit, ROUTES};
 use serde_json::json;
 
 /// Returns the status of a request, or 0 if there was none.
@@ -27,6 +27,65 @@ fn requests_over_the_rate_limit_get_429() {
         (limited.status().as_u16(), &limited.headers()["ratelimit-reset"]),
         (429, &"1".parse().unwrap())
     );
+}
+
+/// Returns the status of a request, and the reset that it names.
+fn ask_for(fake: &FakeKinde, path: &str) -> (u16, Option<String>) {
+    let request = Request::get(path).header("authorization", format!("Bearer {}", fake.issue_token()));
+    let reply = fake.handle(request.body(Vec::new()).unwrap()).unwrap();
+    let reset = reply.headers().get("ratelimit-reset").map(|reset| reset.to_str().unwrap().to_owned());
+    (reply.status().as_u16(), reset)
+}
+
+#[test]
+fn limit_tells_the_rest_of_its_window_unless_it_is_not_to() {
+    let limit = Limit::windows(1, Duration::from_secs(60));
+    for (limit, reset) in [(limit, Some("45".to_owned())), (limit.without_reset(), None)] {
+        let fake = FakeKinde::builder().limit(limit).build();
+        assert_eq!(ask(&fake), 200);
+        fake.advance(Duration::from_millis(15_500));
+        assert_eq!(ask_for(&fake, "/api/v1/users"), (429, reset));
+        fake.advance(Duration::from_millis(44_500));
+        assert_eq!(ask(&fake), 200);
+    }
+}
+
+#[test]
+fn limit_changes_while_the_tenant_runs() {
+    let second = Duration::from_secs(1);
+    let fake =
+        FakeKinde::builder().limit(Limit::bucket(2, 2)).limit_from(second * 10, Limit::bucket(1, 1)).build();
+    assert_eq!([ask(&fake), ask(&fake), ask(&fake)], [200, 200, 429]);
+    fake.advance(second * 10);
+    assert_eq!([ask(&fake), ask(&fake)], [200, 429]);
+    fake.set_limit(Limit::bucket(3, 3));
+    assert_eq!([ask(&fake), ask(&fake), ask(&fake), ask(&fake)], [200, 200, 200, 429]);
+    fake.clear_limits();
+    assert_eq!(ask(&fake), 200);
+}
+
+#[test]
+fn latency_is_within_its_spread() {
+    let [latency, spread, least, most] = [100, 50, 50, 150].map(Duration::from_millis);
+    let fake = FakeKinde::builder().latency(latency, spread).build();
+    let times: Vec<_> = (0..100)
+        .map(|_| {
+            let before = fake.now();
+            ask(&fake);
+            fake.now().saturating_sub(before)
+        })
+        .collect();
+    assert!(times.iter().all(|time| (least..=most).contains(time)), "{times:?}");
+    assert!(times.iter().min() < times.iter().max());
+}
+
+#[test]
+fn lists_and_expansions_weigh_more_in_flight() {
+    // In process, no two requests are in flight at the same time. So a heavy one is accepted alone.
+    let fake = FakeKinde::builder().limit(Limit::in_flight(1)).build();
+    for path in ["/api/v1/users?expand=identities,billing", "/api/v1/users", "/api/v1/users"] {
+        assert_eq!(ask_for(&fake, path).0, 200, "{path}");
+    }
 }
 
 #[test]

@@ -52,11 +52,12 @@ impl Tenant {
             rate_set,
             next_slot,
             last_sent,
+            pace,
             budget,
             jitter,
             is_lent: _,
         } = self;
-        let rate = (spacing, rate_set, next_slot, last_sent);
+        let rate = (spacing, rate_set, next_slot, last_sent, pace);
         (tokens.changing(), epoch, throttled_until, cleared, rate, budget, jitter)
     }
 }

@@ -549,7 +549,10 @@ impl State {
         for exchange in self.exchanges.iter_mut().flatten() {
             if let Phase::Waiting(
                 _,
-                Reason::Token { epoch } | Reason::Throttle { epoch } | Reason::Slot { epoch },
+                Reason::Token { epoch }
+                | Reason::Throttle { epoch }
+                | Reason::Slot { epoch }
+                | Reason::Room { epoch },
             ) = &mut exchange.phase
             {
                 visit(epoch);
@@ -584,9 +587,10 @@ fn changing(exchange: &Exchange) -> impl Hash {
         effect,
         reauthenticated,
         resends,
+        patience,
     } = exchange;
     let last = last.as_ref().map(Failure::of);
-    (meta.replay, deadline, phase, last, seen, attempts, effect, reauthenticated, resends)
+    (meta.replay, deadline, phase, last, seen, attempts, effect, reauthenticated, resends, patience)
 }
 
 fn hash(value: &impl Hash) -> u64 {
