@@ -9,8 +9,8 @@ use kinde_users::import::{RawRecord, Rejected};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::failure::Failure;
-use crate::files::private;
 use crate::output::{Output, counted};
+use crate::private_files::private;
 
 /// The column of the reasons. An import never reads it.
 const REASON: &str = "import_error";

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::SipHasher24;
 
 use crate::failure::Failure;
-use crate::files::{locked, private, regular};
+use crate::private_files::{locked, private, regular};
 
 /// What earlier runs recorded about a user of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

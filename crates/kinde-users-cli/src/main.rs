@@ -4,15 +4,15 @@ mod commands;
 mod confirm;
 mod errors_file;
 mod failure;
-mod files;
+mod import_files;
 mod journal;
 mod limits;
 mod look_up;
 mod output;
 mod partial;
-mod reading;
+mod private_files;
 mod tenant;
-mod text;
+mod text_file;
 mod users;
 
 use std::mem;

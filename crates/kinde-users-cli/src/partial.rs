@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
-use crate::files::{beside, locked, private};
+use crate::private_files::{beside, locked, private};
 
 /// What the file contains so far.
 #[derive(Clone, Default, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ use kinde_users::{
 
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::text;
+use crate::text_file;
 
 /// The tenant, and the application that the command signs in with.
 #[derive(Debug, Args)]
@@ -203,7 +203,7 @@ fn secret(path: &Path, option: &str) -> Result<String, Failure> {
     }
     // The path is not shown, because it may be the secret by mistake.
     let text =
-        text::read(path).map_err(|_| Failure::input(format!("the file of {option} cannot be read")))?;
+        text_file::read(path).map_err(|_| Failure::input(format!("the file of {option} cannot be read")))?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

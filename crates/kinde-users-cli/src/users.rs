@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::look_up::LINES;
 use crate::output::counted;
 use crate::tenant::{Session, WayError};
-use crate::text;
+use crate::text_file;
 
 impl Session {
     /// Returns the id of the user that `text` names. `text` is an e-mail address, a phone number,
@@ -143,8 +143,8 @@ impl Many {
         ask: impl FnOnce(&str) -> Result<(), Failure>,
         work: impl Fn(UserId, &ProgressBar) -> Result<(), Failure> + Sync,
     ) -> Result<(), Failure> {
-        let text = text::read(list)?;
-        let lines = text::list(list, &text)?;
+        let text = text_file::read(list)?;
+        let lines = text_file::list(list, &text)?;
         let (total, done) = (lines.len(), AtomicUsize::new(0));
         let users = counted(total, "user");
         ask(&users)?;

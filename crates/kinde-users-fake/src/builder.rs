@@ -1,4 +1,4 @@
-//! The settings of a tenant.
+//! The builder of a tenant.
 
 use core::time::Duration;
 

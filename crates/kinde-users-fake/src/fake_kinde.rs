@@ -12,7 +12,7 @@ use crate::choice::Refusal;
 use crate::fault::{Ending, FakeError, Fault, What, Wire};
 use crate::head::FakeHead;
 use crate::limit::Limit;
-use crate::record::{Recorded, Requests};
+use crate::request_log::{Recorded, Requests};
 use crate::routes::Target;
 use crate::state::Tenant;
 use crate::user::{FakeUser, NewFakeUser};

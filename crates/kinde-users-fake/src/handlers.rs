@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::args::{Args, Fields, Given};
 use crate::choice::Null;
 use crate::failure::{Failure, Handled, Problem, to_bytes};
+use crate::reply_bodies::{self, Expand, Page};
 use crate::state::Tenant;
 use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
-use crate::views::{self, Expand, Page};
 use crate::{password, time};
 
 /// Encodes the fields together with the `code` and `message` that most replies have.
@@ -118,7 +118,7 @@ pub(crate) fn get_users(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let mut users = Vec::with_capacity(page_size);
     let mut last = 0;
     for (position, user) in matching.by_ref().take(page_size) {
-        users.push(views::User::new(user, &expand));
+        users.push(reply_bodies::User::new(user, &expand));
         last = position;
     }
     let next_token = matching.next().map(|_| page_token(last));
@@ -131,7 +131,7 @@ pub(crate) fn get_user_data(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let mut problems = Vec::new();
     let expand = expand(args, &mut problems);
     Failure::unless_empty(problems)?;
-    Ok(to_bytes(&views::User::new(user, &expand).alone()))
+    Ok(to_bytes(&reply_bodies::User::new(user, &expand).alone()))
 }
 
 pub(crate) fn create_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
@@ -231,7 +231,7 @@ pub(crate) fn update_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     }
     body.finish()?;
     *user = changed;
-    Ok(to_bytes(&views::updated(user)))
+    Ok(to_bytes(&reply_bodies::updated(user)))
 }
 
 pub(crate) fn delete_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
@@ -279,7 +279,7 @@ pub(crate) fn get_user_identities(tenant: &mut Tenant, args: &Args<'_>) -> Handl
         }
     };
     let page = all.get(from..to).unwrap_or_default();
-    let identities: Vec<Value> = page.iter().map(|identity| views::identity(user, identity)).collect();
+    let identities: Vec<Value> = page.iter().map(|identity| reply_bodies::identity(user, identity)).collect();
     Ok(enveloped([("identities", identities.into()), ("has_more", has_more.into())]))
 }
 
@@ -392,7 +392,7 @@ pub(crate) fn get_user_sessions(tenant: &mut Tenant, args: &Args<'_>) -> Handled
     let user = by_path_or_404(tenant, args)?;
     let running = user.sessions.iter().filter(|session| session.expires_on() > now);
     let sessions: Vec<Value> =
-        running.map(|session| views::session(&user.id, session, short_offsets)).collect();
+        running.map(|session| reply_bodies::session(&user.id, session, short_offsets)).collect();
     Ok(enveloped([("has_more", false.into()), ("sessions", sessions.into())]))
 }
 
@@ -406,8 +406,8 @@ pub(crate) fn get_users_mfa(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let mfa = match by_path_or_404(tenant, args)?.factors.as_slice() {
         [] if !null_mfa => return Ok(success()),
         [] => Value::Null,
-        several @ [_, _, ..] if as_array => several.iter().map(views::factor).collect(),
-        [first, ..] => views::factor(first),
+        several @ [_, _, ..] if as_array => several.iter().map(reply_bodies::factor).collect(),
+        [first, ..] => reply_bodies::factor(first),
     };
     Ok(enveloped([("mfa", mfa)]))
 }
@@ -441,7 +441,7 @@ pub(crate) fn create_user_billing_customer(tenant: &mut Tenant, args: &Args<'_>)
     body.finish()?;
     let id = tenant.ids.make("customer_", 12);
     let agreement = plan.map(|_| tenant.ids.make("agreement_", 12));
-    let reply = enveloped([("billing_customer", views::billing_customer(&id, agreement.as_deref()))]);
+    let reply = enveloped([("billing_customer", reply_bodies::billing_customer(&id, agreement.as_deref()))]);
     let user = by_path(tenant, args)?;
     user.billing_organizations.push(organization);
     user.billing_customer = Some(id.into());

@@ -100,7 +100,8 @@ mod ids;
 mod limit;
 mod luck;
 mod password;
-mod record;
+mod reply_bodies;
+mod request_log;
 mod routes;
 #[cfg(feature = "server")]
 pub mod server;
@@ -111,7 +112,6 @@ mod time;
 mod token;
 mod transport;
 mod user;
-mod views;
 
 pub use builder::FakeKindeBuilder;
 pub use choice::{Choice, ChoiceError, Null, Refusal};
@@ -119,7 +119,7 @@ pub use fake_kinde::{Failing, FakeKinde};
 pub use fault::{FakeError, Fault};
 pub use head::FakeHead;
 pub use limit::{Limit, LimitError};
-pub use record::{Recorded, Requests};
+pub use request_log::{Recorded, Requests};
 pub use routes::{ROUTES, Route};
 pub use snapshot::ImportError;
 pub use user::{FakeFactor, FakeIdentity, FakePassword, FakeSession, FakeUser, NewFakeUser};

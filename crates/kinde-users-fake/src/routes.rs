@@ -6,7 +6,7 @@ use url::form_urlencoded;
 
 use crate::args::{Args, Takes};
 use crate::failure::Handled;
-use crate::record::Requests;
+use crate::request_log::Requests;
 use crate::state::Tenant;
 use crate::{handlers as h, user::shy_debug};
 

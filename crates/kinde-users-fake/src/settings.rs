@@ -1,4 +1,4 @@
-//! The settings of a tenant.
+//! The settings of a tenant, as values.
 
 use core::time::Duration;
 

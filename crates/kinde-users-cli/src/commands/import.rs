@@ -13,11 +13,11 @@ use serde_json::json;
 use crate::Shared;
 use crate::confirm::Confirm;
 use crate::failure::{AGAIN, Failure};
-use crate::files::beside;
+use crate::import_files::Reading;
 use crate::journal::{Before, Journal, State};
 use crate::look_up::next_lines;
 use crate::output::{counted, warn};
-use crate::reading::Reading;
+use crate::private_files::beside;
 use crate::tenant::Session;
 use crate::users::{Many, UNFINISHED, mismatch};
 

@@ -4,6 +4,8 @@
 //! every field is an `Option` or a list that may be empty; a user's id alone is required. Enums
 //! keep values that they do not know.
 
+// Layer 3.
+
 pub(crate) mod identity_type;
 pub(crate) mod success;
 pub(crate) mod user;

@@ -5,6 +5,8 @@
 //! in your own loop, or turn it into an `http::Request` with
 //! [`build_request`](crate::build_request).
 
+// Layer 4.
+
 pub(crate) mod expand;
 pub(crate) mod scopes;
 

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::errors_file::ErrorsFile;
 use crate::failure::Failure;
-use crate::files::regular;
 use crate::output::{Output, counted, warn};
-use crate::text;
+use crate::private_files::regular;
+use crate::text_file;
 
 /// The options that define how files are read.
 #[derive(Debug, Args)]
@@ -167,7 +167,7 @@ impl Reading {
         if let Some(path) = &self.firebase {
             let names = "base64_signer_key, base64_salt_separator, rounds and mem_cost";
             let wrong = |_| Failure::file(path, format_args!("expected a JSON object with {names}"));
-            mapping = mapping.firebase(serde_json::from_str(&text::read(path)?).map_err(wrong)?);
+            mapping = mapping.firebase(serde_json::from_str(&text_file::read(path)?).map_err(wrong)?);
         }
         Ok(mapping)
     }
