@@ -15,8 +15,9 @@ use std::thread;
 /// too, because their calls may have taken effect. Then the function returns the first break.
 ///
 /// To limit how fast calls are sent, use
-/// [`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit). After a 429, all calls wait. In
-/// async code, use `buffer_unordered` of `futures-util`.
+/// [`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit), or let the tenant learn the limit
+/// with [`Tenant::with_adaptive_rate`](crate::Tenant::with_adaptive_rate). In async code, use
+/// `buffer_unordered` of `futures-util`.
 ///
 /// # Panics
 ///

@@ -77,6 +77,10 @@ mod explore;
 /// response is treated as if its body were empty. The token endpoint is treated in the same way. If
 /// the token endpoint answers 2xx but the body is cut off or broken, the token is requested again.
 ///
+/// If the tenant [learns the rate](Tenant#the-adaptive-rate), a 429 does not count as an attempt or
+/// against the retry budget. Only a 429 with a reset makes all calls wait. The call also waits for
+/// its turn before it sends.
+///
 /// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. If the service
 /// answers with the error code of a repeat, the call ends with [`Error::Api`]. The effect of this
 /// error is `Happened` if an earlier attempt may have taken effect.

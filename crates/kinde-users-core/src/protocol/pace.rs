@@ -27,7 +27,7 @@ use crate::types::time::Instant;
 pub(crate) struct Ticket {
     /// How many other requests were in flight.
     others: u64,
-    sent: Instant,
+    pub(crate) sent: Instant,
 }
 
 /// How a call waits for limits. Such waits do not count against the deadline of the call.
@@ -352,5 +352,20 @@ impl Pace {
             self.forget_most();
         }
         self.narrowed = self.narrowed.max(now);
+    }
+}
+
+#[cfg(test)]
+impl Pace {
+    /// Moves all instants to earlier ones, for the walk through all states, in which it is always
+    /// the same time.
+    pub(crate) fn rebase(&mut self, passed: Duration) {
+        let Self { rate, window, began, closed, cut, narrowed, yields, .. } = self;
+        let (closed, opens) = closed.as_mut().map(|(closed, opens)| (closed, opens)).unzip();
+        let instants = [&mut rate.since, &mut window.since, cut, narrowed, yields];
+        let others = [began.as_mut(), closed, opens];
+        for instant in instants.into_iter().chain(others.into_iter().flatten()) {
+            *instant = Instant::from_start(instant.since_start().saturating_sub(passed));
+        }
     }
 }

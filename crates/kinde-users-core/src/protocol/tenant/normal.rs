@@ -2,8 +2,10 @@
 //! from now on. For the walk through all states, beside [`Exchange`](crate::Exchange).
 
 use core::hash::Hash;
+use core::time::Duration;
 
 use super::Tenant;
+use crate::protocol::pace::Pace;
 use crate::protocol::retry::Jitter;
 use crate::protocol::tokens::normal::Numbers;
 use crate::types::access_token::AccessToken;
@@ -31,6 +33,18 @@ impl Tenant {
         visit(&mut self.cleared);
         visit(&mut self.rate_set);
         self.tokens.epochs(visit);
+    }
+
+    /// Keeps how long ago each instant is that the learner looks back at.
+    pub(crate) fn rebase_pace(&mut self, passed: Duration) {
+        if let Some(pace) = &mut self.pace {
+            pace.rebase(passed);
+        }
+    }
+
+    /// Returns the time between two operations that was learned.
+    pub(crate) fn learned_spacing(&self) -> Duration {
+        self.pace.as_ref().map_or(Duration::ZERO, Pace::spacing)
     }
 
     /// Makes generations and leases small, gives the token one name for all, and the randomness its

@@ -44,7 +44,7 @@ use std::string::String;
 use std::thread;
 use std::vec::Vec;
 
-use state::{ALL, Alphabet, FEW, FEWEST};
+use state::{ALL, Alphabet, FEW, FEWEST, LIMITS};
 use walk::walk;
 
 use crate::api::meta::Replay;
@@ -64,6 +64,8 @@ struct Setup {
     pace: u32,
     /// The budget of retries.
     retries: u32,
+    /// How long calls wait for limits, if the tenant learns.
+    learns: Option<Duration>,
     /// How often the tenant is given other credentials or a token.
     interventions: u8,
     /// Whether states differ that differ in the error that is retried, and would be shown at the
@@ -103,6 +105,7 @@ fn one(call: Call) -> Setup {
         calls: vec![call],
         pace: 0,
         retries: 1,
+        learns: None,
         interventions: 1,
         keeps_last: true,
         grid: SECOND / 4,
@@ -116,6 +119,7 @@ fn two(one: Call, other: Call) -> Setup {
         calls: vec![one, other],
         pace: 0,
         retries: 1,
+        learns: None,
         interventions: 0,
         keeps_last: false,
         grid: SECOND,
@@ -210,6 +214,23 @@ fn two_calls_keep_all_rules_in_all_states() {
     for word in rules::WORDS {
         assert!(seen.words.contains(word), "{word}: never");
     }
+}
+
+/// The rate that is learned is not known to the onlooker. So where a call waits for its turn, the
+/// rules say less about when that is.
+#[test]
+fn calls_of_a_tenant_that_learns_keep_all_rules() {
+    let usual = |replay| Call { attempts: 1, deadline: 2 * SECOND, ..call(replay) };
+    let mut setups = Vec::new();
+    for replay in CLASSES {
+        let alone = Setup { learns: Some(3 * SECOND), alphabet: &LIMITS, ..one(usual(replay)) };
+        setups.push((format!("{replay:?}, learning"), Setup { interventions: 0, ..alone }));
+    }
+    let both = two(usual(Replay::Safe), usual(Replay::OnlyIfUnsent));
+    let both = Setup { learns: Some(2 * SECOND), alphabet: &LIMITS, grid: SECOND / 2, ..both };
+    setups.push(("Safe and OnlyIfUnsent, learning".into(), both));
+    let seen = explore(&setups);
+    assert!(seen.moves.is_subset(&drawn()), "{:?}", seen.moves);
 }
 
 #[test]

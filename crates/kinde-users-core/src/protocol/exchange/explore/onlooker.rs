@@ -33,6 +33,8 @@ pub(super) struct Onlooker {
 #[expect(clippy::struct_excessive_bools, reason = "each is by itself")]
 #[derive(Clone, Default, Hash)]
 pub(super) struct Known {
+    /// For how long it still waits for limits, if the tenant learns.
+    pub(super) learns: Option<Duration>,
     /// `None` until it begins.
     pub(super) deadline: Option<Instant>,
     pub(super) owed: Owed,
@@ -186,6 +188,8 @@ pub(super) enum Due {
     WaitOn,
     /// To go on to sending.
     Onward,
+    /// To go on to sending, or to wait on: it depends on what the tenant learned.
+    Perhaps,
     /// To go on to sending in this span, as a retry, and out of the budget of these unless the gate
     /// makes all wait.
     Again(Span, Budgeted),
@@ -255,7 +259,7 @@ impl Onlooker {
     fn woken(&mut self, call: &Call, who: usize, epoch: u64) -> Due {
         let known = self.call_mut(who);
         let Some(wait) = known.wait else {
-            *known = Known { deadline: Some(after(call.deadline)), ..Known::default() };
+            *known = Known { learns: known.learns, deadline: Some(after(call.deadline)), ..Known::default() };
             return Due::Onward;
         };
         let has_news = wait.epoch.is_some_and(|waited_for| waited_for != epoch);
@@ -264,6 +268,9 @@ impl Onlooker {
             _ if known.waits_for_slot || known.waits_for_reset || known.is_free => {
                 if (known.is_free && has_news) || wait.until <= NOW {
                     return Due::Onward;
+                }
+                if has_news && known.learns.is_some() {
+                    return Due::Perhaps;
                 }
                 known.wait = Some(Wait { epoch: Some(epoch), ..wait });
                 if has_news { Due::WaitOn } else { Due::Nothing }
@@ -364,7 +371,8 @@ impl Onlooker {
             }
             return Due::Success(status);
         }
-        if failure == Failure::Api(429) {
+        let learns = known.learns.is_some();
+        if failure == Failure::Api(429) && (reset.is_some() || !learns) {
             self.common.throttled_until =
                 self.common.throttled_until.max(after(reset.unwrap_or(UNTOLD_RESET)));
         }
@@ -405,6 +413,10 @@ impl Onlooker {
     fn retry(&mut self, call: &Call, who: usize, failure: Failure, reset: Option<Duration>) -> Due {
         let known = self.call_mut(who);
         known.last = Some(failure);
+        if known.learns.is_some() && failure == Failure::Api(429) {
+            known.resends = true;
+            return Due::Onward;
+        }
         if known.attempts >= call.attempts {
             return Due::GiveUp;
         }
@@ -446,7 +458,7 @@ impl Onlooker {
                 known.wait = Some(*wait);
                 known.waits_for_reset = NOW < common.throttled_until && wait.epoch.is_some();
                 known.waits_for_slot = wait.epoch.is_some() && !known.waits_for_reset && may_use_token;
-                if known.waits_for_slot && !had_slot {
+                if known.waits_for_slot && !had_slot && !common.interval.is_zero() {
                     common.next_slot = wait.until.saturating_add(common.interval);
                 }
             }
@@ -569,6 +581,23 @@ impl Onlooker {
         }
     }
 
+    /// Takes off what calls wait for limits, which does not count against their deadlines.
+    pub(super) fn wait(&mut self, passed: Duration) {
+        for known in self.calls.iter_mut().flatten().filter(|known| known.is_held()) {
+            known.learns = known.learns.map(|left| left.saturating_sub(passed));
+            known.deadline = known.deadline.map(|deadline| deadline.saturating_add(passed));
+        }
+    }
+
+    /// Shows `visit` the deadlines of calls that wait for limits, and for how long they still do.
+    pub(super) fn hold(&mut self, visit: &mut impl FnMut(&mut Instant, Duration)) {
+        for known in self.calls.iter_mut().flatten().filter(|known| known.is_held()) {
+            if let (Some(deadline), Some(left)) = (&mut known.deadline, known.learns) {
+                visit(deadline, left);
+            }
+        }
+    }
+
     pub(super) fn instants(&mut self, visit: &mut impl FnMut(&mut Instant)) {
         for known in self.calls.iter_mut().flatten() {
             known.deadline.iter_mut().for_each(&mut *visit);
@@ -606,12 +635,25 @@ impl Known {
         self.deadline.unwrap()
     }
 
+    /// Whether it waits for a limit of a tenant that learns.
+    fn is_held(&self) -> bool {
+        self.learns.is_some() && self.wait.is_some_and(|wait| wait.epoch.is_some())
+    }
+
+    /// Until when it may wait for a limit.
+    pub(super) fn latest(&self) -> Instant {
+        self.learns.map_or(self.deadline(), after)
+    }
+
     pub(super) fn is_late(&self) -> bool {
         self.deadline() <= NOW
     }
 
     /// When it leaves a gate: a little after that opens, and not so late as to miss the deadline.
     pub(super) fn leaves(&self, opens: Instant) -> Span {
+        if self.learns.is_some() {
+            return Span::at(opens);
+        }
         let left = self.deadline().saturating_since(opens);
         Span { earliest: opens, latest: opens.saturating_add(SPREAD.min(left / 2)) }
     }

@@ -41,7 +41,7 @@ impl Move<'_> {
 
     /// It goes on, be it to send, to wait or to end as it cannot.
     fn is_on_its_way(&self) -> bool {
-        matches!(self.due, Due::Onward | Due::Again(..))
+        matches!(self.due, Due::Onward | Due::Perhaps | Due::Again(..))
     }
 
     fn token_request(&self) -> Option<&Request<std::vec::Vec<u8>>> {
@@ -207,7 +207,7 @@ fn a_call_ends_as_the_table_says(m: &Move<'_>) -> bool {
         Due::Success(status) => m.succeeds().is_some_and(|reply| reply.status() == status),
         Due::Failure(failure) => m.fails().and_then(Failure::of) == Some(failure),
         Due::GiveUp => matches!(m.fails(), Some(Error::Exhausted { .. })),
-        Due::Nothing | Due::WaitOn | Due::Onward | Due::Again(..) => m.succeeds().is_none(),
+        Due::Nothing | Due::WaitOn | Due::Onward | Due::Perhaps | Due::Again(..) => m.succeeds().is_none(),
     }
 }
 
@@ -254,6 +254,9 @@ fn a_call_on_its_way_ends_for_a_reason(m: &Move<'_>) -> bool {
 impl Move<'_> {
     /// Whether the next thing to do may lie at the deadline or beyond it.
     fn has_no_time(&self) -> bool {
+        if self.has_no_patience() {
+            return true;
+        }
         let (common, deadline) = (&self.after.known.common, self.deadline());
         let backoff = match self.due {
             Due::Again(span, _) => span.latest,
@@ -265,6 +268,16 @@ impl Move<'_> {
             NOW
         };
         [NOW, backoff, gate, self.slot()].into_iter().any(|next| deadline <= next)
+    }
+
+    /// Whether a limit may take longer than the call waits for it.
+    fn has_no_patience(&self) -> bool {
+        let gate = self.after.known.common.throttled_until;
+        self.known().learns.is_some_and(|left| {
+            left.is_zero()
+                || NOW.saturating_add(left) <= gate
+                || left <= self.after.tenant.learned_spacing() * 2
+        })
     }
 
     fn is_paced(&self) -> bool {
@@ -339,7 +352,7 @@ fn operations_keep_the_pace(m: &Move<'_>) -> bool {
 
 fn a_wait_is_ahead_and_leaves_time(m: &Move<'_>) -> bool {
     m.waits().is_none_or(|wait| {
-        let deadline = m.deadline();
+        let deadline = if wait.epoch.is_some() { m.known().latest() } else { m.deadline() };
         NOW < wait.until && (wait.until < deadline || (wait.epoch.is_some() && wait.until == deadline))
     })
 }
@@ -358,9 +371,10 @@ fn a_wait_has_a_reason(m: &Move<'_>) -> bool {
         (_, Some(_)) if NOW < common.throttled_until => {
             m.known().leaves(common.throttled_until).holds(wait.until)
         }
+        (_, Some(_)) if known.may_use_token(m.who) && m.known().learns.is_some() => true,
         (_, Some(_)) if known.may_use_token(m.who) => wait.until == m.slot(),
         (_, Some(_)) => {
-            let until = |instant: Instant| instant.min(m.deadline());
+            let until = |instant: Instant| instant.min(m.known().latest());
             let ends_in_time = match (common.lease.filter(|_| common.lease_stands()), common.trouble) {
                 (Some(lease), _) => wait.until == until(lease),
                 (None, Some(trouble)) if !trouble.is_final => {

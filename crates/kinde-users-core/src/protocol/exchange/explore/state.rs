@@ -21,6 +21,7 @@ use crate::operations::get_users::GetUsers;
 use crate::protocol::call_options::CallOptions;
 use crate::protocol::credentials::Credentials;
 use crate::protocol::exchange::{Exchange, Phase, Reason};
+use crate::protocol::pace::Patience;
 use crate::protocol::retry::RetryPolicy;
 use crate::protocol::step::{Input, Step};
 use crate::protocol::tenant::Tenant;
@@ -186,6 +187,14 @@ pub(super) static FEWEST: Alphabet = Alphabet {
     before_timers: false,
 };
 
+/// For a tenant that learns.
+pub(super) static LIMITS: Alphabet = Alphabet {
+    idle: &[Tell::Woken],
+    token: &[issued(None)],
+    operation: &[Tell::Lost(Delivery::Unknown), status(200), status(429), reset(429, 1), status(503)],
+    before_timers: false,
+};
+
 const IDLE: &[Tell] =
     &[Tell::Start, Tell::Woken, Tell::Lost(Delivery::Unknown), status(200), head(429, BodyFailure::Broken)];
 
@@ -284,11 +293,16 @@ impl State {
     pub(super) fn first(setup: &Setup) -> Self {
         let tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials())
             .with_rate_limit(setup.pace)
-            .with_retry_budget(setup.retries);
+            .with_retry_budget(setup.retries)
+            .with_adaptive_rate(setup.learns);
         let exchanges = setup.calls.iter().map(|call| Some(call.exchange(&tenant))).collect();
         let interval = Duration::from_secs(1).checked_div(setup.pace).unwrap_or_default();
         let known = Onlooker {
-            calls: setup.calls.iter().map(|_| Some(Known::default())).collect(),
+            calls: setup
+                .calls
+                .iter()
+                .map(|_| Some(Known { learns: setup.learns, ..Known::default() }))
+                .collect(),
             common: Common { interval, ..Common::default() },
         };
         let mut state = Self { tenant, exchanges, known, interventions: setup.interventions };
@@ -326,7 +340,8 @@ impl State {
             };
             events.extend(tells.iter().map(|tell| Event::Tell(who, *tell)));
             events.push(Event::Cancel(who));
-            if known.has_lease || known.waits_for_slot {
+            let is_counted = known.learns.is_some() && known.owed == Owed::Operation;
+            if known.has_lease || known.waits_for_slot || is_counted {
                 // Elsewhere it is the same.
                 events.push(Event::Vanish(who));
             }
@@ -354,7 +369,18 @@ impl State {
         let common = &self.known.common;
         let paced = common.last_sent.map(|last| last.saturating_add(common.interval));
         let mut timers: Vec<_> = paced.into_iter().collect();
-        self.clone().instants(&mut |instant| timers.push(*instant));
+        let mut state = self.clone();
+        state.known.hold(&mut |deadline, left| {
+            // While a call waits for a limit, its deadline comes no nearer.
+            *deadline = NOW;
+            timers.push(NOW.saturating_add(left));
+        });
+        for exchange in state.exchanges.iter_mut().flatten() {
+            if exchange.patience.as_ref().is_some_and(|patience| patience.since.is_some()) {
+                exchange.deadline = NOW;
+            }
+        }
+        state.instants(&mut |instant| timers.push(*instant));
         timers.into_iter().filter(|instant| NOW < *instant).min().map(|next| next.saturating_since(NOW))
     }
 
@@ -506,11 +532,28 @@ impl State {
     /// Counts time from now on: what is past is now. Rounded down, which jitter may do by itself.
     fn rebase(&mut self, grid: Duration, passed: Duration) {
         let now = NOW.saturating_add(passed);
+        // What a call has waited so far is taken off at once.
+        for exchange in self.exchanges.iter_mut().flatten() {
+            let Some(patience) = &mut exchange.patience else { continue };
+            if let Some(since) = &mut patience.since {
+                patience.left = patience.left.saturating_sub(now.saturating_since(*since));
+                exchange.deadline = exchange.deadline.saturating_add(now.saturating_since(*since));
+                *since = now;
+            }
+        }
+        self.known.wait(passed);
         self.instants(&mut |instant| {
             let ahead = instant.saturating_since(now).as_nanos() / grid.as_nanos();
             *instant = NOW.saturating_add(grid * u32::try_from(ahead).unwrap());
         });
-        let interval = self.known.common.interval;
+        for past in self.exchanges.iter_mut().flatten().filter_map(|exchange| exchange.patience.as_mut()) {
+            let Patience { since, ticket, .. } = &mut **past;
+            for past in since.iter_mut().chain(ticket.iter_mut().map(|ticket| &mut ticket.sent)) {
+                *past = Instant::from_start(past.since_start().saturating_sub(passed));
+            }
+        }
+        self.tenant.rebase_pace(passed);
+        let interval = self.known.common.interval.max(self.tenant.learned_spacing());
         for last_sent in [self.tenant.last_sent(), &mut self.known.common.last_sent] {
             *last_sent = last_sent
                 .filter(|last| now < last.saturating_add(interval))
