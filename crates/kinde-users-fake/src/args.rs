@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::choice::Null;
-use crate::failure::{Failure, Problem};
+use crate::failure::{Failure, Problem, Problems};
 
 /// The arguments that an operation accepts besides its path. A strict tenant refuses all others.
 pub(crate) struct Takes {
@@ -31,11 +31,12 @@ impl<'r> Args<'r> {
             return Ok(());
         }
         let unknown = self.query.iter().filter(|(name, _)| !takes.query.contains(&name.as_str()));
-        let mut problems: Vec<_> = unknown.map(|(name, _)| Problem::unknown(name)).collect();
+        let mut problems = Problems::default();
+        problems.extend(unknown.map(|(name, _)| Problem::unknown(name)));
         if !takes.body && !self.body.is_empty() {
             problems.push(Problem::not_allowed("body"));
         }
-        Failure::unless_empty(problems)
+        problems.finish()
     }
 
     /// Returns the nth `{}` of the path.
@@ -54,7 +55,7 @@ impl<'r> Args<'r> {
     }
 
     /// Reads a query argument that is `true` or `false`.
-    pub(crate) fn flag(&self, name: &str, problems: &mut Vec<Problem>) -> Option<bool> {
+    pub(crate) fn flag(&self, name: &str, problems: &mut Problems) -> Option<bool> {
         let value = self.query(name)?;
         let parsed = value.parse().ok();
         if parsed.is_none() {
@@ -82,7 +83,7 @@ impl<'r> Args<'r> {
 #[derive(Default)]
 pub(crate) struct Fields {
     object: Map<String, Value>,
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Problems,
     /// What null means for the fields that are taken from now on.
     pub(crate) null: Null,
     strict: bool,
@@ -96,13 +97,13 @@ impl Fields {
 
     /// Creates the fields of an object inside this one.
     fn within(&self, object: Map<String, Value>) -> Self {
-        Self { object, problems: Vec::new(), null: self.null, strict: self.strict }
+        Self { object, problems: Problems::default(), null: self.null, strict: self.strict }
     }
 
     /// Adds the problems of an object inside this one, after all of its fields were taken.
     pub(crate) fn absorb(&mut self, mut inner: Self) {
         inner.note_unknown();
-        self.problems.append(&mut inner.problems);
+        self.problems.append(inner.problems);
     }
 
     fn note_unknown(&mut self) {
@@ -119,7 +120,7 @@ impl Fields {
     /// Adds the fields of `other`.
     pub(crate) fn merge(&mut self, mut other: Self) {
         self.object.append(&mut other.object);
-        self.problems.append(&mut other.problems);
+        self.problems.append(other.problems);
     }
 
     pub(crate) fn take<T>(&mut self, key: &str, convert: impl FnOnce(Value) -> Option<T>) -> Given<T> {
@@ -200,7 +201,7 @@ impl Fields {
 
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.note_unknown();
-        Failure::unless_empty(self.problems)
+        self.problems.finish()
     }
 }
 

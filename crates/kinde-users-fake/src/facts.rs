@@ -59,6 +59,8 @@ const FACTS: &[(&str, &[Fact])] = &[
             Settled, M2M, "`audience`", "token_requests_are_refused_with_oauth_errors"),
         fact("A token request for a scope that was not granted gets 403 `invalid_scope`.",
             Settled, M2M, "`scopes`", "token_requests_are_refused_with_oauth_errors"),
+        fact("A scope that a token request repeats is granted once.",
+            Chosen, NOTHING, "", "any_requests_are_answered_as_by_the_model"),
         fact("Another content type or grant type gets 400 `invalid_request`.",
             Chosen, "documentation, for the code only", "", "token_requests_are_refused_with_oauth_errors"),
         fact("A new secret leaves issued tokens valid. The signature of a token is random.",
@@ -77,6 +79,8 @@ const FACTS: &[(&str, &[Fact])] = &[
     ("Errors", &[
         fact("`errors` is a list of everything that is wrong with the query or the body.",
             Settled, ELIXIR, "", "bad_id_in_query_is_refused_as_recorded"),
+        fact("Of more than 100 errors the first 100 are listed. After them, `MORE_ERRORS` says how many more there are.",
+            Chosen, NOTHING, "", "first_100_problems_are_listed_and_the_others_counted"),
         fact("An unknown id in the query gets 400 `USER_INVALID`. A missing id gets `ID_REQUIRED` as well.",
             Settled, ELIXIR, "", "bad_id_in_query_is_refused_as_recorded"),
         fact("An unknown id in the path gets 404 `USER_NOT_FOUND` for sessions and MFA, 404 `MFA_NOT_FOUND` for a factor, and \

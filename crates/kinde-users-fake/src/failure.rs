@@ -62,30 +62,80 @@ impl Problem {
         self
     }
 
-    pub(crate) fn into_code(self) -> String {
-        self.code
-    }
-
     fn json(&self) -> Value {
         json!({ "code": self.code, "message": self.message })
     }
 }
 
-/// A refusal, with everything that is wrong with a request. `errors` is an array, except on 404,
-/// where it is a single object. The body is empty if no problem has a code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure(Vec<Problem>);
+/// How many problems of a request are listed.
+const LISTED: usize = 100;
 
-impl Failure {
-    /// Fails if there are any problems.
-    pub(crate) fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+/// What is wrong with a request. Only the first problems are kept, because a request can have
+/// millions. The others are counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Problems {
+    listed: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    pub(crate) fn push(&mut self, problem: Problem) {
+        if self.listed.len() < LISTED {
+            self.listed.push(problem);
+        } else {
+            self.more += 1;
+        }
     }
 
+    pub(crate) fn append(&mut self, other: Self) {
+        self.extend(other.listed);
+        self.more += other.more;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.listed.len() + self.more
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+
+    pub(crate) fn contains(&self, problem: &Problem) -> bool {
+        self.listed.contains(problem)
+    }
+
+    pub(crate) fn into_codes(self) -> Vec<String> {
+        self.listed.into_iter().map(|problem| problem.code).collect()
+    }
+
+    /// Fails if there are any problems.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        if self.is_empty() { Ok(()) } else { Err(Failure(self)) }
+    }
+}
+
+impl Extend<Problem> for Problems {
+    fn extend<P: IntoIterator<Item = Problem>>(&mut self, problems: P) {
+        problems.into_iter().for_each(|problem| self.push(problem));
+    }
+}
+
+impl<const N: usize> From<[Problem; N]> for Problems {
+    fn from(problems: [Problem; N]) -> Self {
+        Self { listed: problems.into(), more: 0 }
+    }
+}
+
+/// A refusal, with what is wrong with a request. `errors` is an array, except on 404, where it is a
+/// single object. The body is empty if no problem has a code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure(Problems);
+
+impl Failure {
     /// Creates the recorded failure for an id that is absent or empty.
     pub(crate) fn id_required() -> Self {
         let required = Problem::required("id").with_message("ID is required");
-        Self(vec![required, Problem::user_invalid()])
+        Self([required, Problem::user_invalid()].into())
     }
 
     pub(crate) fn route_not_found() -> Self {
@@ -94,7 +144,7 @@ impl Failure {
 
     /// Returns the status of the problems if they agree, and 400 otherwise.
     fn status(&self) -> StatusCode {
-        match self.0.as_slice() {
+        match self.0.listed.as_slice() {
             [first, others @ ..] if others.iter().all(|other| other.status == first.status) => first.status,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -102,10 +152,12 @@ impl Failure {
 
     pub(crate) fn respond(&self) -> Response<Vec<u8>> {
         let status = self.status();
-        if self.0.iter().all(|problem| problem.code.is_empty()) {
+        let Problems { listed, more } = &self.0;
+        if listed.iter().all(|problem| problem.code.is_empty()) {
             return empty(status);
         }
-        let mut errors: Value = self.0.iter().map(Problem::json).collect();
+        let more = (*more > 0).then(|| json!({ "code": "MORE_ERRORS", "message": format!("{more} more") }));
+        let mut errors: Value = listed.iter().map(Problem::json).chain(more).collect();
         if status == StatusCode::NOT_FOUND {
             errors = errors.get_mut(0).map(Value::take).unwrap_or_default();
         }
@@ -115,7 +167,7 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self(vec![problem])
+        Self([problem].into())
     }
 }
 

@@ -1,6 +1,8 @@
 //! One function for each operation. It reads its arguments, refuses or changes the state, and
 //! writes the reply.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
@@ -9,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Args, Fields, Given};
 use crate::choice::Null;
-use crate::failure::{Failure, Handled, Problem, to_bytes};
+use crate::failure::{Failure, Handled, Problem, Problems, to_bytes};
 use crate::reply_bodies::{self, Expand, Page};
 use crate::state::Tenant;
 use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
@@ -69,7 +71,7 @@ fn position_in(token: &str) -> Option<u64> {
     core::str::from_utf8(&bytes).ok()?.strip_suffix(":::id_asc")?.parse().ok()
 }
 
-fn expand(args: &Args<'_>, problems: &mut Vec<Problem>) -> Expand {
+fn expand(args: &Args<'_>, problems: &mut Problems) -> Expand {
     let mut expand = Expand::default();
     for part in args.filled("expand").into_iter().flat_map(|parts| parts.split(',')) {
         match part {
@@ -82,13 +84,8 @@ fn expand(args: &Args<'_>, problems: &mut Vec<Problem>) -> Expand {
     expand
 }
 
-/// Compares without regard to letter case.
-fn is_same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
-}
-
 pub(crate) fn get_users(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let page_size = args.query("page_size").map_or(Some(10), |text| text.parse().ok());
     let page_size = page_size.filter(|size| (1..=MAX_PAGE).contains(size));
     if page_size.is_none() {
@@ -104,7 +101,7 @@ pub(crate) fn get_users(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     }
     let has_organization = args.flag("has_organization", &mut problems);
     let expand = expand(args, &mut problems);
-    Failure::unless_empty(problems)?;
+    problems.finish()?;
 
     let filters = ["user_id", "email", "username", "phone"]
         .map(|name| args.filled(name).map(|values| (name, values.split(',').collect::<Vec<_>>())));
@@ -128,9 +125,9 @@ pub(crate) fn get_users(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
 
 pub(crate) fn get_user_data(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let user = by_query(tenant, args)?;
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     let expand = expand(args, &mut problems);
-    Failure::unless_empty(problems)?;
+    problems.finish()?;
     Ok(to_bytes(&reply_bodies::User::new(user, &expand).alone()))
 }
 
@@ -145,21 +142,23 @@ pub(crate) fn create_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
         new.user.picture = profile.text("picture").option();
         body.absorb(profile);
     }
+    let mut given = HashSet::new();
     let identities = &mut new.user.identities;
-    let kinds = body.each("identities", |item| {
+    body.each("identities", |item| {
         let (kind, value, is_confirmed) = described_identity(item);
-        if item.problems.is_empty() {
-            let twice = |known: &FakeIdentity| known.kind == kind && is_same(&known.value, &value);
-            if tenant.users.is_held(&kind, &value) || identities.iter().any(twice) {
-                let message = format!("A user with this {kind} exists");
-                item.problems.push(Problem::chosen(&tenant.settings.choices.duplicate_user, message));
-            }
+        // Values are the same in upper and lower case.
+        let is_first = given.insert((kind.clone(), value.to_lowercase()));
+        if item.problems.is_empty() && (!is_first || tenant.users.is_held(&kind, &value)) {
+            let message = format!("A user with this {kind} exists");
+            item.problems.push(Problem::chosen(&tenant.settings.choices.duplicate_user, message));
         }
-        let reported = json!({ "type": kind, "result": { "created": true } });
-        identities.push(FakeIdentity { kind, value, is_confirmed, ..FakeIdentity::default() });
-        reported
+        if item.problems.is_empty() {
+            identities.push(FakeIdentity { kind, value, is_confirmed, ..FakeIdentity::default() });
+        }
     });
     body.finish()?;
+    let created = |made: &FakeIdentity| json!({ "type": made.kind, "result": { "created": true } });
+    let kinds: Vec<Value> = identities.iter().map(created).collect();
     let id = tenant.add(new);
     Ok(to_bytes(&json!({ "id": id, "created": true, "identities": kinds })))
 }
@@ -191,7 +190,7 @@ fn described_identity(item: &mut Fields) -> (String, String, Option<bool>) {
 
 /// Checks a value: an address has an `@`, and a number is E.164, which the live service shows. An
 /// empty value is already reported.
-fn check_value(kind: &str, value: &str, argument: &str, problems: &mut Vec<Problem>) {
+fn check_value(kind: &str, value: &str, argument: &str, problems: &mut Problems) {
     let is_valid = match kind {
         "email" => value.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty()),
         "phone" => value.strip_prefix('+').is_some_and(|digits| {
@@ -236,9 +235,9 @@ pub(crate) fn update_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
 
 pub(crate) fn delete_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
     let id = by_query(tenant, args)?.id.clone();
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     args.flag("is_delete_profile", &mut problems);
-    Failure::unless_empty(problems)?;
+    problems.finish()?;
     tenant.users.remove(&id);
     Ok(success())
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::args::Fields;
-use crate::failure::Problem;
+use crate::failure::{Problem, Problems};
 use crate::user::FakePassword;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -84,7 +84,7 @@ pub(crate) fn read(fields: &mut Fields) -> FakePassword {
 }
 
 /// Returns what is wrong by the rules of the method. An empty text counts as missing.
-fn problems(p: &FakePassword, told: &[Problem]) -> Vec<Problem> {
+fn problems(p: &FakePassword, told: &Problems) -> Vec<Problem> {
     // A field with a wrong type must not be reported as missing too.
     let is_told = |field: &str| told.contains(&Problem::invalid(field));
     if is_told("hashing_method") {

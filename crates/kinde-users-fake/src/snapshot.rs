@@ -11,7 +11,7 @@ use kinde_users_core::OrganizationCode;
 use serde_json::{Value, json};
 
 use crate::args::{Fields, Given};
-use crate::failure::Problem;
+use crate::failure::{Problem, Problems};
 use crate::fake_kinde::FakeKinde;
 use crate::time;
 use crate::user::{FakeFactor, FakeIdentity, FakePassword, FakeSession, FakeUser, NewFakeUser};
@@ -28,8 +28,8 @@ pub struct ImportError {
 }
 
 impl ImportError {
-    fn new(line: usize, problems: Vec<Problem>) -> Self {
-        Self { line, codes: problems.into_iter().map(Problem::into_code).collect() }
+    fn new(line: usize, problems: Problems) -> Self {
+        Self { line, codes: problems.into_codes() }
     }
 }
 
@@ -72,7 +72,8 @@ impl FakeKinde {
         let mut ids = HashSet::new();
         for (line, text) in (1..).zip(ndjson.lines()).filter(|(_, text)| !text.trim().is_empty()) {
             let fields = Fields::parse(text.as_bytes());
-            let mut fields = fields.ok_or_else(|| ImportError::new(line, vec![Problem::invalid("line")]))?;
+            let mut fields =
+                fields.ok_or_else(|| ImportError::new(line, [Problem::invalid("line")].into()))?;
             let user = read(&mut fields);
             if !user.user.id.as_str().is_empty() && !ids.insert(user.user.id.clone()) {
                 fields.problems.push(Problem::invalid("id"));

@@ -27,6 +27,8 @@ pub(crate) struct Tenant {
     /// The properties that the tenant knows: key to id.
     pub(crate) properties: BTreeMap<PropertyKey, String>,
     pub(crate) tokens: HashMap<String, Grant>,
+    /// With more tokens than this, those that have expired are removed.
+    pub(crate) tokens_to_keep: usize,
     /// Environment API keys, with their scopes.
     pub(crate) api_keys: HashMap<String, Vec<String>>,
     pub(crate) script: Script,
@@ -51,6 +53,7 @@ impl Tenant {
             users: Users::default(),
             properties: BTreeMap::new(),
             tokens: HashMap::new(),
+            tokens_to_keep: 0,
             api_keys: HashMap::new(),
             script: Script::default(),
             requests: Vec::new(),
@@ -154,13 +157,12 @@ impl Users {
         }
     }
 
-    fn holders(&self, kind: &str, value: &str) -> impl Iterator<Item = u64> {
-        let range = holding(kind, value).map(|key| (key.clone(), 0)..=(key, u64::MAX));
-        range.into_iter().flat_map(|range| self.holders.range(range)).map(|(_, position)| *position)
+    fn holders(&self, key: Box<str>) -> impl Iterator<Item = u64> {
+        self.holders.range((key.clone(), 0)..=(key, u64::MAX)).map(|(_, position)| *position)
     }
 
     pub(crate) fn is_held(&self, kind: &str, value: &str) -> bool {
-        self.holders(kind, value).next().is_some()
+        holding(kind, value).is_some_and(|key| self.holders(key).next().is_some())
     }
 
     pub(crate) fn add_identity(&mut self, user_id: &UserId, identity: FakeIdentity) {
@@ -222,7 +224,9 @@ impl Users {
         let holders = |(name, values): &(&str, Vec<&str>)| -> BTreeSet<u64> {
             let ids =
                 values.iter().filter(|_| *name == "user_id").filter_map(|id| self.by_id.get(*id)).copied();
-            ids.chain(values.iter().flat_map(|value| self.holders(name, value))).collect()
+            // A value may be repeated, and many users may hold it.
+            let keys: BTreeSet<_> = values.iter().filter_map(|value| holding(name, value)).collect();
+            ids.chain(keys.into_iter().flat_map(|key| self.holders(key))).collect()
         };
         let Some(found) = filters.map(holders).reduce(|one, other| &one & &other) else {
             return Box::new(self.after(position));

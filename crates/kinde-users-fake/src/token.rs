@@ -65,10 +65,16 @@ fn grant(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value,
         let words = "The application is not authorised for this audience";
         return Err(refuse(StatusCode::FORBIDDEN, "invalid_request", words));
     }
-    let asked: Vec<String> = field("scope").split_ascii_whitespace().map(str::to_owned).collect();
-    if let Some(scope) = asked.iter().find(|scope| !settings.scopes.contains(scope)) {
-        let words = format!("The application was not granted {scope}");
-        return Err(refuse(StatusCode::FORBIDDEN, "invalid_scope", words));
+    let mut asked: Vec<String> = Vec::new();
+    for scope in field("scope").split_ascii_whitespace() {
+        if asked.iter().any(|known| known == scope) {
+            continue;
+        }
+        if !settings.scopes.iter().any(|granted| granted == scope) {
+            let words = format!("The application was not granted {scope}");
+            return Err(refuse(StatusCode::FORBIDDEN, "invalid_scope", words));
+        }
+        asked.push(scope.to_owned());
     }
     // Recorded: an empty `scope` in the reply to a request that named none.
     let scope = asked.join(" ");
@@ -85,7 +91,11 @@ fn grant(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value,
 /// Creates a JWT with the claims of Kinde's. It has random bytes in place of a signature.
 pub(crate) fn issue(tenant: &mut Tenant, scopes: Vec<String>) -> String {
     let now = tenant.now;
-    tenant.tokens.retain(|_, grant| grant.expires > now);
+    // Looking at all tokens each time would make many token requests slow.
+    if tenant.tokens.len() > tenant.tokens_to_keep {
+        tenant.tokens.retain(|_, grant| grant.expires > now);
+        tenant.tokens_to_keep = 2 * tenant.tokens.len() + 50;
+    }
     let settings = &tenant.settings;
     let expires = now.saturating_add(settings.token_lifetime);
     let claims = json!({

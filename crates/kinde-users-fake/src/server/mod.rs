@@ -31,7 +31,7 @@ use std::thread::{self, JoinHandle};
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -48,10 +48,13 @@ use crate::fault::Ending;
 mod tls;
 mod wire;
 
-use wire::{ReplyBody, Reset, Socket, gzip};
+use wire::{Line, ReplyBody, Socket, gzip};
 
 /// The longest request body that is held in memory, in bytes. The reply to a longer one is 413.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// How many bytes of a body are read at most.
+const MAX_READ: u64 = 32 * 1024 * 1024;
 
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -241,14 +244,14 @@ async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, desk: Desk, watcher:
     // Replies are written whole, so waiting for more data would only delay them. If this call
     // fails, they are delayed.
     socket.set_nodelay(true).unwrap_or_default();
-    let (socket, reset) = Socket::new(socket);
+    let (socket, line) = Socket::new(socket);
     match tls {
-        None => converse(socket, reset, desk, watcher).await,
+        None => converse(socket, line, desk, watcher).await,
         Some(tls) => {
             // If a client does not speak TLS or does not trust the certificate, it notices that
             // itself.
             if let Ok(Ok(socket)) = tokio::time::timeout(HANDSHAKE, tls.accept(socket)).await {
-                converse(socket, reset, desk, watcher).await;
+                converse(socket, line, desk, watcher).await;
             }
         }
     }
@@ -256,13 +259,15 @@ async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>, desk: Desk, watcher:
 
 async fn converse(
     socket: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    reset: Reset,
+    line: Line,
     desk: Desk,
     watcher: Watcher,
 ) {
-    let service = service_fn(move |request| answer(desk.clone(), reset.clone(), request));
+    let service = service_fn(move |request| answer(desk.clone(), line.clone(), request));
+    // Some clients end their side when they have sent everything, and wait for the reply.
+    let mut http = http1::Builder::new();
     let connection =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
+        http.half_close(true).timer(TokioTimer::new()).serve_connection(TokioIo::new(socket), service);
     // The connection ends with an error if the client breaks it off, or a fault makes this side do
     // so.
     watcher.watch(connection).await.unwrap_or_default();
@@ -271,18 +276,18 @@ async fn converse(
 /// Answers a request. An error closes the connection without a reply.
 async fn answer(
     desk: Desk,
-    reset: Reset,
+    line: Line,
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Box<dyn core::error::Error + Send + Sync>> {
     let (head, body) = request.into_parts();
-    let Some(body) = read(body).await? else {
-        let message = format!("The body is larger than {MAX_BODY} bytes");
-        let response = reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", message.into_bytes());
-        return Ok(response.map(|body| ReplyBody::new(body, None)));
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(refusal) => return Ok(refusal.map(|body| ReplyBody::new(body, None))),
     };
     let takes_gzip = takes_gzip(&head.headers);
     let Served { reply, wire, flight, .. } = desk.tenant.serve(Request::from_parts(head, body), None);
-    let response = reply.inspect_err(|_| reset.when_closed())?;
+    let response = reply.inspect_err(|_| line.reset_when_closed())?;
+    let landing = line.keep(flight);
     if !wire.head_after.is_zero() {
         tokio::time::sleep(wire.head_after / desk.speed).await;
     }
@@ -298,7 +303,7 @@ async fn answer(
     if wire.ending == Ending::Closed {
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let mut body = ReplyBody::new(body, Some(flight)).after(wire.body_after / desk.speed);
+    let mut body = ReplyBody::new(body, Some(landing)).after(wire.body_after / desk.speed);
     if wire.chunked {
         body = body.chunked();
     }
@@ -317,18 +322,41 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Reads the body, or returns `None` if it is too large. A large body is read to its end as well,
-/// because many clients look for an answer only after they have sent everything, and would find a
-/// broken connection.
-async fn read(mut body: Incoming) -> Result<Option<Vec<u8>>, hyper::Error> {
-    let mut bytes = Some(Vec::new());
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            bytes = bytes.filter(|held| held.len() + data.len() <= MAX_BODY);
-            if let Some(held) = &mut bytes {
-                held.extend_from_slice(&data);
+/// Reads the body, or returns the reply to one that is too large or not valid. Some of a body that is
+/// too large is read as well, because many clients look for a reply only after they have sent
+/// everything, and would find a broken connection.
+async fn read(mut body: Incoming) -> Result<Vec<u8>, Response<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let mut length = body.size_hint().exact().filter(|length| *length > MAX_READ).unwrap_or_default();
+    while length <= MAX_READ {
+        match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
+            None if length <= MAX_BODY as u64 => return Ok(bytes),
+            None => return Err(too_large()),
+            Some(Err(_)) => {
+                let words = "The body is not valid, or it ends too early";
+                return Err(last(reply(StatusCode::BAD_REQUEST, "text/plain", words.into())));
+            }
+            Some(Ok(data)) => {
+                let data = data.unwrap_or_default();
+                length += data.len() as u64;
+                if length <= MAX_BODY as u64 {
+                    bytes.extend_from_slice(&data);
+                } else {
+                    bytes = Vec::new();
+                }
             }
         }
     }
-    Ok(bytes)
+    Err(last(too_large()))
+}
+
+fn too_large() -> Response<Vec<u8>> {
+    let words = format!("The body is larger than {MAX_BODY} bytes");
+    reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", words.into_bytes())
+}
+
+/// Ends the connection after this reply.
+fn last<B>(mut response: Response<B>) -> Response<B> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }

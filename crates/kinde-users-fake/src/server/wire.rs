@@ -4,8 +4,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -30,11 +30,11 @@ pub(super) struct ReplyBody {
     /// Whether the half of a body that breaks off was sent, which must happen before the break.
     has_left: bool,
     /// The request is in flight until the last byte is sent.
-    _flight: Option<Flight>,
+    _landing: Option<Landing>,
 }
 
 impl ReplyBody {
-    pub(super) fn new(body: Vec<u8>, flight: Option<Flight>) -> Self {
+    pub(super) fn new(body: Vec<u8>, landing: Option<Landing>) -> Self {
         let left = Bytes::from(body);
         Self {
             size: Some(left.len() as u64),
@@ -42,7 +42,7 @@ impl ReplyBody {
             pause: None,
             breaks_off: false,
             has_left: false,
-            _flight: flight,
+            _landing: landing,
         }
     }
 
@@ -107,28 +107,53 @@ pub(super) fn gzip(body: &[u8]) -> io::Result<Vec<u8>> {
 /// end.
 pub(super) struct Socket {
     inner: TcpStream,
-    reset: Reset,
+    line: Line,
 }
 
+/// What a socket and the request that came over it know of each other.
 #[derive(Clone, Default)]
-pub(super) struct Reset(Arc<AtomicBool>);
+pub(super) struct Line(Arc<(AtomicBool, Mutex<Option<Flight>>)>);
 
-impl Reset {
-    pub(super) fn when_closed(&self) {
-        self.0.store(true, Ordering::Relaxed);
+impl Line {
+    pub(super) fn reset_when_closed(&self) {
+        self.0.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_reset(&self) -> bool {
+        self.0.0.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the request in flight until its reply is sent, or the client ends its side, because
+    /// then it may have left.
+    pub(super) fn keep(&self, flight: Flight) -> Landing {
+        self.set(Some(flight));
+        Landing(self.clone())
+    }
+
+    fn set(&self, flight: Option<Flight>) {
+        *self.0.1.lock().unwrap_or_else(PoisonError::into_inner) = flight;
+    }
+}
+
+/// Ends the flight when it is dropped.
+pub(super) struct Landing(Line);
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.0.set(None);
     }
 }
 
 impl Socket {
-    pub(super) fn new(inner: TcpStream) -> (Self, Reset) {
-        let reset = Reset::default();
-        (Self { inner, reset: reset.clone() }, reset)
+    pub(super) fn new(inner: TcpStream) -> (Self, Line) {
+        let line = Line::default();
+        (Self { inner, line: line.clone() }, line)
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.reset.0.load(Ordering::Relaxed) {
+        if self.line.is_reset() {
             // If this fails, the connection ends anyway.
             self.inner.set_zero_linger().unwrap_or_default();
         }
@@ -163,11 +188,16 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper reads nothing while it has a whole request, so it does not notice that the client
+        // ended its side. TLS has a message for this.
+        if self.inner.poll_peek(cx, &mut ReadBuf::new(&mut [0])).is_ready() {
+            self.line.set(None);
+        }
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.reset.0.load(Ordering::Relaxed) {
+        if self.line.is_reset() {
             // Otherwise an orderly end would be sent first.
             return Poll::Ready(Ok(()));
         }

@@ -565,3 +565,18 @@ fn nothing_printed_tells_about_users_or_secrets() {
     }
     assert!(printed.contains("get_users"));
 }
+
+#[test]
+fn first_100_problems_are_listed_and_the_others_counted() {
+    let fake = FakeKinde::new();
+    let refused = |count: usize| {
+        let (status, body) = ask(&fake, "POST", "/api/v1/user", &json!({ "identities": vec![0; count] }));
+        assert_eq!(status, 400);
+        body
+    };
+    assert_eq!(codes(&refused(100)), ["IDENTITIES_INVALID"; 100]);
+    let many = refused(103);
+    assert_eq!(codes(&many)[..100], ["IDENTITIES_INVALID"; 100]);
+    assert_eq!(many["errors"][100], json!({ "code": "MORE_ERRORS", "message": "3 more" }));
+    assert_eq!(codes(&many).len(), 101);
+}

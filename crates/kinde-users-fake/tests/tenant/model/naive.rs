@@ -209,11 +209,14 @@ impl Model {
             TokenRequest::Scopes(scopes) if !scopes.iter().all(is_granted) => {
                 return Answer::OAuth(403, "invalid_scope");
             }
-            TokenRequest::Scopes(scopes) => &scopes[..],
-            TokenRequest::Secret(_) => &[],
+            TokenRequest::Scopes(scopes) => {
+                let is_first = |n: &usize| !scopes[..*n].contains(&scopes[*n]);
+                (0..scopes.len()).filter(is_first).map(|n| scopes[n]).collect()
+            }
+            TokenRequest::Secret(_) => Vec::new(),
         };
         let body = json!({
-            "access_token": self.issue(scopes), "expires_in": self.setup.token_lifetime.as_secs(),
+            "access_token": self.issue(&scopes), "expires_in": self.setup.token_lifetime.as_secs(),
             "scope": scopes.join(" "), "token_type": "bearer",
         });
         Answer::Done(200, body)
