@@ -171,7 +171,7 @@ pub use protocol::call_options::CallOptions;
 pub use protocol::credentials::Credentials;
 pub use protocol::dyn_operation::DynOperation;
 pub use protocol::exchange::Exchange;
-pub use protocol::limit::{request_timeout, set_request_timeout};
+pub use protocol::request_timeout::{request_timeout, set_request_timeout};
 pub use protocol::retry::RetryPolicy;
 pub use protocol::step::{Input, Step, Wait};
 pub use protocol::tenant::Tenant;

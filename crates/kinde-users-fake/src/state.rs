@@ -10,7 +10,7 @@ use kinde_users_core::{PropertyKey, UserId};
 
 use crate::fault::Script;
 use crate::ids::Ids;
-use crate::luck::Luck;
+use crate::random_faults::Luck;
 use crate::request_log::Recorded;
 use crate::settings::Settings;
 use crate::user::{FakeIdentity, FakeUser, NewFakeUser};

@@ -15,7 +15,7 @@ use crate::types::domain::Domain;
 use crate::types::time::Instant;
 
 #[cfg(test)]
-mod normal;
+mod for_explore;
 
 /// The state that all calls of a tenant share: the domain, the credentials and their token, the
 /// throttle after a 429, the rate that it learned, and the retry budget.

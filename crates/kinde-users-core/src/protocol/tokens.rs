@@ -24,7 +24,7 @@ use crate::types::domain::Domain;
 use crate::types::time::Instant;
 
 #[cfg(test)]
-pub(super) mod normal;
+pub(super) mod for_explore;
 
 /// The token of a tenant, and the state of requesting it.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -12,7 +12,7 @@ use super::{Call, NOW};
 use crate::api::meta::Replay;
 use crate::api::reply::Reply;
 use crate::error::call::Error;
-use crate::protocol::limit::request_timeout;
+use crate::protocol::request_timeout::request_timeout;
 use crate::protocol::step::{Step, Wait};
 use crate::types::effect::Effect;
 use crate::types::time::Instant;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::Tenant;
 use crate::protocol::pace::Pace;
 use crate::protocol::retry::Jitter;
-use crate::protocol::tokens::normal::Numbers;
+use crate::protocol::tokens::for_explore::Numbers;
 use crate::types::access_token::AccessToken;
 use crate::types::time::Instant;
 
