@@ -209,8 +209,10 @@ impl FakeKindeBuilder {
         self
     }
 
-    /// Leaves [`requests`](FakeKinde::requests) empty, for a tenant whose many requests would not
-    /// fit into memory.
+    /// Leaves [`requests`](FakeKinde::requests) empty, for a tenant with very many requests.
+    ///
+    /// By default the last 100,000 requests are kept, and fewer if they take more than 64 MiB, but
+    /// at least the last one. [`requests_dropped`](FakeKinde::requests_dropped) counts the others.
     pub fn forgetting_requests(mut self) -> Self {
         self.settings.keeps_requests = false;
         self

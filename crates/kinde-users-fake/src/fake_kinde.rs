@@ -12,7 +12,7 @@ use crate::choice::Refusal;
 use crate::fault::{Ending, FakeError, Fault, What, Wire};
 use crate::head::FakeHead;
 use crate::limit::Limit;
-use crate::request_log::{Recorded, Requests};
+use crate::request_log::{Log, Recorded, Requests};
 use crate::routes::Target;
 use crate::state::Tenant;
 use crate::user::{FakeUser, NewFakeUser};
@@ -29,7 +29,7 @@ impl fmt::Debug for FakeKinde {
         let tenant = self.lock();
         f.debug_struct("FakeKinde")
             .field("users", &tenant.users.len())
-            .field("requests", &tenant.requests.len())
+            .field("requests", &tenant.requests.kept.len())
             .finish_non_exhaustive()
     }
 }
@@ -115,7 +115,7 @@ impl FakeKinde {
         }
         if tenant.settings.keeps_requests {
             let arrived = reply.as_ref().map(Response::status).map_err(FakeError::clone);
-            tenant.requests.push(Arc::new(Recorded {
+            tenant.requests.push(Recorded {
                 operation: target.name(),
                 method: head.method,
                 uri: head.uri,
@@ -123,7 +123,7 @@ impl FakeKinde {
                 body,
                 answer: arrived.and_then(|status| lost_body.clone().map_or(Ok(status), Err)),
                 took_effect,
-            }));
+            });
         }
         let flight = Flight { fake: self.clone(), weight };
         Served { reply, wire, has_body: lost_body.is_none(), flight }
@@ -300,12 +300,20 @@ impl FakeKinde {
 
     // ---- Recorded requests ------------------------------------------------------
 
-    /// Returns all requests so far.
+    /// Returns all requests so far, or the last ones if there were
+    /// [very many](crate::FakeKindeBuilder::forgetting_requests).
     pub fn requests(&self) -> Requests {
-        Requests(self.lock().requests.clone())
+        Requests(self.lock().requests.kept.iter().cloned().collect())
     }
 
-    /// Returns the number of token requests that reached the tenant. Kinde bills each of them.
+    /// Returns how many requests, from the first one, [`requests`](Self::requests) no longer has,
+    /// because there were too many.
+    pub fn requests_dropped(&self) -> u64 {
+        self.lock().requests.dropped
+    }
+
+    /// Returns the number of token requests that reached the tenant, among the
+    /// [recorded](Self::requests) ones. Kinde bills each of them.
     pub fn token_requests(&self) -> usize {
         let not_sent = Err(FakeError::NotSent);
         self.requests().of("token").iter().filter(|request| request.answer != not_sent).count()
@@ -313,7 +321,7 @@ impl FakeKinde {
 
     /// Forgets all requests so far.
     pub fn forget_requests(&self) {
-        self.lock().requests.clear();
+        self.lock().requests = Log::default();
     }
 }
 

@@ -1,6 +1,7 @@
 //! The requests that the tenant received.
 
 use core::ops::Deref;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -41,9 +42,40 @@ impl Recorded {
         self.answer.as_ref().ok().map(StatusCode::as_u16)
     }
 
+    /// Returns about how many bytes the request takes.
+    fn size(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 100);
+        size_of::<Self>() + self.path_and_query().len() + headers.sum::<usize>() + self.body.len()
+    }
+
     /// Returns the body as text, with `�` for bytes that are not UTF-8.
     pub fn body_text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// How many requests are kept at most.
+const KEPT: usize = 100_000;
+
+/// How many bytes the kept requests take at most, unless the last one alone takes more.
+const KEPT_BYTES: usize = 64 * 1024 * 1024;
+
+/// The last requests.
+#[derive(Default)]
+pub(crate) struct Log {
+    pub(crate) kept: VecDeque<Arc<Recorded>>,
+    bytes: usize,
+    pub(crate) dropped: u64,
+}
+
+impl Log {
+    pub(crate) fn push(&mut self, request: Recorded) {
+        self.bytes += request.size();
+        self.kept.push_back(Arc::new(request));
+        while self.kept.len() > KEPT || (self.bytes > KEPT_BYTES && self.kept.len() > 1) {
+            self.bytes -= self.kept.pop_front().map_or(0, |oldest| oldest.size());
+            self.dropped += 1;
+        }
     }
 }
 
@@ -77,5 +109,29 @@ impl IntoIterator for Requests {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_over_the_count_are_dropped() {
+        let mut log = Log::default();
+        for n in 0..KEPT + 3 {
+            log.push(Recorded {
+                operation: None,
+                method: Method::GET,
+                uri: Uri::default(),
+                headers: HeaderMap::new(),
+                body: n.to_string().into_bytes(),
+                answer: Ok(StatusCode::OK),
+                took_effect: false,
+            });
+        }
+        assert_eq!((log.kept.len(), log.dropped), (KEPT, 3));
+        assert_eq!(log.kept.front().unwrap().body_text(), "3");
+        assert_eq!(log.bytes, log.kept.iter().map(|request| request.size()).sum::<usize>());
     }
 }

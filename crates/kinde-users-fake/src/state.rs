@@ -3,7 +3,6 @@
 use core::ops::Bound;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Instant;
 
 use kinde_users_core::{PropertyKey, UserId};
@@ -11,7 +10,7 @@ use kinde_users_core::{PropertyKey, UserId};
 use crate::fault::Script;
 use crate::ids::Ids;
 use crate::random_faults::Luck;
-use crate::request_log::Recorded;
+use crate::request_log::Log;
 use crate::settings::Settings;
 use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
 
@@ -33,7 +32,7 @@ pub(crate) struct Tenant {
     pub(crate) api_keys: HashMap<String, Vec<String>>,
     pub(crate) script: Script,
     pub(crate) luck: Luck,
-    pub(crate) requests: Vec<Arc<Recorded>>,
+    pub(crate) requests: Log,
 }
 
 /// What an issued token is good for.
@@ -56,7 +55,7 @@ impl Tenant {
             tokens_to_keep: 0,
             api_keys: HashMap::new(),
             script: Script::default(),
-            requests: Vec::new(),
+            requests: Log::default(),
         }
     }
 

@@ -154,3 +154,28 @@ fn repeated_scopes_are_granted_once() {
         assert_eq!(reply["scope"], "read:users");
     });
 }
+
+#[test]
+fn oldest_requests_are_dropped() {
+    alone(|| {
+        const MEBIBYTE: usize = 1024 * 1024;
+        let fake = FakeKinde::new();
+        let region = Region::new(ALLOCATOR);
+        let sent = 100_u64;
+        for n in 0..sent {
+            send(&fake, "POST", &format!("/api/v1/unknown/{n}"), " ".repeat(MEBIBYTE));
+        }
+        let change = region.change();
+        let held = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
+        assert!(held < 66 * MEBIBYTE, "{held}");
+        let kept = fake.requests();
+        assert_eq!(kept.len(), 63);
+        assert_eq!(fake.requests_dropped(), sent - 63);
+        assert_eq!(kept[62].path_and_query(), "/api/v1/unknown/99");
+        fake.forget_requests();
+        assert_eq!((fake.requests().len(), fake.requests_dropped()), (0, 0));
+        // A single request is kept, however large it is.
+        send(&fake, "POST", "/", " ".repeat(65 * MEBIBYTE));
+        assert_eq!((fake.requests().len(), fake.requests_dropped()), (1, 0));
+    });
+}
