@@ -114,6 +114,10 @@ impl Options {
 /// The server speaks HTTP/1.1 on its own thread. If a [`Fault`](crate::Fault) leaves a request
 /// without a reply, the server closes the connection, so a client cannot tell a request that was
 /// not sent from one that was lost.
+///
+/// The body of a request may have 4 MiB. A client that ends its side of the connection after its
+/// request gets the reply, but the request no longer counts as
+/// [in flight](crate::FakeKindeBuilder::in_flight_limit), because the client may have left.
 pub struct Server {
     address: SocketAddr,
     origin: String,
