@@ -1,5 +1,7 @@
 //! `POST /oauth2/token`, and the check of tokens and API keys.
 
+use std::collections::HashSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::request::Parts;
@@ -65,17 +67,13 @@ fn grant(tenant: &mut Tenant, headers: &HeaderMap, body: &[u8]) -> Result<Value,
         let words = "The application is not authorised for this audience";
         return Err(refuse(StatusCode::FORBIDDEN, "invalid_request", words));
     }
-    let mut asked: Vec<String> = Vec::new();
-    for scope in field("scope").split_ascii_whitespace() {
-        if asked.iter().any(|known| known == scope) {
-            continue;
-        }
-        if !settings.scopes.iter().any(|granted| granted == scope) {
-            let words = format!("The application was not granted {scope}");
-            return Err(refuse(StatusCode::FORBIDDEN, "invalid_scope", words));
-        }
-        asked.push(scope.to_owned());
+    let mut asked: Vec<String> = field("scope").split_ascii_whitespace().map(str::to_owned).collect();
+    if let Some(scope) = asked.iter().find(|scope| !settings.scopes.contains(scope)) {
+        let words = format!("The application was not granted {scope}");
+        return Err(refuse(StatusCode::FORBIDDEN, "invalid_scope", words));
     }
+    let mut known = HashSet::new();
+    asked.retain(|scope| known.insert(scope.clone()));
     // Recorded: an empty `scope` in the reply to a request that named none.
     let scope = asked.join(" ");
     let scopes = if asked.is_empty() { settings.scopes.clone() } else { asked };

@@ -69,7 +69,7 @@ clauses! {
     /// If the head of a response arrived but its body cannot be read, a good transport returns the
     /// head. Without the head, a 429 makes no other call wait. The head must be the one that came,
     /// with the reason why there is no body.
-    Head = "`head` returns the head if it arrived but the body cannot be read",
+    Head = "if the status and the headers (the head) of a response arrived, but its body cannot be read, `head` returns the head",
 }
 
 /// A clause, the case that tested it, and what was seen.

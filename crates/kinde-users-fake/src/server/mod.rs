@@ -51,7 +51,7 @@ mod wire;
 use wire::{Line, ReplyBody, Socket, gzip};
 
 /// The longest request body that is held in memory, in bytes. The reply to a longer one is 413.
-const MAX_BODY: usize = 4 * 1024 * 1024;
+const MAX_BODY: u64 = 4 * 1024 * 1024;
 
 /// How many bytes of a body are read at most.
 const MAX_READ: u64 = 32 * 1024 * 1024;
@@ -114,6 +114,10 @@ impl Options {
 /// The server speaks HTTP/1.1 on its own thread. If a [`Fault`](crate::Fault) leaves a request
 /// without a reply, the server closes the connection, so a client cannot tell a request that was
 /// not sent from one that was lost.
+///
+/// The body of a request may have 4 MiB. A client that ends its side of the connection after its
+/// request gets the reply, but the request no longer counts as
+/// [in flight](crate::FakeKindeBuilder::in_flight_limit), because the client may have left.
 pub struct Server {
     address: SocketAddr,
     origin: String,
@@ -329,34 +333,33 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, Response<Vec<u8>>> {
     let mut bytes = Vec::new();
     let mut length = body.size_hint().exact().filter(|length| *length > MAX_READ).unwrap_or_default();
     while length <= MAX_READ {
-        match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
-            None if length <= MAX_BODY as u64 => return Ok(bytes),
-            None => return Err(too_large()),
+        let data = match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
+            None => break,
+            Some(Ok(data)) => data.unwrap_or_default(),
             Some(Err(_)) => {
                 let words = "The body is not valid, or it ends too early";
-                return Err(last(reply(StatusCode::BAD_REQUEST, "text/plain", words.into())));
+                return Err(refused(StatusCode::BAD_REQUEST, words.to_owned(), true));
             }
-            Some(Ok(data)) => {
-                let data = data.unwrap_or_default();
-                length += data.len() as u64;
-                if length <= MAX_BODY as u64 {
-                    bytes.extend_from_slice(&data);
-                } else {
-                    bytes = Vec::new();
-                }
-            }
+        };
+        length += data.len() as u64;
+        if length <= MAX_BODY {
+            bytes.extend_from_slice(&data);
+        } else {
+            bytes = Vec::new();
         }
     }
-    Err(last(too_large()))
-}
-
-fn too_large() -> Response<Vec<u8>> {
+    if length <= MAX_BODY {
+        return Ok(bytes);
+    }
     let words = format!("The body is larger than {MAX_BODY} bytes");
-    reply(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", words.into_bytes())
+    Err(refused(StatusCode::PAYLOAD_TOO_LARGE, words, length > MAX_READ))
 }
 
-/// Ends the connection after this reply.
-fn last<B>(mut response: Response<B>) -> Response<B> {
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+/// Refuses a request before the tenant sees it. The last reply ends the connection.
+fn refused(status: StatusCode, words: String, is_last: bool) -> Response<Vec<u8>> {
+    let mut response = reply(status, "text/plain", words.into_bytes());
+    if is_last {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
