@@ -13,6 +13,9 @@ use crate::tenant::Session;
 /// A shorter wait is not reported.
 const SHORT: Duration = Duration::from_secs(3);
 
+/// How often the progress is renewed.
+const TICK: Duration = Duration::from_millis(100);
+
 /// How a command with many calls keeps to the limits of the tenant.
 #[derive(Debug, Args)]
 pub(crate) struct Limits {
@@ -23,32 +26,49 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Runs `work`, whose calls learn the rate that the tenant accepts. While calls wait for more
-    /// than a few seconds, a note says when they continue.
+    /// Runs `work`, whose calls learn the rate that the tenant accepts. Progress shows the calls. While
+    /// they wait for more than a few seconds, a note says when they continue. With `--json`, the
+    /// counts of all calls follow.
     pub(crate) fn keep<R>(&self, session: &Session, bar: &ProgressBar, work: impl FnOnce() -> R) -> R {
         let longest = Some(Duration::from_secs(self.max_wait)).filter(|wait| !wait.is_zero());
         session.client.with_tenant(|tenant| tenant.set_adaptive_rate(longest));
-        thread::scope(|scope| {
+        let (result, waited) = thread::scope(|scope| {
             // It is dropped at the end of the work, even if that panics.
-            let (_working, ended) = mpsc::channel::<()>();
-            scope.spawn(move || report(session, bar, &ended));
-            work()
-        })
+            let (working, ended) = mpsc::channel::<()>();
+            let reports = scope.spawn(move || report(session, bar, &ended));
+            let result = work();
+            drop(working);
+            (result, reports.join().unwrap_or_default())
+        });
+        // If standard output cannot be written, the receipt that follows fails.
+        drop(session.output.json(&session.meter.json(waited)));
+        result
     }
 }
 
-/// Reports each long wait once, until the work has ended.
-fn report(session: &Session, bar: &ProgressBar, ended: &mpsc::Receiver<()>) {
-    let mut reported = None;
-    while ended.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
-        let Some((opens, left)) = session.throttled().filter(|(_, left)| *left > SHORT) else { continue };
+/// Shows the calls, and reports each long wait once, until the work has ended. Returns the time in
+/// which a 429 made calls wait.
+fn report(session: &Session, bar: &ProgressBar, ended: &mpsc::Receiver<()>) -> Duration {
+    let (mut reported, mut waited) = (None, Duration::ZERO);
+    while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+        let calls = session.meter.requests();
+        let rate = u128::from(calls) * 1000 / bar.elapsed().as_millis().max(100);
+        let Some((opens, left)) = session.throttled() else {
+            bar.set_message(format!("{calls} calls, {rate} calls/s"));
+            continue;
+        };
+        waited += TICK;
+        if left <= SHORT {
+            continue;
+        }
+        let at = Timestamp::now().checked_add(session.real(left)).unwrap_or(Timestamp::MAX);
+        let at = at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
+        bar.set_message(format!("{calls} calls, waiting until {at} UTC"));
         // Other replies may move the end of the wait a little.
-        let is_known = reported.is_some_and(|known| opens.saturating_since(known) <= SHORT);
-        if !is_known {
-            let at = Timestamp::now().checked_add(session.real(left)).unwrap_or(Timestamp::MAX);
-            let at = at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
+        if reported.is_none_or(|known| opens.saturating_since(known) > SHORT) {
             bar.suspend(|| session.output.note(format_args!("rate limited; continues at {at} UTC")));
             reported = Some(opens);
         }
     }
+    waited
 }

@@ -8,6 +8,7 @@ mod import_files;
 mod journal;
 mod limits;
 mod look_up;
+mod meter;
 mod output;
 mod partial;
 mod private_files;

@@ -89,9 +89,9 @@ impl Output {
         let (bar, template) = match total {
             _ if self.quiet => return ProgressBar::hidden(),
             Some(total) => {
-                (ProgressBar::new(total), "{wide_bar} {human_pos}/{human_len}  {rate}  {eta} left")
+                (ProgressBar::new(total), "{wide_bar} {human_pos}/{human_len}  {rate}  {msg}  {eta} left")
             }
-            None => (ProgressBar::no_length(), "{spinner} {human_pos}  {rate}  {elapsed}"),
+            None => (ProgressBar::no_length(), "{spinner} {human_pos}  {rate}  {msg}  {elapsed}"),
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {

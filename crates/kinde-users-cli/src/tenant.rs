@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, error, fmt, fs};
 
@@ -18,6 +19,7 @@ use kinde_users::{
 };
 
 use crate::failure::Failure;
+use crate::meter::Meter;
 use crate::output::Output;
 use crate::text_file;
 
@@ -94,7 +96,7 @@ impl Named {
     ///
     /// Fails if the domain, the client id or the secret is missing or not valid.
     pub(crate) fn connect(&self, users: usize, output: Output) -> Result<Session, Failure> {
-        let (domain, credentials, way) = if self.rehearse {
+        let (domain, credentials, to) = if self.rehearse {
             let fake = FakeKinde::new();
             fake.seed_users(users);
             let last = users.checked_sub(1);
@@ -102,11 +104,11 @@ impl Named {
             let users = users.unwrap_or_default();
             output.note(format_args!("Rehearsal on an in-memory tenant{users}: nothing real is changed."));
             let domain = fake.domain().map_err(|error| Failure::new(error.to_string()))?;
-            (domain, fake.credentials(), Way::Memory(fake))
+            (domain, fake.credentials(), To::Memory(fake))
         } else {
             let (domain, credentials) = self.read()?;
             output.note(format_args!("On {}.", domain.origin()));
-            (domain, credentials, Way::Real(self.transport()?))
+            (domain, credentials, To::Real(self.transport()?))
         };
         // The clock of `kinde-users-fake --speed` is faster. The clock of its client must be as
         // fast.
@@ -114,8 +116,10 @@ impl Named {
         let speed = speed.map_or(Ok(NonZeroU32::MIN), |speed| speed.parse());
         let speed = speed.map_err(|error| Failure::input(format!("KINDE_CLOCK_SPEED: {error}")))?.get();
         let clock = ScaledClock { clock: SystemClock::new(), speed };
+        let meter = Arc::new(Meter::default());
+        let way = Way { to, meter: Arc::clone(&meter) };
         let client = Client::new(tenant(domain.clone(), credentials), way, clock.clone());
-        Ok(Session { client, clock, domain, output, is_rehearsal: self.rehearse })
+        Ok(Session { client, clock, meter, domain, output, is_rehearsal: self.rehearse })
     }
 
     fn read(&self) -> Result<(Domain, Credentials), Failure> {
@@ -229,6 +233,8 @@ pub(crate) struct Session {
     pub(crate) client: Client<Way, ScaledClock>,
     /// The clock of the client.
     clock: ScaledClock,
+    /// What the client sent.
+    pub(crate) meter: Arc<Meter>,
     /// The domain of the tenant.
     pub(crate) domain: Domain,
     /// How the run prints.
@@ -256,9 +262,15 @@ impl Session {
     }
 }
 
-/// The transport.
+/// The transport, which counts what it carries.
 #[derive(Debug)]
-pub(crate) enum Way {
+pub(crate) struct Way {
+    to: To,
+    meter: Arc<Meter>,
+}
+
+#[derive(Debug)]
+enum To {
     /// Over ureq.
     Real(UreqTransport),
     /// To an in-memory tenant.
@@ -278,24 +290,26 @@ impl Transport for Way {
     type Error = WayError;
 
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, WayError> {
-        match self {
-            Self::Real(ureq) => ureq.send(request).map_err(WayError::Real),
-            Self::Memory(fake) => Transport::send(fake, request).map_err(WayError::Memory),
-        }
+        self.meter.sent(&request);
+        let response = match &self.to {
+            To::Real(ureq) => ureq.send(request).map_err(WayError::Real),
+            To::Memory(fake) => Transport::send(fake, request).map_err(WayError::Memory),
+        };
+        response.inspect(|response| self.meter.received(response))
     }
 
     fn delivery(&self, error: &WayError) -> Delivery {
-        match (self, error) {
-            (Self::Real(ureq), WayError::Real(error)) => ureq.delivery(error),
-            (Self::Memory(fake), WayError::Memory(error)) => Transport::delivery(fake, error),
+        match (&self.to, error) {
+            (To::Real(ureq), WayError::Real(error)) => ureq.delivery(error),
+            (To::Memory(fake), WayError::Memory(error)) => Transport::delivery(fake, error),
             _ => Delivery::Unknown,
         }
     }
 
     fn head<'e>(&self, error: &'e WayError) -> Option<&'e Response<BodyFailure>> {
-        match (self, error) {
-            (Self::Real(ureq), WayError::Real(error)) => ureq.head(error),
-            (Self::Memory(fake), WayError::Memory(error)) => Transport::head(fake, error),
+        match (&self.to, error) {
+            (To::Real(ureq), WayError::Real(error)) => ureq.head(error),
+            (To::Memory(fake), WayError::Memory(error)) => Transport::head(fake, error),
             _ => None,
         }
     }

@@ -531,3 +531,21 @@ fn longest_wait_can_be_set() {
         tenant.fake.advance(std::time::Duration::from_secs(600));
     }
 }
+
+#[test]
+fn calls_of_a_job_are_counted() {
+    let tenant = Listening::start(FakeKinde::builder(), "counted");
+    let ids = tenant.fake.seed_users(20);
+    let list = tenant.write("members.txt", &ids.join("\n"));
+    tenant.fake.next("refresh_user_claims", Fault::rate_limited(4));
+    let (code, told, _) = run(&mut tenant.program("refresh-claims", &["--json", &list]));
+    assert_eq!(code, 0);
+    let counts: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    let refreshes = tenant.fake.requests().of("refresh_user_claims").len();
+    assert_eq!(counts["requests"], json!({ "refresh_user_claims": refreshes, "token": 1 }));
+    assert_eq!(counts["rate_limited"], 1);
+    // The clocks are 20 times as fast.
+    let waited = counts["seconds_rate_limited"].as_f64().unwrap();
+    assert!((0.1..2.0).contains(&waited), "{waited}");
+    assert!(counts["bytes_sent"].as_u64() > Some(0) && counts["bytes_received"].as_u64() > Some(0));
+}

@@ -1,0 +1,71 @@
+//! Counts the calls of a run.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use kinde_users::{Meta, OPERATIONS};
+use serde_json::{Value, json};
+
+/// What a run sent and received.
+#[derive(Debug, Default)]
+pub(crate) struct Meter(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// The requests of each operation, and of the token endpoint as `token`.
+    requests: BTreeMap<&'static str, u64>,
+    /// The responses with 429.
+    rate_limited: u64,
+    bytes_sent: u64,
+    /// Bytes after decompression.
+    bytes_received: u64,
+}
+
+impl Meter {
+    /// Counts a request.
+    pub(crate) fn sent(&self, request: &Request<Vec<u8>>) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.requests.entry(operation(request)).or_default() += 1;
+        counts.bytes_sent += request.body().len() as u64;
+    }
+
+    /// Counts a response.
+    pub(crate) fn received(&self, response: &Response<Vec<u8>>) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.rate_limited += u64::from(response.status() == StatusCode::TOO_MANY_REQUESTS);
+        counts.bytes_received += response.body().len() as u64;
+    }
+
+    /// Returns the number of requests, without those for a token.
+    pub(crate) fn requests(&self) -> u64 {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.requests.iter().filter(|(name, _)| **name != TOKEN).map(|(_, count)| count).sum()
+    }
+
+    /// Returns the counts as JSON. `waited` is the time in which a 429 made calls wait.
+    pub(crate) fn json(&self, waited: Duration) -> Value {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        json!({
+            "requests": counts.requests, "rate_limited": counts.rate_limited, "seconds_rate_limited": waited.as_secs_f64(),
+            "bytes_sent": counts.bytes_sent, "bytes_received": counts.bytes_received,
+        })
+    }
+}
+
+const TOKEN: &str = "token";
+
+/// Returns the name of the operation of a request.
+fn operation(request: &Request<Vec<u8>>) -> &'static str {
+    let path = request.uri().path();
+    let is_of = |meta: &&Meta| meta.method == request.method() && matches(meta.path.as_str(), path);
+    OPERATIONS.iter().find(is_of).map_or(TOKEN, |meta| meta.name)
+}
+
+fn matches(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    let are_equal =
+        template.by_ref().zip(path.by_ref()).all(|(part, segment)| part.starts_with('{') || part == segment);
+    are_equal && template.next().is_none() && path.next().is_none()
+}
