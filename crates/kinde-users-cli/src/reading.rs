@@ -256,8 +256,9 @@ impl Reading {
 
 fn plan_json(plan: &Plan) -> Value {
     json!({
-        "lines": plan.lines(), "users": plan.users(), "not_valid": plan.rejected(), "merged": plan.merged(),
-        "suspended": plan.suspended(), "without_password": plan.unverifiable(),
+        "lines": plan.lines(), "users": plan.users(), "not_valid": plan.rejected(), "repeated": plan.merged(),
+        "suspended": plan.suspended(), "passwords": plan.passwords(),
+        "without_password": plan.without_password(), "unverifiable": plan.unverifiable(),
         "not_imported": plan.untaken().collect::<Vec<_>>(),
     })
 }

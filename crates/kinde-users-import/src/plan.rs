@@ -13,7 +13,9 @@ use crate::error::{ImportError, Place};
 use crate::mapping::{Mapping, lost, suggestion};
 use crate::rule::Rule;
 use crate::shown::shown;
+use crate::source::Source;
 use crate::target::{Target, When};
+use crate::user::ImportUser;
 
 /// The most field names and kinds of problems that are listed. A file has more only if its names
 /// are values.
@@ -42,6 +44,11 @@ pub struct Plan {
     pub(crate) suspended: u64,
     /// The number of users that only the mapping suspends.
     suspended_by_mapping: u64,
+    /// The numbers of users with a password, by hashing method.
+    passwords: BTreeMap<&'static str, u64>,
+    without_password: Lines,
+    /// Users of an Auth0 database without a password. Each has one in Auth0.
+    without_hash: Lines,
     problems: BTreeMap<String, Lines>,
     changes: BTreeMap<String, Lines>,
     unverifiable: BTreeMap<String, Lines>,
@@ -90,6 +97,9 @@ impl Plan {
             rejected: 0,
             suspended: 0,
             suspended_by_mapping: 0,
+            passwords: BTreeMap::new(),
+            without_password: Lines::default(),
+            without_hash: Lines::default(),
             problems: BTreeMap::new(),
             changes: BTreeMap::new(),
             unverifiable: BTreeMap::new(),
@@ -121,6 +131,16 @@ impl Plan {
     /// Returns the number of users that are imported as suspended.
     pub fn suspended(&self) -> u64 {
         self.suspended
+    }
+
+    /// Returns the number of users that are imported with a password.
+    pub fn passwords(&self) -> u64 {
+        self.passwords.values().sum()
+    }
+
+    /// Returns the number of users that are imported without a password, for any reason.
+    pub fn without_password(&self) -> u64 {
+        self.without_password.count
     }
 
     /// Returns the number of users whose hash Kinde cannot verify. They will need a new password.
@@ -224,6 +244,21 @@ impl Plan {
         }
     }
 
+    /// Counts a user that can be imported.
+    pub(crate) fn count_user(&mut self, user: &ImportUser, place: Place) {
+        self.users += 1;
+        self.suspended += u64::from(user.is_suspended == Some(true));
+        if let Some(password) = &user.password {
+            *self.passwords.entry(password.hashing_method()).or_default() += 1;
+            return;
+        }
+        self.without_password.add(place);
+        let is_of_database = user.provided_id().is_some_and(|id| id.starts_with("auth0|"));
+        if is_of_database && self.mapping.source == Source::Auth0 {
+            self.without_hash.add(place);
+        }
+    }
+
     pub(crate) fn reject(&mut self, errors: &[ImportError], place: Place) {
         self.rejected += 1;
         for error in errors {
@@ -272,12 +307,8 @@ impl Plan {
         let mut problems: Vec<_> = self.problems.iter().collect();
         problems.sort_by_key(|(_, lines)| (core::cmp::Reverse(lines.count), lines.first.first().copied()));
         for (text, lines) in problems {
-            f.write_str(if lines.count == 1 { "  line " } else { "  lines " })?;
-            self.write_places(f, lines)?;
-            let more = lines.count - lines.first.len() as u64;
-            if more > 0 {
-                write!(f, " and {} more", digits(more))?;
-            }
+            f.write_str("  ")?;
+            self.write_all_places(f, lines)?;
             // A problem of a whole line begins with that word.
             match text.strip_prefix("line ").map(|rest| (rest, rest.split_once(' '))) {
                 Some((_, Some(("is", rest)))) if lines.count > 1 => writeln!(f, " are {rest}")?,
@@ -285,6 +316,40 @@ impl Plan {
                 Some((rest, _)) => writeln!(f, " {rest}")?,
                 None => writeln!(f, ": {text}")?,
             }
+        }
+        Ok(())
+    }
+
+    /// Writes the first lines and the number of all others, such as `lines 2, 3 and 5 more`.
+    fn write_all_places(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
+        f.write_str(if lines.count == 1 { "line " } else { "lines " })?;
+        self.write_places(f, lines)?;
+        let more = lines.count - lines.first.len() as u64;
+        if more > 0 { write!(f, " and {} more", digits(more)) } else { Ok(()) }
+    }
+
+    /// Writes how many users keep their password.
+    fn write_passwords(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.users == 0 {
+            return Ok(());
+        }
+        write!(f, "\nPasswords: {} of {}", digits(self.passwords()), counted(self.users, "user"))?;
+        for (at, (method, users)) in self.passwords.iter().enumerate() {
+            write!(f, "{}{method} {}", if at == 0 { " (" } else { ", " }, digits(*users))?;
+        }
+        f.write_str(if self.passwords.is_empty() { "" } else { ")" })?;
+        if self.without_password.count > 0 {
+            write!(f, "; without a password: {} (", digits(self.without_password.count))?;
+            self.write_all_places(f, &self.without_password)?;
+            f.write_str(")")?;
+        }
+        f.write_str("\n")?;
+        if self.without_hash.count > 0 {
+            let users = counted(self.without_hash.count, "user");
+            let have = if self.without_hash.count == 1 { "has" } else { "have" };
+            write!(f, "Warning: {users} of an Auth0 database (`auth0|`) {have} no hash (")?;
+            self.write_all_places(f, &self.without_hash)?;
+            f.write_str("): give the complete hash export, too\n")?;
         }
         Ok(())
     }
@@ -391,6 +456,7 @@ impl fmt::Display for Plan {
             writeln!(f, "\nYou map or ignore these fields, but no line has them: {}", unseen.join(", "))?;
         }
 
+        self.write_passwords(f)?;
         if self.suspended > 0 {
             write!(f, "\nSuspended: {}", counted(self.suspended, "user"))?;
             let fields = self.fields.iter().map(|field| (shown(&field.name), field.suspends));

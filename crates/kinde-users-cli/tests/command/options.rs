@@ -205,7 +205,8 @@ fn dry_run_sends_nothing_that_changes() {
     for (arguments, expected) in [
         (
             &["import", &users] as &[&str],
-            "1 line of a Kinde file: 1 user can be imported.\n\nThe fields become:\n  email  the email address (1 line)\n",
+            "1 line of a Kinde file: 1 user can be imported.\n\nThe fields become:\n  email  the email address (1 line)\n\n\
+             Passwords: 0 of 1 user; without a password: 1 (line 2)\n",
         ),
         (&["erase", "ada@example.com"], &format!("{ADA}: to be erased\n")),
         (&["suspend", "ada@example.com"], &format!("{ADA}: to be suspended and signed out\n")),

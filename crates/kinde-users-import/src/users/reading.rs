@@ -126,6 +126,12 @@ impl<'m> Reading<'m> {
         (draft, record.digest.finish())
     }
 
+    /// Reads a field that another file adds to a record.
+    pub(crate) fn add(&mut self, draft: &mut Draft<'m>, name: &str, node: &Node<'_>, place: Place) {
+        let mut record = Record { place, digest: FixedState::default().build_hasher(), guess: 0 };
+        self.field(draft, &mut record, name, node);
+    }
+
     pub(crate) fn finish(
         &mut self,
         mut draft: Box<Draft<'m>>,
