@@ -1,7 +1,7 @@
 //! The plan of an import: what each field, line and user becomes.
 
 use alloc::borrow::{Cow, ToOwned as _};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -22,6 +22,8 @@ use crate::user::ImportUser;
 const MOST: usize = 2000;
 /// The longest field name that is listed, in bytes.
 const LONGEST_NAME: usize = 200;
+/// How many `--ignore` options are suggested at most.
+const MOST_OPTIONS: usize = 20;
 const MORE_NAMES: &str = "(more names)";
 /// How many line numbers are listed for each entry.
 const NAMED_LINES: usize = 5;
@@ -49,6 +51,9 @@ pub struct Plan {
     without_password: Lines,
     /// Users of an Auth0 database without a password. Each has one in Auth0.
     without_hash: Lines,
+    /// The keys of properties and of feature flags.
+    properties: BTreeSet<String>,
+    feature_flags: BTreeSet<String>,
     problems: BTreeMap<String, Lines>,
     changes: BTreeMap<String, Lines>,
     unverifiable: BTreeMap<String, Lines>,
@@ -100,6 +105,8 @@ impl Plan {
             passwords: BTreeMap::new(),
             without_password: Lines::default(),
             without_hash: Lines::default(),
+            properties: BTreeSet::new(),
+            feature_flags: BTreeSet::new(),
             problems: BTreeMap::new(),
             changes: BTreeMap::new(),
             unverifiable: BTreeMap::new(),
@@ -248,6 +255,10 @@ impl Plan {
     pub(crate) fn count_user(&mut self, user: &ImportUser, place: Place) {
         self.users += 1;
         self.suspended += u64::from(user.is_suspended == Some(true));
+        // Kinde's own properties exist in each tenant.
+        let own = |key: &&str| !key.starts_with("kp_");
+        add_keys(&mut self.properties, user.properties.iter().map(|(key, _)| key.as_str()).filter(own));
+        add_keys(&mut self.feature_flags, user.feature_flags.iter().map(|(key, _)| key.as_str()));
         if let Some(password) = &user.password {
             *self.passwords.entry(password.hashing_method()).or_default() += 1;
             return;
@@ -278,6 +289,24 @@ impl Plan {
             errors.extend(hashes);
         }
         errors
+    }
+
+    /// Returns the options that ignore the fields that are not taken, ready for a shell.
+    fn ignoring(&self) -> String {
+        let names: Vec<&str> = self.not_taken().map(|field| field.name.trim()).collect();
+        let can_paste = |name: &&str| shown(name) == **name && **name != *MORE_NAMES;
+        if names.len() > MOST_OPTIONS || !names.iter().all(can_paste) {
+            return "--ignore-rest".to_owned();
+        }
+        let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        let option = |name: &str| {
+            if is_plain(name) && !name.starts_with('-') {
+                format!("--ignore {name}")
+            } else {
+                format!("--ignore='{}'", name.replace('\'', "'\\''"))
+            }
+        };
+        names.into_iter().map(option).collect::<Vec<_>>().join(" ")
     }
 
     /// Returns the names that the mapping maps or ignores, and that no line has.
@@ -354,6 +383,19 @@ impl Plan {
         Ok(())
     }
 
+    /// Writes the properties and feature flags that have to exist in Kinde.
+    fn write_keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = [
+            listed("property", "properties", &self.properties),
+            listed("feature flag", "feature flags", &self.feature_flags),
+        ];
+        let keys: Vec<_> = keys.into_iter().flatten().collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nCreate in Kinde before the import: {}", keys.join("; "))
+    }
+
     fn write_places(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
         for (at, place) in lines.first.iter().enumerate() {
             write!(f, "{}{}", if at == 0 { "" } else { ", " }, place.line)?;
@@ -392,16 +434,16 @@ impl fmt::Display for Plan {
         write!(
             f,
             "{} of {title}: {} can be imported",
-            counted(self.lines, "line"),
+            counted(self.lines, "record"),
             counted(self.users, "user")
         )?;
         if self.rejected > 0 {
             let are = if self.rejected == 1 { "is" } else { "are" };
-            write!(f, ", {} {are} not valid", counted(self.rejected, "line"))?;
+            write!(f, ", {} {are} not valid", counted(self.rejected, "record"))?;
         }
         if self.merged > 0 {
             let are = if self.merged == 1 { "repeats a user" } else { "repeat users" };
-            write!(f, ", {} {are}", counted(self.merged, "line"))?;
+            write!(f, ", {} {are}", counted(self.merged, "record"))?;
         }
         f.write_str(".\n")?;
 
@@ -442,6 +484,9 @@ impl fmt::Display for Plan {
                 None => f.write_str("\n")?,
             }
         }
+        if is_begun && !self.mapping.ignores_rest {
+            writeln!(f, "To leave all of them out: {}", self.ignoring())?;
+        }
         let idle =
             |field: &&Field| field.has.count > 0 && matches!(field.rule, Rule::Idle(_) | Rule::Ignored);
         if self.fields.iter().any(|field| idle(&field)) {
@@ -468,6 +513,7 @@ impl fmt::Display for Plan {
             }
             f.write_str(")\n")?;
         }
+        self.write_keys(f)?;
         if !self.unverifiable.is_empty() {
             let title = format!(
                 "Kinde cannot verify these hashes: {} will need a new password{}:",
@@ -490,6 +536,24 @@ impl fmt::Debug for Plan {
         let Self { lines, users, rejected, .. } = self;
         write!(f, "Plan({lines} lines, {users} users, {rejected} rejected)")
     }
+}
+
+/// Adds keys, which are mostly known.
+fn add_keys<'k>(known: &mut BTreeSet<String>, keys: impl Iterator<Item = &'k str>) {
+    for key in keys {
+        if known.len() < MOST && !known.contains(key) {
+            known.insert(key.to_owned());
+        }
+    }
+}
+
+/// Returns the kind and the first of its keys, such as "properties `plan`, `team`".
+fn listed(one: &str, several: &str, keys: &BTreeSet<String>) -> Option<String> {
+    let first: Vec<_> = keys.iter().take(MOST_OPTIONS).map(|key| format!("`{}`", shown(key))).collect();
+    let more = keys.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let kind = if keys.len() == 1 { one } else { several };
+    (!keys.is_empty()).then(|| format!("{kind} {}{more}", first.join(", ")))
 }
 
 fn count(groups: &mut BTreeMap<String, Lines>, text: String, place: Place) {

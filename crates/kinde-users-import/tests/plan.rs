@@ -32,7 +32,11 @@ fn rejected_line_has_all_problems_and_its_record() {
     assert_eq!((line.file, line.line, line.errors.iter().count()), (1, 2, 3));
     let row = ["no address", "12", "perhaps"].map(str::to_owned).to_vec();
     assert_eq!(line.record, Some(RawRecord::Row(row)));
-    assert!(text.starts_with("2 lines of a Kinde file: 1 user can be imported, 1 line is not valid."));
+    assert!(
+        text.starts_with(
+            "2 records of a file in Kinde's form: 1 user can be imported, 1 record is not valid."
+        )
+    );
     let json = r#"{"email":"no address"}"#;
     let (rejected, ..) = plan(&Mapping::new(Source::Kinde), &[json]);
     assert_eq!(rejected[0].record, Some(RawRecord::Json(json.to_owned())));
@@ -91,6 +95,29 @@ fn rejected_auth0_record_keeps_its_hash() {
     assert_eq!(row(&mut read), ["auth0|1", "bad", "true", HASH]);
     assert_eq!(read.header().unwrap(), ["user_id", "email", "email_verified", "passwordHash"]);
     assert_eq!(row(&mut read), ["auth0|3", "bad", "true", ""]);
+}
+
+#[test]
+fn fields_that_are_not_taken_can_be_ignored_by_pasting() {
+    let file = r#"{"user_id":"auth0|1","given_name":"Ada","name":"A. L.","user_metadata":{"o'clock":1,"a b":2},"nickname":"a"}"#;
+    let (_, text, _) = plan(&Mapping::new(Source::Auth0), &[file]);
+    let pasted =
+        r"--ignore name --ignore='user_metadata.o'\''clock' --ignore='user_metadata.a b' --ignore nickname";
+    assert!(text.contains(&format!("\nTo leave all of them out: {pasted}\n")), "{text}");
+    assert!(text.contains("user_metadata.a b: map it to a property, or ignore it (1 line: 1)\n"), "{text}");
+    assert!(text.contains("name: the first and last name in other fields are used instead"), "{text}");
+    let many: String = (0..21).map(|n| format!(r#","x{n}":1"#)).fold(String::new(), |all, one| all + &one);
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[&format!(r#"{{"id":"1"{many}}}"#)]);
+    assert!(text.contains("\nTo leave all of them out: --ignore-rest\n"), "{text}");
+}
+
+#[test]
+fn plan_names_the_keys_to_create() {
+    let file = r#"{"id":"1","properties":[{"key":"plan","value":"a"},{"key":"kp_usr_city","value":"b"}],
+        "feature_flags":[{"key":"beta","value":true},{"key":"theme","value":"dark"}]}"#;
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[file]);
+    let expected = "\nCreate in Kinde before the import: property `plan`; feature flags `beta`, `theme`\n";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

@@ -329,7 +329,8 @@ fn every_line_is_checked_before_the_first_call() {
     for dry in [&[file.as_str()] as &[&str], &[&file, "--dry-run"]] {
         let (code, told, errors) = run(&mut tenant.program("import", dry));
         assert_eq!((code, told.as_str()), (2, ""));
-        let title = "8 lines of a Kinde file: 2 users can be imported, 6 lines are not valid.\n";
+        let title =
+            "8 records of a file in Kinde's form: 2 users can be imported, 6 records are not valid.\n";
         assert!(errors.starts_with(title), "{errors}");
         for problem in [
             "role_key: it needs operations on organizations",
@@ -482,7 +483,7 @@ fn one_is_not_told_as_many() {
     let file = text_of(&folder.join("users.csv"));
     std::fs::write(&file, "email\nada\n").unwrap();
     let (_, _, errors) = run(&mut program("import", &[&file]));
-    let title = "1 line of a Kinde file: 0 users can be imported, 1 line is not valid.\n";
+    let title = "1 record of a file in Kinde's form: 0 users can be imported, 1 record is not valid.\n";
     assert!(errors.starts_with(title), "{errors}");
     assert!(
         errors.ends_with(
@@ -955,7 +956,7 @@ fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
 fn suspension_is_lifted_by_an_update() {
     let tenant = Listening::start(FakeKinde::builder(), "lifted");
     let file = tenant.write("users.csv", "email\nada@example.com\nbob@example.com\n");
-    assert_eq!(run(&mut tenant.program("import", &[&file, "--suspend"])).0, 0);
+    assert_eq!(run(&mut tenant.program("import", &[&file, "--suspend", "--at-once=1"])).0, 0);
     assert!(tenant.fake.users().iter().all(|user| user.is_suspended));
     let switch = tenant.write("switch.csv", "email,is_suspended\nada@example.com,false\nbob@example.com,\n");
     let (code, told, errors) = run(&mut tenant.program("import", &[&switch, "--update"]));
