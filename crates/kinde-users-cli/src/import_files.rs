@@ -30,7 +30,11 @@ pub(crate) struct Reading {
     from: Option<Source>,
 
     /// Import a field as something else, such as `Given Name=first_name` or
-    /// `plan=property:plan`. The option can be repeated
+    /// `plan=property:plan`. The option can be repeated. A field can become `email`,
+    /// `email_verified`, `phone`, `phone_verified`, `username`, `provided_id` (or `id`),
+    /// `first_name`, `last_name`, `full_name`, `picture`, `is_suspended`, `hashed_password`,
+    /// `hashing_method`, `salt`, `salt_position`, `salt_format`, `variant`, `iterations`,
+    /// `signer_key`, `salt_separator`, `rounds`, `mem_cost`, `property:KEY` or `feature_flag:KEY`
     #[arg(long, value_name = "FIELD=TARGET", value_parser = pair, help_heading = FIELDS)]
     map: Vec<(String, String)>,
 
@@ -256,8 +260,9 @@ impl Reading {
 
 fn plan_json(plan: &Plan) -> Value {
     json!({
-        "lines": plan.lines(), "users": plan.users(), "not_valid": plan.rejected(), "merged": plan.merged(),
-        "suspended": plan.suspended(), "without_password": plan.unverifiable(),
+        "lines": plan.lines(), "users": plan.users(), "not_valid": plan.rejected(), "repeated": plan.merged(),
+        "suspended": plan.suspended(), "passwords": plan.passwords(),
+        "without_password": plan.without_password(), "unverifiable": plan.unverifiable(),
         "not_imported": plan.untaken().collect::<Vec<_>>(),
     })
 }

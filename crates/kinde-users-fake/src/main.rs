@@ -168,7 +168,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     // The program checks now that it can write the file, because at the end that would be too late.
     if let Some(file) = &arguments.export {
         let beside = new_beside(file);
-        about(file, fs::write(&beside, "").and_then(|()| fs::remove_file(&beside)))?;
+        about(file, create(&beside).and_then(|_| fs::remove_file(&beside)))?;
     }
     let fake = tenant(arguments)?;
     let mut options = Options::new().listen(arguments.listen).speed(arguments.speed);
@@ -187,8 +187,16 @@ fn run(arguments: &Arguments) -> io::Result<()> {
 /// replaced. The old content may be the users that were imported.
 fn replace(file: &Path, text: &str) -> io::Result<()> {
     let beside = new_beside(file);
-    fs::write(&beside, text)?;
+    create(&beside)?.write_all(text.as_bytes())?;
     fs::rename(&beside, file)
+}
+
+/// Creates or empties a file. Only its owner can read a new one, as it has the hashes of passwords.
+fn create(file: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create(true).truncate(true).open(file)
 }
 
 fn new_beside(file: &Path) -> PathBuf {

@@ -443,7 +443,7 @@ impl<'m> Draft<'m> {
             (first, last) => {
                 let both = [first, last].into_iter().flatten().collect::<Vec<_>>().join(" ");
                 if !both.eq_ignore_ascii_case(&name) {
-                    self.not_taken(&field, "it differs from the first and last name in other fields");
+                    self.not_taken(&field, "the first and last name in other fields are used instead");
                 }
             }
         }

@@ -266,7 +266,7 @@ pub(crate) fn expected(part: &str, problem: ImportProblem, method: &str) -> &'st
             "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512"
         }
         ("signer_key", ImportProblem::Argument(Problem::Missing)) => {
-            "the hash parameters of the Firebase project (--firebase FILE)"
+            "base64_signer_key and the other parameters of the Firebase project (--firebase FILE)"
         }
         _ => "",
     }

@@ -1,7 +1,7 @@
 //! The plan of an import: what each field, line and user becomes.
 
 use alloc::borrow::{Cow, ToOwned as _};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -13,13 +13,17 @@ use crate::error::{ImportError, Place};
 use crate::mapping::{Mapping, lost, suggestion};
 use crate::rule::Rule;
 use crate::shown::shown;
+use crate::source::Source;
 use crate::target::{Target, When};
+use crate::user::ImportUser;
 
 /// The most field names and kinds of problems that are listed. A file has more only if its names
 /// are values.
 const MOST: usize = 2000;
 /// The longest field name that is listed, in bytes.
 const LONGEST_NAME: usize = 200;
+/// How many `--ignore` options are suggested at most.
+const MOST_OPTIONS: usize = 20;
 const MORE_NAMES: &str = "(more names)";
 /// How many line numbers are listed for each entry.
 const NAMED_LINES: usize = 5;
@@ -42,6 +46,14 @@ pub struct Plan {
     pub(crate) suspended: u64,
     /// The number of users that only the mapping suspends.
     suspended_by_mapping: u64,
+    /// The numbers of users with a password, by hashing method.
+    passwords: BTreeMap<&'static str, u64>,
+    without_password: Lines,
+    /// Users of an Auth0 database without a password. Each has one in Auth0.
+    without_hash: Lines,
+    /// The keys of properties and of feature flags.
+    properties: BTreeSet<String>,
+    feature_flags: BTreeSet<String>,
     problems: BTreeMap<String, Lines>,
     changes: BTreeMap<String, Lines>,
     unverifiable: BTreeMap<String, Lines>,
@@ -90,6 +102,11 @@ impl Plan {
             rejected: 0,
             suspended: 0,
             suspended_by_mapping: 0,
+            passwords: BTreeMap::new(),
+            without_password: Lines::default(),
+            without_hash: Lines::default(),
+            properties: BTreeSet::new(),
+            feature_flags: BTreeSet::new(),
             problems: BTreeMap::new(),
             changes: BTreeMap::new(),
             unverifiable: BTreeMap::new(),
@@ -121,6 +138,16 @@ impl Plan {
     /// Returns the number of users that are imported as suspended.
     pub fn suspended(&self) -> u64 {
         self.suspended
+    }
+
+    /// Returns the number of users that are imported with a password.
+    pub fn passwords(&self) -> u64 {
+        self.passwords.values().sum()
+    }
+
+    /// Returns the number of users that are imported without a password, for any reason.
+    pub fn without_password(&self) -> u64 {
+        self.without_password.count
     }
 
     /// Returns the number of users whose hash Kinde cannot verify. They will need a new password.
@@ -224,6 +251,25 @@ impl Plan {
         }
     }
 
+    /// Counts a user that can be imported.
+    pub(crate) fn count_user(&mut self, user: &ImportUser, place: Place) {
+        self.users += 1;
+        self.suspended += u64::from(user.is_suspended == Some(true));
+        // Kinde's own properties exist in each tenant.
+        let own = |key: &&str| !key.starts_with("kp_");
+        add_keys(&mut self.properties, user.properties.iter().map(|(key, _)| key.as_str()).filter(own));
+        add_keys(&mut self.feature_flags, user.feature_flags.iter().map(|(key, _)| key.as_str()));
+        if let Some(password) = &user.password {
+            *self.passwords.entry(password.hashing_method()).or_default() += 1;
+            return;
+        }
+        self.without_password.add(place);
+        let is_of_database = user.provided_id().is_some_and(|id| id.starts_with("auth0|"));
+        if is_of_database && self.mapping.source == Source::Auth0 {
+            self.without_hash.add(place);
+        }
+    }
+
     pub(crate) fn reject(&mut self, errors: &[ImportError], place: Place) {
         self.rejected += 1;
         for error in errors {
@@ -243,6 +289,24 @@ impl Plan {
             errors.extend(hashes);
         }
         errors
+    }
+
+    /// Returns the options that ignore the fields that are not taken, ready for a shell.
+    fn ignoring(&self) -> String {
+        let names: Vec<&str> = self.not_taken().map(|field| field.name.trim()).collect();
+        let can_paste = |name: &&str| shown(name) == **name && **name != *MORE_NAMES;
+        if names.len() > MOST_OPTIONS || !names.iter().all(can_paste) {
+            return "--ignore-rest".to_owned();
+        }
+        let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c));
+        let option = |name: &str| {
+            if is_plain(name) && !name.starts_with('-') {
+                format!("--ignore {name}")
+            } else {
+                format!("--ignore='{}'", name.replace('\'', "'\\''"))
+            }
+        };
+        names.into_iter().map(option).collect::<Vec<_>>().join(" ")
     }
 
     /// Returns the names that the mapping maps or ignores, and that no line has.
@@ -272,12 +336,8 @@ impl Plan {
         let mut problems: Vec<_> = self.problems.iter().collect();
         problems.sort_by_key(|(_, lines)| (core::cmp::Reverse(lines.count), lines.first.first().copied()));
         for (text, lines) in problems {
-            f.write_str(if lines.count == 1 { "  line " } else { "  lines " })?;
-            self.write_places(f, lines)?;
-            let more = lines.count - lines.first.len() as u64;
-            if more > 0 {
-                write!(f, " and {} more", digits(more))?;
-            }
+            f.write_str("  ")?;
+            self.write_all_places(f, lines)?;
             // A problem of a whole line begins with that word.
             match text.strip_prefix("line ").map(|rest| (rest, rest.split_once(' '))) {
                 Some((_, Some(("is", rest)))) if lines.count > 1 => writeln!(f, " are {rest}")?,
@@ -287,6 +347,53 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Writes the first lines and the number of all others, such as `lines 2, 3 and 5 more`.
+    fn write_all_places(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
+        f.write_str(if lines.count == 1 { "line " } else { "lines " })?;
+        self.write_places(f, lines)?;
+        let more = lines.count - lines.first.len() as u64;
+        if more > 0 { write!(f, " and {} more", digits(more)) } else { Ok(()) }
+    }
+
+    /// Writes how many users keep their password.
+    fn write_passwords(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.users == 0 {
+            return Ok(());
+        }
+        write!(f, "\nPasswords: {} of {}", digits(self.passwords()), counted(self.users, "user"))?;
+        for (at, (method, users)) in self.passwords.iter().enumerate() {
+            write!(f, "{}{method} {}", if at == 0 { " (" } else { ", " }, digits(*users))?;
+        }
+        f.write_str(if self.passwords.is_empty() { "" } else { ")" })?;
+        if self.without_password.count > 0 {
+            write!(f, "; without a password: {} (", digits(self.without_password.count))?;
+            self.write_all_places(f, &self.without_password)?;
+            f.write_str(")")?;
+        }
+        f.write_str("\n")?;
+        if self.without_hash.count > 0 {
+            let users = counted(self.without_hash.count, "user");
+            let have = if self.without_hash.count == 1 { "has" } else { "have" };
+            write!(f, "Warning: {users} of an Auth0 database (`auth0|`) {have} no hash (")?;
+            self.write_all_places(f, &self.without_hash)?;
+            f.write_str("): give the complete hash export, too\n")?;
+        }
+        Ok(())
+    }
+
+    /// Writes the properties and feature flags that have to exist in Kinde.
+    fn write_keys(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = [
+            listed("property", "properties", &self.properties),
+            listed("feature flag", "feature flags", &self.feature_flags),
+        ];
+        let keys: Vec<_> = keys.into_iter().flatten().collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nCreate in Kinde before the import: {}", keys.join("; "))
     }
 
     fn write_places(&self, f: &mut fmt::Formatter<'_>, lines: &Lines) -> fmt::Result {
@@ -327,16 +434,16 @@ impl fmt::Display for Plan {
         write!(
             f,
             "{} of {title}: {} can be imported",
-            counted(self.lines, "line"),
+            counted(self.lines, "record"),
             counted(self.users, "user")
         )?;
         if self.rejected > 0 {
             let are = if self.rejected == 1 { "is" } else { "are" };
-            write!(f, ", {} {are} not valid", counted(self.rejected, "line"))?;
+            write!(f, ", {} {are} not valid", counted(self.rejected, "record"))?;
         }
         if self.merged > 0 {
             let are = if self.merged == 1 { "repeats a user" } else { "repeat users" };
-            write!(f, ", {} {are}", counted(self.merged, "line"))?;
+            write!(f, ", {} {are}", counted(self.merged, "record"))?;
         }
         f.write_str(".\n")?;
 
@@ -377,6 +484,9 @@ impl fmt::Display for Plan {
                 None => f.write_str("\n")?,
             }
         }
+        if is_begun && !self.mapping.ignores_rest {
+            writeln!(f, "To leave all of them out: {}", self.ignoring())?;
+        }
         let idle =
             |field: &&Field| field.has.count > 0 && matches!(field.rule, Rule::Idle(_) | Rule::Ignored);
         if self.fields.iter().any(|field| idle(&field)) {
@@ -391,6 +501,7 @@ impl fmt::Display for Plan {
             writeln!(f, "\nYou map or ignore these fields, but no line has them: {}", unseen.join(", "))?;
         }
 
+        self.write_passwords(f)?;
         if self.suspended > 0 {
             write!(f, "\nSuspended: {}", counted(self.suspended, "user"))?;
             let fields = self.fields.iter().map(|field| (shown(&field.name), field.suspends));
@@ -402,6 +513,7 @@ impl fmt::Display for Plan {
             }
             f.write_str(")\n")?;
         }
+        self.write_keys(f)?;
         if !self.unverifiable.is_empty() {
             let title = format!(
                 "Kinde cannot verify these hashes: {} will need a new password{}:",
@@ -424,6 +536,24 @@ impl fmt::Debug for Plan {
         let Self { lines, users, rejected, .. } = self;
         write!(f, "Plan({lines} lines, {users} users, {rejected} rejected)")
     }
+}
+
+/// Adds keys, which are mostly known.
+fn add_keys<'k>(known: &mut BTreeSet<String>, keys: impl Iterator<Item = &'k str>) {
+    for key in keys {
+        if known.len() < MOST && !known.contains(key) {
+            known.insert(key.to_owned());
+        }
+    }
+}
+
+/// Returns the kind and the first of its keys, such as "properties `plan`, `team`".
+fn listed(one: &str, several: &str, keys: &BTreeSet<String>) -> Option<String> {
+    let first: Vec<_> = keys.iter().take(MOST_OPTIONS).map(|key| format!("`{}`", shown(key))).collect();
+    let more = keys.len() - first.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let kind = if keys.len() == 1 { one } else { several };
+    (!keys.is_empty()).then(|| format!("{kind} {}{more}", first.join(", ")))
 }
 
 fn count(groups: &mut BTreeMap<String, Lines>, text: String, place: Place) {

@@ -151,8 +151,10 @@ impl<'a> File<'a> {
         let mut text = text::reader(file).map_err(FileProblem::NotText)?;
         let head = text.fill_buf().map_err(|error| FileProblem::NotText(NotText::Io(error)))?;
         if is_json(head) {
+            // A user that was rejected and corrected has its hash, too.
+            let is_of_users = holds(first_line(head), b"\"user_id\"");
             let head = head.get(..512).unwrap_or(head);
-            let is_of_hashes = holds(head, b"\"_id\"") || holds(head, b"\"passwordHash\"");
+            let is_of_hashes = holds(head, b"\"_id\"") || !is_of_users && holds(head, b"\"passwordHash\"");
             return Ok(Self { number, is_of_hashes, records: Records::Json(JsonReader::new(text)) });
         }
         let csv = |reader, names| Self {
@@ -161,8 +163,7 @@ impl<'a> File<'a> {
             records: Records::Csv { reader, names, row: Vec::new() },
         };
         let columns = mapping.source.table().columns;
-        let first_line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let has_header = columns.first().is_none_or(|name| holds(first_line, name.as_bytes()));
+        let has_header = columns.first().is_none_or(|name| holds(first_line(head), name.as_bytes()));
         if !has_header {
             let names = columns.iter().map(|name| (*name).to_owned()).collect();
             return Ok(csv(CsvReader::without_header(text, columns.len()), names));
@@ -193,9 +194,16 @@ impl<'a> File<'a> {
     }
 }
 
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
+}
+
 fn holds(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
+
+/// The field of a hash in the exports of Auth0.
+const HASH: &str = "passwordHash";
 
 /// A record, or the error of one that cannot be read.
 enum Found<'m> {
@@ -234,6 +242,9 @@ impl<'a> Users<'a> {
             users.files = of_users.into();
             for file in of_hashes {
                 users.read_hashes(file);
+            }
+            for file in users.files.iter_mut().filter(|_| users.hashes.is_some()) {
+                file.add_hash_column();
             }
         }
         Ok(users)
@@ -297,16 +308,17 @@ impl Iterator for Users<'_> {
                 Found::Record { line, draft, digest } => (line, draft, digest),
             };
             let place = Place { file: number, line };
-            if let (Some(hashes), Some(id)) = (&mut self.hashes, draft.said(Target::Id)) {
-                if let Some(hash) = hashes.take(id) {
-                    draft.say(Target::Hash, &"passwordHash".into(), hash);
-                }
+            let id = draft.said(Target::Id);
+            let hash = self.hashes.as_mut().zip(id).and_then(|(hashes, id)| hashes.take(id));
+            // A record that has a hash keeps it.
+            let is_added = draft.said(Target::Hash).is_none();
+            if let Some(hash) = &hash {
+                self.reading.add(&mut draft, HASH, &Node::Text(hash.into()), place);
             }
             let errors = match self.reading.finish(draft, place) {
                 Ok(user) => match self.seen.add(&user, place, digest) {
                     Ok(true) => {
-                        self.reading.plan.users += 1;
-                        self.reading.plan.suspended += u64::from(user.is_suspended == Some(true));
+                        self.reading.plan.count_user(&user, place);
                         return Some(Ok(ReadUser { file: number, line, user }));
                     }
                     Ok(false) => {
@@ -317,7 +329,7 @@ impl Iterator for Users<'_> {
                 },
                 Err(errors) => errors,
             };
-            let record = self.files.front().map(File::raw);
+            let record = self.files.front().map(|file| file.raw(hash.filter(|_| is_added)));
             return Some(Err(self.reject(place, errors, record)));
         }
         if !core::mem::replace(&mut self.is_over, true) {
@@ -333,11 +345,33 @@ impl Iterator for Users<'_> {
 }
 
 impl File<'_> {
-    /// Returns the record that was read last, as it is in the file.
-    fn raw(&self) -> RawRecord {
+    /// Adds the column of hashes that are merged. The rows of the file do not have it.
+    fn add_hash_column(&mut self) {
+        if let Records::Csv { names, .. } = &mut self.records {
+            if !names.iter().any(|name| name.trim() == HASH) {
+                names.push(HASH.to_owned());
+            }
+        }
+    }
+
+    /// Returns the record that was read last as it is in the file, with the hash that was added.
+    fn raw(&self, hash: Option<String>) -> RawRecord {
         match &self.records {
-            Records::Csv { row, .. } => RawRecord::Row(row.clone()),
-            Records::Json(reader) => RawRecord::Json(reader.record().to_owned()),
+            Records::Csv { row, names, .. } => {
+                let mut row = row.clone();
+                row.resize(names.len(), String::new());
+                let at = names.iter().position(|name| name.trim() == HASH);
+                if let (Some(hash), Some(value)) = (hash, at.and_then(|at| row.get_mut(at))) {
+                    *value = hash;
+                }
+                RawRecord::Row(row)
+            }
+            Records::Json(reader) => RawRecord::Json(match (hash, reader.record().split_once('{')) {
+                (Some(hash), Some((_, rest))) => {
+                    format!("{{\"{HASH}\":{},{rest}", serde_json::Value::from(hash))
+                }
+                _ => reader.record().to_owned(),
+            }),
         }
     }
 

@@ -32,7 +32,11 @@ fn rejected_line_has_all_problems_and_its_record() {
     assert_eq!((line.file, line.line, line.errors.iter().count()), (1, 2, 3));
     let row = ["no address", "12", "perhaps"].map(str::to_owned).to_vec();
     assert_eq!(line.record, Some(RawRecord::Row(row)));
-    assert!(text.starts_with("2 lines of a Kinde file: 1 user can be imported, 1 line is not valid."));
+    assert!(
+        text.starts_with(
+            "2 records of a file in Kinde's form: 1 user can be imported, 1 record is not valid."
+        )
+    );
     let json = r#"{"email":"no address"}"#;
     let (rejected, ..) = plan(&Mapping::new(Source::Kinde), &[json]);
     assert_eq!(rejected[0].record, Some(RawRecord::Json(json.to_owned())));
@@ -58,6 +62,109 @@ fn user_in_two_files_is_merged_or_rejected() {
         the id is also on line 2 of file 1, with different data: change or remove one line";
     assert_eq!(rejected[0].to_string(), expected);
     assert!(text.contains("\n  line 2 of file 2: the email is"), "{text}");
+}
+
+const HASH: &str = "$2b$10$EWECk2ENdf9q/a2IAzNezPJNH0HBWQAM107/E/891eYspSwJc9bzp";
+
+fn hash_export(ids: &[&str]) -> String {
+    let line = |id: &&str| format!(r#"{{"_id":{{"$oid":"{id}"}},"passwordHash":"{HASH}"}}"#) + "\n";
+    ids.iter().map(line).collect()
+}
+
+#[test]
+fn rejected_auth0_record_keeps_its_hash() {
+    let mapping = Mapping::new(Source::Auth0);
+    let hashes = hash_export(&["1", "2"]);
+    let users = "{\"user_id\":\"auth0|1\",\"email\":\"bad\"}\n{\"user_id\":\"auth0|2\"}\n";
+    let (rejected, ..) = plan(&mapping, &[users, &hashes]);
+    let Some(RawRecord::Json(json)) = &rejected[0].record else { panic!("{rejected:?}") };
+    let corrected = json.replace("bad", "ada@example.com");
+    // With the hash export, too, the corrected file is one of users.
+    for files in [&[corrected.as_str()][..], &[&corrected, &hashes]] {
+        let mut users = mapping.users(files.iter().map(|file| file.as_bytes())).unwrap();
+        let first = users.next().unwrap().unwrap();
+        assert!(format!("{:?}", first.user).contains("Password(bcrypt)"), "{:?}", first.user);
+    }
+
+    let users = "user_id,email,email_verified\nauth0|1,bad,true\nauth0|3,bad,true\n";
+    let mut read = mapping.users([users.as_bytes(), hashes.as_bytes()]).unwrap();
+    let row = |read: &mut kinde_users_import::Users<'_>| match read.next() {
+        Some(Err(Rejected { record: Some(RawRecord::Row(row)), .. })) => row,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(row(&mut read), ["auth0|1", "bad", "true", HASH]);
+    assert_eq!(read.header().unwrap(), ["user_id", "email", "email_verified", "passwordHash"]);
+    assert_eq!(row(&mut read), ["auth0|3", "bad", "true", ""]);
+}
+
+#[test]
+fn fields_that_are_not_taken_can_be_ignored_by_pasting() {
+    let file = r#"{"user_id":"auth0|1","given_name":"Ada","name":"A. L.","user_metadata":{"o'clock":1,"a b":2},"nickname":"a"}"#;
+    let (_, text, _) = plan(&Mapping::new(Source::Auth0), &[file]);
+    let pasted =
+        r"--ignore name --ignore='user_metadata.o'\''clock' --ignore='user_metadata.a b' --ignore nickname";
+    assert!(text.contains(&format!("\nTo leave all of them out: {pasted}\n")), "{text}");
+    assert!(text.contains("user_metadata.a b: map it to a property, or ignore it (1 line: 1)\n"), "{text}");
+    assert!(text.contains("name: the first and last name in other fields are used instead"), "{text}");
+    let many: String = (0..21).map(|n| format!(r#","x{n}":1"#)).fold(String::new(), |all, one| all + &one);
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[&format!(r#"{{"id":"1"{many}}}"#)]);
+    assert!(text.contains("\nTo leave all of them out: --ignore-rest\n"), "{text}");
+}
+
+#[test]
+fn plan_names_the_keys_to_create() {
+    let file = r#"{"id":"1","properties":[{"key":"plan","value":"a"},{"key":"kp_usr_city","value":"b"}],
+        "feature_flags":[{"key":"beta","value":true},{"key":"theme","value":"dark"}]}"#;
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[file]);
+    let expected = "\nCreate in Kinde before the import: property `plan`; feature flags `beta`, `theme`\n";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn plan_counts_passwords() {
+    let auth0 = Mapping::new(Source::Auth0);
+    let users = "{\"user_id\":\"auth0|1\"}\n{\"user_id\":\"auth0|2\"}\n{\"user_id\":\"email|3\"}\n";
+    let (_, text, _) = plan(&auth0, &[users, &hash_export(&["1"])]);
+    assert!(text.contains("\n  passwordHash  the password (1 line)\n"), "{text}");
+    let expected = "\nPasswords: 1 of 3 users (bcrypt 1); without a password: 2 (lines 2, 3 of file 1)\n\
+        Warning: 1 user of an Auth0 database (`auth0|`) has no hash (line 2 of file 1): \
+        give the complete hash export, too\n";
+    assert!(text.contains(expected), "{text}");
+    let (_, text, _) = plan(&auth0, &[users]);
+    let expected = "\nPasswords: 0 of 3 users; without a password: 3 (lines 1, 2, 3)\n\
+        Warning: 2 users of an Auth0 database (`auth0|`) have no hash (lines 1, 2): \
+        give the complete hash export, too\n";
+    assert!(text.contains(expected), "{text}");
+    let file = format!("email,hashed_password\nada@example.com,{HASH}\n");
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[&file]);
+    assert!(text.contains("\nPasswords: 1 of 1 user (bcrypt 1)\n"), "{text}");
+    let file = "username\nu1\nu2\nu3\nu4\nu5\nu6\nu7\n";
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[file]);
+    assert!(text.contains("without a password: 7 (lines 2, 3, 4, 5, 6 and 2 more)\n"), "{text}");
+}
+
+#[test]
+fn ignored_hashes_are_not_merged() {
+    let users = "{\"user_id\":\"auth0|1\"}\n";
+    let mapping = Mapping::new(Source::Auth0).ignore("passwordHash");
+    let (_, text, _) = plan(&mapping, &[users, &hash_export(&["1"])]);
+    assert!(text.contains("passwordHash: as you asked (1 line)"), "{text}");
+    assert!(text.contains("\nPasswords: 0 of 1 user"), "{text}");
+}
+
+#[test]
+fn repeated_address_says_which_line_has_a_password() {
+    let users = "{\"user_id\":\"google-oauth2|7\",\"email\":\"ada@example.com\"}\n\
+        {\"user_id\":\"auth0|1\",\"email\":\"ada@example.com\"}\n";
+    let (rejected, ..) = plan(&Mapping::new(Source::Auth0), &[users, &hash_export(&["1"])]);
+    let expected = "line 2: the email is also on line 1, with different data (this line has a password, \
+        line 1 has none): change or remove one line";
+    assert_eq!(rejected[0].to_string(), expected);
+    let file = format!("email,hashed_password\nada@example.com,{HASH}\nada@example.com,\n");
+    let (rejected, ..) = plan(&Mapping::new(Source::Kinde), &[&file]);
+    let expected = "line 3: the email is also on line 2, with different data (line 2 has a password, \
+        this line has none): change or remove one line";
+    assert_eq!(rejected[0].to_string(), expected);
 }
 
 #[test]

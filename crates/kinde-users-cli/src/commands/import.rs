@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use clap::Args;
 use kinde_users::import::{Import, ImportUser, Imported, ReadUser};
 use kinde_users::models::IdentityType;
-use kinde_users::operations::CreateUser;
+use kinde_users::operations::{CreateUser, SetUserPassword};
 use kinde_users::{FindUsers, Found, Job};
 use serde_json::json;
 
@@ -132,8 +132,13 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
             Journal::open(&path, session.name(), &format!("update {}, {reading}", arguments.update))?
         }
     };
-    let work =
-        Work { session: &session, journal: &journal, updates: arguments.update, counts: Default::default() };
+    let work = Work {
+        session: &session,
+        journal: &journal,
+        updates: arguments.update,
+        counts: Default::default(),
+        passwords: AtomicU64::new(0),
+    };
     let before = lines()?.filter_map(Result::ok).filter(|read| work.is_done(&read.user)).count() as u64;
     let bar = shared.output.progress(Some(total));
     bar.set_position(before);
@@ -147,14 +152,16 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         work.import(line)
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
+    let passwords = work.passwords.into_inner();
     let receipt = shared.output.receipt(
         &json!({
             "tenant": session.name(), "users": total, "created": created, "updated": updated,
-            "left_alone": left_alone, "done_before": before,
+            "left_alone": left_alone, "done_before": before, "passwords_set": passwords,
         }),
         format_args!(
-            "{}: {created} created, {updated} updated, {left_alone} left alone, {before} done before",
-            counted(total, "user")
+            "{}: {created} created, {updated} updated, {left_alone} left alone, {before} done before; {} set",
+            counted(total, "user"),
+            counted(passwords, "password")
         ),
     );
     let failed = failed?;
@@ -195,6 +202,8 @@ struct Work<'a> {
     updates: bool,
     /// The numbers of users that were created, updated and left alone.
     counts: [AtomicUsize; 3],
+    /// The number of passwords that were set.
+    passwords: AtomicU64,
 }
 
 impl Work<'_> {
@@ -272,6 +281,9 @@ impl Work<'_> {
                 is_recorded = true;
             }
             result?;
+            if operation.is::<SetUserPassword>() {
+                self.passwords.fetch_add(1, Ordering::Relaxed);
+            }
         }
         // A walk may recognize the user of an earlier create without any call.
         match import.user_id() {

@@ -260,10 +260,10 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
     let (code, told, _) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(
         (code, told.lines().last().unwrap()),
-        (0, "2 users: 1 created, 0 updated, 0 left alone, 1 done before")
+        (0, "2 users: 1 created, 0 updated, 0 left alone, 1 done before; 0 passwords set")
     );
     let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
-    let nothing_left = "2 users: 0 created, 0 updated, 0 left alone, 2 done before";
+    let nothing_left = "2 users: 0 created, 0 updated, 0 left alone, 2 done before; 0 passwords set";
     assert_eq!((code, told.lines().last().unwrap()), (0, nothing_left));
     assert_eq!(
         errors,
@@ -293,7 +293,10 @@ fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again()
     tenant.fake.next("create_user", Fault::status(400));
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!(code, 1);
-    assert_eq!(told.lines().last().unwrap(), "5 users: 3 created, 0 updated, 0 left alone, 0 done before");
+    assert_eq!(
+        told.lines().last().unwrap(),
+        "5 users: 3 created, 0 updated, 0 left alone, 0 done before; 3 passwords set"
+    );
     assert_eq!(
         errors,
         "line 2: create_user: HTTP 400\n\
@@ -303,7 +306,10 @@ fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again()
     // The one who has no password yet is this import's, and not one who was there.
     let (code, told, errors) = run(&mut tenant.program("import", &[&file]));
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert_eq!(told.lines().last().unwrap(), "5 users: 2 created, 0 updated, 0 left alone, 3 done before");
+    assert_eq!(
+        told.lines().last().unwrap(),
+        "5 users: 2 created, 0 updated, 0 left alone, 3 done before; 2 passwords set"
+    );
     assert_eq!(tenant.fake.users().iter().filter(|user| user.password.is_some()).count(), 5);
 }
 
@@ -323,7 +329,8 @@ fn every_line_is_checked_before_the_first_call() {
     for dry in [&[file.as_str()] as &[&str], &[&file, "--dry-run"]] {
         let (code, told, errors) = run(&mut tenant.program("import", dry));
         assert_eq!((code, told.as_str()), (2, ""));
-        let title = "8 lines of a Kinde file: 2 users can be imported, 6 lines are not valid.\n";
+        let title =
+            "8 records of a file in Kinde's form: 2 users can be imported, 6 records are not valid.\n";
         assert!(errors.starts_with(title), "{errors}");
         for problem in [
             "role_key: it needs operations on organizations",
@@ -476,7 +483,7 @@ fn one_is_not_told_as_many() {
     let file = text_of(&folder.join("users.csv"));
     std::fs::write(&file, "email\nada\n").unwrap();
     let (_, _, errors) = run(&mut program("import", &[&file]));
-    let title = "1 line of a Kinde file: 0 users can be imported, 1 line is not valid.\n";
+    let title = "1 record of a file in Kinde's form: 0 users can be imported, 1 record is not valid.\n";
     assert!(errors.starts_with(title), "{errors}");
     assert!(
         errors.ends_with(
@@ -550,7 +557,10 @@ fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
     }
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--ignore-rest", "--suspend"]));
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert!(told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+    assert!(
+        told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before; 0 passwords set\n"),
+        "{told}"
+    );
     assert!(tenant.fake.users()[0].is_suspended);
 }
 
@@ -570,14 +580,20 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
         error: 2 lines failed: to retry, run the same command again";
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!((code, errors.as_str()), (1, taken));
-    assert_eq!(told.lines().last().unwrap(), "4 users: 0 created, 0 updated, 2 left alone, 0 done before");
+    assert_eq!(
+        told.lines().last().unwrap(),
+        "4 users: 0 created, 0 updated, 2 left alone, 0 done before; 0 passwords set"
+    );
     assert!(tenant.fake.requests().of("update_user").is_empty());
 
     let journal = text_of(&tenant.file("other.journal"));
     let arguments = [file.as_str(), "--update", "--at-once=1", "--journal", &journal];
     let (code, told, errors) = run(&mut tenant.program("import", &arguments));
     assert_eq!((code, errors.as_str()), (1, taken));
-    assert_eq!(told.lines().last().unwrap(), "4 users: 0 created, 2 updated, 0 left alone, 0 done before");
+    assert_eq!(
+        told.lines().last().unwrap(),
+        "4 users: 0 created, 2 updated, 0 left alone, 0 done before; 0 passwords set"
+    );
     let name = |id: &str| tenant.fake.user(id).unwrap().given_name;
     assert_eq!([name("kp_1"), name("kp_2"), name("kp_3")], [Some("Ada".into()), Some("Bob".into()), None]);
     assert_eq!(tenant.fake.users().len(), 5);
@@ -616,7 +632,10 @@ fn rehearsal_of_an_import_leaves_no_journal() {
     std::fs::write(&file, "\u{feff}email,email_verified\nada@example.com,TRUE\n").unwrap();
     let (code, told, errors) = run(&mut program("import", &[&text_of(&file)]));
     assert_eq!((code, errors.as_str()), (0, ""));
-    assert!(told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+    assert!(
+        told.ends_with("1 user: 1 created, 0 updated, 0 left alone, 0 done before; 0 passwords set\n"),
+        "{told}"
+    );
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -639,7 +658,9 @@ fn a_file_that_changes_under_way_is_told() {
         tenant.fake.next("get_users", Fault::edit(change));
         let journal = text_of(&tenant.file(&format!("{lines}.journal")));
         let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--journal", &journal]));
-        let receipt = format!("25200 users: 0 created, 0 updated, {lines} left alone, 0 done before\n");
+        let receipt = format!(
+            "25200 users: 0 created, 0 updated, {lines} left alone, 0 done before; 0 passwords set\n"
+        );
         assert!(told.ends_with(&receipt), "{told}");
         let changed = format!(
             "error: the file changed during the run: {lines} users came instead of 25200. Run the same command again with \
@@ -693,7 +714,10 @@ fn what_is_wrong_with_some_keeps_nobody_else_out() {
     let lines: Vec<_> = (0..60).map(|n| format!("user{n}@example.com,{n}")).collect();
     let file = tenant.write("users.csv", &format!("email,id\n{}\n", lines.join("\n")));
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
-    assert_eq!(told.lines().last(), Some("60 users: 30 created, 0 updated, 0 left alone, 0 done before"));
+    assert_eq!(
+        told.lines().last(),
+        Some("60 users: 30 created, 0 updated, 0 left alone, 0 done before; 0 passwords set")
+    );
     assert_eq!((code, errors.lines().count()), (1, 31));
 }
 
@@ -711,7 +735,10 @@ fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_passw
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com"));
     tenant.fake.add_user(NewFakeUser::new().id("kp_2").email("bob@example.com").signed_in(now));
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
-    assert_eq!(told.lines().last().unwrap(), "2 users: 0 created, 0 updated, 2 left alone, 0 done before");
+    assert_eq!(
+        told.lines().last().unwrap(),
+        "2 users: 0 created, 0 updated, 2 left alone, 0 done before; 0 passwords set"
+    );
     assert!(tenant.fake.users().iter().all(|user| user.password.is_none()), "{errors}");
     let first = "line 2: kp_1 was left alone, and may come from an interrupted create: check the user, and complete it with --update and another --journal";
     assert_eq!((code, errors.lines().next()), (1, Some(first)));
@@ -773,7 +800,7 @@ fn what_is_done_of_a_line_that_failed_is_not_done_again() {
     let (code, told, _) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(
         (code, told.lines().last()),
-        (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before"))
+        (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before; 0 passwords set"))
     );
 }
 
@@ -866,7 +893,7 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
     let (code, told, _) = run(&mut tenant.program("import", &[&file]));
     assert_eq!(
         (code, told.lines().last()),
-        (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before"))
+        (0, Some("1 user: 1 created, 0 updated, 0 left alone, 0 done before; 1 password set"))
     );
     assert!(tenant.fake.users()[0].password.is_some());
     // Two names with one hash, where its key is known.
@@ -875,7 +902,10 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
     let runs = [1, 0].map(|_| run(&mut tenant.program("import", &[&file, "--at-once=1"])).0);
     assert_eq!((runs, tenant.fake.users().len()), ([1, 0], 3));
     let (_, told, _) = run(&mut tenant.program("import", &[&file]));
-    assert!(told.ends_with("2 users: 0 created, 0 updated, 0 left alone, 2 done before\n"), "{told}");
+    assert!(
+        told.ends_with("2 users: 0 created, 0 updated, 0 left alone, 2 done before; 0 passwords set\n"),
+        "{told}"
+    );
 }
 
 #[cfg(unix)]
@@ -926,7 +956,7 @@ fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
 fn suspension_is_lifted_by_an_update() {
     let tenant = Listening::start(FakeKinde::builder(), "lifted");
     let file = tenant.write("users.csv", "email\nada@example.com\nbob@example.com\n");
-    assert_eq!(run(&mut tenant.program("import", &[&file, "--suspend"])).0, 0);
+    assert_eq!(run(&mut tenant.program("import", &[&file, "--suspend", "--at-once=1"])).0, 0);
     assert!(tenant.fake.users().iter().all(|user| user.is_suspended));
     let switch = tenant.write("switch.csv", "email,is_suspended\nada@example.com,false\nbob@example.com,\n");
     let (code, told, errors) = run(&mut tenant.program("import", &[&switch, "--update"]));

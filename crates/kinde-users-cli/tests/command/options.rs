@@ -205,7 +205,8 @@ fn dry_run_sends_nothing_that_changes() {
     for (arguments, expected) in [
         (
             &["import", &users] as &[&str],
-            "1 line of a Kinde file: 1 user can be imported.\n\nThe fields become:\n  email  the email address (1 line)\n",
+            "1 record of a file in Kinde's form: 1 user can be imported.\n\nThe fields become:\n  email  the email address (1 line)\n\n\
+             Passwords: 0 of 1 user; without a password: 1 (line 2)\n",
         ),
         (&["erase", "ada@example.com"], &format!("{ADA}: to be erased\n")),
         (&["suspend", "ada@example.com"], &format!("{ADA}: to be suspended and signed out\n")),
@@ -320,4 +321,53 @@ fn completions_and_man_pages_name_every_subcommand() {
     }
     let (code, _, errors) = run(&mut command(&["man", "nothing"]));
     assert_eq!((code, errors.as_str()), (2, "error: there is no subcommand nothing"));
+}
+
+#[test]
+fn help_of_map_lists_all_targets() {
+    let (_, help, _) = run(&mut command(&["import", "--help"]));
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let targets = kinde_users::import::UnknownTarget.to_string();
+    for target in targets.trim_start_matches("unknown target: expected ").split(", ") {
+        for target in target.split(" or ") {
+            let (_, listed) = help.split_once("A field can become").unwrap();
+            assert!(listed.contains(&format!("`{target}`")), "{target}");
+        }
+    }
+}
+
+#[test]
+fn readme_lists_the_scopes_of_each_command() {
+    use kinde_users::operations::{
+        CreateUser, DeleteUser, DeleteUserSessions, GetUserData, GetUsers, GetUsersMfa, RefreshUserClaims,
+        ResetUsersMfa, ResetUsersMfaAll, SetUserPassword, UpdateUser, UpdateUserFeatureFlagOverride,
+        UpdateUserProperties,
+    };
+    use kinde_users::{Meta, Operation as _, scopes_for};
+
+    let import = [
+        GetUsers::META,
+        GetUserData::META,
+        CreateUser::META,
+        SetUserPassword::META,
+        UpdateUserProperties::META,
+        UpdateUserFeatureFlagOverride::META,
+        UpdateUser::META,
+    ];
+    let commands: [(&str, &[Meta]); 8] = [
+        ("import", &import),
+        ("export", &[GetUsers::META]),
+        ("find", &[GetUsers::META]),
+        ("suspend", &[GetUsers::META, UpdateUser::META, DeleteUserSessions::META]),
+        ("erase", &[GetUsers::META, DeleteUserSessions::META, DeleteUser::META]),
+        ("reset-mfa", &[GetUsers::META, GetUsersMfa::META, ResetUsersMfa::META, ResetUsersMfaAll::META]),
+        ("set-properties", &[GetUsers::META, UpdateUserProperties::META]),
+        ("refresh-claims", &[GetUsers::META, RefreshUserClaims::META]),
+    ];
+    let readme = include_str!("../../README.md");
+    for (command, operations) in commands {
+        let scopes: Vec<_> = scopes_for(operations).iter().map(|scope| format!("`{scope}`")).collect();
+        let row = format!("| `{command}` | {} |\n", scopes.join(", "));
+        assert!(readme.contains(&row), "{row}");
+    }
 }

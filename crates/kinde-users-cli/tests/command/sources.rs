@@ -40,10 +40,41 @@ fn auth0_files_become_users_with_their_passwords() {
     let user = |email: &str| {
         all.iter().find(|user| user.identities.iter().any(|identity| identity.value == email)).unwrap()
     };
+    assert!(told.contains("\nPasswords: 2 of 2 users (bcrypt 2)\n"), "{told}");
+    assert!(told.ends_with("2 users: 2 created, 0 updated, 0 left alone, 0 done before; 2 passwords set\n"));
     let (ada, bob) = (user("ada@example.com"), user("bob@example.com"));
     assert!(ada.is_suspended && !bob.is_suspended);
     assert_eq!(ada.provided_id.as_deref(), Some("auth0|1"));
     assert!(all.iter().all(|user| user.password.as_ref().unwrap().hashed_password == hash));
+}
+
+#[test]
+fn corrected_auth0_user_keeps_the_password() {
+    let tenant = Listening::start(FakeKinde::builder(), "corrected-auth0");
+    let users = tenant.write(
+        "users.ndjson",
+        r#"{"user_id":"auth0|1","email":"ada@"}
+{"user_id":"auth0|2","email":"bob@example.com"}"#,
+    );
+    let hash = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+    let hashes = tenant.write(
+        "hashes.ndjson",
+        &format!(r#"{{"_id":{{"$oid":"1"}},"email":"ada@example.com","passwordHash":"{hash}"}}"#),
+    );
+    let rejected = text_of(&tenant.file("rejected.ndjson"));
+    let arguments = ["--from=auth0", &users, &hashes, "--skip-invalid", "--errors", &rejected, "--json"];
+    let (code, told, _) = run(&mut tenant.program("import", &arguments));
+    let [plan, receipt] = [0, 1].map(|at| told.lines().nth(at).unwrap().parse::<Value>().unwrap());
+    let counts = |of: &Value| (of["passwords"].clone(), of["without_password"].clone());
+    assert_eq!((code, counts(&plan)), (3, (0.into(), 1.into())));
+    assert_eq!(receipt["passwords_set"], 0);
+    let corrected = fs::read_to_string(&rejected).unwrap().replace("ada@", "ada@example.com");
+    fs::write(&rejected, corrected).unwrap();
+    let arguments = ["--from=auth0", &rejected, "--json"];
+    let (code, told, errors) = run(&mut tenant.program("import", &arguments));
+    let [plan, receipt] = [0, 1].map(|at| told.lines().nth(at).unwrap().parse::<Value>().unwrap());
+    assert_eq!((code, counts(&plan)), (0, (1.into(), 0.into())), "{errors}");
+    assert_eq!(receipt["passwords_set"], 1);
 }
 
 #[test]
@@ -99,7 +130,10 @@ fn unverifiable_hashes_are_left_out_only_if_asked() {
     let (code, told, errors) = run(program("import", &arguments).arg("--drop-unverifiable"));
     assert_eq!((code, errors.as_str()), (0, ""));
     assert!(told.contains("1 user will need a new password:\n  an argon2 hash (1 line: 3)"), "{told}");
-    assert!(told.ends_with("4 users: 4 created, 0 updated, 0 left alone, 0 done before\n"), "{told}");
+    assert!(
+        told.ends_with("4 users: 4 created, 0 updated, 0 left alone, 0 done before; 3 passwords set\n"),
+        "{told}"
+    );
 }
 
 #[test]

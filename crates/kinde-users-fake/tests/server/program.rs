@@ -158,6 +158,11 @@ fn program_imports_and_exports_users() {
     assert_eq!((ids.len(), &ids[0]), (3, &"kp_ada".into()));
     assert!(program.end("TERM").is_clean());
 
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&second).unwrap().permissions().mode() & 0o777, 0o600);
+    }
     let written = std::fs::read_to_string(&second).unwrap();
     let again: Vec<_> =
         written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()).collect();

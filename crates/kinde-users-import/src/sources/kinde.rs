@@ -19,7 +19,7 @@ use crate::user::Kind;
 
 pub(crate) const TABLE: Table = Table {
     name: "kinde",
-    title: "a Kinde file",
+    title: "a file in Kinde's form",
     marks: &[
         &["hashed_password"],
         &["hashing_method"],

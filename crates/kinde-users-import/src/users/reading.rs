@@ -115,7 +115,8 @@ impl<'m> Reading<'m> {
         place: Place,
     ) -> (Box<Draft<'m>>, u64) {
         let mut draft = Box::new(Draft::new(&self.mapping.settings, is_csv));
-        let mut record = Record { place, digest: FixedState::default().build_hasher(), guess: 0 };
+        let mut record =
+            Record { place, digest: FixedState::default().build_hasher(), guess: 0, is_member: false };
         for (name, node) in members {
             if OWN.contains(&name) {
                 self.trusts_names = true;
@@ -124,6 +125,13 @@ impl<'m> Reading<'m> {
         }
         draft.trusts_names = self.trusts_names;
         (draft, record.digest.finish())
+    }
+
+    /// Reads a field that another file adds to a record.
+    pub(crate) fn add(&mut self, draft: &mut Draft<'m>, name: &str, node: &Node<'_>, place: Place) {
+        let mut record =
+            Record { place, digest: FixedState::default().build_hasher(), guess: 0, is_member: false };
+        self.field(draft, &mut record, name, node);
     }
 
     pub(crate) fn finish(
@@ -192,7 +200,9 @@ impl<'m> Reading<'m> {
                 return;
             }
             Rule::Unknown => {
-                self.plan.lose(at, "unknown field", record.place);
+                let reason =
+                    if record.is_member { "map it to a property, or ignore it" } else { "unknown field" };
+                self.plan.lose(at, reason, record.place);
                 is_taken = false;
             }
             Rule::NotTaken(reason) => {
@@ -233,9 +243,11 @@ impl<'m> Reading<'m> {
             _ => return draft.wrong(name, "is not a JSON object"),
         };
         let after = record.guess;
+        let is_member = core::mem::replace(&mut record.is_member, true);
         for (inner, node) in members {
             self.field(draft, record, &below(name, inner), node);
         }
+        record.is_member = is_member;
         // The next field may follow this one or its members.
         record.guess = after.max(record.guess);
     }
@@ -247,6 +259,8 @@ struct Record {
     digest: FoldHasher<'static>,
     /// The index in the plan that the next field probably has.
     guess: usize,
+    /// Whether the field is a member of an object, as of metadata.
+    is_member: bool,
 }
 
 fn hash(node: &Node<'_>, digest: &mut FoldHasher<'static>) {

@@ -30,12 +30,12 @@ pub struct Rejected {
     pub line: u64,
     /// The problems of the line.
     pub errors: ImportErrors,
-    /// The record as it is in the file, if it could be separated from others. It contains personal
-    /// data.
+    /// The record as it is in the file, if it could be separated from others. A hash of a separate
+    /// hash export is added to it as `passwordHash`. It contains personal data.
     pub record: Option<RawRecord>,
 }
 
-/// A record as it is in a file.
+/// A record as it is in a file, with its hash.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RawRecord {
     /// A row of CSV. It has as many values as the header.

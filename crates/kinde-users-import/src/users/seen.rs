@@ -23,13 +23,17 @@ pub(super) struct Seen {
 struct Mark {
     key: [u32; 2],
     line: u32,
-    /// The highest byte is the file.
+    /// The highest byte is the file. The lowest bit is whether the user has a password.
     digest: u32,
 }
 
 impl Mark {
     fn hash(&self) -> u64 {
         u64::from(self.key[0]) << 32 | u64::from(self.key[1])
+    }
+
+    fn has_password(&self) -> bool {
+        self.digest & 1 == 1
     }
 }
 
@@ -45,7 +49,7 @@ impl Seen {
         let mark = Mark {
             key: [0; 2],
             line: u32::try_from(place.line).unwrap_or(u32::MAX),
-            digest: file | (digest & 0x00ff_ffff) as u32,
+            digest: file | (digest & 0x00ff_fffe) as u32 | u32::from(user.password.is_some()),
         };
         let (mut errors, mut is_known) = (Vec::new(), false);
         let keys: Vec<(&str, u64)> =
@@ -61,9 +65,14 @@ impl Seen {
             } else {
                 format!(" of file {}", before.digest >> 24)
             };
-            let line = before.line;
+            let line = format!("line {}{of_file}", before.line);
+            let password = match (before.has_password(), mark.has_password()) {
+                (true, false) => format!(" ({line} has a password, this line has none)"),
+                (false, true) => format!(" (this line has a password, {line} has none)"),
+                _ => String::new(),
+            };
             let because =
-                format!("is also on line {line}{of_file}, with different data: change or remove one line");
+                format!("is also on {line}, with different data{password}: change or remove one line");
             errors.push(ImportError::new(format!("the {kind}"), Problem::NotAllowed).because(because));
         }
         if !errors.is_empty() {

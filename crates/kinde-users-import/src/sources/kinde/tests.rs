@@ -312,7 +312,7 @@ fn error_of_a_password_names_what_its_method_expects() {
         (
             "firebase-scrypt",
             ("salt", "c2FsdA=="),
-            "signer_key is missing: expected the hash parameters of the Firebase project (--firebase FILE)"
+            "signer_key is missing: expected base64_signer_key and the other parameters of the Firebase project (--firebase FILE)"
                 .into(),
         ),
     ] {
