@@ -12,7 +12,7 @@ use kinde_users_core::operations::FirebaseParameters;
 use crate::error::{ImportError, ImportProblem};
 use crate::rule::Rule;
 use crate::settings::Settings;
-use crate::source::Source;
+use crate::sources::Source;
 use crate::table::plain;
 use crate::target::Target;
 

@@ -15,7 +15,7 @@ use crate::error::{ImportError, Place};
 use crate::mapping::{Mapping, lost};
 use crate::rule::Rule;
 use crate::shown::shown;
-use crate::source::Source;
+use crate::sources::Source;
 use crate::user::ImportUser;
 
 /// The most field names and kinds of problems that are listed. A file has more only if its names

@@ -31,7 +31,7 @@ use crate::parse::text::{self, NotText};
 use crate::plan::Plan;
 use crate::rule::Rule;
 use crate::shown::shown;
-use crate::source::Source;
+use crate::sources::Source;
 use crate::sources::auth0::Hashes;
 use crate::target::Target;
 

@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::parse::csv::CsvError;
 use crate::parse::text::NotText;
-use crate::source::Source;
+use crate::sources::Source;
 
 /// The error of a file that cannot be read.
 #[derive(Debug)]
