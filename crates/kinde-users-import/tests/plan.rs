@@ -58,8 +58,8 @@ fn user_in_two_files_is_merged_or_rejected() {
     let mut users = mapping.users([one.as_bytes(), one.as_bytes()]).unwrap();
     assert_eq!((users.by_ref().count(), users.plan().merged()), (1, 1));
     let (rejected, text, _) = plan(&mapping, &[one, other]);
-    let expected = "line 2: the email is also on line 2 of file 1, with different data: change or remove one line; \
-        the id is also on line 2 of file 1, with different data: change or remove one line";
+    let expected = "line 2: the email is that of line 2 of file 1 too, with different data: change or remove one line; \
+        the id is that of line 2 of file 1 too, with different data: change or remove one line";
     assert_eq!(rejected[0].to_string(), expected);
     assert!(text.contains("\n  line 2 of file 2: the email is"), "{text}");
 }
@@ -157,12 +157,12 @@ fn repeated_address_says_which_line_has_a_password() {
     let users = "{\"user_id\":\"google-oauth2|7\",\"email\":\"ada@example.com\"}\n\
         {\"user_id\":\"auth0|1\",\"email\":\"ada@example.com\"}\n";
     let (rejected, ..) = plan(&Mapping::new(Source::Auth0), &[users, &hash_export(&["1"])]);
-    let expected = "line 2: the email is also on line 1, with different data (this line has a password, \
+    let expected = "line 2: the email is that of line 1 too, with different data (this line has a password, \
         line 1 has none): change or remove one line";
     assert_eq!(rejected[0].to_string(), expected);
     let file = format!("email,hashed_password\nada@example.com,{HASH}\nada@example.com,\n");
     let (rejected, ..) = plan(&Mapping::new(Source::Kinde), &[&file]);
-    let expected = "line 3: the email is also on line 2, with different data (line 2 has a password, \
+    let expected = "line 3: the email is that of line 2 too, with different data (line 2 has a password, \
         this line has none): change or remove one line";
     assert_eq!(rejected[0].to_string(), expected);
 }

@@ -335,8 +335,8 @@ fn every_line_is_checked_before_the_first_call() {
         for problem in [
             "role_key: it needs operations on organizations",
             "line 3: email contains a blank",
-            "line 4: the email is also on line 2, with different data: change or remove one line",
-            "line 4: the id is also on line 2, with different data: change or remove one line",
+            "line 4: the email is that of line 2 too, with different data: change or remove one line",
+            "line 4: the id is that of line 2 too, with different data: change or remove one line",
             "line 5: phone does not begin with + and a country code",
             "line 6: hashing_method is not an accepted value: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
              firebase-scrypt or aspnet-identity-v2",

@@ -72,7 +72,7 @@ impl Seen {
                 _ => String::new(),
             };
             let because =
-                format!("is also on {line}, with different data{password}: change or remove one line");
+                format!("is that of {line} too, with different data{password}: change or remove one line");
             errors.push(ImportError::new(format!("the {kind}"), Problem::NotAllowed).because(because));
         }
         if !errors.is_empty() {
