@@ -13,6 +13,9 @@ use crate::tenant::Session;
 /// A shorter wait is not reported.
 const SHORT: Duration = Duration::from_secs(3);
 
+/// How much longer a call waits, so that it still waits for a reset of exactly the maximum.
+const MARGIN: Duration = Duration::from_secs(60);
+
 /// How often the progress is renewed.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -31,6 +34,7 @@ impl Limits {
     /// counts of all calls follow.
     pub(crate) fn keep<R>(&self, session: &Session, bar: &ProgressBar, work: impl FnOnce() -> R) -> R {
         let longest = Some(Duration::from_secs(self.max_wait)).filter(|wait| !wait.is_zero());
+        let longest = longest.map(|wait| wait.saturating_add(MARGIN));
         session.client.with_tenant(|tenant| tenant.set_adaptive_rate(longest));
         let (result, waited) = thread::scope(|scope| {
             // It is dropped at the end of the work, even if that panics.

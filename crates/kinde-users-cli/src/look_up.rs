@@ -9,8 +9,12 @@ use kinde_users::{FindUser, FindUsers, Found, Job};
 use crate::failure::Failure;
 use crate::tenant::Session;
 
-/// The number of lines that are looked up together. Memory does not grow with longer files.
-pub(crate) const LINES: usize = 25_000;
+/// The number of lines of an import that are looked up together.
+const LINES: usize = 25_000;
+
+/// The number of lines of a list that are looked up together. It is small, so that the address of a
+/// user hardly changes between the look-up and the change.
+pub(crate) const LIST_LINES: usize = 1000;
 
 /// A line of a list, and the user that it names. [`Found::Unfinished`] means that the line has an
 /// id, or needs a search of its own.

@@ -18,8 +18,9 @@ struct Counts {
     requests: BTreeMap<&'static str, u64>,
     /// The responses with 429.
     rate_limited: u64,
+    /// The bytes of bodies.
     bytes_sent: u64,
-    /// Bytes after decompression.
+    /// The bytes of bodies, after decompression.
     bytes_received: u64,
 }
 
@@ -64,8 +65,25 @@ fn operation(request: &Request<Vec<u8>>) -> &'static str {
 }
 
 fn matches(template: &str, path: &str) -> bool {
-    let (mut template, mut path) = (template.split('/'), path.split('/'));
-    let are_equal =
-        template.by_ref().zip(path.by_ref()).all(|(part, segment)| part.starts_with('{') || part == segment);
-    are_equal && template.next().is_none() && path.next().is_none()
+    let (template, path) = (template.split('/'), path.split('/'));
+    template.clone().count() == path.clone().count()
+        && template.zip(path).all(|(part, segment)| part.starts_with('{') || part == segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_is_of_its_operation() {
+        for meta in OPERATIONS {
+            let segments = meta.path.as_str().split('/');
+            let path = segments.map(|part| if part.starts_with('{') { "kp_1" } else { part });
+            let path = path.collect::<Vec<_>>().join("/");
+            let request = Request::builder().method(&meta.method).uri(path).body(Vec::new()).unwrap();
+            assert_eq!(operation(&request), meta.name);
+        }
+        let request = Request::post("/oauth2/token").body(Vec::new()).unwrap();
+        assert_eq!(operation(&request), TOKEN);
+    }
 }

@@ -108,7 +108,9 @@ impl Named {
         } else {
             let (domain, credentials) = self.read()?;
             output.note(format_args!("On {}.", domain.origin()));
-            (domain, credentials, To::Real(self.transport()?))
+            let is_tls = domain.origin().starts_with("https:");
+            let transport = if is_tls { self.transport()? } else { UreqTransport::new() };
+            (domain, credentials, To::Real(transport))
         };
         // The clock of `kinde-users-fake --speed` is faster. The clock of its client must be as
         // fast.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, IN_A_ROW};
 use crate::limits::Limits;
-use crate::look_up::LINES;
+use crate::look_up::LIST_LINES;
 use crate::output::counted;
 use crate::tenant::{Session, WayError};
 use crate::text_file;
@@ -149,7 +149,7 @@ impl Many {
         let users = counted(total, "user");
         ask(&users)?;
         let bar = session.output.progress(Some(total as u64));
-        let batches = lines.chunks(LINES).map(|lines| Ok(session.look_up(lines)));
+        let batches = lines.chunks(LIST_LINES).map(|lines| Ok(session.look_up(lines)));
         let failed = self.each(session, &bar, batches, |(number, user, found)| {
             let id = match found {
                 Found::Unfinished => session.find(user),

@@ -19,8 +19,8 @@ use crate::user::ImportUser;
 ///
 /// **The job searches before each create.** If the outcome of a create is unknown, the job searches
 /// at once. If it finds the user, it continues. Otherwise it ends with the error of the create, and
-/// the next run searches first. A user is created twice only if a create arrives after the search
-/// and the service accepts both, or if two imports of the same user run at once. A record that has
+/// the next run searches first. A user is created twice only if the service accepts both creates, and
+/// a create arrives after the search, or two imports of the same user run at once. A record that has
 /// only a `provided_id` needs [`found`](Self::found) for this.
 ///
 /// An interrupted import can be started again for the same user. For that, the program keeps a

@@ -43,8 +43,9 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// Journal - a file beside the first file that records what is done. If a run was interrupted
 /// or lines failed, run the same command again: it continues where it stopped. If it is not known
 /// whether a user was created, the next run searches for the user first. A user is created twice
-/// only if the request of the earlier run arrives after that search, or if you import the same users
-/// with two journals at once. Use another journal if you change the file or the options. The command
+/// only if the service accepts a second create, and the request of the earlier run arrives after
+/// that search, the user signs up during the run, or you import the same users with two journals at
+/// once. Use another journal if you change the file or the options. The command
 /// skips lines that are done, even if you have changed them since. To import changes, use `--update`
 /// with another journal.
 ///

@@ -69,6 +69,8 @@ pub struct FindUsers {
     by_key: BTreeMap<Kind, BTreeMap<String, Vec<usize>>>,
     expand: Vec<Expand>,
     stage: Stage,
+    /// Whether a walk came to its end.
+    is_walked: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -133,7 +135,7 @@ impl FindUsers {
     }
 
     fn add(mut self, sought: Sought) -> Self {
-        self.stage = Stage::Start;
+        (self.stage, self.is_walked) = (Stage::Start, false);
         // `FindUser` refuses these texts too.
         let is_listable = sought.kind == Kind::ProvidedId || !sought.text.contains(',');
         if sought.text.is_empty() || !is_listable {
@@ -166,17 +168,19 @@ impl FindUsers {
         }
     }
 
-    /// Returns the searches of each look-up. A look-up has texts of one kind, because a user has to
-    /// match all filters of a call.
+    /// Returns the searches of each look-up, without those that are answered. A look-up has texts of
+    /// one kind, because a user has to match all filters of a call.
     fn calls(&self) -> Vec<Vec<usize>> {
         let mut calls = Vec::new();
-        for by_key in self.by_key.values() {
+        // No filter finds a `provided_id`.
+        for (_, by_key) in self.by_key.iter().filter(|(kind, _)| **kind != Kind::ProvidedId) {
             let (mut call, mut bytes) = (Vec::new(), 0);
             for at in by_key.values().flatten().copied() {
+                let Some(search) = self.searches.get(at).filter(|search| !search.is_answered) else {
+                    continue;
+                };
                 let mut encoded = String::from("%2C");
-                if let Some(search) = self.searches.get(at) {
-                    percent_encode(&search.sought.text, &mut encoded);
-                }
+                percent_encode(&search.sought.text, &mut encoded);
                 bytes += encoded.len();
                 if bytes > Self::MOST_BYTES && !call.is_empty() {
                     calls.push(mem::take(&mut call));
@@ -184,7 +188,9 @@ impl FindUsers {
                 }
                 call.push(at);
             }
-            calls.push(call);
+            if !call.is_empty() {
+                calls.push(call);
+            }
         }
         calls
     }
@@ -247,11 +253,10 @@ impl FindUsers {
         for user in &page.users {
             self.take(user, &[]);
         }
-        if pages.is_complete() {
-            self.searches.iter_mut().for_each(|search| search.is_answered = true);
-            return Ok(Stage::End);
-        }
         let number = number.saturating_add(1);
+        if pages.is_complete() {
+            return Ok(self.after_walk(number));
+        }
         match (pages.next_operation(), look_ups) {
             (Ok(_), Some(look_ups)) if number < look_ups.calls.len() => {
                 Ok(Stage::Walk(pages, number, Some(look_ups)))
@@ -259,6 +264,25 @@ impl FindUsers {
             // The walk takes too many calls, or has no end.
             (_, Some(look_ups)) => Ok(Stage::LookUps(look_ups)),
             (next, None) => next.map(|_| Stage::Walk(pages, number, None)),
+        }
+    }
+
+    /// Returns the stage after a walk of so many pages.
+    ///
+    /// If another user is deleted during the walk, a user may move to a page that was read before.
+    /// So a user that was not found is sought again, with the least calls: by look-ups, or by one
+    /// more walk.
+    fn after_walk(&mut self, pages: usize) -> Stage {
+        let is_sure = pages == 1 || mem::replace(&mut self.is_walked, true);
+        for search in &mut self.searches {
+            let is_by_id = search.sought.kind == Kind::ProvidedId;
+            search.is_answered |= is_sure || is_by_id || !search.matching.is_empty();
+        }
+        let look_ups = LookUps { calls: self.calls(), cursor: None, pages: 0, has_stranger: false };
+        match look_ups.calls.len() {
+            0 => Stage::End,
+            calls if calls <= pages => Stage::LookUps(look_ups),
+            _ => Stage::Walk(Box::new(Pages::new(self.list())), 0, Some(look_ups)),
         }
     }
 
@@ -457,15 +481,16 @@ mod tests {
             let of_it = targets[3..].iter().filter(|target| target.contains(&format!("&{filter}")));
             assert_eq!(of_it.count(), calls, "{filter}");
         }
-        // A walk answers all of them.
+        // A walk finds three of them, and the others are looked up.
         let mut find = searches();
-        let targets = run(&mut find, &[&page(&[ADA], Some("more")), &page(&[BOB, ADA], None)]);
+        let (walk, none) = ([page(&[ADA], Some("more")), page(&[BOB, ADA], None)], page(&[], None));
+        let targets = run(&mut find, &[&walk[0], &walk[1], &none]);
         let list = "page_size=500&expand=identities%2Cbilling";
         assert_eq!(targets[0], format!("/api/v1/users?{list}"));
         assert_eq!(targets[1], "/api/v1/users?page_size=500&next_token=more&expand=identities%2Cbilling");
         assert_eq!(
             (targets.len(), told(&find)),
-            (2, vec!["kp_1".into(), "kp_2".into(), "kp_1".into(), String::new(), String::new()])
+            (4, vec!["kp_1".into(), "kp_2".into(), "kp_1".into(), String::new(), String::new()])
         );
     }
 
@@ -474,12 +499,13 @@ mod tests {
         for (searches, pages, calls) in [
             (40, 9, 1),
             (41, 1, 1),
-            (41, 2, 2),
+            (41, 2, 4),
             (41, 3, 4),
-            (200, 4, 4),
-            (200, 5, 5),
+            (200, 4, 8),
+            (200, 5, 10),
             (200, 6, 10),
-            (2000, 50, 50),
+            (2000, 20, 40),
+            (2000, 50, 100),
         ] {
             let mut find = many(searches);
             let (mut targets, mut walked) = (Vec::new(), 0);
@@ -487,7 +513,7 @@ mod tests {
                 let is_look_up = target.contains("&email=");
                 walked += usize::from(!is_look_up);
                 let next = format!("{walked}");
-                let next = (!is_look_up && walked < pages).then_some(next.as_str());
+                let next = (!is_look_up && walked % pages > 0).then_some(next.as_str());
                 find.handle(Ok(answer::<GetUsers>(200, &page(&[], next)))).unwrap();
                 targets.push(target);
             }
@@ -495,6 +521,24 @@ mod tests {
             assert!(targets.iter().all(|target| "https://acme.kinde.com".len() + target.len() <= 2000));
             assert!(find.output().iter().all(|found| *found == Found::None));
         }
+    }
+
+    #[test]
+    fn user_that_a_walk_missed_is_sought_again() {
+        // The two look-ups cost no more than the walk. The first one is that of the last address.
+        let last = format!(r#"{{"id":"kp_9","email":"{:031}@example.com"}}"#, 40);
+        let pages = [page(&[], Some("1")), page(&[], None), page(&[&last], None), page(&[], None)];
+        let mut find = many(41);
+        let targets = run(&mut find, &pages.each_ref().map(String::as_str));
+        assert!(targets.len() == 4 && targets[2].contains("&email="), "{targets:?}");
+        assert_eq!(told(&find)[40], "kp_9");
+        // Five look-ups would cost more than another walk.
+        let pages = [page(&[], Some("1")), page(&[], None), page(&[&last], Some("1")), page(&[], None)];
+        let mut find = many(200);
+        let targets = run(&mut find, &pages.each_ref().map(String::as_str));
+        assert!(targets.len() == 4 && !targets.concat().contains("&email="), "{targets:?}");
+        let told = told(&find);
+        assert_eq!((told[40].as_str(), told[41].as_str()), ("kp_9", ""));
     }
 
     #[test]
