@@ -100,7 +100,7 @@ mod docs {
 
     /// The rest of it, that there is no unsafe code, is the compiler's to see.
     #[test]
-    fn no_crate_has_unsafe_code_a_build_script_or_a_proc_macro() {
+    fn crates_have_no_unsafe_code_and_build_script() {
         let manifest = |folder: &Path| fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         assert!(manifest(&root()).contains("\nunsafe_code = \"forbid\"\n"));
         let mut count = 0;

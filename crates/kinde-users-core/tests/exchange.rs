@@ -1662,7 +1662,7 @@ fn learning_call_outlasts_many_resets() {
 }
 
 #[test]
-fn learning_call_fails_for_a_longer_reset_than_its_longest_wait() {
+fn reset_beyond_the_longest_wait_fails() {
     let mut world = learning();
     world.tenant.set_adaptive_rate(Some(seconds(60)));
     let mut call = world.call(&GetUsers::new(), CallOptions::new());
@@ -1676,7 +1676,7 @@ fn learning_call_fails_for_a_longer_reset_than_its_longest_wait() {
 }
 
 #[test]
-fn waits_for_limits_do_not_count_against_the_total_timeout() {
+fn waits_for_limits_do_not_use_the_timeout() {
     let mut world = learning();
     let options = CallOptions::new().total_timeout(seconds(10));
     let mut call = world.call(&GetUsers::new(), options);
@@ -1739,7 +1739,7 @@ fn place_of_a_lost_call_is_taken_over() {
 }
 
 #[test]
-fn token_endpoint_over_its_limit_costs_a_learning_call_no_attempt() {
+fn limited_token_endpoint_costs_no_attempt() {
     let mut world = World::new();
     world.tenant.set_adaptive_rate(Some(seconds(3600)));
     let mut call = world.call(&GetUsers::new(), CallOptions::new());

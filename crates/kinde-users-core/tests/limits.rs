@@ -54,7 +54,7 @@ fn token_bucket_takes_little_more_than_the_floor() {
 }
 
 #[test]
-fn windows_of_one_second_take_little_more_than_the_floor() {
+fn windows_of_a_second_are_near_the_floor() {
     for (limit, most) in [(10.0, 1.15), (50.0, 1.15), (500.0, 1.35)] {
         let service = Service::new(Limit::windows(limit, 1.0));
         alone(&format!("windows, {limit} a second"), &service, limit, most);

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_stands_while_time_is_paused_and_ends_its_sleep_on_time() {
+    async fn clock_stands_while_time_is_paused() {
         let clock = TokioClock::new();
         assert_eq!(clock.now(), Instant::START);
         let until = Instant::from_start(Duration::from_secs(3600));

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn request_does_not_wait_for_the_acknowledgement_of_its_first_bytes() {
+    async fn request_is_sent_without_delay() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let mut connector = Connector::new(crate::tls(), Duration::from_secs(30));

@@ -35,7 +35,7 @@ async fn it_keeps_every_clause_and_has_no_weakness() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn it_keeps_every_clause_on_many_threads_too_and_with_bodies_of_16_mib() {
+async fn large_bodies_keep_the_contract() {
     let options = Options::new().request_timeout(Duration::from_millis(50));
     let report = check_async(&HyperTransport::new(), &options).await.unwrap();
     report.assert_kept();

@@ -125,7 +125,7 @@ async fn hanging_handshake_ends_with_connect_timeout() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_hangs_ends_by_the_limit_of_the_request_and_is_not_sent() {
+async fn hanging_handshake_is_not_sent() {
     let address = saying("", Then::Hold).await;
     let result = HyperTransport::new().send(get(&format!("https://{address}"), SHORT)).await;
     let text = assert_failure(result, ErrorKind::Timeout, Delivery::NotSent);
@@ -133,7 +133,7 @@ async fn a_handshake_that_hangs_ends_by_the_limit_of_the_request_and_is_not_sent
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_ends_by_the_time_limit_and_may_have_heard() {
+async fn silent_server_is_an_unknown_outcome() {
     let address = saying("", Then::Hold).await;
     assert_failure(ask(address, SHORT).await, ErrorKind::Timeout, Delivery::Unknown);
 }
@@ -225,7 +225,7 @@ async fn a_body_gets_the_room_that_it_is_said_to_need() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_in_chunks_is_refused_at_the_limit() {
+async fn chunked_body_over_the_limit_is_refused() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let address = saying(format!("{head}6\r\n123456\r\n5\r\n12345\r\n"), Then::Hold).await;
     let transport = HyperTransport::new().body_limit(10);

@@ -593,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn search_before_the_import_is_too_old_for_an_unknown_create() {
+    fn earlier_search_does_not_settle_a_create() {
         let there = std::format!(r#"{{"users":[{ADA}]}}"#);
         for import in [
             Import::new(ada()).searched(Found::None).interrupted(),
@@ -620,7 +620,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_create_after_an_earlier_search_is_followed_by_a_search() {
+    fn refused_create_is_followed_by_a_search() {
         fn refused(users: &str) -> impl FnMut(&DynOperation) -> Result<Reply, Error> {
             let mut tenant = tenant(users);
             move |operation| match operation.meta().name {
@@ -806,7 +806,7 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_search_after_an_unknown_create_returns_its_error() {
+    fn unfinished_search_after_a_create_fails() {
         let more = r#"{"users":[],"next_token":"more"}"#;
         let mut import = Import::new(ada());
         let mut searched = 0;
@@ -835,7 +835,7 @@ mod tests {
     }
 
     #[test]
-    fn failed_search_after_an_unknown_create_returns_its_error() {
+    fn failed_search_after_a_create_is_the_error() {
         let mut import = Import::new(ada());
         let mut searches = 0;
         let called = names(&mut import, |operation| {
@@ -872,7 +872,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_create_continues_with_a_user_that_arrived_late() {
+    fn refused_create_continues_with_a_late_user() {
         let mut import = Import::new(ada()).interrupted();
         let mut lookups = 0;
         let called = names(&mut import, |operation| match operation.meta().name {
@@ -915,7 +915,7 @@ mod tests {
     }
 
     #[test]
-    fn create_with_an_unreadable_reply_is_followed_by_a_search() {
+    fn unreadable_create_is_followed_by_a_search() {
         let mut import = Import::new(ada());
         let mut is_there = false;
         let called = names(&mut import, |operation| {

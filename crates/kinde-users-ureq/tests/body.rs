@@ -67,7 +67,7 @@ fn announced_length_is_reserved() {
 }
 
 #[test]
-fn body_that_is_said_to_be_immense_is_refused_at_once_or_gets_a_mebibyte() {
+fn immense_length_reserves_a_mebibyte() {
     // No machine has this much memory: reserving it would end the program.
     for told in [u64::MAX / 2, 1 << 40] {
         let said = message(&format!("HTTP/1.1 200 OK\ncontent-length: {told}"), b"{");
@@ -79,7 +79,7 @@ fn body_that_is_said_to_be_immense_is_refused_at_once_or_gets_a_mebibyte() {
 }
 
 #[test]
-fn body_without_a_byte_is_empty_whatever_its_encoding_is_called() {
+fn empty_body_of_any_encoding_is_empty() {
     for encoding in ["gzip", "GZIP", "x-gzip", "br", "deflate", "identity", "gzip, br", "nonsense"] {
         for status in ["200 OK", "400 Bad Request", "429 Too Many"] {
             for (framing, body) in [

@@ -555,7 +555,7 @@ proptest! {
 }
 
 #[test]
-fn second_import_of_a_batch_does_not_create_the_user_of_the_first() {
+fn repeated_user_of_a_batch_is_created_once() {
     let form = Mapping::new(Source::Kinde);
     let records = || {
         let record = |email| form.row([("email", email), ("first_name", "Ada")]).unwrap();

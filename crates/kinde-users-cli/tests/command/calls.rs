@@ -34,7 +34,7 @@ fn calls(tenant: &Listening, name: &str, arguments: &[&str]) -> usize {
 }
 
 #[test]
-fn import_with_passwords_makes_two_calls_for_a_user_and_few_look_ups() {
+fn passwords_cost_two_calls_for_a_user() {
     let tenant = Listening::start(FakeKinde::builder(), "calls-import");
     let file = tenant.write("users.csv", &csv("email", address));
     for before in [0, 1200, 30_000] {
@@ -52,7 +52,7 @@ fn import_with_passwords_makes_two_calls_for_a_user_and_few_look_ups() {
 }
 
 #[test]
-fn import_of_ids_makes_two_calls_for_a_user_and_one_walk() {
+fn ids_cost_two_calls_each_and_one_walk() {
     let tenant = Listening::start(FakeKinde::builder(), "calls-ids");
     tenant.fake.seed_users(5000);
     let file = tenant.write("users.csv", &csv("id", |n| format!("id-{n}")));
@@ -63,7 +63,7 @@ fn import_of_ids_makes_two_calls_for_a_user_and_one_walk() {
 }
 
 #[test]
-fn list_of_addresses_makes_few_calls_besides_those_for_each_user() {
+fn list_of_addresses_makes_few_look_ups() {
     let tenant = Listening::start(FakeKinde::builder(), "calls-list");
     for n in 0..USERS {
         tenant.fake.add_user(NewFakeUser::new().email(address(n)));
@@ -165,7 +165,7 @@ fn look_up_that_fails_is_replaced_by_searches() {
 }
 
 #[test]
-fn users_of_a_list_are_suspended_and_erased_with_a_receipt_each() {
+fn listed_users_get_a_receipt_each() {
     let tenant = Listening::start(FakeKinde::builder().strict(), "lists");
     let ids = tenant.fake.seed_users(4);
     let list = format!("USER0@example.com\n\nnobody@example.com\n{}\nuser2@example.com\n", ids[1]);

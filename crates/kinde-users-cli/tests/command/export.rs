@@ -31,7 +31,7 @@ fn assert_all_once(exported: &[(String, Value)], users: &[FakeUser]) {
 }
 
 #[test]
-fn everybody_is_in_the_file_once_through_faults_and_kills() {
+fn killed_export_has_each_user_once() {
     let tenant = Listening::start(FakeKinde::builder().seed(3).chaos(0.05), "export");
     tenant.fake.seed_users(4000);
     for (name, kill_after) in [("users.ndjson", 23), ("users.csv", 31)] {
@@ -83,7 +83,7 @@ fn everybody_is_in_the_file_once_through_faults_and_kills() {
 }
 
 #[test]
-fn only_those_who_were_active_are_exported_where_that_is_asked_for() {
+fn export_of_active_users_has_no_others() {
     // 2030-01-01T00:00:00Z, and every second user signed in in the forty days before.
     const START: u64 = 1_893_456_000;
     let tenant = Listening::start(FakeKinde::builder().start(START), "active");
@@ -101,7 +101,7 @@ fn only_those_who_were_active_are_exported_where_that_is_asked_for() {
 }
 
 #[test]
-fn an_export_that_fails_leaves_the_one_before_as_it_was_and_does_not_bar_the_next() {
+fn failed_export_keeps_the_file_before() {
     let tenant = Listening::start(FakeKinde::builder(), "before");
     tenant.fake.seed_users(3);
     let file = text_of(&tenant.file("users.ndjson"));
@@ -157,7 +157,7 @@ fn an_export_goes_on_only_with_what_it_was_begun_with() {
 
 #[cfg(unix)]
 #[test]
-fn an_export_that_cannot_be_written_tells_which_file_and_goes_on_later() {
+fn unwritable_export_continues_later() {
     use std::process::Command;
     let tenant = Listening::start(FakeKinde::builder(), "limit");
     tenant.fake.seed_users(100);
@@ -206,7 +206,7 @@ fn a_file_is_written_by_one_run_at_a_time() {
 }
 
 #[test]
-fn what_is_left_of_an_export_that_cannot_go_on_is_told_with_what_to_do() {
+fn export_that_cannot_continue_says_why() {
     let tenant = Listening::start(FakeKinde::builder(), "left");
     tenant.fake.seed_users(100);
     let file = text_of(&tenant.file("users.ndjson"));
@@ -257,7 +257,7 @@ fn what_is_exported_is_for_its_owner_alone() {
 }
 
 #[test]
-fn a_file_that_is_there_is_replaced_only_where_that_is_asked_for() {
+fn existing_file_is_replaced_only_if_asked() {
     let folder = folder("there");
     let file = text_of(&folder.join("users.csv"));
     let (code, told, _) = run(&mut program("export", &[&file]));

@@ -180,7 +180,7 @@ fn under_way(journal: &Path) -> usize {
 }
 
 #[test]
-fn ten_thousand_users_come_over_whole_and_once_through_faults_and_kills() {
+fn ten_thousand_users_survive_faults_and_kills() {
     let users: usize = std::env::var("IMPORT_USERS").map_or(10_000, |text| text.parse().unwrap());
     let began = Instant::now();
     let tenant = Listening::start(FakeKinde::builder().seed(7).chaos(0.05), "big");
@@ -248,7 +248,7 @@ fn ten_thousand_users_come_over_whole_and_once_through_faults_and_kills() {
 }
 
 #[test]
-fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
+fn journal_holds_no_personal_data() {
     let tenant = Listening::start(FakeKinde::builder(), "journal");
     let file = tenant.write("users.csv", "email,first_name\nada@example.com,Ada\nbob@example.com,Bob\n");
     assert_eq!(run(&mut tenant.program("import", &[&file])).0, 0);
@@ -285,7 +285,7 @@ fn a_killed_import_shows_nobody_in_its_journal_and_is_not_for_another_tenant() {
 }
 
 #[test]
-fn each_line_that_failed_is_told_with_its_number_and_reason_and_is_tried_again() {
+fn failed_lines_are_retried() {
     let tenant = Listening::start(FakeKinde::builder(), "failed");
     let lines: Vec<_> = (0..5).map(|n| format!("user{n}@example.com,{BCRYPT}")).collect();
     let file = tenant.write("users.csv", &format!("email,hashed_password\n{}\n", lines.join("\n")));
@@ -455,7 +455,7 @@ fn a_file_of_another_kind_is_told_once_with_what_to_do() {
 }
 
 #[test]
-fn a_broken_line_is_told_with_its_number_and_what_was_expected() {
+fn broken_line_is_reported_with_its_number() {
     let folder = folder("broken");
     let latin1 = b"{\"first_name\":\"Ren\xe9\",\"id\":\"2\"}\n";
     let text = "{\"id\":\"1\"}\n\n{\"id\":\"3\" \"email\":\"a@b\"}\n[1]\n{\"id\":\"5\"},\n";
@@ -540,7 +540,7 @@ fn a_file_of_nobody_is_no_file_of_users() {
 }
 
 #[test]
-fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
+fn lost_field_is_left_out_only_if_asked() {
     let tenant = Listening::start(FakeKinde::builder().strict(), "left-out");
     let ndjson = r#"{"email":"ada@example.com","organizations":[{"external_id":"7","roles":["admin"]}]}"#;
     let file = tenant.write("users.ndjson", ndjson);
@@ -565,7 +565,7 @@ fn what_no_operation_can_carry_out_is_left_out_only_where_that_is_asked_for() {
 }
 
 #[test]
-fn who_is_there_is_left_alone_or_told_what_the_file_says() {
+fn existing_user_is_kept_or_updated() {
     let tenant = Listening::start(FakeKinde::builder(), "there");
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("ada@example.com").name("Augusta", "King"));
     tenant.fake.add_user(NewFakeUser::new().id("kp_2").provided_id("42"));
@@ -600,7 +600,7 @@ fn who_is_there_is_left_alone_or_told_what_the_file_says() {
 }
 
 #[test]
-fn a_user_who_was_created_without_an_identity_is_told_and_not_created_again() {
+fn user_without_an_identity_is_created_once() {
     let tenant = Listening::start(FakeKinde::builder(), "without");
     let without = |response: &mut http::Response<Vec<u8>>| {
         let text = String::from_utf8(response.body().clone()).unwrap();
@@ -684,7 +684,7 @@ fn what_fails_for_all_ends_it_early() {
 }
 
 #[test]
-fn an_import_that_nobody_reads_ends_before_its_first_call() {
+fn import_with_closed_stdout_makes_no_call() {
     let tenant = Listening::start(FakeKinde::builder(), "nobody-reads-import");
     let file = tenant.write("users.csv", "email\nada@example.com\n");
     let (code, _, errors) = run(tenant.program("import", &[&file]).stdout(pipe_to_nobody()));
@@ -722,7 +722,7 @@ fn what_is_wrong_with_some_keeps_nobody_else_out() {
 }
 
 #[test]
-fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_password() {
+fn user_who_signed_up_keeps_the_password() {
     let tenant = Listening::start(FakeKinde::builder(), "signed-up");
     let csv = format!("email,id,hashed_password\nada@example.com,42,{BCRYPT}\nbob@example.com,,{BCRYPT}\n");
     let file = tenant.write("users.csv", &csv);
@@ -745,7 +745,7 @@ fn who_signed_up_with_the_address_of_a_create_that_never_arrived_keeps_the_passw
 }
 
 #[test]
-fn a_user_without_an_identity_whose_password_is_refused_is_created_once_in_many_runs() {
+fn refused_password_creates_no_second_user() {
     let tenant = Listening::start(FakeKinde::builder(), "without-password");
     let without = |response: &mut http::Response<Vec<u8>>| {
         *response.body_mut() =
@@ -766,7 +766,7 @@ fn a_user_without_an_identity_whose_password_is_refused_is_created_once_in_many_
 }
 
 #[test]
-fn a_user_without_an_identity_is_told_by_the_run_that_comes_to_the_end() {
+fn missing_identity_is_reported_at_the_end() {
     let tenant = Listening::start(FakeKinde::builder(), "without-until");
     let file = tenant.write("users.csv", &format!("email,hashed_password\nada@example.com,{BCRYPT}\n"));
     // The run that sees the reply of the create does not come to the end of the line.
@@ -879,7 +879,7 @@ fn other_options_want_another_journal() {
 }
 
 #[test]
-fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_taken_for_it() {
+fn order_of_identities_does_not_matter() {
     let tenant = Listening::start(FakeKinde::builder(), "order");
     let (email, name) =
         (r#"{"type":"email","identity":"ada@example.com"}"#, r#"{"type":"username","identity":"ada"}"#);
@@ -910,7 +910,7 @@ fn a_line_is_known_again_whatever_the_order_of_its_identities_and_no_other_is_ta
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
+fn pipes_and_folders_are_refused() {
     use std::os::unix::fs::PermissionsExt;
     let tenant = Listening::start(FakeKinde::builder(), "pipe");
     let mut command = tenant.program("import", &["/dev/stdin"]);
@@ -930,7 +930,7 @@ fn a_pipe_is_refused_as_it_is_read_more_than_once_and_so_is_a_folder() {
 }
 
 #[test]
-fn a_user_whose_address_was_changed_since_is_told_and_not_created_again() {
+fn changed_address_creates_no_second_user() {
     let tenant = Listening::start(FakeKinde::builder(), "changed");
     tenant.fake.add_user(NewFakeUser::new().id("kp_1").email("new@example.com").provided_id("42"));
     let file = tenant.write("users.csv", &format!("email,id,hashed_password\nold@example.com,42,{BCRYPT}\n"));

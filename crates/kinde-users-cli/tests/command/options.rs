@@ -50,7 +50,7 @@ fn run_without_a_tenant_says_how_to_name_one() {
 }
 
 #[test]
-fn options_name_a_tenant_and_the_secret_comes_from_a_file_or_standard_input() {
+fn secret_comes_from_a_file_or_stdin() {
     let tenant = with_ada("options");
     let secret = tenant.write("secret", &format!("{}\r\n", tenant.fake.client_secret()));
     let (domain, id) = (tenant.fake.origin(), tenant.fake.client_id());

@@ -137,7 +137,7 @@ fn unverifiable_hashes_are_left_out_only_if_asked() {
 }
 
 #[test]
-fn invalid_lines_go_to_a_file_that_can_be_corrected_and_imported() {
+fn corrected_errors_file_can_be_imported() {
     let tenant = Listening::start(FakeKinde::builder(), "errors");
     let csv = "email,first_name\nada@example.com,Ada\nbad,\"B, the \"\"second\"\"\"\nworse@,W\n";
     let json = "{\"email\":\"eve@example.com\"}\n{\"email\":\"bad2\",\"first_name\":\"B\"}\n";
@@ -191,7 +191,7 @@ fn no_user_is_imported_if_all_lines_are_invalid() {
 }
 
 #[test]
-fn fields_are_mapped_by_name_and_mistaken_targets_are_refused() {
+fn unknown_targets_are_refused() {
     let tenant = Listening::start(FakeKinde::builder(), "map");
     let file = tenant.write("users.csv", "E-Mail,Plan,Shoe Size\nada@example.com,gold,38\n");
     let map = ["--map=E-Mail=email", "--map=Plan=property:plan", "--ignore=Shoe Size"];

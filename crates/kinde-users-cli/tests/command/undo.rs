@@ -26,7 +26,7 @@ fn ids(tenant: &Listening) -> Vec<UserId> {
 }
 
 #[test]
-fn journal_erases_exactly_the_created_users_and_the_file_can_be_imported_again() {
+fn journal_erases_the_created_users() {
     let (tenant, file, journal) = imported("undo");
     let (code, told, errors) = run(&mut tenant.program("erase", &["--journal", &journal, "--json"]));
     assert_eq!((code, errors.as_str()), (0, ""));
@@ -91,7 +91,7 @@ fn user_that_a_later_run_recognizes_by_its_id_is_erased() {
 }
 
 #[test]
-fn create_of_unknown_origin_stays_unknown_whatever_a_later_run_says() {
+fn unknown_create_stays_unknown() {
     let tenant = Listening::start(FakeKinde::builder(), "undo-amiss");
     let (head, entry) = (
         json!({ "import_into": tenant.fake.origin(), "options": "", "salt": vec![0; 16] }),

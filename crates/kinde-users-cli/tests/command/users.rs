@@ -18,7 +18,7 @@ fn with_ada(name: &str) -> Listening {
 }
 
 #[test]
-fn a_user_is_erased_once_with_a_receipt_and_who_is_not_there_is_not_said_to_be() {
+fn user_is_erased_once_with_a_receipt() {
     let tenant = with_ada("erase");
     let (code, receipt, errors) = run(&mut tenant.program("erase", &["ada@example.com", "--json"]));
     assert_eq!((code, errors.as_str()), (0, ""));
@@ -99,7 +99,7 @@ fn what_cannot_be_written_to_stdout_is_told_and_fails() {
 }
 
 #[test]
-fn what_is_under_way_when_a_list_is_given_up_is_told_too() {
+fn calls_under_way_at_the_end_are_reported() {
     let tenant = Listening::start(FakeKinde::builder(), "under-way");
     let list = tenant.write("users.txt", &tenant.fake.seed_users(100).join("\n"));
     tenant.fake.fail("refresh_user_claims").always().with(Fault::forbidden());
@@ -108,7 +108,7 @@ fn what_is_under_way_when_a_list_is_given_up_is_told_too() {
 }
 
 #[test]
-fn a_block_of_users_who_are_not_there_does_not_bar_the_rest_of_a_list() {
+fn absent_users_do_not_end_a_list() {
     let tenant = Listening::start(FakeKinde::builder(), "block");
     let ids = tenant.fake.seed_users(50);
     let not_there = (0..30).map(|n| format!("gone{n}@example.com\n")).chain([format!("{ADA}\n").repeat(30)]);
@@ -135,7 +135,7 @@ fn what_fails_for_all_of_a_list_ends_it_early() {
 }
 
 #[test]
-fn a_page_that_is_no_reply_of_kinde_resets_no_second_factor() {
+fn page_of_a_proxy_resets_no_factor() {
     let tenant = with_ada("page");
     let page = |response: &mut http::Response<Vec<u8>>| *response.body_mut() = b"<html>".to_vec();
     tenant.fake.fail("reset_users_mfa_all").always().with(Fault::edit(page));
@@ -144,7 +144,7 @@ fn a_page_that_is_no_reply_of_kinde_resets_no_second_factor() {
 }
 
 #[test]
-fn a_search_that_finds_others_or_does_not_end_changes_no_user() {
+fn untrusted_search_changes_no_user() {
     let tenant = with_ada("others");
     let list = tenant.write("users.txt", &"ann@example.com\n".repeat(40));
     let csv = tenant
@@ -196,7 +196,7 @@ fn a_search_that_finds_others_or_does_not_end_changes_no_user() {
 }
 
 #[test]
-fn an_erasure_that_meets_a_proxy_in_the_place_of_the_tenant_has_no_receipt_for_it() {
+fn erasure_answered_by_a_proxy_has_no_receipt() {
     let tenant = with_ada("proxy");
     let page = Response::builder().status(404).body(b"<html>nginx: no such route</html>".to_vec()).unwrap();
     tenant.fake.fail("delete_user_sessions").always().with(Fault::reply(page));
@@ -272,7 +272,7 @@ fn factors_are_reset_whatever_the_list_of_them_lacks() {
 }
 
 #[test]
-fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were_not_seen() {
+fn factors_are_reset_without_the_read_scope() {
     let tenant = Listening::start(FakeKinde::builder().scopes(["delete:user_mfa"]), "mfa-unseen");
     tenant.fake.add_user(NewFakeUser::new().id(ADA).mfa("sms", "+61555111555"));
     let told = "reset; it is not known whether there was a factor (needs scope read:user_mfa)\n";
@@ -282,7 +282,7 @@ fn factors_are_reset_without_the_scope_to_see_them_and_it_is_said_that_they_were
 }
 
 #[test]
-fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
+fn properties_of_a_list_are_set() {
     let tenant = Listening::start(FakeKinde::builder().chaos(0.02), "properties");
     tenant.fake.seed_users(300);
     let list: Vec<_> = (0..300).map(|n| format!("user{n}@example.com")).collect();
@@ -315,7 +315,7 @@ fn properties_of_a_list_of_users_are_set_and_who_is_not_there_is_told() {
 }
 
 #[test]
-fn a_list_that_is_none_is_told_once_and_nobody_is_looked_for() {
+fn file_of_another_kind_is_no_list() {
     let tenant = with_ada("no-list");
     let form = "a list has one id, e-mail address, phone number or user name a line, and nothing else";
     let many = "ada@example.com,Ada\n".repeat(30);
@@ -393,7 +393,7 @@ fn who_is_in_the_tenant_in_memory_is_told() {
 }
 
 #[test]
-fn a_file_that_is_not_what_it_seems_is_told_and_its_values_are_not() {
+fn file_of_another_kind_is_named() {
     let folder = folder("seems");
     let file = text_of(&folder.join("users.csv"));
     for (text, expected) in [
@@ -429,7 +429,7 @@ fn a_receipt_from_a_tenant_in_memory_says_so() {
 }
 
 #[test]
-fn a_tenant_that_is_named_by_halves_is_not_taken_for_one_in_memory() {
+fn half_named_tenant_is_an_error() {
     const ALL: [&str; 3] = ["KINDE_DOMAIN", "KINDE_MANAGEMENT_CLIENT_ID", "KINDE_MANAGEMENT_CLIENT_SECRET"];
     let tenant = with_ada("halves");
     for missing in ALL {
@@ -449,7 +449,7 @@ fn a_tenant_that_is_named_by_halves_is_not_taken_for_one_in_memory() {
 }
 
 #[test]
-fn every_program_has_help_and_refuses_what_it_does_not_know() {
+fn unknown_arguments_are_refused() {
     let all = ["import", "export", "erase", "suspend", "reset-mfa", "set-properties", "refresh-claims"];
     for name in all {
         let (code, told, _) = run(&mut program(name, &["--help"]));
@@ -463,7 +463,7 @@ fn every_program_has_help_and_refuses_what_it_does_not_know() {
 }
 
 #[test]
-fn an_error_is_one_line_with_the_code_and_message_of_kinde_and_the_scope() {
+fn error_is_one_line_with_the_code() {
     let tenant = Listening::start(FakeKinde::builder().scopes(["read:users"]), "error");
     tenant.fake.add_user(NewFakeUser::new().id(ADA).email("ada@example.com"));
     let (code, _, errors) = run(&mut tenant.program("suspend", &["ada@example.com", "--json"]));

@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_changes_over_when_it_has_cost_as_much_as_look_ups() {
+    fn long_walk_changes_over_to_look_ups() {
         for (searches, pages, calls) in [
             (40, 9, 1),
             (41, 1, 1),
@@ -553,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn user_that_was_not_asked_for_leaves_searches_without_a_match_open() {
+    fn stranger_leaves_searches_open() {
         for (users, expected) in [
             (&[ADA, BOB][..], ["kp_1", "?"]),
             (&[BOB], ["?", "?"]),
@@ -623,7 +623,7 @@ mod tests {
     }
 
     #[test]
-    fn walk_without_an_end_is_an_error_unless_look_ups_answer() {
+    fn endless_walk_fails_or_changes_over() {
         let mut find = many(200);
         let targets = run(&mut find, &[&page(&[], Some("1")), &page(&[], Some("1")), &page(&[], None)]);
         assert_eq!((targets.len(), told(&find)), (7, vec![String::new(); 200]));

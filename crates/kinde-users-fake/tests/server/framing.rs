@@ -113,7 +113,7 @@ fn malformed_head_gets_400_414_or_431() {
 }
 
 #[test]
-fn length_beside_chunks_is_ignored_and_the_connection_ends() {
+fn length_beside_chunks_ends_the_connection() {
     let (fake, server) = started();
     let token = fake.issue_token();
     for lengths in

@@ -38,7 +38,7 @@ fn ask_for(fake: &FakeKinde, path: &str) -> (u16, Option<String>) {
 }
 
 #[test]
-fn limit_tells_the_rest_of_its_window_unless_it_is_not_to() {
+fn window_limit_may_hide_its_reset() {
     let limit = Limit::windows(1, Duration::from_secs(60));
     for (limit, reset) in [(limit, Some("45".to_owned())), (limit.without_reset(), None)] {
         let fake = FakeKinde::builder().limit(limit).build();

@@ -112,7 +112,7 @@ fn check(error: &UreqError, kind: ErrorKind) {
 }
 
 #[test]
-fn a_name_is_looked_up_for_a_new_connection_and_not_for_a_kept_one() {
+fn kept_connection_needs_no_lookup() {
     let (_server, address) = server();
     let names = Names::at([address]);
     let transport = names.transport();
@@ -319,7 +319,7 @@ fn proxy_name_without_an_address_is_reported() {
 }
 
 #[test]
-fn variable_that_is_no_address_of_a_proxy_fails_before_anything_is_sent() {
+fn malformed_proxy_variable_sends_nothing() {
     let (_server, address) = server();
     let names = Names::at([address]);
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {

@@ -135,7 +135,7 @@ fn reset_taken_for_the_end_of_a_body_is_detected() {
 }
 
 #[test]
-fn body_in_an_unknown_encoding_is_weak_with_its_headers_and_broken_without() {
+fn unknown_encoding_without_headers_is_broken() {
     let is_tried = |case: &Case| case.name().contains("does not exist");
     let keeps = |request| bare(request).map_err(|error| UreqError::from(error).into());
     let report = try_in(&options(), is_tried, &keeps);

@@ -98,7 +98,7 @@ fn row_and_line_make_the_same_user() {
 }
 
 #[test]
-fn value_that_is_not_taken_is_an_error_unless_it_is_ignored() {
+fn lost_value_is_an_error_unless_ignored() {
     let columns = [
         ("email", "a@b"),
         ("role_key", "admin"),
