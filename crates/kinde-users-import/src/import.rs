@@ -17,11 +17,12 @@ use crate::user::ImportUser;
 /// `create_user` was lost, the job reads the user's identities at the end, because that reply would
 /// have said which identities were created.
 ///
-/// **The job searches before each create.** If the outcome of a create is unknown, the job searches
-/// at once. If it finds the user, it continues. Otherwise it ends with the error of the create, and
-/// the next run searches first. A user is created twice only if the service accepts both creates, and
-/// a create arrives after the search, or two imports of the same user run at once. A record that has
-/// only a `provided_id` needs [`found`](Self::found) for this.
+/// **The job makes no second create without a search in between**, and none in the same run if the
+/// outcome of the first create is unknown. It then searches at once. If it finds the user, it
+/// continues. Otherwise it ends with the error of the create, and the next run searches first. For a
+/// record that has only a `provided_id`, the job makes no second create until you call
+/// [`found`](Self::found). So a user is created twice only if the service accepts both creates. Even
+/// then, a create must arrive after the search, or two imports of the user must run at once.
 ///
 /// An interrupted import can be started again for the same user. For that, the program keeps a
 /// journal. Before the call `create_user`, it records that the call is about to be made. After each
@@ -117,7 +118,7 @@ pub enum Imported {
         /// The first of them.
         id: UserId,
     },
-    /// Several users share the address, number or name. Nothing was done.
+    /// Several users share the address, number, name or `provided_id`. Nothing was done.
     #[non_exhaustive]
     Several {
         /// The number of users.
@@ -181,7 +182,7 @@ impl Import {
     }
 
     /// Updates a user that already exists: its names, `provided_id`, password and everything else
-    /// in the record, except the identities. Identities are not added, because the user was found
+    /// in the record, except the identities and the organization. Identities are not added, because the user was found
     /// by one of them, and the others may belong to another user.
     ///
     /// An interrupted update starts again from its first call and needs no journal. Each call sets
@@ -253,7 +254,8 @@ impl Import {
         self
     }
 
-    /// Returns the id of the user, if this import or an earlier one created the user.
+    /// Returns the id of the user, if this import or an earlier one created the user. It is
+    /// `None` until the reply to the create was handled.
     pub fn user_id(&self) -> Option<&UserId> {
         match &self.stage {
             Stage::With(id, who, _) if self.has_created(*who) => Some(id),
@@ -261,14 +263,15 @@ impl Import {
         }
     }
 
-    /// Returns the number of calls that are done after the create.
+    /// Returns the number of calls that are done since the user is known. The read of the identities
+    /// does not count.
     pub fn steps(&self) -> usize {
         if let Stage::With(_, _, steps) = &self.stage { *steps } else { 0 }
     }
 
     /// Returns whether this import may have created the user, even incompletely. If so, call
-    /// [`created`](Self::created) or [`interrupted`](Self::interrupted) on the next import of the
-    /// user.
+    /// [`created`](Self::created) on the next import of the user if there is a
+    /// [`user_id`](Self::user_id), or [`interrupted`](Self::interrupted) otherwise.
     pub fn may_have_created(&self) -> bool {
         self.is_unsure || self.stage == Stage::Creating || self.user_id().is_some()
     }

@@ -118,8 +118,8 @@ impl Mapping {
         self
     }
 
-    /// Sets the current time, such as `2026-01-31T12:00:00Z`. A user that is banned or locked out
-    /// until a time in the past is then not suspended. By default all such users are suspended.
+    /// Sets the current time, such as `2026-01-31T12:00:00Z`. A user whose ban or lock-out
+    /// ended before this time is not suspended. By default, such a user is suspended too.
     pub fn now(mut self, time: impl Into<String>) -> Self {
         self.settings.now = Some(time.into());
         self

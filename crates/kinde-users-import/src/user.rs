@@ -84,7 +84,7 @@ impl ImportUser {
     }
 
     /// Returns the operations after the create, in order. With `all`, for a user that already
-    /// exists, they also set what the create sets.
+    /// exists, they also set what the create sets, except the identities and the organization.
     pub(crate) fn rest(&self, id: &UserId, all: bool) -> impl Iterator<Item = DynOperation> {
         let password = self.password.clone().map(|password| SetUserPassword::new(id, password));
         let flag = move |(key, value): &(FeatureFlagKey, Value)| {
@@ -137,7 +137,7 @@ impl ImportUser {
     }
 
     /// Returns the update that sets what the create cannot. With `all`, for a user that already
-    /// exists, it also sets what the create sets.
+    /// exists, it also sets the names and the `provided_id`, which the create sets.
     pub(crate) fn update(&self, id: &UserId, all: bool) -> Option<UpdateUser> {
         let mut update = UpdateUser::new(id);
         if all {

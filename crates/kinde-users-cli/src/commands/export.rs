@@ -81,8 +81,8 @@ pub(crate) struct Arguments {
     page_size: u32,
 
     /// Replace an existing file, and start with the first user. If such an export is interrupted,
-    /// continue it without --overwrite: it still replaces the file at the end. With --overwrite it
-    /// starts again
+    /// run the command again without --overwrite. The continued export still replaces the file at
+    /// the end. With --overwrite, the export starts again
     #[arg(long)]
     overwrite: bool,
 

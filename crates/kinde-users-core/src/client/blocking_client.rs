@@ -81,8 +81,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// All calls wait until `with` returns. `with` must not make a call itself, because that call
     /// would wait for ever. `with` may replace the tenant: waiting calls then continue with the new
     /// tenant. If the new tenant has another domain, all calls of this client fail with
-    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant): create another client instead. The
-    /// error reports the effect of the attempts that the call made before.
+    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant): create another client instead. If
+    /// a call made attempts before the tenant was replaced, its error reports their effect.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
     }

@@ -99,7 +99,8 @@ impl ApiError {
         self.names_missing(&THINGS)
     }
 
-    /// Like [`is_not_there`](Self::is_not_there), but only if the code names one of these things.
+    /// Like [`is_not_there`](Self::is_not_there), but only if the code names nothing but these
+    /// things. `USER_INVALID` always counts.
     pub(crate) fn names_missing(&self, things: &[&str]) -> bool {
         let names_missing = |code: &str| {
             let thing = code.strip_suffix("_NOT_FOUND");

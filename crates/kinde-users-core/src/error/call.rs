@@ -68,8 +68,9 @@ pub enum Error {
         /// The error of the last attempt.
         last: Box<Error>,
     },
-    /// The call made no attempt, because it would have exceeded its total timeout. It waited for a
-    /// token, for the reset of a 429 of another call, or for its slot of the rate limit.
+    /// The call made no attempt, because it would have exceeded its total timeout or, with the
+    /// adaptive rate, its longest wait. It waited for a token, for the reset of a 429 of another
+    /// call, or for its slot of the rate limit.
     #[non_exhaustive]
     TotalTimeout {
         /// The operation.
@@ -195,7 +196,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::TotalTimeout { operation, .. } => {
-                write!(f, "{}: the call would exceed its total timeout", operation.name)
+                write!(f, "{}: the call would exceed its total timeout or its longest wait", operation.name)
             }
             Self::CursorLoop(meta) => write!(f, "{}: the service repeated a cursor", meta.name),
             Self::Finished { operation, .. } => write!(f, "{}: driven on after its end", operation.name),

@@ -41,7 +41,8 @@ pub struct ErrorItem {
     /// Kinde's code, such as `USER_INVALID`.
     #[serde(default, deserialize_with = "if_it_fits")]
     pub code: Option<Redacted>,
-    /// Kinde's whole message. It may quote personal data from the request.
+    /// Kinde's whole message. It may quote any part of the request in any encoding, including
+    /// secrets.
     #[serde(default, deserialize_with = "if_it_fits")]
     pub message: Option<Redacted>,
 }

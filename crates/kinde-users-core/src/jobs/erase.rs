@@ -27,8 +27,8 @@ use crate::types::ids::UserId;
 /// If the user does not exist, for instance because the id is mistyped, the result is
 /// [`Removal::AlreadyAbsent`] and not an error. Only an error in Kinde's own form proves that a
 /// user is absent ([`ApiError::is_not_there`](crate::ApiError::is_not_there)). The 404 of a proxy
-/// proves nothing. The error code must name the user. For the sessions, it may also name the
-/// sessions.
+/// proves nothing. The error code must say that a user is absent, such as `USER_NOT_FOUND`. For
+/// the call that ends the sessions, `SESSION_NOT_FOUND` counts too.
 ///
 /// The result is [`Removal::Deleted`] if the service answers 2xx with an empty body, with the code
 /// `OK`, or with the message `Success` and no code. With any other body, the job fails with

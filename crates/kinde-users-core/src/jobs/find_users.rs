@@ -50,8 +50,8 @@ use crate::types::redacted::Redacted;
 /// # }
 /// ```
 ///
-/// The answer is [`Found::Unfinished`] if the job does not know it. A [`FindUser`] for this search
-/// then returns the answer, or the error of the service:
+/// If the job does not know the answer, it is [`Found::Unfinished`]. A [`FindUser`] for this search
+/// then returns the answer, or the error. The reasons are:
 ///
 /// - no list of texts can contain the text, because it is empty or contains a comma;
 /// - the service refused the look-up, perhaps because of another text;
@@ -129,7 +129,8 @@ impl FindUsers {
     }
 
     /// Adds a search for the users that have this id in a system outside of Kinde
-    /// ([`User::provided_id`]). Without another search, the result has no identities.
+    /// ([`User::provided_id`]). If the job has only searches of this kind, the users in
+    /// the results have no identities.
     pub fn provided_id(self, id: impl Into<Redacted>) -> Self {
         self.add(Sought { kind: Kind::ProvidedId, text: id.into() })
     }

@@ -24,7 +24,7 @@ mod hash_form;
 /// | Scope | `update:user_passwords` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that cannot be one of its method, and numbers outside of their ranges, as [`Password`] says |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that does not have the form of its method, or a number outside of its range; see [`Password`] |
 /// | Errors | 400 for an unknown user or a hash that the service refuses, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```
@@ -102,8 +102,8 @@ impl Operation for SetUserPassword {
 /// [`salt_position`](Self::salt_position) sets an optional value. The service does not accept
 /// argon2 or plain text, so there is no constructor for them.
 ///
-/// The service would keep a password in plain text, or a truncated hash, as a hash that no password
-/// matches. The user could then not sign in. So a hash is refused before anything is sent, if it
+/// If a password in plain text or a truncated hash were sent, the service would keep it as a hash, and
+/// no password would match it. The user could then not sign in. So a hash is refused before anything is sent, if it
 /// does not have the form of its method:
 ///
 /// | method | the form of its hashes |

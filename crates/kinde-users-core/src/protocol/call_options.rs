@@ -11,7 +11,8 @@ use crate::types::time::Instant;
 pub struct CallOptions {
     /// How long an attempt may take. The default is 30 seconds.
     pub attempt_timeout: Duration,
-    /// How long the call may take in total, including waits. `None`, the default, means two
+    /// How long the call may take in total, including waits, except those for limits with the
+    /// [adaptive rate](crate::Tenant::with_adaptive_rate). `None`, the default, means two
     /// minutes. If it is set, all pages of a list together may take this long. If it is `None`,
     /// each page may take two minutes.
     pub total_timeout: Option<Duration>,
@@ -38,7 +39,8 @@ impl CallOptions {
         self
     }
 
-    /// Sets how long the call may take in total, from its first step on, including waits.
+    /// Sets how long the call may take in total, from its first step on, including waits, except
+    /// those for limits with the [adaptive rate](crate::Tenant::with_adaptive_rate).
     /// [`Duration::MAX`] means no limit.
     ///
     /// The total timeout also limits the token request, if this call makes one. If the timeout is

@@ -102,7 +102,8 @@ mod explore;
 /// order), whatever ended the call.
 ///
 /// The first attempt of a call waits for no back-off, except that of the token endpoint, which all
-/// calls share. If the next step would happen after the total timeout, the call ends at once.
+/// calls share. If the next step would happen after the total timeout, the call ends at once. With
+/// the adaptive rate, waits for limits do not count, but end with the longest wait.
 ///
 /// # Every input has an answer
 ///
@@ -113,7 +114,8 @@ mod explore;
 /// while it expects a reply.
 ///
 /// A driver that gives up an exchange before its end must call [`cancel`](Self::cancel). Otherwise,
-/// other calls may wait for the token request of the exchange.
+/// other calls may wait for the token request of the exchange or, with the adaptive rate, up to 30
+/// seconds for its place among the operations in flight.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Exchange {
     prepared: Prepared,
@@ -226,7 +228,8 @@ impl Exchange {
     }
 
     /// Returns the number of attempts, including the current one. Sending the request again with a
-    /// new token does not count as a new attempt. A failed token request counts as an attempt.
+    /// new token does not count as a new attempt. A failed token request counts as an attempt. With
+    /// the adaptive rate, a 429 counts neither here nor for a token request.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }

@@ -122,7 +122,8 @@ pub(crate) enum TokenOutcome {
     Proceed,
     /// The call ran out of time before the answer came.
     OutOfTime,
-    /// There is no token for now. This counts as an attempt of the call.
+    /// There is no token for now. This counts as an attempt of the call, except for a 429 with the
+    /// adaptive rate.
     NotNow(AuthProblem),
     /// It ends, because no token can be had.
     Never(AuthProblem),

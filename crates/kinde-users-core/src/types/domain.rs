@@ -27,7 +27,7 @@ use crate::types::check_id::check_id;
 /// # Ok::<(), kinde_users::DomainError>(())
 /// ```
 ///
-/// A domain is never changed. It is refused if a URL parser would change it (upper case,
+/// Apart from these forms, a domain is never changed. It is refused if a URL parser would change it (upper case,
 /// international names, `127.1`, a backslash, a default port), or if it has parts that do not
 /// belong to an origin (user info, path, query, fragment). So a secret is sent only to the host in
 /// the text.
