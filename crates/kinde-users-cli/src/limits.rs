@@ -29,9 +29,9 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// Runs `work`, whose calls learn the rate that the tenant accepts. Progress shows the calls. While
-    /// they wait for more than a few seconds, a note says when they continue. With `--json`, the
-    /// counts of all calls follow.
+    /// Runs `work`, whose calls learn the rate that the tenant accepts. Progress shows the calls.
+    /// While they wait for more than a few seconds, a note says when they continue. With `--json`,
+    /// the counts of all calls follow.
     pub(crate) fn keep<R>(&self, session: &Session, bar: &ProgressBar, work: impl FnOnce() -> R) -> R {
         let longest = Some(Duration::from_secs(self.max_wait)).filter(|wait| !wait.is_zero());
         let longest = longest.map(|wait| wait.saturating_add(MARGIN));

@@ -40,8 +40,8 @@ pub(crate) struct Named {
     #[arg(long, global = true, value_name = "FILE")]
     client_secret_file: Option<PathBuf>,
 
-    /// File that holds an environment API key, or - for standard input. A key replaces the client id
-    /// and secret. Without this option, the key is the value of the environment variable
+    /// File that holds an environment API key, or - for standard input. A key replaces the client
+    /// id and secret. Without this option, the key is the value of the environment variable
     /// `KINDE_API_KEY`, if neither --client-id nor --client-secret-file is given
     #[arg(long, global = true, value_name = "FILE", conflicts_with_all = ["client_id", "client_secret_file"])]
     api_key_file: Option<PathBuf>,

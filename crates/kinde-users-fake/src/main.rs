@@ -86,10 +86,10 @@ struct Arguments {
     #[arg(long, value_name = "N", value_parser = in_flight)]
     in_flight: Option<usize>,
 
-    /// Limit requests, and answer others with 429: windows=60/30s (60 in each 30 seconds), bucket=50
-    /// (50 a second; bucket=50+100 allows 100 at once) or in-flight=8 (a list weighs 2, and each
-    /// expansion 1 more). With ,no-reset the 429 does not say when to try again. With @60 at the end,
-    /// it begins 60 seconds after the first request. Can be given several times
+    /// Limit requests, and answer others with 429: windows=60/30s (60 in each 30 seconds),
+    /// bucket=50 (50 a second; bucket=50+100 allows 100 at once) or in-flight=8 (a list weighs 2,
+    /// and each expansion 1 more). With ,no-reset the 429 does not say when to try again. With @60
+    /// at the end, it begins 60 seconds after the first request. Can be given several times
     #[arg(long, value_name = "LIMIT[@SECONDS]", value_parser = limit_from)]
     limit: Vec<(Duration, Limit)>,
 

@@ -19,10 +19,10 @@ use crate::user::ImportUser;
 ///
 /// **The job makes no second create without a search in between**, and none in the same run if the
 /// outcome of the first create is unknown. It then searches at once. If it finds the user, it
-/// continues. Otherwise it ends with the error of the create, and the next run searches first. For a
-/// record that has only a `provided_id`, the job makes no second create until you call
-/// [`found`](Self::found). So a user is created twice only if the service accepts both creates. Even
-/// then, a create must arrive after the search, or two imports of the user must run at once.
+/// continues. Otherwise it ends with the error of the create, and the next run searches first. For
+/// a record that has only a `provided_id`, the job makes no second create until you call
+/// [`found`](Self::found). So a user is created twice only if the service accepts both creates.
+/// Even then, a create must arrive after the search, or two imports of the user must run at once.
 ///
 /// An interrupted import can be started again for the same user. For that, the program keeps a
 /// journal. Before the call `create_user`, it records that the call is about to be made. After each
@@ -182,8 +182,8 @@ impl Import {
     }
 
     /// Updates a user that already exists: its names, `provided_id`, password and everything else
-    /// in the record, except the identities and the organization. Identities are not added, because the user was found
-    /// by one of them, and the others may belong to another user.
+    /// in the record, except the identities and the organization. Identities are not added, because
+    /// the user was found by one of them, and the others may belong to another user.
     ///
     /// An interrupted update starts again from its first call and needs no journal. Each call sets
     /// the values of the record, so it is idempotent. Changes that were made in between, such as a
@@ -198,9 +198,9 @@ impl Import {
     /// it did.
     ///
     /// The job completes a user that it finds only if the user can be its own. If the record has a
-    /// `provided_id`, this is a user with the same `provided_id`. Otherwise it is a user that has no
-    /// `provided_id`, has never signed in, and has no name that differs from the record. Any other
-    /// user may have signed up in the meantime, and counts as one that existed before.
+    /// `provided_id`, this is a user with the same `provided_id`. Otherwise it is a user that has
+    /// no `provided_id`, has never signed in, and has no name that differs from the record. Any
+    /// other user may have signed up in the meantime, and counts as one that existed before.
     #[must_use]
     pub fn interrupted(mut self) -> Self {
         self.is_unsure = true;
@@ -263,8 +263,8 @@ impl Import {
         }
     }
 
-    /// Returns the number of calls that are done since the user is known. The read of the identities
-    /// does not count.
+    /// Returns the number of calls that are done since the user is known. The read of the
+    /// identities does not count.
     pub fn steps(&self) -> usize {
         if let Stage::With(_, _, steps) = &self.stage { *steps } else { 0 }
     }

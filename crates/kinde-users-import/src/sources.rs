@@ -1,7 +1,7 @@
 //! The systems whose files can be read, with one file each.
 //!
-//! A file has a table of fields and what they become, and functions for what a table cannot express.
-//! `docs/adding-a-source.md` explains them.
+//! A file has a table of fields and what they become, and functions for what a table cannot
+//! express. `docs/adding-a-source.md` explains them.
 
 pub(crate) mod aspnet_identity;
 pub(crate) mod auth0;

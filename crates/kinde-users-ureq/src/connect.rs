@@ -86,7 +86,8 @@ impl<R: Resolver> MarkedConnector<R> {
     }
 }
 
-/// Returns what remains of a time limit, if anything does. ureq reads a limit of zero as one second.
+/// Returns what remains of a time limit, if anything does. ureq reads a limit of zero as one
+/// second.
 fn time_left(limit: time::Duration, elapsed: time::Duration) -> Option<time::Duration> {
     limit.checked_sub(elapsed).filter(|left| !left.is_zero())
 }

@@ -50,9 +50,9 @@ impl Format {
 /// end.
 ///
 /// If an export is interrupted, run the same command again, but without --overwrite. The command
-/// continues with the next page and writes no page twice. If users are created or deleted during the export, the service
-/// may move other users from one page to the next. A user may then be missing, or appear twice. If
-/// that matters, check the file for duplicate ids.
+/// continues with the next page and writes no page twice. If users are created or deleted during
+/// the export, the service may move other users from one page to the next. A user may then be
+/// missing, or appear twice. If that matters, check the file for duplicate ids.
 ///
 /// Only the owner of the file can read it. CSV values are written unchanged. Users choose their own
 /// names, and a spreadsheet treats a value that begins with =, +, - or @ as a formula. Import such

@@ -24,14 +24,14 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// Import users from files of Kinde, Auth0, Firebase and other systems
 ///
 /// `--from` names the system that the files come from. Without it, the files must be in one of
-/// Kinde's own formats (see Files of Kinde). Files can be CSV, JSON or NDJSON, and can be compressed
-/// with gzip.
+/// Kinde's own formats (see Files of Kinde). Files can be CSV, JSON or NDJSON, and can be
+/// compressed with gzip.
 ///
 /// Plan - what each field of the files becomes, which lines are not valid, and what cannot be
 /// imported. The command prints the plan before the first call. If a value would be lost, nothing
-/// is imported until you use --map, --ignore, --ignore-rest or --drop-unverifiable. If a line is not
-/// valid, nothing is imported until you correct it, or use --clean or --skip-invalid. `--dry-run`
-/// prints the plan and stops.
+/// is imported until you use --map, --ignore, --ignore-rest or --drop-unverifiable. If a line is
+/// not valid, nothing is imported until you correct it, or use --clean or --skip-invalid.
+/// `--dry-run` prints the plan and stops.
 ///
 /// Import - the command looks up the users of 25,000 lines at a time, by email address, user name
 /// or phone number. One call asks for many users. If the tenant has few users, the command reads
@@ -40,14 +40,14 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// password, properties and feature flags. It leaves existing users alone, or updates them with
 /// `--update`.
 ///
-/// Journal - a file beside the first file that records what is done. If a run was interrupted
-/// or lines failed, run the same command again: it continues where it stopped. If it is not known
+/// Journal - a file beside the first file that records what is done. If a run was interrupted or
+/// lines failed, run the same command again: it continues where it stopped. If it is not known
 /// whether a user was created, the next run searches for the user first. A user is created twice
 /// only if the service accepts a second create. Even then, the request of the earlier run must
 /// arrive after the search, the user must sign up during the run, or you must import the same users
-/// with two journals at once. Use another journal if you change the file or the options. The command
-/// skips lines that are done, even if you have changed them since. To import changes, use `--update`
-/// with another journal.
+/// with two journals at once. Use another journal if you change the file or the options. The
+/// command skips lines that are done, even if you have changed them since. To import changes, use
+/// `--update` with another journal.
 ///
 /// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
 /// each line by a keyed hash, and also contains the key. So a person who has the journal can
@@ -66,9 +66,9 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// Passwords - the hashing method is `bcrypt` by default. The other methods are `crypt`, `md5`,
 /// `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` and `aspnet-identity-v2`. If `salt_format` is
 /// missing, a salt is read as base64 for `pbkdf2` and `firebase-scrypt`, and as text (`string`) for
-/// the other methods. But if the salt also looks like another format (text, hex or base64), the line
-/// is not valid until you set the column `salt_format` or --salt-format. `firebase-scrypt` needs
-/// --firebase, or the columns `signer_key`, `salt_separator`, `rounds` and `mem_cost`.
+/// the other methods. But if the salt also looks like another format (text, hex or base64), the
+/// line is not valid until you set the column `salt_format` or --salt-format. `firebase-scrypt`
+/// needs --firebase, or the columns `signer_key`, `salt_separator`, `rounds` and `mem_cost`.
 ///
 /// Example: kinde-users import --from auth0 users.ndjson hashes.ndjson
 #[derive(Debug, Args)]

@@ -10,8 +10,8 @@ use crate::users::List;
 /// Refresh the claims of every user in a list
 ///
 /// The claims of a user are the data in the tokens of the user. Refresh them after you change the
-/// roles or properties of a user: then the next tokens contain the changes. It is safe to run the command again: the result
-/// is the same.
+/// roles or properties of a user: then the next tokens contain the changes. It is safe to run the
+/// command again: the result is the same.
 ///
 /// The command looks up the users of the list together: one call asks for many users. Users that
 /// are given by id are not looked up.

@@ -43,9 +43,9 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///   bodies, or parts of them.
 /// - Consecutive requests share a connection if the HTTP stack supports that.
 /// - If the status and the headers (the head) of a response arrived, but its body cannot be read,
-///   [`head`](Self::head) returns the head. This is so if the body was cut off or is too long, or if
-///   its encoding is broken or unknown. If `head` does not return the head of a 429, other calls do
-///   not wait for the reset.
+///   [`head`](Self::head) returns the head. This is so if the body was cut off or is too long, or
+///   if its encoding is broken or unknown. If `head` does not return the head of a 429, other calls
+///   do not wait for the reset.
 ///
 /// ```
 /// use http::{Request, Response};

@@ -169,8 +169,8 @@ impl FindUsers {
         }
     }
 
-    /// Returns the searches of each look-up, without those that are answered. A look-up has texts of
-    /// one kind, because a user has to match all filters of a call.
+    /// Returns the searches of each look-up, without those that are answered. A look-up has texts
+    /// of one kind, because a user has to match all filters of a call.
     fn calls(&self) -> Vec<Vec<usize>> {
         let mut calls = Vec::new();
         // No filter finds a `provided_id`.

@@ -102,9 +102,9 @@ impl Operation for SetUserPassword {
 /// [`salt_position`](Self::salt_position) sets an optional value. The service does not accept
 /// argon2 or plain text, so there is no constructor for them.
 ///
-/// If a password in plain text or a truncated hash were sent, the service would keep it as a hash, and
-/// no password would match it. The user could then not sign in. So a hash is refused before anything is sent, if it
-/// does not have the form of its method:
+/// If a password in plain text or a truncated hash were sent, the service would keep it as a hash,
+/// and no password would match it. The user could then not sign in. So a hash is refused before
+/// anything is sent, if it does not have the form of its method:
 ///
 /// | method | the form of its hashes |
 /// |---|---|
@@ -327,8 +327,8 @@ impl Password {
         !matches!(hashing_method, "bcrypt" | "aspnet-identity-v2")
     }
 
-    /// Checks that the password can be sent, as [`SetUserPassword`] does before it is sent. A program
-    /// can check each line of a file without a user or a request.
+    /// Checks that the password can be sent, as [`SetUserPassword`] does before it is sent. A
+    /// program can check each line of a file without a user or a request.
     ///
     /// # Errors
     ///

@@ -41,9 +41,9 @@ impl Credentials {
         Self(Kind::Token(token))
     }
 
-    /// Creates credentials from an environment API key of Kinde, such as `k_live_…`. The key is sent
-    /// in place of an access token, so no token is requested. A key has its own scopes and does not
-    /// expire. If the service refuses it with 401, the call fails.
+    /// Creates credentials from an environment API key of Kinde, such as `k_live_…`. The key is
+    /// sent in place of an access token, so no token is requested. A key has its own scopes and
+    /// does not expire. If the service refuses it with 401, the call fails.
     ///
     /// ```
     /// use kinde_users::{AccessToken, Credentials};

@@ -118,8 +118,8 @@ impl Level {
         if soon { self.stood_before } else { self.stood }
     }
 
-    /// Sets another base from `at` on. `stood` is a lower value that is known to stand, or zero. The
-    /// new base is then a guess, and tried at once.
+    /// Sets another base from `at` on. `stood` is a lower value that is known to stand, or zero.
+    /// The new base is then a guess, and tried at once.
     fn cut(&mut self, base: u64, stood: u64, first: u64, at: Instant) {
         let is_known = self.proven && stood == 0;
         let hold = if is_known { self.hold.saturating_mul(2).min(Self::LONGEST) } else { Duration::ZERO };

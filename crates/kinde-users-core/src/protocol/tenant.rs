@@ -44,13 +44,13 @@ mod for_explore;
 /// If the service refuses a token (401), the token is replaced. If a call gets a 401 with the new
 /// token too, calls of the same operation do not request another token for ten seconds. So an
 /// endpoint that always answers 401 costs one token in that time. Calls of other operations still
-/// request new tokens, until four new tokens in a row have been refused and no call has succeeded with the latest one
-/// in between. From then on, no 401 leads
-/// to a token request until ten seconds have passed or a call succeeds with the latest token.
+/// request new tokens, until four new tokens in a row have been refused and no call has succeeded
+/// with the latest one in between. From then on, no 401 leads to a token request until ten seconds
+/// have passed or a call succeeds with the latest token.
 ///
 /// If the token endpoint is temporarily unavailable (no connection, 429, 5xx), all calls of the
-/// tenant share one back-off. If the token endpoint refuses the request, or answers without a usable token, calls
-/// within the next second get the same error without a request.
+/// tenant share one back-off. If the token endpoint refuses the request, or answers without a
+/// usable token, calls within the next second get the same error without a request.
 ///
 /// # The adaptive rate
 ///
@@ -62,9 +62,10 @@ mod for_explore;
 /// - A 429 does not count as an attempt, nor against the retry budget. A call sends its request
 ///   again until the service accepts it.
 /// - The total timeout of a call does not include its waits for its turn, for a reset, or for a
-///   token that another call requests or that the endpoint does not issue for now. A call fails if these waits take longer than the longest
-///   wait that you set: with [`Error::Exhausted`](crate::Error::Exhausted) after a 429, and otherwise
-///   with [`Error::TotalTimeout`](crate::Error::TotalTimeout).
+///   token that another call requests or that the endpoint does not issue for now. A call fails if
+///   these waits take longer than the longest wait that you set: with
+///   [`Error::Exhausted`](crate::Error::Exhausted) after a 429, and otherwise with
+///   [`Error::TotalTimeout`](crate::Error::TotalTimeout).
 /// - A 429 without a reset does not make all calls wait. It only reduces how many operations are in
 ///   flight at the same time, or the rate if there was only one.
 ///

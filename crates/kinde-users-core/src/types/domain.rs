@@ -27,10 +27,10 @@ use crate::types::check_id::check_id;
 /// # Ok::<(), kinde_users::DomainError>(())
 /// ```
 ///
-/// Apart from these forms, a domain is never changed. It is refused if a URL parser would change it (upper case,
-/// international names, `127.1`, a backslash, a default port), or if it has parts that do not
-/// belong to an origin (user info, path, query, fragment). So a secret is sent only to the host in
-/// the text.
+/// Apart from these forms, a domain is never changed. It is refused if a URL parser would change it
+/// (upper case, international names, `127.1`, a backslash, a default port), or if it has parts that
+/// do not belong to an origin (user info, path, query, fragment). So a secret is sent only to the
+/// host in the text.
 ///
 /// Tokens and requests use `https`. Plain `http` is allowed for loopback addresses, where tests
 /// run. [`Domain::allowing_plain_http`] allows plain `http` for other addresses.

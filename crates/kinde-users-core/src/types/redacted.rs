@@ -9,9 +9,9 @@ use crate::types::text_type::text_type;
 text_type! {
     /// A personal text: an e-mail address, a phone number, a name, or an IP address.
     ///
-    /// The type dereferences to `str`, but does not print the text. `Debug` shows only the length, and
-    /// there is no `Display`. So the text does not get into a log as part of a struct. To print the
-    /// text, use [`as_str`](Self::as_str).
+    /// The type dereferences to `str`, but does not print the text. `Debug` shows only the length,
+    /// and there is no `Display`. So the text does not get into a log as part of a struct. To print
+    /// the text, use [`as_str`](Self::as_str).
     #[derive(Default, PartialOrd, Ord)]
     Redacted
 }

@@ -19,8 +19,8 @@ pub struct Case {
     pub(crate) place: Place,
     /// Another server, which must not receive anything.
     pub(crate) bystander: Option<Arc<Server>>,
-    /// The requests of one round are sent at once. A case without rounds is skipped, because it does
-    /// not apply to the transport.
+    /// The requests of one round are sent at once. A case without rounds is skipped, because it
+    /// does not apply to the transport.
     pub(crate) rounds: Vec<Vec<Attempt>>,
     pub(crate) twist: Twist,
 }

@@ -326,8 +326,8 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Reads the body, or returns the reply to one that is too large or not valid. Some of a body that is
-/// too large is read as well, because many clients look for a reply only after they have sent
+/// Reads the body, or returns the reply to one that is too large or not valid. Some of a body that
+/// is too large is read as well, because many clients look for a reply only after they have sent
 /// everything, and would find a broken connection.
 async fn read(mut body: Incoming) -> Result<Vec<u8>, Response<Vec<u8>>> {
     let mut bytes = Vec::new();
