@@ -73,7 +73,8 @@ pub(crate) struct Reading {
     #[arg(long, value_name = "CODE", help_heading = LINES)]
     organization: Option<String>,
 
-    /// Import users without a password if Kinde cannot verify their hash. They need a new one
+    /// If Kinde cannot verify the password hash of a user, import the user, but not the password.
+    /// Such users need a new password
     #[arg(long, help_heading = PASSWORDS)]
     drop_unverifiable: bool,
 

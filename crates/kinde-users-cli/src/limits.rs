@@ -23,7 +23,8 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub(crate) struct Limits {
     /// Maximum number of seconds for which a call waits if the tenant limits the rate. A call that
-    /// would wait longer fails. With 0, a call fails after five attempts, or after two minutes
+    /// would wait longer fails. With 0, a
+    /// limited call is retried like any other failed call: up to five attempts within two minutes
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     max_wait: u64,
 }

@@ -16,7 +16,7 @@ use kinde_users_core::{
     UserId, Value,
 };
 
-/// A user of a file. A [`Mapping`](crate::Mapping) creates it.
+/// A user that was read from a file. A [`Mapping`](crate::Mapping) creates it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ImportUser {
     pub(crate) provided_id: Option<Redacted>,
@@ -50,8 +50,8 @@ impl ImportUser {
 
     /// Returns the job that searches for the user.
     ///
-    /// Returns `None` if the user has only a `provided_id`, as no operation searches for one. Read
-    /// all users to find it.
+    /// Returns `None` if the user has only a `provided_id`, as no operation searches for one. To
+    /// find such a user, read all users.
     pub fn lookup(&self) -> Option<FindUser> {
         let of = |kind| self.identities.iter().find(move |identity| identity.kind == kind);
         let identity = of(Kind::Email).or_else(|| of(Kind::Username)).or_else(|| of(Kind::Phone))?;

@@ -82,7 +82,7 @@ pub(crate) struct Arguments {
 
     /// Replace an existing file, and start with the first user. If such an export is interrupted,
     /// run the command again without --overwrite. The continued export still replaces the file at
-    /// the end. With --overwrite, the export starts again
+    /// the end. If you give --overwrite again, the export starts again with the first user
     #[arg(long)]
     overwrite: bool,
 

@@ -42,12 +42,12 @@ use crate::users::{Many, UNFINISHED, mismatch};
 ///
 /// Journal - a file beside the first file that records what is done. If a run was interrupted or
 /// lines failed, run the same command again: it continues where it stopped. If it is not known
-/// whether a user was created, the next run searches for the user first. A user is created twice
-/// only if the service accepts a second create. Even then, the request of the earlier run must
-/// arrive after the search, the user must sign up during the run, or you must import the same users
-/// with two journals at once. Use another journal if you change the file or the options. The
-/// command skips lines that are done, even if you have changed them since. To import changes, use
-/// `--update` with another journal.
+/// whether a user was created, the next run searches for the user first. A user can be created
+/// twice only if the service accepts a second create, and one of these things also happens: the
+/// request of the earlier run arrives after the search, the user signs up during the run, or you
+/// import the same users with two journals at once. Use another journal if you change the file or
+/// the options. The command skips lines that are done, even if you have changed them since. To
+/// import changes, use `--update` with another journal.
 ///
 /// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
 /// each line by a keyed hash, and also contains the key. So a person who has the journal can

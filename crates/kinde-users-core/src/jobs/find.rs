@@ -16,7 +16,8 @@ use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 use crate::types::redacted::Redacted;
 
-/// Finds the user with an e-mail address, phone number, user name or id, with [`GetUsers`].
+/// Finds the user that has an e-mail address, phone number, user name or id. The job uses
+/// [`GetUsers`].
 ///
 /// The job compares each user that the service returns with the text that you search for. So the
 /// result is never another user, even if the service ignores the filter or matches only a part of
@@ -134,8 +135,7 @@ impl FindUser {
         }
     }
 
-    /// Asks the service to include more data about the user, besides the identities: organizations
-    /// or billing.
+    /// Asks the service to include organizations or billing too. Identities are always included.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         let expand = expand.into();
         if expand != Expand::Identities {

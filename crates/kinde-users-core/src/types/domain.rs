@@ -12,7 +12,8 @@ use url::{Host, Url};
 use crate::types::build_error::Problem;
 use crate::types::check_id::check_id;
 
-/// The domain of a tenant: the origin of every request, and the audience of its tokens.
+/// The domain of a tenant. It determines the origin of every request, and the audience of the
+/// tokens.
 ///
 /// These are the forms of a domain that people use:
 ///
@@ -27,10 +28,10 @@ use crate::types::check_id::check_id;
 /// # Ok::<(), kinde_users::DomainError>(())
 /// ```
 ///
-/// Apart from these forms, a domain is never changed. It is refused if a URL parser would change it
-/// (upper case, international names, `127.1`, a backslash, a default port), or if it has parts that
-/// do not belong to an origin (user info, path, query, fragment). So a secret is sent only to the
-/// host in the text.
+/// A text in one of these forms becomes the origin. Apart from that, a domain is never changed. It
+/// is refused if a URL parser would change it (upper case, international names, `127.1`, a
+/// backslash, a default port), or if it has parts that do not belong to an origin (user info, path,
+/// query, fragment). So a secret is sent only to the host in the text.
 ///
 /// Tokens and requests use `https`. Plain `http` is allowed for loopback addresses, where tests
 /// run. [`Domain::allowing_plain_http`] allows plain `http` for other addresses.

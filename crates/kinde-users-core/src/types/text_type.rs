@@ -28,7 +28,7 @@ macro_rules! text_type {
         }
 
         impl core::borrow::Borrow<str> for $name {
-            /// Looks the value up by its text in a map.
+            /// Returns the text, so that a map can be searched with a `&str`.
             fn borrow(&self) -> &str {
                 &self.0
             }
