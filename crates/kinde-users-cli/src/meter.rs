@@ -1,7 +1,7 @@
 //! Counts the calls of a run.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -25,29 +25,33 @@ struct Counts {
 }
 
 impl Meter {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Counts a request.
     pub(crate) fn sent(&self, request: &Request<Vec<u8>>) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts();
         *counts.requests.entry(operation(request)).or_default() += 1;
         counts.bytes_sent += request.body().len() as u64;
     }
 
     /// Counts a response.
     pub(crate) fn received(&self, response: &Response<Vec<u8>>) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts();
         counts.rate_limited += u64::from(response.status() == StatusCode::TOO_MANY_REQUESTS);
         counts.bytes_received += response.body().len() as u64;
     }
 
     /// Returns the number of requests, without those for a token.
     pub(crate) fn requests(&self) -> u64 {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts();
         counts.requests.iter().filter(|(name, _)| **name != TOKEN).map(|(_, count)| count).sum()
     }
 
     /// Returns the counts as JSON. `waited` is the time in which a 429 made calls wait.
     pub(crate) fn json(&self, waited: Duration) -> Value {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = self.counts();
         json!({
             "requests": counts.requests, "rate_limited": counts.rate_limited, "seconds_rate_limited": waited.as_secs_f64(),
             "bytes_sent": counts.bytes_sent, "bytes_received": counts.bytes_received,

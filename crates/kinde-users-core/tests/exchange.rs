@@ -1701,7 +1701,7 @@ fn untold_reset_narrows_the_window_and_closes_no_gate() {
     assert_eq!(world.tenant.throttled_until(world.now), None);
     assert_eq!(waits(&step).epoch, Some(world.tenant.epoch()));
     let wait = waits(&world.start(&mut calls[3]));
-    // When one ends, those that wait are told, and the first one is sent.
+    // When a request ends, the waiting calls wake, and the first of them is sent.
     assert!(matches!(world.status(&mut calls[0], 200), Step::Done(Ok(_))));
     assert_ne!(wait.epoch, Some(world.tenant.epoch()));
     sends(&world.tell(&mut calls[2], Input::Woken));

@@ -78,7 +78,7 @@ type Edit = dyn Fn(&mut Response<Vec<u8>>) + Send + Sync;
 #[derive(Clone)]
 pub(crate) enum What {
     Reply(Response<Vec<u8>>),
-    /// The reply of the operation over the limit, with the seconds to wait, if they are told.
+    /// The operation's reply to a request over the limit. It has this reset in seconds, or none.
     Limited(Option<u64>),
     Edit(Arc<Edit>),
     NoReply(FakeError),

@@ -51,7 +51,8 @@
 //! takes `--limit`, `--latency` and `--latency-spread`, so any client can be tried:
 //!
 //! ```text
-//! $ kinde-users-fake --users 1000 --latency 100 --latency-spread 50 --limit bucket=50 --limit bucket=10@60
+//! $ kinde-users-fake --users 1000 --latency 100 --latency-spread 50 \
+//!     --limit bucket=50 --limit bucket=10@60
 //! ```
 //!
 //! # Performance

@@ -191,7 +191,8 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
     fs::rename(&beside, file)
 }
 
-/// Creates or empties a file. Only its owner can read a new one, as it has the hashes of passwords.
+/// Creates or empties a file. Only the owner can read a new file, because it contains password
+/// hashes.
 fn create(file: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

@@ -33,8 +33,10 @@ use crate::types::redacted::Redacted;
 /// A walk takes fewer calls if the tenant has few users, but the service does not say how many
 /// there are. So the job begins with a walk, and changes over to look-ups when the walk has taken
 /// as many calls as the look-ups will take. The job takes at most twice the calls of the better
-/// way. If one look-up is enough, there is no walk. The service has no filter for a
-/// [`provided_id`](Self::provided_id), so for such a search the walk always reads all users.
+/// way. If one look-up is enough, there is no walk. A user that a walk of several pages did not
+/// find is sought once more, because users can move to other pages during a walk. The service has
+/// no filter for a [`provided_id`](Self::provided_id), so for such a search the walk always reads
+/// all users.
 ///
 /// ```
 /// # use kinde_users::{CallError, Client, Clock, Transport};
@@ -42,7 +44,10 @@ use crate::types::redacted::Redacted;
 ///
 /// # fn find<T: Transport, C: Clock>(client: &Client<T, C>) -> Result<(), CallError<T::Error>> {
 /// let addresses = ["ada@example.com", "bob@example.com"];
-/// let mut find = addresses.iter().fold(FindUsers::new(), |all, email| all.find(FindUser::by_email(*email)));
+/// let mut find = FindUsers::new();
+/// for email in addresses {
+///     find = find.find(FindUser::by_email(email));
+/// }
 /// for (email, found) in addresses.iter().zip(client.run(&mut find)?) {
 ///     println!("{email}: {} users", found.users().len());
 /// }

@@ -43,7 +43,8 @@ impl Service {
         Self { tells_reset: false, ..self }
     }
 
-    /// Takes a request. If that is refused, returns the seconds until the reset, if they are told.
+    /// Counts a request. The error of a refused request has the seconds until the reset, or `None`
+    /// if the 429 has no reset.
     pub(crate) fn take(&mut self, now: f64) -> Result<(), Option<f64>> {
         while self.changes.first().is_some_and(|(at, _)| *at <= now) {
             let (_, to) = self.changes.remove(0);
