@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use kinde_users::import::{RawRecord, Rejected};
+use kinde_users::import::{RawRecord, Rejected, Users};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::failure::Failure;
@@ -20,10 +20,10 @@ const REASON: &str = "import_error";
 pub(crate) struct ErrorsFile {
     path: PathBuf,
     file: BufWriter<File>,
-    /// The column names of the rows, once a row is written.
-    header: Option<Vec<String>>,
+    /// The column names of the rows and their separator, once a row is written.
+    header: Option<(Vec<String>, char)>,
     written: u64,
-    /// The lines that could not be read far enough to be written.
+    /// The lines that are too long, or that the end of the file cuts off.
     missing: u64,
 }
 
@@ -44,40 +44,50 @@ impl ErrorsFile {
         Ok(Self { path: path.to_owned(), file, header: None, written: 0, missing: 0 })
     }
 
-    /// Writes a line. `header` has the column names of its file, if that is CSV.
+    /// Writes a line of the current file of `users`.
     ///
     /// # Errors
     ///
     /// Fails if the line cannot be written, or has other columns than the lines before.
-    pub(crate) fn write(&mut self, rejected: &Rejected, header: Option<&[String]>) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, rejected: &Rejected, users: &Users<'_>) -> Result<(), Failure> {
         let reasons = rejected.errors.to_string();
         let failed = |error: &dyn std::fmt::Display| Failure::file(&self.path, error);
+        let mut text = Vec::new();
+        let names = users.header().unwrap_or_default();
+        if let Some(separator) = users.separator() {
+            let is_new = self.header.is_none();
+            let header = self.header.get_or_insert_with(|| (names.to_owned(), separator));
+            if (header.0.as_slice(), header.1) != (names, separator) {
+                let message = "the files have different columns or separators: import them one at a time";
+                return Err(failed(&message));
+            }
+            if is_new {
+                text = row(names, names, REASON, separator);
+            }
+        }
         match &rejected.record {
             Some(RawRecord::Row(values)) => {
-                let header = header.unwrap_or_default();
-                let is_new = self.header.is_none();
-                if self.header.get_or_insert_with(|| header.to_owned()) != header {
-                    return Err(failed(&"the files have different columns: import them one at a time"));
-                }
-                // A corrected file may still have the column of reasons.
-                let of_file = |texts: &[String]| {
-                    let named = header.iter().zip(texts).filter(|(name, _)| name.trim() != REASON);
-                    named.map(|(_, text)| text.clone()).collect::<Vec<_>>()
-                };
-                if is_new {
-                    write_row(&mut self.file, &of_file(header), REASON).map_err(|error| failed(&error))?;
-                }
-                write_row(&mut self.file, &of_file(values), &reasons).map_err(|error| failed(&error))?;
+                text.extend(row(names, values, &reasons, users.separator().unwrap_or(',')));
             }
-            Some(RawRecord::Json(text)) => {
+            Some(RawRecord::Json(json)) => {
                 // Values are copied as text, as a number may not fit any type.
-                let members = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text);
+                let members = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(json);
                 let line = members.and_then(|mut members| {
                     members.insert(REASON.to_owned(), to_raw_value(&reasons)?);
                     serde_json::to_string(&members)
                 });
-                let line = line.unwrap_or_else(|_| text.clone());
-                writeln!(self.file, "{line}").map_err(|error| failed(&error))?;
+                text.extend(line.as_ref().unwrap_or(json).bytes());
+                text.push(b'\n');
+            }
+            Some(RawRecord::Broken(bytes)) => {
+                text.extend(bytes);
+                // A corrected file may still have the column of reasons. JSON has no place for them.
+                let has_reason = names.iter().any(|name| name.trim() == REASON);
+                if let Some(separator) = users.separator().filter(|_| !has_reason) {
+                    // With its quotes, the reason ends a value whose quote is not closed.
+                    text.extend(format!("{separator}\"{}\"", reasons.replace('"', "\"\"")).bytes());
+                }
+                text.push(b'\n');
             }
             None => {
                 self.missing += 1;
@@ -85,7 +95,7 @@ impl ErrorsFile {
             }
         }
         self.written += 1;
-        Ok(())
+        self.file.write_all(&text).map_err(|error| failed(&error))
     }
 
     /// Completes the file.
@@ -99,7 +109,7 @@ impl ErrorsFile {
         if missing > 0 {
             let lines = counted(missing, "line");
             output.note(format_args!(
-                "{lines} could not be read, and {} does not contain them",
+                "{lines} could not be read to the end, and {} does not contain them",
                 path.display()
             ));
         }
@@ -108,8 +118,13 @@ impl ErrorsFile {
     }
 }
 
-fn write_row(file: impl Write, values: &[String], reason: &str) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(file);
-    writer.write_record(values.iter().map(String::as_str).chain([reason]))?;
-    writer.flush()
+/// Returns a row of the values with the reasons in the last column. A corrected file may already
+/// have that column.
+fn row(names: &[String], values: &[String], reasons: &str, separator: char) -> Vec<u8> {
+    let separator = u8::try_from(separator).unwrap_or(b',');
+    let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
+    let kept = names.iter().zip(values).filter(|(name, _)| name.trim() != REASON);
+    // Neither fails in memory.
+    let _ = writer.write_record(kept.map(|(_, value)| value.as_str()).chain([reasons]));
+    writer.into_inner().unwrap_or_default()
 }

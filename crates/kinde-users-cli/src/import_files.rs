@@ -217,7 +217,7 @@ impl Reading {
             let Err(rejected) = read else { continue };
             hints.add(&rejected);
             if let Some(errors) = &mut errors {
-                errors.write(&rejected, users.header())?;
+                errors.write(&rejected, &users)?;
             }
         }
         let plan = users.plan();

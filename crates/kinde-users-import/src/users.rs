@@ -208,7 +208,7 @@ const HASH: &str = "passwordHash";
 /// A record, or the error of one that cannot be read.
 enum Found<'m> {
     Record { line: u64, draft: Box<Draft<'m>>, digest: u64 },
-    Broken { line: u64, error: ImportError, is_last: bool },
+    Broken { line: u64, error: ImportError, record: Option<RawRecord>, is_last: bool },
 }
 
 impl<'a> Users<'a> {
@@ -263,6 +263,15 @@ impl<'a> Users<'a> {
         }
     }
 
+    /// Returns the character between the values of the current file, if it is CSV: usually a comma,
+    /// semicolon or tab.
+    pub fn separator(&self) -> Option<char> {
+        match &self.files.front()?.records {
+            Records::Csv { reader, .. } => reader.separator().map(char::from),
+            Records::Json(_) => None,
+        }
+    }
+
     /// Reads and keeps the hashes of a password hash export.
     fn read_hashes(&mut self, File { number, records, .. }: File<'a>) {
         let hashes = self.hashes.get_or_insert_default();
@@ -299,11 +308,12 @@ impl Iterator for Users<'_> {
             };
             self.reading.plan.lines += 1;
             let (line, mut draft, digest) = match found {
-                Found::Broken { line, error, is_last } => {
+                Found::Broken { line, error, record, is_last } => {
                     if is_last {
                         self.files.pop_front();
                     }
-                    return Some(Err(self.reject(Place { file: number, line }, alloc::vec![error], None)));
+                    let place = Place { file: number, line };
+                    return Some(Err(self.reject(place, alloc::vec![error], record)));
                 }
                 Found::Record { line, draft, digest } => (line, draft, digest),
             };
@@ -377,7 +387,6 @@ impl File<'_> {
 
     fn next<'m>(&mut self, reading: &mut Reading<'m>) -> Option<Found<'m>> {
         let number = self.number;
-        let broken = |line, error, is_last| Found::Broken { line, error, is_last };
         Some(match &mut self.records {
             Records::Csv { reader, names, row } => match reader.next()? {
                 Ok(read) => {
@@ -397,26 +406,34 @@ impl File<'_> {
                     };
                     let field = field.map_or(Cow::Borrowed("line"), |name| shown(name).into_owned().into());
                     let is_last = matches!(problem, CsvProblem::Io(_));
-                    let error = ImportError::new(field, Problem::WrongType)
-                        .because(format!("cannot be read: {problem}"));
-                    broken(*line, error, is_last)
+                    let because = format!("cannot be read: {problem}");
+                    let error = ImportError::new(field, Problem::WrongType).because(because);
+                    // A column that is added has no value here.
+                    let added = names.len().saturating_sub(reader.columns());
+                    let separator = reader.separator().into_iter().cycle().take(added);
+                    let record = reader.raw().map(|row| row.iter().copied().chain(separator).collect());
+                    Found::Broken { line: *line, error, record: record.map(RawRecord::Broken), is_last }
                 }
             },
-            Records::Json(reader) => match reader.next()? {
-                Ok((line, record)) => match Node::parse(record) {
-                    Ok(Node::Object(members)) => {
-                        let members = members.iter().map(|(name, node)| (name.as_ref(), node));
-                        let (draft, digest) = reading.draft(members, false, Place { file: number, line });
-                        Found::Record { line, draft, digest }
+            Records::Json(reader) => {
+                let (line, error, is_last) = match reader.next()? {
+                    Ok((line, record)) => match Node::parse(record) {
+                        Ok(Node::Object(members)) => {
+                            let members = members.iter().map(|(name, node)| (name.as_ref(), node));
+                            let (draft, digest) = reading.draft(members, false, Place { file: number, line });
+                            return Some(Found::Record { line, draft, digest });
+                        }
+                        Ok(_) => (line, ImportError::line().because("is not a JSON object"), false),
+                        Err(error) => (line, error, false),
+                    },
+                    Err(error) => {
+                        let is_last = matches!(error.problem, JsonProblem::Io(_));
+                        (error.line, error.into(), is_last)
                     }
-                    Ok(_) => broken(line, ImportError::line().because("is not a JSON object"), false),
-                    Err(error) => broken(line, error, false),
-                },
-                Err(error) => {
-                    let is_last = matches!(error.problem, JsonProblem::Io(_));
-                    broken(error.line, error.into(), is_last)
-                }
-            },
+                };
+                let record = reader.raw().map(|record| RawRecord::Broken(record.to_owned()));
+                Found::Broken { line, error, record, is_last }
+            }
         })
     }
 }

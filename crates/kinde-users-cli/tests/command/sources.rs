@@ -175,6 +175,53 @@ fn corrected_errors_file_can_be_imported() {
 }
 
 #[test]
+fn broken_lines_are_in_the_errors_file_as_they_were() {
+    let tenant = Listening::start(FakeKinde::builder(), "broken");
+    let csv = "email;first_name;last_name\r\nada@example.com;Ada;L\r\nbob@example.com; \"B\";X\r\n\
+        dora@example.com;D\r\neve@example.com;E\"v\"e;V\r\ncleo@example.com;\"C\r\nbad;F;F\r\n";
+    let json = "{\"email\":\"gil@example.com\"}\n{\"email\":\"hal@example.com\"\n{\"email\" \"ida@example.com\"}\nwhat\n";
+    let expected = "email;first_name;last_name;import_error\n\
+        bob@example.com; \"B\";X;\"first_name cannot be read: a space before the opening quote \
+        makes the quotes part of the value: remove the space\"\n\
+        dora@example.com;D;\"line cannot be read: the row has 2 values, but the file has 3 columns\"\n\
+        eve@example.com;E\"v\"e;V;\"first_name cannot be read: an unquoted value contains a quote: \
+        put the value in quotes, and double the quotes in it\"\n\
+        cleo@example.com;\"C;\"first_name cannot be read: the opening quote is never closed\"\n\
+        bad;F;F;email is not an address: expected a name, one @ and a host\n";
+    let corrections = [
+        ("; \"B", ";\"B"),
+        ("\"C;", "C;L;"),
+        ("D;", "D;L;"),
+        ("E\"v\"e", "\"E\"\"v\"\"e\""),
+        ("bad", "fay@example.com"),
+    ];
+    let file = tenant.write("users.csv", csv);
+    let rejected = text_of(&tenant.file("rejected.csv"));
+    let arguments = [file.as_str(), "--skip-invalid", "--errors", &rejected];
+    let (code, _, errors) = run(&mut tenant.program("import", &arguments));
+    assert_eq!(code, 3, "{errors}");
+    let text = fs::read_to_string(&rejected).unwrap();
+    assert_eq!(text, expected);
+    // Without a correction, each line is refused again.
+    let again = text_of(&tenant.file("again.csv"));
+    let (code, _, _) = run(&mut tenant.program("import", &[&rejected, "--dry-run", "--errors", &again]));
+    let again = fs::read_to_string(&again).unwrap();
+    assert_eq!((code, again.lines().count()), (2, 6), "{again}");
+    let text = corrections.iter().fold(text, |text, (wrong, right)| text.replace(wrong, right));
+    fs::write(&rejected, text).unwrap();
+    let (code, told, errors) = run(&mut tenant.program("import", &[&rejected]));
+    assert_eq!((code, errors.as_str()), (0, ""), "{told}");
+    assert_eq!(tenant.fake.users().len(), 6);
+
+    let file = tenant.write("users.ndjson", json);
+    let rejected = text_of(&tenant.file("rejected.ndjson"));
+    let arguments = [file.as_str(), "--skip-invalid", "--errors", &rejected];
+    let (code, _, errors) = run(&mut tenant.program("import", &arguments));
+    let (_, expected) = json.split_once('\n').unwrap();
+    assert_eq!((code, fs::read_to_string(&rejected).unwrap().as_str()), (3, expected), "{errors}");
+}
+
+#[test]
 fn no_user_is_imported_if_all_lines_are_invalid() {
     let folder = folder("all-invalid");
     let file = text_of(&folder.join("users.csv"));

@@ -133,6 +133,8 @@ pub(crate) struct CsvReader<R> {
     input: R,
     /// Bytes that were read and are still needed.
     buffer: Vec<u8>,
+    /// The offset in the buffer at which the last row begins, if it is still there.
+    start: Option<usize>,
     /// The offset in the buffer and the line at which the next row begins.
     at: usize,
     line: u64,
@@ -159,6 +161,7 @@ impl<R: BufRead> CsvReader<R> {
         Self {
             input,
             buffer: Vec::new(),
+            start: None,
             at: 0,
             line: 1,
             is_at_end: false,
@@ -172,6 +175,24 @@ impl<R: BufRead> CsvReader<R> {
     /// Reads a file that has no header, and this number of columns.
     pub(crate) fn without_header(input: R, columns: usize) -> Self {
         Self { columns: Some(columns), ..Self::new(input) }
+    }
+
+    /// Returns the separator, once the first row is read.
+    pub(crate) fn separator(&self) -> Option<u8> {
+        self.separator
+    }
+
+    /// Returns the number of columns, once the first row is read.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns.unwrap_or(0)
+    }
+
+    /// Returns the bytes of the lines of the last row without the last line end, or `None` if they
+    /// are too long.
+    pub(crate) fn raw(&self) -> Option<&[u8]> {
+        let row = self.buffer.get(self.start?..self.at)?;
+        let row = row.strip_suffix(b"\n").unwrap_or(row);
+        Some(row.strip_suffix(b"\r").unwrap_or(row))
     }
 
     fn byte(&mut self, at: usize) -> io::Result<Option<u8>> {
@@ -205,7 +226,7 @@ impl<R: BufRead> CsvReader<R> {
             at += 1;
             if at > LONGEST_ROW {
                 self.buffer.drain(..at);
-                at = 0;
+                (self.start, at) = (None, 0);
             }
         }
         self.at = at;
@@ -248,6 +269,7 @@ impl<R: BufRead> CsvReader<R> {
     /// Reads a row, which may be empty.
     fn row(&mut self) -> Result<Option<CsvRow>, CsvError> {
         let start = self.at;
+        self.start = Some(start);
         let (mut at, mut lines, mut state) = (start, 0, State::Start);
         let mut values = Vec::new();
         // The bytes of the value, and whether they were in quotes.
@@ -392,7 +414,7 @@ impl<R: BufRead> Iterator for CsvReader<R> {
                     if matches!(error.problem, CsvProblem::Io(_)) {
                         // Nothing more can be read.
                         self.buffer.clear();
-                        (self.at, self.is_at_end) = (0, true);
+                        (self.start, self.at, self.is_at_end) = (None, 0, true);
                     }
                     return Some(Err(error));
                 }

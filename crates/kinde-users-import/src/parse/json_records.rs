@@ -7,7 +7,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use memchr::{memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::io::{self, BufRead};
 
@@ -127,6 +127,13 @@ impl<R: BufRead> JsonReader<R> {
         core::str::from_utf8(&self.record).unwrap_or_default()
     }
 
+    /// Returns the bytes of the record that was read last and is not valid, or `None` if it is not
+    /// complete or too long.
+    pub(crate) fn raw(&self) -> Option<&[u8]> {
+        let record = self.record.trim_ascii();
+        (self.place != Place::End && !self.is_too_long && !record.is_empty()).then_some(record)
+    }
+
     /// Reads up to the end of the next record. Returns `false` at the end of the file.
     fn find(&mut self, line: &mut u64) -> Result<bool, JsonProblem> {
         loop {
@@ -151,7 +158,7 @@ impl<R: BufRead> JsonReader<R> {
                     self.place = Place::List(false);
                 }
                 (Place::Top, Some(_)) => {
-                    self.skip_line()?;
+                    self.take_line()?;
                     return Err(JsonProblem::NotAnObject);
                 }
                 (Place::List(_) | Place::AfterList, None) | (Place::List(_), Some(b'}' | b':')) => {
@@ -193,20 +200,30 @@ impl<R: BufRead> JsonReader<R> {
         Ok(None)
     }
 
-    fn skip_line(&mut self) -> io::Result<()> {
+    /// Adds the rest of the line to the record.
+    fn take_line(&mut self) -> io::Result<()> {
         loop {
             let chunk = self.input.fill_buf()?;
-            if let Some(end) = chunk.iter().position(|byte| *byte == b'\n') {
-                self.input.consume(end + 1);
-                self.line += 1;
+            let end = memchr(b'\n', chunk);
+            let used = end.map_or(chunk.len(), |end| end + 1);
+            self.take(used)?;
+            if end.is_some() || used == 0 {
                 return Ok(());
             }
-            let read = chunk.len();
-            if read == 0 {
-                return Ok(());
-            }
-            self.input.consume(read);
         }
+    }
+
+    /// Adds this many bytes of the current chunk to the record.
+    fn take(&mut self, used: usize) -> io::Result<()> {
+        let part = self.input.fill_buf()?.get(..used).unwrap_or_default();
+        self.line += memchr_iter(b'\n', part).count() as u64;
+        if self.record.len() + used <= LONGEST_RECORD {
+            self.record.extend_from_slice(part);
+        } else {
+            self.is_too_long = true;
+        }
+        self.input.consume(used);
+        Ok(())
     }
 
     fn keep(&mut self, byte: u8) {
@@ -224,7 +241,7 @@ impl<R: BufRead> JsonReader<R> {
         self.keep(b'{');
         let held = self.members();
         if matches!(held, Err(JsonProblem::Unfinished)) && self.line == line {
-            self.skip_line()?;
+            self.take_line()?;
         }
         if matches!(held, Ok(true)) {
             self.record.clear();
@@ -339,14 +356,7 @@ impl<R: BufRead> JsonReader<R> {
                 is_begun = true;
                 used += 1;
             }
-            let part = chunk.get(..used).unwrap_or_default();
-            self.line += memchr_iter(b'\n', part).count() as u64;
-            if self.record.len() + used <= LONGEST_RECORD {
-                self.record.extend_from_slice(part);
-            } else {
-                self.is_too_long = true;
-            }
-            self.input.consume(used);
+            self.take(used)?;
             if let Some(end) = end {
                 return end;
             }

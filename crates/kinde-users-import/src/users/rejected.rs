@@ -30,8 +30,9 @@ pub struct Rejected {
     pub line: u64,
     /// The problems of the line.
     pub errors: ImportErrors,
-    /// The record as it is in the file, if it could be separated from others. A hash of a separate
-    /// hash export is added to it as `passwordHash`. It contains personal data.
+    /// The record as it is in the file, or `None` if it is longer than 1 MiB or the file ends within
+    /// it. A hash of a separate hash export is added to it as `passwordHash`. It contains personal
+    /// data.
     pub record: Option<RawRecord>,
 }
 
@@ -42,6 +43,11 @@ pub enum RawRecord {
     Row(Vec<String>),
     /// A JSON object.
     Json(String),
+    /// The bytes of a record that cannot be parsed, without the end of its last line. In a row of
+    /// CSV, [`Users::separator`] separates the values.
+    ///
+    /// [`Users::separator`]: crate::Users::separator
+    Broken(Vec<u8>),
 }
 
 impl fmt::Debug for RawRecord {
@@ -50,6 +56,7 @@ impl fmt::Debug for RawRecord {
         f.write_str(match self {
             Self::Row(_) => "Row(..)",
             Self::Json(_) => "Json(..)",
+            Self::Broken(_) => "Broken(..)",
         })
     }
 }
