@@ -59,8 +59,8 @@ pub(crate) struct Reading {
     #[arg(long, help_heading = LINES)]
     skip_invalid: bool,
 
-    /// Write all wrong lines to this file, with the reasons in the column or member `import_error`.
-    /// Correct the file and import it
+    /// Write the lines that are not valid to this file. The column or member `import_error` has the
+    /// reasons. Correct the file and import it
     #[arg(long, value_name = "FILE", help_heading = LINES)]
     errors: Option<PathBuf>,
 

@@ -52,7 +52,7 @@ pub(crate) struct Named {
     ca_file: Option<PathBuf>,
 
     /// Run the command on a new in-memory tenant, and change nothing real. The tenant has made-up
-    /// users, but none for `import`
+    /// users. For `import` it is empty
     #[arg(long, global = true, conflicts_with_all = ["domain", "client_id", "client_secret_file", "api_key_file"])]
     rehearse: bool,
 }

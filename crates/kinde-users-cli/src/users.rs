@@ -178,7 +178,7 @@ pub(crate) struct List {
     /// standard input
     users: PathBuf,
 
-    /// Look up each user of the list, and change nothing
+    /// Look up the users of the list that are not given by id, and change nothing
     #[arg(long)]
     dry_run: bool,
 

@@ -54,28 +54,28 @@ pub use rustls;
 /// - Connections are kept and reused. If the server supports HTTP/2, one is enough.
 /// - If the server closed a kept connection before a request could be written, the request goes
 ///   over another connection. The server sees it once.
-/// - A request whose time limit passes before hyper begins to send it is withdrawn, and was
-///   [not sent](Delivery::NotSent). Over HTTP/2 its head may still go out at that moment, without
-///   an end and followed by a reset. The server never gets a whole request then, and no part of its
-///   body.
+/// - If the time limit of a request passes before hyper begins to send the request, the request was
+///   [not sent](Delivery::NotSent). Over HTTP/2, hyper may still send the headers at that moment,
+///   and then resets the stream. The server then gets neither the end of the request nor a part of
+///   its body.
 /// - Responses are requested in gzip, unless the request says otherwise. This reduces a page of
 ///   users to a tenth of its size. A body in any other encoding cannot be read.
 /// - An error about a body that cannot be read has the [head](HyperError::head) of the response.
 /// - Certificates are checked against Mozilla's roots, which are compiled in; see
 ///   [`with_tls`](Self::with_tls).
-/// - The head of a response may have 64 KiB, and over HTTP/1 1,024 headers. A longer one is an
-///   error.
+/// - The head of a response may be up to 64 KiB long. Over HTTP/1 it may have up to 1,024 headers.
+///   A longer head is an error.
 /// - A connection that is idle for 15 seconds is closed, before a firewall or a server forgets it.
 /// - If an HTTP/2 connection with open requests is silent for 10 seconds, the transport pings the
 ///   server. It closes the connection if no answer comes within 10 more seconds.
-/// - A request that the server refuses over HTTP/2 with `REFUSED_STREAM` was
-///   [not sent](Delivery::NotSent). The same is true of a request with a body that a GOAWAY leaves
-///   out. A GOAWAY that ends a request without a body proves nothing, because the server may have
-///   processed it.
-/// - Proxies are not supported. If the environment asks for a proxy for the request's host, as
-///   [`ProxyVariables`] reads it, nothing is sent and the error says so. In that case, use a
-///   transport that supports proxies, or call [`without_proxy`](Self::without_proxy). The
-///   constructor reads the variables once.
+/// - If the server refuses a request over HTTP/2 with `REFUSED_STREAM`, the request was [not
+///   sent](Delivery::NotSent). A request with a body was also not sent if the server sends a GOAWAY
+///   that excludes its stream. For a request without a body, it is unknown whether the server
+///   processed the request before such a GOAWAY.
+/// - Proxies are not supported. If environment variables name a proxy for the host of the request
+///   (see [`ProxyVariables`]), the request fails and nothing is sent. In that case, use a transport
+///   that supports proxies, or call [`without_proxy`](Self::without_proxy). The constructor reads
+///   the variables once.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
     connector: Connector,
@@ -141,8 +141,8 @@ impl HyperTransport {
     }
 
     /// Sets the time limit for connecting, from the lookup of the name to the end of the TLS
-    /// handshake. The time limit of the request applies as well. Existing connections are not
-    /// carried over to the new transport.
+    /// handshake. The time limit of the request applies as well. The returned transport does not
+    /// use the connections that are already open.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connector.limit = limit;

@@ -25,8 +25,8 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 /// The command ends the sessions of the user, and then deletes the user together with the Kinde
 /// profile. This cannot be undone. The receipt has the id of the user, and says what this run
 /// deleted and what was already absent. If no user has the id, the exit code is 1, because the id
-/// may be mistyped. The exit code is also 1 if you run the command again for an erased user. For
-/// such a run, give the id, because an erased user cannot be found by address or name.
+/// may be mistyped. The exit code is also 1 if the user was erased before. An erased user cannot be
+/// found by address or name. To continue an interrupted erasure, give the id.
 ///
 /// With --list, the command looks up the users of the list together: one call asks for many users.
 /// There is a receipt for each user, and a user that is already absent is an error.

@@ -55,8 +55,8 @@ impl Format {
 /// missing, or appear twice. If that matters, check the file for duplicate ids.
 ///
 /// Only the owner of the file can read it. CSV values are written unchanged. Users choose their own
-/// names, and a spreadsheet treats a value that begins with =, +, - or @ as a formula. Import such
-/// a file as text, or export NDJSON instead.
+/// names, and a spreadsheet treats a value that begins with =, +, - or @ as a formula. In the
+/// spreadsheet, load all columns as text, or export NDJSON instead.
 ///
 /// Example: kinde-users export users.ndjson
 #[derive(Debug, Args)]

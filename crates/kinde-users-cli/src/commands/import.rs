@@ -35,26 +35,25 @@ use crate::users::{Many, UNFINISHED, mismatch};
 ///
 /// Import - the command looks up the users of 25,000 lines at a time, by email address, user name
 /// or phone number. One call asks for many users. If the tenant has few users, the command reads
-/// all of them instead. It also does so if the files have ids, to find the users that already have
-/// one of these ids (as `provided_id`). It creates each user that does not exist, and then sets the
-/// password, properties and feature flags. It leaves existing users alone, or updates them with
-/// `--update`.
+/// all of them instead. It also reads all users if the files have ids, to find the users that
+/// already have one of these ids (as `provided_id`). It creates each user that does not exist, and
+/// then sets the password, properties and feature flags. It leaves existing users alone, or updates
+/// them with `--update`.
 ///
-/// Journal - a file beside the first file that records what is done. If a run was interrupted or
-/// lines failed, run the same command again: it continues where it stopped. If it is not known
+/// Journal - a record of what was done, in a file beside the first file. If a run was interrupted
+/// or lines failed, run the same command again: it continues where it stopped. If it is not known
 /// whether a user was created, the next run searches for the user first. A user can be created
-/// twice only if the service accepts a second create, and one of these things also happens: the
-/// request of the earlier run arrives after the search, the user signs up during the run, or you
-/// import the same users with two journals at once. Use another journal if you change the file or
-/// the options. The command skips lines that are done, even if you have changed them since. To
-/// import changes, use `--update` with another journal.
+/// twice only if the service does not refuse the second request to create this user, and one of
+/// these things happens: the first request arrives after the search, the user signs up during the
+/// run, or you import the same users with two journals at once. Use another journal if you change
+/// the file or the options. The command skips lines that are done, even if you have changed them
+/// since. To import changes, use `--update` with another journal.
 ///
 /// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
-/// each line by a keyed hash, and also contains the key. So a person who has the journal can
-/// tell which entry belongs to which user, if this person also has the imported file or guesses the
-/// address. Keep the
-/// journal as long as you may run the import again. `kinde-users erase --journal` erases the users
-/// that an import created.
+/// each line by a keyed hash, and also contains the key. So a person who has the journal can tell
+/// which entry belongs to which user, if this person also has the imported file or guesses the
+/// address. Keep the journal until the import is complete. `kinde-users erase --journal` erases the
+/// users that an import created.
 ///
 /// Files of Kinde - a CSV file begins with the names of its columns. At least one column is
 /// `email`, `phone`, `username` or `id` (the id in another system, also named `provided_id` or
@@ -66,9 +65,10 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// Passwords - the hashing method is `bcrypt` by default. The other methods are `crypt`, `md5`,
 /// `sha256`, `wordpress`, `pbkdf2`, `firebase-scrypt` and `aspnet-identity-v2`. If `salt_format` is
 /// missing, a salt is read as base64 for `pbkdf2` and `firebase-scrypt`, and as text (`string`) for
-/// the other methods. But if the salt also looks like another format (text, hex or base64), the
-/// line is not valid until you set the column `salt_format` or --salt-format. `firebase-scrypt`
-/// needs --firebase, or the columns `signer_key`, `salt_separator`, `rounds` and `mem_cost`.
+/// the other methods. But some salts can be read in two formats. For example, `00c0ffee00c0ffee` is
+/// text and also hex. Such a line is not valid until you give the format in the column
+/// `salt_format` or with --salt-format. `firebase-scrypt` needs --firebase, or the columns
+/// `signer_key`, `salt_separator`, `rounds` and `mem_cost`.
 ///
 /// Example: kinde-users import --from auth0 users.ndjson hashes.ndjson
 #[derive(Debug, Args)]

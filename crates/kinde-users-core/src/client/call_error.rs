@@ -11,7 +11,7 @@ use crate::error::call::Error;
 use crate::jobs::job::Job;
 use crate::types::effect::Effect;
 
-/// The error of a call: the error of the protocol, and the error of the transport if there was one.
+/// The error of a call: an [`Error`], and the error of the transport if there was one.
 #[derive(Clone, Debug)]
 pub struct CallError<E> {
     error: Error,
@@ -23,12 +23,12 @@ impl<E> CallError<E> {
         Self { error, transport }
     }
 
-    /// Returns the error of the protocol.
+    /// Returns the error without the error of the transport.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// Returns the error of the protocol by value.
+    /// Returns the error without the error of the transport, by value.
     pub fn into_error(self) -> Error {
         self.error
     }

@@ -195,8 +195,7 @@ impl Job for FindUser {
     }
 }
 
-/// The result of a search for one user: a [`FindUser`], or one of a
-/// [`FindUsers`](crate::FindUsers).
+/// The result of a search for one user by [`FindUser`] or [`FindUsers`](crate::FindUsers).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "one user is what is hoped for")]
 pub enum Found {
@@ -212,9 +211,9 @@ pub enum Found {
         /// The id of the first user that the service returned. This user does not match.
         id: UserId,
     },
-    /// The search is not complete. If the job has no next call, the service had more pages than
-    /// [`FindUser::MOST_PAGES`], or [`FindUsers`](crate::FindUsers) cannot answer the search. It is
-    /// not known whether such a user exists, or how many such users exist.
+    /// The search is not complete, so it is not known whether such a user exists, or how many. If
+    /// the job has no next call, the search gave up: the service had more pages than
+    /// [`FindUser::MOST_PAGES`], or [`FindUsers`](crate::FindUsers) could not answer this search.
     Unfinished,
 }
 

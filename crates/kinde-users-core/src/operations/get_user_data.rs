@@ -20,7 +20,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Replay | `Safe` |
 /// | Reply | 200, [`User`] |
 /// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
-/// | Errors | 400 with `USER_INVALID` for an unknown id (a recording of the live service has `ID_REQUIRED` as well), 403 without the scope, 429 over the rate limit |
+/// | Errors | 400 with `USER_INVALID` for an unknown id (a recorded reply has both `USER_INVALID` and `ID_REQUIRED`), 403 without the scope, 429 over the rate limit |
 ///
 /// Kinde does not document whether a deleted user is a 400 or a 404.
 ///

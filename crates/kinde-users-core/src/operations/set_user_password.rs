@@ -108,18 +108,18 @@ impl Operation for SetUserPassword {
 ///
 /// | method | the form of its hashes |
 /// |---|---|
-/// | bcrypt | `$2a$`, `$2b$` or `$2y$`, a cost of `04` to `31`, `$`, and 53 of `./0-9A-Za-z` |
-/// | crypt | what the crypt functions of Unix systems and of Apache write, whole: `$1$`, `$5$`, `$6$`, `$2a$`, `$y$` and so on, `_` of BSD/OS, or DES: 13 of `./0-9A-Za-z`, and 11 more for each further piece of a long password |
+/// | bcrypt | `$2a$`, `$2b$` or `$2y$`, a cost of `04` to `31`, `$`, and 53 characters of `./0-9A-Za-z` |
+/// | crypt | a complete hash of the crypt function of a Unix system or of Apache. It begins with `$1$`, `$5$`, `$6$`, `$2a$`, `$y$` or a similar prefix, or with `_`. A hash of DES has no prefix: it has 13 characters of `./0-9A-Za-z`, and 11 more for every further 8 characters of the password |
 /// | MD5 | 32 hex digits, or 16 bytes in base64 |
 /// | SHA-256 | 64 hex digits |
-/// | `WordPress` | `$P$` or `$H$` and 31 of `./0-9A-Za-z`; a hash of bcrypt, or `$wp` and one; or the 32 hex digits of its first years |
+/// | `WordPress` | `$P$` or `$H$` and 31 characters of `./0-9A-Za-z`; a bcrypt hash, with or without `$wp` before it; or 32 hex digits, as in old versions |
 /// | PBKDF2 | base64 of 32 bytes for HMAC-SHA-256, and of 64 bytes for the two variants whose keys have 512 bits |
 /// | Firebase's scrypt | base64 of 64 bytes |
 /// | ASP.NET Identity | base64 of 49 bytes, the first of them 0: 68 characters, which begin with `A` |
 ///
-/// If you pass a hash of crypt or `WordPress` together with its salt, the hash may also be the part
-/// without the salt. Salts and keys of PBKDF2 and of Firebase's scrypt are base64. Base64 may be in
-/// the alphabet of URLs, and its padding may be missing except in ASP.NET Identity's and MD5's.
+/// If you pass the salt of a crypt or `WordPress` hash separately, the hash may be without the
+/// salt. Salts and keys of PBKDF2 and of Firebase's scrypt are base64. Base64 may use the URL-safe
+/// alphabet. Its padding may be missing, except in hashes of ASP.NET Identity and MD5.
 ///
 /// The hash, the salt and the key are wiped from memory when they are dropped. `Debug` does not
 /// show them.
@@ -299,10 +299,10 @@ impl Password {
     /// Sets whether the salt is before or after the password in the hashed text.
     ///
     /// MD5 and SHA-256 with a salt already have a position. The service also accepts a position for
-    /// the other methods that have a salt, even if crypt and `WordPress` have the salt in the hash.
-    /// The service accepts no position for bcrypt and ASP.NET Identity: such an operation is
-    /// refused with [`Problem::NotAllowed`]. For MD5 and SHA-256 without a salt, the operation is
-    /// refused with [`Problem::Missing`].
+    /// PBKDF2, Firebase's scrypt, crypt and `WordPress`. It accepts no position for bcrypt and
+    /// ASP.NET Identity: such an operation is refused with [`Problem::NotAllowed`]. A position for
+    /// MD5 or SHA-256 without a salt is refused with [`Problem::Missing`], because the salt is
+    /// missing.
     ///
     /// ```
     /// use kinde_users::operations::{Password, SaltPosition};
@@ -368,8 +368,8 @@ impl fmt::Debug for Password {
 
 /// The hash parameters of a Firebase project. All users of the project share them.
 ///
-/// The parameters can be read from JSON. Their names are those of the Firebase console or those of
-/// the operation:
+/// The parameters can be read from JSON. The names are those of the Firebase console, as here, or
+/// `signer_key`, `salt_separator`, `rounds` and `mem_cost`:
 ///
 /// ```
 /// use kinde_users::operations::FirebaseParameters;

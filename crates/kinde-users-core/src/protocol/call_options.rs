@@ -11,10 +11,10 @@ use crate::types::time::Instant;
 pub struct CallOptions {
     /// How long an attempt may take. The default is 30 seconds.
     pub attempt_timeout: Duration,
-    /// How long the call may take in total, including waits, except those for limits with the
-    /// [adaptive rate](crate::Tenant::with_adaptive_rate). `None`, the default, means two
-    /// minutes. If it is set, all pages of a list together may take this long. If it is `None`,
-    /// each page may take two minutes.
+    /// How long the call may take in total, including waits. With the [adaptive
+    /// rate](crate::Tenant::with_adaptive_rate), waits for the rate limit do not count. `None`, the
+    /// default, means two minutes. If it is set, all pages of a list together may take this long.
+    /// If it is `None`, each page may take two minutes.
     pub total_timeout: Option<Duration>,
     /// How failed attempts are retried.
     pub retry: RetryPolicy,
@@ -39,9 +39,9 @@ impl CallOptions {
         self
     }
 
-    /// Sets how long the call may take in total, from its first step on, including waits, except
-    /// those for limits with the [adaptive rate](crate::Tenant::with_adaptive_rate).
-    /// [`Duration::MAX`] means no limit.
+    /// Sets how long the call may take in total, including waits. The time begins with the first
+    /// step of the call. With the [adaptive rate](crate::Tenant::with_adaptive_rate), waits for the
+    /// rate limit do not count. [`Duration::MAX`] means no limit.
     ///
     /// The total timeout also limits the token request, if this call makes one. If the timeout is
     /// shorter than a token request takes, get the token before this call: make a call that has

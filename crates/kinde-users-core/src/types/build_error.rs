@@ -87,12 +87,12 @@ pub enum Problem {
     NotJson,
     /// The argument contains a character that is not allowed in a header.
     NotAHeader,
-    /// The result is not a URI, because no HTTP stack accepts the domain.
+    /// The request has no valid URI, because no HTTP stack accepts the domain.
     NotAUri,
     /// The request was written for another tenant.
     OtherTenant,
-    /// The code of the operation did not write the argument, or did not write it in the order of
-    /// the path template.
+    /// The implementation of the operation did not write this argument of the path, or wrote it in
+    /// the wrong place.
     Misplaced,
 }
 
