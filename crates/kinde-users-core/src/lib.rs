@@ -184,6 +184,7 @@ pub use types::ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,
 };
+pub use types::masking::masked_text;
 pub use types::redacted::Redacted;
 pub use types::text::Text;
 pub use types::time::Instant;

@@ -11,6 +11,8 @@ mod clock;
 #[cfg(doc)]
 pub mod guide;
 mod parallel;
+#[cfg(feature = "record")]
+pub mod record;
 #[cfg(feature = "stream")]
 mod stream;
 #[cfg(feature = "jiff")]

@@ -1,6 +1,6 @@
 //! Masks text that may be personal or secret.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use core::fmt::{self, Write as _};
 
 /// Writes the `Debug` form of a text that must not be shown.
@@ -18,6 +18,18 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
             .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'))
     });
     !has_form_of_id && Shown(text).to_string() != text
+}
+
+/// Returns a text of the service as this library shows it in errors and logs: one line of at most
+/// 200 characters. `[…]` stands in the place of words that may be personal or secret.
+///
+/// ```
+/// use kinde_users::masked_text;
+///
+/// assert_eq!(masked_text("Email ada@example.com is taken"), "Email […] is taken");
+/// ```
+pub fn masked_text(text: &str) -> String {
+    Shown(text).to_string()
 }
 
 /// A text of the server for a log line. It is one line of at most 200 characters, without words
@@ -281,7 +293,6 @@ impl fmt::Debug for Shown<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
 
     fn shown(text: &str) -> String {
         Shown(text).to_string()

@@ -1,0 +1,103 @@
+//! Replaces texts that may be personal or secret.
+
+use std::collections::HashMap;
+
+use kinde_users_core::masked_text;
+
+/// What each time becomes.
+const TIME: &str = "2000-01-01T00:00:00.000000+00:00";
+
+/// The fields whose texts are words of the API.
+const WORDS: [&str; 13] = [
+    "expand",
+    "feature_flag_key",
+    "grant_type",
+    "hashing_method",
+    "page_size",
+    "property_key",
+    "salt_format",
+    "salt_position",
+    "scope",
+    "sort",
+    "token_type",
+    "type",
+    "variant",
+];
+
+/// The fields whose texts are messages, or codes that a proxy may have written.
+const MESSAGES: [&str; 4] = ["code", "error", "error_description", "message"];
+
+/// The most digits of a number that is kept.
+const MOST_DIGITS: usize = 5;
+
+/// Decides what stands in the place of a text or number.
+pub(super) trait Mask {
+    /// Returns what stands in the place of a text that may be personal or secret.
+    fn hide(&mut self, text: &str) -> String;
+
+    /// Returns what stands in the place of the text of a field.
+    fn text(&mut self, field: &str, text: &str) -> String {
+        if matches!(text, "" | "true" | "false") || (WORDS.contains(&field) && is_word(text)) {
+            text.to_owned()
+        } else if is_time(text) {
+            TIME.to_owned()
+        } else if MESSAGES.contains(&field) {
+            masked_text(text)
+        } else {
+            self.hide(text)
+        }
+    }
+}
+
+/// Returns whether a number is short enough to be kept.
+pub(super) fn is_short(number: &serde_json::Number) -> bool {
+    number.to_string().len() <= MOST_DIGITS
+}
+
+/// Returns whether a text may be a word of the API, or several, and no address or number.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:. ".contains(&byte))
+        && text.bytes().filter(u8::is_ascii_digit).count() < 8
+}
+
+fn is_time(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'1' | b'2', _, _, _, b'-', _, _, b'-', _, _, b'T' | b' ', _, _, b':', ..])
+}
+
+/// Gives each text a number.
+#[derive(Debug, Default)]
+pub(super) struct Numbered(HashMap<String, usize>);
+
+impl Mask for Numbered {
+    fn hide(&mut self, text: &str) -> String {
+        let next = self.0.len() + 1;
+        let number = *self.0.entry(text.to_owned()).or_insert(next);
+        let prefix = text.split_inclusive(['_', ':']).next().filter(|prefix| is_prefix(prefix, text));
+        let suffix = if text.contains('@') { "@example.com" } else { "" };
+        format!("{}masked-{number}{suffix}", prefix.unwrap_or_default())
+    }
+}
+
+/// Returns whether the first part of a text is the prefix of an id, such as `kp_`.
+fn is_prefix(prefix: &str, text: &str) -> bool {
+    const PREFIXES: [&str; 9] =
+        ["kp", "identity", "mfa", "conn", "org", "prop", "session", "customer", "agreement"];
+    prefix.len() < text.len() && PREFIXES.contains(&prefix.trim_end_matches(['_', ':']))
+}
+
+/// Returns whether a text of a recording is a mask.
+pub(super) fn is_mask(text: &str) -> bool {
+    let text = text.strip_suffix("@example.com").unwrap_or(text);
+    let number = text.split_once("masked-").map(|(_, number)| number);
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Leaves texts as they are: those of a request that is compared with a recording.
+#[derive(Debug)]
+pub(super) struct Unmasked;
+
+impl Mask for Unmasked {
+    fn hide(&mut self, text: &str) -> String {
+        text.to_owned()
+    }
+}

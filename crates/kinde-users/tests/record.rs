@@ -1,0 +1,228 @@
+//! Recordings: what they contain, how they are replayed, and what a mismatch reports.
+
+use std::collections::BTreeSet;
+
+use http::{Request, Response};
+use kinde_users::operations::{
+    CreateUser, DeleteUser, Expand, GetUserData, GetUsers, NewIdentity, Password, SetUserPassword,
+    UpdateUser, UpdateUserProperty,
+};
+use kinde_users::record::{Recorder, Recording, ReplayError, Replayer};
+use kinde_users::{
+    AsyncClient, AsyncTransport, CallOptions, Client, FindUser, Found, RetryPolicy, Tenant, Transport, UserId,
+};
+use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
+use proptest::prelude::*;
+
+const HASH: &str = "$2b$10$EWECk2ENdf9q/a2IAzNezPJNH0HBWQAM107/E/891eYspSwJc9bzp";
+
+/// A tenant in which much goes wrong.
+fn fake() -> FakeKinde {
+    let fake = FakeKinde::new();
+    for n in 0..3 {
+        fake.add_user(NewFakeUser::new().email(format!("old-{n}@example.com")).name("Greta", "Old"));
+    }
+    fake.next("get_users", Fault::rate_limited(2));
+    fake.next("get_users", Fault::not_sent());
+    fake.next("set_user_password", Fault::real_reply().broken_off());
+    fake.next("update_user", Fault::connection_lost().after_the_effect());
+    fake.next("update_user_property", Fault::status(502));
+    fake
+}
+
+fn client<T: Transport>(fake: &FakeKinde, transport: T) -> Client<T, FakeKinde> {
+    Client::new(Tenant::new(fake.domain().unwrap(), fake.credentials()), transport, fake.clone())
+}
+
+/// What a program does, and what it sees.
+fn session<T: Transport>(client: &Client<T, FakeKinde>, email: &str) -> Vec<String> {
+    let mut seen = Vec::new();
+    let new = CreateUser::new()
+        .given_name("Ada")
+        .family_name("Lovelace, \"Countess\"")
+        .provided_id("4711-0815")
+        .identity(NewIdentity::email(email).is_verified(true))
+        .identity(NewIdentity::phone("+61412345678").phone_country_id("au"));
+    let id = client.send(&new).unwrap().id;
+    client.send(&SetUserPassword::new(&id, Password::bcrypt(HASH))).unwrap();
+    client.send(&UpdateUser::new(&id).given_name("Augusta").is_suspended(true)).unwrap();
+    client.send(&UpdateUserProperty::new(&id, "plan", "gold & more")).unwrap();
+    let found = client.run(&mut FindUser::by_email(email)).unwrap();
+    let Found::One(user) = found else { panic!("{found:?}") };
+    seen.push(format!("{} {}", user.email().unwrap(), user.id == id));
+    let all = client.pages(GetUsers::new().page_size(2).expand(Expand::Identities)).items();
+    seen.extend(
+        all.map(|user| user.map_or_else(|error| error.to_string(), |user| (user.id == id).to_string())),
+    );
+    client.send(&DeleteUser::new(&id)).unwrap();
+    let gone = client.send(&GetUserData::new(&id)).unwrap_err();
+    seen.push(format!("{gone}"));
+    seen
+}
+
+fn recorded(email: &str) -> (Recording, Vec<String>) {
+    let fake = fake();
+    let recorder = Recorder::new(fake.clone());
+    let seen = session(&client(&fake, &recorder), email);
+    (recorder.recording(), seen)
+}
+
+#[test]
+fn program_sees_the_same_from_a_recording() {
+    let (recording, seen) = recorded("ada@example.com");
+    let read: Recording = recording.to_string().parse().unwrap();
+    assert_eq!(read, recording);
+    // Other values than those that were recorded do, too.
+    for email in ["ada@example.com", "grace@example.org"] {
+        let replayer = Replayer::new(read.clone());
+        let lines = session(&client(&FakeKinde::new(), &replayer), email);
+        let expected: Vec<_> = seen.iter().map(|line| line.replace("ada@example.com", email)).collect();
+        assert_eq!(lines, expected);
+        assert_eq!(replayer.unused(), [""; 0]);
+    }
+}
+
+#[test]
+fn recording_holds_no_secret_and_no_personal_data() {
+    let fake = fake();
+    let recorder = Recorder::new(fake.clone());
+    session(&client(&fake, &recorder), "ada@example.com");
+    let recording = recorder.recording();
+    let text = format!("{recording}{recording:?}");
+    let mut secrets: BTreeSet<String> =
+        ["ada@", "Ada", "Lovelace", "Countess", "4711", "412345678", "Augusta", "gold", "Greta", "old-1"]
+            .map(str::to_owned)
+            .into();
+    secrets.extend([HASH.to_owned(), fake.client_secret(), fake.client_id(), fake.audience(), fake.origin()]);
+    secrets.extend(fake.users().iter().map(|user| user.id.to_string()));
+    let tokens = fake.requests();
+    secrets.extend(tokens.iter().filter_map(|request| {
+        Some(request.headers.get("authorization")?.to_str().unwrap().replace("Bearer ", ""))
+    }));
+    assert!(secrets.len() > 18, "{secrets:?}");
+    for secret in secrets {
+        assert!(!text.contains(&secret), "{secret} is in {text}");
+    }
+    for word in
+        ["create_user", "masked-1", "plan", "grant_type", "client_credentials", "/api/v1/users/kp_masked-"]
+    {
+        assert!(text.contains(word), "{word} is not in {text}");
+    }
+}
+
+/// This file shows it if the in-memory tenant begins to behave in another way. To write it anew,
+/// delete it and run this test.
+#[test]
+fn tenant_behaves_as_in_the_recording() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/session.json");
+    let (recording, _) = recorded("ada@example.com");
+    if !std::fs::exists(path).unwrap() {
+        recording.save(path).unwrap();
+    }
+    let before = Recording::load(path).unwrap();
+    assert_eq!(before.differences(&recording), [""; 0]);
+    assert_eq!(std::fs::read_to_string(path).unwrap(), recording.to_string());
+}
+
+#[test]
+fn differences_name_the_place_and_no_value() {
+    let (recording, _) = recorded("ada@example.com");
+    let text = recording.to_string();
+    let change = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        recording.differences(&text.replacen(from, to, 1).parse().unwrap())
+    };
+    let codes = change("USER_INVALID", "OTHER");
+    assert_eq!(codes, ["15 (get_user_data): response.body.errors[0].code is different"]);
+    let status = change("\"status\": 502", "\"status\": 503");
+    assert_eq!(status.len(), 1, "{status:?}");
+    assert!(status[0].ends_with("(update_user_property): response.status is different"), "{status:?}");
+    assert_eq!(recording.differences(&"[]".parse().unwrap()), ["there are 0 exchanges instead of 15"]);
+    assert!("{}".parse::<Recording>().is_err() && "[{\"request\":1}]".parse::<Recording>().is_err());
+}
+
+/// A client that does not send anything again.
+fn once<T: Transport>(transport: T) -> Client<T, FakeKinde> {
+    client(&FakeKinde::new(), transport).with_options(CallOptions::new().retry(RetryPolicy::never()))
+}
+
+#[test]
+fn request_that_was_not_recorded_is_reported() {
+    let fake = FakeKinde::new();
+    let recorder = Recorder::new(fake.clone());
+    let create =
+        |name: &str| CreateUser::new().given_name(name).identity(NewIdentity::email("ada@example.com"));
+    client(&fake, &recorder).send(&create("Ada")).unwrap();
+    let replayer = Replayer::new(recorder.recording());
+    let client = once(&replayer);
+    let error = client.send(&create("Ada").family_name("Lovelace")).unwrap_err();
+    let error: &ReplayError = error.transport().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the recording has no such exchange for create_user; compared with exchange 2: \
+         body.profile.family_name is not in the recording"
+    );
+    // The two names were different when they were recorded.
+    let error = client.send(&create("ada@example.com")).unwrap_err();
+    assert!(error.transport().unwrap().to_string().contains("is different"), "{error}");
+    let error = client.send(&GetUsers::new()).unwrap_err();
+    assert_eq!(error.transport().unwrap().to_string(), "the recording has no further exchange for get_users");
+    assert_eq!(replayer.unused(), ["2 (create_user)"]);
+    client.send(&create("Ada")).unwrap();
+    let error = client.send(&create("Ada")).unwrap_err();
+    assert_eq!(
+        error.transport().unwrap().to_string(),
+        "the recording has no further exchange for create_user"
+    );
+    assert_eq!(replayer.unused(), [""; 0]);
+}
+
+#[tokio::test]
+async fn async_client_records_and_replays() {
+    async fn run<T: AsyncTransport + Sync>(fake: &FakeKinde, transport: T) -> (UserId, usize) {
+        let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
+        let client = AsyncClient::new(tenant, transport, fake.clone());
+        let new = |n| CreateUser::new().identity(NewIdentity::email(format!("user-{n}@example.com")));
+        let id = client.send(&new(1)).await.unwrap().id;
+        client.send(&new(2)).await.unwrap();
+        (id, client.send(&GetUsers::new()).await.unwrap().users.len())
+    }
+    let fake = FakeKinde::new();
+    let recorder = Recorder::new(fake.clone());
+    assert_eq!(run(&fake, recorder.clone()).await.1, 2);
+    let replayer = Replayer::new(recorder.recording());
+    let (id, users) = run(&FakeKinde::new(), replayer.clone()).await;
+    assert!(users == 2 && id.as_str().starts_with("kp_masked-"), "{id:?}");
+    assert_eq!(replayer.unused(), [""; 0]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is sent and answered, no text of it is in the recording.
+    #[test]
+    fn any_text_is_masked(
+        texts in proptest::collection::vec("[A-Z0-9]{3}[a-z0-9@+._%&=/,-]{5,20}", 6),
+        is_json in any::<bool>(),
+    ) {
+        let texts: Vec<String> = texts.into_iter().map(|text| text.replace("masked", "x")).collect();
+        let answer = if is_json {
+            serde_json::json!({ "id": texts[0], "a": [{ "b": texts[1] }], "message": texts[2], "error": texts[2], "code": texts[1], "scope": format!("x@{}", texts[0]) }).to_string()
+        } else {
+            format!("<p>{} {}", texts[0], texts[1])
+        };
+        let recorder = Recorder::new(kinde_users::transport_fn(move |_| {
+            Ok::<_, std::io::Error>(Response::new(answer.clone().into_bytes()))
+        }));
+        let query: String = url::form_urlencoded::byte_serialize(texts[3].as_bytes()).collect();
+        let body = serde_json::json!({ "profile": { "given_name": texts[4] }, "number": 123_456_789 }).to_string();
+        let request = Request::post(format!("https://acme.kinde.com/api/v1/user?email={query}"));
+        let request = request.header("authorization", format!("Bearer {}", texts[5].replace(',', "")));
+        Transport::send(&recorder, request.body(body.into_bytes()).unwrap()).unwrap();
+        let file = recorder.recording().to_string();
+        for text in &texts {
+            prop_assert!(!file.contains(text.as_str()) && !file.contains("123456789") && !file.contains("acme"), "{}", file);
+        }
+        prop_assert_eq!(file.parse::<Recording>().unwrap(), recorder.recording());
+    }
+}
