@@ -16,7 +16,7 @@ use kinde_users::operations::{
     CreateUser, CreateUserIdentity, DeleteUserSessions, GetUserIdentities, GetUsers, UsersPage,
 };
 use kinde_users::{
-    AccessToken, AsyncClient, AsyncClock, AsyncTransport, CallError, CallOptions, Client, Clock,
+    AccessToken, AsyncClient, AsyncClock, AsyncTransport, CallError, CallOptions, Client, Clock, Credentials,
     DynOperation, Effect, Error, FindUser, Found, Instant, RetryPolicy, Tenant, Text, Transport, UserId,
     transport_fn,
 };
@@ -466,6 +466,90 @@ fn waker_that_owns_a_call_can_be_dropped() {
         // The last of it goes when another waker takes its place.
         assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     });
+}
+
+/// Polls a call once.
+fn poll<F: Future>(call: &mut Pin<Box<F>>, waker: &Waker) -> Poll<F::Output> {
+    call.as_mut().poll(&mut Context::from_waker(waker))
+}
+
+#[test]
+fn every_waiting_call_is_woken_once_by_its_last_waker() {
+    let fake = FakeKinde::new();
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+    let operation = GetUsers::new();
+    let call = || Box::pin(client.reply(&operation));
+    let (mut leader, mut gone) = (call(), call());
+    assert!(poll(&mut leader, Waker::noop()).is_pending());
+    assert!(poll(&mut gone, Waker::noop()).is_pending());
+    let mut gone = Some(gone);
+    let counts: [_; 4] = core::array::from_fn(|_| Arc::new(Counting::default()));
+    let waiting = counts.clone().map(|count| {
+        let mut waits = call();
+        assert!(poll(&mut waits, Waker::noop()).is_pending());
+        assert!(poll(&mut waits, &Waker::from(count)).is_pending());
+        // A call that began to wait before this one is dropped.
+        drop(gone.take());
+        waits
+    });
+    finish(leader).unwrap();
+    assert_eq!(counts.map(|count| count.0.load(Ordering::Relaxed)), [1; 4]);
+    for waits in waiting {
+        finish(waits).unwrap();
+    }
+}
+
+#[test]
+fn dropped_call_leaves_no_waker() {
+    let fake = FakeKinde::new();
+    let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+    let operation = GetUsers::new();
+    let (mut leader, mut waits) = (Box::pin(client.reply(&operation)), Box::pin(client.reply(&operation)));
+    assert!(poll(&mut leader, Waker::noop()).is_pending());
+    let count = Arc::new(Counting::default());
+    assert!(poll(&mut waits, &Waker::from(Arc::clone(&count))).is_pending());
+    assert_eq!(Arc::strong_count(&count), 2);
+    drop(waits);
+    assert_eq!(Arc::strong_count(&count), 1);
+}
+
+/// The waker of an executor that polls a call while it is woken.
+struct Inline(Mutex<OwnedCall>, AtomicUsize);
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        let waker = Waker::from(Arc::clone(&self));
+        let ended = self.0.lock().unwrap().as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+        self.1.fetch_add(usize::from(ended), Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn call_that_is_polled_while_woken_finds_the_token() {
+    for is_refused in [false, true] {
+        within_a_minute(move || {
+            let fake = FakeKinde::new();
+            let client = AsyncClient::new(tenant(&fake), Slow(fake.clone()), Standing);
+            if is_refused {
+                let nobody = Credentials::new("nobody", "nothing");
+                client.with_tenant(|tenant| tenant.replace_credentials(nobody));
+            }
+            let operation = GetUsers::new();
+            let mut leader = Box::pin(client.reply(&operation));
+            assert!(poll(&mut leader, Waker::noop()).is_pending());
+            let other = client.clone();
+            let other = Box::pin(async move { drop(other.reply(&GetUsers::new()).await) });
+            let inline = Arc::new(Inline(Mutex::new(other), AtomicUsize::new(0)));
+            Arc::clone(&inline).wake();
+            assert_eq!(finish(leader).is_err(), is_refused);
+            // With the token, the call has sent its own request, which takes four more polls.
+            if !is_refused {
+                (0..4).for_each(|_| Arc::clone(&inline).wake());
+            }
+            assert_eq!(inline.1.load(Ordering::Relaxed), 1);
+            assert_eq!(fake.token_requests(), 1);
+        });
+    }
 }
 
 #[test]
