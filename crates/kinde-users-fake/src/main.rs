@@ -201,8 +201,8 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     }
     let server = Server::start(&fake, &options)?;
     let ca = server.ca_pem().map(CaFile::write).transpose()?;
-    announce(&fake, ca.as_ref().map(CaFile::path).transpose()?)?;
     port_file.as_ref().map_or(Ok(()), |file| file.write(server.address().port()))?;
+    announce(&fake, ca.as_ref().map(CaFile::path).transpose()?)?;
     runtime.block_on(signals.any());
     server.shutdown();
     arguments.export.as_deref().map_or(Ok(()), |file| about(file, replace(file, &fake.export())))
