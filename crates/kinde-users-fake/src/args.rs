@@ -95,15 +95,22 @@ impl Fields {
         Some(Self { object: serde_json::from_slice(json).ok()?, ..Self::default() })
     }
 
+    /// Creates the fields of an object, all of which must be known.
+    pub(crate) fn strict(object: Map<String, Value>) -> Self {
+        Self { object, strict: true, ..Self::default() }
+    }
+
     /// Creates the fields of an object inside this one.
     fn within(&self, object: Map<String, Value>) -> Self {
         Self { object, problems: Problems::default(), null: self.null, strict: self.strict }
     }
 
-    /// Adds the problems of an object inside this one, after all of its fields were taken.
-    pub(crate) fn absorb(&mut self, mut inner: Self) {
-        inner.note_unknown();
-        self.problems.append(inner.problems);
+    /// Adds the problems of an object inside this one, after all of its fields were taken. `key`
+    /// says where it is.
+    pub(crate) fn absorb(&mut self, key: &str, inner: Self) {
+        let mut problems = inner.into_problems();
+        problems.place(key);
+        self.problems.append(problems);
     }
 
     fn note_unknown(&mut self) {
@@ -163,14 +170,14 @@ impl Fields {
     /// Calls `read` for each object of a list and returns the results.
     pub(crate) fn each<T>(&mut self, key: &str, mut read: impl FnMut(&mut Self) -> T) -> Vec<T> {
         let mut all = Vec::new();
-        for item in self.list(key).option().unwrap_or_default() {
+        for (n, item) in self.list(key).option().unwrap_or_default().into_iter().enumerate() {
             let Value::Object(object) = item else {
                 self.problems.push(Problem::invalid(key));
                 continue;
             };
             let mut inner = self.within(object);
             all.push(read(&mut inner));
-            self.absorb(inner);
+            self.absorb(&format!("{key}[{n}]"), inner);
         }
         all
     }
@@ -199,9 +206,14 @@ impl Fields {
         self.object.keys().cloned().collect()
     }
 
-    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        self.into_problems().finish()
+    }
+
+    /// Returns all problems, after all fields were taken.
+    pub(crate) fn into_problems(mut self) -> Problems {
         self.note_unknown();
-        self.problems.finish()
+        self.problems
     }
 }
 

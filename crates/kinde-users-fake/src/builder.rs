@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::choice::{Choice, Choices};
 use crate::fake_kinde::FakeKinde;
 use crate::limit::Limit;
+use crate::request_log::KEPT_BYTES;
 use crate::routes::ROUTES;
 use crate::settings::Settings;
 use crate::state::Tenant;
@@ -50,8 +51,9 @@ impl Default for FakeKindeBuilder {
                 choices: Choices::default(),
                 strict: false,
                 start: START,
+                start_is_chosen: false,
                 seed: 0,
-                keeps_requests: true,
+                log_bytes: KEPT_BYTES,
                 limits: Vec::new(),
                 in_flight_limit: None,
                 latency: Duration::ZERO,
@@ -214,7 +216,7 @@ impl FakeKindeBuilder {
     /// By default the last 100,000 requests are kept, and fewer if they take more than 64 MiB, but
     /// at least the last one. [`requests_dropped`](FakeKinde::requests_dropped) counts the others.
     pub fn forgetting_requests(mut self) -> Self {
-        self.settings.keeps_requests = false;
+        self.settings.log_bytes = 0;
         self
     }
 

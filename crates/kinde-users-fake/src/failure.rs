@@ -14,11 +14,13 @@ pub(crate) struct Problem {
     status: StatusCode,
     code: String,
     message: String,
+    /// Where in the body, if not at the top.
+    place: String,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into() }
+        Self { status, code: code.into(), message: message.into(), place: String::new() }
     }
 
     /// Creates a problem from a [choice](crate::Choice).
@@ -45,7 +47,7 @@ impl Problem {
 
     /// Creates the problem that only a strict tenant reports.
     pub(crate) fn unknown(field: &str) -> Self {
-        Self::about(field, "UNKNOWN", "is not an argument of this operation")
+        Self::about(field, "UNKNOWN", "is unknown")
     }
 
     /// Creates the recorded problem for an id of no user.
@@ -102,6 +104,19 @@ impl Problems {
 
     pub(crate) fn contains(&self, problem: &Problem) -> bool {
         self.listed.contains(problem)
+    }
+
+    /// Says that the problems are inside `key`.
+    pub(crate) fn place(&mut self, key: &str) {
+        for problem in &mut self.listed {
+            problem.place = format!("{key}.{}", problem.place);
+        }
+    }
+
+    /// Returns the messages, with their places.
+    pub(crate) fn words(self) -> String {
+        let words = |problem: Problem| format!("{}{}", problem.place, problem.message);
+        self.listed.into_iter().map(words).collect::<Vec<_>>().join(", ")
     }
 
     pub(crate) fn into_codes(self) -> Vec<String> {

@@ -49,11 +49,16 @@ impl FakeKinde {
     /// present if it is behind.
     #[cfg(feature = "server")]
     pub(crate) fn go_live(&self, origin: String, speed: u32) {
-        let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let mut tenant = self.lock();
         tenant.settings.origin = origin;
-        tenant.now = tenant.now.max(since_1970.unwrap_or_default());
         tenant.running = Some((std::time::Instant::now(), speed));
+        tenant.catch_up();
+    }
+
+    /// Returns how many times as fast as the machine's clock the tenant's runs.
+    #[cfg(feature = "server")]
+    pub(crate) fn speed(&self) -> u32 {
+        self.lock().running.map_or(1, |(_, speed)| speed)
     }
 
     // ---- Requests ---------------------------------------------------------------
@@ -113,9 +118,9 @@ impl FakeKinde {
                 lost_body = Some(FakeError::TimedOut);
             }
         }
-        if tenant.settings.keeps_requests {
+        if tenant.settings.log_bytes > 0 {
             let arrived = reply.as_ref().map(Response::status).map_err(FakeError::clone);
-            tenant.requests.push(Recorded {
+            let request = Recorded {
                 operation: target.name(),
                 method: head.method,
                 uri: head.uri,
@@ -123,7 +128,8 @@ impl FakeKinde {
                 body,
                 answer: arrived.and_then(|status| lost_body.clone().map_or(Ok(status), Err)),
                 took_effect,
-            });
+            };
+            tenant.requests.push(request, tenant.settings.log_bytes);
         }
         let flight = Flight { fake: self.clone(), weight };
         Served { reply, wire, has_body: lost_body.is_none(), flight }

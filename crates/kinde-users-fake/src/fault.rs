@@ -2,10 +2,11 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use http::{HeaderValue, Response, StatusCode, header};
+use serde::Deserialize;
 
 use crate::failure::{empty, reply};
 use crate::head::FakeHead;
@@ -64,7 +65,8 @@ pub(crate) struct Wire {
 }
 
 /// What happens to the connection in the end.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Ending {
     #[default]
     KeptAlive,
@@ -250,8 +252,8 @@ impl Fault {
 }
 
 /// The scripted faults of each operation, in order.
-#[derive(Default)]
-pub(crate) struct Script(HashMap<String, VecDeque<(usize, Fault)>>);
+#[derive(Clone, Default)]
+pub(crate) struct Script(BTreeMap<String, VecDeque<(usize, Fault)>>);
 
 impl Script {
     pub(crate) fn push(&mut self, operation: &str, times: usize, fault: Fault) {
@@ -267,8 +269,13 @@ impl Script {
         if *times == 0 { queue.pop_front().map(|(_, fault)| fault) } else { Some(fault.clone()) }
     }
 
+    /// Returns the operation of each fault, and for how many requests it is left.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.0.iter().flat_map(|(name, queue)| queue.iter().map(|(times, _)| (name.as_str(), *times)))
+    }
+
     pub(crate) fn left(&self) -> usize {
-        self.0.values().flatten().fold(0, |sum, (times, _)| sum.saturating_add(*times))
+        self.faults().fold(0, |sum, (_, times)| sum.saturating_add(times))
     }
 
     pub(crate) fn clear(&mut self) {

@@ -140,7 +140,7 @@ pub(crate) fn create_user(tenant: &mut Tenant, args: &Args<'_>) -> Handled {
         new.user.given_name = profile.text("given_name").option();
         new.user.family_name = profile.text("family_name").option();
         new.user.picture = profile.text("picture").option();
-        body.absorb(profile);
+        body.absorb("profile", profile);
     }
     let mut given = HashSet::new();
     let identities = &mut new.user.identities;
@@ -177,7 +177,7 @@ fn described_identity(item: &mut Fields) -> (String, String, Option<bool>) {
                 // A number in E.164 needs no country.
                 details.skip("phone_country_id");
             }
-            item.absorb(details);
+            item.absorb("details", details);
         }
         ("email" | "phone" | "username", _) if item.problems.len() == before => {
             item.problems.push(Problem::required("details"));

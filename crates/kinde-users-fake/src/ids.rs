@@ -1,11 +1,17 @@
 //! The ids that a tenant assigns.
 
 /// Generates ids that look random and are the same for the same seed (`SplitMix64`).
+#[derive(Clone)]
 pub(crate) struct Ids(u64);
 
 impl Ids {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
+    }
+
+    /// Returns the seed of all values that are still to come.
+    pub(crate) fn rest(&self) -> u64 {
+        self.0
     }
 
     pub(crate) fn next(&mut self) -> u64 {

@@ -38,10 +38,13 @@
 //! {"origin":"http://127.0.0.1:40123","audience":"http://127.0.0.1:40123/api","client_id":"…","client_secret":"…","ca":null}
 //! ```
 //!
-//! The program does not record requests, because there may be many. Its clock runs as fast as the
-//! machine's, or a multiple of that. With the same seed the users have the same ids, and their
-//! dates have the same distance from the start. Users can be read from a file and written to one,
-//! in the form of Kinde's own [export](FakeKinde::export).
+//! The clock of the program runs as fast as the machine's, or a multiple of that. With the same seed
+//! the users have the same ids, and their dates have the same distance from the start. Users can be
+//! read from a file and written to one, in the form of Kinde's own [export](FakeKinde::export).
+//!
+//! While the program runs, any language steers it under `/_fake/`: [`control`] shows a session and
+//! lists the routes. Tests that run at the same time open a tenant each. `--no-control` switches
+//! the routes off; then the program records no requests.
 //!
 //! # Limits
 //!
@@ -90,6 +93,7 @@ mod certificates;
 mod choice;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod control;
 #[cfg(test)]
 mod facts;
 mod failure;

@@ -125,6 +125,7 @@ impl FromStr for Limit {
 }
 
 /// A limit, and what it has counted.
+#[derive(Clone)]
 pub(crate) struct Limiter {
     pub(crate) limit: Limit,
     /// When the window began, or when the tokens were counted.

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
+use kinde_users_fake::control::Seed;
 use kinde_users_fake::server::{Options, Server};
 use kinde_users_fake::{Choice, FakeKinde, FakeKindeBuilder, Limit, LimitError};
 use serde::Serialize;
@@ -41,12 +42,17 @@ Examples:
   A tenant with your own users, kept for the next run:
     kinde-users-fake --import users.ndjson --export users.ndjson
 
+  A tenant for tests in any language, with a seed and the number of its port in a file:
+    kinde-users-fake --seed-file seed.json --port-file port
+    curl http://127.0.0.1:$(cat port)/_fake/requests
+
   A tenant that refuses misspelt arguments and changes the reply to a duplicate:
     kinde-users-fake --strict --choose duplicate-user=409:USER_EXISTS
 
 When it listens, it prints one line of JSON:
   {\"origin\":\"http://127.0.0.1:40123\",\"audience\":\"http://127.0.0.1:40123/api\",
    \"client_id\":\"...\",\"client_secret\":\"...\",\"ca\":null}
+Under origin/_fake/ are the control routes, which origin/_fake/openapi.json describes.
 With --tls, ca is the path of the certificate to trust. It runs until Ctrl-C or SIGTERM.";
 
 /// An in-memory Kinde tenant on the loopback interface: the Users operations and the token
@@ -65,6 +71,19 @@ struct Arguments {
     /// Add the users of this file, in the form of Kinde's own export, before the others
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
+
+    /// Start from this seed, as JSON: users, credentials, scopes, clock and settings. Its users are
+    /// added after the others, and its settings count more than the arguments
+    #[arg(long, value_name = "FILE")]
+    seed_file: Option<PathBuf>,
+
+    /// Write the number of the port to this file, after the tenant listens
+    #[arg(long, value_name = "FILE")]
+    port_file: Option<PathBuf>,
+
+    /// Switch off the control routes under /_fake/, and record no requests
+    #[arg(long)]
+    no_control: bool,
 
     /// Write all users to this file at the end, in the form that --import reads
     #[arg(long, value_name = "FILE")]
@@ -170,13 +189,19 @@ fn run(arguments: &Arguments) -> io::Result<()> {
         let beside = new_beside(file);
         about(file, create(&beside).and_then(|_| fs::remove_file(&beside)))?;
     }
+    // A test may wait for the file to exist.
+    let port_file = arguments.port_file.as_deref().map(PortFile::absent).transpose()?;
     let fake = tenant(arguments)?;
     let mut options = Options::new().listen(arguments.listen).speed(arguments.speed);
     if arguments.tls {
         options = options.tls();
     }
+    if !arguments.no_control {
+        options = options.control();
+    }
     let server = Server::start(&fake, &options)?;
     let ca = server.ca_pem().map(CaFile::write).transpose()?;
+    port_file.as_ref().map_or(Ok(()), |file| file.write(server.address().port()))?;
     announce(&fake, ca.as_ref().map(CaFile::path).transpose()?)?;
     runtime.block_on(signals.any());
     server.shutdown();
@@ -219,8 +244,10 @@ fn tenant(arguments: &Arguments) -> io::Result<FakeKinde> {
         .start(now)
         .seed(arguments.seed)
         .chaos(arguments.chaos)
-        .token_lifetime(Duration::from_secs(arguments.token_lifetime))
-        .forgetting_requests();
+        .token_lifetime(Duration::from_secs(arguments.token_lifetime));
+    if arguments.no_control {
+        builder = builder.forgetting_requests();
+    }
     if let Some(audience) = &arguments.audience {
         builder = builder.audience(audience);
     }
@@ -244,6 +271,11 @@ fn tenant(arguments: &Arguments) -> io::Result<FakeKinde> {
         about(file, fake.import(&text).map_err(io::Error::other))?;
     }
     fake.seed_users(arguments.users);
+    if let Some(file) = &arguments.seed_file {
+        let text = about(file, fs::read_to_string(file))?;
+        let seed: Seed = about(file, text.parse().map_err(io::Error::other))?;
+        fake.plant(&seed);
+    }
     Ok(fake)
 }
 
@@ -269,6 +301,30 @@ fn announce(fake: &FakeKinde, ca: Option<&str>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;
     stdout.flush()
+}
+
+/// A file with the number of the port, which exists as long as the program listens.
+struct PortFile<'a>(&'a Path);
+
+impl<'a> PortFile<'a> {
+    /// Removes the file of an earlier run, whose port may be another program's now.
+    fn absent(file: &'a Path) -> io::Result<Self> {
+        match fs::remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => about(file, Err(error)),
+            _ => Ok(Self(file)),
+        }
+    }
+
+    fn write(&self, port: u16) -> io::Result<()> {
+        about(self.0, replace(self.0, &format!("{port}\n")))
+    }
+}
+
+impl Drop for PortFile<'_> {
+    fn drop(&mut self) {
+        // It may already have been removed.
+        fs::remove_file(self.0).unwrap_or_default();
+    }
 }
 
 /// A file with the certificate of the authority, which exists as long as the program runs.

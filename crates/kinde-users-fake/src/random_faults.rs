@@ -7,6 +7,7 @@ use crate::ids::Ids;
 use crate::limit::{Limit, Limiter};
 use crate::settings::Settings;
 
+#[derive(Clone)]
 pub(crate) struct Luck {
     limiters: Vec<Limiter>,
     /// Those that do not apply yet.
@@ -41,6 +42,11 @@ impl Luck {
             dice: Ids::new(!settings.seed),
             latencies: Ids::new(settings.seed.rotate_left(32)),
         }
+    }
+
+    /// Takes over the number and the weight of the requests in flight.
+    pub(crate) fn fly_like(&mut self, other: &Self) {
+        (self.in_flight, self.weight) = (other.in_flight, other.weight);
     }
 
     /// Replaces the limit of the same kind.

@@ -58,10 +58,10 @@ impl Recorded {
 const KEPT: usize = 100_000;
 
 /// How many bytes the kept requests take at most, unless the last one alone takes more.
-const KEPT_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// The last requests.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Log {
     pub(crate) kept: VecDeque<Arc<Recorded>>,
     bytes: usize,
@@ -69,10 +69,10 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    pub(crate) fn push(&mut self, request: Recorded) {
+    pub(crate) fn push(&mut self, request: Recorded, most_bytes: usize) {
         self.bytes += request.size();
         self.kept.push_back(Arc::new(request));
-        while self.kept.len() > KEPT || (self.bytes > KEPT_BYTES && self.kept.len() > 1) {
+        while self.kept.len() > KEPT || (self.bytes > most_bytes && self.kept.len() > 1) {
             self.bytes -= self.kept.pop_front().map_or(0, |oldest| oldest.size());
             self.dropped += 1;
         }
@@ -120,7 +120,7 @@ mod tests {
     fn requests_over_the_count_are_dropped() {
         let mut log = Log::default();
         for n in 0..KEPT + 3 {
-            log.push(Recorded {
+            let request = Recorded {
                 operation: None,
                 method: Method::GET,
                 uri: Uri::default(),
@@ -128,7 +128,8 @@ mod tests {
                 body: n.to_string().into_bytes(),
                 answer: Ok(StatusCode::OK),
                 took_effect: false,
-            });
+            };
+            log.push(request, KEPT_BYTES);
         }
         assert_eq!((log.kept.len(), log.dropped), (KEPT, 3));
         assert_eq!(log.kept.front().unwrap().body_text(), "3");

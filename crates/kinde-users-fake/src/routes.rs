@@ -106,15 +106,18 @@ impl Route {
     }
 }
 
+/// The names of all operations, and of the token endpoint.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|route| route.name).chain(["token"])
+}
+
 /// Asserts that an operation, or the token endpoint, has this name.
 #[track_caller]
 pub(crate) fn assert_named(operation: &str) {
-    let mut names: Vec<_> = ROUTES.iter().map(|route| route.name).collect();
-    names.push("token");
     assert!(
-        names.contains(&operation),
+        names().any(|name| name == operation),
         "no operation is named {operation:?}; the operations are: {}",
-        names.join(", ")
+        names().collect::<Vec<_>>().join(", ")
     );
 }
 
@@ -158,18 +161,9 @@ impl Target {
         u32::try_from(expanded).unwrap_or(u32::MAX).saturating_add(weight)
     }
 
-    /// Finds the operation of a request. The path is split first, and each segment is decoded once.
-    /// So an encoded slash stays in its segment, and no segments are removed. A path with a dot
-    /// segment, an empty argument or a segment that is not UTF-8 has no operation.
+    /// Finds the operation of a request. A path with an empty argument has no operation.
     pub(crate) fn find(method: &Method, raw_path: &str) -> Self {
-        let decoded: Result<Vec<String>, _> = raw_path
-            .split('/')
-            .map(|segment| percent_decode_str(segment).decode_utf8().map(std::borrow::Cow::into_owned))
-            .collect();
-        let Ok(segments) = decoded else { return Self::Unknown };
-        if segments.iter().any(|segment| segment == "." || segment == "..") {
-            return Self::Unknown;
-        }
+        let Some(segments) = split(raw_path) else { return Self::Unknown };
         if *method == Method::POST && segments == ["", "oauth2", "token"] {
             return Self::Token;
         }
@@ -181,7 +175,19 @@ impl Target {
     }
 }
 
-fn arguments(template: &str, segments: &[String]) -> Option<Vec<String>> {
+/// Splits a path. It is split first, and each segment is decoded once. So an encoded slash stays in
+/// its segment, and no segments are removed. A path with a dot segment or a segment that is not
+/// UTF-8 has no segments.
+pub(crate) fn split(raw_path: &str) -> Option<Vec<String>> {
+    let decoded = raw_path.split('/').map(|segment| percent_decode_str(segment).decode_utf8());
+    let segments: Vec<String> =
+        decoded.map(|segment| Some(segment.ok()?.into_owned())).collect::<Option<_>>()?;
+    let has_dots = segments.iter().any(|segment| segment == "." || segment == "..");
+    (!has_dots).then_some(segments)
+}
+
+/// Returns the arguments of a path that fits the template. None of them is empty.
+pub(crate) fn arguments(template: &str, segments: &[String]) -> Option<Vec<String>> {
     let mut arguments = Vec::new();
     let mut segments = segments.iter();
     for expected in template.split('/') {

@@ -17,8 +17,11 @@ pub(crate) struct Settings {
     pub(crate) choices: Choices,
     pub(crate) strict: bool,
     pub(crate) start: Duration,
+    /// Whether the clock starts there even if that is before the machine's present.
+    pub(crate) start_is_chosen: bool,
     pub(crate) seed: u64,
-    pub(crate) keeps_requests: bool,
+    /// How many bytes the recorded requests take at most, or 0 to record none.
+    pub(crate) log_bytes: usize,
     /// Limits, and how long after the start they begin to apply.
     pub(crate) limits: Vec<(Duration, Limit)>,
     pub(crate) in_flight_limit: Option<usize>,

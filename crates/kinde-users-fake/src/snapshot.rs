@@ -92,7 +92,8 @@ impl FakeKinde {
     }
 }
 
-fn write(user: &FakeUser) -> Value {
+/// Writes a user as a line of an export.
+pub(crate) fn write(user: &FakeUser) -> Value {
     let at = |at: Duration| time::timestamp(at).to_string();
     let verified = user.identities.iter().find(|identity| identity.kind == "email");
     let identity = |identity: &FakeIdentity| {
@@ -172,7 +173,8 @@ fn write(user: &FakeUser) -> Value {
     })
 }
 
-fn read(fields: &mut Fields) -> NewFakeUser {
+/// Reads a user from a line of an export.
+pub(crate) fn read(fields: &mut Fields) -> NewFakeUser {
     let named = ["email", "phone", "username"].map(|kind| (kind, fields.text(kind).option()));
     let verified = fields.flag("email_verified").option();
     let mut user = FakeUser {
@@ -318,6 +320,6 @@ fn password(fields: &mut Fields) -> Option<FakePassword> {
         mem_cost: item.number("mem_cost").option(),
         is_temporary_password: flag(&mut item, "is_temporary"),
     };
-    fields.absorb(item);
+    fields.absorb("password", item);
     Some(password)
 }

@@ -3,7 +3,8 @@
 use core::ops::Bound;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use kinde_users_core::{PropertyKey, UserId};
 
@@ -14,6 +15,7 @@ use crate::request_log::Log;
 use crate::settings::Settings;
 use crate::user::{FakeIdentity, FakeUser, NewFakeUser};
 
+#[derive(Clone)]
 pub(crate) struct Tenant {
     pub(crate) settings: Settings,
     /// The clock, since 1970.
@@ -36,6 +38,7 @@ pub(crate) struct Tenant {
 }
 
 /// What an issued token is good for.
+#[derive(Clone)]
 pub(crate) struct Grant {
     pub(crate) expires: Duration,
     pub(crate) scopes: Vec<String>,
@@ -59,6 +62,27 @@ impl Tenant {
         }
     }
 
+    /// Goes back to the state of `start`, but stays where it listens, and keeps counting the requests
+    /// in flight. A clock that runs continues from the present.
+    pub(crate) fn restart(&mut self, start: &Self) {
+        let mut fresh = start.clone();
+        fresh.settings.origin.clone_from(&self.settings.origin);
+        // The speed may have changed since.
+        let speed = start.running.map(|(_, speed)| speed);
+        fresh.running = self.running.map(|(seen, now)| (seen, speed.unwrap_or(now)));
+        fresh.luck.fly_like(&self.luck);
+        *self = fresh;
+        self.catch_up();
+    }
+
+    /// Moves a clock that runs to the machine's time if it is behind and its start was not chosen.
+    pub(crate) fn catch_up(&mut self) {
+        if self.running.is_some() && !self.settings.start_is_chosen {
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+            self.now = self.now.max(since_1970.unwrap_or_default());
+        }
+    }
+
     /// Catches up with the machine's clock.
     pub(crate) fn tick(&mut self) {
         if let Some((seen, speed)) = &mut self.running {
@@ -70,6 +94,19 @@ impl Tenant {
 
     /// Fills in what the seed left out, and adds the user.
     pub(crate) fn add(&mut self, new: NewFakeUser) -> UserId {
+        let user = self.filled(new);
+        let id = user.id.clone();
+        self.users.insert(user);
+        id
+    }
+
+    /// Fills in what is left out, and replaces the user, who keeps the place in the list.
+    pub(crate) fn change(&mut self, new: NewFakeUser) {
+        let user = self.filled(new);
+        self.users.replace(user);
+    }
+
+    fn filled(&mut self, new: NewFakeUser) -> FakeUser {
         let (mut user, now, ids) = (new.user, self.now, &mut self.ids);
         let client = self.settings.client_id.as_str();
         ids.fill(&mut user.id, "kp_", 32);
@@ -93,9 +130,7 @@ impl Tenant {
         for key in user.properties.keys() {
             self.properties.entry(key.clone()).or_insert_with(|| ids.make("prop_", 32));
         }
-        let id = user.id.clone();
-        self.users.insert(user);
-        id
+        user
     }
 
     pub(crate) fn set_property(&mut self, user_id: &str, key: PropertyKey, value: Option<String>) {
@@ -120,9 +155,9 @@ fn fill_in(instant: &mut Duration, with: Duration) {
 
 /// The users in the order of their creation. A position is never used twice, so that it can mark a
 /// place among users who come and go.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Users {
-    by_position: BTreeMap<u64, Box<FakeUser>>,
+    by_position: BTreeMap<u64, Arc<FakeUser>>,
     by_id: HashMap<UserId, u64>,
     /// Who holds an e-mail address, phone number or user name. Seeds may give one to several.
     holders: BTreeSet<(Box<str>, u64)>,
@@ -147,7 +182,7 @@ impl Users {
             self.hold(position, identity);
         }
         self.by_id.insert(user.id.clone(), position);
-        self.by_position.insert(position, Box::new(user));
+        self.by_position.insert(position, Arc::new(user));
     }
 
     fn hold(&mut self, position: u64, identity: &FakeIdentity) {
@@ -168,26 +203,42 @@ impl Users {
         if let Some(&position) = self.by_id.get(user_id) {
             self.hold(position, &identity);
             if let Some(user) = self.by_position.get_mut(&position) {
-                user.identities.push(identity);
+                Arc::make_mut(user).identities.push(identity);
             }
         }
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&FakeUser> {
-        self.by_position.get(self.by_id.get(id)?).map(Box::as_ref)
+        self.by_position.get(self.by_id.get(id)?).map(Arc::as_ref)
     }
 
     /// To change anything but id and identities, which are indexed.
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut FakeUser> {
-        self.by_position.get_mut(self.by_id.get(id)?).map(Box::as_mut)
+        self.by_position.get_mut(self.by_id.get(id)?).map(Arc::make_mut)
     }
 
-    pub(crate) fn remove(&mut self, id: &UserId) -> Option<Box<FakeUser>> {
-        let position = self.by_id.remove(id)?;
-        let user = self.by_position.remove(&position)?;
+    /// Replaces a user, who keeps the place in the list.
+    pub(crate) fn replace(&mut self, user: FakeUser) {
+        let Some(&position) = self.by_id.get(&user.id) else { return self.insert(user) };
+        self.release(position);
+        for identity in &user.identities {
+            self.hold(position, identity);
+        }
+        self.by_position.insert(position, Arc::new(user));
+    }
+
+    /// Frees the identities of the user at this position.
+    fn release(&mut self, position: u64) {
+        let Some(user) = self.by_position.get(&position) else { return };
         for key in user.identities.iter().filter_map(|identity| holding(&identity.kind, &identity.value)) {
             self.holders.remove(&(key, position));
         }
+    }
+
+    pub(crate) fn remove(&mut self, id: &UserId) -> Option<Arc<FakeUser>> {
+        let position = self.by_id.remove(id)?;
+        self.release(position);
+        let user = self.by_position.remove(&position)?;
         self.gone.insert(id.clone());
         Some(user)
     }
@@ -195,6 +246,15 @@ impl Users {
     /// Positions go on: a mark among those who were there is none among those who come.
     pub(crate) fn forget(&mut self) {
         *self = Self { last_position: self.last_position, ..Self::default() };
+    }
+
+    /// The ids of the users who were deleted.
+    pub(crate) fn gone(&self) -> impl Iterator<Item = &UserId> {
+        self.gone.iter()
+    }
+
+    pub(crate) fn set_gone(&mut self, ids: impl IntoIterator<Item = UserId>) {
+        self.gone.extend(ids);
     }
 
     /// Whether there was a user with that id, who was deleted.

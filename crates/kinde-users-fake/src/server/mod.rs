@@ -27,6 +27,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 use core::pin::pin;
 use core::time::Duration;
 use std::io;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -41,6 +42,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
+use crate::control::tenants::Tenants;
+use crate::control::{self, Control};
 use crate::failure::reply;
 use crate::fake_kinde::{FakeKinde, Served};
 use crate::fault::Ending;
@@ -50,8 +53,9 @@ mod wire;
 
 use wire::{Line, ReplyBody, Socket, gzip};
 
-/// The longest request body that is held in memory, in bytes. The reply to a longer one is 413.
-const MAX_BODY: u64 = 4 * 1024 * 1024;
+/// The longest body of a request to Kinde that is held in memory, in bytes. The reply to a longer
+/// one is 413.
+const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// How many bytes of a body are read at most.
 const MAX_READ: u64 = 32 * 1024 * 1024;
@@ -73,6 +77,7 @@ pub struct Options {
     listen: SocketAddr,
     tls: bool,
     speed: u32,
+    control: bool,
 }
 
 impl Default for Options {
@@ -84,7 +89,7 @@ impl Default for Options {
 impl Options {
     /// Creates options for plain HTTP on any free port of 127.0.0.1.
     pub fn new() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false, speed: 1 }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false, speed: 1, control: false }
     }
 
     /// Sets the address, which must be a loopback address. Port 0 is any free port.
@@ -97,6 +102,13 @@ impl Options {
     /// an authority that is created for this server: [`Server::ca_pem`].
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Serves the [control routes](crate::control) under `/_fake/`, which let programs in other
+    /// languages steer the tenant.
+    pub fn control(mut self) -> Self {
+        self.control = true;
         self
     }
 
@@ -143,7 +155,29 @@ impl Server {
     ///
     /// If the address is not a loopback address, or the server cannot listen on it.
     pub fn start(fake: &FakeKinde, options: &Options) -> io::Result<Self> {
-        let &Options { listen, tls, speed } = options;
+        let tls = options.tls.then(tls::acceptor).transpose()?;
+        let opens = options.control.then(|| {
+            let mut own = options.clone();
+            own.listen.set_port(0);
+            let tls = tls.clone();
+            Tenants::new(Box::new(move |fake: &FakeKinde| {
+                let server = Self::listen(fake, &own, tls.clone(), Control::new)?;
+                Ok(Box::new(server))
+            }))
+        });
+        Self::listen(fake, options, tls, |fake| {
+            let control = Control::new(fake);
+            if let Some(opens) = opens { control.with_tenants(opens) } else { control }
+        })
+    }
+
+    fn listen(
+        fake: &FakeKinde,
+        options: &Options,
+        tls: Option<(TlsAcceptor, String)>,
+        control: impl FnOnce(&FakeKinde) -> Control,
+    ) -> io::Result<Self> {
+        let &Options { listen, speed, .. } = options;
         if !listen.ip().is_loopback() {
             let message = format!(
                 "{} is not a loopback address: the fake is for programs on this machine",
@@ -154,12 +188,8 @@ impl Server {
         let listener = std::net::TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (scheme, tls, ca_pem) = if tls {
-            let (acceptor, ca_pem) = tls::acceptor()?;
-            ("https", Some(acceptor), Some(ca_pem))
-        } else {
-            ("http", None, None)
-        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (tls, ca_pem) = tls.unzip();
         let origin = format!("{scheme}://{address}");
 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -168,14 +198,15 @@ impl Server {
             TcpListener::from_std(listener)?
         };
         let (stop, stopped) = oneshot::channel();
-        let desk = Desk { tenant: fake.clone(), speed };
+        // This happens before the first request, which may already wait at the port.
+        fake.go_live(origin.clone(), speed);
+        let control = options.control.then(|| Arc::new(control(fake)));
+        let desk = Desk { tenant: fake.clone(), control };
         let serve = move || {
             runtime.block_on(serve(listener, tls, desk, stopped));
             // Connections that are still open break off here.
             drop(runtime);
         };
-        // This happens before the first request, which may already wait at the port.
-        fake.go_live(origin.clone(), speed);
         let thread = thread::Builder::new().name("kinde-users-fake".to_owned()).spawn(serve)?;
         Ok(Self { address, origin, ca_pem, stop: Some(stop), thread: Some(thread) })
     }
@@ -217,7 +248,7 @@ impl Drop for Server {
 #[derive(Clone)]
 struct Desk {
     tenant: FakeKinde,
-    speed: u32,
+    control: Option<Arc<Control>>,
 }
 
 async fn serve(
@@ -284,16 +315,28 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Box<dyn core::error::Error + Send + Sync>> {
     let (head, body) = request.into_parts();
-    let body = match read(body).await {
+    let control = desk.control.filter(|_| Control::has(head.uri.path()));
+    let most = if control.is_some() { control::MAX_BODY } else { MAX_BODY };
+    let body = match read(body, most).await {
         Ok(body) => body,
-        Err(refusal) => return Ok(refusal.map(|body| ReplyBody::new(body, None))),
+        Err(refusal) => {
+            let response = if control.is_some() { refusal.for_control() } else { refusal.for_kinde() };
+            return Ok(response.map(|body| ReplyBody::new(body, None)));
+        }
     };
+    if let Some(control) = control {
+        // It may take long: a tenant closes only when its open requests end.
+        let request = Request::from_parts(head, body);
+        let response = tokio::task::spawn_blocking(move || control.handle(&request)).await?;
+        return Ok(response.map(|body| ReplyBody::new(body, None)));
+    }
     let takes_gzip = takes_gzip(&head.headers);
     let Served { reply, wire, flight, .. } = desk.tenant.serve(Request::from_parts(head, body), None);
     let response = reply.inspect_err(|_| line.reset_when_closed())?;
     let landing = line.keep(flight);
+    let speed = desk.tenant.speed();
     if !wire.head_after.is_zero() {
-        tokio::time::sleep(wire.head_after / desk.speed).await;
+        tokio::time::sleep(wire.head_after / speed).await;
     }
 
     let (mut head, mut body) = response.into_parts();
@@ -307,7 +350,7 @@ async fn answer(
     if wire.ending == Ending::Closed {
         head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let mut body = ReplyBody::new(body, Some(landing)).after(wire.body_after / desk.speed);
+    let mut body = ReplyBody::new(body, Some(landing)).after(wire.body_after / speed);
     if wire.chunked {
         body = body.chunked();
     }
@@ -326,40 +369,62 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Reads the body, or returns the reply to one that is too large or not valid. Some of a body that
-/// is too large is read as well, because many clients look for a reply only after they have sent
-/// everything, and would find a broken connection.
-async fn read(mut body: Incoming) -> Result<Vec<u8>, Response<Vec<u8>>> {
+/// Reads the body, of which at most `most` bytes are kept. Some of a body that is too large is read
+/// as well, because many clients look for a reply only after they have sent everything, and would
+/// find a broken connection.
+async fn read(mut body: Incoming, most: usize) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
     let mut length = body.size_hint().exact().filter(|length| *length > MAX_READ).unwrap_or_default();
     while length <= MAX_READ {
         let data = match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
             None => break,
             Some(Ok(data)) => data.unwrap_or_default(),
-            Some(Err(_)) => {
-                let words = "The body is not valid, or it ends too early";
-                return Err(refused(StatusCode::BAD_REQUEST, words.to_owned(), true));
-            }
+            Some(Err(_)) => return Err(Unread { most: None, is_last: true }),
         };
         length += data.len() as u64;
-        if length <= MAX_BODY {
+        if length <= most as u64 {
             bytes.extend_from_slice(&data);
         } else {
             bytes = Vec::new();
         }
     }
-    if length <= MAX_BODY {
-        return Ok(bytes);
+    if length <= most as u64 {
+        Ok(bytes)
+    } else {
+        Err(Unread { most: Some(most), is_last: length > MAX_READ })
     }
-    let words = format!("The body is larger than {MAX_BODY} bytes");
-    Err(refused(StatusCode::PAYLOAD_TOO_LARGE, words, length > MAX_READ))
 }
 
-/// Refuses a request before the tenant sees it. The last reply ends the connection.
-fn refused(status: StatusCode, words: String, is_last: bool) -> Response<Vec<u8>> {
-    let mut response = reply(status, "text/plain", words.into_bytes());
-    if is_last {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+/// Why a body was not read: it has more than so many bytes, or it is not valid.
+struct Unread {
+    most: Option<usize>,
+    /// Whether the reply ends the connection.
+    is_last: bool,
+}
+
+impl Unread {
+    fn status(&self) -> StatusCode {
+        self.most.map_or(StatusCode::BAD_REQUEST, |_| StatusCode::PAYLOAD_TOO_LARGE)
     }
-    response
+
+    fn words(&self) -> String {
+        let too_large = |most| format!("The body is larger than {most} bytes");
+        self.most.map_or_else(|| "The body is not valid, or it ends too early".to_owned(), too_large)
+    }
+
+    /// Refuses a request before the tenant sees it.
+    fn for_kinde(&self) -> Response<Vec<u8>> {
+        self.closing(reply(self.status(), "text/plain", self.words().into_bytes()))
+    }
+
+    fn for_control(&self) -> Response<Vec<u8>> {
+        self.closing(control::Refusal::new(self.status(), self.words()).respond())
+    }
+
+    fn closing(&self, mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
+        if self.is_last {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
 }

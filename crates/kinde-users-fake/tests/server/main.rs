@@ -1,5 +1,6 @@
 //! Tests the tenant behind a real socket.
 
+mod control;
 mod framing;
 #[cfg(unix)]
 mod program;

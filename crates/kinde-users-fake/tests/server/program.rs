@@ -8,26 +8,26 @@ use serde_json::Value;
 
 use super::https;
 
-fn command(arguments: &[&str]) -> Command {
+pub(super) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kinde-users-fake"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Runs the program to its end.
-fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(super) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command(arguments).output().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// A running program, which ends with the test.
-struct Running {
+pub(super) struct Running {
     child: Child,
-    announced: Value,
+    pub(super) announced: Value,
 }
 
 impl Running {
-    fn start(arguments: &[&str]) -> Self {
+    pub(super) fn start(arguments: &[&str]) -> Self {
         let mut child = command(arguments).spawn().unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -37,11 +37,11 @@ impl Running {
         Self { child, announced }
     }
 
-    fn text(&self, key: &str) -> &str {
+    pub(super) fn text(&self, key: &str) -> &str {
         self.announced[key].as_str().unwrap()
     }
 
-    fn token(&self, agent: &ureq::Agent) -> String {
+    pub(super) fn token(&self, agent: &ureq::Agent) -> String {
         let form = ["client_id", "client_secret", "audience"].map(|key| (key, self.text(key)));
         let mut reply = agent
             .post(format!("{}/oauth2/token", self.text("origin")))
@@ -51,7 +51,7 @@ impl Running {
         reply["access_token"].as_str().unwrap().to_owned()
     }
 
-    fn users(&self, agent: &ureq::Agent, token: &str) -> Result<Value, ureq::Error> {
+    pub(super) fn users(&self, agent: &ureq::Agent, token: &str) -> Result<Value, ureq::Error> {
         let mut reply = agent
             .get(format!("{}/api/v1/users?page_size=500", self.text("origin")))
             .header("authorization", format!("Bearer {token}"))
@@ -60,7 +60,7 @@ impl Running {
     }
 
     /// Sends the signal, and returns the exit status and what was printed since the announcement.
-    fn end(mut self, signal: &str) -> (ExitStatus, String) {
+    pub(super) fn end(mut self, signal: &str) -> (ExitStatus, String) {
         // This is the shell's own `kill`, because not every machine has the program.
         let kill = format!("kill -{signal} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -80,7 +80,7 @@ impl Drop for Running {
     }
 }
 
-trait Ending {
+pub(super) trait Ending {
     fn is_clean(&self) -> bool;
 }
 
@@ -148,7 +148,7 @@ fn program_has_the_requested_chaos() {
 
 #[test]
 fn program_imports_and_exports_users() {
-    let folder = Folder::new();
+    let folder = Folder::new("users");
     let (first, second) = (folder.file("first.ndjson"), folder.file("second.ndjson"));
     std::fs::write(&first, "{\"id\":\"kp_ada\",\"email\":\"ada@example.com\"}\n").unwrap();
     let program = Running::start(&["--import", &first, "--users", "2", "--export", &second]);
@@ -196,16 +196,17 @@ fn program_can_be_strict_and_choose() {
 }
 
 /// A folder for temporary files, which is removed with the test.
-struct Folder(std::path::PathBuf);
+pub(super) struct Folder(pub(super) std::path::PathBuf);
 
 impl Folder {
-    fn new() -> Self {
-        let folder = std::env::temp_dir().join(format!("kinde-users-fake-test-{}", std::process::id()));
+    pub(super) fn new(name: &str) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("kinde-users-fake-test-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         self.0.join(name).into_os_string().into_string().unwrap()
     }
 }
