@@ -9,7 +9,7 @@ use std::time::Duration;
 use std::{env, error, fmt, fs};
 
 use clap::Args;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use kinde_users::fake::{FakeError, FakeKinde};
 use kinde_users::ureq::UreqError;
 use kinde_users::ureq::ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -120,7 +120,9 @@ impl Named {
         let clock = ScaledClock { clock: SystemClock::new(), speed };
         let meter = Arc::new(Meter::default());
         let way = Way { to, meter: Arc::clone(&meter) };
-        let client = Client::new(tenant(domain.clone(), credentials), way, clock.clone());
+        let product = HeaderValue::from_static(concat!("kinde-users-cli/", env!("CARGO_PKG_VERSION")));
+        let tenant = tenant(domain.clone(), credentials).with_user_agent(&product);
+        let client = Client::new(tenant, way, clock.clone());
         Ok(Session { client, clock, meter, domain, output, is_rehearsal: self.rehearse })
     }
 

@@ -499,6 +499,24 @@ fn second_401_after_renewal_is_an_error() {
 }
 
 #[test]
+fn user_agent_names_the_program_before_the_library() {
+    let ours = concat!("kinde-users/", env!("CARGO_PKG_VERSION"));
+    for (program, expected) in [(None, ours.to_owned()), (Some("my-sync/1.0"), format!("my-sync/1.0 {ours}"))]
+    {
+        let mut world = World::new();
+        if let Some(program) = program {
+            world.tenant = world.tenant.with_user_agent(&program.parse().unwrap());
+        }
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        let step = world.start(&mut call);
+        asks_for_a_token(&step);
+        assert_eq!(sends(&step).headers()["user-agent"], expected);
+        let step = world.issue(&mut call, "first", "3600");
+        assert_eq!(sends(&step).headers()["user-agent"], expected);
+    }
+}
+
+#[test]
 fn late_401_keeps_a_newer_token() {
     let mut world = World::with_token();
     let (mut one, mut two) =

@@ -12,6 +12,8 @@ use rustls::crypto::ring;
 #[cfg(feature = "contract")]
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 
 /// The certificate and the key of an authority.
 #[derive(Debug)]
@@ -37,7 +39,6 @@ impl Authority {
         self.certificate.der()
     }
 
-    #[cfg(feature = "server")]
     pub(crate) fn pem(&self) -> String {
         self.certificate.pem()
     }
@@ -50,26 +51,67 @@ impl Authority {
         names: &[&str],
         adjust: impl FnOnce(&mut CertificateParams),
     ) -> io::Result<ServerConfig> {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
-        params.distinguished_name = named("localhost");
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        adjust(&mut params);
-        let key = KeyPair::generate().map_err(io::Error::other)?;
-        let issuer = Issuer::from_params(&self.params, &self.key);
-        let certificate = params.signed_by(&key, &issuer).map_err(io::Error::other)?;
+        self.server(names, adjust, WebPkiClientVerifier::no_client_auth())
+    }
+
+    /// Creates TLS settings for a server at 127.0.0.1 that demands a certificate of this authority
+    /// from its clients.
+    #[cfg(feature = "contract")]
+    pub(crate) fn mutual_tls(&self) -> io::Result<ServerConfig> {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.der().clone()).map_err(io::Error::other)?;
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        self.server(&["127.0.0.1"], |_| {}, verifier.build().map_err(io::Error::other)?)
+    }
+
+    /// Creates a certificate for a client and its key, both in PEM.
+    #[cfg(feature = "contract")]
+    pub(crate) fn client(&self) -> io::Result<(String, String)> {
+        let (certificate, key) = self.sign(&[], "client", ExtendedKeyUsagePurpose::ClientAuth, |_| {})?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    fn server(
+        &self,
+        names: &[&str],
+        adjust: impl FnOnce(&mut CertificateParams),
+        verifier: Arc<dyn ClientCertVerifier>,
+    ) -> io::Result<ServerConfig> {
+        let usage = ExtendedKeyUsagePurpose::ServerAuth;
+        let (certificate, key) = self.sign(names, "localhost", usage, adjust)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
         let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let mut config = builder
             .with_safe_default_protocol_versions()
             .and_then(|config| {
-                config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key)
+                let config = config.with_client_cert_verifier(verifier);
+                config.with_single_cert(vec![certificate.der().clone()], key)
             })
             .map_err(io::Error::other)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
+    }
+
+    /// Signs a new certificate for a new key.
+    fn sign(
+        &self,
+        names: &[&str],
+        subject: &str,
+        usage: ExtendedKeyUsagePurpose,
+        adjust: impl FnOnce(&mut CertificateParams),
+    ) -> io::Result<(Certificate, KeyPair)> {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
+        params.distinguished_name = named(subject);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        params.use_authority_key_identifier_extension = true;
+        adjust(&mut params);
+        let key = KeyPair::generate().map_err(io::Error::other)?;
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let certificate = params.signed_by(&key, &issuer).map_err(io::Error::other)?;
+        Ok((certificate, key))
     }
 }
 

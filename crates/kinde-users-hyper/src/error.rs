@@ -59,6 +59,8 @@ pub enum ErrorKind {
     Refused,
     /// The environment asks for a proxy, which this transport does not support. Nothing was sent.
     Proxy,
+    /// Your own connector failed, and not by an I/O or TLS error. Nothing was sent.
+    Connector,
     /// The body was longer than this limit in bytes.
     BodyTooLong(u64),
     /// Any other failure.
@@ -102,7 +104,14 @@ impl HyperError {
             let detail = is_told.then(|| reason.description().to_owned());
             return Self { kind: ErrorKind::Refused, detail, delivery: Delivery::NotSent, head: None };
         }
-        Self::of(error, if error.is_connect() { Delivery::NotSent } else { delivery })
+        if !error.is_connect() {
+            return Self::of(error, delivery);
+        }
+        let mut error = Self::of(error, Delivery::NotSent);
+        if error.kind == ErrorKind::Other {
+            error.kind = ErrorKind::Connector;
+        }
+        error
     }
 
     /// Adds the head of the response whose body could not be read.
@@ -193,6 +202,7 @@ impl fmt::Display for HyperError {
                 "this transport does not use proxies, and the environment asks for one (send with another \
                  transport, or directly by `without_proxy`)",
             ),
+            ErrorKind::Connector => f.write_str("no connection could be made"),
             ErrorKind::BodyTooLong(limit) => write!(f, "the response's body is longer than {limit} bytes"),
             ErrorKind::Other => f.write_str("the HTTP client failed"),
         }?;

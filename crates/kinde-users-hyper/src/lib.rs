@@ -30,21 +30,28 @@ mod connect;
 mod drain;
 mod error;
 
+#[cfg(feature = "native-certs")]
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, HeaderValue};
-use http::{Request, Response};
+use http::{Request, Response, Uri};
+use hyper::rt::{Read, Write};
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kinde_users_core::{AsyncTransport, BodyFailure, Delivery, ProxyVariables, request_timeout};
-use rustls::ClientConfig;
+#[cfg(feature = "native-certs")]
+use rustls::RootCertStore;
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
+use tower_service::Service;
 
 use crate::body::{Message, RequestBody};
 pub use crate::clock::TokioClock;
-use crate::connect::Connector;
+use crate::connect::{Connector, Dialer};
 pub use crate::error::{ErrorKind, HyperError};
 // The argument of `with_tls` must be of this version.
 pub use rustls;
@@ -68,6 +75,7 @@ pub use rustls;
 /// - A connection that is idle for 15 seconds is closed, before a firewall or a server forgets it.
 /// - If an HTTP/2 connection with open requests is silent for 10 seconds, the transport pings the
 ///   server. It closes the connection if no answer comes within 10 more seconds.
+<<<<<<< HEAD
 /// - If the server refuses a request over HTTP/2 with `REFUSED_STREAM`, the request was [not
 ///   sent](Delivery::NotSent). A request with a body was also not sent if the server sends a GOAWAY
 ///   that excludes its stream. For a request without a body, it is unknown whether the server
@@ -76,6 +84,16 @@ pub use rustls;
 ///   (see [`ProxyVariables`]), the request fails and nothing is sent. In that case, use a transport
 ///   that supports proxies, or call [`without_proxy`](Self::without_proxy). The constructor reads
 ///   the variables once.
+=======
+/// - A request that the server refuses over HTTP/2 with `REFUSED_STREAM` was
+///   [not sent](Delivery::NotSent). The same is true of a request with a body that a GOAWAY leaves
+///   out. A GOAWAY that ends a request without a body proves nothing, because the server may have
+///   processed it.
+/// - Proxies need a connector of your own. If the environment asks for a proxy for the request's host, as
+///   [`ProxyVariables`] reads it, nothing is sent and the error says so. In that case, use a
+///   [connector](Self::with_connector) that goes through the proxy, or call
+///   [`without_proxy`](Self::without_proxy). The constructor reads the variables once.
+>>>>>>> net
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
     connector: Connector,
@@ -93,7 +111,7 @@ impl HyperTransport {
     /// Creates a transport with TLS 1.2 and 1.3 by rustls and ring, and Mozilla's root
     /// certificates.
     pub fn new() -> Self {
-        Self::with_tls(tls())
+        Self::with_tls(tls_builder().with_webpki_roots().with_no_client_auth())
     }
 
     /// Creates a transport with your own TLS settings, for example for other root certificates or a
@@ -103,27 +121,48 @@ impl HyperTransport {
     /// # Examples
     ///
     /// ```
-    /// use kinde_users_hyper::{HyperTransport, rustls};
-    /// use rustls::{ClientConfig, RootCertStore};
+    /// use kinde_users_hyper::rustls::RootCertStore;
+    /// use kinde_users_hyper::{HyperTransport, tls_builder};
     ///
     /// let roots = RootCertStore::empty(); // Add yours.
-    /// let provider = rustls::crypto::ring::default_provider();
-    /// let config = ClientConfig::builder_with_provider(provider.into())
-    ///     .with_safe_default_protocol_versions()?
-    ///     .with_root_certificates(roots)
-    ///     .with_no_client_auth();
+    /// let config = tls_builder().with_root_certificates(roots).with_no_client_auth();
     /// let transport = HyperTransport::with_tls(config);
-    /// # Ok::<(), rustls::Error>(())
     /// ```
     pub fn with_tls(config: ClientConfig) -> Self {
-        let connector = Connector::new(config, Self::CONNECT_TIMEOUT);
         let variable = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
-        Self {
-            client: client(connector.clone()),
-            connector,
-            body_limit: Self::BODY_LIMIT,
-            proxies: Arc::new(ProxyVariables::read(variable)),
-        }
+        let proxies = ProxyVariables::read(variable);
+        Self { proxies: Arc::new(proxies), ..Self::with_connector(connect::direct(), config) }
+    }
+
+    /// Creates a transport over your own connector, for example for a proxy. The connector returns
+    /// a connection to the host of a URI. The transport adds TLS with these settings, and a time
+    /// limit for both. It does not read the proxy variables of the environment.
+    ///
+    /// If the connector fails, the request was [not sent](Delivery::NotSent). The error of this
+    /// transport shows the text of the connector's error only if that is an I/O or TLS error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use hyper_util::client::legacy::connect::HttpConnector;
+    /// use hyper_util::client::legacy::connect::proxy::Tunnel;
+    /// use kinde_users_hyper::{HyperTransport, rustls::RootCertStore, tls_builder};
+    ///
+    /// let tunnel = Tunnel::new("http://proxy.example:3128".parse()?, HttpConnector::new());
+    /// let tls = tls_builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    /// let transport = HyperTransport::with_connector(tunnel, tls);
+    /// # Ok::<(), http::uri::InvalidUri>(())
+    /// ```
+    pub fn with_connector<C>(connector: C, tls: ClientConfig) -> Self
+    where
+        C: Service<Uri> + Clone + Send + Sync + 'static,
+        C::Response: Connection + Read + Write + Send + Unpin + 'static,
+        C::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+        C::Future: Send + 'static,
+    {
+        let connector = Connector::new(Dialer::new(connector), tls, Self::CONNECT_TIMEOUT);
+        let client = client(connector.clone());
+        Self { connector, client, body_limit: Self::BODY_LIMIT, proxies: Arc::default() }
     }
 
     /// Sends requests directly, even if the environment asks for a proxy.
@@ -151,15 +190,33 @@ impl HyperTransport {
     }
 }
 
-fn tls() -> ClientConfig {
+/// Starts TLS settings for [`HyperTransport::with_tls`]: TLS 1.2 and 1.3 with ring. Continue with
+/// the root certificates, and then with or without a client certificate.
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "it fails for a provider without cipher suites, which ring is not"
+)]
+pub fn tls_builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    #[expect(
-        clippy::expect_used,
-        reason = "it fails for a provider without cipher suites, which ring is not"
-    )]
-    let builder = builder.expect("ring has cipher suites for TLS 1.2 and 1.3");
-    builder.with_webpki_roots().with_no_client_auth()
+    builder.expect("ring has cipher suites for TLS 1.2 and 1.3")
+}
+
+/// Loads the root certificates of the operating system, or those in the files that the environment
+/// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+///
+/// # Errors
+///
+/// If no root certificate can be loaded.
+#[cfg(feature = "native-certs")]
+pub fn system_roots() -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let mut found = rustls_native_certs::load_native_certs();
+    match roots.add_parsable_certificates(found.certs) {
+        (0, _) => Err(found.errors.pop().map_or_else(|| io::ErrorKind::NotFound.into(), io::Error::other)),
+        _ => Ok(roots),
+    }
 }
 
 /// How long an HTTP/2 connection with open requests may be silent before the server is pinged, and

@@ -1,17 +1,26 @@
 //! Tests that `HyperTransport` keeps the contract of transports, and that the contract detects
 //! broken async transports.
 
+#[path = "../../kinde-users-ureq/tests/connect_proxy/mod.rs"]
+mod connect_proxy;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, LOCATION};
 use http::{HeaderValue, Request, Response, Uri};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
 use kinde_users_core::{AsyncTransport, async_transport_fn, request_timeout, set_request_timeout};
 use kinde_users_fake::contract::{Authority, Clause, Options, check_async};
-use kinde_users_hyper::HyperTransport;
-use kinde_users_hyper::rustls::pki_types::CertificateDer;
-use kinde_users_hyper::rustls::{ClientConfig, RootCertStore, crypto::ring};
+use kinde_users_hyper::rustls::client::WantsClientCert;
+use kinde_users_hyper::rustls::pki_types::pem::PemObject;
+use kinde_users_hyper::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use kinde_users_hyper::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use kinde_users_hyper::{HyperTransport, tls_builder};
+
+use connect_proxy::ConnectProxy;
 
 const LIMIT: usize = 64 * 1024;
 
@@ -19,19 +28,76 @@ fn quick() -> Options {
     Options::new().body_limit(LIMIT).request_timeout(Duration::from_millis(50))
 }
 
+/// Returns options for transports whose connections take longer.
+fn unhurried() -> Options {
+    quick().request_timeout(Duration::from_millis(400))
+}
+
+/// Starts TLS settings that trust this authority.
+fn trusting(authority: &Authority) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(authority.certificate())).unwrap();
+    tls_builder().with_root_certificates(roots)
+}
+
+/// Only the listed clauses may be weak.
+async fn assert_kept(transport: HyperTransport, options: &Options, weak: &[Clause]) {
+    let transport = transport.body_limit(LIMIT as u64);
+    let report = check_async(&transport, options).await.unwrap();
+    report.assert_kept();
+    assert!(report.weak_clauses().iter().all(|clause| weak.contains(clause)), "{report}");
+    assert_eq!(report.skipped(), &[] as &[String], "{report}");
+    assert!(report.cases() > 150, "{report}");
+}
+
 #[tokio::test]
 async fn it_keeps_every_clause_and_has_no_weakness() {
     let authority = Authority::new().unwrap();
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(authority.certificate())).unwrap();
-    let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
-    let tls = builder.with_root_certificates(roots).with_no_client_auth();
-    let transport = HyperTransport::with_tls(tls).body_limit(LIMIT as u64);
-    let report = check_async(&transport, &quick().trusted(&authority)).await.unwrap();
-    report.assert_kept();
-    assert_eq!((report.weak(), report.skipped()), (&[][..], &[][..]), "{report}");
-    assert!(report.cases() > 150, "{report}");
+    let tls = trusting(&authority).with_no_client_auth();
+    assert_kept(HyperTransport::with_tls(tls), &quick().trusted(&authority), &[]).await;
+}
+
+#[tokio::test]
+async fn every_clause_is_kept_over_tls_with_a_custom_root() {
+    let authority = Authority::new().unwrap();
+    let tls = trusting(&authority).with_no_client_auth();
+    assert_kept(HyperTransport::with_tls(tls), &unhurried().over_tls(&authority), &[]).await;
+}
+
+#[tokio::test]
+async fn every_clause_is_kept_with_a_client_certificate() {
+    let authority = Authority::new().unwrap();
+    let (certificate, key) = authority.client_certificate().unwrap();
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let tls = trusting(&authority).with_client_auth_cert(vec![certificate], key).unwrap();
+    assert_kept(HyperTransport::with_tls(tls), &unhurried().mutual_tls(&authority), &[]).await;
+}
+
+#[tokio::test]
+async fn missing_client_certificate_is_detected() {
+    let authority = Authority::new().unwrap();
+    let transport = HyperTransport::with_tls(trusting(&authority).with_no_client_auth());
+    let report = check_async(&transport, &quick().mutual_tls(&authority)).await.unwrap();
+    assert!(report.broken_clauses().contains(&Clause::NoStatusIsAnError), "{report}");
+}
+
+#[tokio::test]
+async fn every_clause_is_kept_through_a_proxy() {
+    let (authority, proxy) = (Authority::new().unwrap(), ConnectProxy::start());
+    let tunnel = Tunnel::new(format!("http://{}", proxy.address()).parse().unwrap(), HttpConnector::new());
+    let tunnel = tunnel.with_auth(HeaderValue::from_static("Basic c2FsbHk6cDRzcw=="));
+    let transport = HyperTransport::with_connector(tunnel, trusting(&authority).with_no_client_auth());
+    assert!(!format!("{transport:?}").contains("c2FsbHk6cDRzcw=="));
+    // The proxy passes on with a delay that the server closed a connection.
+    assert_kept(transport, &unhurried().over_tls(&authority), &[Clause::Reuse]).await;
+    let heads = proxy.take_heard().heads;
+    assert!(heads.len() > 100, "{}", heads.len());
+    for head in heads {
+        let names: Vec<_> = head.lines().skip(1).filter_map(|line| line.split_once(": ")).collect();
+        let ours = ["host", "proxy-authorization"];
+        assert!(names.iter().all(|(name, _)| ours.contains(&&*name.to_ascii_lowercase())), "{head}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,11 +1,14 @@
-//! Tests what `HyperTransport` does if the environment asks for a proxy.
+//! Tests what `HyperTransport` does if the environment asks for a proxy, and if a connector fails.
 
 use std::process::Command;
 use std::time::Duration;
 
 use http::Request;
-use kinde_users_core::{AsyncTransport, set_request_timeout};
-use kinde_users_hyper::{ErrorKind, HyperTransport};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use kinde_users_core::{AsyncTransport, Delivery, set_request_timeout};
+use kinde_users_hyper::rustls::RootCertStore;
+use kinde_users_hyper::{ErrorKind, HyperTransport, tls_builder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -88,4 +91,26 @@ async fn request_is_sent_if_no_proxy_applies_to_its_host() {
         assert_eq!(send(uri, variables).await, "child: HTTP 204", "{variables:?}");
     }
     assert!(send(&any, &[("HTTP_PROXY", SECRET)]).await.contains("HTTP_PROXY"));
+}
+
+#[tokio::test]
+async fn failure_of_a_connector_is_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap()).parse::<http::Uri>().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(b"HTTP/1.1 407 s3cret\r\n\r\n").await;
+        }
+    });
+    let tls = || tls_builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    let tunnel = |to: http::Uri| HyperTransport::with_connector(Tunnel::new(to, HttpConnector::new()), tls());
+    let refused = ErrorKind::Io(std::io::ErrorKind::ConnectionRefused);
+    for (proxy, kind) in [(proxy, ErrorKind::Connector), ("http://127.0.0.1:1".parse().unwrap(), refused)] {
+        let mut request = Request::get("https://acme.invalid/").body(Vec::new()).unwrap();
+        set_request_timeout(&mut request, Duration::from_secs(30));
+        let error = tunnel(proxy).send(request).await.unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (kind, Delivery::NotSent), "{error}");
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
+    }
 }

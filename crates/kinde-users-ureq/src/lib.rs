@@ -23,11 +23,15 @@ mod error;
 mod interim;
 mod proxy;
 
+#[cfg(feature = "native-certs")]
+use std::io;
 use std::time::Instant;
 
 use http::{Request, Response};
 use kinde_users_core::{BodyFailure, Delivery, ProxyVariables, Transport, request_timeout};
 use ureq::config::ConfigBuilder;
+#[cfg(feature = "native-certs")]
+use ureq::tls::{Certificate, RootCerts};
 use ureq::typestate::AgentScope;
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::{Agent, AsSendBody, Proxy};
@@ -70,7 +74,8 @@ impl UreqTransport {
     ///
     /// Whatever is set, the transport follows no redirects and returns every status as a response.
     /// If `timeout_global` is set, the shorter of it and the request's own [`request_timeout`]
-    /// applies. A configured proxy is used for loopback addresses too.
+    /// applies. A configured proxy is used for loopback addresses too. The `User-Agent` header is
+    /// that of the request, which the core writes.
     ///
     /// # Examples
     ///
@@ -122,6 +127,31 @@ impl UreqTransport {
         }
         Ok(self.agent.run(config.build())?)
     }
+}
+
+/// Loads the root certificates of the operating system, or those in the files that the environment
+/// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+///
+/// # Errors
+///
+/// If no root certificate can be loaded.
+///
+/// # Examples
+///
+/// ```no_run
+/// use kinde_users_ureq::{UreqTransport, system_roots, ureq::tls::TlsConfig};
+///
+/// let tls = TlsConfig::builder().root_certs(system_roots()?).build();
+/// let transport = UreqTransport::configured(|config| config.tls_config(tls));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[cfg(feature = "native-certs")]
+pub fn system_roots() -> io::Result<RootCerts> {
+    let mut found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        return Err(found.errors.pop().map_or_else(|| io::ErrorKind::NotFound.into(), io::Error::other));
+    }
+    Ok(found.certs.iter().map(|root| Certificate::from_der(root).to_owned()).into())
 }
 
 impl Default for UreqTransport {

@@ -1,6 +1,8 @@
 //! Tests that `UreqTransport` keeps the contract of transports, and that the contract detects
 //! broken transports, clause by clause.
 
+mod connect_proxy;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -16,8 +18,12 @@ use kinde_users_core::{
 };
 use kinde_users_fake::contract::{Authority, Clause, Options, Report, check};
 use kinde_users_ureq::{UreqError, UreqTransport};
+use ureq::Proxy;
 use ureq::config::ConfigBuilder;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsConfigBuilder};
+use ureq::typestate::AgentScope;
+
+use connect_proxy::ConnectProxy;
 
 type Result<E = UreqError> = std::result::Result<Response<Vec<u8>>, E>;
 
@@ -31,15 +37,20 @@ fn ureq() -> UreqTransport {
 }
 
 /// Returns TLS settings with the root certificates of a test.
-fn trusted(authority: &Authority) -> TlsConfig {
+fn trusted(authority: &Authority) -> TlsConfigBuilder {
     let roots = RootCerts::from(vec![Certificate::from_der(authority.certificate()).to_owned()]);
-    TlsConfig::builder().root_certs(roots).build()
+    TlsConfig::builder().root_certs(roots)
 }
 
 /// Returns options that suffice to detect a breach. To detect a weakness, a connection must be
 /// under way within the time limit.
 fn quick() -> Options {
     Options::new().body_limit(LIMIT).request_timeout(Duration::from_millis(20))
+}
+
+/// Returns options for transports whose connections take longer.
+fn unhurried() -> Options {
+    Options::new().request_timeout(Duration::from_millis(400))
 }
 
 fn report_of(transport: &(impl Transport + Sync)) -> Report {
@@ -57,16 +68,69 @@ fn assert_broken(report: &Report, clauses: &[Clause]) {
 
 // ---- Good ones --------------------------------------------------------------
 
+/// Checks ureq with settings that add to those of [`ureq`]. Only the listed clauses may be weak.
+fn assert_kept(
+    options: &Options,
+    configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+    weak: &[Clause],
+) {
+    let small = |config: ConfigBuilder<_>| config.input_buffer_size(8192).output_buffer_size(8192);
+    let ureq = UreqTransport::configured(|config| configure(small(config).proxy(None)));
+    let report = check(&ureq.body_limit(LIMIT as u64), &options.clone().body_limit(LIMIT)).unwrap();
+    report.assert_kept();
+    assert!(report.weak_clauses().iter().all(|clause| weak.contains(clause)), "{report}");
+    assert_eq!(report.skipped(), &[] as &[String], "{report}");
+    assert!(report.cases() > 150, "{report}");
+}
+
 #[test]
 fn ureq_keeps_every_clause_and_has_no_weakness() {
     let authority = Authority::new().unwrap();
-    let small = |config: ConfigBuilder<_>| config.input_buffer_size(8192).output_buffer_size(8192);
-    let ureq = UreqTransport::configured(|config| small(config).proxy(None).tls_config(trusted(&authority)));
-    let options = Options::new().body_limit(LIMIT).trusted(&authority);
-    let report = check(&ureq.body_limit(LIMIT as u64), &options).unwrap();
-    report.assert_kept();
-    assert_eq!((report.weak(), report.skipped()), (&[][..], &[][..]), "{report}");
-    assert!(report.cases() > 150, "{report}");
+    let tls = trusted(&authority).build();
+    assert_kept(&Options::new().trusted(&authority), |config| config.tls_config(tls), &[]);
+}
+
+#[test]
+fn every_clause_is_kept_over_tls_with_a_custom_root() {
+    let authority = Authority::new().unwrap();
+    let tls = trusted(&authority).build();
+    assert_kept(&unhurried().over_tls(&authority), |config| config.tls_config(tls), &[]);
+}
+
+#[test]
+fn every_clause_is_kept_with_a_client_certificate() {
+    let authority = Authority::new().unwrap();
+    let (certificate, key) = authority.client_certificate().unwrap();
+    let certificate = Certificate::from_pem(certificate.as_bytes()).unwrap();
+    let key = PrivateKey::from_pem(key.as_bytes()).unwrap();
+    let tls = trusted(&authority).client_cert(Some(ClientCert::new_with_certs(&[certificate], key))).build();
+    assert_kept(&unhurried().mutual_tls(&authority), |config| config.tls_config(tls), &[]);
+}
+
+#[test]
+fn missing_client_certificate_is_detected() {
+    let authority = Authority::new().unwrap();
+    let tls = trusted(&authority).build();
+    let transport = UreqTransport::configured(|config| config.proxy(None).tls_config(tls));
+    let report = check(&transport, &quick().mutual_tls(&authority)).unwrap();
+    assert!(report.broken_clauses().contains(&Clause::NoStatusIsAnError), "{report}");
+}
+
+#[test]
+fn every_clause_is_kept_through_a_proxy() {
+    let (authority, proxy) = (Authority::new().unwrap(), ConnectProxy::start());
+    let tls = trusted(&authority).build();
+    let to_proxy = Proxy::new(&format!("http://proxy-user:proxy-password@{}", proxy.address())).unwrap();
+    let configure = |config: ConfigBuilder<_>| config.tls_config(tls).proxy(Some(to_proxy));
+    // The proxy passes on with a delay that the server closed a connection.
+    assert_kept(&unhurried().over_tls(&authority), configure, &[Clause::Reuse]);
+    let heads = proxy.take_heard().heads;
+    assert!(heads.len() > 100, "{}", heads.len());
+    for head in heads {
+        let names: Vec<_> = head.lines().skip(1).filter_map(|line| line.split_once(": ")).collect();
+        let ours = ["host", "proxy-authorization", "proxy-connection", "user-agent"];
+        assert!(names.iter().all(|(name, _)| ours.contains(&&*name.to_ascii_lowercase())), "{head}");
+    }
 }
 
 #[test]

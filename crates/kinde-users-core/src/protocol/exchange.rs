@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use http::header::USER_AGENT;
 use http::{Request, Response, StatusCode};
 
 use crate::api::meta::Meta;
@@ -323,7 +324,7 @@ impl Exchange {
             }
             TokenStep::Fetch { request, limit, lease } => {
                 self.phase = Phase::AwaitingToken { lease };
-                Self::send(request, limit)
+                Self::send(tenant, request, limit)
             }
             TokenStep::Use(token, generation) => {
                 let slot = match turn {
@@ -348,7 +349,8 @@ impl Exchange {
                 self.attempts = self.attempts.saturating_add(u32::from(!self.resends));
                 self.resends = false;
                 self.phase = Phase::AwaitingReply;
-                Self::send(self.prepared.clone().into_request(&token), self.options.attempt_timeout.min(left))
+                let request = self.prepared.clone().into_request(&token);
+                Self::send(tenant, request, self.options.attempt_timeout.min(left))
             }
         }
     }
@@ -383,7 +385,8 @@ impl Exchange {
         self.end(Err(BuildError::new(self.prepared.meta.name, "tenant", Problem::OtherTenant).into()))
     }
 
-    fn send(mut request: Request<Vec<u8>>, limit: Duration) -> Step {
+    fn send(tenant: &Tenant, mut request: Request<Vec<u8>>, limit: Duration) -> Step {
+        request.headers_mut().insert(USER_AGENT, tenant.user_agent.clone());
         set_request_timeout(&mut request, limit);
         Step::Send(request)
     }

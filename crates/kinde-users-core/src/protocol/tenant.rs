@@ -3,7 +3,7 @@
 use core::time::Duration;
 use core::{fmt, mem};
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use crate::protocol::credentials::Credentials;
 use crate::protocol::pace::{Pace, Ticket};
@@ -90,9 +90,13 @@ pub struct Tenant {
     pace: Option<Pace>,
     pub(crate) budget: Budget,
     pub(crate) jitter: Jitter,
+    pub(crate) user_agent: HeaderValue,
     /// A client lent it to the program, which may replace it.
     is_lent: bool,
 }
+
+/// The product of this library, in the form of a `User-Agent` header.
+const USER_AGENT: &str = concat!("kinde-users/", env!("CARGO_PKG_VERSION"));
 
 /// What the service said about its limits in a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +145,7 @@ impl Tenant {
             pace: None,
             budget: Budget::new(100),
             jitter: Jitter(0),
+            user_agent: HeaderValue::from_static(USER_AGENT),
             is_lent: false,
         }
     }
@@ -150,6 +155,25 @@ impl Tenant {
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.jitter = Jitter(seed);
+        self
+    }
+
+    /// Names your program in the `User-Agent` header of all requests, before this library. Without
+    /// this method, the header is `kinde-users/` and the version.
+    ///
+    /// ```
+    /// use http::HeaderValue;
+    /// use kinde_users::{Credentials, Domain, Tenant};
+    ///
+    /// let tenant = Tenant::new(Domain::parse("acme")?, Credentials::new("id", "secret"))
+    ///     .with_user_agent(&HeaderValue::from_static("my-sync/1.0"));
+    /// # Ok::<(), kinde_users::DomainError>(())
+    /// ```
+    #[must_use]
+    pub fn with_user_agent(mut self, product: &HeaderValue) -> Self {
+        let both = [product.as_bytes(), b" ", USER_AGENT.as_bytes()].concat();
+        // It is valid, because both of its parts are.
+        self.user_agent = HeaderValue::try_from(both).unwrap_or_else(|_| product.clone());
         self
     }
 

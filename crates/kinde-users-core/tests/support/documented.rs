@@ -7,7 +7,7 @@
 use std::ops::RangeInclusive;
 
 use http::Request;
-use http::header::{AUTHORIZATION, HeaderMap};
+use http::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
 use kinde_users_core::{
     AccessToken, BuildError, CallOptions, Credentials, Domain, Exchange, Input, Instant, Operation, Problem,
     Step, Tenant, build_request,
@@ -552,7 +552,9 @@ pub(crate) fn check(operation: &Documented, arguments: &Arguments, token: &str) 
     check_headers(operation, arguments, token, request.headers());
     check_body(arguments, request.body());
 
-    let sent = sent.unwrap();
+    let mut sent = sent.unwrap();
+    let ours = concat!("kinde-users/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(sent.headers_mut().remove(USER_AGENT).unwrap(), ours);
     assert_eq!(sent.method(), request.method());
     assert_eq!(sent.uri(), request.uri());
     assert_eq!(sent.headers(), request.headers());

@@ -5,6 +5,8 @@ use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
+
 use crate::certificates;
 
 /// What the check needs to know about the transport.
@@ -15,6 +17,18 @@ pub struct Options {
     pub(crate) request_timeout: Duration,
     pub(crate) patience: Duration,
     pub(crate) authority: Option<Authority>,
+    pub(crate) security: Security,
+}
+
+/// How the servers of the check speak, where a case does not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// Without TLS.
+    Plain,
+    /// With certificates of the authority.
+    Tls,
+    /// As `Tls`, and they demand certificates of the authority from the transport.
+    MutualTls,
 }
 
 /// A certificate authority that signs the certificates of the check's servers. A transport that
@@ -36,6 +50,20 @@ impl Authority {
     /// Returns the certificate of the authority in DER, for the root certificates of the transport.
     pub fn certificate(&self) -> &[u8] {
         self.0.der()
+    }
+
+    /// Returns the certificate of the authority in PEM.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Creates a client certificate and its private key for [`Options::mutual_tls`], both in PEM.
+    ///
+    /// # Errors
+    ///
+    /// If the system provides no randomness for the key.
+    pub fn client_certificate(&self) -> io::Result<(String, String)> {
+        self.0.client()
     }
 }
 
@@ -61,6 +89,7 @@ impl Options {
             request_timeout: Duration::from_millis(200),
             patience: Duration::from_secs(5),
             authority: None,
+            security: Security::Plain,
         }
     }
 
@@ -91,6 +120,29 @@ impl Options {
     pub fn trusted(mut self, authority: &Authority) -> Self {
         self.authority = Some(authority.clone());
         self
+    }
+
+    /// Runs the cases over TLS, with certificates of this [trusted](Self::trusted) authority. A few
+    /// cases stay without TLS, because they are about the bytes on the connection.
+    pub fn over_tls(self, authority: &Authority) -> Self {
+        Self { security: Security::Tls, ..self.trusted(authority) }
+    }
+
+    /// Runs the cases over TLS like [`over_tls`](Self::over_tls), and lets the servers demand a
+    /// [client certificate](Authority::client_certificate) of this authority.
+    pub fn mutual_tls(self, authority: &Authority) -> Self {
+        Self { security: Security::MutualTls, ..self.trusted(authority) }
+    }
+
+    /// Returns the TLS settings of the servers, if they speak TLS.
+    pub(crate) fn server_tls(&self) -> io::Result<Option<Arc<ServerConfig>>> {
+        let Some(Authority(authority)) = &self.authority else { return Ok(None) };
+        let config = match self.security {
+            Security::Plain => return Ok(None),
+            Security::Tls => authority.tls(&["127.0.0.1"], |_| {})?,
+            Security::MutualTls => authority.mutual_tls()?,
+        };
+        Ok(Some(Arc::new(config)))
     }
 }
 

@@ -72,7 +72,7 @@ impl Server {
     pub(crate) fn start(
         listener: TcpListener,
         script: Script,
-        tls: Option<Arc<ServerConfig>>,
+        tls: Option<Tls>,
         patience: Duration,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
@@ -150,6 +150,24 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0))
 }
 
+/// How a server speaks TLS.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Whether the server announces that it closes a connection. Otherwise it seems to be cut.
+    pub(crate) notifies: bool,
+}
+
+impl Tls {
+    fn stream<'a>(
+        &self,
+        socket: &'a TcpStream,
+    ) -> io::Result<rustls::StreamOwned<ServerConnection, &'a TcpStream>> {
+        let connection = ServerConnection::new(Arc::clone(&self.config)).map_err(io::Error::other)?;
+        Ok(rustls::StreamOwned::new(connection, socket))
+    }
+}
+
 /// How a [`Server`] loses a connection.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -180,7 +198,7 @@ pub(crate) struct Partial;
 #[derive(Debug)]
 struct Shared {
     script: Script,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Tls>,
     patience: Duration,
     state: Mutex<State>,
     changed: Condvar,
@@ -244,10 +262,23 @@ impl Shared {
         let mut first = [0];
         let is_tls = socket.peek(&mut first)? > 0 && first == [HANDSHAKE];
         match (&self.script, &self.tls) {
-            (Script::Answers(answer), Some(config)) if is_tls => {
-                let connection = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
-                let mut secure = rustls::StreamOwned::new(connection, socket);
-                self.answer_all(&mut secure, socket, true, answer)
+            (Script::Answers(answer), Some(tls)) if is_tls => {
+                let mut secure = tls.stream(socket)?;
+                self.answer_all(&mut secure, socket, true, answer)?;
+                if tls.notifies {
+                    secure.conn.send_close_notify();
+                    secure.flush()?;
+                }
+                Ok(())
+            }
+            (Script::Reset(bytes), Some(tls)) if is_tls => {
+                let mut secure = tls.stream(socket)?;
+                let Some(mut request) = read_request(&mut secure)? else { return Ok(()) };
+                request.extensions_mut().insert(Secure);
+                self.saw(&request);
+                // No notice follows, so the connection counts as cut.
+                secure.write_all(bytes)?;
+                secure.flush()
             }
             (Script::Answers(answer), _) => self.answer_all(&mut stream, socket, false, answer),
             (Script::Reset(bytes), _) => {

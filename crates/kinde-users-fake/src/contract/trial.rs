@@ -14,7 +14,8 @@ use super::case::{Attempt, Case, Place, Twist};
 use super::failure::Outcome;
 use super::options::Options;
 use super::report::Clause;
-use super::server::{Server, listen};
+use super::script::Script;
+use super::server::{Server, Tls, listen};
 
 /// How many times a limited request is sent while it ends too late.
 const LIMITED_TRIES: usize = 3;
@@ -54,10 +55,22 @@ impl Case {
         let mut taken = None;
         let patience = options.patience;
         let start = |listener, script, tls| Server::start(listener, script, tls, patience).map(Some);
+        let start_any = |listener, script| {
+            let config = match script {
+                Script::Answers(_) | Script::Reset(_) => options.server_tls()?,
+                Script::Deaf | Script::Raw(_) => None,
+            };
+            let scheme = if config.is_some() { "https" } else { "http" };
+            let tls = config.map(|config| Tls { config, notifies: true });
+            io::Result::Ok((scheme, start(listener, script, tls)?))
+        };
         let (scheme, server) = match self.place {
-            Place::Plain(script) => ("http", start(listen()?, script, None)?),
-            Place::Bound(listener, script) => ("http", start(listener, script, None)?),
-            Place::Tls(tls, script) => ("https", start(listen()?, script, tls)?),
+            Place::Plain(script) => start_any(listen()?, script)?,
+            Place::Bound(listener, script) => start_any(listener, script)?,
+            Place::Tls(config, script) => {
+                let tls = config.map(|config| Tls { config, notifies: false });
+                ("https", start(listen()?, script, tls)?)
+            }
             Place::RefusedPort => {
                 // The local port of a connection is taken, and connections to it are refused.
                 let listener = TcpListener::bind(("127.0.0.1", 0))?;

@@ -69,6 +69,7 @@ impl Tenant {
             pace,
             budget,
             jitter,
+            user_agent: _,
             is_lent: _,
         } = self;
         let rate = (spacing, rate_set, next_slot, last_sent, pace);
