@@ -75,25 +75,14 @@ pub use rustls;
 /// - A connection that is idle for 15 seconds is closed, before a firewall or a server forgets it.
 /// - If an HTTP/2 connection with open requests is silent for 10 seconds, the transport pings the
 ///   server. It closes the connection if no answer comes within 10 more seconds.
-<<<<<<< HEAD
 /// - If the server refuses a request over HTTP/2 with `REFUSED_STREAM`, the request was [not
 ///   sent](Delivery::NotSent). A request with a body was also not sent if the server sends a GOAWAY
 ///   that excludes its stream. For a request without a body, it is unknown whether the server
 ///   processed the request before such a GOAWAY.
-/// - Proxies are not supported. If environment variables name a proxy for the host of the request
-///   (see [`ProxyVariables`]), the request fails and nothing is sent. In that case, use a transport
-///   that supports proxies, or call [`without_proxy`](Self::without_proxy). The constructor reads
-///   the variables once.
-=======
-/// - A request that the server refuses over HTTP/2 with `REFUSED_STREAM` was
-///   [not sent](Delivery::NotSent). The same is true of a request with a body that a GOAWAY leaves
-///   out. A GOAWAY that ends a request without a body proves nothing, because the server may have
-///   processed it.
-/// - Proxies need a connector of your own. If the environment asks for a proxy for the request's host, as
-///   [`ProxyVariables`] reads it, nothing is sent and the error says so. In that case, use a
-///   [connector](Self::with_connector) that goes through the proxy, or call
-///   [`without_proxy`](Self::without_proxy). The constructor reads the variables once.
->>>>>>> net
+/// - Proxies need a [connector](Self::with_connector) of your own. If environment variables name a
+///   proxy for the host of the request (see [`ProxyVariables`]), the request fails and nothing is
+///   sent, unless there is such a connector, or [`without_proxy`](Self::without_proxy) was called.
+///   The constructor reads the variables once.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
     connector: Connector,
