@@ -1,6 +1,7 @@
 //! The async client. It has the same tenant, state machine and lock as the blocking client, and
 //! waits in another way.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use core::fmt;
@@ -16,12 +17,14 @@ use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::client::call_error::{CallError, feed};
 use crate::client::clock::AsyncClock;
+use crate::client::provider::{self, AsyncProvider};
 use crate::client::shared::Shared;
 use crate::client::transport::AsyncTransport;
 use crate::client::walk::Walk;
 use crate::error::call::Error;
 use crate::jobs::job::Job;
 use crate::protocol::call_options::CallOptions;
+use crate::protocol::credentials::Credentials;
 use crate::protocol::dyn_operation::DynOperation;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::step::{Input, Step};
@@ -67,18 +70,48 @@ use crate::types::ids::Cursor;
 pub struct AsyncClient<T, C> {
     shared: Arc<Shared<T, C>>,
     options: CallOptions,
+    provider: Option<Arc<AsyncProvider>>,
 }
 
 impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// Creates a client of `tenant`.
     pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
-        Self { shared: Arc::new(Shared::new(tenant, transport, clock)), options: CallOptions::new() }
+        let shared = Arc::new(Shared::new(tenant, transport, clock));
+        Self { shared, options: CallOptions::new(), provider: None }
     }
 
     /// Returns a client of the same tenant whose calls use other options.
     #[must_use]
     pub fn with_options(&self, options: CallOptions) -> Self {
-        Self { shared: Arc::clone(&self.shared), options }
+        Self { options, ..self.clone() }
+    }
+
+    /// Returns a client of the same tenant that asks `provider` for the credentials; see
+    /// [`Client::with_provider`](crate::Client::with_provider).
+    ///
+    /// ```
+    /// use kinde_users::{AsyncClient, AsyncClock, AsyncTransport, Credentials};
+    ///
+    /// # mod vault { pub(crate) async fn read(_: &str) -> Result<String, std::io::Error> { Ok(String::new()) } }
+    /// fn with_vault<T: AsyncTransport, C: AsyncClock>(client: AsyncClient<T, C>) -> AsyncClient<T, C> {
+    ///     client.with_provider(|| async {
+    ///         // Read the secret from your secrets manager here.
+    ///         let secret = vault::read("kinde/client-secret").await?;
+    ///         Ok::<_, std::io::Error>(Credentials::new("client-id", secret))
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_provider<R, E>(&self, provider: impl Fn() -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = Result<Credentials, E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let provider: Arc<AsyncProvider> = Arc::new(move || {
+            let answer = provider();
+            Box::pin(async move { provider::shared(answer.await) })
+        });
+        Self { provider: Some(provider), ..self.clone() }
     }
 
     /// Gives access to the tenant, even while calls are running; see
@@ -182,13 +215,21 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     // Not an `async fn`: its future would hold the exchange twice, as the argument and in the call.
     fn drive(&self, exchange: Exchange) -> impl Future<Output = Result<Reply, CallError<T::Error>>> {
         let Shared { transport, clock, .. } = &*self.shared;
-        let mut call = self.shared.call(exchange);
+        let provider = self.provider.as_deref();
+        let mut call = self.shared.call(exchange, provider.is_some());
         async move {
             let (mut input, mut failure) = (Input::Start, None);
             loop {
                 // Outside of the match. Inside it, the future would also hold the whole step, which
                 // is as large as everything else.
                 let request = match call.advance(clock.now(), input) {
+                    _ if call.asks() => {
+                        if let Some(provide) = provider {
+                            call.answer(provide().await);
+                        }
+                        input = Input::Woken;
+                        continue;
+                    }
                     Step::Send(request) => request,
                     Step::Wait(wait) => {
                         let mut sleep = pin!(clock.sleep_until(wait.until));
@@ -238,7 +279,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
 
 impl<T, C> Clone for AsyncClient<T, C> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), options: self.options }
+        Self { shared: Arc::clone(&self.shared), options: self.options, provider: self.provider.clone() }
     }
 }
 
@@ -282,7 +323,7 @@ impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
     /// Returns the next page. If you drop the future, the call is cancelled. The next call of this
     /// method then requests the same page.
     pub async fn next_page(&mut self) -> Option<Result<O::Output, CallError<T::Error>>> {
-        let AsyncClient { shared, options } = &self.client;
+        let AsyncClient { shared, options, .. } = &self.client;
         match self.walk.next_call(*options, shared.clock.now()) {
             Ok(Some((operation, options))) => {
                 let result = self.client.with_options(options).reply(&operation).await;

@@ -12,12 +12,14 @@ use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::client::call_error::{CallError, feed};
 use crate::client::clock::Clock;
+use crate::client::provider::{self, Provider};
 use crate::client::shared::Shared;
 use crate::client::transport::Transport;
 use crate::client::walk::Walk;
 use crate::error::call::Error;
 use crate::jobs::job::Job;
 use crate::protocol::call_options::CallOptions;
+use crate::protocol::credentials::Credentials;
 use crate::protocol::dyn_operation::DynOperation;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::step::{Input, Step};
@@ -61,18 +63,57 @@ use crate::types::ids::Cursor;
 pub struct Client<T, C> {
     shared: Arc<Shared<T, C>>,
     options: CallOptions,
+    provider: Option<Arc<Provider>>,
 }
 
 impl<T: Transport, C: Clock> Client<T, C> {
     /// Creates a client of `tenant`.
     pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
-        Self { shared: Arc::new(Shared::new(tenant, transport, clock)), options: CallOptions::new() }
+        let shared = Arc::new(Shared::new(tenant, transport, clock));
+        Self { shared, options: CallOptions::new(), provider: None }
     }
 
     /// Returns a client of the same tenant whose calls use other options.
     #[must_use]
     pub fn with_options(&self, options: CallOptions) -> Self {
-        Self { shared: Arc::clone(&self.shared), options }
+        Self { options, ..self.clone() }
+    }
+
+    /// Returns a client of the same tenant that asks `provider` for the credentials. Use this method
+    /// if the secret is kept in a secrets manager, which may rotate it.
+    ///
+    /// The call that requests a token asks first, and requests the token with the credentials that
+    /// `provider` returns. The tenant keeps them. If the token endpoint refuses them, the call asks
+    /// once more, because the secret may have been rotated just then. Other calls that need a token
+    /// wait meanwhile, so there is one question and one token request for all of them.
+    ///
+    /// If `provider` fails, no token is requested, and the problem is
+    /// [`AuthProblem::NotProvided`](crate::AuthProblem::NotProvided). All calls then share one
+    /// back-off, as if the token endpoint were unavailable, and a token that still lasts is used.
+    ///
+    /// There is a question only for each token request, so `provider` needs no cache. An API key
+    /// needs no token request: it is used until the service refuses it. The client does not limit
+    /// how long `provider` takes, and holds no lock meanwhile. Clones of this client ask too, but
+    /// not the client that this method was called on.
+    ///
+    /// ```
+    /// use kinde_users::{Client, Clock, Credentials, Transport};
+    ///
+    /// # mod vault { pub(crate) fn read(_: &str) -> Result<String, std::io::Error> { Ok(String::new()) } }
+    /// fn with_vault<T: Transport, C: Clock>(client: Client<T, C>) -> Client<T, C> {
+    ///     client.with_provider(|| {
+    ///         // Read the secret from your secrets manager here.
+    ///         let secret = vault::read("kinde/client-secret")?;
+    ///         Ok::<_, std::io::Error>(Credentials::new("client-id", secret))
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_provider<E: fmt::Display>(
+        &self,
+        provider: impl Fn() -> Result<Credentials, E> + Send + Sync + 'static,
+    ) -> Self {
+        Self { provider: Some(Arc::new(move || provider::shared(provider()))), ..self.clone() }
     }
 
     /// Gives access to the tenant, even while calls are running. Use this method, for instance, to
@@ -92,6 +133,9 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// Returns `None` if there is no token, or if it has expired. The lifetime is measured on the
     /// clock of this client, at the time of the call.
+    ///
+    /// Kinde advises against storing tokens and against sharing them between services. Anyone who
+    /// reads the token can use it until it expires.
     pub fn token(&self) -> Option<(AccessToken, Option<Duration>)> {
         self.shared.token(self.shared.clock.now())
     }
@@ -181,10 +225,14 @@ impl<T: Transport, C: Clock> Client<T, C> {
 
     fn drive(&self, exchange: Exchange) -> Result<Reply, CallError<T::Error>> {
         let Shared { transport, clock, .. } = &*self.shared;
-        let mut call = self.shared.call(exchange);
+        let mut call = self.shared.call(exchange, self.provider.is_some());
         let (mut input, mut failure) = (Input::Start, None);
         loop {
             input = match call.advance(clock.now(), input) {
+                _ if call.asks() => {
+                    self.provider.iter().for_each(|provide| call.answer(provide()));
+                    Input::Woken
+                }
                 Step::Send(request) => match transport.send(request) {
                     Ok(response) => {
                         failure = None;
@@ -227,7 +275,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
 
 impl<T, C> Clone for Client<T, C> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), options: self.options }
+        Self { shared: Arc::clone(&self.shared), options: self.options, provider: self.provider.clone() }
     }
 }
 
@@ -284,7 +332,7 @@ impl<T: Transport, C: Clock, O: Paginated> Iterator for PageIter<'_, T, C, O> {
     type Item = Result<O::Output, CallError<T::Error>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Client { shared, options } = self.client;
+        let Client { shared, options, .. } = self.client;
         match self.walk.next_call(*options, shared.clock.now()) {
             Ok(Some((operation, options))) => {
                 let result = self.client.with_options(options).reply(&operation);

@@ -4,6 +4,7 @@ pub(crate) mod async_client;
 pub(crate) mod blocking_client;
 pub(crate) mod call_error;
 pub(crate) mod clock;
+pub(crate) mod provider;
 pub(crate) mod shared;
 pub(crate) mod trace;
 pub(crate) mod transport;

@@ -1,13 +1,16 @@
 //! A call in progress, over the tenant that all clones of a client share.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::mem;
 use core::task::Waker;
 use core::time::Duration;
 
+use crate::client::provider::{Asking, Provided};
 use crate::client::trace::CallSpan;
+use crate::protocol::credentials::Credentials;
 use crate::protocol::exchange::Exchange;
-use crate::protocol::step::{Input, Step};
+use crate::protocol::step::{Input, Step, Wait};
 use crate::protocol::tenant::Tenant;
 use crate::types::access_token::AccessToken;
 use crate::types::domain::Domain;
@@ -43,9 +46,10 @@ impl<T, C> Shared<T, C> {
     }
 
     /// Starts a call. Its request was written outside of the lock.
-    pub(crate) fn call(&self, exchange: Exchange) -> Call<'_, T, C> {
+    pub(crate) fn call(&self, exchange: Exchange, has_provider: bool) -> Call<'_, T, C> {
         let span = CallSpan::new(exchange.operation());
-        Call { shared: self, exchange, wait: None, span, ended: false }
+        let asking = has_provider.then(Box::default);
+        Call { shared: self, exchange, wait: None, asking, span, ended: false }
     }
 
     /// Runs `with` on the tenant. If the epoch changed, wakes the calls that wait for it.
@@ -62,6 +66,11 @@ impl<T, C> Shared<T, C> {
 
     pub(crate) fn token(&self, now: Instant) -> Option<(AccessToken, Option<Duration>)> {
         self.lock().tenant.token(now).map(|(token, left)| (token.clone(), left))
+    }
+
+    /// Returns whether `credentials` are others than those of the tenant.
+    fn is_new(&self, credentials: &Credentials) -> bool {
+        self.lock().tenant.has_other(credentials)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -119,6 +128,8 @@ pub(crate) struct Call<'a, T, C> {
     exchange: Exchange,
     /// The number of the wait that may have a waker.
     wait: Option<u64>,
+    /// When the call asks the provider of credentials, if the client has one.
+    asking: Option<Box<Asking>>,
     span: CallSpan,
     ended: bool,
 }
@@ -127,10 +138,54 @@ impl<T, C> Call<'_, T, C> {
     pub(crate) fn advance(&mut self, now: Instant, input: Input) -> Step {
         self.span.input(now, &input);
         self.deregister();
-        let step = self.shared.with_tenant(|tenant| self.exchange.advance(tenant, now, input));
-        self.span.step(self.exchange.attempts(), now, &step);
+        if self.asking.is_some() {
+            return self.advance_with_provider(now, input);
+        }
+        self.act(now, |exchange, tenant| exchange.advance(tenant, now, input))
+    }
+
+    /// Advances the exchange, unless the call asks the provider first, or has just asked it.
+    fn advance_with_provider(&mut self, now: Instant, mut input: Input) -> Step {
+        let lease = self.exchange.lease();
+        if let Some(asking) = &mut self.asking {
+            match asking.take() {
+                None => match asking.keep(lease, input) {
+                    Some(answer) => input = answer,
+                    None => return Step::Wait(Wait { until: now, epoch: None }),
+                },
+                // The refusal applies to the same credentials, and there are no others.
+                Some((Err(_), Some(refusal))) => input = refusal,
+                Some((Ok(credentials), Some(refusal))) if !self.shared.is_new(&credentials) => {
+                    input = refusal;
+                }
+                Some((provided, _)) => {
+                    return self.act(now, |exchange, tenant| exchange.provided(tenant, now, provided));
+                }
+            }
+        }
+        self.act(now, |exchange, tenant| exchange.advance(tenant, now, input))
+    }
+
+    fn act(&mut self, now: Instant, act: impl FnOnce(&mut Exchange, &mut Tenant) -> Step) -> Step {
+        let step = self.shared.with_tenant(|tenant| act(&mut self.exchange, tenant));
         self.ended = matches!(step, Step::Done(_));
+        let asks = self.asking.as_mut().is_some_and(|asking| asking.before_sending(self.exchange.lease()));
+        if !asks {
+            self.span.step(self.exchange.attempts(), now, &step);
+        }
         step
+    }
+
+    /// Returns whether the driver asks the provider now, instead of carrying out the step.
+    pub(crate) fn asks(&self) -> bool {
+        self.asking.as_ref().is_some_and(|asking| asking.asks())
+    }
+
+    /// Takes the answer of the provider. The driver then advances the call.
+    pub(crate) fn answer(&mut self, provided: Provided) {
+        if let Some(asking) = &mut self.asking {
+            asking.answer(provided);
+        }
     }
 
     /// Registers `waker` to be woken when the epoch is no longer `epoch`. Returns `false` if it

@@ -59,12 +59,26 @@ pub enum AuthProblem {
     Unreachable(Delivery),
     /// The supplied token has expired, and there are no credentials to request another token.
     Ended,
+    /// The provider of the credentials failed (see
+    /// [`Client::with_provider`](crate::Client::with_provider)). No token was requested.
+    #[non_exhaustive]
+    NotProvided {
+        /// What the error of the provider displays. It may quote the credentials, so `Display` and
+        /// `Debug` do not show it.
+        reason: Box<str>,
+    },
 }
 
 impl AuthProblem {
     /// Returns whether another request would fail in the same way.
     pub(crate) fn is_final(&self) -> bool {
-        !matches!(self, Self::Unavailable { .. } | Self::Unreachable(_) | Self::Body(BodyFailure::Broken))
+        !matches!(
+            self,
+            Self::Unavailable { .. }
+                | Self::Unreachable(_)
+                | Self::Body(BodyFailure::Broken)
+                | Self::NotProvided { .. }
+        )
     }
 }
 
@@ -90,6 +104,7 @@ impl fmt::Display for AuthError {
             }
             AuthProblem::Unreachable(_) => f.write_str("no reply from the token endpoint"),
             AuthProblem::Ended => f.write_str("the supplied one has ended"),
+            AuthProblem::NotProvided { .. } => f.write_str("the provider of the credentials failed"),
         }
     }
 }
@@ -163,6 +178,7 @@ impl fmt::Debug for AuthProblem {
             }
             Self::Unreachable(delivery) => f.debug_tuple("Unreachable").field(delivery).finish(),
             Self::Ended => f.write_str("Ended"),
+            Self::NotProvided { .. } => f.write_str("NotProvided { .. }"),
         }
     }
 }

@@ -383,6 +383,11 @@ fn auth_error_quotes_no_unknown_text() {
             "Unreachable(NotSent)",
         ),
         (AuthProblem::Ended, "the supplied one has ended", "Ended"),
+        (
+            AuthProblem::NotProvided { reason: "the secret was s3cret".into() },
+            "the provider of the credentials failed",
+            "NotProvided { .. }",
+        ),
     ] {
         assert_eq!(format!("{problem:?}"), shows);
         let error = AuthError { operation: GetUsers::META_REF, problem, effect: Effect::Possible };

@@ -16,6 +16,7 @@ use crate::error::api_error::ApiError;
 use crate::error::auth_error::{AuthError, AuthProblem};
 use crate::error::call::Error;
 use crate::protocol::call_options::CallOptions;
+use crate::protocol::credentials::Credentials;
 use crate::protocol::pace::{Pace, Patience, Ticket};
 use crate::protocol::request_timeout::set_request_timeout;
 use crate::protocol::retry::{Outcome, Verdict, asked_for};
@@ -275,6 +276,38 @@ impl Exchange {
                     Input::Start | Input::Woken => self.unanswered(tenant, now, Delivery::Unknown),
                 }
             }
+        }
+    }
+
+    /// Returns the number of the lease, if the call is requesting a token.
+    pub(crate) fn lease(&self) -> Option<u64> {
+        match self.phase {
+            Phase::AwaitingToken { lease } => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// Continues with what a provider returned, if the call is [requesting a token](Self::lease):
+    /// with a token request that the driver sends instead of the one before, or without a token.
+    pub(crate) fn provided(
+        &mut self,
+        tenant: &mut Tenant,
+        now: Instant,
+        provided: Result<Credentials, Box<str>>,
+    ) -> Step {
+        let Phase::AwaitingToken { lease } = self.phase else {
+            return Step::Wait(Wait { until: now, epoch: None });
+        };
+        if !self.is_of(tenant) {
+            return self.other_tenant();
+        }
+        if now >= self.deadline {
+            tenant.end_lease(lease);
+            return self.out_of_time();
+        }
+        match tenant.token_provided(lease, provided, now, self.deadline.saturating_since(now)) {
+            Ok((request, limit)) => Self::send(request, limit),
+            Err(outcome) => self.token_came(tenant, now, outcome),
         }
     }
 

@@ -1,9 +1,11 @@
 //! The state that all calls of a tenant share.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
 use core::{fmt, mem};
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 
 use crate::protocol::credentials::Credentials;
 use crate::protocol::pace::{Pace, Ticket};
@@ -267,7 +269,7 @@ impl Tenant {
     }
 
     /// Uses a token from elsewhere, such as another process. `lifetime` is how long the token lasts
-    /// from now on, if known.
+    /// from now on, if known. Kinde advises against sharing tokens between services.
     pub fn supply_token(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
         self.tokens.supply(token, lifetime, now);
         self.move_epoch();
@@ -307,6 +309,24 @@ impl Tenant {
         deadline: Instant,
     ) -> TokenOutcome {
         self.tokens.answered(lease, input, now, deadline, &mut self.epoch, &mut self.jitter)
+    }
+
+    /// Takes the credentials that a provider returned to the call with this lease, before it sent
+    /// its token request. Returns the request that it sends instead, and how long that may take.
+    pub(crate) fn token_provided(
+        &mut self,
+        lease: u64,
+        provided: Result<Credentials, Box<str>>,
+        now: Instant,
+        left: Duration,
+    ) -> Result<(Request<Vec<u8>>, Duration), TokenOutcome> {
+        let (epoch, jitter) = (&mut self.epoch, &mut self.jitter);
+        self.tokens.provided(lease, provided, &self.domain, now, left, epoch, jitter)
+    }
+
+    /// Returns whether `credentials` are others than those that tokens are requested with.
+    pub(crate) fn has_other(&self, credentials: &Credentials) -> bool {
+        credentials != self.tokens.credentials()
     }
 
     /// Returns what became of the token request since `epoch`, for a call that waited for it.

@@ -11,6 +11,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::error::auth_error::AuthProblem;
 use crate::error::hints::redirect_host;
+use crate::protocol::step::Input;
 use crate::types::access_token::AccessToken;
 use crate::types::effect::stopped_waiting;
 use crate::types::json::{self, Repaired};
@@ -127,6 +128,16 @@ fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
     };
     // A number that is too large means for ever.
     Ok(seconds.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)))
+}
+
+/// Returns whether the token endpoint refused the request.
+pub(crate) fn is_refusal(input: &Input) -> bool {
+    match input {
+        Input::Response(response) if response.status().is_client_error() => {
+            matches!(read_token(response), Err(AuthProblem::Refused { .. }))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! - **trouble** - the outcome of the last token request, if it failed;
 //! - **distrust** - how long a 401 leads to no token request, because new tokens were refused too.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
@@ -235,13 +236,65 @@ impl Tokens {
         match token_request(domain, id, secret, scopes) {
             Ok(request) => {
                 self.leases = self.leases.wrapping_add(1);
-                self.lease = Some(Lease { number: self.leases, until: now.saturating_add(Self::LEASE) });
-                // While a token lasts, the call keeps time to continue with it.
-                let left = if self.token(now).is_some() { left / 2 } else { left };
-                TokenStep::Fetch { request, limit: Self::TOKEN_LIMIT.min(left), lease: self.leases }
+                let limit = self.lease(self.leases, now, left);
+                TokenStep::Fetch { request, limit, lease: self.leases }
             }
             Err(problem) => TokenStep::Fail(problem),
         }
+    }
+
+    /// Gives a call the right to request a token. Returns how long the request may take.
+    fn lease(&mut self, number: u64, now: Instant, left: Duration) -> Duration {
+        self.lease = Some(Lease { number, until: now.saturating_add(Self::LEASE) });
+        // While a token lasts, the call keeps time to continue with it.
+        let left = if self.token(now).is_some() { left / 2 } else { left };
+        Self::TOKEN_LIMIT.min(left)
+    }
+
+    /// Takes the credentials that a provider returned to the call with this lease, before it sent
+    /// its token request. Returns the request that it sends instead.
+    #[expect(clippy::too_many_arguments, reason = "the epoch and the jitter are the tenant's")]
+    pub(super) fn provided(
+        &mut self,
+        lease: u64,
+        provided: Result<Credentials, Box<str>>,
+        domain: &Domain,
+        now: Instant,
+        left: Duration,
+        epoch: &mut u64,
+        jitter: &mut Jitter,
+    ) -> Result<(Request<Vec<u8>>, Duration), TokenOutcome> {
+        let problem = match provided {
+            // The credentials were replaced since, or the lease has passed to another call.
+            Ok(_) if !self.has_lease(lease) => return Err(TokenOutcome::Proceed),
+            Ok(credentials) => {
+                let request = match &credentials.0 {
+                    Kind::Client { id, secret, scopes } => Some(token_request(domain, id, secret, scopes)),
+                    Kind::Token(_) => None,
+                };
+                // What cannot be sent is not kept.
+                if !matches!(request, Some(Err(_))) && credentials != self.credentials {
+                    self.credentials = credentials;
+                    self.failures = 0;
+                    self.distrust = Distrust::default();
+                }
+                match request {
+                    Some(Ok(request)) => return Ok((request, self.lease(lease, now, left))),
+                    Some(Err(problem)) => problem,
+                    None => {
+                        self.hold_supplied();
+                        self.end_lease(lease, epoch);
+                        return Err(TokenOutcome::Proceed);
+                    }
+                }
+            }
+            Err(reason) => AuthProblem::NotProvided { reason },
+        };
+        Err(self.failed(lease, problem, None, now, epoch, jitter))
+    }
+
+    fn has_lease(&self, number: u64) -> bool {
+        self.lease.is_some_and(|lease| lease.number == number)
     }
 
     /// Takes the outcome of the token request of the call with this lease. If others waited for it,
@@ -280,6 +333,19 @@ impl Tokens {
             }
             Err(lost) => lost,
         };
+        self.failed(lease, problem, reset, now, epoch, jitter)
+    }
+
+    /// Notes that the token request of the call with this lease failed.
+    fn failed(
+        &mut self,
+        lease: u64,
+        problem: AuthProblem,
+        reset: Option<Duration>,
+        now: Instant,
+        epoch: &mut u64,
+        jitter: &mut Jitter,
+    ) -> TokenOutcome {
         // It is for all calls, so the policy of this call does not matter.
         let backoff = jitter.up_to(RetryPolicy::new().backoff_after(self.failures.saturating_add(1)));
         if self.end_lease(lease, epoch) {
@@ -319,7 +385,7 @@ impl Tokens {
     /// Returns the right to request a token. Returns whether the lease still counted. If so, the
     /// epoch has changed.
     pub(super) fn end_lease(&mut self, number: u64, epoch: &mut u64) -> bool {
-        let is_held = self.lease.is_some_and(|lease| lease.number == number);
+        let is_held = self.has_lease(number);
         if is_held {
             self.lease = None;
             *epoch = epoch.wrapping_add(1);
