@@ -175,7 +175,9 @@ pub(crate) fn write(user: &FakeUser) -> Value {
 
 /// Reads a user from a line of an export.
 pub(crate) fn read(fields: &mut Fields) -> NewFakeUser {
-    let named = ["email", "phone", "username"].map(|kind| (kind, fields.text(kind).option()));
+    // An empty text is not an identity, and could not be read back.
+    let named = ["email", "phone", "username"]
+        .map(|kind| (kind, fields.text(kind).option().filter(|value| !value.is_empty())));
     let verified = fields.flag("email_verified").option();
     let mut user = FakeUser {
         id: id(fields, "id"),

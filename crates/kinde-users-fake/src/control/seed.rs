@@ -201,7 +201,7 @@ impl SeedUser {
         let mut fields = Fields::strict(object);
         let user = snapshot::read(&mut fields);
         // Kinde's export has it, and nothing depends on it.
-        fields.skip("business_code");
+        fields.text("business_code");
         let problems = fields.into_problems();
         if problems.is_empty() { Ok(Self(user)) } else { Err(problems.words()) }
     }

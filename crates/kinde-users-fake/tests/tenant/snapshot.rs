@@ -93,7 +93,7 @@ fn line_has_the_fields_of_kindes_export() {
 fn short_lines_of_other_programs_are_read() {
     let fake = FakeKinde::new();
     let lines = concat!(
-        "{\"id\":\"kp_1\",\"email\":\"ada@example.com\",\"email_verified\":true,\"phone\":null,\"new\":[1]}\r\n",
+        "{\"id\":\"kp_1\",\"email\":\"ada@example.com\",\"email_verified\":true,\"phone\":null,\"username\":\"\",\"new\":[1]}\r\n",
         "\n",
         "{\"username\":\"grace\",\"identities\":[{\"type\":\"social\",\"identity\":\"g\",\"provider\":\"github\"}],",
         "\"properties\":[{\"key\":\"a\",\"value\":true}],\"organizations\":[{\"code\":\"org_2\"}],",
@@ -105,7 +105,8 @@ fn short_lines_of_other_programs_are_read() {
         (ada.id.as_str(), ada.email(), ada.identities[0].is_confirmed),
         ("kp_1", Some("ada@example.com"), Some(true))
     );
-    assert_eq!(ada.created_on, fake.now());
+    // An empty text is no identity.
+    assert_eq!((ada.identities.len(), ada.created_on), (1, fake.now()));
     assert_eq!((grace.identities[0].kind.as_str(), grace.username()), ("oauth2:github", Some("grace")));
     assert_eq!((grace.properties["a"].as_str(), grace.organizations[0].as_str()), ("true", "org_2"));
     assert_eq!(grace.password.unwrap().salt.as_deref(), Some("s"));
@@ -152,7 +153,7 @@ proptest! {
             "id", "email", "identities", "organizations", "password", "properties", "created_on", "sessions", "mfa",
             "total_sign_ins", "last_organization_sign_ins",
         ]), prop::sample::select(vec![
-            "null", "3", "\"x\"", "[]", "{}", "[{}]", "[\"x\"]", "{\"hashed_password\":\"h\"}", "[{\"type\":\"t\",\"identity\":\"i\"}]",
+            "null", "3", "\"x\"", "\"\"", "[]", "{}", "[{}]", "[\"x\"]", "{\"hashed_password\":\"h\"}", "[{\"type\":\"t\",\"identity\":\"i\"}]",
             "\"2026-01-01\"", "[{\"org_code\":\"o\",\"last_signed_in\":\"2026-01-01T00:00:00.5+11\"}]", "-1", "[{\"type\":\"sms\"}]",
         ])), 0..6),
     ) {
