@@ -306,7 +306,7 @@ impl Exchange {
             return self.out_of_time();
         }
         match tenant.token_provided(lease, provided, now, self.deadline.saturating_since(now)) {
-            Ok((request, limit)) => Self::send(request, limit),
+            Ok((request, limit)) => Self::send(tenant, request, limit),
             Err(outcome) => self.token_came(tenant, now, outcome),
         }
     }
