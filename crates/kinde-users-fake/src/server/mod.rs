@@ -48,6 +48,7 @@ use crate::fault::Ending;
 mod tls;
 mod wire;
 
+use tls::Tls;
 use wire::{Line, ReplyBody, Socket, gzip};
 
 /// The longest request body that is held in memory, in bytes. The reply to a longer one is 413.
@@ -72,6 +73,7 @@ const BREATH: Duration = Duration::from_millis(50);
 pub struct Options {
     listen: SocketAddr,
     tls: bool,
+    is_mutual: bool,
     speed: u32,
 }
 
@@ -84,7 +86,7 @@ impl Default for Options {
 impl Options {
     /// Creates options for plain HTTP on any free port of 127.0.0.1.
     pub fn new() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false, speed: 1 }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false, is_mutual: false, speed: 1 }
     }
 
     /// Sets the address, which must be a loopback address. Port 0 is any free port.
@@ -98,6 +100,12 @@ impl Options {
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
+    }
+
+    /// Enables HTTPS like [`tls`](Self::tls), and demands a certificate from clients:
+    /// [`Server::client_certificate`].
+    pub fn mutual_tls(self) -> Self {
+        Self { is_mutual: true, ..self.tls() }
     }
 
     /// Lets the tenant's clock run this many times as fast as the machine's, but at least as fast.
@@ -122,6 +130,7 @@ pub struct Server {
     address: SocketAddr,
     origin: String,
     ca_pem: Option<String>,
+    client: Option<(String, String)>,
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -143,7 +152,7 @@ impl Server {
     ///
     /// If the address is not a loopback address, or the server cannot listen on it.
     pub fn start(fake: &FakeKinde, options: &Options) -> io::Result<Self> {
-        let &Options { listen, tls, speed } = options;
+        let &Options { listen, tls, is_mutual, speed } = options;
         if !listen.ip().is_loopback() {
             let message = format!(
                 "{} is not a loopback address: the fake is for programs on this machine",
@@ -154,11 +163,11 @@ impl Server {
         let listener = std::net::TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (scheme, tls, ca_pem) = if tls {
-            let (acceptor, ca_pem) = tls::acceptor()?;
-            ("https", Some(acceptor), Some(ca_pem))
+        let (scheme, tls, ca_pem, client) = if tls {
+            let Tls { acceptor, ca, client } = Tls::new(is_mutual)?;
+            ("https", Some(acceptor), Some(ca), client)
         } else {
-            ("http", None, None)
+            ("http", None, None, None)
         };
         let origin = format!("{scheme}://{address}");
 
@@ -177,7 +186,7 @@ impl Server {
         // This happens before the first request, which may already wait at the port.
         fake.go_live(origin.clone(), speed);
         let thread = thread::Builder::new().name("kinde-users-fake".to_owned()).spawn(serve)?;
-        Ok(Self { address, origin, ca_pem, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, origin, ca_pem, client, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Returns the address on which the server listens.
@@ -194,6 +203,12 @@ impl Server {
     /// without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
+    }
+
+    /// Returns a client certificate that the server accepts and its private key, both in PEM, or
+    /// `None` if the server demands none.
+    pub fn client_certificate(&self) -> Option<(&str, &str)> {
+        self.client.as_ref().map(|(certificate, key)| (certificate.as_str(), key.as_str()))
     }
 
     /// Stops listening, lets open requests finish for at most 2 seconds, and closes all
