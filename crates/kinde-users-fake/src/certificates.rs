@@ -9,9 +9,7 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-#[cfg(feature = "contract")]
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 
@@ -34,7 +32,6 @@ impl Authority {
         Ok(Self { params, key, certificate })
     }
 
-    #[cfg(feature = "contract")]
     pub(crate) fn der(&self) -> &CertificateDer<'static> {
         self.certificate.der()
     }
@@ -54,19 +51,17 @@ impl Authority {
         self.server(names, adjust, WebPkiClientVerifier::no_client_auth())
     }
 
-    /// Creates TLS settings for a server at 127.0.0.1 that demands a certificate of this authority
-    /// from its clients.
-    #[cfg(feature = "contract")]
-    pub(crate) fn mutual_tls(&self) -> io::Result<ServerConfig> {
+    /// Creates the same settings as [`tls`](Self::tls) for a server that demands a certificate of
+    /// this authority from its clients.
+    pub(crate) fn mutual_tls(&self, names: &[&str]) -> io::Result<ServerConfig> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.der().clone()).map_err(io::Error::other)?;
         let provider = Arc::new(ring::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        self.server(&["127.0.0.1"], |_| {}, verifier.build().map_err(io::Error::other)?)
+        self.server(names, |_| {}, verifier.build().map_err(io::Error::other)?)
     }
 
     /// Creates a certificate for a client and its key, both in PEM.
-    #[cfg(feature = "contract")]
     pub(crate) fn client(&self) -> io::Result<(String, String)> {
         let (certificate, key) = self.sign(&[], "client", ExtendedKeyUsagePurpose::ClientAuth, |_| {})?;
         Ok((certificate.pem(), key.serialize_pem()))

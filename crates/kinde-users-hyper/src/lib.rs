@@ -39,14 +39,11 @@ use std::time::Duration;
 use http::header::{ACCEPT_ENCODING, HeaderValue};
 use http::{Request, Response, Uri};
 use hyper::rt::{Read, Write};
-use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kinde_users_core::{AsyncTransport, BodyFailure, Delivery, ProxyVariables, request_timeout};
-#[cfg(feature = "native-certs")]
-use rustls::RootCertStore;
-use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use tower_service::Service;
 
 use crate::body::{Message, RequestBody};
@@ -68,7 +65,7 @@ pub use rustls;
 /// - Responses are requested in gzip, unless the request says otherwise. This reduces a page of
 ///   users to a tenth of its size. A body in any other encoding cannot be read.
 /// - An error about a body that cannot be read has the [head](HyperError::head) of the response.
-/// - Certificates are checked against Mozilla's roots, which are compiled in; see
+/// - Certificates are checked against [Mozilla's roots](mozilla_roots), which are compiled in; see
 ///   [`with_tls`](Self::with_tls).
 /// - The head of a response may be up to 64 KiB long. Over HTTP/1 it may have up to 1,024 headers.
 ///   A longer head is an error.
@@ -100,7 +97,7 @@ impl HyperTransport {
     /// Creates a transport with TLS 1.2 and 1.3 by rustls and ring, and Mozilla's root
     /// certificates.
     pub fn new() -> Self {
-        Self::with_tls(tls_builder().with_webpki_roots().with_no_client_auth())
+        Self::with_tls(tls_builder().with_root_certificates(mozilla_roots()).with_no_client_auth())
     }
 
     /// Creates a transport with your own TLS settings, for example for other root certificates or a
@@ -110,10 +107,9 @@ impl HyperTransport {
     /// # Examples
     ///
     /// ```
-    /// use kinde_users_hyper::rustls::RootCertStore;
-    /// use kinde_users_hyper::{HyperTransport, tls_builder};
+    /// use kinde_users_hyper::{HyperTransport, mozilla_roots, tls_builder};
     ///
-    /// let roots = RootCertStore::empty(); // Add yours.
+    /// let roots = mozilla_roots(); // Add yours.
     /// let config = tls_builder().with_root_certificates(roots).with_no_client_auth();
     /// let transport = HyperTransport::with_tls(config);
     /// ```
@@ -135,10 +131,10 @@ impl HyperTransport {
     /// ```
     /// use hyper_util::client::legacy::connect::HttpConnector;
     /// use hyper_util::client::legacy::connect::proxy::Tunnel;
-    /// use kinde_users_hyper::{HyperTransport, rustls::RootCertStore, tls_builder};
+    /// use kinde_users_hyper::{HyperTransport, mozilla_roots, tls_builder};
     ///
     /// let tunnel = Tunnel::new("http://proxy.example:3128".parse()?, HttpConnector::new());
-    /// let tls = tls_builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+    /// let tls = tls_builder().with_root_certificates(mozilla_roots()).with_no_client_auth();
     /// let transport = HyperTransport::with_connector(tunnel, tls);
     /// # Ok::<(), http::uri::InvalidUri>(())
     /// ```
@@ -190,6 +186,11 @@ pub fn tls_builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     builder.expect("ring has cipher suites for TLS 1.2 and 1.3")
+}
+
+/// Returns the root certificates of Mozilla, which are compiled in. You can add yours.
+pub fn mozilla_roots() -> RootCertStore {
+    webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
 }
 
 /// Loads the root certificates of the operating system, or those in the files that the environment

@@ -92,7 +92,7 @@ impl Server {
         let (requests, connections) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
         let server = Self {
             origin: format!("https://{}", listener.local_addr().unwrap()),
-            transport: tls::transport(certificate),
+            transport: HyperTransport::with_tls(tls::client(certificate)),
             requests: requests.clone(),
             connections: connections.clone(),
             came: Arc::default(),

@@ -490,7 +490,7 @@ impl TlsServer {
     }
 
     fn transport(&self) -> HyperTransport {
-        tls::transport(self.certificate.clone())
+        HyperTransport::with_tls(tls::client(self.certificate.clone()))
     }
 
     fn connections(&self) -> usize {

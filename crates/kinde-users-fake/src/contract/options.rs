@@ -140,7 +140,7 @@ impl Options {
         let config = match self.security {
             Security::Plain => return Ok(None),
             Security::Tls => authority.tls(&["127.0.0.1"], |_| {})?,
-            Security::MutualTls => authority.mutual_tls()?,
+            Security::MutualTls => authority.mutual_tls(&["127.0.0.1"])?,
         };
         Ok(Some(Arc::new(config)))
     }

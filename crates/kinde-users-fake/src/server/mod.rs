@@ -51,6 +51,7 @@ use crate::fault::Ending;
 mod tls;
 mod wire;
 
+use tls::Tls;
 use wire::{Line, ReplyBody, Socket, gzip};
 
 /// The longest body of a request to Kinde that is held in memory, in bytes. The reply to a longer
@@ -76,6 +77,7 @@ const BREATH: Duration = Duration::from_millis(50);
 pub struct Options {
     listen: SocketAddr,
     tls: bool,
+    is_mutual: bool,
     speed: u32,
     control: bool,
 }
@@ -89,7 +91,8 @@ impl Default for Options {
 impl Options {
     /// Creates options for plain HTTP on any free port of 127.0.0.1.
     pub fn new() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), tls: false, speed: 1, control: false }
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self { listen, tls: false, is_mutual: false, speed: 1, control: false }
     }
 
     /// Sets the address, which must be a loopback address. Port 0 is any free port.
@@ -110,6 +113,12 @@ impl Options {
     pub fn control(mut self) -> Self {
         self.control = true;
         self
+    }
+
+    /// Enables HTTPS like [`tls`](Self::tls), and demands a certificate from clients:
+    /// [`Server::client_certificate`].
+    pub fn mutual_tls(self) -> Self {
+        Self { is_mutual: true, ..self.tls() }
     }
 
     /// Lets the tenant's clock run this many times as fast as the machine's, but at least as fast.
@@ -133,7 +142,7 @@ impl Options {
 pub struct Server {
     address: SocketAddr,
     origin: String,
-    ca_pem: Option<String>,
+    tls: Option<Tls>,
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -155,7 +164,7 @@ impl Server {
     ///
     /// If the address is not a loopback address, or the server cannot listen on it.
     pub fn start(fake: &FakeKinde, options: &Options) -> io::Result<Self> {
-        let tls = options.tls.then(tls::acceptor).transpose()?;
+        let tls = options.tls.then(|| Tls::new(options.is_mutual)).transpose()?;
         let opens = options.control.then(|| {
             let mut own = options.clone();
             own.listen.set_port(0);
@@ -174,7 +183,7 @@ impl Server {
     fn listen(
         fake: &FakeKinde,
         options: &Options,
-        tls: Option<(TlsAcceptor, String)>,
+        tls: Option<Tls>,
         control: impl FnOnce(&FakeKinde) -> Control,
     ) -> io::Result<Self> {
         let &Options { listen, speed, .. } = options;
@@ -189,7 +198,6 @@ impl Server {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let (tls, ca_pem) = tls.unzip();
         let origin = format!("{scheme}://{address}");
 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -202,13 +210,14 @@ impl Server {
         fake.go_live(origin.clone(), speed);
         let control = options.control.then(|| Arc::new(control(fake)));
         let desk = Desk { tenant: fake.clone(), control };
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor.clone());
         let serve = move || {
-            runtime.block_on(serve(listener, tls, desk, stopped));
+            runtime.block_on(serve(listener, acceptor, desk, stopped));
             // Connections that are still open break off here.
             drop(runtime);
         };
         let thread = thread::Builder::new().name("kinde-users-fake".to_owned()).spawn(serve)?;
-        Ok(Self { address, origin, ca_pem, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, origin, tls, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Returns the address on which the server listens.
@@ -224,7 +233,14 @@ impl Server {
     /// Returns the certificate of the authority that clients have to trust, in PEM, or `None`
     /// without TLS.
     pub fn ca_pem(&self) -> Option<&str> {
-        self.ca_pem.as_deref()
+        Some(&self.tls.as_ref()?.ca)
+    }
+
+    /// Returns a client certificate that the server accepts and its private key, both in PEM, or
+    /// `None` if the server demands none.
+    pub fn client_certificate(&self) -> Option<(&str, &str)> {
+        let (certificate, key) = self.tls.as_ref()?.client.as_ref()?;
+        Some((certificate, key))
     }
 
     /// Stops listening, lets open requests finish for at most 2 seconds, and closes all

@@ -1,8 +1,8 @@
-//! A new certificate for a server on loopback, and a transport that trusts it.
+//! A new certificate for a server on loopback, and settings of a client that trusts it.
 
 use kinde_users_hyper::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use kinde_users_hyper::rustls::{ClientConfig, RootCertStore, ServerConfig};
-use kinde_users_hyper::{HyperTransport, rustls};
+use kinde_users_hyper::{rustls, tls_builder};
 
 /// Returns the settings of a server at 127.0.0.1 that supports these protocols, and its
 /// certificate.
@@ -19,15 +19,12 @@ pub(crate) fn server(protocols: &[&str]) -> (ServerConfig, CertificateDer<'stati
     (config, certificate)
 }
 
-/// Returns a transport that trusts only this certificate.
-pub(crate) fn transport(certificate: CertificateDer<'static>) -> HyperTransport {
+/// Returns the settings of a client that trusts only this certificate.
+pub(crate) fn client(certificate: CertificateDer<'static>) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
-    let provider = rustls::crypto::ring::default_provider();
-    let builder = ClientConfig::builder_with_provider(provider.into());
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    let mut config = tls_builder().with_root_certificates(roots).with_no_client_auth();
     // The transport ignores this setting.
     config.alpn_protocols = vec![b"spdy/3".to_vec()];
-    HyperTransport::with_tls(config)
+    config
 }

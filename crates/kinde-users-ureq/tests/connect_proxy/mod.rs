@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// How much is kept of what a client sends through a tunnel.
-const KEPT: usize = 64 * 1024;
+const KEPT: usize = 16 * 1024;
 
 /// What clients sent to the proxy.
 #[derive(Default)]

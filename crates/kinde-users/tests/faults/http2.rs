@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{Stream, StreamExt as _, stream};
 use h2::Reason;
 use http::header::CONTENT_LENGTH;
-use http::uri::{Authority, PathAndQuery};
+use http::uri::Authority;
 use http::{Request, Response, Uri, Version, request, response};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::dice::Dice;
+use crate::ways::Road;
 use crate::wire::tag;
 
 #[path = "../../../kinde-users-hyper/tests/tls/mod.rs"]
@@ -55,7 +56,8 @@ type Headless = HashMap<String, usize>;
 /// Who answers.
 #[derive(Clone)]
 struct Desk {
-    tenant: Authority,
+    /// The origin of the tenant.
+    tenant: Uri,
     inner: HyperTransport,
     limit: Duration,
     dice: Arc<Mutex<Dice>>,
@@ -63,15 +65,17 @@ struct Desk {
 }
 
 impl Gateway {
-    /// Passes requests on to the tenant at this address, which has so long to answer.
-    pub(crate) fn start(tenant: Authority, limit: Duration, dice: Dice) -> Self {
+    /// Passes requests on to the tenant at the end of this road, which has so long to answer. The
+    /// gateway's own transport goes through the proxy of the road too.
+    pub(crate) fn start(road: &Road, limit: Duration, dice: Dice) -> Self {
         let (config, certificate) = tls::server(&["h2"]);
         let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let authority = listener.local_addr().unwrap().to_string().parse().unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let dice = Arc::new(Mutex::new(dice));
-        let inner = HyperTransport::new();
+        let tenant = road.server.origin().parse().unwrap();
+        let inner = road.hyper();
         let desk = Desk { tenant, inner, limit, dice, headless: Arc::default() };
         let at_door = desk.clone();
         runtime.spawn(async move {
@@ -93,7 +97,7 @@ impl Gateway {
                 });
             }
         });
-        Self { authority, transport: tls::transport(certificate), desk, _runtime: runtime }
+        Self { authority, transport: road.over_hyper(tls::client(certificate)), desk, _runtime: runtime }
     }
 }
 
@@ -175,9 +179,9 @@ async fn pass_on(desk: &Desk, mut head: request::Parts, body: Bytes) -> Result<R
     if fate < 3 {
         return Err(Reason::REFUSED_STREAM.into());
     }
-    let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let uri = Uri::builder().scheme("http").authority(desk.tenant.clone()).path_and_query(path);
-    head.uri = uri.build().unwrap();
+    let mut uri = desk.tenant.clone().into_parts();
+    uri.path_and_query = head.uri.path_and_query().cloned();
+    head.uri = Uri::from_parts(uri).unwrap();
     head.version = Version::HTTP_11;
     head.headers.remove(CONTENT_LENGTH);
     let mut request = Request::from_parts(head, body.into());

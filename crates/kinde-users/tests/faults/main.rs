@@ -4,7 +4,8 @@
 //! Every call ends with a right result or with an error that is true: true to what the tenant
 //! recorded and holds, and to what the client saw of each attempt. Nothing hangs, nothing is
 //! created twice, tokens are few, and in the end no socket is left open and memory has not grown. A
-//! client sees each head that the tenant sent in time, whatever becomes of the body.
+//! client sees each head that the tenant sent in time, whatever becomes of the body. All of this
+//! holds over TLS with a custom root, through a proxy and with a client certificate too.
 //!
 //! `.ci/faults` makes more calls; `KINDE_FAULTS_CALLS` and `KINDE_FAULTS_SEED` set how many and
 //! which. The same seed plans the same calls and throws the same faults; which call meets which
@@ -16,6 +17,8 @@ mod dice;
 mod http2;
 mod judge;
 mod machine;
+#[path = "../ways/mod.rs"]
+mod ways;
 mod wire;
 
 use core::pin::pin;
@@ -33,7 +36,6 @@ use kinde_users::{
     AsyncClient, CallOptions, Client, FactorId, HyperTransport, OPERATIONS, SystemClock, Tenant, TokioClock,
     UreqTransport,
 };
-use kinde_users_fake::server::{Options, Server};
 use kinde_users_fake::{FakeKinde, Fault};
 use tokio::runtime::{self, Runtime};
 
@@ -42,6 +44,7 @@ use clock::{Fast, SPEED};
 use dice::Dice;
 use http2::Gateway;
 use judge::Judge;
+use ways::{Road, Way};
 use wire::{Tokens, Wire};
 
 /// How many calls are made before all that came of them is looked at.
@@ -55,8 +58,8 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(1000);
 const TOKEN_RENEWED: Duration = Duration::from_secs(1000 - 60);
 /// Longer than a busy machine lets an answer lie.
 const ATTEMPT: Duration = Duration::from_secs(100);
-/// How long the server says nothing, now and then.
-const SILENCE: Duration = Duration::from_secs(3600);
+/// How long the server says nothing, now and then: four seconds of the machine's time.
+const SILENCE: Duration = Duration::from_secs(4 * SPEED as u64);
 /// The longest body that a client takes, and one that is longer.
 const LONGEST: u64 = 3 * 512 * 1024;
 const TOO_LONG: usize = 2 * 1024 * 1024;
@@ -96,10 +99,10 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(fake: &FakeKinde, gateway: &Gateway, seed: u64) -> Self {
+    fn new(fake: &FakeKinde, road: &Road, gateway: &Gateway, seed: u64) -> Self {
         let tenant = |seed| Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
-        let ureq = Wire::new(UreqTransport::new().body_limit(LONGEST), Dice::new(seed ^ 1));
-        let hyper = Wire::new(HyperTransport::new().body_limit(LONGEST), Dice::new(seed ^ 2));
+        let ureq = Wire::new(road.ureq().body_limit(LONGEST), Dice::new(seed ^ 1));
+        let hyper = Wire::new(road.hyper().body_limit(LONGEST), Dice::new(seed ^ 2));
         let http_2 = Wire::new(gateway.transport.clone().body_limit(LONGEST), Dice::new(seed ^ 5))
             .by(gateway.authority.clone());
         Self {
@@ -258,7 +261,14 @@ struct Taken {
 fn calls_end_in_time_with_a_true_outcome() {
     let calls = usize::try_from(setting("KINDE_FAULTS_CALLS", 2000)).unwrap();
     let seed = setting("KINDE_FAULTS_SEED", 1);
-    println!("{calls} calls, seed {seed}");
+    // One after the other, because all look at the open files of the process.
+    for way in Way::ALL {
+        make_calls(way, calls, seed);
+    }
+}
+
+fn make_calls(way: Way, calls: usize, seed: u64) {
+    println!("{way:?}: {calls} calls, seed {seed}");
     let mut dice = Dice::new(seed);
     let fake = FakeKinde::builder()
         .seed(seed)
@@ -267,13 +277,12 @@ fn calls_end_in_time_with_a_true_outcome() {
         .in_flight_limit(THREADS + TASKS - 4)
         .token_lifetime(TOKEN_LIFETIME)
         .build();
-    let server = Server::start(&fake, &Options::new().speed(SPEED)).unwrap();
     let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let road = way.open(&fake, SPEED);
     let files_before = machine::open_files();
     let mut taken = Taken { files_before, ..Taken::default() };
-    let tenant = server.address().to_string().parse().unwrap();
-    let gateway = Gateway::start(tenant, ATTEMPT / SPEED, Dice::new(seed ^ 7));
-    let clients = Clients::new(&fake, &gateway, seed);
+    let gateway = Gateway::start(&road, ATTEMPT / SPEED, Dice::new(seed ^ 7));
+    let clients = Clients::new(&fake, &road, &gateway, seed);
     let mut judge = Judge::default();
     let mut revoked = 0;
     let began = Instant::now();
@@ -300,6 +309,7 @@ fn calls_end_in_time_with_a_true_outcome() {
         let requests = fake.requests();
         fake.forget_requests();
         judge.take_in(&fake, ended, sent, gateway.take_headless(), requests);
+        road.check_proxy();
         taken.files_at_most = taken.files_at_most.max(machine::open_files());
         if batch == batches / 10 {
             taken.memory_before = machine::memory();
@@ -321,7 +331,7 @@ fn calls_end_in_time_with_a_true_outcome() {
         thread::sleep(Duration::from_millis(5));
     }
     taken.files_after = machine::open_files();
-    drop(server);
+    drop(road);
 
     println!(
         "tokens and early requests: {per_client:?}, {} token requests; revoked {revoked} times",
@@ -330,12 +340,12 @@ fn calls_end_in_time_with_a_true_outcome() {
     tell(&judge, &taken);
     let renewed = (taken.time * SPEED).as_secs() / TOKEN_RENEWED.as_secs();
     judge_clients(&mut judge, per_client, revoked + renewed);
-    judge_run(&mut judge, calls, &taken);
+    judge_run(&mut judge, way, calls, &taken);
     let violations = judge.violations();
     for violation in violations.iter().take(SHOWN) {
         println!("{violation}");
     }
-    assert!(violations.is_empty(), "seed {seed}: {} times something did not hold", violations.len());
+    assert!(violations.is_empty(), "{way:?}, seed {seed}: {} times something did not hold", violations.len());
 }
 
 fn tell(judge: &Judge, taken: &Taken) {
@@ -368,7 +378,7 @@ fn judge_clients(judge: &mut Judge, clients: [(&str, Tokens, u64); 3], replaced:
     judge.rule(served <= sent, || format!("{served} token requests were served of {sent}"));
 }
 
-fn judge_run(judge: &mut Judge, calls: usize, taken: &Taken) {
+fn judge_run(judge: &mut Judge, way: Way, calls: usize, taken: &Taken) {
     let (judged, ok) = (judge.calls, judge.ok);
     judge.rule(usize::try_from(judged) == Ok(calls), || format!("{judged} calls were judged"));
     judge.rule(ok * 2 >= judged, || format!("only {ok} calls were ok"));
@@ -376,7 +386,9 @@ fn judge_run(judge: &mut Judge, calls: usize, taken: &Taken) {
     let fine: u64 = ["200", "201"].iter().filter_map(|status| judge.seen.get(*status)).sum();
     judge.rule((attempts - fine) * 100 >= attempts, || "hardly anything went wrong".to_owned());
     let Taken { files_before, files_at_most, files_after, memory_before, memory_after, .. } = *taken;
-    let files = files_before.map(|before| before + MOST_FILES);
+    // A proxy has two more for each connection.
+    let most = if way == Way::Proxy { 2 * MOST_FILES } else { MOST_FILES };
+    let files = files_before.map(|before| before + most);
     judge.rule(files_at_most <= files, || format!("{files_at_most:?} files were open at once"));
     judge.rule(files_after == files_before, || format!("{files_after:?} files are left open"));
     let memory = memory_before.map(|before| before + GROWTH);
