@@ -104,6 +104,14 @@ impl World {
         self.now = waits(step).until;
         self.tell(call, Input::Woken)
     }
+
+    /// Waits until the step is not to wait.
+    fn sit_out_all(&mut self, call: &mut Call, mut step: Step) -> Step {
+        while matches!(step, Step::Wait(_)) {
+            step = self.sit_out(call, &step);
+        }
+        step
+    }
 }
 
 #[track_caller]
@@ -1672,8 +1680,9 @@ fn learning_call_outlasts_many_resets() {
     for _ in 0..10 {
         sends(&step);
         step = world.answer(&mut call, 429, &[("ratelimit-reset", "300")], "");
-        assert_eq!(waits(&step).until, world.now.saturating_add(seconds(300)));
-        step = world.sit_out(&mut call, &step);
+        let wait = waits(&step).until.saturating_since(world.now);
+        assert!(wait >= seconds(300) && wait < seconds(301), "{wait:?}");
+        step = world.sit_out_all(&mut call, step);
     }
     assert_eq!(call.exchange.attempts(), 1);
     assert!(matches!(world.status(&mut call, 200), Step::Done(Ok(_))));
@@ -1736,10 +1745,11 @@ fn lone_refused_call_is_slowed_down() {
     world.start(&mut call);
     for _ in 0..20 {
         world.pass(Duration::from_millis(5));
+        let refused = world.now;
         let step = world.status(&mut call, 429);
-        let wait = waits(&step).until.saturating_since(world.now);
+        sends(&world.sit_out_all(&mut call, step));
+        let wait = world.now.saturating_since(refused);
         assert!(wait > Duration::from_millis(900) && wait < seconds(3), "{wait:?}");
-        sends(&world.sit_out(&mut call, &step));
     }
 }
 
@@ -1769,6 +1779,96 @@ fn limited_token_endpoint_costs_no_attempt() {
     }
     asks_for_a_token(&step);
     assert_eq!(sends_with(&world.issue(&mut call, "late", "3600")), "late");
+}
+
+#[test]
+fn refusals_of_one_call_slow_no_other() {
+    let mut world = learning();
+    let mut refused = world.call(&GetUsers::new(), CallOptions::new());
+    let mut step = world.start(&mut refused);
+    for number in 1..=6 {
+        sends(&world.sit_out_all(&mut refused, step));
+        world.pass(Duration::from_millis(5));
+        step = world.answer(&mut refused, 429, &[("ratelimit-reset", "1")], "");
+        // The first two look as if they were about all calls.
+        assert_eq!(world.tenant.throttled_until(world.now).is_some(), number <= 2, "{number}");
+        assert_eq!(world.tenant.refused_since(world.now), Some(world.now));
+        let wait = waits(&step).until.saturating_since(world.now);
+        let backoff = [0, 250, 250, 500, 1000, 2000][number - 1];
+        let shortest = seconds(1) + Duration::from_millis(backoff);
+        assert!(shortest <= wait && wait <= shortest + Duration::from_millis(backoff), "{number}: {wait:?}");
+        world.pass(seconds(1));
+        let mut other = world.call(&GetUsers::new(), CallOptions::new());
+        let step = world.start(&mut other);
+        sends(&world.sit_out_all(&mut other, step));
+        assert!(matches!(world.status(&mut other, 200), Step::Done(Ok(_))));
+        assert_eq!(world.tenant.refused_since(world.now), None);
+    }
+    // Once it is accepted, it counts again.
+    sends(&world.sit_out_all(&mut refused, step));
+    world.status(&mut refused, 200);
+    let mut call = world.call(&GetUsers::new(), CallOptions::new());
+    let step = world.start(&mut call);
+    sends(&world.sit_out_all(&mut call, step));
+    world.answer(&mut call, 429, &[("ratelimit-reset", "1")], "");
+    assert!(world.tenant.throttled_until(world.now).is_some());
+}
+
+#[test]
+fn service_that_refuses_all_fails_later_calls_soon() {
+    let mut world = learning();
+    world.tenant.set_adaptive_rate(Some(seconds(20)));
+    let refuse = |world: &mut World, headers: &[(&'static str, &str)]| {
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        let mut step = world.start(&mut call);
+        for requests in 0.. {
+            step = world.sit_out_all(&mut call, step);
+            if let Step::Done(result) = step {
+                return (requests, result.unwrap_err());
+            }
+            step = world.answer(&mut call, 429, headers, "");
+        }
+        unreachable!()
+    };
+    for headers in [&[][..], &[("ratelimit-reset", "0")], &[("ratelimit-reset", "7")]] {
+        let began = world.now;
+        let (_, error) = refuse(&mut world, headers);
+        assert!(matches!(error, Error::Exhausted { attempts: 1, .. }), "{error:?}");
+        let waited = world.now.saturating_since(began);
+        assert!(waited >= seconds(12) && waited <= seconds(21), "{waited:?}");
+        // What is left of the wait is for the next one.
+        refuse(&mut world, headers);
+        let (requests, error) = refuse(&mut world, headers);
+        assert!(requests == 1 && matches!(error, Error::Exhausted { attempts: 1, .. }), "{error:?}");
+        // A refusal much later begins anew.
+        world.pass(seconds(3600));
+        assert_eq!(world.tenant.refused_since(world.now), None);
+    }
+}
+
+#[test]
+fn token_endpoint_that_refuses_all_is_asked_seldom() {
+    for headers in [&[][..], &[("retry-after", "0")]] {
+        let mut world = World::new();
+        world.tenant.set_adaptive_rate(Some(seconds(600)));
+        let mut call = world.call(&GetUsers::new(), CallOptions::new());
+        let mut step = world.start(&mut call);
+        let mut requests = 0;
+        let error = loop {
+            match step {
+                Step::Send(_) => {
+                    requests += 1;
+                    step = world.answer(&mut call, 429, headers, "");
+                    assert_eq!(world.tenant.refused_since(world.now), Some(Instant::START));
+                }
+                Step::Wait(_) => step = world.sit_out(&mut call, &step),
+                Step::Done(result) => break result.unwrap_err(),
+            }
+        };
+        assert!(matches!(error, Error::Exhausted { attempts: 0, .. }), "{error:?}");
+        assert!(world.now <= Instant::from_start(seconds(601)));
+        assert!(requests < 60, "{requests}");
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod model;
 #[path = "limits/sim.rs"]
 mod sim;
 
+use std::time::Duration;
+
 use model::{Limit, Service};
 use sim::{LATENCY, Outcome, Setup, count, run};
 
@@ -40,7 +42,7 @@ fn refused(outcomes: &[Outcome], start: f64) -> f64 {
 fn alone(what: &str, service: &Service, rate: f64, most: f64) {
     for (spread, seed) in [(0.0, 1), (0.5, 2)] {
         let outcomes = run(Setup { spread, seed, ..Setup::new(service.clone()) });
-        assert_eq!((outcomes[0].done.len(), outcomes[0].failed), (10_000, 0), "{what}");
+        assert_eq!((outcomes[0].done.len(), outcomes[0].failed.len()), (10_000, 0), "{what}");
         let what = format!("{what}, {:.0} % spread, seed {seed}", spread * 100.0);
         row(&what, outcomes[0].end() * rate / 10_000.0, most, refused(&outcomes, START));
     }
@@ -78,7 +80,7 @@ fn limit_that_changes_is_reached_within_30_seconds() {
             let service =
                 Service { changes: vec![(60.0, 10.0), (rises, 50.0)], ..Service::new(limit.clone()) };
             let outcomes = run(Setup { calls: 14_000, ..Setup::new(service) });
-            assert_eq!((outcomes[0].done.len(), outcomes[0].failed), (14_000, 0));
+            assert_eq!((outcomes[0].done.len(), outcomes[0].failed.len()), (14_000, 0));
             let parts = [(0.0, 60.0, 50.0), (60.0, rises, 10.0), (rises, rises + 180.0, 50.0)];
             for (from, to, limit) in parts {
                 let part = outcomes[0].rate(from + 30.0, to) / limit;
@@ -93,7 +95,7 @@ fn limit_that_changes_is_reached_within_30_seconds() {
 #[test]
 fn sixty_a_minute_are_reached_after_one_window() {
     let outcomes = run(Setup { calls: 900, ..Setup::new(Service::new(Limit::windows(60.0, 60.0))) });
-    assert_eq!((outcomes[0].done.len(), outcomes[0].failed), (900, 0));
+    assert_eq!((outcomes[0].done.len(), outcomes[0].failed.len()), (900, 0));
     let part = outcomes[0].rate(60.0, 840.0);
     let refused = refused(&outcomes, 60.0);
     println!("60 a minute: {part:.3} of it, {:.1} % refused", refused * 100.0);
@@ -106,7 +108,7 @@ fn shared(what: &str, service: &Service, rate: f64, begins: f64, most: f64) {
     for seed in [1, 20, 300] {
         let setup = Setup::new(service.clone());
         let outcomes = run(Setup { calls: 5000, begin: vec![0.0, begins], seed, ..setup });
-        assert!(outcomes.iter().all(|outcome| (outcome.done.len(), outcome.failed) == (5000, 0)));
+        assert!(outcomes.iter().all(|outcome| (outcome.done.len(), outcome.failed.len()) == (5000, 0)));
         let ends = [outcomes[0].end(), outcomes[1].end()];
         let [first_end, end] = [ends[0].min(ends[1]), ends[0].max(ends[1])];
         let calls = |process: usize| count(&outcomes[process].done, begins, first_end);
@@ -135,5 +137,40 @@ fn two_processes_share_a_limit() {
                 shared(&format!("{limit} in flight, {what}"), &flight, limit / LATENCY, begins, 1.25);
             }
         }
+    }
+}
+
+#[test]
+fn call_that_is_always_refused_slows_no_other() {
+    for reset in [None, Some(0), Some(1), Some(30)] {
+        for (limit, rate) in [(Limit::bucket(50.0), 50.0), (Limit::flight(64.0), 64.0 / LATENCY)] {
+            let service = Service::new(limit).without_reset();
+            let floor = run(Setup { calls: 9999, ..Setup::new(service.clone()) })[0].end();
+            let refused = Setup { refuses_first: true, reset: reset.map(u64::from), ..Setup::new(service) };
+            let outcomes = run(refused);
+            let Outcome { done, failed, .. } = &outcomes[0];
+            // Its first refusals look as if they were about all calls.
+            let told = 3.0 * reset.map_or(0.0, |reset: u32| f64::from(reset));
+            let end = outcomes[0].end();
+            println!("first call refused, reset {reset:?}, {rate} a second: {end:.1} s, {floor:.1} s alone");
+            assert_eq!((done.len(), failed.len()), (9999, 1));
+            assert!((3500.0..3650.0).contains(&failed[0]), "{failed:?}");
+            assert!(end <= 1.1 * floor + told + 60.0, "{end} {floor}");
+        }
+    }
+}
+
+#[test]
+fn calls_that_are_all_refused_end_with_the_longest_wait() {
+    for tells_reset in [false, true] {
+        let service = Service { tells_reset, ..Service::new(Limit::flight(0.0)) };
+        let longest_wait = Duration::from_secs(60);
+        let outcomes = run(Setup { calls: 24, at_once: 8, longest_wait, ..Setup::new(service) });
+        let Outcome { done, failed, refused } = &outcomes[0];
+        println!("all refused: {failed:.1?}, {} requests", refused.len());
+        assert_eq!((done.len(), failed.len()), (0, 24));
+        // Later calls are not tried for as long again.
+        assert!(failed[0] >= 50.0 && failed[23] <= 80.0);
+        assert!(refused.len() <= 120, "{}", refused.len());
     }
 }

@@ -17,7 +17,7 @@ use crate::error::auth_error::{AuthError, AuthProblem};
 use crate::error::call::Error;
 use crate::protocol::call_options::CallOptions;
 use crate::protocol::credentials::Credentials;
-use crate::protocol::pace::{Pace, Patience, Ticket};
+use crate::protocol::pace::{Pace, Patience};
 use crate::protocol::request_timeout::set_request_timeout;
 use crate::protocol::retry::{Outcome, Verdict, asked_for};
 use crate::protocol::step::{Input, Step, Wait, without_body};
@@ -80,8 +80,8 @@ mod explore;
 /// the token endpoint answers 2xx but the body is cut off or broken, the token is requested again.
 ///
 /// If the tenant [learns the rate](Tenant#the-adaptive-rate), a 429 does not count as an attempt or
-/// against the retry budget. Only a 429 with a reset makes all calls wait. The call also waits for
-/// its turn before it sends.
+/// against the retry budget. Only a 429 with a reset makes all calls wait, unless it is [about this
+/// call alone](Tenant#the-adaptive-rate). The call also waits for its turn before it sends.
 ///
 /// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. If the service
 /// answers with the error code of a repeat, the call ends with [`Error::Api`]. The effect of this
@@ -262,12 +262,17 @@ impl Exchange {
                 Self::wait_for(until, reason)
             }
             (Phase::AwaitingToken { lease }, input) => {
+                tenant.hears(Answer::of(&input), now);
                 let outcome = tenant.token_answered(lease, input, now, self.deadline);
                 self.token_came(tenant, now, outcome)
             }
             (Phase::AwaitingReply, input) => {
-                if let Some(ticket) = self.take_ticket().filter(|_| self.is_of(tenant)) {
-                    tenant.came_back(ticket, Answer::of(&input), now);
+                if self.is_of(tenant) {
+                    let answer = Answer::of(&input);
+                    tenant.hears(answer, now);
+                    if let Some(patience) = &mut self.patience {
+                        tenant.came_back(patience, answer, now);
+                    }
                 }
                 match input {
                     Input::Response(response) => self.answered(tenant, now, response),
@@ -325,7 +330,7 @@ impl Exchange {
                 }
                 _ => {}
             }
-            if self.take_ticket().is_some() {
+            if self.patience.as_mut().and_then(|patience| patience.ticket.take()).is_some() {
                 tenant.loses_one();
             }
         }
@@ -402,10 +407,6 @@ impl Exchange {
     /// Returns until when the call may wait for a limit or a token.
     fn latest(&self, now: Instant) -> Instant {
         self.patience.as_ref().map_or(self.deadline, |patience| now.saturating_add(patience.left))
-    }
-
-    fn take_ticket(&mut self) -> Option<Ticket> {
-        self.patience.as_mut()?.ticket.take()
     }
 
     fn is_of(&self, tenant: &Tenant) -> bool {
@@ -495,7 +496,11 @@ impl Exchange {
                 // The token endpoint has limits too.
                 let is_limit = matches!(problem, AuthProblem::Unavailable { status: 429, .. });
                 let error = self.auth_error(problem);
-                if !(is_limit && self.patience.is_some()) {
+                if is_limit && self.patience.is_some() {
+                    if tenant.is_refused_too_long(now) {
+                        return self.exhausted(error);
+                    }
+                } else {
                     self.attempts = self.attempts.saturating_add(1);
                     if self.is_spent() {
                         return self.exhausted(error);
@@ -571,7 +576,7 @@ impl Exchange {
         let mut again = now.saturating_add(backoff.max(reset.unwrap_or_default()));
         let throttled = outcome == Outcome::Refused(StatusCode::TOO_MANY_REQUESTS);
         let learns = throttled && self.patience.is_some() && tenant.longest_wait().is_some();
-        if throttled && !(learns && reset.is_none()) {
+        if throttled && !(learns && (reset.is_none() || self.is_alone())) {
             // It is for all calls, so the service decides, and not the timeout of this call.
             let opens = now.saturating_add(reset.unwrap_or(Tenant::UNTOLD_RESET));
             tenant.throttle(opens);
@@ -585,10 +590,15 @@ impl Exchange {
                 self.proceed(tenant, now, Turn::New)
             }
             Verdict::Reauthenticate | Verdict::End => self.end(Err(error)),
+            Verdict::Retry if learns && tenant.is_refused_too_long(now) => self.exhausted(error),
             Verdict::Retry if learns => {
                 self.resends = true;
                 self.last = Some(error);
-                self.proceed(tenant, now, Turn::New)
+                let Some(backoff) = self.backs_off(tenant) else {
+                    return self.proceed(tenant, now, Turn::New);
+                };
+                let until = now.saturating_add(reset.unwrap_or_default()).saturating_add(backoff);
+                self.wait(tenant, now, until, Reason::Throttle { epoch: tenant.epoch() })
             }
             Verdict::Retry if self.is_spent() || again >= self.deadline => self.exhausted(error),
             // The throttle makes all calls wait, so the retry budget has nothing to protect.
@@ -600,6 +610,19 @@ impl Exchange {
                 self.wait(tenant, now, again, reason)
             }
         }
+    }
+
+    /// Whether the last 429 of the call was about no other call.
+    fn is_alone(&self) -> bool {
+        self.patience.as_ref().is_some_and(|patience| patience.is_alone())
+    }
+
+    /// Returns how long a call waits by itself after a 429, if it does. It is not short, whatever
+    /// the policy of the call is.
+    fn backs_off(&self, tenant: &mut Tenant) -> Option<Duration> {
+        let patience = self.patience.as_ref().filter(|patience| patience.steps_aside)?;
+        let half = patience.backoff() / 2;
+        Some(half + tenant.jitter.up_to(half))
     }
 
     /// Returns an instant at or shortly after `opens`, so that waiting calls do not all continue at

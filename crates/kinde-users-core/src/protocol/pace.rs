@@ -16,10 +16,15 @@
 //! After a cut, a [`Level`] stays as it is for a while, and then grows in steps: slowly at first,
 //! and twice as much with each step. So a level that is right is rarely exceeded, and a limit that
 //! was raised is reached soon.
+//!
+//! The service may also limit a single user, or refuse the requests about one. If a call gets one
+//! 429 after the other while the service accepts later requests of other calls, its further 429s
+//! cut nothing, and the call waits alone.
 
 use core::mem;
 use core::time::Duration;
 
+use crate::protocol::retry::RetryPolicy;
 use crate::types::time::Instant;
 
 /// What a request that was sent counts for.
@@ -39,11 +44,51 @@ pub(crate) struct Patience {
     pub(crate) since: Option<Instant>,
     /// What its request in flight counts for.
     pub(crate) ticket: Option<Ticket>,
+    /// When it got the last 429, if its last reply was one.
+    refused: Option<Instant>,
+    /// How many 429s in a row it got, without those that came while the service accepted no other
+    /// request.
+    refusals: u32,
+    /// Whether it waits by itself after the last 429.
+    pub(crate) steps_aside: bool,
 }
 
 impl Patience {
+    /// After this many 429s, further ones are about this call alone.
+    const MOST_SHARED: u32 = 2;
+
     pub(crate) fn new(left: Duration) -> Self {
-        Self { left, since: None, ticket: None }
+        Self { left, since: None, ticket: None, refused: None, refusals: 0, steps_aside: false }
+    }
+
+    /// Notes that the service did not refuse the request.
+    pub(crate) fn accepted(&mut self) {
+        (self.refused, self.refusals, self.steps_aside) = (None, 0, false);
+    }
+
+    /// Notes a 429. `accepted` is when the latest request that the service accepted was sent.
+    pub(crate) fn refused(&mut self, now: Instant, accepted: Instant) {
+        // From the second 429 on, other calls get their turn before this one.
+        self.steps_aside = self.refused.is_some();
+        if self.is_alone() || self.refused.is_none_or(|refused| refused <= accepted) {
+            self.refusals = self.refusals.saturating_add(1);
+        }
+        self.refused = Some(now);
+    }
+
+    /// Whether the last 429 was about this call alone.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.refusals > Self::MOST_SHARED
+    }
+
+    /// Whether the last 429 is the first one that was about this call alone.
+    pub(crate) fn turns_alone(&self) -> bool {
+        self.refusals == Self::MOST_SHARED + 1
+    }
+
+    /// Returns how long the call waits by itself, before jitter.
+    pub(crate) fn backoff(&self) -> Duration {
+        RetryPolicy::new().backoff_after(self.refusals.saturating_sub(Self::MOST_SHARED).max(1))
     }
 }
 
@@ -164,6 +209,10 @@ pub(crate) struct Pace {
     narrowed: Instant,
     /// Until when the window is a quarter smaller, so that another process finds room.
     yields: Instant,
+    /// When the latest request that was accepted was sent.
+    latest: Instant,
+    /// Since when the service has refused all requests, and until when a 429 continues that.
+    streak: Option<(Instant, Instant)>,
 }
 
 /// Once per second.
@@ -184,6 +233,8 @@ impl Pace {
     const LONG_RESET: Duration = Duration::from_secs(5);
     /// How long the window yields to other processes.
     const YIELD: Duration = Duration::from_secs(1);
+    /// How long after a reset a 429 still belongs to the streak of the one before.
+    const STREAK: Duration = Duration::from_secs(60);
 
     pub(crate) fn new(longest_wait: Duration) -> Self {
         Self {
@@ -202,7 +253,30 @@ impl Pace {
             slower: 1,
             narrowed: Instant::START,
             yields: Instant::START,
+            latest: Instant::START,
+            streak: None,
         }
+    }
+
+    /// Returns when the latest request that was accepted was sent.
+    pub(crate) fn latest(&self) -> Instant {
+        self.latest
+    }
+
+    /// Returns since when the service has refused all requests.
+    pub(crate) fn refuses_since(&self, now: Instant) -> Option<Instant> {
+        self.streak.filter(|(_, until)| now <= *until).map(|(since, _)| since)
+    }
+
+    /// Notes a 429 to an operation or a token request.
+    pub(crate) fn continues_streak(&mut self, now: Instant, reset: Option<Duration>) {
+        let until = now.saturating_add(reset.unwrap_or_default()).saturating_add(Self::STREAK);
+        self.streak = Some((self.refuses_since(now).unwrap_or(now), until));
+    }
+
+    /// Notes that the service accepted an operation or a token request.
+    pub(crate) fn ends_streak(&mut self) {
+        self.streak = None;
     }
 
     /// Returns the time between two operations, or zero.
@@ -298,6 +372,7 @@ impl Pace {
     /// Notes that the service accepted a request. Returns whether the spacing changed.
     pub(crate) fn accepted(&mut self, now: Instant, ticket: Ticket) -> bool {
         self.accepted = self.accepted.saturating_add(1);
+        self.latest = self.latest.max(ticket.sent);
         self.most[0] = self.most[0].max(ticket.others);
         if self.closed.is_some() {
             return false;
@@ -321,6 +396,14 @@ impl Pace {
             let (closed, until) = self.closed.unwrap_or((now, opens));
             self.closed = Some((closed, until.max(opens)));
         }
+    }
+
+    /// Forgets the rate, because 429s that cut it were about one call. Returns whether the spacing
+    /// changed.
+    pub(crate) fn starts_again(&mut self) -> bool {
+        (self.was_long, self.slower, self.doubts) = (false, 1, 0);
+        (self.closed, self.began, self.accepted) = (None, None, 0);
+        mem::take(&mut self.rate).is_set()
     }
 
     /// Returns whether a 429 with a reset is explained by the number of requests in flight.
@@ -356,14 +439,24 @@ impl Pace {
 }
 
 #[cfg(test)]
+impl Patience {
+    /// Returns all instants, which are in the past.
+    pub(crate) fn instants(&mut self) -> impl Iterator<Item = &mut Instant> {
+        let sent = self.ticket.as_mut().map(|ticket| &mut ticket.sent);
+        self.since.as_mut().into_iter().chain(sent).chain(&mut self.refused)
+    }
+}
+
+#[cfg(test)]
 impl Pace {
     /// Moves all instants to earlier ones, for the walk through all states, in which it is always
     /// the same time.
     pub(crate) fn rebase(&mut self, passed: Duration) {
-        let Self { rate, window, began, closed, cut, narrowed, yields, .. } = self;
+        let Self { rate, window, began, closed, cut, narrowed, yields, latest, streak, .. } = self;
         let (closed, opens) = closed.as_mut().map(|(closed, opens)| (closed, opens)).unzip();
-        let instants = [&mut rate.since, &mut window.since, cut, narrowed, yields];
-        let others = [began.as_mut(), closed, opens];
+        let (since, until) = streak.as_mut().map(|(since, until)| (since, until)).unzip();
+        let instants = [&mut rate.since, &mut window.since, cut, narrowed, yields, latest];
+        let others = [began.as_mut(), closed, opens, since, until];
         for instant in instants.into_iter().chain(others.into_iter().flatten()) {
             *instant = Instant::from_start(instant.since_start().saturating_sub(passed));
         }

@@ -8,7 +8,7 @@ use core::{fmt, mem};
 use http::{HeaderValue, Request, StatusCode};
 
 use crate::protocol::credentials::Credentials;
-use crate::protocol::pace::{Pace, Ticket};
+use crate::protocol::pace::{Pace, Patience, Ticket};
 use crate::protocol::retry::{Budget, Jitter, asked_for};
 use crate::protocol::step::Input;
 use crate::protocol::tokens::{TokenOutcome, TokenStep, Tokens};
@@ -67,7 +67,10 @@ mod for_explore;
 ///   token that another call requests or that the endpoint does not issue for now. A call fails if
 ///   these waits take longer than the longest wait that you set: with
 ///   [`Error::Exhausted`](crate::Error::Exhausted) after a 429, and otherwise with
-///   [`Error::TotalTimeout`](crate::Error::TotalTimeout).
+///   [`Error::TotalTimeout`](crate::Error::TotalTimeout). A call also fails after a 429 if the
+///   service has accepted nothing for this long.
+/// - If a call gets three 429s in a row while the service accepts other calls, the limit is one of
+///   this call alone. The call then waits with a back-off of its own, and slows no other call.
 /// - A 429 without a reset does not make all calls wait. It only reduces how many operations are in
 ///   flight at the same time, or the rate if there was only one.
 ///
@@ -446,16 +449,22 @@ impl Tenant {
         self.pace.as_mut().map(|pace| pace.sends(now))
     }
 
-    /// Learns from what became of an operation.
-    pub(crate) fn came_back(&mut self, ticket: Ticket, answer: Answer, now: Instant) {
-        let Some(pace) = &mut self.pace else { return };
+    /// Learns from what became of an operation, and notes it for the call.
+    pub(crate) fn came_back(&mut self, patience: &mut Patience, answer: Answer, now: Instant) {
+        let (Some(ticket), Some(pace)) = (patience.ticket.take(), &mut self.pace) else { return };
         let is_awaited = pace.ends(now);
         let changes_rate = match answer {
             Answer::None => false,
-            Answer::Accepted => pace.accepted(now, ticket),
+            Answer::Accepted => {
+                patience.accepted();
+                pace.accepted(now, ticket)
+            }
             Answer::Refused(reset) => {
-                pace.refused(now, ticket, reset);
-                false
+                patience.refused(now, pace.latest());
+                if !patience.is_alone() {
+                    pace.refused(now, ticket, reset);
+                }
+                patience.turns_alone() && pace.starts_again()
             }
         };
         if changes_rate {
@@ -463,6 +472,27 @@ impl Tenant {
         } else if is_awaited {
             self.move_epoch();
         }
+    }
+
+    /// Notes whether the service refuses all requests, those for a token included.
+    pub(crate) fn hears(&mut self, answer: Answer, now: Instant) {
+        match (&mut self.pace, answer) {
+            (Some(pace), Answer::Accepted) => pace.ends_streak(),
+            (Some(pace), Answer::Refused(reset)) => pace.continues_streak(now, reset),
+            (_, Answer::None) | (None, _) => {}
+        }
+    }
+
+    /// Returns since when the service has answered 429 to all requests, if the tenant
+    /// [learns the rate](Self#the-adaptive-rate). Requests for a token count too.
+    pub fn refused_since(&self, now: Instant) -> Option<Instant> {
+        self.pace.as_ref()?.refuses_since(now)
+    }
+
+    /// Whether the service has refused all requests for as long as a call waits for limits.
+    pub(crate) fn is_refused_too_long(&self, now: Instant) -> bool {
+        let waited = self.refused_since(now).map(|since| now.saturating_since(since));
+        waited.zip(self.longest_wait()).is_some_and(|(waited, longest)| longest <= waited)
     }
 
     /// Lends the tenant to the program. If the program replaces it, waiting calls look again, and

@@ -29,20 +29,37 @@ pub(crate) struct Setup {
     /// By which part of itself the latency is shorter or longer.
     pub(crate) spread: f64,
     pub(crate) seed: u64,
+    /// For how long a call waits for limits.
+    pub(crate) longest_wait: Duration,
+    /// Whether the service refuses the first call of each process, however often it is sent.
+    pub(crate) refuses_first: bool,
+    /// The reset of these refusals.
+    pub(crate) reset: Option<u64>,
 }
 
 impl Setup {
     pub(crate) fn new(service: Service) -> Self {
-        Self { service, calls: 10_000, at_once: 100, begin: vec![0.0], spread: 0.5, seed: 1 }
+        Self {
+            service,
+            calls: 10_000,
+            at_once: 100,
+            begin: vec![0.0],
+            spread: 0.5,
+            seed: 1,
+            longest_wait: Duration::from_secs(3600),
+            refuses_first: false,
+            reset: None,
+        }
     }
 }
 
-/// What became of the calls of a process: when they succeeded, and when requests were refused.
+/// What became of the calls of a process: when they succeeded or failed, and when requests were
+/// refused.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) done: Vec<f64>,
     pub(crate) refused: Vec<f64>,
-    pub(crate) failed: usize,
+    pub(crate) failed: Vec<f64>,
 }
 
 impl Outcome {
@@ -66,6 +83,8 @@ struct Process {
     /// The calls in progress, and what each waits for.
     calls: Vec<Option<(Exchange, Option<Wait>)>>,
     left: usize,
+    /// The place of the call that is always refused, while it runs.
+    refused: Option<usize>,
     outcome: Outcome,
 }
 
@@ -90,6 +109,8 @@ struct Sim {
     added: u64,
     random: u64,
     spread: f64,
+    /// The reset of the call that is always refused.
+    reset: Option<u64>,
 }
 
 fn nanos(seconds: f64) -> u64 {
@@ -109,9 +130,11 @@ pub(crate) fn run(setup: Setup) -> Vec<Outcome> {
     let process = |number: usize| {
         let mut tenant = Tenant::new(domain.clone(), Credentials::new("id", "secret"))
             .with_seed(setup.seed + number as u64)
-            .with_adaptive_rate(Some(Duration::from_secs(3600)));
+            .with_adaptive_rate(Some(setup.longest_wait));
         tenant.supply_token(AccessToken::new("token").unwrap(), None, Instant::START);
-        Process { tenant, calls: vec![None; setup.at_once], left: setup.calls, outcome: Outcome::default() }
+        let calls = vec![None; setup.at_once];
+        let refused = setup.refuses_first.then_some(0);
+        Process { tenant, calls, left: setup.calls, refused, outcome: Outcome::default() }
     };
     let mut sim = Sim {
         service: setup.service,
@@ -120,6 +143,7 @@ pub(crate) fn run(setup: Setup) -> Vec<Outcome> {
         added: 0,
         random: setup.seed,
         spread: setup.spread,
+        reset: setup.reset,
     };
     for (process, begin) in setup.begin.iter().enumerate() {
         for call in 0..setup.at_once {
@@ -161,6 +185,9 @@ impl Sim {
             Input::Response(response.body(b"{}".to_vec()).unwrap())
         };
         let input = match event {
+            Event::Arrives if self.processes[process].refused == Some(call) => {
+                return self.add(now + ONE_WAY + REFUSAL, process, call, Event::Refused(self.reset));
+            }
             Event::Arrives => {
                 match self.service.take(now) {
                     Ok(()) => {
@@ -224,9 +251,10 @@ impl Sim {
                 }
                 Step::Done(result) => {
                     process.calls[call] = None;
+                    process.refused = process.refused.filter(|refused| *refused != call);
                     match result {
                         Ok(_) => process.outcome.done.push(seconds(at)),
-                        Err(_) => process.outcome.failed += 1,
+                        Err(_) => process.outcome.failed.push(seconds(at)),
                     }
                     inputs.push_back((call, Input::Start));
                 }

@@ -44,7 +44,7 @@ use std::string::String;
 use std::thread;
 use std::vec::Vec;
 
-use state::{ALL, Alphabet, FEW, FEWEST, LIMITS};
+use state::{ALL, Alphabet, FEW, FEWEST, LIMITS, REFUSALS};
 use walk::walk;
 
 use crate::api::meta::Replay;
@@ -229,8 +229,15 @@ fn calls_of_a_tenant_that_learns_keep_all_rules() {
     let both = two(usual(Replay::Safe), usual(Replay::OnlyIfUnsent));
     let both = Setup { learns: Some(2 * SECOND), alphabet: &LIMITS, grid: SECOND / 2, ..both };
     setups.push(("Safe and OnlyIfUnsent, learning".into(), both));
+    let more = Call { backoff: Duration::ZERO, ..call(Replay::Safe) };
+    let refused = two(more, usual(Replay::OnlyIfUnsent));
+    let refused = Setup { learns: Some(3 * SECOND), alphabet: &REFUSALS, grid: SECOND / 2, ..refused };
+    setups.push(("Safe and OnlyIfUnsent, with many refusals".into(), refused));
     let seen = explore(&setups);
     assert!(seen.moves.is_subset(&drawn()), "{:?}", seen.moves);
+    for word in ["a call waits aside", "a call waits alone"] {
+        assert!(seen.words.contains(word), "{word}: never");
+    }
 }
 
 #[test]

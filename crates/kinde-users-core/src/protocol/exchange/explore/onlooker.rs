@@ -50,6 +50,8 @@ pub(super) struct Known {
     pub(super) reauthenticated: bool,
     /// The next operation is part of an attempt that was counted.
     pub(super) resends: bool,
+    /// Its last reply was a 429 of a tenant that learns.
+    pub(super) was_refused: bool,
     /// The tenant's token came after the one that it used, or that was there when it began.
     pub(super) is_fresh: bool,
     pub(super) effect: Effect,
@@ -193,6 +195,8 @@ pub(super) enum Due {
     /// To go on to sending in this span, as a retry, and out of the budget of these unless the gate
     /// makes all wait.
     Again(Span, Budgeted),
+    /// To wait by itself until a moment in this span, after a 429.
+    Aside(Span),
     /// To end with the reply.
     Success(u16),
     /// To end with this.
@@ -246,13 +250,15 @@ impl Onlooker {
 
     // ---- what calls are told
 
-    pub(super) fn hear(&mut self, call: &Call, who: usize, tell: Tell, epoch: u64) -> Due {
+    /// `is_alone` is whether a 429 was about this call alone, which depends on what the tenant
+    /// learned.
+    pub(super) fn hear(&mut self, call: &Call, who: usize, tell: Tell, epoch: u64, is_alone: bool) -> Due {
         let known = self.call_mut(who);
         match (core::mem::take(&mut known.owed), tell) {
             (Owed::Nothing, Tell::Came(_) | Tell::HeadCame(..) | Tell::Lost(_)) => Due::Nothing,
             (Owed::Nothing, Tell::Start | Tell::Woken) => self.woken(call, who, epoch),
             (Owed::Token, tell) => self.token(call, who, tell),
-            (Owed::Operation, tell) => self.operation(call, who, tell),
+            (Owed::Operation, tell) => self.operation(call, who, tell, is_alone),
         }
     }
 
@@ -340,7 +346,7 @@ impl Onlooker {
         if known.attempts >= call.attempts { Due::GiveUp } else { Due::Onward }
     }
 
-    fn operation(&mut self, call: &Call, who: usize, tell: Tell) -> Due {
+    fn operation(&mut self, call: &Call, who: usize, tell: Tell, is_alone: bool) -> Due {
         let known = self.call_mut(who);
         let (failure, effect, reset) = match tell {
             Tell::HeadCame(Answer { status: 200..300, reset, .. }, failure) => {
@@ -372,13 +378,18 @@ impl Onlooker {
             return Due::Success(status);
         }
         let learns = known.learns.is_some();
-        if failure == Failure::Api(429) && (reset.is_some() || !learns) {
+        let is_aside = known.was_refused && failure == Failure::Api(429);
+        if !matches!(failure, Failure::Unsent | Failure::Unknown) {
+            known.was_refused = learns && failure == Failure::Api(429);
+        }
+        if failure == Failure::Api(429) && (reset.is_some() || !learns) && !is_alone {
             self.common.throttled_until =
                 self.common.throttled_until.max(after(reset.unwrap_or(UNTOLD_RESET)));
         }
         match meaning(call, failure) {
             Meaning::End => Due::Failure(failure),
             Meaning::NewToken => self.token_refused(call.operation(), who, failure),
+            Meaning::Retry if is_aside => self.steps_aside(who, reset.unwrap_or_default()),
             Meaning::Retry => self.retry(call, who, failure, reset),
         }
     }
@@ -408,6 +419,16 @@ impl Onlooker {
         known.resends = true;
         known.last = Some(failure);
         Due::Onward
+    }
+
+    /// A call got a second 429 in a row.
+    fn steps_aside(&mut self, who: usize, reset: Duration) -> Due {
+        let known = self.call_mut(who);
+        known.last = Some(Failure::Api(429));
+        known.resends = true;
+        let after_reset = |backoff| after(reset.saturating_add(backoff));
+        let (shortest, longest) = (RetryPolicy::new().backoff_after(1) / 2, Duration::from_secs(30));
+        Due::Aside(Span { earliest: after_reset(shortest), latest: after_reset(longest) })
     }
 
     fn retry(&mut self, call: &Call, who: usize, failure: Failure, reset: Option<Duration>) -> Due {
@@ -456,7 +477,8 @@ impl Onlooker {
             }
             Step::Wait(wait) => {
                 known.wait = Some(*wait);
-                known.waits_for_reset = NOW < common.throttled_until && wait.epoch.is_some();
+                let is_aside = matches!(due, Due::Aside(_));
+                known.waits_for_reset = is_aside || NOW < common.throttled_until && wait.epoch.is_some();
                 known.waits_for_slot = wait.epoch.is_some() && !known.waits_for_reset && may_use_token;
                 if known.waits_for_slot && !had_slot && !common.interval.is_zero() {
                     common.next_slot = wait.until.saturating_add(common.interval);

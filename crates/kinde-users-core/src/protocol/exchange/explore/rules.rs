@@ -12,6 +12,7 @@ use super::{Call, NOW};
 use crate::api::meta::Replay;
 use crate::api::reply::Reply;
 use crate::error::call::Error;
+use crate::protocol::exchange::Exchange;
 use crate::protocol::request_timeout::request_timeout;
 use crate::protocol::step::{Step, Wait};
 use crate::types::effect::Effect;
@@ -41,7 +42,7 @@ impl Move<'_> {
 
     /// It goes on, be it to send, to wait or to end as it cannot.
     fn is_on_its_way(&self) -> bool {
-        matches!(self.due, Due::Onward | Due::Perhaps | Due::Again(..))
+        matches!(self.due, Due::Onward | Due::Perhaps | Due::Again(..) | Due::Aside(_))
     }
 
     fn token_request(&self) -> Option<&Request<std::vec::Vec<u8>>> {
@@ -151,6 +152,8 @@ impl Move<'_> {
             Step::Wait(_) if self.due == Due::Nothing => "a call waits on",
             Step::Wait(_) if self.due == Due::WaitOn => "a call waits on in another epoch",
             Step::Wait(Wait { epoch: None, .. }) => "a call waits for its back-off",
+            Step::Wait(_) if matches!(self.due, Due::Aside(_)) && self.is_alone() => "a call waits alone",
+            Step::Wait(_) if matches!(self.due, Due::Aside(_)) => "a call waits aside",
             Step::Wait(_) if NOW < self.after.known.common.throttled_until => "a call waits for the gate",
             Step::Wait(_) if !self.after.known.may_use_token(self.who) => "a call waits for a token",
             Step::Wait(_) => "a call waits for its slot",
@@ -207,7 +210,9 @@ fn a_call_ends_as_the_table_says(m: &Move<'_>) -> bool {
         Due::Success(status) => m.succeeds().is_some_and(|reply| reply.status() == status),
         Due::Failure(failure) => m.fails().and_then(Failure::of) == Some(failure),
         Due::GiveUp => matches!(m.fails(), Some(Error::Exhausted { .. })),
-        Due::Nothing | Due::WaitOn | Due::Onward | Due::Perhaps | Due::Again(..) => m.succeeds().is_none(),
+        Due::Nothing | Due::WaitOn | Due::Onward | Due::Perhaps | Due::Again(..) | Due::Aside(_) => {
+            m.succeeds().is_none()
+        }
     }
 }
 
@@ -270,18 +275,30 @@ impl Move<'_> {
         [NOW, backoff, gate, self.slot()].into_iter().any(|next| deadline <= next)
     }
 
+    fn is_the_wait_before(&self, wait: Wait) -> bool {
+        self.before.known.call(self.who).wait.is_some_and(|before| before.until == wait.until)
+    }
+
     /// Whether a limit may take longer than the call waits for it.
     fn has_no_patience(&self) -> bool {
-        let gate = self.after.known.common.throttled_until;
+        let gate = match self.due {
+            Due::Aside(span) => span.latest,
+            _ => self.after.known.common.throttled_until,
+        };
         self.known().learns.is_some_and(|left| {
             left.is_zero()
+                || self.after.tenant.is_refused_too_long(NOW)
                 || NOW.saturating_add(left) <= gate
                 || left <= self.after.tenant.learned_spacing() * 2
         })
     }
 
+    fn is_alone(&self) -> bool {
+        self.after.exchanges[self.who].as_ref().is_some_and(Exchange::is_alone)
+    }
+
     fn is_paced(&self) -> bool {
-        !self.after.known.common.interval.is_zero()
+        !self.after.known.common.interval.is_zero() || self.known().learns.is_some()
     }
 
     fn slot(&self) -> Instant {
@@ -302,7 +319,7 @@ fn nothing_is_sent_while_the_gate_is_closed(m: &Move<'_>) -> bool {
 }
 
 fn nothing_is_sent_before_backoff_and_reset_are_over(m: &Move<'_>) -> bool {
-    m.sends().is_none() || !matches!(m.due, Due::Again(span, _) if NOW < span.earliest)
+    m.sends().is_none() || !matches!(m.due, Due::Again(span, _) | Due::Aside(span) if NOW < span.earliest)
 }
 
 fn a_create_is_not_sent_again_once_it_may_have_happened(m: &Move<'_>) -> bool {
@@ -367,6 +384,8 @@ fn a_wait_has_a_reason(m: &Move<'_>) -> bool {
         (Due::Again(span, Budgeted::Yes), None) if NOW < span.latest => span.holds(wait.until),
         (_, None) => false,
         (_, Some(epoch)) if epoch != m.after.tenant.epoch() => false,
+        (Due::Aside(span), Some(_)) => span.holds(wait.until),
+        (Due::Perhaps, Some(_)) if m.is_the_wait_before(wait) => true,
         (Due::Again(span, Budgeted::No), Some(_)) => NOW < common.throttled_until && span.holds(wait.until),
         (_, Some(_)) if NOW < common.throttled_until => {
             m.known().leaves(common.throttled_until).holds(wait.until)
@@ -392,7 +411,7 @@ fn a_retry_costs_one_of_the_budget(m: &Move<'_>) -> bool {
     let mut expected = m.before.tenant.budget;
     match m.due {
         Due::Success(_) => expected.succeeded(),
-        // Where the slot comes too late for it, it is known after the retry was paid for.
+        // Where the slot or the gate comes too late for it, it is known after the retry was paid for.
         Due::Again(_, Budgeted::Yes) if !m.is_out_of_time() || (left != expected && m.is_paced()) => {
             expected.take();
         }

@@ -21,7 +21,6 @@ use crate::operations::get_users::GetUsers;
 use crate::protocol::call_options::CallOptions;
 use crate::protocol::credentials::Credentials;
 use crate::protocol::exchange::{Exchange, Phase, Reason};
-use crate::protocol::pace::Patience;
 use crate::protocol::retry::RetryPolicy;
 use crate::protocol::step::{Input, Step};
 use crate::protocol::tenant::Tenant;
@@ -184,6 +183,14 @@ pub(super) static FEWEST: Alphabet = Alphabet {
     idle: &[Tell::Woken],
     token: &[issued(None), status(401), status(503)],
     operation: &[status(200), status(401), status(503)],
+    before_timers: false,
+};
+
+/// For a call that is refused again and again, while others are accepted.
+pub(super) static REFUSALS: Alphabet = Alphabet {
+    idle: &[Tell::Woken],
+    token: &[issued(None)],
+    operation: &[reset(429, 1), status(503)],
     before_timers: false,
 };
 
@@ -430,9 +437,9 @@ impl State {
 
     fn tell(&self, state: &mut Self, setup: &Setup, who: usize, tell: Tell) -> Result<&'static str, Broken> {
         let call = &setup.calls[who];
-        let due = state.known.hear(call, who, tell, self.tenant.epoch());
         let exchange = state.exchanges[who].as_mut().unwrap();
         let step = exchange.advance(&mut state.tenant, NOW, tell.input());
+        let due = state.known.hear(call, who, tell, self.tenant.epoch(), exchange.is_alone());
         let a_move = Move { call, before: self, after: state, who, due, step: &step };
         a_move.check()?;
         let word = a_move.word();
@@ -547,8 +554,7 @@ impl State {
             *instant = NOW.saturating_add(grid * u32::try_from(ahead).unwrap());
         });
         for past in self.exchanges.iter_mut().flatten().filter_map(|exchange| exchange.patience.as_mut()) {
-            let Patience { since, ticket, .. } = &mut **past;
-            for past in since.iter_mut().chain(ticket.iter_mut().map(|ticket| &mut ticket.sent)) {
+            for past in past.instants() {
                 *past = Instant::from_start(past.since_start().saturating_sub(passed));
             }
         }
