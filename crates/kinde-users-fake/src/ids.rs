@@ -14,6 +14,13 @@ impl Ids {
         self.0
     }
 
+    /// Continues with other ids than a tenant that had the same seed and assigned `id`.
+    pub(crate) fn avoid(&mut self, id: &str) {
+        for byte in id.bytes() {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

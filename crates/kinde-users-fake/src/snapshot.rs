@@ -62,7 +62,8 @@ impl FakeKinde {
     /// Adds the users of an [`export`](Self::export), or of Kinde's own, and returns their number.
     ///
     /// Instants are read to the microsecond. An absent field and null mean that there is no value.
-    /// Unknown fields are ignored. An existing user with the same id is replaced.
+    /// Unknown fields are ignored. An existing user with the same id is replaced. The tenant then
+    /// assigns other ids than the one that was exported, even if both have the same seed.
     ///
     /// # Errors
     ///
@@ -85,6 +86,9 @@ impl FakeKinde {
         }
         let mut tenant = self.lock();
         let count = users.len();
+        for user in &users {
+            tenant.ids.avoid(user.user.id.as_str());
+        }
         for user in users {
             tenant.add(user);
         }

@@ -1,5 +1,6 @@
 //! Tests the export and import of users as lines of JSON.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use kinde_users_core::UserId;
@@ -58,6 +59,22 @@ fn import_of_an_export_gives_the_same_users() {
     assert_eq!(copy.import(&fake.export()), Ok(64));
     assert!(copy.users() == fake.users());
     assert_eq!(copy.export(), fake.export());
+}
+
+#[test]
+fn tenant_with_imported_users_assigns_no_id_twice() {
+    let before = FakeKinde::new();
+    before.seed_users(20);
+    // The same seed would assign the same ids again.
+    let fake = FakeKinde::new();
+    fake.import(&before.export()).unwrap();
+    fake.seed_users(20);
+    let users = fake.users();
+    let ids: HashSet<_> = users.iter().map(|user| &user.id).collect();
+    let identities: HashSet<_> =
+        users.iter().flat_map(|user| &user.identities).map(|identity| &identity.id).collect();
+    let count = users.iter().map(|user| user.identities.len()).sum::<usize>();
+    assert_eq!((users.len(), ids.len(), identities.len()), (40, 40, count));
 }
 
 #[test]
