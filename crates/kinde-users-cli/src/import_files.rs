@@ -51,7 +51,7 @@ pub(crate) struct Reading {
     null: Vec<String>,
 
     /// Repair addresses, phone numbers and user names if it is clear what they should be, such as
-    /// `mailto:ada@example.com`; the plan lists each change
+    /// `mailto:ada@example.com`. The plan lists the repaired lines
     #[arg(long, help_heading = FIELDS)]
     clean: bool,
 
@@ -204,13 +204,18 @@ impl Reading {
     }
 
     /// Reads all lines, prints the plan, and returns the number of users and of lines that are left
-    /// out.
+    /// out. In a dry run, the plan is always on standard output.
     ///
     /// # Errors
     ///
     /// Fails if there is no user, if a value would be lost that no option ignores, or if a line is
     /// not valid and no option leaves such lines out.
-    pub(crate) fn check(&self, mut users: Users<'_>, output: Output) -> Result<(u64, u64), Failure> {
+    pub(crate) fn check(
+        &self,
+        mut users: Users<'_>,
+        is_dry_run: bool,
+        output: Output,
+    ) -> Result<(u64, u64), Failure> {
         let mut errors = self.errors.as_ref().map(|path| ErrorsFile::new(path)).transpose()?;
         let mut hints = Hints::default();
         while let Some(read) = users.next() {
@@ -226,11 +231,14 @@ impl Reading {
         }
         let failure = self.failure(plan, &hints);
         let (text, json) = (plan.to_string(), plan_json(plan));
-        if failure.is_some() {
-            warn(text.trim_end());
-            output.json(&json)?;
-        } else {
-            output.tell(&json, text.trim_end())?;
+        match failure {
+            // The plan says why the import does not begin.
+            Some(_) if !is_dry_run => {
+                warn(text.trim_end());
+                output.json(&json)?;
+            }
+            Some(_) => output.result(&json, text.trim_end())?,
+            None => output.tell(&json, text.trim_end())?,
         }
         if let Some(errors) = errors {
             errors.end(output)?;
@@ -246,13 +254,18 @@ impl Reading {
         }
         if !plan.loses_nothing() {
             let users = counted(plan.unverifiable(), "user");
-            return nothing(format!("{users} would have no password: --drop-unverifiable allows it"));
+            return nothing(format!(
+                "Kinde cannot verify the password hashes of {users}: --drop-unverifiable imports them without a password"
+            ));
         }
         if plan.rejected() > 0 && (!self.skip_invalid || plan.users() == 0) {
             let lines = counted(plan.rejected(), "line");
             let are = if plan.rejected() == 1 { "is" } else { "are" };
             let skip = if plan.users() == 0 { "" } else { ", --skip-invalid leaves them out" };
-            let how = format!("--errors FILE writes such lines to a file{skip}");
+            let how = match &self.errors {
+                Some(path) => format!("correct and import {}{skip}", path.display()),
+                None => format!("--errors FILE writes such lines to a file{skip}"),
+            };
             return nothing(format!("{lines} {are} not valid{hints}: {how}"));
         }
         None
@@ -305,28 +318,30 @@ impl Display for Hints {
 impl Display for Reading {
     /// Writes the options that change what is imported.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { suspend, pbkdf2_iterations, .. } = self;
-        let firebase = self.firebase.is_some();
-        let variant = self.pbkdf2_variant.as_deref().unwrap_or("none");
-        let source = self.from.unwrap_or(Source::Kinde);
-        let iterations = pbkdf2_iterations.unwrap_or_default();
-        write!(f, "{source}, suspend {suspend}, PBKDF2 {variant} {iterations}, Firebase {firebase}")?;
-        for (name, text) in [
-            ("salt format", &self.salt_format),
-            ("salt position", &self.salt_position),
-            ("organization", &self.organization),
-        ] {
-            if let Some(text) = text {
-                write!(f, ", {name} {text}")?;
-            }
-        }
-        self.map.iter().try_for_each(|(field, target)| write!(f, ", map {field}={target}"))?;
-        self.ignore.iter().try_for_each(|field| write!(f, ", ignore {field}"))?;
-        let flags = [
-            (self.ignore_rest, "ignore rest"),
-            (self.clean, "clean"),
-            (self.drop_unverifiable, "drop unverifiable"),
+        write!(f, "--from {}", self.from.unwrap_or(Source::Kinde))?;
+        let iterations = self.pbkdf2_iterations.map(|iterations| iterations.to_string());
+        let map = self.map.iter().map(|(field, target)| ("--map", format!("{field}={target}")));
+        let given = [
+            ("--salt-format", &self.salt_format),
+            ("--salt-position", &self.salt_position),
+            ("--pbkdf2-variant", &self.pbkdf2_variant),
+            ("--pbkdf2-iterations", &iterations),
+            ("--organization", &self.organization),
         ];
-        flags.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, name)| write!(f, ", {name}"))
+        let given = given.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
+        let ignored = self.ignore.iter().map(|field| ("--ignore", field.clone()));
+        let nulls = self.null.iter().map(|text| ("--null", text.clone()));
+        for (name, text) in map.chain(ignored).chain(nulls).chain(given) {
+            let is_plain = text.chars().all(|c| c.is_alphanumeric() || "_-.=:".contains(c));
+            if is_plain { write!(f, " {name} {text}")? } else { write!(f, " {name} '{text}'")? }
+        }
+        let flags = [
+            (self.firebase.is_some(), "--firebase FILE"),
+            (self.suspend, "--suspend"),
+            (self.ignore_rest, "--ignore-rest"),
+            (self.clean, "--clean"),
+            (self.drop_unverifiable, "--drop-unverifiable"),
+        ];
+        flags.iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, name)| write!(f, " {name}"))
     }
 }

@@ -127,9 +127,8 @@ impl Journal {
         })?;
         let salt = match head {
             Some(head) if head.options != options => {
-                let (options, how) =
-                    (head.options, "give these options to continue, or another --journal to start again");
-                let what = format!("is that of an import with other options: {options}; {how}");
+                let how = "give these options to continue, or another --journal to start again";
+                let what = format!("is that of an import with other options: {}; {how}", head.options);
                 return Err(wrong(path, &what));
             }
             Some(head) => head.salt,

@@ -177,12 +177,15 @@ impl Mapping {
     }
 
     pub(crate) fn is_ignored(&self, name: &str) -> bool {
-        self.ignored.contains(name) || name == REASON
+        self.ignored.contains(name)
     }
 
     pub(crate) fn rule(&self, name: &str) -> Rule {
         if self.is_ignored(name) {
             return Rule::Ignored;
+        }
+        if name == REASON {
+            return Rule::Idle("the reasons why the line was not valid");
         }
         let mapped = self.maps.get(name).cloned();
         mapped.or_else(|| self.source.table().rule(name)).unwrap_or(Rule::Unknown)

@@ -96,7 +96,7 @@ pub(crate) struct Arguments {
 }
 
 // What to do, at the end of messages.
-const NOTHING_TO_DO: &str = "An earlier run imported all lines, so nothing was done. If you changed the file, use --update with \
+const NOTHING_TO_DO: &str = "An earlier run imported all valid lines, so nothing was done. If you changed the file, use --update with \
     another --journal.";
 const COMPLETE_FILE: &str = "Run the same command again with the complete file";
 const KEPT: &str = "Correct the user in Kinde; the journal keeps the report";
@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     let reading = &arguments.reading;
     let mapping = reading.mapping()?;
     let lines = || reading.users(&mapping);
-    let (total, left_out) = reading.check(lines()?, shared.output)?;
+    let (total, left_out) = reading.check(lines()?, arguments.dry_run, shared.output)?;
     let skipped = || match left_out {
         0 => Ok(()),
         lines => {
@@ -131,7 +131,11 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         (None, true) => Journal::none(),
         (path, _) => {
             let path = path.clone().unwrap_or_else(|| beside(reading.file(), "journal"));
-            Journal::open(&path, session.name(), &format!("update {}, {reading}", arguments.update))?
+            Journal::open(
+                &path,
+                session.name(),
+                &format!("{reading}{}", if arguments.update { " --update" } else { "" }),
+            )?
         }
     };
     let work = Work {

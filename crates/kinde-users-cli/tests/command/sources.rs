@@ -124,8 +124,7 @@ fn unverifiable_hashes_are_left_out_only_if_asked() {
     let file = sample("clerk/typical.csv");
     let arguments = ["--from=clerk", file.as_str()];
     let (code, _, errors) = run(&mut program("import", &arguments));
-    let expected =
-        "error: 1 user would have no password: --drop-unverifiable allows it; nothing was imported";
+    let expected = "error: Kinde cannot verify the password hashes of 1 user: --drop-unverifiable imports them without a password; nothing was imported";
     assert!(code == 2 && errors.ends_with(expected), "{errors}");
     let (code, told, errors) = run(program("import", &arguments).arg("--drop-unverifiable"));
     assert_eq!((code, errors.as_str()), (0, ""));

@@ -97,6 +97,9 @@ impl Plan {
             write!(f, "; without a password: {} (", digits(self.without_password.count))?;
             self.write_all_places(f, &self.without_password)?;
             f.write_str(")")?;
+            if self.unverifiable() > 0 {
+                write!(f, ", {} with a hash that Kinde cannot verify", digits(self.unverifiable()))?;
+            }
         }
         f.write_str("\n")?;
         if self.without_hash.count > 0 {
