@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::ProgressBar;
 use jiff::{Timestamp, tz::TimeZone};
+use kinde_users::Instant;
 
 use crate::tenant::Session;
 
@@ -14,7 +15,10 @@ use crate::tenant::Session;
 const SHORT: Duration = Duration::from_secs(3);
 
 /// How much longer a call waits, so that it still waits for a reset of exactly the maximum.
-const MARGIN: Duration = Duration::from_secs(60);
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// What a note says if no reset says when calls continue.
+const NO_CALLS: &str = "the tenant accepts no calls at the moment";
 
 /// How often the progress is renewed.
 const TICK: Duration = Duration::from_millis(100);
@@ -23,8 +27,8 @@ const TICK: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 pub(crate) struct Limits {
     /// Maximum number of seconds for which a call waits if the tenant limits the rate. A call that
-    /// would wait longer fails. With 0, a
-    /// limited call is retried like any other failed call: up to five attempts within two minutes
+    /// would wait longer fails, and so does each call once the tenant has accepted none for that
+    /// long. With 0, a limited call is retried like any other failed call: up to five attempts within two minutes
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     max_wait: u64,
 }
@@ -58,21 +62,27 @@ fn report(session: &Session, bar: &ProgressBar, ended: &mpsc::Receiver<()>) -> D
     while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
         let calls = session.meter.requests();
         let rate = u128::from(calls) * 1000 / bar.elapsed().as_millis().max(100);
-        let Some((opens, left)) = session.throttled() else {
+        let (throttled, refused) = (session.throttled(), session.refused());
+        if throttled.is_none() && refused.is_none() {
             bar.set_message(format!("{calls} calls, {rate} calls/s"));
             continue;
-        };
-        waited += TICK;
-        if left <= SHORT {
-            continue;
         }
-        let at = Timestamp::now().checked_add(session.real(left)).unwrap_or(Timestamp::MAX);
-        let at = at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
-        bar.set_message(format!("{calls} calls, waiting until {at} UTC"));
+        waited += TICK;
+        let is_long = |(_, time): &(Instant, Duration)| *time > SHORT;
+        let (state, note, instant) = match (throttled.filter(is_long), refused.filter(is_long)) {
+            (Some((opens, left)), _) => {
+                let at = Timestamp::now().checked_add(session.real(left)).unwrap_or(Timestamp::MAX);
+                let at = at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S");
+                (format!("waiting until {at} UTC"), format!("continues at {at} UTC"), opens)
+            }
+            (None, Some((since, _))) => ("rate limited".into(), NO_CALLS.into(), since),
+            (None, None) => continue,
+        };
+        bar.set_message(format!("{calls} calls, {state}"));
         // Other replies may move the end of the wait a little.
-        if reported.is_none_or(|known| opens.saturating_since(known) > SHORT) {
-            bar.suspend(|| session.output.note(format_args!("rate limited; continues at {at} UTC")));
-            reported = Some(opens);
+        if reported.is_none_or(|known| instant.saturating_since(known) > SHORT) {
+            bar.suspend(|| session.output.note(format_args!("rate limited; {note}")));
+            reported = Some(instant);
         }
     }
     waited

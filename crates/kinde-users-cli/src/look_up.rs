@@ -1,18 +1,15 @@
 //! Looks up the users of many lines with few calls.
 
-use std::collections::HashSet;
-use std::iter::Peekable;
-
-use kinde_users::import::ReadUser;
 use kinde_users::{FindUser, FindUsers, Found, Job};
 
 use crate::failure::Failure;
 use crate::tenant::Session;
 
-/// The number of lines of an import that are looked up together.
-const LINES: usize = 25_000;
+/// The number of lines of an import that are looked up together. No two lines of a file share an
+/// address, number, name or id.
+pub(crate) const LINES: usize = 25_000;
 
-/// The number of lines of a list that are looked up together. It is small, so that the address of a
+/// The number of lines of a list, or of an update, that are looked up together. It is small, so that the address of a
 /// user hardly changes between the look-up and the change.
 pub(crate) const LIST_LINES: usize = 1000;
 
@@ -47,36 +44,5 @@ impl Session {
             Err(error) if has_ids => Err(error.into()),
             _ => Ok(find.output()),
         }
-    }
-}
-
-/// Takes the next lines that can be looked up together. They end before a line that shares an
-/// address, number, name or id with one of them, because it has to find the user of that line.
-pub(crate) fn next_lines(lines: &mut Peekable<impl Iterator<Item = ReadUser>>) -> Vec<ReadUser> {
-    let (mut taken, mut keys) = (Vec::new(), HashSet::new());
-    while taken.len() < LINES {
-        let is_new = |line: &ReadUser| line.user.keys().all(|key| !keys.contains(&key));
-        let Some(line) = lines.next_if(is_new) else { break };
-        keys.extend(line.user.keys());
-        taken.push(line);
-    }
-    taken
-}
-
-#[cfg(test)]
-mod tests {
-    use kinde_users::import::{Mapping, Source};
-
-    use super::next_lines;
-
-    #[test]
-    fn lines_of_one_user_are_not_looked_up_together() {
-        let csv = "email,id\na@example.com,1\nb@example.com,2\n";
-        let mapping = Mapping::new(Source::Kinde);
-        let read = |text: &'static str| mapping.users([text.as_bytes()]).unwrap().map(Result::unwrap);
-        let more = ["email,id\nA@example.com,3\nc@example.com,4\n", "id\n4\n5\n", "email\nx@example.com\n"];
-        let mut lines = read(csv).chain(more.into_iter().flat_map(read)).peekable();
-        let mut taken = || next_lines(&mut lines).len();
-        assert_eq!([taken(), taken(), taken(), taken()], [2, 2, 3, 0]);
     }
 }

@@ -17,6 +17,8 @@ use kinde_users::{
     AccessToken, BodyFailure, BuildError, Client, Clock, Credentials, Delivery, Domain, Instant, SystemClock,
     Transport, UreqTransport, tenant,
 };
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 
 use crate::failure::Failure;
 use crate::meter::Meter;
@@ -193,6 +195,9 @@ impl Named {
         let mut roots = Vec::new();
         for item in parse_pem(&text) {
             if let PemItem::Certificate(root) = item.map_err(|_| wrong(&"not valid PEM"))? {
+                // ureq leaves out a root that rustls cannot read.
+                let is_read = RootCertStore::empty().add(CertificateDer::from(root.der()));
+                is_read.map_err(|_| wrong(&"one of the certificates is not valid"))?;
                 roots.push(root);
             }
         }
@@ -258,6 +263,13 @@ impl Session {
         let now = self.clock.now();
         let opens = self.client.with_tenant(|tenant| tenant.throttled_until(now))?;
         Some((opens, opens.saturating_since(now)))
+    }
+
+    /// Returns since when the tenant has answered 429 to all requests, and for how long, if it does.
+    pub(crate) fn refused(&self) -> Option<(Instant, Duration)> {
+        let now = self.clock.now();
+        let since = self.client.with_tenant(|tenant| tenant.refused_since(now))?;
+        Some((since, now.saturating_since(since)))
     }
 
     /// Returns how long a time on the clock of the client is in reality.

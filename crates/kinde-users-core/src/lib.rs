@@ -180,6 +180,7 @@ pub use types::build_error::{BuildError, Problem};
 pub use types::delivery::{BodyFailure, Delivery};
 pub use types::domain::{Domain, DomainError};
 pub use types::effect::Effect;
+pub use types::fold_case::fold_case;
 pub use types::ids::{
     BillingAgreementId, BillingCustomerId, ClientId, ConnectionId, Cursor, FactorId, FeatureFlagKey,
     IdentityId, OrganizationCode, PropertyId, PropertyKey, SessionId, UserId,

@@ -13,7 +13,7 @@ use kinde_users_core::operations::{
 };
 use kinde_users_core::{
     BuildError, DynOperation, FeatureFlagKey, FindUser, Job, OrganizationCode, Patch, PropertyKey, Redacted,
-    UserId, Value,
+    UserId, Value, fold_case,
 };
 
 /// A user that was read from a file. A [`Mapping`](crate::Mapping) creates it.
@@ -35,11 +35,11 @@ impl ImportUser {
     /// Returns the keys of the user as pairs of kind (`email`, `username`, `phone` or `id`) and
     /// value.
     ///
-    /// Values of identities are in lower case. A key belongs to one user only: it is a mistake if
+    /// Values of identities have one [case of letters](kinde_users_core::fold_case). A key belongs to one user only: it is a mistake if
     /// two users of a file share one.
     pub fn keys(&self) -> impl Iterator<Item = (&'static str, String)> {
         let identities =
-            self.identities.iter().map(|identity| (identity.kind.name(), identity.value.to_lowercase()));
+            self.identities.iter().map(|identity| (identity.kind.name(), fold_case(&identity.value)));
         identities.chain(self.provided_id.as_ref().map(|id| ("id", id.as_str().to_owned())))
     }
 
@@ -192,7 +192,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     fn is_same(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.value.to_lowercase() == other.value.to_lowercase()
+        self.kind == other.kind && fold_case(&self.value) == fold_case(&other.value)
     }
 
     fn to_create(&self) -> NewIdentity {

@@ -231,6 +231,14 @@ fn organization_and_suspension_apply_to_each_user() {
 }
 
 #[test]
+fn names_in_two_cases_are_of_one_user() {
+    let mapping = Mapping::new(Source::Kinde);
+    let read = |text: &'static str| mapping.users([text.as_bytes()]).unwrap().map(|user| user.is_ok());
+    let is_valid: Vec<_> = read("username\nνίκος\nνίκοσ\nΝΊΚΟΣ\nstraße\nstrasse\n").collect();
+    assert_eq!(is_valid, [true, false, false, true, true]);
+}
+
+#[test]
 fn list_of_one_value_is_read_as_the_value() {
     let mapping = Mapping::new(Source::Keycloak);
     let id = |json: &str| mapping.line(json).map(|user| user.provided_id().map(str::to_owned));

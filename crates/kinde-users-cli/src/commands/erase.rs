@@ -48,7 +48,7 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 pub(crate) struct Arguments {
     /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
     /// has
-    #[arg(required_unless_present_any = ["journal", "list"], conflicts_with_all = ["journal", "list"])]
+    #[arg(required_unless_present_any = ["journal", "list"], conflicts_with_all = ["journal", "list", "at_once", "pace", "max_wait"])]
     user: Option<String>,
 
     /// File with one user on each line (an id, e-mail address, phone number or user name), or - for

@@ -15,7 +15,7 @@ use crate::confirm::Confirm;
 use crate::failure::{AGAIN, Failure};
 use crate::import_files::Reading;
 use crate::journal::{Before, Journal, State};
-use crate::look_up::next_lines;
+use crate::look_up::{LINES, LIST_LINES};
 use crate::output::{counted, warn};
 use crate::private_files::beside;
 use crate::tenant::Session;
@@ -38,7 +38,9 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// all of them instead. It also reads all users if the files have ids, to find the users that
 /// already have one of these ids (as `provided_id`). It creates each user that does not exist, and
 /// then sets the password, properties and feature flags. It leaves existing users alone, or updates
-/// them with `--update`.
+/// them with `--update`. A user that signs up after the look-up is found when the service refuses
+/// to create the user again. With `--update` and without ids, 1,000 lines are looked up at a time,
+/// because an address may move to another user after the look-up.
 ///
 /// Journal - a record of what was done, in a file beside the first file. If a run was interrupted
 /// or lines failed, run the same command again: it continues where it stopped. If it is not known
@@ -145,14 +147,22 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         counts: Default::default(),
         passwords: AtomicU64::new(0),
     };
-    let before = lines()?.filter_map(Result::ok).filter(|read| work.is_done(&read.user)).count() as u64;
+    let (mut before, mut has_ids) = (0, false);
+    for ReadUser { user, .. } in lines()?.filter_map(Result::ok) {
+        before += u64::from(work.is_done(&user));
+        has_ids |= user.provided_id().is_some();
+    }
+    // An id says who is meant, and is found by a walk through all users.
+    let most = if arguments.update && !has_ids { LIST_LINES } else { LINES };
     let bar = shared.output.progress(Some(total));
     bar.set_position(before);
     bar.reset_eta();
     let seen = AtomicU64::new(before);
-    let mut todo = lines()?.filter_map(Result::ok).filter(|read| !work.is_done(&read.user)).peekable();
-    let batches = iter::from_fn(|| Some(next_lines(&mut todo)).filter(|lines| !lines.is_empty()));
-    let batches = batches.map(|lines| work.look_up(lines));
+    let mut todo = lines()?.filter_map(Result::ok).filter(|read| !work.is_done(&read.user));
+    let batches = iter::from_fn(|| {
+        let lines: Vec<_> = todo.by_ref().take(most).collect();
+        (!lines.is_empty()).then(|| work.look_up(lines))
+    });
     let failed = arguments.many.each(&session, &bar, batches, |line| {
         seen.fetch_add(1, Ordering::Relaxed);
         work.import(line)

@@ -29,7 +29,7 @@ const USAGE: &str =
 pub(crate) struct Arguments {
     /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
     /// has
-    #[arg(required_unless_present = "list", conflicts_with = "list")]
+    #[arg(required_unless_present = "list", conflicts_with_all = ["list", "at_once", "pace", "max_wait"])]
     user: Option<String>,
 
     /// File with one user on each line (an id, e-mail address, phone number or user name), or - for

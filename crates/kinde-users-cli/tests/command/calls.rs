@@ -143,6 +143,22 @@ fn user_who_signs_up_after_the_look_up_is_left_alone() {
 }
 
 #[test]
+fn update_without_ids_looks_up_few_lines_at_a_time() {
+    let tenant = Listening::start(FakeKinde::builder(), "update-batches");
+    let users = 1100;
+    tenant.fake.seed_users(users);
+    let lines: Vec<_> = (0..users).map(|n| format!("user{n}@example.com,Ada")).collect();
+    let file = tenant.write("users.csv", &format!("email,first_name\n{}\n", lines.join("\n")));
+    let made = calls(&tenant, "import", &[&file, "--update"]);
+    let requests = tenant.fake.requests();
+    let looked_up = requests.of("get_users").len();
+    assert_eq!(made, users + looked_up);
+    let first = requests.iter().position(|request| request.operation == Some("update_user")).unwrap();
+    let before = requests.iter().take(first).filter(|request| request.operation == Some("get_users")).count();
+    assert!(before < looked_up && looked_up <= 12, "{before} of {looked_up}");
+}
+
+#[test]
 fn look_up_that_fails_is_replaced_by_searches() {
     let tenant = Listening::start(FakeKinde::builder(), "failed-look-up");
     tenant.fake.seed_users(3);

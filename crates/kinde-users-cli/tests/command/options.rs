@@ -110,10 +110,12 @@ fn root_certificates_of_a_file_are_trusted() {
         assert_eq!((code, errors.as_str()), (0, ""));
     }
     let (none, broken) = (tenant.write("none.pem", "no PEM"), tenant.write("broken.pem", BROKEN));
+    let garbage = tenant.write("garbage.pem", &BROKEN.replace("!!!", "Z2FyYmFnZQ=="));
     for (file, what) in [
         ("missing.pem", "No such file"),
         (&none, "there is no certificate in PEM"),
         (&broken, "not valid PEM"),
+        (&garbage, "one of the certificates is not valid"),
     ] {
         let (code, _, errors) = run(find().args(["--ca-file", file]));
         assert!(code == 2 && errors.contains("--ca-file: ") && errors.contains(what), "{errors}");

@@ -549,3 +549,40 @@ fn calls_of_a_job_are_counted() {
     assert!((0.1..2.0).contains(&waited), "{waited}");
     assert!(counts["bytes_sent"].as_u64() > Some(0) && counts["bytes_received"].as_u64() > Some(0));
 }
+
+#[test]
+fn refusals_without_a_reset_are_reported_and_end() {
+    let tenant = Listening::start(FakeKinde::builder(), "no-reset");
+    let ids = tenant.fake.seed_users(20);
+    let list = tenant.write("members.txt", &ids.join("\n"));
+    let refusal = || Fault::reply(Response::builder().status(429).body(Vec::new()).unwrap());
+    for operation in ["refresh_user_claims", "token"] {
+        tenant.fake.fail(operation).always().with(refusal());
+        let (code, told, errors) =
+            run(&mut tenant.program("refresh-claims", &["--json", "--max-wait=20", &list]));
+        let note = "rate limited; the tenant accepts no calls at the moment";
+        assert!(
+            code == 1 && errors.lines().filter(|line| *line == note).count() == 1,
+            "{operation} {told} {errors}"
+        );
+        let counts = told.lines().find(|line| line.contains("rate_limited")).unwrap();
+        let counts: Value = serde_json::from_str(counts).unwrap();
+        // The clocks are 20 times as fast.
+        let waited = counts["seconds_rate_limited"].as_f64().unwrap();
+        assert!((0.5..3.0).contains(&waited), "{waited}");
+        let requests = counts["rate_limited"].as_u64().unwrap();
+        assert!((3..100).contains(&requests), "{requests}");
+    }
+}
+
+#[test]
+fn limits_of_a_list_are_refused_for_one_user() {
+    for command in ["suspend", "erase"] {
+        for option in ["--max-wait=5", "--pace=3", "--at-once=2"] {
+            let (code, told, errors) =
+                run(&mut super::common::command(&[command, ADA, "--rehearse", option]));
+            assert_eq!((code, told.as_str()), (2, ""), "{option}");
+            assert!(errors.contains("cannot be used with") && errors.contains("[USER]"), "{errors}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ pub(crate) mod check_id;
 pub(crate) mod delivery;
 pub(crate) mod domain;
 pub(crate) mod effect;
+pub(crate) mod fold_case;
 pub(crate) mod ids;
 pub(crate) mod json;
 pub(crate) mod lenient;
