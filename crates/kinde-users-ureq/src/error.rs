@@ -133,6 +133,12 @@ impl UreqError {
         Self { kind, detail: None, delivery, proxy: None, head: None }
     }
 
+    /// Creates the error for a client certificate that cannot be used.
+    pub(crate) fn of_certificate() -> Self {
+        let detail = Some("the client certificate and its private key cannot be used".to_owned());
+        Self { detail, ..Self::new(ErrorKind::Tls, Delivery::NotSent) }
+    }
+
     /// Creates the error for an environment variable that does not hold the address of a proxy.
     pub(crate) fn of_variable(name: &str) -> Self {
         let detail = Some(format!("{name} does not hold the address of a proxy"));

@@ -18,6 +18,7 @@
 mod readme {}
 
 mod body;
+mod client_cert;
 mod connect;
 mod error;
 mod interim;
@@ -57,6 +58,7 @@ pub struct UreqTransport {
     body_limit: u64,
     /// What the environment asks for, or `None` if the proxy was configured.
     environment: Option<ProxyVariables>,
+    has_usable_certificate: bool,
 }
 
 impl UreqTransport {
@@ -74,7 +76,10 @@ impl UreqTransport {
     ///
     /// Whatever is set, the transport follows no redirects and returns every status as a response.
     /// If `timeout_global` is set, the shorter of it and the request's own [`request_timeout`]
-    /// applies. A configured proxy is used for loopback addresses too. The `User-Agent` header is
+    /// applies. If a client certificate and its private key cannot be used, each request fails and
+    /// is [not sent](Delivery::NotSent). `RootCerts::PlatformVerifier` needs the feature
+    /// `platform-verifier` of ureq, which otherwise panics. `system_roots` of the feature
+    /// `native-certs` needs no other feature. A configured proxy is used for loopback addresses too. The `User-Agent` header is
     /// that of the request, which the core writes.
     ///
     /// # Examples
@@ -103,7 +108,8 @@ impl UreqTransport {
         let config = configure(config).http_status_as_error(false).max_redirects(0).build();
         let environment = (config.proxy() == unset.as_ref()).then_some(variables);
         let agent = Agent::with_parts(config, MarkedConnector::new(resolver), LaterResolver);
-        Self { agent, body_limit: Self::BODY_LIMIT, environment }
+        let has_usable_certificate = client_cert::is_usable(agent.config().tls_config());
+        Self { agent, body_limit: Self::BODY_LIMIT, environment, has_usable_certificate }
     }
 
     /// Sets the limit for the body of a response, in bytes after decompression.
@@ -116,6 +122,9 @@ impl UreqTransport {
 
 impl UreqTransport {
     fn run(&self, request: Request<impl AsSendBody>) -> Result<Response<ureq::Body>, UreqError> {
+        if !self.has_usable_certificate {
+            return Err(UreqError::of_certificate());
+        }
         // A limit that the machine's clock cannot represent counts as no limit.
         let limit =
             Some(request_timeout(&request)).filter(|limit| Instant::now().checked_add(*limit).is_some());

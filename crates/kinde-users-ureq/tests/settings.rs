@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Request, Response};
-use kinde_users_core::Transport;
-use kinde_users_fake::contract::Server;
-use kinde_users_ureq::UreqTransport;
+use kinde_users_core::{Delivery, Transport};
+use kinde_users_fake::contract::{Authority, Server};
+use kinde_users_ureq::{ErrorKind, UreqTransport};
 use log::{LevelFilter, Log, Metadata, Record};
-use ureq::tls::TlsConfig;
+use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};
 
 fn get(server: &Server) -> Request<Vec<u8>> {
     Request::get(server.origin()).body(Vec::new()).unwrap()
@@ -39,6 +39,33 @@ fn gzip_is_requested_by_default() {
     assert_eq!(answer(UreqTransport::configured(|config| config.user_agent("mine"))), b"gzip");
     let plain = UreqTransport::configured(|config| config.accept_encoding("identity"));
     assert_eq!(answer(plain), b"identity");
+}
+
+#[test]
+fn unusable_client_certificate_is_an_error() {
+    let authority = Authority::new().unwrap();
+    let (matching, key) = authority.client_certificate().unwrap();
+    let (other, _) = authority.client_certificate().unwrap();
+    let certificate = |pem: &str| Certificate::from_pem(pem.as_bytes()).unwrap();
+    let sent = |certificates: &[Certificate<'static>]| {
+        let key = PrivateKey::from_pem(key.as_bytes()).unwrap();
+        let both = ClientCert::new_with_certs(certificates, key);
+        let tls = TlsConfig::builder().client_cert(Some(both)).build();
+        let server = Server::answering(|_| Response::new(Vec::new())).unwrap();
+        let mut request = get(&server);
+        *request.uri_mut() = server.origin().replace("http", "https").parse().unwrap();
+        let transport = UreqTransport::configured(|config| config.proxy(None).tls_config(tls));
+        transport.send(request).unwrap_err()
+    };
+    let text = "TLS failed: the client certificate and its private key cannot be used (not sent)";
+    let broken = Certificate::from_der(b"broken").to_owned();
+    for certificates in [&[certificate(&other)][..], &[broken], &[]] {
+        let error = sent(certificates);
+        assert_eq!((error.kind(), error.delivery()), (ErrorKind::Tls, Delivery::NotSent), "{error}");
+        assert_eq!(error.to_string(), text);
+    }
+    // The server does not speak TLS.
+    assert_ne!(sent(&[certificate(&matching)]).to_string(), text);
 }
 
 /// Counts from the log how often ureq sets up TLS without certificate checks.

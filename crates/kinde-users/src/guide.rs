@@ -1,5 +1,8 @@
 //! Pages to read.
 
+#[doc = include_str!("../docs/deployment.md")]
+pub mod deployment {}
+
 #[doc = include_str!("../docs/from-the-sdks.md")]
 pub mod from_the_sdks {}
 

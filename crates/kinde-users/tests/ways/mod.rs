@@ -67,9 +67,14 @@ impl Road {
             let key = PrivateKey::from_pem(key.as_bytes()).unwrap();
             tls = tls.client_cert(Some(ClientCert::new_with_certs(&[certificate], key)));
         }
+        self.over_ureq(tls.build())
+    }
+
+    /// Returns a transport with these TLS settings, which goes through the proxy if there is one.
+    pub(crate) fn over_ureq(&self, tls: TlsConfig) -> UreqTransport {
         let address = self.proxy.as_ref().map(ConnectProxy::address);
         let proxy = address.map(|address| Proxy::new(&format!("http://{}@{address}", LOGIN[0])).unwrap());
-        UreqTransport::configured(|config| config.tls_config(tls.build()).proxy(proxy))
+        UreqTransport::configured(|config| config.tls_config(tls).proxy(proxy))
     }
 
     /// Returns a transport that goes this way.
