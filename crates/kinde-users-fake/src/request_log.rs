@@ -4,7 +4,7 @@ use core::ops::Deref;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use crate::fault::FakeError;
 use crate::user::shy_debug;
@@ -44,8 +44,22 @@ impl Recorded {
 
     /// Returns about how many bytes the request takes.
     fn size(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 100);
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 200);
         size_of::<Self>() + self.path_and_query().len() + headers.sum::<usize>() + self.body.len()
+    }
+
+    /// Copies what may be a part of a larger buffer, which would stay in memory with it.
+    fn detached(mut self) -> Self {
+        let copy = |(name, value): (&HeaderName, &HeaderValue)| {
+            let key = HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone());
+            let mut copied = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
+            copied.set_sensitive(value.is_sensitive());
+            (key, copied)
+        };
+        self.headers = self.headers.iter().map(copy).collect();
+        self.uri = self.uri.to_string().parse().unwrap_or(self.uri);
+        self.body.shrink_to_fit();
+        self
     }
 
     /// Returns the body as text, with `�` for bytes that are not UTF-8.
@@ -70,6 +84,7 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn push(&mut self, request: Recorded, most_bytes: usize) {
+        let request = request.detached();
         self.bytes += request.size();
         self.kept.push_back(Arc::new(request));
         while self.kept.len() > KEPT || (self.bytes > most_bytes && self.kept.len() > 1) {

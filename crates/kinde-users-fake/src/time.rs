@@ -8,16 +8,16 @@ use jiff::{Timestamp, civil::DateTime, tz::Offset};
 /// 2026-01-01T00:00:00Z: the time of the clock in a new tenant.
 pub(crate) const START: Duration = Duration::from_secs(1_767_225_600);
 
+/// The last instant that can be written and read, to the microsecond.
+const LAST: Timestamp = Timestamp::constant(253_402_207_200, 999_999_000);
+
 /// Sessions and factors have the offset of Sydney in the public examples.
 const SYDNEY: Offset = Offset::constant(11);
 const MICROS: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 const SECONDS: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
 
 pub(crate) fn timestamp(at: Duration) -> Timestamp {
-    i64::try_from(at.as_micros())
-        .ok()
-        .and_then(|m| Timestamp::from_microsecond(m).ok())
-        .unwrap_or(Timestamp::MAX)
+    i64::try_from(at.as_micros()).ok().and_then(|m| Timestamp::from_microsecond(m).ok()).unwrap_or(LAST)
 }
 
 fn print(printer: &DateTimePrinter, at: Duration, offset: Offset) -> String {

@@ -32,7 +32,7 @@ pub fn fake(data: &[u8]) {
     }
 }
 
-fn request(message: Message<'_>) -> Option<Request<Vec<u8>>> {
+pub(crate) fn request(message: Message<'_>) -> Option<Request<Vec<u8>>> {
     let (method, target) = message.first_line.split_once(' ')?;
     let mut request = Request::new(message.body.to_vec());
     *request.method_mut() = Method::from_bytes(method.as_bytes()).ok()?;

@@ -4,6 +4,7 @@
 //! tests of this crate call it with the files in `fuzz/corpus/<target>/`.
 #![allow(clippy::missing_panics_doc, reason = "a target reports what it found by a panic")]
 
+mod control;
 mod domain;
 mod exchange;
 mod fake;
@@ -17,6 +18,7 @@ mod retry_after;
 #[path = "../../../crates/kinde-users-core/tests/support/mod.rs"]
 mod support;
 
+pub use control::control;
 pub use domain::domain;
 pub use exchange::exchange;
 pub use fake::fake;
@@ -30,6 +32,7 @@ pub type Target = fn(&[u8]);
 
 /// All targets by name.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("control", control),
     ("domain", domain),
     ("exchange", exchange),
     ("fake", fake),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use kinde_users_fake::{FakeKinde, NewFakeUser};
 use serde_json::Value;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -152,6 +152,27 @@ fn repeated_scopes_are_granted_once() {
         let reply: Value = serde_json::from_slice(response.body()).unwrap();
         assert!(response.body().len() < 2_000, "{}", response.body().len());
         assert_eq!(reply["scope"], "read:users");
+    });
+}
+
+#[test]
+fn recorded_request_keeps_no_buffer_alive() {
+    alone(|| {
+        const MEBIBYTE: usize = 1024 * 1024;
+        let fake = FakeKinde::new();
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..100 {
+            // A server reads headers into a buffer, of which each value is a part.
+            let mut value = String::with_capacity(MEBIBYTE);
+            value.push('x');
+            let request =
+                Request::get("/api/v1/users").header("x-trace", HeaderValue::try_from(value).unwrap());
+            fake.handle(request.body(Vec::with_capacity(MEBIBYTE)).unwrap()).unwrap();
+        }
+        let change = region.change();
+        let held = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
+        assert!(held < MEBIBYTE, "{held}");
+        assert_eq!(fake.requests()[99].headers["x-trace"], "x");
     });
 }
 
