@@ -55,6 +55,8 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(1000);
 const TOKEN_RENEWED: Duration = Duration::from_secs(1000 - 60);
 /// Longer than a busy machine lets an answer lie.
 const ATTEMPT: Duration = Duration::from_secs(100);
+/// For how long a call waits for limits, if its tenant learns the rate.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// How long the server says nothing, now and then.
 const SILENCE: Duration = Duration::from_secs(3600);
 /// The longest body that a client takes, and one that is longer.
@@ -96,8 +98,11 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(fake: &FakeKinde, gateway: &Gateway, seed: u64) -> Self {
-        let tenant = |seed| Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
+    fn new(fake: &FakeKinde, gateway: &Gateway, seed: u64, learns: Option<Duration>) -> Self {
+        let tenant = |seed| {
+            let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
+            tenant.with_adaptive_rate(learns)
+        };
         let ureq = Wire::new(UreqTransport::new().body_limit(LONGEST), Dice::new(seed ^ 1));
         let hyper = Wire::new(HyperTransport::new().body_limit(LONGEST), Dice::new(seed ^ 2));
         let http_2 = Wire::new(gateway.transport.clone().body_limit(LONGEST), Dice::new(seed ^ 5))
@@ -256,9 +261,17 @@ struct Taken {
 
 #[test]
 fn calls_end_in_time_with_a_true_outcome() {
+    // One after the other, because each looks at the open files and the memory of the process.
+    for learns in [None, Some(LONGEST_WAIT)] {
+        soak(learns);
+    }
+}
+
+/// `learns` is for how long the calls wait for limits, if the tenants learn the rate.
+fn soak(learns: Option<Duration>) {
     let calls = usize::try_from(setting("KINDE_FAULTS_CALLS", 2000)).unwrap();
     let seed = setting("KINDE_FAULTS_SEED", 1);
-    println!("{calls} calls, seed {seed}");
+    println!("{calls} calls, seed {seed}, waiting for limits for {learns:?}");
     let mut dice = Dice::new(seed);
     let fake = FakeKinde::builder()
         .seed(seed)
@@ -273,8 +286,8 @@ fn calls_end_in_time_with_a_true_outcome() {
     let mut taken = Taken { files_before, ..Taken::default() };
     let tenant = server.address().to_string().parse().unwrap();
     let gateway = Gateway::start(tenant, ATTEMPT / SPEED, Dice::new(seed ^ 7));
-    let clients = Clients::new(&fake, &gateway, seed);
-    let mut judge = Judge::default();
+    let clients = Clients::new(&fake, &gateway, seed, learns);
+    let mut judge = Judge::new(learns.map(|wait| wait / SPEED));
     let mut revoked = 0;
     let began = Instant::now();
 
