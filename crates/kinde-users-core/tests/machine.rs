@@ -6,6 +6,7 @@
 //! here, and passes as the scripts say.
 
 mod machine {
+    pub(crate) mod learning;
     pub(crate) mod pages;
     pub(crate) mod script;
     pub(crate) mod world;
@@ -59,6 +60,11 @@ proptest! {
         for (one, other) in one.steps.iter().zip(&other.steps) {
             prop_assert!(same(one, other), "{:?} and {:?}", one, other);
         }
+    }
+
+    #[test]
+    fn tenant_that_learns_keeps_the_promises(script in scripts(), longest_wait in 0..4000_u64) {
+        machine::learning::play(&script, Duration::from_secs(longest_wait))?;
     }
 
     #[test]

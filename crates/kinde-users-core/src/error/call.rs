@@ -79,7 +79,8 @@ pub enum Error {
         effect: Effect,
     },
     /// The service returned a cursor that it had returned before, so the list would never end. The
-    /// pages before this cursor were read.
+    /// pages before this cursor were read. The walk of [`FindUsers`](crate::FindUsers) also fails
+    /// with this error if the list has too many pages.
     CursorLoop(&'static Meta),
     /// [`Exchange::advance`](crate::Exchange::advance) was called after the end of the exchange.
     #[non_exhaustive]

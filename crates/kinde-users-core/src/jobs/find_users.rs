@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
+use crate::api::operation::MetaRef;
 use crate::api::paginated::Paginated;
 use crate::api::path::percent_encode;
 use crate::api::reply::Reply;
@@ -36,7 +37,10 @@ use crate::types::redacted::Redacted;
 /// way. If one look-up is enough, there is no walk. A user that a walk of several pages did not
 /// find is sought once more, because users can move to other pages during a walk. The service has
 /// no filter for a [`provided_id`](Self::provided_id), so for such a search the walk always reads
-/// all users.
+/// all users. It fails with [`Error::CursorLoop`] after [`MOST_PAGES`](Self::MOST_PAGES) pages.
+///
+/// The job keeps two users for each search, and 100 more in all. So [`Found::Several`] may have
+/// fewer users than share the text.
 ///
 /// ```
 /// # use kinde_users::{CallError, Client, Clock, Transport};
@@ -76,6 +80,8 @@ pub struct FindUsers {
     stage: Stage,
     /// Whether a walk came to its end.
     is_walked: bool,
+    /// How many users are kept beyond two for each search.
+    more: usize,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -114,8 +120,12 @@ impl FindUsers {
     /// The maximum number of bytes of the filter of a look-up. These are 40 addresses of 43 bytes.
     const MOST_BYTES: usize = 1920;
 
-    /// The number of users that are kept for a search.
-    const MOST_MATCHING: usize = 100;
+    /// The maximum number of pages of a walk that look-ups cannot replace. These are 50 million
+    /// users.
+    pub const MOST_PAGES: usize = 100_000;
+
+    /// How many users are kept beyond two for each search, for all searches together.
+    const MOST_MORE: usize = 100;
 
     /// Creates a job without searches.
     pub fn new() -> Self {
@@ -238,8 +248,10 @@ impl FindUsers {
                     is_asked |= asked.contains(at);
                     // A list that changes during the walk may contain a user on two pages.
                     let is_known = search.matching.iter().any(|known| known.id == user.id);
-                    if !is_known && search.matching.len() < Self::MOST_MATCHING {
+                    let is_more = search.matching.len() >= 2;
+                    if !is_known && (!is_more || self.more < Self::MOST_MORE) {
                         search.matching.push(user.clone());
+                        self.more += usize::from(is_more);
                     }
                 }
             }
@@ -269,6 +281,7 @@ impl FindUsers {
             }
             // The walk takes too many calls, or has no end.
             (_, Some(look_ups)) => Ok(Stage::LookUps(look_ups)),
+            (Ok(_), None) if number >= Self::MOST_PAGES => Err(Error::CursorLoop(GetUsers::META_REF)),
             (next, None) => next.map(|_| Stage::Walk(pages, number, None)),
         }
     }
@@ -647,13 +660,31 @@ mod tests {
     }
 
     #[test]
+    fn walk_of_ever_new_pages_ends() {
+        let mut find = FindUsers::new().provided_id("42");
+        let mut pages = 0;
+        let error = loop {
+            drop(find.next_call());
+            pages += 1;
+            let next = format!("{pages}");
+            if let Err(error) = find.handle(Ok(answer::<GetUsers>(200, &page(&[ADA], Some(&next))))) {
+                break error;
+            }
+        };
+        assert!(matches!(error, Error::CursorLoop(_)), "{error}");
+        assert_eq!((pages, told(&find)), (FindUsers::MOST_PAGES, vec!["?".into()]));
+    }
+
+    #[test]
     fn number_of_users_that_are_kept_is_bounded() {
         let users: Vec<_> =
             (0..150).map(|n| format!(r#"{{"id":"kp_{n}","email":"ada@example.com"}}"#)).collect();
         let users: Vec<_> = users.iter().map(String::as_str).collect();
-        let mut find = emails(&["ada@example.com"]);
-        run(&mut find, &[&page(&users, None)]);
-        assert_eq!(told(&find), ["100!"]);
+        let mut find = emails(&["ada@example.com", "bob@example.com", "eve@example.com"]);
+        let others = users.join(",");
+        let others = [others.replace("ada", "bob").replace("kp", "bp"), others.replace("ada", "eve")];
+        run(&mut find, &[&page(&[&users.join(","), &others[0], &others[1].replace("kp", "ep")], None)]);
+        assert_eq!(told(&find), ["102!", "2!", "2!"]);
     }
 
     #[test]

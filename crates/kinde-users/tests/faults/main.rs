@@ -58,6 +58,8 @@ const TOKEN_LIFETIME: Duration = Duration::from_secs(1000);
 const TOKEN_RENEWED: Duration = Duration::from_secs(1000 - 60);
 /// Longer than a busy machine lets an answer lie.
 const ATTEMPT: Duration = Duration::from_secs(100);
+/// For how long a call waits for limits, if its tenant learns the rate.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// How long the server says nothing, now and then: four seconds of the machine's time.
 const SILENCE: Duration = Duration::from_secs(4 * SPEED as u64);
 /// The longest body that a client takes, and one that is longer.
@@ -99,8 +101,11 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(fake: &FakeKinde, road: &Road, gateway: &Gateway, seed: u64) -> Self {
-        let tenant = |seed| Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
+    fn new(fake: &FakeKinde, road: &Road, gateway: &Gateway, seed: u64, learns: Option<Duration>) -> Self {
+        let tenant = |seed| {
+            let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials()).with_seed(seed);
+            tenant.with_adaptive_rate(learns)
+        };
         let ureq = Wire::new(road.ureq().body_limit(LONGEST), Dice::new(seed ^ 1));
         let hyper = Wire::new(road.hyper().body_limit(LONGEST), Dice::new(seed ^ 2));
         let http_2 = Wire::new(gateway.transport.clone().body_limit(LONGEST), Dice::new(seed ^ 5))
@@ -259,16 +264,18 @@ struct Taken {
 
 #[test]
 fn calls_end_in_time_with_a_true_outcome() {
-    let calls = usize::try_from(setting("KINDE_FAULTS_CALLS", 2000)).unwrap();
-    let seed = setting("KINDE_FAULTS_SEED", 1);
-    // One after the other, because all look at the open files of the process.
+    // One after the other, because each looks at the open files and the memory of the process.
     for way in Way::ALL {
-        make_calls(way, calls, seed);
+        soak(way, None);
     }
+    soak(Way::ALL[0], Some(LONGEST_WAIT));
 }
 
-fn make_calls(way: Way, calls: usize, seed: u64) {
-    println!("{way:?}: {calls} calls, seed {seed}");
+/// `learns` is for how long the calls wait for limits, if the tenants learn the rate.
+fn soak(way: Way, learns: Option<Duration>) {
+    let calls = usize::try_from(setting("KINDE_FAULTS_CALLS", 2000)).unwrap();
+    let seed = setting("KINDE_FAULTS_SEED", 1);
+    println!("{way:?}: {calls} calls, seed {seed}, waiting for limits for {learns:?}");
     let mut dice = Dice::new(seed);
     let fake = FakeKinde::builder()
         .seed(seed)
@@ -282,8 +289,8 @@ fn make_calls(way: Way, calls: usize, seed: u64) {
     let files_before = machine::open_files();
     let mut taken = Taken { files_before, ..Taken::default() };
     let gateway = Gateway::start(&road, ATTEMPT / SPEED, Dice::new(seed ^ 7));
-    let clients = Clients::new(&fake, &road, &gateway, seed);
-    let mut judge = Judge::default();
+    let clients = Clients::new(&fake, &road, &gateway, seed, learns);
+    let mut judge = Judge::new(learns.map(|wait| wait / SPEED));
     let mut revoked = 0;
     let began = Instant::now();
 
