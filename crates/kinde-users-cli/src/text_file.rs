@@ -69,6 +69,6 @@ pub(crate) fn list<'a>(path: &Path, text: &'a str) -> Result<Vec<(u64, &'a str)>
     } else {
         return Ok(users);
     };
-    let form = "a list has one id, e-mail address, phone number or user name a line, and nothing else";
+    let form = "a list has one id, email address, phone number or user name a line, and nothing else";
     Err(Failure::file(path, format_args!("{what}; {form}")))
 }

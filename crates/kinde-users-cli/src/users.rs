@@ -18,7 +18,7 @@ use crate::tenant::{Session, WayError};
 use crate::text_file;
 
 impl Session {
-    /// Returns the id of the user that `text` names. `text` is an e-mail address, a phone number,
+    /// Returns the id of the user that `text` names. `text` is an email address, a phone number,
     /// an id or a user name.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ impl Many {
 /// A list of users, and how a command goes through it.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// File with one user on each line (an id, e-mail address, phone number or user name), or - for
+    /// File with one user on each line (an id, email address, phone number or user name), or - for
     /// standard input
     users: PathBuf,
 

@@ -106,13 +106,14 @@ impl Mapping {
         self
     }
 
-    /// Leaves out all fields that are not taken. The [`Plan`](crate::Plan) lists them.
+    /// Leaves out all fields that cannot be imported. The [`Plan`](crate::Plan) lists them.
     pub fn ignore_rest(mut self) -> Self {
         self.ignores_rest = true;
         self
     }
 
-    /// Sets a text that means "no value" in CSV, such as `NULL`. By default, it is an error.
+    /// Sets a text that means "no value" in CSV, such as `NULL`. By default, such a text is an
+    /// error.
     pub fn null(mut self, text: impl Into<String>) -> Self {
         self.nulls.push(text.into());
         self
@@ -126,14 +127,15 @@ impl Mapping {
     }
 
     /// Repairs addresses, phone numbers and user names if it is clear what they should be, such as
-    /// `mailto:ada@example.com`. The [`Plan`](crate::Plan) lists each kind of change. By default
-    /// they are errors.
+    /// `mailto:ada@example.com`. The [`Plan`](crate::Plan) lists the repaired lines. By default, a
+    /// value that needs a repair is an error.
     pub fn clean(mut self) -> Self {
         self.settings.cleans = true;
         self
     }
 
-    /// Imports users without a password if Kinde cannot verify their hash. They need a new one.
+    /// Imports the users whose password hash Kinde cannot verify, but without a password. They need
+    /// a new password.
     pub fn drop_unverifiable(mut self) -> Self {
         self.settings.drops_unverifiable = true;
         self

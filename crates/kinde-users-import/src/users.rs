@@ -38,8 +38,8 @@ use crate::target::Target;
 impl Mapping {
     /// Reads the users of files, one by one.
     ///
-    /// Only packed keys of the users that were read stay in memory, and the hashes of an Auth0 hash
-    /// export.
+    /// Two things stay in memory: a short key for each user that was read, and the hashes of an
+    /// Auth0 hash export.
     ///
     /// ```
     /// # use kinde_users_import::{Mapping, Source};

@@ -31,11 +31,11 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 /// With --list, the command looks up the users of the list together: one call asks for many users.
 /// There is a receipt for each user, and a user that is already absent is an error.
 ///
-/// With --journal, the command undoes an import. The journal is the file in which the import
-/// recorded what it did. The command erases only the users that the journal records as created.
-/// Users that the import updated or left alone are not changed. If an import was interrupted while
-/// it created a user, this user is erased only if a later run of the import found and recorded the
-/// user.
+/// With --journal, the command erases the users that an import created. The journal is the file in
+/// which the import recorded what it did. The command erases only the users that the journal
+/// records as created. Users that the import updated or left alone are not changed. If an import
+/// was interrupted while it created a user, this user is erased only if a later run of the import
+/// found and recorded the user.
 ///
 /// The command records each erased user in the journal. If the command is interrupted, run the same
 /// command again: it continues. Afterwards you can import the same users again with the same
@@ -46,12 +46,12 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE)]
 pub(crate) struct Arguments {
-    /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
+    /// Id of the user (kp_...), or an email address, phone number or user name that only this user
     /// has
     #[arg(required_unless_present_any = ["journal", "list"], conflicts_with_all = ["journal", "list", "at_once", "pace", "max_wait"])]
     user: Option<String>,
 
-    /// File with one user on each line (an id, e-mail address, phone number or user name), or - for
+    /// File with one user on each line (an id, email address, phone number or user name), or - for
     /// standard input
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,

@@ -38,18 +38,19 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// all of them instead. It also reads all users if the files have ids, to find the users that
 /// already have one of these ids (as `provided_id`). It creates each user that does not exist, and
 /// then sets the password, properties and feature flags. It leaves existing users alone, or updates
-/// them with `--update`. A user that signs up after the look-up is found when the service refuses
-/// to create the user again. With `--update` and without ids, 1,000 lines are looked up at a time,
-/// because an address may move to another user after the look-up.
+/// them with `--update`. If a user signs up after the look-up, the service refuses to create this
+/// user, and the command then finds the user. An address may move to another user between the
+/// look-up and the update. So with `--update`, the command looks up only 1,000 lines at a time,
+/// unless the files have ids.
 ///
 /// Journal - a record of what was done, in a file beside the first file. If a run was interrupted
 /// or lines failed, run the same command again: it continues where it stopped. If it is not known
-/// whether a user was created, the next run searches for the user first. A user can be created
-/// twice only if the service does not refuse the second request to create this user, and one of
-/// these things happens: the first request arrives after the search, the user signs up during the
-/// run, or you import the same users with two journals at once. Use another journal if you change
-/// the file or the options. The command skips lines that are done, even if you have changed them
-/// since. To import changes, use `--update` with another journal.
+/// whether a user was created, the next run searches for the user first. The service usually
+/// refuses to create a user twice. If it does not, a user can be created twice in these cases: the
+/// request of the interrupted run arrives after the next run has searched for the user, the user
+/// signs up during the run, or you import the same users with two journals at once. Use another
+/// journal if you change the file or the options. The command skips lines that are done, even if
+/// you have changed them since. To import changes, use `--update` with another journal.
 ///
 /// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
 /// each line by a keyed hash, and also contains the key. So a person who has the journal can tell

@@ -20,7 +20,7 @@ use crate::tenant::{Session, WayError};
 /// Example: kinde-users reset-mfa ada@example.com
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
+    /// Id of the user (kp_...), or an email address, phone number or user name that only this user
     /// has
     user: String,
 

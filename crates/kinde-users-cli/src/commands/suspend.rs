@@ -27,12 +27,12 @@ const USAGE: &str =
 #[derive(Debug, Args)]
 #[command(override_usage = USAGE)]
 pub(crate) struct Arguments {
-    /// Id of the user (kp_...), or an e-mail address, phone number or user name that only this user
+    /// Id of the user (kp_...), or an email address, phone number or user name that only this user
     /// has
     #[arg(required_unless_present = "list", conflicts_with_all = ["list", "at_once", "pace", "max_wait"])]
     user: Option<String>,
 
-    /// File with one user on each line (an id, e-mail address, phone number or user name), or - for
+    /// File with one user on each line (an id, email address, phone number or user name), or - for
     /// standard input
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,

@@ -317,7 +317,7 @@ fn properties_of_a_list_are_set() {
 #[test]
 fn file_of_another_kind_is_no_list() {
     let tenant = with_ada("no-list");
-    let form = "a list has one id, e-mail address, phone number or user name a line, and nothing else";
+    let form = "a list has one id, email address, phone number or user name a line, and nothing else";
     let many = "ada@example.com,Ada\n".repeat(30);
     for (text, expected) in [
         (format!("Email,First_Name\n{many}").into_bytes(), format!("line 1 names columns; {form}")),

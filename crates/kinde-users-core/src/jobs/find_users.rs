@@ -27,8 +27,8 @@ use crate::types::redacted::Redacted;
 /// The answer to each search is that of [`FindUser`], which compares what the service returns with
 /// the text that you search for. The job needs fewer calls than a [`FindUser`] for each search:
 ///
-/// - **Look-ups.** One call asks for many texts of one kind: about 40 addresses, or as many texts
-///   as fit in a URI of about 2,000 bytes.
+/// - **Look-ups.** One call asks for as many texts of one kind as fit in a URI of about 2,000
+///   bytes, for instance about 40 addresses.
 /// - **A walk.** The job reads all users, 500 with each call, and compares them itself.
 ///
 /// A walk takes fewer calls if the tenant has few users, but the service does not say how many
@@ -59,8 +59,8 @@ use crate::types::redacted::Redacted;
 /// # }
 /// ```
 ///
-/// If the job does not know the answer, it is [`Found::Unfinished`]. A [`FindUser`] for this search
-/// then returns the answer, or the error. The reasons are:
+/// If the job does not know the answer to a search, the answer is [`Found::Unfinished`]. A
+/// [`FindUser`] for this search then returns the answer, or the error. The reasons are:
 ///
 /// - no list of texts can contain the text, because it is empty or contains a comma;
 /// - the service refused the look-up, perhaps because of another text;
@@ -96,7 +96,7 @@ enum Stage {
     /// No call is made yet.
     #[default]
     Start,
-    /// Reads all users. The number is that of the pages so far. There are `LookUps` if they can
+    /// Reads all users. The number is that of the pages so far. The `LookUps` are there if they can
     /// answer all searches.
     Walk(Box<Pages<GetUsers>>, usize, Option<LookUps>),
     LookUps(LookUps),
@@ -391,8 +391,8 @@ fn read(result: Result<Reply, Error>) -> Result<UsersPage, Error> {
     result?.into_output::<GetUsers>()
 }
 
-/// Whether the service may answer another list of texts. A single search shows which text it does
-/// not accept.
+/// Whether the error is about the texts of this look-up, so that other texts may succeed. A single
+/// search shows which text the service does not accept.
 fn is_about_texts(error: &Error) -> bool {
     let status = error.as_api().map(|error| error.status().as_u16());
     matches!(error, Error::Build(_)) || matches!(status, Some(400 | 413 | 414 | 422 | 431))

@@ -219,7 +219,7 @@ impl Password {
         Self::of("md5", hashed_password.into())
     }
 
-    /// Creates an MD5 hash of the password with a salt before or after the password.
+    /// Takes an MD5 hash of the password and a salt. The salt is before or after the password.
     pub fn md5_salted(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -233,7 +233,8 @@ impl Password {
         Self::of("sha256", hashed_password.into())
     }
 
-    /// Creates a SHA-256 hash in hex, of the password with a salt before or after the password.
+    /// Takes a SHA-256 hash, in hex, of the password and a salt. The salt is before or after the
+    /// password.
     pub fn sha256_salted(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
