@@ -32,10 +32,9 @@ const USAGE: &str = "kinde-users erase [OPTIONS] <USER>\n       kinde-users eras
 /// There is a receipt for each user, and a user that is already absent is an error.
 ///
 /// With --journal, the command erases the users that an import created. The journal is the file in
-/// which the import recorded what it did. The command erases only the users that the journal
-/// records as created. Users that the import updated or left alone are not changed. If an import
-/// was interrupted while it created a user, this user is erased only if a later run of the import
-/// found and recorded the user.
+/// which the import recorded these users. Users that the import updated or left alone are not
+/// changed. If an import was interrupted while it created a user, this user is erased only if a
+/// later run of the import found and recorded the user.
 ///
 /// The command records each erased user in the journal. If the command is interrupted, run the same
 /// command again: it continues. Afterwards you can import the same users again with the same
