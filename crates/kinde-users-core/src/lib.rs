@@ -153,6 +153,7 @@ pub use client::async_client::{AsyncClient, AsyncItems, AsyncPages};
 pub use client::blocking_client::{Client, PageIter};
 pub use client::call_error::CallError;
 pub use client::clock::{AsyncClock, Clock};
+pub use client::observer::{Answered, Attempt, Done, Observer};
 pub use client::transport::{AsyncTransport, Transport, TransportFn, async_transport_fn, transport_fn};
 pub use error::api_error::ApiError;
 pub use error::auth_error::{AuthError, AuthProblem};

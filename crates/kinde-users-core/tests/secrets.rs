@@ -19,15 +19,15 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use http::{Request, Response};
 use kinde_users_core::models::IdentityType;
 use kinde_users_core::operations::{
-    Expand, FirebaseParameters, GetUserData, GetUsers, Password, Pbkdf2Variant,
+    Expand, FirebaseParameters, GetUserData, GetUserIdentities, GetUsers, Password, Pbkdf2Variant,
 };
 use kinde_users_core::{
-    AccessToken, ApiError, AsyncClient, AsyncClock, AuthProblem, BillingAgreementId, BillingCustomerId,
-    CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor, Delivery, Domain,
-    Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, FindUsers, IdentityId, Input,
-    Instant, Job, OPERATIONS, Operation, OrganizationCode, Pages, Patch, PropertyId, PropertyKey, Redacted,
-    Reply, SessionId, Step, Suspend, Tenant, Text, Timestamp, UserId, Value, async_transport_fn,
-    build_request, transport_fn,
+    AccessToken, Answered, ApiError, AsyncClient, AsyncClock, Attempt, AuthProblem, BillingAgreementId,
+    BillingCustomerId, CallError, CallOptions, Client, ClientId, Clock, ConnectionId, Credentials, Cursor,
+    Delivery, Domain, Done, Erase, Error, ErrorBody, Exchange, FactorId, FeatureFlagKey, FindUser, FindUsers,
+    IdentityId, Input, Instant, Job, OPERATIONS, Observer, Operation, OrganizationCode, Pages, Patch,
+    PropertyId, PropertyKey, Redacted, Reply, RetryPolicy, SessionId, Step, Suspend, Tenant, Text, Timestamp,
+    UserId, Value, async_transport_fn, build_request, transport_fn,
 };
 use leaks::*;
 use proptest::collection::vec;
@@ -307,6 +307,77 @@ impl AsyncClock for Standing {
     }
 
     async fn sleep_until(&self, _: Instant) {}
+}
+
+/// Looks at all that an observer is told.
+struct Hiding(&'static str);
+
+impl Hiding {
+    fn attempt(&self, attempt: &Attempt<'_>) {
+        debug_hides(attempt, self.0, "attempt");
+        let named = (attempt.method, attempt.url_template, attempt.server_address(), attempt.server_port());
+        debug_hides(&named, self.0, "attempt");
+    }
+}
+
+impl Observer for Hiding {
+    fn sent(&mut self, attempt: &Attempt<'_>) {
+        self.attempt(attempt);
+    }
+
+    fn answered(&mut self, attempt: &Attempt<'_>, answer: &Answered<'_>) {
+        self.attempt(attempt);
+        debug_hides(answer, self.0, "answer");
+        debug_hides(&answer.error_type(), self.0, "answer");
+    }
+
+    fn will_retry(&mut self, attempt: &Attempt<'_>) {
+        self.attempt(attempt);
+    }
+
+    fn done(&mut self, call: &Done<'_>) {
+        debug_hides(call, self.0, "done");
+        debug_hides(&call.error_type(), self.0, "done");
+        if let Some(error) = call.error() {
+            display_hides(&error, self.0, "done");
+        }
+    }
+}
+
+#[test]
+fn observers_are_told_nothing_secret_or_personal() {
+    // Plain words of a message are shown.
+    for hidden in [ADDRESSES, TOKENS].concat() {
+        for (status, token_status) in [(200, 200), (302, 200), (400, 200), (401, 200), (0, 200), (200, 401)] {
+            let transport = transport_fn(move |request: Request<Vec<u8>>| {
+                let token = hidden.replace(' ', "-");
+                let (status, body) = match request.uri().path() {
+                    "/oauth2/token" => (
+                        token_status,
+                        json!({"access_token": token, "error": hidden, "error_description": hidden}),
+                    ),
+                    _ => (status, json!({"errors": [{"code": hidden, "message": hidden}], "id": hidden})),
+                };
+                if status == 0 {
+                    return Err(std::io::Error::other("no answer"));
+                }
+                Ok(response(status, body.to_string(), hidden))
+            });
+            // Time stands still, so each client has a tenant of its own: none waits for another.
+            let client = || {
+                let tenant = Tenant::new(domain(), Credentials::new(hidden, hidden));
+                Client::new(tenant, &transport, Standing)
+                    .with_options(CallOptions::new().retry(RetryPolicy::never()))
+                    .with_observer(move |_| Hiding(hidden))
+            };
+            let failing = client().with_provider(move || Err::<Credentials, _>(hidden));
+            error_hides(&failing.send(&GetUserData::new("kp_1")).unwrap_err(), hidden, "provider");
+            debug_hides(&failing, hidden, "client");
+            let client = client();
+            let _ = client.reply(&GetUserIdentities::new(id_for(hidden)));
+            let _ = client.reply(&GetUsers::new().email(hidden));
+        }
+    }
 }
 
 #[test]

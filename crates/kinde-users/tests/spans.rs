@@ -10,7 +10,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use http::Response;
-use kinde_users::operations::{CreateUser, GetUserData, GetUsers, NewIdentity};
+use kinde_users::operations::{CreateUser, GetUserData, GetUserSessions, GetUsers, NewIdentity};
 use kinde_users::{AsyncClient, Client, Instant, Tenant, async_transport_fn};
 use kinde_users_fake::{FakeKinde, Fault};
 use sim::SimClock;
@@ -60,18 +60,42 @@ fn span_has_the_facts_of_the_call() {
     let log = logged(&fake, |client| {
         client.send(&GetUserData::new("kp_unknown")).unwrap_err();
     });
-    let end = log.lines().rfind(|line| line.contains("close")).unwrap();
-    for part in [
-        "operation=\"get_user_data\"",
-        "method=\"GET\"",
-        "path=\"/api/v1/user\"",
-        "status=400",
-        "attempts=2",
-        "wait_ms=7",
-        "error=get_user_data: HTTP 400",
-    ] {
-        assert!(end.contains(part), "{part} is not in {end}");
-    }
+    let closed: Vec<_> = log.lines().filter(|line| line.contains("close")).collect();
+    let [token, first, second, call] = &closed[..] else { panic!("{closed:#?}") };
+    let has = |line: &str, parts: &[&str]| {
+        for part in parts {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+    };
+    has(token, &["http.request.method=\"POST\"", "url.template=\"/oauth2/token\""]);
+    has(
+        first,
+        &[
+            "kinde_users.request",
+            "otel.kind=\"client\"",
+            "otel.name=GET /api/v1/user",
+            "http.request.method=\"GET\"",
+            "url.template=\"/api/v1/user\"",
+            "server.address=\"acme.kinde.com\"",
+            "server.port=443",
+            "http.response.status_code=429",
+            "error.type=\"429\"",
+            "otel.status_code=\"ERROR\"",
+        ],
+    );
+    assert!(!token.contains("error.type") && !first.contains("resend_count"), "{closed:#?}");
+    has(second, &["http.request.resend_count=1", "http.response.status_code=400"]);
+    has(
+        call,
+        &[
+            "kinde_users.call",
+            "otel.name=\"get_user_data\"",
+            "attempts=2",
+            "wait_ms=7",
+            "error.type=\"400\"",
+            "error=get_user_data: HTTP 400",
+        ],
+    );
 }
 
 #[test]
@@ -91,7 +115,7 @@ fn span_has_dropped_call_and_length_of_wait() {
         drop(waits);
     });
     let end = log.lines().find(|line| line.contains("close")).unwrap();
-    for part in ["error=\"cancelled\"", "wait_ms=0", "attempts=0"] {
+    for part in ["error.type=\"cancelled\"", "wait_ms=0", "attempts=0"] {
         assert!(end.contains(part), "{part} is not in {end}");
     }
 }
@@ -105,6 +129,7 @@ fn nothing_personal_and_no_secret_is_told() {
         client.send(&ada).unwrap_err();
         client.send(&GetUsers::new().email("ada@example.com")).unwrap();
         client.send(&GetUserData::new(&id)).unwrap();
+        client.send(&GetUserSessions::new(&id)).unwrap();
     });
     assert!(log.lines().count() > 15, "{log}");
     let id = fake.users()[0].id.clone();

@@ -84,6 +84,22 @@ impl Reply {
         &self.headers
     }
 
+    /// Returns the ids that the service and its proxies gave the request, as header names and
+    /// values. Quote them in a support case.
+    ///
+    /// ```
+    /// use kinde_users::Reply;
+    /// use kinde_users::operations::DeleteUser;
+    ///
+    /// let response = http::Response::builder().header("cf-ray", "8f1c2d3e4f5a6b7c-MEL").body(Vec::new())?;
+    /// let reply = Reply::new::<DeleteUser>(response);
+    /// assert_eq!(reply.request_ids().collect::<Vec<_>>(), [("cf-ray", "8f1c2d3e4f5a6b7c-MEL")]);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        request_ids(&self.headers)
+    }
+
     /// Returns the bytes of the body.
     pub fn body(&self) -> &[u8] {
         &self.body
@@ -188,6 +204,20 @@ impl Reply {
         };
         DecodeError { path, line: first.line(), column: first.column(), category }
     }
+}
+
+/// The headers in which services and proxies send the id of a request.
+pub(crate) fn request_ids(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> {
+    const NAMES: [&str; 7] = [
+        "x-request-id",
+        "request-id",
+        "x-correlation-id",
+        "x-amzn-requestid",
+        "x-amzn-trace-id",
+        "x-amz-cf-id",
+        "cf-ray",
+    ];
+    NAMES.into_iter().filter_map(|name| Some((name, headers.get(name)?.to_str().ok()?)))
 }
 
 impl Hash for Reply {

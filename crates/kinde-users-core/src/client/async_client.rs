@@ -12,11 +12,13 @@ use core::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::api::meta::Meta;
 use crate::api::operation::Operation;
 use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::client::call_error::{CallError, feed};
 use crate::client::clock::AsyncClock;
+use crate::client::observer::{NewObserver, Observer};
 use crate::client::provider::{self, AsyncProvider};
 use crate::client::shared::Shared;
 use crate::client::transport::AsyncTransport;
@@ -71,13 +73,14 @@ pub struct AsyncClient<T, C> {
     shared: Arc<Shared<T, C>>,
     options: CallOptions,
     provider: Option<Arc<AsyncProvider>>,
+    new_observer: Option<Arc<NewObserver>>,
 }
 
 impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     /// Creates a client of `tenant`.
     pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
         let shared = Arc::new(Shared::new(tenant, transport, clock));
-        Self { shared, options: CallOptions::new(), provider: None }
+        Self { shared, options: CallOptions::new(), provider: None, new_observer: None }
     }
 
     /// Returns a client of the same tenant whose calls use other options.
@@ -112,6 +115,17 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
             Box::pin(async move { provider::shared(answer.await) })
         });
         Self { provider: Some(provider), ..self.clone() }
+    }
+
+    /// Returns a client of the same tenant whose calls are observed. `new` creates an observer for
+    /// each call of an operation; see [`Observer`]. Clones of this client observe too, but not the
+    /// client that this method was called on.
+    #[must_use]
+    pub fn with_observer<O: Observer + Send + 'static>(
+        &self,
+        new: impl Fn(&'static Meta) -> O + Send + Sync + 'static,
+    ) -> Self {
+        Self { new_observer: Some(Arc::new(move |operation| Box::new(new(operation)))), ..self.clone() }
     }
 
     /// Gives access to the tenant, even while calls are running; see
@@ -216,21 +230,21 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     fn drive(&self, exchange: Exchange) -> impl Future<Output = Result<Reply, CallError<T::Error>>> {
         let Shared { transport, clock, .. } = &*self.shared;
         let provider = self.provider.as_deref();
-        let mut call = self.shared.call(exchange, provider.is_some());
+        let mut call = self.shared.call(exchange, provider.is_some(), self.new_observer.as_deref());
         async move {
             let (mut input, mut failure) = (Input::Start, None);
             loop {
                 // Outside of the match. Inside it, the future would also hold the whole step, which
                 // is as large as everything else.
                 let request = match call.advance(clock.now(), input) {
-                    _ if call.asks() => {
+                    Step::Send(request) => request,
+                    Step::Wait(_) if call.asks() => {
                         if let Some(provide) = provider {
                             call.answer(provide().await);
                         }
                         input = Input::Woken;
                         continue;
                     }
-                    Step::Send(request) => request,
                     Step::Wait(wait) => {
                         let mut sleep = pin!(clock.sleep_until(wait.until));
                         let mut waits =
@@ -279,7 +293,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
 
 impl<T, C> Clone for AsyncClient<T, C> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), options: self.options, provider: self.provider.clone() }
+        let (provider, new_observer) = (self.provider.clone(), self.new_observer.clone());
+        Self { shared: Arc::clone(&self.shared), options: self.options, provider, new_observer }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The blocking client: a tenant behind a lock, a transport and a clock.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,11 +8,13 @@ use core::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::api::meta::Meta;
 use crate::api::operation::Operation;
 use crate::api::paginated::Paginated;
 use crate::api::reply::Reply;
 use crate::client::call_error::{CallError, feed};
 use crate::client::clock::Clock;
+use crate::client::observer::{NewObserver, Observer};
 use crate::client::provider::{self, Provider};
 use crate::client::shared::Shared;
 use crate::client::transport::Transport;
@@ -64,13 +67,14 @@ pub struct Client<T, C> {
     shared: Arc<Shared<T, C>>,
     options: CallOptions,
     provider: Option<Arc<Provider>>,
+    new_observer: Option<Arc<NewObserver>>,
 }
 
 impl<T: Transport, C: Clock> Client<T, C> {
     /// Creates a client of `tenant`.
     pub fn new(tenant: Tenant, transport: T, clock: C) -> Self {
         let shared = Arc::new(Shared::new(tenant, transport, clock));
-        Self { shared, options: CallOptions::new(), provider: None }
+        Self { shared, options: CallOptions::new(), provider: None, new_observer: None }
     }
 
     /// Returns a client of the same tenant whose calls use other options.
@@ -114,6 +118,17 @@ impl<T: Transport, C: Clock> Client<T, C> {
         provider: impl Fn() -> Result<Credentials, E> + Send + Sync + 'static,
     ) -> Self {
         Self { provider: Some(Arc::new(move || provider::shared(provider()))), ..self.clone() }
+    }
+
+    /// Returns a client of the same tenant whose calls are observed. `new` creates an observer for
+    /// each call of an operation; see [`Observer`]. Clones of this client observe too, but not the
+    /// client that this method was called on.
+    #[must_use]
+    pub fn with_observer<O: Observer + Send + 'static>(
+        &self,
+        new: impl Fn(&'static Meta) -> O + Send + Sync + 'static,
+    ) -> Self {
+        Self { new_observer: Some(Arc::new(move |operation| Box::new(new(operation)))), ..self.clone() }
     }
 
     /// Gives access to the tenant, even while calls are running. Use this method, for instance, to
@@ -225,14 +240,11 @@ impl<T: Transport, C: Clock> Client<T, C> {
 
     fn drive(&self, exchange: Exchange) -> Result<Reply, CallError<T::Error>> {
         let Shared { transport, clock, .. } = &*self.shared;
-        let mut call = self.shared.call(exchange, self.provider.is_some());
+        let new_observer = self.new_observer.as_deref();
+        let mut call = self.shared.call(exchange, self.provider.is_some(), new_observer);
         let (mut input, mut failure) = (Input::Start, None);
         loop {
             input = match call.advance(clock.now(), input) {
-                _ if call.asks() => {
-                    self.provider.iter().for_each(|provide| call.answer(provide()));
-                    Input::Woken
-                }
                 Step::Send(request) => match transport.send(request) {
                     Ok(response) => {
                         failure = None;
@@ -243,6 +255,10 @@ impl<T: Transport, C: Clock> Client<T, C> {
                         Input::lost(transport.head(error), || transport.delivery(error))
                     }
                 },
+                Step::Wait(_) if call.asks() => {
+                    self.provider.iter().for_each(|provide| call.answer(provide()));
+                    Input::Woken
+                }
                 Step::Wait(wait) => {
                     if call.register(wait.epoch, || clock.waker()) {
                         clock.wait_until(wait.until);
@@ -275,7 +291,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
 
 impl<T, C> Clone for Client<T, C> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), options: self.options, provider: self.provider.clone() }
+        let (provider, new_observer) = (self.provider.clone(), self.new_observer.clone());
+        Self { shared: Arc::clone(&self.shared), options: self.options, provider, new_observer }
     }
 }
 

@@ -6,8 +6,10 @@ use core::mem;
 use core::task::Waker;
 use core::time::Duration;
 
+use crate::api::meta::Meta;
+use crate::client::observer::NewObserver;
 use crate::client::provider::{Asking, Provided};
-use crate::client::trace::CallSpan;
+use crate::client::watch::Watch;
 use crate::protocol::credentials::Credentials;
 use crate::protocol::exchange::Exchange;
 use crate::protocol::step::{Input, Step, Wait};
@@ -46,10 +48,18 @@ impl<T, C> Shared<T, C> {
     }
 
     /// Starts a call. Its request was written outside of the lock.
-    pub(crate) fn call(&self, exchange: Exchange, has_provider: bool) -> Call<'_, T, C> {
-        let span = CallSpan::new(exchange.operation());
-        let asking = has_provider.then(Box::default);
-        Call { shared: self, exchange, wait: None, asking, span, ended: false }
+    pub(crate) fn call(
+        &self,
+        exchange: Exchange,
+        has_provider: bool,
+        new_observer: Option<&NewObserver>,
+    ) -> Call<'_, T, C> {
+        let hooks = if has_provider || new_observer.is_some() || cfg!(feature = "tracing") {
+            Hooks::new(has_provider, new_observer, exchange.operation(), &self.domain)
+        } else {
+            None
+        };
+        Call { shared: self, exchange, wait: None, hooks, ended: false }
     }
 
     /// Runs `with` on the tenant. If the epoch changed, wakes the calls that wait for it.
@@ -121,6 +131,33 @@ impl<T, C> Drop for Wakes<'_, T, C> {
     }
 }
 
+/// What a call has beside its exchange, if its client has a provider or an observer.
+struct Hooks<'a> {
+    asking: Option<Asking>,
+    watch: Option<Watch<'a>>,
+}
+
+impl<'a> Hooks<'a> {
+    #[cold]
+    fn new(
+        has_provider: bool,
+        new_observer: Option<&NewObserver>,
+        operation: &'static Meta,
+        domain: &'a Domain,
+    ) -> Option<Box<Self>> {
+        let asking = has_provider.then(Asking::default);
+        let watch = Watch::new(new_observer, operation, domain);
+        let needed = asking.is_some() || watch.is_some();
+        needed.then(|| Box::new(Self { asking, watch }))
+    }
+}
+
+/// What the exchange is told.
+enum Act {
+    Advance(Input),
+    Provide(Provided),
+}
+
 /// An exchange in progress. If it is dropped before its end, by a panic or with its future, it is
 /// cancelled.
 pub(crate) struct Call<'a, T, C> {
@@ -128,62 +165,81 @@ pub(crate) struct Call<'a, T, C> {
     exchange: Exchange,
     /// The number of the wait that may have a waker.
     wait: Option<u64>,
-    /// When the call asks the provider of credentials, if the client has one.
-    asking: Option<Box<Asking>>,
-    span: CallSpan,
+    hooks: Option<Box<Hooks<'a>>>,
     ended: bool,
 }
 
 impl<T, C> Call<'_, T, C> {
     pub(crate) fn advance(&mut self, now: Instant, input: Input) -> Step {
-        self.span.input(now, &input);
         self.deregister();
-        if self.asking.is_some() {
-            return self.advance_with_provider(now, input);
+        if self.hooks.is_some() {
+            return self.advance_with_hooks(now, input);
         }
-        self.act(now, |exchange, tenant| exchange.advance(tenant, now, input))
-    }
-
-    /// Advances the exchange, unless the call asks the provider first, or has just asked it.
-    fn advance_with_provider(&mut self, now: Instant, mut input: Input) -> Step {
-        let lease = self.exchange.lease();
-        if let Some(asking) = &mut self.asking {
-            match asking.take() {
-                None => match asking.keep(lease, input) {
-                    Some(answer) => input = answer,
-                    None => return Step::Wait(Wait { until: now, epoch: None }),
-                },
-                // The refusal applies to the same credentials, and there are no others.
-                Some((Err(_), Some(refusal))) => input = refusal,
-                Some((Ok(credentials), Some(refusal))) if !self.shared.is_new(&credentials) => {
-                    input = refusal;
-                }
-                Some((provided, _)) => {
-                    return self.act(now, |exchange, tenant| exchange.provided(tenant, now, provided));
-                }
-            }
-        }
-        self.act(now, |exchange, tenant| exchange.advance(tenant, now, input))
-    }
-
-    fn act(&mut self, now: Instant, act: impl FnOnce(&mut Exchange, &mut Tenant) -> Step) -> Step {
-        let step = self.shared.with_tenant(|tenant| act(&mut self.exchange, tenant));
+        let step = self.shared.with_tenant(|tenant| self.exchange.advance(tenant, now, input));
         self.ended = matches!(step, Step::Done(_));
-        let asks = self.asking.as_mut().is_some_and(|asking| asking.before_sending(self.exchange.lease()));
-        if !asks {
-            self.span.step(self.exchange.attempts(), now, &step);
-        }
         step
     }
 
-    /// Returns whether the driver asks the provider now, instead of carrying out the step.
+    /// Advances the exchange, unless the call asks the provider first, and tells the observers. If
+    /// an observer panics, the call has no hooks any more, so nothing is told twice.
+    #[cold]
+    fn advance_with_hooks(&mut self, now: Instant, input: Input) -> Step {
+        let asks = Step::Wait(Wait { until: now, epoch: None });
+        let Some(mut hooks) = self.hooks.take() else { return asks };
+        if let Some(watch) = &mut hooks.watch {
+            watch.input(now, &input);
+        }
+        let Some(act) = self.next_act(hooks.asking.as_mut(), input) else {
+            self.hooks = Some(hooks);
+            return asks;
+        };
+        let (step, renewed) = self.shared.with_tenant(|tenant| {
+            let before = tenant.generation();
+            let step = match act {
+                Act::Advance(input) => self.exchange.advance(tenant, now, input),
+                Act::Provide(provided) => self.exchange.provided(tenant, now, provided),
+            };
+            let is_renewed = tenant.generation() != before;
+            (step, is_renewed.then(|| tenant.token(now).and_then(|(_, lifetime)| lifetime)))
+        });
+        self.ended = matches!(step, Step::Done(_));
+        let (attempts, lease) = (self.exchange.attempts(), self.exchange.lease());
+        let asks_first = hooks.asking.as_mut().is_some_and(|asking| asking.before_sending(lease));
+        if let Some(watch) = &mut hooks.watch {
+            if let Some(lifetime) = renewed {
+                watch.token_renewed(lifetime);
+            }
+            if !asks_first {
+                watch.step(now, &step, attempts, lease.is_some());
+            }
+        }
+        self.hooks = Some(hooks);
+        if asks_first { asks } else { step }
+    }
+
+    /// Returns what the exchange is told, unless the call asks the provider first.
+    fn next_act(&self, asking: Option<&mut Asking>, input: Input) -> Option<Act> {
+        let Some(asking) = asking else { return Some(Act::Advance(input)) };
+        Some(match asking.take() {
+            None => Act::Advance(asking.keep(self.exchange.lease(), input)?),
+            // There are no other credentials, so the refusal is the answer.
+            Some((Err(_), Some(refusal))) => Act::Advance(refusal),
+            Some((Ok(credentials), Some(refusal))) if !self.shared.is_new(&credentials) => {
+                Act::Advance(refusal)
+            }
+            Some((provided, _)) => Act::Provide(provided),
+        })
+    }
+
+    /// Returns whether the call asks the provider. The driver does that instead of a wait.
     pub(crate) fn asks(&self) -> bool {
-        self.asking.as_ref().is_some_and(|asking| asking.asks())
+        let asking = self.hooks.as_ref().and_then(|hooks| hooks.asking.as_ref());
+        asking.is_some_and(Asking::asks)
     }
 
     /// Takes the answer of the provider. The driver then advances the call.
     pub(crate) fn answer(&mut self, provided: Provided) {
-        if let Some(asking) = &mut self.asking {
+        if let Some(asking) = self.hooks.as_mut().and_then(|hooks| hooks.asking.as_mut()) {
             asking.answer(provided);
         }
     }
@@ -220,7 +276,10 @@ impl<T, C> Drop for Call<'_, T, C> {
     fn drop(&mut self) {
         if !self.ended {
             self.shared.with_tenant(|tenant| self.exchange.cancel(tenant));
-            self.span.cancelled(self.exchange.attempts());
+            if let Some(watch) = self.hooks.as_mut().and_then(|hooks| hooks.watch.as_mut()) {
+                // The thread may be panicking already.
+                contained(|| watch.cancelled(self.exchange.attempts()));
+            }
         }
         self.deregister();
     }

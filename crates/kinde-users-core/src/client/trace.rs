@@ -1,126 +1,107 @@
-//! Spans and events of a call, with the feature `tracing`. Without it, nothing is recorded.
+//! The observer that makes spans, with the feature `tracing`. The names of the fields are those of
+//! OpenTelemetry.
 
-#[cfg(feature = "tracing")]
-pub(crate) use on::CallSpan;
+use alloc::boxed::Box;
+use core::time::Duration;
 
-#[cfg(not(feature = "tracing"))]
-pub(crate) use off::CallSpan;
+use tracing::field::{Empty, display};
+use tracing::{Span, debug, info_span};
 
-#[cfg(feature = "tracing")]
-mod on {
-    use core::time::Duration;
+use crate::api::meta::Meta;
+use crate::client::observer::{Answered, Attempt, Done, Observer};
 
-    use tracing::field::Empty;
-    use tracing::{Span, debug, info_span};
+/// The span of a call, and in it a span of each request. They have the template of the path, never
+/// the path or an argument.
+struct Spans {
+    call: Span,
+    request: Span,
+}
 
-    use crate::api::meta::Meta;
-    use crate::protocol::step::{Input, Step};
-    use crate::types::time::Instant;
-
-    /// The span of a call. It has the template of the path, never the path or an argument. The
-    /// result is recorded at the end, and each step is an event.
-    pub(crate) struct CallSpan {
-        span: Span,
-        status: Option<u16>,
-        waited: Duration,
-        wait_began: Option<Instant>,
+/// Creates the observer of a call. Returns `None` if nothing records its span.
+pub(crate) fn observer(operation: &Meta) -> Option<Box<dyn Observer + Send>> {
+    let call = info_span!(
+        target: "kinde_users",
+        "kinde_users.call",
+        "otel.name" = operation.name,
+        operation = operation.name,
+        attempts = Empty,
+        wait_ms = Empty,
+        "error.type" = Empty,
+        error = Empty,
+        "otel.status_code" = Empty,
+    );
+    if call.is_disabled() {
+        return None;
     }
+    Some(Box::new(Spans { call, request: Span::none() }))
+}
 
-    impl CallSpan {
-        pub(crate) fn new(meta: &Meta) -> Self {
-            let span = info_span!(
-                target: "kinde_users",
-                "kinde_users",
-                operation = meta.name,
-                method = meta.method.as_str(),
-                path = meta.path.as_str(),
-                status = Empty,
-                attempts = Empty,
-                wait_ms = Empty,
-                error = Empty,
-            );
-            Self { span, status: None, waited: Duration::ZERO, wait_began: None }
-        }
+/// The whole milliseconds of a duration.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
 
-        pub(crate) fn input(&mut self, now: Instant, input: &Input) {
-            if let Some(began) = self.wait_began.take() {
-                self.waited = self.waited.saturating_add(now.saturating_since(began));
-            }
-            match input {
-                Input::Response(response) => {
-                    let status = response.status().as_u16();
-                    self.status = Some(status);
-                    self.span.in_scope(|| debug!(target: "kinde_users", status, "answered"));
-                }
-                Input::HeadOnly(head) => {
-                    let status = head.status().as_u16();
-                    self.status = Some(status);
-                    let failure = *head.body();
-                    self.span.in_scope(
-                        || debug!(target: "kinde_users", status, ?failure, "answered without a body"),
-                    );
-                }
-                Input::Failed(delivery) => {
-                    self.status = None;
-                    self.span.in_scope(|| debug!(target: "kinde_users", ?delivery, "no answer"));
-                }
-                Input::Start | Input::Woken => {}
-            }
-        }
-
-        pub(crate) fn step(&mut self, attempts: u32, now: Instant, step: &Step) {
-            match step {
-                Step::Send(request) => {
-                    let token = !request.headers().contains_key(http::header::AUTHORIZATION);
-                    self.span.in_scope(|| debug!(target: "kinde_users", attempts, token, "sent"));
-                }
-                Step::Wait(wait) => {
-                    self.wait_began = Some(now);
-                    let at_most = wait.until.saturating_since(now);
-                    self.span.in_scope(|| debug!(target: "kinde_users", ?at_most, "waits"));
-                }
-                Step::Done(result) => {
-                    self.end(attempts);
-                    if let Err(error) = result {
-                        // It is one line without personal data.
-                        self.span.record("error", tracing::field::display(error));
-                    }
-                }
-            }
-        }
-
-        /// The call was dropped before its end.
-        pub(crate) fn cancelled(&self, attempts: u32) {
-            self.end(attempts);
-            self.span.record("error", "cancelled");
-        }
-
-        fn end(&self, attempts: u32) {
-            self.span.record("status", self.status);
-            self.span.record("attempts", attempts);
-            self.span.record("wait_ms", u64::try_from(self.waited.as_millis()).unwrap_or(u64::MAX));
-        }
+/// Records what went wrong.
+fn record_error(span: &Span, error_type: Option<&str>) {
+    if let Some(error_type) = error_type {
+        span.record("error.type", error_type);
+        span.record("otel.status_code", "ERROR");
     }
 }
 
-#[cfg(not(feature = "tracing"))]
-mod off {
-    use crate::api::meta::Meta;
-    use crate::protocol::step::{Input, Step};
-    use crate::types::time::Instant;
+impl Observer for Spans {
+    fn sent(&mut self, attempt: &Attempt<'_>) {
+        let (method, template) = (attempt.method.as_str(), attempt.url_template);
+        self.request = info_span!(
+            target: "kinde_users",
+            parent: &self.call,
+            "kinde_users.request",
+            "otel.kind" = "client",
+            "otel.name" = %format_args!("{method} {template}"),
+            "http.request.method" = method,
+            "url.template" = template,
+            "server.address" = attempt.server_address(),
+            "server.port" = attempt.server_port(),
+            "http.request.resend_count" = (attempt.resend_count > 0).then_some(attempt.resend_count),
+            "http.response.status_code" = Empty,
+            "error.type" = Empty,
+            "otel.status_code" = Empty,
+        );
+        debug!(target: "kinde_users", parent: &self.request, "sent");
+    }
 
-    pub(crate) struct CallSpan;
+    fn answered(&mut self, _: &Attempt<'_>, answer: &Answered<'_>) {
+        let request = core::mem::replace(&mut self.request, Span::none());
+        request.record("http.response.status_code", answer.status.map(|status| status.as_u16()));
+        record_error(&request, answer.error_type());
+        debug!(target: "kinde_users", parent: &request, "answered");
+    }
 
-    #[expect(clippy::unused_self, reason = "it has the methods of the one that does something")]
-    impl CallSpan {
-        pub(crate) fn new(_: &Meta) -> Self {
-            Self
+    fn rate_limited(&mut self, _: &Attempt<'_>, reset: Option<Duration>) {
+        debug!(target: "kinde_users", parent: &self.call, reset_ms = reset.map(millis), "rate limited");
+    }
+
+    fn will_retry(&mut self, _: &Attempt<'_>) {
+        debug!(target: "kinde_users", parent: &self.call, "will retry");
+    }
+
+    fn waits(&mut self, at_most: Duration) {
+        debug!(target: "kinde_users", parent: &self.call, at_most_ms = millis(at_most), "waits");
+    }
+
+    fn token_renewed(&mut self, lifetime: Option<Duration>) {
+        let lifetime_s = lifetime.map(|lifetime| lifetime.as_secs());
+        debug!(target: "kinde_users", parent: &self.call, lifetime_s, "token renewed");
+    }
+
+    fn done(&mut self, call: &Done<'_>) {
+        self.call.record("attempts", call.attempts);
+        self.call.record("wait_ms", millis(call.waited));
+        record_error(&self.call, call.error_type());
+        // A call that is dropped may have a request under way.
+        record_error(&self.request, call.error_type());
+        if let Some(error) = call.error() {
+            self.call.record("error", display(error));
         }
-
-        pub(crate) fn input(&mut self, _: Instant, _: &Input) {}
-
-        pub(crate) fn cancelled(&self, _: u32) {}
-
-        pub(crate) fn step(&mut self, _: u32, _: Instant, _: &Step) {}
     }
 }

@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use http::StatusCode;
 use http::header::LOCATION;
-use http::{HeaderMap, StatusCode};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
@@ -159,7 +159,7 @@ impl ApiError {
     /// Returns the ids that the service and its proxies gave the request, as header names and
     /// values. Quote them in a support case.
     pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        request_ids(self.reply.headers())
+        self.reply.request_ids()
     }
 
     /// Returns the body, as far as it was understood.
@@ -192,20 +192,6 @@ fn scopes_in(message: &str) -> impl Iterator<Item = &str> {
     words.map(|word| word.trim_matches(['"', '\'', '`', '.', '(', ')', '[', ']'])).filter(move |word| {
         word.len() <= 64 && word.split_once(':').is_some_and(|(verb, noun)| is_part(verb) && is_part(noun))
     })
-}
-
-/// The headers in which services and proxies send the id of a request.
-fn request_ids(headers: &HeaderMap) -> impl Iterator<Item = (&'static str, &str)> {
-    const NAMES: [&str; 7] = [
-        "x-request-id",
-        "request-id",
-        "x-correlation-id",
-        "x-amzn-requestid",
-        "x-amzn-trace-id",
-        "x-amz-cf-id",
-        "cf-ray",
-    ];
-    NAMES.into_iter().filter_map(|name| Some((name, headers.get(name)?.to_str().ok()?)))
 }
 
 impl fmt::Display for ApiError {

@@ -85,6 +85,15 @@ impl Domain {
         &self.origin
     }
 
+    /// Returns the host without brackets, and the port.
+    pub(crate) fn host_and_port(&self) -> (&str, u16) {
+        let (scheme, authority) = self.origin.split_once("://").unwrap_or(("https", &self.origin));
+        let usual = if scheme == "http" { 80 } else { 443 };
+        let port = authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = port.filter(|_| !authority.ends_with(']')).unwrap_or((authority, usual));
+        (host.trim_matches(['[', ']']), port)
+    }
+
     /// Returns the audience of tokens.
     pub fn audience(&self) -> &str {
         &self.audience

@@ -1,0 +1,262 @@
+//! Observers of calls.
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::api::meta::Meta;
+use crate::api::reply::request_ids;
+use crate::error::call::Error;
+use crate::types::domain::Domain;
+
+/// Creates an observer for each call.
+pub(crate) type NewObserver = dyn Fn(&'static Meta) -> Box<dyn Observer + Send> + Send + Sync;
+
+/// Observes one call of a client, for metrics, logs or traces.
+///
+/// Pass a closure to [`Client::with_observer`](crate::Client::with_observer) or
+/// [`AsyncClient::with_observer`](crate::AsyncClient::with_observer). The closure creates an
+/// observer for each call, so an observer can keep state. Each method does nothing unless you
+/// implement it.
+///
+/// The methods are called in this order:
+///
+/// - [`sent`](Self::sent), then [`answered`](Self::answered), for each request. After a 429, also
+///   [`rate_limited`](Self::rate_limited);
+/// - [`token_renewed`](Self::token_renewed) after a token request that brought a token;
+/// - [`will_retry`](Self::will_retry) after a request to the operation that failed, if the call
+///   goes on;
+/// - [`waits`](Self::waits) before each wait;
+/// - [`done`](Self::done) once, at the end.
+///
+/// The client calls them on the thread of the call and outside of its lock, so an observer may use
+/// the client. They should return quickly, because the call waits for them. What they are given
+/// holds no argument, no token, no header but the ids of requests, and no body.
+///
+/// A call whose arguments cannot be sent ([`Error::Build`](crate::Error::Build)) is not observed. A
+/// reply that does not have the expected form ([`Error::Decode`](crate::Error::Decode)) is read
+/// after the end of the call, which is a success for the observer.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use kinde_users::{Answered, Attempt, Client, Clock, Observer, Transport};
+///
+/// struct Counter(Arc<AtomicU32>);
+///
+/// impl Observer for Counter {
+///     fn answered(&mut self, attempt: &Attempt<'_>, answer: &Answered<'_>) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///         println!("{} {}: {:?}", attempt.method, attempt.url_template, answer.status);
+///     }
+/// }
+///
+/// fn counted<T: Transport, C: Clock>(client: &Client<T, C>, count: Arc<AtomicU32>) -> Client<T, C> {
+///     client.with_observer(move |_| Counter(Arc::clone(&count)))
+/// }
+/// ```
+pub trait Observer {
+    /// The transport is about to send this request.
+    fn sent(&mut self, attempt: &Attempt<'_>) {
+        let _ = attempt;
+    }
+
+    /// The request was answered, or failed without an answer.
+    fn answered(&mut self, attempt: &Attempt<'_>, answer: &Answered<'_>) {
+        let _ = (attempt, answer);
+    }
+
+    /// The request was answered with 429. `reset` is the time until the service accepts requests
+    /// again, if the answer has it.
+    fn rate_limited(&mut self, attempt: &Attempt<'_>, reset: Option<Duration>) {
+        let _ = (attempt, reset);
+    }
+
+    /// The request to the operation failed, and the call will send it again, unless its time runs
+    /// out before or no token can be had.
+    fn will_retry(&mut self, attempt: &Attempt<'_>) {
+        let _ = attempt;
+    }
+
+    /// The call waits for at most this time: for a back-off, a reset, its turn, or a token that
+    /// another call requests. A wait that is interrupted may be told again.
+    fn waits(&mut self, at_most: Duration) {
+        let _ = at_most;
+    }
+
+    /// The call got a new token for all calls. `lifetime` is how long the token lasts, if known.
+    fn token_renewed(&mut self, lifetime: Option<Duration>) {
+        let _ = lifetime;
+    }
+
+    /// The call has ended, or was dropped.
+    fn done(&mut self, call: &Done<'_>) {
+        let _ = call;
+    }
+}
+
+/// A request of a call: to the operation, or for a token.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Attempt<'a> {
+    /// The operation of the call.
+    pub operation: &'static Meta,
+    /// The HTTP method of the request.
+    pub method: &'static Method,
+    /// The path of the request without its arguments, such as `/api/v1/users/{user_id}/sessions`.
+    pub url_template: &'static str,
+    /// Whether this is a token request.
+    pub is_token_request: bool,
+    /// The number of attempts of the call so far, counted as by
+    /// [`Exchange::attempts`](crate::Exchange::attempts).
+    pub number: u32,
+    /// How often the call sent such a request before: to the operation, or for a token.
+    pub resend_count: u32,
+    pub(crate) domain: &'a Domain,
+}
+
+impl<'a> Attempt<'a> {
+    /// Returns the host that the request is sent to.
+    pub fn server_address(&self) -> &'a str {
+        self.domain.host_and_port().0
+    }
+
+    /// Returns the port that the request is sent to.
+    pub fn server_port(&self) -> u16 {
+        self.domain.host_and_port().1
+    }
+}
+
+impl fmt::Debug for Attempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("operation", &self.operation.name)
+            .field("method", self.method)
+            .field("url_template", &self.url_template)
+            .field("number", &self.number)
+            .field("resend_count", &self.resend_count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to a request, or why there is none.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Answered<'a> {
+    /// The HTTP status, if the head of a response arrived.
+    pub status: Option<StatusCode>,
+    /// The time since the request was sent.
+    pub elapsed: Duration,
+    pub(crate) headers: Option<&'a HeaderMap>,
+    pub(crate) failure: Option<&'static str>,
+}
+
+impl Answered<'_> {
+    /// Returns what went wrong, as `error.type` of OpenTelemetry: a status from 400 on, such as
+    /// `404`, or else `not_sent`, `no_reply` or `unreadable_body`. Returns `None` if nothing went
+    /// wrong.
+    pub fn error_type(&self) -> Option<&str> {
+        let status = self.status.as_ref().filter(|status| status.as_u16() >= 400);
+        status.map(StatusCode::as_str).or(self.failure)
+    }
+
+    /// Returns the ids that the service and its proxies gave the request, as header names and
+    /// values.
+    pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.headers.into_iter().flat_map(request_ids)
+    }
+}
+
+impl fmt::Debug for Answered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answered")
+            .field("status", &self.status)
+            .field("elapsed", &self.elapsed)
+            .field("error_type", &self.error_type())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that has ended, or was dropped.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Done<'a> {
+    /// The operation.
+    pub operation: &'static Meta,
+    /// The status of the last answer to the operation, unless a later request had no answer.
+    pub status: Option<StatusCode>,
+    /// The number of attempts; see [`Exchange::attempts`](crate::Exchange::attempts).
+    pub attempts: u32,
+    /// How often the request to the operation was sent again, for any reason.
+    pub resend_count: u32,
+    /// The time from the start of the call to its end.
+    pub elapsed: Duration,
+    /// How much of the time the call waited, without the time in which a request was in flight.
+    pub waited: Duration,
+    pub(crate) end: End<'a>,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy)]
+pub(crate) enum End<'a> {
+    Success,
+    Failure(&'a Error),
+    Cancelled,
+}
+
+impl Done<'_> {
+    /// Returns why the call failed, as `error.type` of OpenTelemetry. Returns `None` if it did not
+    /// fail.
+    ///
+    /// If the service answered with an error, this is the status, such as `404`. Otherwise it is
+    /// `no_token`, `not_sent`, `no_reply`, `unreadable_body`, `timeout`, `invalid_argument`,
+    /// `cancelled` or `_OTHER`.
+    pub fn error_type(&self) -> Option<&str> {
+        match self.end {
+            End::Success => None,
+            End::Cancelled => Some("cancelled"),
+            End::Failure(error) => {
+                let status = self.status.as_ref().filter(|_| error.as_api().is_some());
+                Some(status.map_or_else(|| error_type(error), StatusCode::as_str))
+            }
+        }
+    }
+
+    /// Returns why the call failed, as one line without secrets and personal data: what the
+    /// [`Error`](crate::Error) displays.
+    pub fn error(&self) -> Option<impl fmt::Display> {
+        match self.end {
+            End::Failure(error) => Some(error),
+            End::Success | End::Cancelled => None,
+        }
+    }
+}
+
+fn error_type(error: &Error) -> &'static str {
+    match error {
+        Error::Build(_) => "invalid_argument",
+        Error::Body { .. } => "unreadable_body",
+        Error::Auth(_) => "no_token",
+        Error::Unsent(_) => "not_sent",
+        Error::UnknownOutcome(_) => "no_reply",
+        Error::TotalTimeout { .. } => "timeout",
+        Error::Exhausted { last, .. } => error_type(last),
+        Error::Api(_) | Error::Decode { .. } | Error::CursorLoop(_) | Error::Finished { .. } => "_OTHER",
+    }
+}
+
+impl fmt::Debug for Done<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Done")
+            .field("operation", &self.operation.name)
+            .field("status", &self.status)
+            .field("attempts", &self.attempts)
+            .field("resend_count", &self.resend_count)
+            .field("elapsed", &self.elapsed)
+            .field("waited", &self.waited)
+            .field("error_type", &self.error_type())
+            .finish_non_exhaustive()
+    }
+}
