@@ -1,5 +1,6 @@
 //! Steers the in-memory tenant by any control requests, with requests to Kinde in between. Each
-//! control request gets a documented reply, a refusal changes nothing, and the state can be put back.
+//! control request gets a documented reply, a refusal changes nothing, and the state can be put
+//! back.
 
 use http::Method;
 use http::header::{AUTHORIZATION, HOST, HeaderValue};

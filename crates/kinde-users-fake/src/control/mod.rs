@@ -78,6 +78,7 @@ impl Control {
         let mut start = fake.lock().clone();
         start.requests = crate::request_log::Log::default();
         start.script.clear();
+        (start.luck.in_flight, start.luck.weight) = (0, 0);
         Self { fake: fake.clone(), start: Mutex::new(start), tenants: None }
     }
 

@@ -79,7 +79,7 @@ fn described_user_is_the_one_that_is_shown() {
 }
 
 #[test]
-fn every_reference_has_a_target_and_every_target_a_reference() {
+fn references_and_components_match() {
     let description = Steered::new().get("/openapi.json");
     let text = description.to_string();
     let mut targets = BTreeSet::new();
@@ -91,6 +91,19 @@ fn every_reference_has_a_target_and_every_target_a_reference() {
     let named: BTreeSet<_> =
         text.split("\"$ref\":\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
     assert_eq!(named, targets);
+}
+
+#[test]
+fn seed_of_the_page_is_read() {
+    let page = include_str!("../../docs/control.md");
+    let (seed, _) = page.split_once("```json\n").unwrap().1.split_once("```").unwrap();
+    let steered = Steered::new();
+    assert_eq!(steered.send_text("POST", "/reset", seed).0, 200);
+    assert_eq!(steered.fake.users().len(), 26);
+    let (refusal, _) = page.rsplit_once("```json\n").unwrap().1.split_once("```").unwrap();
+    let wrong = r#"{"users": [{"mfa": [{}]}]}"#;
+    let refused = steered.send_text("POST", "/users", wrong);
+    assert_eq!(refused, (400, serde_json::from_str(refusal).unwrap()));
 }
 
 #[test]

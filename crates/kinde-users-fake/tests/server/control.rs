@@ -103,7 +103,7 @@ fn control_request_meets_no_fault_and_is_not_recorded() {
 }
 
 #[test]
-fn control_request_of_a_page_or_with_a_huge_body_is_refused() {
+fn page_and_huge_body_are_refused() {
     let (_, server) = started();
     let mut raw = Raw::connect(server.address());
     raw.write("GET /_fake/health HTTP/1.1\r\nhost: rebound.example\r\n\r\n");
@@ -112,6 +112,24 @@ fn control_request_of_a_page_or_with_a_huge_body_is_refused() {
     let (status, _, body) = raw.read().unwrap();
     let reply: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!((status, reply["error"]["message"].is_string()), (413, true));
+}
+
+#[test]
+fn requests_in_flight_still_count_after_a_reset() {
+    let fake = FakeKinde::builder().in_flight_limit(1).build();
+    let server = Server::start(&fake, &Options::new().control()).unwrap();
+    let fault =
+        json!({ "operation": "get_users", "fault": { "kind": "real_reply" }, "head_after_ms": 86_400_000 });
+    control(&server, "POST", "/faults", &fault);
+    let mut waiting = Raw::connect(server.address());
+    waiting.write("GET /api/v1/users HTTP/1.1\r\nhost: x\r\n\r\n");
+    while fake.requests().is_empty() {
+        std::thread::yield_now();
+    }
+    let mut other = Raw::connect(server.address());
+    assert_eq!(other.get("/api/v1/users", "none").unwrap().0, 429);
+    control(&server, "POST", "/reset", &Value::Null);
+    assert_eq!(other.get("/api/v1/users", "none").unwrap().0, 429);
 }
 
 #[test]
