@@ -9,6 +9,9 @@ pub mod from_the_sdks {}
 #[doc = include_str!("../docs/how-we-know.md")]
 pub mod how_we_know {}
 
+#[doc = include_str!("../docs/observing.md")]
+pub mod observing {}
+
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
 
