@@ -83,7 +83,8 @@ impl Prepared {
 
     /// Returns the request of an attempt.
     pub(crate) fn into_request(self, token: &AccessToken) -> Request<Vec<u8>> {
-        let mut headers = HeaderMap::with_capacity(4);
+        // A map that has to grow allocates twice. The exchange and the transport add headers too.
+        let mut headers = HeaderMap::with_capacity(7);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, token.authorization().clone());
         if self.body.is_some() {
