@@ -45,6 +45,11 @@ proptest! {
         world.play()?;
         world.finish()?;
     }
+
+    #[test]
+    fn tenant_that_learns_keeps_the_promises(script in scripts(), longest_wait in 0..4000_u64) {
+        machine::learning::play(&script, Duration::from_secs(longest_wait))?;
+    }
 }
 
 proptest! {
@@ -60,11 +65,6 @@ proptest! {
         for (one, other) in one.steps.iter().zip(&other.steps) {
             prop_assert!(same(one, other), "{:?} and {:?}", one, other);
         }
-    }
-
-    #[test]
-    fn tenant_that_learns_keeps_the_promises(script in scripts(), longest_wait in 0..4000_u64) {
-        machine::learning::play(&script, Duration::from_secs(longest_wait))?;
     }
 
     #[test]
