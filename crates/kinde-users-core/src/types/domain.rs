@@ -245,6 +245,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn host_and_port_are_those_of_the_origin() {
+        for (text, host, port) in [
+            ("acme", "acme.kinde.com", 443),
+            ("https://auth.example:8443", "auth.example", 8443),
+            ("http://127.0.0.1:3000", "127.0.0.1", 3000),
+            ("http://localhost", "localhost", 80),
+            ("http://[::1]:3000", "::1", 3000),
+            ("https://[::1]", "::1", 443),
+        ] {
+            assert_eq!(Domain::parse(text).unwrap().host_and_port(), (host, port), "{text}");
+        }
+    }
+
+    #[test]
     fn subdomain_host_and_origin_are_one_tenant() {
         for text in ["acme", "acme.kinde.com", "https://acme.kinde.com", "https://acme.kinde.com/"] {
             let domain = Domain::parse(text).unwrap();
