@@ -36,14 +36,16 @@
 //! A recording is a JSON array in which each exchange has a request and a response. The host, the
 //! headers of requests and most headers of responses are left out.
 //!
-//! Texts are masked, unless they are words of the API such as codes, types and scopes. The first
-//! text that is masked becomes `masked-1`, the next one `masked-2`, and so on. An address becomes
+//! Texts are masked, unless they are words of the API such as types and scopes. The first text that
+//! is masked becomes `masked-1`, the next one `masked-2`, and so on. An address becomes
 //! `masked-1@example.com`, and an id keeps its prefix: `kp_masked-1`. The same text always gets the
-//! same mask. A message is shown as far as the library would show it in a log. Each time becomes
-//! the first second of the year 2000, and each number of more than five digits becomes 0. So a
-//! recording contains no secret, no token and no personal data, and two recordings of the same
-//! calls differ only in what the service did. The keys of objects, such as property keys, are not
-//! masked.
+//! same mask. Each time becomes the first second of the year 2000, and each number of more than five
+//! digits becomes 0. So two recordings of the same calls differ only in what the service did.
+//!
+//! Secrets and tokens are always masked. A message of the service is shown as far as the library
+//! would show it in a log, and without the texts that were masked before. A name that the program
+//! did not send may remain in a message, and property keys are not masked. Read a recording before
+//! you publish it.
 //!
 //! A reply of a recording is JSON that was read and written again. A body that is not JSON is
 //! replayed as text with its words masked.

@@ -88,7 +88,9 @@ fn recording_holds_no_secret_and_no_personal_data() {
     let recorder = Recorder::new(fake.clone());
     session(&client(&fake, &recorder), "ada@example.com");
     let recording = recorder.recording();
-    let text = format!("{recording}{recording:?}");
+    let replayer = Replayer::new(recording.clone());
+    session(&client(&FakeKinde::new(), &replayer), "ada@example.com");
+    let text = format!("{recording}{recording:?}{recorder:?}{replayer:?}");
     let mut secrets: BTreeSet<String> =
         ["ada@", "Ada", "Lovelace", "Countess", "4711", "412345678", "Augusta", "gold", "Greta", "old-1"]
             .map(str::to_owned)
@@ -175,6 +177,69 @@ fn request_that_was_not_recorded_is_reported() {
         "the recording has no further exchange for create_user"
     );
     assert_eq!(replayer.unused(), [""; 0]);
+}
+
+#[test]
+fn calls_in_another_order_get_their_own_answers() {
+    let fake = FakeKinde::new();
+    let recorder = Recorder::new(fake.clone());
+    let create = |name: &str| {
+        let address = format!("{name}@example.com");
+        CreateUser::new().given_name(name).identity(NewIdentity::email(address))
+    };
+    let recorded = client(&fake, &recorder);
+    let ids = ["ada", "bob"].map(|name| recorded.send(&create(name)).unwrap().id);
+    for id in &ids {
+        recorded.send(&GetUserData::new(id)).unwrap();
+    }
+    let replayer = Replayer::new(recorder.recording());
+    let client = once(&replayer);
+    let [ada, bob] = ["ada", "bob"].map(|name| client.send(&create(name)).unwrap().id);
+    for (id, name) in [(bob, "bob"), (ada, "ada")] {
+        let user = client.send(&GetUserData::new(&id)).unwrap();
+        assert_eq!((user.id, user.first_name.as_deref()), (id, Some(name)));
+    }
+}
+
+/// Records one exchange with this answer.
+fn exchange(target: &str, body: &str, answer: Response<Vec<u8>>) -> Recording {
+    let answer = std::sync::Mutex::new(Some(answer));
+    let recorder = Recorder::new(kinde_users::transport_fn(move |_| {
+        Ok::<_, std::io::Error>(answer.lock().unwrap().take().unwrap_or_default())
+    }));
+    let request = Request::patch(format!("https://acme.kinde.com{target}")).body(body.as_bytes().to_vec());
+    Transport::send(&recorder, request.unwrap()).unwrap();
+    recorder.recording()
+}
+
+#[test]
+fn names_headers_and_messages_hide_what_they_can() {
+    let properties =
+        r#"{"properties":{"type":"Ada Lovelace","code":"SWORDFISH","scope":"sk_live_Ab","plan":"gold"}}"#;
+    let message = r#"{"message":"The plan Ada Lovelace is gold","errors":{"ada@example.com":"taken"}}"#;
+    let answer = Response::builder().header("content-type", "text/plain; name=ada@example.com");
+    let answer = answer.body(message.as_bytes().to_vec()).unwrap();
+    let path = "/api/v1/users/kp_1/properties?ada@example.com";
+    let file = exchange(path, properties, answer).to_string();
+    for text in ["Ada", "SWORDFISH", "sk_live", "gold", "ada@", "kp_1\"", "kp_1/"] {
+        assert!(!file.contains(text), "{text} is in {file}");
+    }
+    assert!(file.contains("\"plan\"") && file.contains("text/plain\""), "{file}");
+    assert!(!exchange("/lovelace/ada", "", Response::default()).to_string().contains("lovelace"));
+}
+
+#[test]
+fn whatever_is_recorded_is_read_again() {
+    let deep = "[".repeat(120) + &"]".repeat(120);
+    let recording = exchange("/api/v1/users/kp_1/properties/a%2Fb", "", Response::new(deep.into_bytes()));
+    assert_eq!(recording.to_string().parse::<Recording>().unwrap(), recording);
+    let replayer = Replayer::new(recording);
+    let request = Request::patch("https://acme.kinde.com/api/v1/users/kp_1/properties/a%2Fb");
+    Transport::send(&replayer, request.body(Vec::new()).unwrap()).unwrap();
+    for response in ["7", r#"{"status":20000}"#, r#"{"status":"200"}"#] {
+        let text = format!(r#"[{{"request":{{}},"response":{response}}}]"#);
+        assert!(text.parse::<Recording>().is_err() || response == "7", "{response}");
+    }
 }
 
 #[tokio::test]

@@ -1,45 +1,84 @@
 //! Compares what is sent with a recording.
 
-use std::collections::BTreeMap;
+use core::fmt;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
 use super::mask::is_mask;
 
-/// The text for which each mask stands.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Bindings(BTreeMap<String, String>);
+/// The text for which each mask stands. A mask of a reply that the program has not named yet
+/// stands for itself.
+#[derive(Default)]
+pub(super) struct Bindings {
+    texts: HashMap<String, String>,
+    masks: HashMap<String, String>,
+    /// What each mask that was bound since the last [`keep`](Self::keep) stood for before.
+    undo: Vec<(String, Option<String>)>,
+}
+
+impl fmt::Debug for Bindings {
+    /// Writes the number of masks only, as the texts are personal or secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bindings({} masks)", self.texts.len())
+    }
+}
 
 impl Bindings {
-    /// Returns the text for which a mask stands, or the mask itself.
-    pub(super) fn text(&self, mask: &str) -> String {
-        self.0.get(mask).map_or(mask, String::as_str).to_owned()
+    /// Returns the text for which a text of a reply stands.
+    pub(super) fn text(&mut self, recorded: &str) -> String {
+        if is_mask(recorded) && !self.texts.contains_key(recorded) {
+            self.bind(recorded, recorded);
+        }
+        self.texts.get(recorded).map_or(recorded, String::as_str).to_owned()
     }
 
-    /// Returns whether a text is what the recording has. A mask that stands for nothing yet stands
-    /// for this text from now on.
+    /// Makes the last bindings permanent.
+    pub(super) fn keep(&mut self) {
+        self.undo.clear();
+    }
+
+    /// Removes the bindings since the last [`keep`](Self::keep).
+    pub(super) fn undo(&mut self) {
+        while let Some((mask, before)) = self.undo.pop() {
+            if let Some(text) = self.texts.remove(&mask) {
+                self.masks.remove(&text);
+            }
+            if let Some(text) = before {
+                self.masks.insert(text.clone(), mask.clone());
+                self.texts.insert(mask, text);
+            }
+        }
+    }
+
+    fn bind(&mut self, mask: &str, text: &str) {
+        let before = self.texts.insert(mask.to_owned(), text.to_owned());
+        if let Some(before) = &before {
+            self.masks.remove(before);
+        }
+        self.masks.insert(text.to_owned(), mask.to_owned());
+        self.undo.push((mask.to_owned(), before));
+    }
+
+    /// Returns whether a text is what the recording has. A mask that stands for nothing, or for
+    /// itself, stands for this text from now on.
     fn accepts(&mut self, recorded: &str, given: &str) -> bool {
         if is_mask(recorded) {
-            let bound = self.0.get(recorded).map(String::as_str);
-            if let Some(text) = bound {
-                return text == given;
-            }
-            // Each text has one mask.
-            if self.0.values().any(|text| text == given) {
-                return false;
-            }
-            self.0.insert(recorded.to_owned(), given.to_owned());
-            return true;
+            return match (self.texts.get(recorded), self.masks.get(given)) {
+                (_, Some(mask)) => mask == recorded,
+                (Some(text), None) if text != recorded => false,
+                (_, None) => {
+                    self.bind(recorded, given);
+                    true
+                }
+            };
         }
         // The arguments of a path may be masks.
         let is_path =
             recorded.starts_with('/') && recorded.matches('/').count() == given.matches('/').count();
-        recorded == given
-            || (is_path
-                && recorded
-                    .split('/')
-                    .zip(given.split('/'))
-                    .all(|(part, given)| part == given || (is_mask(part) && self.accepts(part, given))))
+        let mut parts = recorded.split('/').zip(given.split('/'));
+        let accepts = |(part, given)| part == given || (is_mask(part) && self.accepts(part, given));
+        recorded == given || (is_path && parts.all(accepts))
     }
 }
 

@@ -1,11 +1,17 @@
 //! The form of requests and responses in a recording.
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use kinde_users_core::OPERATIONS;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::mask::{Mask, is_short};
+
+/// The parts that the paths of Kinde have in common.
+const FIXED: [&str; 6] = ["api", "v1", "oauth2", "token", "user", "users"];
+
+/// How deep a body may be nested. A deeper one could not be read from a file again.
+const DEEPEST: usize = 100;
 
 /// The headers of responses that a recording has.
 const HEADERS: [&str; 5] =
@@ -25,9 +31,10 @@ pub(super) fn request(request: &Request<Vec<u8>>, mask: &mut impl Mask) -> Value
         let template = operation.and_then(|operation| operation.path.as_str().split('/').nth(at));
         match template.map(|part| part.trim_matches(['{', '}'])) {
             Some(part) if part == given => given.clone(),
-            Some(parameter) => mask.text(parameter, given),
-            None if is_word(given) => given.clone(),
-            None => mask.hide(given),
+            // A slash within an argument is not one of the path.
+            Some(parameter) => mask.text(parameter, given).replace('/', "%2F"),
+            None if given.is_empty() || FIXED.contains(&given.as_str()) => given.clone(),
+            None => mask.hide(given).replace('/', "%2F"),
         }
     });
     form.insert("path".to_owned(), parts.collect::<Vec<_>>().join("/").into());
@@ -64,7 +71,10 @@ pub(super) fn head<B>(response: &Response<B>) -> Map<String, Value> {
     form.insert("status".to_owned(), response.status().as_u16().into());
     for name in HEADERS {
         let values = response.headers().get_all(name).iter();
-        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        // A parameter of the media type may be anything.
+        let value = |value: &HeaderValue| value.to_str().ok()?.split(';').next().map(str::to_owned);
+        let values: Vec<_> =
+            values.filter_map(value).filter(|value| value.len() <= 40 && !value.contains('@')).collect();
         if !values.is_empty() {
             form.insert(name.to_owned(), values.join(", ").into());
         }
@@ -105,9 +115,18 @@ fn each_text(value: &mut Value, text: &mut impl FnMut(&str) -> String) {
 /// Returns a body and the name under which a recording has it.
 fn any_body(bytes: &[u8], mask: &mut impl Mask) -> (&'static str, Value) {
     match serde_json::from_slice(bytes) {
-        Ok(value) => ("body", masked(value, "", mask)),
-        Err(_) => ("text", kinde_users_core::masked_text(&String::from_utf8_lossy(bytes)).into()),
+        Ok(value) if is_flat(&value, DEEPEST) => ("body", masked(value, "", mask)),
+        _ => ("text", mask.message(&String::from_utf8_lossy(bytes)).into()),
     }
+}
+
+fn is_flat(value: &Value, deepest: usize) -> bool {
+    deepest > 0
+        && match value {
+            Value::Array(items) => items.iter().all(|item| is_flat(item, deepest - 1)),
+            Value::Object(members) => members.values().all(|member| is_flat(member, deepest - 1)),
+            _ => true,
+        }
 }
 
 fn masked(value: Value, field: &str, mask: &mut impl Mask) -> Value {
@@ -118,7 +137,13 @@ fn masked(value: Value, field: &str, mask: &mut impl Mask) -> Value {
         Value::Object(mut members) => {
             // The numbers of masks do not depend on the order of the members.
             members.sort_keys();
-            members.into_iter().map(|(name, value)| (name.clone(), masked(value, &name, mask))).collect()
+            let member = |(name, value): (String, Value)| {
+                // The keys of properties are not fields of the API.
+                let kind = if field == "properties" { "" } else { &name };
+                let value = masked(value, kind, mask);
+                (mask.name(&name), value)
+            };
+            members.into_iter().map(member).collect()
         }
         other => other,
     }
@@ -131,7 +156,7 @@ fn pairs(text: &str, mask: &mut impl Mask) -> Value {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decoded(name), decoded(value));
         let values: Vec<Value> = value.split(',').map(|value| mask.text(&name, value).into()).collect();
-        let all = form.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+        let all = form.entry(mask.name(&name)).or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(all) = all {
             all.extend(values);
         }
@@ -148,11 +173,6 @@ fn pairs(text: &str, mask: &mut impl Mask) -> Value {
 
 fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-fn is_word(text: &str) -> bool {
-    text.len() <= 20
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'1' | b'2'))
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

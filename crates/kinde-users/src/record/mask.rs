@@ -1,5 +1,6 @@
 //! Replaces texts that may be personal or secret.
 
+use core::fmt;
 use std::collections::HashMap;
 
 use kinde_users_core::masked_text;
@@ -35,6 +36,21 @@ pub(super) trait Mask {
     /// Returns what stands in the place of a text that may be personal or secret.
     fn hide(&mut self, text: &str) -> String;
 
+    /// Returns a message with a mask in the place of each text that was hidden before.
+    fn known(&self, message: &str) -> String {
+        message.to_owned()
+    }
+
+    /// Returns what stands in the place of a message.
+    fn message(&self, text: &str) -> String {
+        masked_text(&self.known(text))
+    }
+
+    /// Returns what stands in the place of the name of a field.
+    fn name(&mut self, name: &str) -> String {
+        if name.contains('@') { self.hide(name) } else { name.to_owned() }
+    }
+
     /// Returns what stands in the place of the text of a field.
     fn text(&mut self, field: &str, text: &str) -> String {
         if matches!(text, "" | "true" | "false") || (WORDS.contains(&field) && is_word(text)) {
@@ -42,7 +58,7 @@ pub(super) trait Mask {
         } else if is_time(text) {
             TIME.to_owned()
         } else if MESSAGES.contains(&field) {
-            masked_text(text)
+            self.message(text)
         } else {
             self.hide(text)
         }
@@ -56,7 +72,10 @@ pub(super) fn is_short(number: &serde_json::Number) -> bool {
 
 /// Returns whether a text may be a word of the API, or several, and no address or number.
 fn is_word(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-:. ".contains(&byte))
+    text.split(' ').count() < 50
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-: ".contains(&byte))
         && text.bytes().filter(u8::is_ascii_digit).count() < 8
 }
 
@@ -65,8 +84,15 @@ fn is_time(text: &str) -> bool {
 }
 
 /// Gives each text a number.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Numbered(HashMap<String, usize>);
+
+impl fmt::Debug for Numbered {
+    /// Writes the number of texts only, as they are personal or secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Numbered({} texts)", self.0.len())
+    }
+}
 
 impl Mask for Numbered {
     fn hide(&mut self, text: &str) -> String {
@@ -75,6 +101,16 @@ impl Mask for Numbered {
         let prefix = text.split_inclusive(['_', ':']).next().filter(|prefix| is_prefix(prefix, text));
         let suffix = if text.contains('@') { "@example.com" } else { "" };
         format!("{}masked-{number}{suffix}", prefix.unwrap_or_default())
+    }
+
+    fn known(&self, message: &str) -> String {
+        // Longer texts first, as they may contain shorter ones.
+        let mut texts: Vec<_> = self.0.iter().filter(|(text, _)| text.len() > 2).collect();
+        texts.retain(|(text, _)| message.contains(text.as_str()));
+        texts.sort_by_key(|(text, _)| core::cmp::Reverse(text.len()));
+        texts.into_iter().fold(message.to_owned(), |message, (text, number)| {
+            message.replace(text.as_str(), &format!("masked-{number}"))
+        })
     }
 }
 

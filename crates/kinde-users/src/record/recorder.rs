@@ -44,7 +44,7 @@ impl<T> Recorder<T> {
     fn request(&self, request: &Request<Vec<u8>>) -> usize {
         let Log { masks, recording } = &mut *self.lock();
         let request = exchange::request(request, masks);
-        recording.exchanges.push(Exchange { request, response: Value::Null });
+        recording.exchanges.push(Exchange::new(request, Value::Null));
         recording.exchanges.len() - 1
     }
 

@@ -20,24 +20,22 @@ pub struct Recording {
 /// A request and its answer. The answer is `null` if the call was dropped before it came.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Exchange {
+    /// The operation, or the method if there is none.
+    pub(super) name: String,
     pub(super) request: Value,
     pub(super) response: Value,
 }
 
 impl Exchange {
-    /// Returns the operation, or the method and the path.
-    pub(super) fn name(&self) -> String {
-        name(&self.request)
+    pub(super) fn new(request: Value, response: Value) -> Self {
+        Self { name: name(&request), request, response }
     }
 }
 
-/// Returns the operation of a request, or its method and path.
+/// Returns the operation of a request, or its method.
 pub(super) fn name(request: &Value) -> String {
-    let text = |field| request.get(field).and_then(Value::as_str).unwrap_or_default();
-    match text("operation") {
-        "" => format!("{} {}", text("method"), text("path")),
-        operation => operation.to_owned(),
-    }
+    let text = |field| request.get(field).and_then(Value::as_str);
+    text("operation").or(text("method")).unwrap_or_default().to_owned()
 }
 
 impl Recording {
@@ -72,7 +70,7 @@ impl Recording {
             let mut found = Vec::new();
             differences(&recorded.request, &given.request, "request", &mut bindings, &mut found);
             differences(&recorded.response, &given.response, "response", &mut bindings, &mut found);
-            let name = recorded.name();
+            let name = &recorded.name;
             all.extend(found.into_iter().map(|difference| format!("{number} ({name}): {difference}")));
         }
         let (recorded, given) = (self.exchanges.len(), other.exchanges.len());
@@ -101,7 +99,9 @@ impl FromStr for Recording {
     fn from_str(text: &str) -> Result<Self, RecordingError> {
         let read = |mut members: Map<String, Value>| {
             let request = members.remove("request").filter(Value::is_object)?;
-            Some(Exchange { request, response: members.remove("response")? })
+            let response = members.remove("response")?;
+            let status = response.get("status").map_or(Some(200), Value::as_u64)?;
+            (100..1000).contains(&status).then_some(Exchange::new(request, response))
         };
         let exchanges: Vec<Map<String, Value>> = serde_json::from_str(text).map_err(|_| RecordingError)?;
         let exchanges: Option<_> = exchanges.into_iter().map(read).collect();

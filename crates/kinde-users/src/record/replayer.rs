@@ -15,8 +15,12 @@ use super::recording::{Exchange, Recording, name};
 /// A transport that answers from a recording; see the [module](super).
 ///
 /// A request gets the answer of the first exchange with the same request that has not answered yet.
-/// So requests may be sent in another order than in the recording. A mask in the recording accepts
-/// any text, but the same text each time, and replies contain this text in its place.
+/// A mask in the recording accepts any text, but the same text each time, and replies contain this
+/// text in its place.
+///
+/// Requests may be sent in another order than in the recording if they differ in more than texts
+/// that are masked and new. For example, two searches for two addresses get the answers in the order
+/// of the recording.
 ///
 /// Clones share what was answered.
 #[derive(Clone, Debug)]
@@ -28,6 +32,7 @@ pub struct Replayer {
 struct State {
     /// The exchanges that have not answered yet, with their numbers.
     left: Vec<(usize, Exchange)>,
+    /// The texts of the program for which the masks of the recording stand.
     bindings: Bindings,
 }
 
@@ -41,7 +46,7 @@ impl Replayer {
     /// Returns the requests of the recording that were not sent: the number of each exchange, from
     /// 1, and its operation.
     pub fn unused(&self) -> Vec<String> {
-        self.lock().left.iter().map(|(number, exchange)| format!("{number} ({})", exchange.name())).collect()
+        self.lock().left.iter().map(|(number, exchange)| format!("{number} ({})", exchange.name)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -50,19 +55,23 @@ impl Replayer {
 
     fn answer(&self, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ReplayError> {
         let request = exchange::request(request, &mut Unmasked);
-        let mut state = self.lock();
+        let State { left, bindings } = &mut *self.lock();
         let mut closest: Option<(usize, Vec<String>)> = None;
-        for at in 0..state.left.len() {
-            let Some((number, exchange)) = state.left.get(at) else { break };
-            let (mut bindings, mut found) = (state.bindings.clone(), Vec::new());
-            differences(&exchange.request, &request, "", &mut bindings, &mut found);
+        let name = name(&request);
+        for at in 0..left.len() {
+            let Some((number, exchange)) = left.get(at).filter(|(_, exchange)| exchange.name == name) else {
+                continue;
+            };
+            let mut found = Vec::new();
+            differences(&exchange.request, &request, "", bindings, &mut found);
             if found.is_empty() {
-                state.bindings = bindings;
-                let (_, exchange) = state.left.remove(at);
-                return state.play(&exchange.response);
+                let (_, exchange) = left.remove(at);
+                let answer = play(&exchange.response, bindings);
+                bindings.keep();
+                return answer;
             }
-            let is_closer = closest.as_ref().is_none_or(|(_, best)| found.len() < best.len());
-            if exchange.name() == name(&request) && is_closer {
+            bindings.undo();
+            if closest.as_ref().is_none_or(|(_, best)| found.len() < best.len()) {
                 closest = Some((*number, found));
             }
         }
@@ -72,19 +81,17 @@ impl Replayer {
     }
 }
 
-impl State {
-    fn play(&self, answer: &Value) -> Result<Response<Vec<u8>>, ReplayError> {
-        let text = |field| answer.get(field).and_then(Value::as_str);
-        if text("failure") == Some("not sent") {
-            return Err(ReplayError::Failed(Delivery::NotSent));
-        }
-        let response = exchange::to_response(answer, &mut |text| self.bindings.text(text));
-        let response = response.ok_or(ReplayError::Failed(Delivery::Unknown))?;
-        match text("body_failure") {
-            None => Ok(response),
-            Some("too large") => Err(ReplayError::HeadOnly(response.map(|_| BodyFailure::TooLarge))),
-            Some(_) => Err(ReplayError::HeadOnly(response.map(|_| BodyFailure::Broken))),
-        }
+fn play(answer: &Value, bindings: &mut Bindings) -> Result<Response<Vec<u8>>, ReplayError> {
+    let text = |field| answer.get(field).and_then(Value::as_str);
+    if text("failure") == Some("not sent") {
+        return Err(ReplayError::Failed(Delivery::NotSent));
+    }
+    let response = exchange::to_response(answer, &mut |text| bindings.text(text));
+    let response = response.ok_or(ReplayError::Failed(Delivery::Unknown))?;
+    match text("body_failure") {
+        None => Ok(response),
+        Some("too large") => Err(ReplayError::HeadOnly(response.map(|_| BodyFailure::TooLarge))),
+        Some(_) => Err(ReplayError::HeadOnly(response.map(|_| BodyFailure::Broken))),
     }
 }
 
