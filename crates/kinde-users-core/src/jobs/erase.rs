@@ -13,8 +13,8 @@ use crate::operations::delete_user_sessions::DeleteUserSessions;
 use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
-/// Erases a user: ends the sessions of the user, then deletes the user together with the Kinde
-/// profile. Idempotent.
+/// Erases a user. The job first ends the sessions of the user, and then deletes the user together
+/// with the Kinde profile. The job is idempotent.
 ///
 /// ```
 /// use kinde_users::operations::{DeleteUser, DeleteUserSessions};
@@ -27,8 +27,8 @@ use crate::types::ids::UserId;
 /// If the user does not exist, for instance because the id is mistyped, the result is
 /// [`Removal::AlreadyAbsent`] and not an error. Only an error in Kinde's own form proves that a
 /// user is absent ([`ApiError::is_not_there`](crate::ApiError::is_not_there)). The 404 of a proxy
-/// proves nothing. The error code must say that a user is absent, such as `USER_NOT_FOUND`. For
-/// the call that ends the sessions, `SESSION_NOT_FOUND` counts too.
+/// proves nothing. The error code must say that a user is absent, as `USER_NOT_FOUND` does. For
+/// the call that ends the sessions, the job also accepts `SESSION_NOT_FOUND`.
 ///
 /// The result is [`Removal::Deleted`] if the service answers 2xx with an empty body, with the code
 /// `OK`, or with the message `Success` and no code. With any other body, the job fails with
@@ -36,16 +36,16 @@ use crate::types::ids::UserId;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Erase(Erased);
 
-/// The receipt of an [`Erase`]: what was deleted. The value is `None` for a part that was not
-/// reached.
+/// The result of an [`Erase`]. It says what the job deleted. The fields `sessions` and `user` are
+/// `None` as long as the job does not know the outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Erased {
     /// The id of the user.
     pub user_id: UserId,
-    /// How the sessions of the user came to be absent.
+    /// Whether the job deleted the sessions of the user, or found them absent.
     pub sessions: Option<Removal>,
-    /// How the user and the profile came to be absent.
+    /// Whether the job deleted the user and the profile, or found them absent.
     pub user: Option<Removal>,
 }
 

@@ -16,21 +16,23 @@ use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 use crate::types::redacted::Redacted;
 
-/// Finds the user that has an e-mail address, phone number, user name or id. The job uses
+/// Finds the user with a given e-mail address, phone number, user name or id. The job uses
 /// [`GetUsers`].
 ///
 /// The job compares each user that the service returns with the text that you search for. So the
-/// result is never another user, even if the service ignores the filter or matches only a part of
-/// the text. The job compares:
+/// job never finds a user without this text, even if the service ignores the filter or matches
+/// only a part of the text. The comparison depends on the kind of text:
 ///
-/// - an id: exactly;
-/// - an e-mail address: with the address of the user and with all identities except phone numbers
-///   and user names, ignoring case;
-/// - a user name: with the user name of the user and with the identities of type `username`,
-///   ignoring case;
-/// - a phone number: with the phone number of the user and with the identities of type `phone`, by
-///   digits. A `+` or `00` before the country code, blanks, hyphens, dots, slashes and parentheses
-///   are ignored. A number with its country code differs from the same number without it.
+/// - **An id.** The user must have exactly this id.
+/// - **An e-mail address.** The job compares the text with the address of the user and with the
+///   identities of the user. Identities that are phone numbers or user names do not count. The
+///   comparison ignores case.
+/// - **A user name.** The job compares the text with the user name of the user and with the
+///   identities of type `username`. The comparison ignores case.
+/// - **A phone number.** The job compares the digits with the phone number of the user and with the
+///   identities of type `phone`. The comparison ignores a `+` or `00` before the country code,
+///   blanks, hyphens, dots, slashes and parentheses. A number with a country code does not match
+///   the same number without a country code.
 ///
 /// The job makes one call. If the service says that there are more pages, the job makes up to
 /// [`MOST_PAGES`](Self::MOST_PAGES) calls.
@@ -53,8 +55,8 @@ use crate::types::redacted::Redacted;
 ///
 /// To search for many users with few calls, use [`FindUsers`](crate::FindUsers).
 ///
-/// For an unknown id the result is [`Found::None`]. [`GetUserData`](crate::operations::GetUserData)
-/// returns an error instead.
+/// For an unknown id, the result of this job is [`Found::None`], but
+/// [`GetUserData`](crate::operations::GetUserData) returns an error.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[must_use = "a job does nothing until it is run"]
 pub struct FindUser {
@@ -79,7 +81,7 @@ enum Progress {
 }
 
 impl FindUser {
-    /// The number of pages, including empty ones, after which a search gives up.
+    /// The number of pages, including empty pages, after which a search gives up.
     pub const MOST_PAGES: usize = 10;
 
     /// Creates a job that finds the user with this e-mail address.
@@ -108,9 +110,10 @@ impl FindUser {
         Self { list, sought, pages: 0, progress: Progress::Open, matching: Vec::new(), other: None }
     }
 
-    /// Creates a job from a text that a person typed. A text with an `@` is an e-mail address. A
-    /// `+` and digits are a phone number. `kp_` or `kp:` and 32 hex digits are an id. Any other
-    /// text is a user name, which may begin with `kp_` too.
+    /// Creates a job from a text that a person typed. The form of the text decides what the job
+    /// searches for. A text with an `@` is an e-mail address. A text that consists of a `+` and
+    /// digits is a phone number. A text that consists of `kp_` or `kp:` and 32 hex digits is an id.
+    /// Any other text is a user name, even if the text begins with `kp_`.
     ///
     /// ```
     /// use kinde_users::FindUser;
@@ -135,7 +138,8 @@ impl FindUser {
         }
     }
 
-    /// Asks the service to include organizations or billing too. Identities are always included.
+    /// Asks the service to also include the organizations or the billing data of each user.
+    /// Identities are always included.
     pub fn expand(mut self, expand: impl Into<Expand>) -> Self {
         let expand = expand.into();
         if expand != Expand::Identities {
@@ -203,17 +207,19 @@ pub enum Found {
     None,
     /// One user matches.
     One(User),
-    /// Several users match. There may be more.
+    /// Several users match. The list may not be complete.
     Several(Vec<User>),
     /// The service returned users, but none of these users matches. The service ignores the filter,
-    /// or compares in another way. It is not known whether such a user exists.
+    /// or compares texts in another way than the job. It is not known whether there is a user that
+    /// matches.
     Mismatch {
         /// The id of the first user that the service returned. This user does not match.
         id: UserId,
     },
-    /// The search is not complete, so it is not known whether such a user exists, or how many. If
-    /// the job has no next call, the search gave up: the service had more pages than
-    /// [`FindUser::MOST_PAGES`], or [`FindUsers`](crate::FindUsers) could not answer this search.
+    /// The search is not complete, so it is not known whether a user matches, or how many users
+    /// match. Either the job still has calls to make, or the search gave up. A search gives up if
+    /// the service has more pages than [`FindUser::MOST_PAGES`], or if
+    /// [`FindUsers`](crate::FindUsers) cannot answer the search.
     Unfinished,
 }
 
@@ -227,7 +233,7 @@ impl Found {
         }
     }
 
-    /// Returns the user if exactly one matches.
+    /// Returns the user if exactly one user matches.
     pub fn one(self) -> Option<User> {
         match self {
             Self::One(user) => Some(user),

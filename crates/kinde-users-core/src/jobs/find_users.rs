@@ -24,23 +24,28 @@ use crate::types::redacted::Redacted;
 
 /// Finds many users with few calls of [`GetUsers`].
 ///
-/// The answer to each search is that of [`FindUser`], which compares what the service returns with
-/// the text that you search for. The job needs fewer calls than a [`FindUser`] for each search:
+/// The job answers each search like a [`FindUser`], which compares each user that the service
+/// returns with the text that you search for. The job needs fewer calls than a separate
+/// [`FindUser`] for each search. It has two ways to find the users:
 ///
-/// - **Look-ups.** One call asks for as many texts of one kind as fit in a URI of about 2,000
-///   bytes, for instance about 40 addresses.
-/// - **A walk.** The job reads all users, 500 with each call, and compares them itself.
+/// - **Look-ups.** Each call searches for several texts of one kind. A call has as many texts as
+///   fit in a URI of about 2,000 bytes, for instance about 40 e-mail addresses.
+/// - **A walk.** The job reads all users, 500 with each call, and compares each user with the texts
+///   itself.
 ///
-/// A walk takes fewer calls if the tenant has few users, but the service does not say how many
-/// there are. So the job begins with a walk, and changes over to look-ups when the walk has taken
-/// as many calls as the look-ups will take. The job takes at most twice the calls of the better
-/// way. If one look-up is enough, there is no walk. A user that a walk of several pages did not
-/// find is sought once more, because users can move to other pages during a walk. The service has
-/// no filter for a [`provided_id`](Self::provided_id), so for such a search the walk always reads
-/// all users. It fails with [`Error::CursorLoop`] after [`MOST_PAGES`](Self::MOST_PAGES) pages.
+/// A walk takes fewer calls than look-ups if the tenant has few users, but the service does not say
+/// how many users there are. So the job begins with a walk. The job changes over to look-ups when
+/// the walk has taken as many calls as the look-ups will take. In all, the job makes at most twice
+/// as many calls as the better of the two ways needs. If one look-up is enough, the job makes no
+/// walk. If a walk of several pages does not find a user, the job searches for the user once more,
+/// because users can move to other pages during a walk.
 ///
-/// The job keeps two users for each search, and 100 more in all. So [`Found::Several`] may have
-/// fewer users than share the text.
+/// The service has no filter for a [`provided_id`](Self::provided_id). For a search by this id, the
+/// walk therefore always reads all users. The walk then fails with [`Error::CursorLoop`] after
+/// [`MOST_PAGES`](Self::MOST_PAGES) pages.
+///
+/// The job keeps up to two users for each search, and up to 100 more users for all searches
+/// together. So [`Found::Several`] may not have all users that share the text.
 ///
 /// ```
 /// # use kinde_users::{CallError, Client, Clock, Transport};
@@ -59,12 +64,13 @@ use crate::types::redacted::Redacted;
 /// # }
 /// ```
 ///
-/// If the job does not know the answer to a search, the answer is [`Found::Unfinished`]. A
-/// [`FindUser`] for this search then returns the answer, or the error. The reasons are:
+/// If the job does not know the answer to a search, the result for this search is
+/// [`Found::Unfinished`]. To get the answer or the error, run a [`FindUser`] for this search. The
+/// possible reasons are:
 ///
-/// - no list of texts can contain the text, because it is empty or contains a comma;
-/// - the service refused the look-up, perhaps because of another text;
-/// - no returned user has the text, and the service returned users that were not asked for;
+/// - the text is empty or contains a comma, so no list of texts can contain the text;
+/// - the service refused the look-up, perhaps because of another text in the same look-up;
+/// - the service returned users that the job did not ask for, and no returned user has the text;
 /// - the look-up has more than [`FindUser::MOST_PAGES`] pages;
 /// - the job is not complete, for instance because a call failed.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -120,8 +126,8 @@ impl FindUsers {
     /// The maximum number of bytes of the filter of a look-up. These are 40 addresses of 43 bytes.
     const MOST_BYTES: usize = 1920;
 
-    /// The maximum number of pages of a walk that look-ups cannot replace. These are 50 million
-    /// users.
+    /// The maximum number of pages of a walk that look-ups cannot replace. So many pages have 50
+    /// million users.
     pub const MOST_PAGES: usize = 100_000;
 
     /// How many users are kept beyond two for each search, for all searches together.
@@ -132,8 +138,8 @@ impl FindUsers {
         Self::default()
     }
 
-    /// Adds a search. The results also include the data that the search
-    /// [expands](FindUser::expand).
+    /// Adds a search. The results also include the data that the search requests with
+    /// [`expand`](FindUser::expand).
     pub fn find(mut self, search: FindUser) -> Self {
         for expand in search.list.expanded() {
             if !self.expand.contains(expand) {
@@ -348,14 +354,15 @@ impl Job for FindUsers {
         self.next_page().map(DynOperation::new)
     }
 
-    /// Takes the result of the last call.
+    /// Handles the result of the last call.
     ///
     /// If the service refuses a look-up because of its texts, the job goes on with the next
     /// look-up.
     ///
     /// # Errors
     ///
-    /// Returns every other error. [`output`](Self::output) then returns the answers so far.
+    /// Returns every error except the refusal of a look-up because of its texts. After an error,
+    /// [`output`](Self::output) returns the answers so far.
     fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error> {
         let (stage, result) = match (mem::take(&mut self.stage), read(result)) {
             (Stage::Walk(pages, number, look_ups), Ok(page)) => {

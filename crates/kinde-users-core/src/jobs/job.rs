@@ -11,8 +11,9 @@ use crate::protocol::dyn_operation::DynOperation;
 /// `kinde-users-import` adds `Import`, and you can write your own jobs.
 ///
 /// A job is a state machine without I/O. [`Client::run`](crate::Client::run) and
-/// [`AsyncClient::run`](crate::AsyncClient::run) make the calls of a job. Your own loop takes three
-/// lines. Such a loop can, for instance, record each step of the job in a file:
+/// [`AsyncClient::run`](crate::AsyncClient::run) make the calls of a job. You can also make the
+/// calls in a loop of your own, for instance to record each step of the job in a file. The loop
+/// takes three lines:
 ///
 /// ```
 /// # use kinde_users::operations::{DeleteUser, DeleteUserSessions};
@@ -35,16 +36,16 @@ pub trait Job {
     /// Returns the next call, or `None` if the job is complete.
     ///
     /// The call may have been made even if [`handle`](Self::handle) never receives its result, for
-    /// instance because a future was dropped. If that matters for your own job, `next_call` must
-    /// take it into account.
+    /// instance because a future was dropped. If this case matters for a job that you write, its
+    /// `next_call` must take the case into account.
     fn next_call(&mut self) -> Option<DynOperation>;
 
-    /// Takes the result of the last call.
+    /// Handles the result of the last call.
     ///
     /// # Errors
     ///
-    /// Returns the error of the call if the job cannot continue. The next
-    /// [`next_call`](Self::next_call) then returns the failed call again.
+    /// Returns the error of the call if the job cannot continue. [`next_call`](Self::next_call)
+    /// then returns the failed call again.
     fn handle(&mut self, result: Result<Reply, Error>) -> Result<(), Error>;
 
     /// Returns the result so far. The result is complete if [`next_call`](Self::next_call) returns

@@ -28,10 +28,10 @@ use crate::types::ids::Cursor;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// The walk ends after the last page, or after [`max_pages`](Self::max_pages). If the service
-/// returns a cursor that was used before, or the empty cursor of the first page, the list would
-/// never end. The walk then stops with [`Error::CursorLoop`]. To detect such a loop, the walk keeps
-/// at most 16 bytes for each page, whatever the length of the cursors is.
+/// The walk ends after the last page, or after [`max_pages`](Self::max_pages) pages. If the service
+/// returns a cursor that was used before, or the empty cursor of the first page, the walk stops
+/// with [`Error::CursorLoop`], because the list would never end. To detect such a loop, the walk
+/// keeps at most 16 bytes for each page, however long the cursors are.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pages<O: Paginated> {
     operation: O,
@@ -107,7 +107,7 @@ impl<O: Paginated> Pages<O> {
         self
     }
 
-    /// Returns the cursor of the next page. It is `None` before the first page and after the last
+    /// Returns the cursor of the next page. Returns `None` before the first page and after the last
     /// page.
     pub fn cursor(&self) -> Option<&Cursor> {
         match &self.next {
@@ -117,18 +117,18 @@ impl<O: Paginated> Pages<O> {
     }
 
     /// Returns whether the walk received the last page. Returns `false` if the walk was stopped
-    /// before.
+    /// before the last page.
     pub fn is_complete(&self) -> bool {
         self.next == Next::End
     }
 
     /// Returns the operation that requests the next page, or `None` if the walk has ended. Returns
-    /// the same operation until [`received`](Self::received) takes the page.
+    /// the same operation until you pass the page to [`received`](Self::received).
     ///
     /// # Errors
     ///
-    /// Returns [`Error::CursorLoop`], once, if the service says that the next page is one that was
-    /// already received.
+    /// Returns [`Error::CursorLoop`] if the service says that the next page is a page that the walk
+    /// already received. Returns this error only once.
     pub fn next_operation(&mut self) -> Result<Option<O>, Error> {
         if self.left == 0 {
             self.stop();
@@ -154,7 +154,7 @@ impl<O: Paginated> Pages<O> {
         }
     }
 
-    /// Takes the page that was requested.
+    /// Passes the requested page to the walk.
     pub fn received(&mut self, page: &O::Output) {
         let Some(operation) = self.operation() else { return };
         self.left = self.left.saturating_sub(1);

@@ -12,13 +12,14 @@ use crate::types::effect::Effect;
 use crate::types::lenient::Object;
 use crate::types::redacted::Redacted;
 
-/// How a user, or the sessions of a user, came to be absent.
+/// Whether a job deleted a user or the sessions of a user, or found them absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Removal {
-    /// The job deleted it.
+    /// The job deleted the user or the sessions.
     Deleted,
-    /// It was absent before the job: it was deleted before, or never existed.
+    /// The user or the sessions were absent before the job. They were deleted before, or they never
+    /// existed.
     AlreadyAbsent,
 }
 

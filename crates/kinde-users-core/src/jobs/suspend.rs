@@ -13,7 +13,7 @@ use crate::operations::update_user::{UpdateUser, UpdatedUser};
 use crate::protocol::dyn_operation::DynOperation;
 use crate::types::ids::UserId;
 
-/// Suspends a user and ends all sessions of the user. Idempotent.
+/// Suspends a user and ends all sessions of the user. The job is idempotent.
 ///
 /// If the service answers 2xx, but the body names another user or says that the user is not
 /// suspended, the job fails with [`Error::Decode`] and
@@ -29,7 +29,7 @@ use crate::types::ids::UserId;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Suspend(Suspended);
 
-/// The receipt of a [`Suspend`]: what was done.
+/// The result of a [`Suspend`]. It says what the job did.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Suspended {

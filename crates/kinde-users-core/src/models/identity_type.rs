@@ -14,8 +14,8 @@ open_enum! {
         Passkey = "passkey",
         /// A connection to the identity provider of an enterprise.
         Enterprise = "enterprise",
-        /// A social connection, in requests. In replies, the type names the connection, such as
-        /// `oauth2:google`.
+        /// A social connection. Requests use this type. In replies, the type names the connection,
+        /// for instance `oauth2:google`.
         Social = "social",
         /// Google.
         Google = "oauth2:google",
@@ -31,7 +31,8 @@ open_enum! {
 }
 
 impl IdentityType {
-    /// Returns whether the type is a social connection, even if this crate does not know its name.
+    /// Returns whether the type is a social connection. The connection may have a name that this
+    /// crate does not know.
     pub fn is_social(&self) -> bool {
         *self == Self::Social || self.as_str().starts_with("oauth2:")
     }

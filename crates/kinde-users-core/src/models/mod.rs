@@ -1,8 +1,8 @@
 //! Reply types that several operations share.
 //!
-//! Any field may be absent or `null` in what the service sends, whatever its description says, so
-//! every field is an `Option` or a list that may be empty; a user's id alone is required. Enums
-//! keep values that they do not know.
+//! Any field of a reply may be absent or `null`, whatever Kinde's API description says. So every
+//! field of these types is an `Option`, or a list that may be empty. Only the id of a user is
+//! required. Enums keep values that this crate does not know.
 
 // Layer 3.
 

@@ -5,7 +5,7 @@ use crate::types::redacted::Redacted;
 
 /// The reply of operations that only report success.
 ///
-/// The body may also be empty, or `null`.
+/// The body of the reply may also be empty, or `null`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub struct Success {

@@ -10,9 +10,9 @@ use crate::types::timestamp::Timestamp;
 
 /// A user, as `get_users` and `get_user_data` return it.
 ///
-/// Some fields are documented for only one of the two operations. Such a field is also read from
-/// the reply of the other operation, and is `None` or empty if it has another type there.
-/// `Deserialize` reads a user in the form of `get_user_data`.
+/// Kinde documents some fields for only one of the two operations. If the reply of the other
+/// operation has such a field, the field is read too. If the field has another type there, its
+/// value is `None` or an empty list. `Deserialize` reads a user in the form of `get_user_data`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct User {
@@ -48,16 +48,17 @@ pub struct User {
     pub last_signed_in: Option<Timestamp>,
     /// When the user was created.
     pub created_on: Option<Timestamp>,
-    /// When the user last signed in to each organization. Only `get_users` returns this.
+    /// When the user last signed in to each organization. Only `get_users` returns this list.
     #[serde(default, deserialize_with = "list_if_it_fits")]
     pub last_organization_sign_ins: Vec<OrganizationSignIn>,
-    /// The codes of the organizations that the user belongs to. Requires `expand`.
+    /// The codes of the organizations that the user belongs to. The operation has to request them
+    /// with `expand`.
     #[serde(default, deserialize_with = "list")]
     pub organizations: Vec<OrganizationCode>,
-    /// The identities of the user. Requires `expand`.
+    /// The identities of the user. The operation has to request them with `expand`.
     #[serde(default, deserialize_with = "list")]
     pub identities: Vec<UserIdentity>,
-    /// The billing data of the user. Requires `expand`.
+    /// The billing data of the user. The operation has to request it with `expand`.
     pub billing: Option<Billing>,
 }
 
@@ -124,10 +125,10 @@ pub struct UserIdentity {
     /// The type of the identity.
     #[serde(rename = "type")]
     pub kind: Option<IdentityType>,
-    /// The e-mail address, phone number, user name, or the id at the social or enterprise
-    /// connection.
+    /// The e-mail address, the phone number, the user name, or the user's id at the social or
+    /// enterprise connection.
     pub identity: Option<Redacted>,
-    /// The social or enterprise connection. Only `get_users` returns this.
+    /// The social or enterprise connection. Only `get_users` returns this field.
     #[serde(default, deserialize_with = "if_it_fits")]
     pub connection_id: Option<ConnectionId>,
 }
@@ -149,11 +150,11 @@ fn listed_identities<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<U
     Ok(list(deserializer)?.into_iter().map(|ListedIdentity(identity)| identity).collect())
 }
 
-/// A user in billing.
+/// The billing data of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Billing {
-    /// The customer's id.
+    /// The id of the user as a billing customer.
     pub customer_id: Option<BillingCustomerId>,
 }
 

@@ -23,9 +23,10 @@ use crate::types::redacted::Redacted;
 /// | Reply | 200, [`CreatedUser`] |
 /// | Errors | 400 if the service refuses a value, such as an identity that another user has; 403 without the scope; 429 over the rate limit |
 ///
-/// The operation is not idempotent: if it is sent again, it creates a second user, unless the
-/// service refuses an identity that is already taken. After an error whose effect is
-/// [`Possible`](crate::Effect::Possible), search for the user before you create it again.
+/// The operation is not idempotent. If you send the operation again, the service creates a second
+/// user, unless the service refuses an identity that another user already has. After an error whose
+/// effect is [`Possible`](crate::Effect::Possible), search for the user before you send the
+/// operation again.
 ///
 /// ```
 /// use kinde_users::operations::{CreateUser, NewIdentity};
@@ -217,7 +218,7 @@ pub struct CreatedUserIdentity {
     /// The identity's type.
     #[serde(rename = "type")]
     pub kind: Option<IdentityType>,
-    /// The outcome.
+    /// The outcome for the identity.
     pub result: Option<CreatedUserIdentityResult>,
 }
 

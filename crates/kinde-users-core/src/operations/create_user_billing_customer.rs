@@ -20,11 +20,11 @@ use crate::types::redacted::Redacted;
 /// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 with `BILLING_CUSTOMER_EXISTS` if the user already is a customer, 403 without the scope, 429 over the rate limit |
 ///
-/// A user has at most one customer in an organization, and Kinde's documentation says that a repeat
-/// is harmless. So the client sends the request again after an unknown outcome. If the repeat
-/// returns `BILLING_CUSTOMER_EXISTS`, the error has the effect
-/// [`Happened`](crate::Effect::Happened): the customer exists, but the reply does not contain its
-/// ids.
+/// A user has at most one billing customer in an organization, and Kinde's documentation says that
+/// a repeated request is harmless. So the client sends the request again if the outcome of an
+/// attempt is unknown. If the repeated request fails with `BILLING_CUSTOMER_EXISTS`, the error has
+/// the effect [`Happened`](crate::Effect::Happened). In this case the customer exists, but the
+/// reply does not contain the ids of the customer.
 ///
 /// ```
 /// use kinde_users::operations::CreateUserBillingCustomer;

@@ -20,8 +20,8 @@ use crate::types::redacted::Redacted;
 /// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or an identity that another user has, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// Not idempotent. Each type of identity has a constructor, which takes what the service requires
-/// for that type.
+/// The operation is not idempotent. Each type of identity has a constructor, which takes the
+/// arguments that the service requires for this type.
 ///
 /// ```
 /// use kinde_users::operations::CreateUserIdentity;
@@ -68,7 +68,7 @@ impl CreateUserIdentity {
         Self::of(user_id.into(), username.into(), "username")
     }
 
-    /// Adds a phone number with its country, such as `au`.
+    /// Adds a phone number. The country of the number is, for instance, `au`.
     pub fn phone(
         user_id: impl Into<UserId>,
         phone: impl Into<Redacted>,

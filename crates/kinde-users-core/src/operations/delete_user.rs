@@ -20,9 +20,9 @@ use crate::api::request_writer::RequestWriter;
 /// | Errors | 400 for an unknown id, 403 without the scope, 429 over the rate limit |
 ///
 /// Unless [`is_delete_profile`](Self::is_delete_profile) is set, Kinde keeps the profile of the
-/// user, also in its list of subscribers. To erase a user, end the sessions first with
-/// [`DeleteUserSessions`](crate::operations::DeleteUserSessions), or run the job
-/// [`Erase`](crate::Erase).
+/// user. The profile then also stays in Kinde's list of subscribers. To erase a user, run the job
+/// [`Erase`](crate::Erase), or end the sessions with
+/// [`DeleteUserSessions`](crate::operations::DeleteUserSessions) before you delete the user.
 ///
 /// ```
 /// use kinde_users::operations::DeleteUser;

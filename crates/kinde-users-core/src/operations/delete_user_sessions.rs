@@ -19,8 +19,8 @@ use crate::api::request_writer::RequestWriter;
 /// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
-/// Access tokens that applications hold stay valid until they expire, because the service does not
-/// check them again at each use.
+/// Access tokens that applications already have stay valid until the tokens expire, because the
+/// service does not check a token again at each use.
 ///
 /// ```
 /// use kinde_users::operations::DeleteUserSessions;

@@ -3,7 +3,7 @@
 use crate::types::open_enum::open_enum;
 
 open_enum! {
-    /// More data that a reply contains for each user.
+    /// Additional data about each user. A reply contains the data only if the request asks for it.
     Expand {
         /// The organizations that each user belongs to.
         Organizations = "organizations",

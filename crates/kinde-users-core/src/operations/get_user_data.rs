@@ -22,7 +22,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 with `USER_INVALID` for an unknown id (a recorded reply has both `USER_INVALID` and `ID_REQUIRED`), 403 without the scope, 429 over the rate limit |
 ///
-/// Kinde does not document whether a deleted user is a 400 or a 404.
+/// Kinde does not document whether the status for a deleted user is 400 or 404.
 ///
 /// ```
 /// use kinde_users::operations::{Expand, GetUserData};

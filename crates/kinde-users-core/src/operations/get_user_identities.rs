@@ -60,14 +60,14 @@ impl GetUserIdentities {
         Self { user_id: user_id.into(), cursor: None }
     }
 
-    /// Requests the page that starts after this identity. Replaces
+    /// Requests the page that starts after this identity. This setting replaces
     /// [`ending_before`](Self::ending_before).
     pub fn starting_after(mut self, identity: impl Into<IdentityId>) -> Self {
         self.cursor = Some(("starting_after", identity.into()));
         self
     }
 
-    /// Requests the page that ends before this identity. Replaces
+    /// Requests the page that ends before this identity. This setting replaces
     /// [`starting_after`](Self::starting_after).
     pub fn ending_before(mut self, identity: impl Into<IdentityId>) -> Self {
         self.cursor = Some(("ending_before", identity.into()));
@@ -98,7 +98,8 @@ impl Operation for GetUserIdentities {
 impl Paginated for GetUserIdentities {
     type Item = Identity;
 
-    /// Walks forwards, or backwards if the operation requests a page that ends before an identity.
+    /// Requests the page at this cursor. The walk goes backwards if the operation requests a page
+    /// that ends before an identity. Otherwise the walk goes forwards.
     fn at(mut self, cursor: Cursor) -> Self {
         let direction = self.cursor.map_or("starting_after", |(direction, _)| direction);
         self.cursor = Some((direction, cursor.as_str().into()));
@@ -139,7 +140,7 @@ pub struct UserIdentities {
     pub has_more: Option<bool>,
 }
 
-/// An identity of a user: a way to sign in.
+/// An identity of a user, which is a way to sign in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Identity {
@@ -150,18 +151,20 @@ pub struct Identity {
     pub kind: Option<IdentityType>,
     /// Whether the user has proved to own the identity.
     pub is_confirmed: Option<bool>,
-    /// When it was created.
+    /// When the identity was created.
     pub created_on: Option<Timestamp>,
-    /// When it was last used to sign in.
+    /// When the identity was last used to sign in.
     pub last_login_on: Option<Timestamp>,
-    /// How often it was used to sign in.
+    /// How often the identity was used to sign in.
     #[serde(default, deserialize_with = "integer")]
     pub total_logins: Option<i64>,
-    /// The e-mail address, phone number (E.164), user name, or id at the connection.
+    /// The e-mail address, the phone number in E.164 form, the user name, or the user's id at the
+    /// connection.
     pub name: Option<Redacted>,
     /// The e-mail address that belongs to the identity.
     pub email: Option<Redacted>,
-    /// The social or enterprise connection. It is newer than the rest of the description.
+    /// The social or enterprise connection. Kinde added this field to its API description later
+    /// than the other fields.
     pub connection_id: Option<ConnectionId>,
     /// Whether this is the primary identity of the user.
     pub is_primary: Option<bool>,

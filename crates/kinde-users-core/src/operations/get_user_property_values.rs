@@ -78,12 +78,13 @@ pub struct PropertyValues {
     /// The properties.
     #[serde(default, deserialize_with = "list")]
     pub properties: Vec<PropertyValue>,
-    /// The description has this field, but the operation takes no argument for paging.
+    /// Kinde's API description has this field, but the operation takes no argument for paging.
     pub next_token: Option<Cursor>,
 }
 
 impl PropertyValues {
-    /// Returns the value of the property with this key, if it has one.
+    /// Returns the value of the property with this key. Returns `None` if the list does not contain
+    /// the property, or if the property has no value.
     pub fn value_of(&self, key: &str) -> Option<&str> {
         let matches = |property: &&PropertyValue| property.key.as_ref().is_some_and(|found| found == key);
         self.properties.iter().find(matches)?.value.as_deref()
@@ -102,6 +103,6 @@ pub struct PropertyValue {
     pub description: Option<Redacted>,
     /// The property's key.
     pub key: Option<PropertyKey>,
-    /// The value as text. A boolean property has `true` or `false`.
+    /// The value as text. The text of a boolean property is `true` or `false`.
     pub value: Option<Redacted>,
 }

@@ -98,16 +98,16 @@ pub struct Session {
     pub session_id: Option<SessionId>,
     /// When the session began.
     pub started_on: Option<Timestamp>,
-    /// When the session was last used. The offset may have no minutes (`+11`).
+    /// When the session was last used. The offset of this time may have no minutes, as in `+11`.
     pub updated_on: Option<Timestamp>,
     /// The connection that the user signed in with.
     pub connection_id: Option<ConnectionId>,
-    /// The last IP address.
+    /// The last IP address of the session.
     pub last_ip_address: Option<Redacted>,
-    /// The last user agent.
+    /// The last user agent of the session.
     pub last_user_agent: Option<Redacted>,
-    /// The first IP address.
+    /// The first IP address of the session.
     pub initial_ip_address: Option<Redacted>,
-    /// The first user agent.
+    /// The first user agent of the session.
     pub initial_user_agent: Option<Redacted>,
 }

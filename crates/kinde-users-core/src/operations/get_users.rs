@@ -59,12 +59,13 @@ pub struct GetUsers {
 }
 
 impl GetUsers {
-    /// Creates a request for all users, in pages of the default size of the service, which is 10.
+    /// Creates a request for all users. If you do not set the page size, the service uses its
+    /// default of 10 users.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the number of users in a page: 1 to 500.
+    /// Sets the number of users in a page. The number must be 1 to 500.
     pub fn page_size(mut self, users: u32) -> Self {
         self.page_size = Some(users);
         self
@@ -76,8 +77,8 @@ impl GetUsers {
         self
     }
 
-    /// Requests the next page: pass the [`UsersPage::next_token`] of the page before. Keep the
-    /// other arguments as they were.
+    /// Requests the next page. Pass the [`UsersPage::next_token`] of the page before, and do not
+    /// change the other arguments.
     pub fn next_token(mut self, token: impl Into<Cursor>) -> Self {
         self.next_token = Some(token.into());
         self
@@ -117,7 +118,8 @@ impl GetUsers {
         self
     }
 
-    /// Lists only users that were active since this date-time, in RFC 3339 form with an offset.
+    /// Lists only users that were active since this date-time. Write the date-time in RFC 3339
+    /// form with an offset.
     pub fn active_since(mut self, since: impl Into<Timestamp>) -> Self {
         self.active_since = Some(since.into());
         self
@@ -192,10 +194,10 @@ pub struct UsersPage {
     pub code: Option<Redacted>,
     /// `Success`.
     pub message: Option<Redacted>,
-    /// The users. The service sends `null` if there are none.
+    /// The users. If there are no users, the service sends `null`, and this list is empty.
     #[serde(default, deserialize_with = "listed_users")]
     pub users: Vec<User>,
-    /// The cursor of the next page. `None` or empty on the last page.
+    /// The cursor of the next page. The cursor is `None` or empty on the last page.
     pub next_token: Option<Cursor>,
 }
 

@@ -24,8 +24,8 @@ use crate::types::timestamp::Timestamp;
 /// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 or 404 for an unknown user, 403 without the scope, 429 over the rate limit |
 ///
-/// The description has a single factor, but a user may have several. A single factor, a list and
-/// `null` are all read as a list.
+/// Kinde's API description has a single factor in the reply, but a user may have several factors. A
+/// single factor, a list of factors and `null` are all read as a list.
 ///
 /// ```
 /// use kinde_users::operations::GetUsersMfa;
@@ -77,7 +77,7 @@ pub struct UsersMfa {
     pub code: Option<Redacted>,
     /// `Success`.
     pub message: Option<Redacted>,
-    /// The factors. Empty if the user has none.
+    /// The factors. The list is empty if the user has no factors.
     #[serde(default, deserialize_with = "one_or_many")]
     pub mfa: Vec<MfaFactor>,
 }
@@ -91,15 +91,15 @@ pub struct MfaFactor {
     /// The type of the factor: e-mail, SMS or an authenticator application.
     #[serde(rename = "type")]
     pub kind: Option<Redacted>,
-    /// When it was set up.
+    /// When the factor was set up.
     pub created_on: Option<Timestamp>,
     /// The e-mail address or phone number.
     pub name: Option<Redacted>,
     /// Whether the user has proved to own the factor.
     pub is_verified: Option<bool>,
-    /// How often it was used.
+    /// How often the factor was used.
     #[serde(default, deserialize_with = "integer")]
     pub usage_count: Option<i64>,
-    /// When it was last used.
+    /// When the factor was last used.
     pub last_used_on: Option<Timestamp>,
 }

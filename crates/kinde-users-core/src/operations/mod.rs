@@ -1,9 +1,9 @@
-//! The operations, one file each, with the names of Kinde's documentation.
+//! The operations, with the names that Kinde's documentation uses. Each operation has its own file.
 //!
-//! An operation is a value. `new` takes its required arguments, and setters take the others. A
-//! [`Client`](crate::Client) sends it. You can also send it with an [`Exchange`](crate::Exchange)
-//! in your own loop, or turn it into an `http::Request` with
-//! [`build_request`](crate::build_request).
+//! An operation is a value. `new` takes the required arguments, and setters take the other
+//! arguments. A [`Client`](crate::Client) sends an operation. You can also send an operation with
+//! an [`Exchange`](crate::Exchange) in your own loop, or turn an operation into an `http::Request`
+//! with [`build_request`](crate::build_request).
 
 // Layer 4.
 

@@ -8,7 +8,8 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 
-/// Resets one multi-factor authentication factor of a user, for instance after a lost phone.
+/// Resets one multi-factor authentication factor of a user, for instance after the
+/// user lost a phone.
 ///
 /// | | |
 /// |---|---|
@@ -16,7 +17,7 @@ use crate::api::request_writer::RequestWriter;
 /// | Scope | `delete:user_mfa` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused before sending | a user id or factor id that [is not one path segment](crate::RequestWriter::path): an empty factor id would reset all factors |
+/// | Refused before sending | a user id or factor id that [is not one path segment](crate::RequestWriter::path); a request with an empty factor id would reset all factors |
 /// | Errors | 400 or 404 for an unknown user or factor, 403 without the scope, 429 over the rate limit |
 ///
 /// ```

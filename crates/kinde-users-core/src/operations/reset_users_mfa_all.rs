@@ -8,7 +8,8 @@ use crate::api::operation::Operation;
 use crate::api::path::PathTemplate;
 use crate::api::request_writer::RequestWriter;
 
-/// Resets all multi-factor authentication factors of a user. The user then sets them up again.
+/// Resets all multi-factor authentication factors of a user. The user then sets up the factors
+/// again.
 ///
 /// | | |
 /// |---|---|

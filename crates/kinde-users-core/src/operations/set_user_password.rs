@@ -24,7 +24,7 @@ mod hash_form;
 /// | Scope | `update:user_passwords` |
 /// | Replay | `Idempotent` |
 /// | Reply | 200, [`Success`] |
-/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that does not have the form of its method, or a number outside of its range; see [`Password`] |
+/// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty hash, salt, key or separator; a hash that does not have the form of its hashing method, or a number outside of its range (see [`Password`]) |
 /// | Errors | 400 for an unknown user or a hash that the service refuses, 403 without the scope (often with no body), 429 over the rate limit |
 ///
 /// ```
@@ -95,34 +95,35 @@ impl Operation for SetUserPassword {
     }
 }
 
-/// The hash of a password, with everything that is needed to check a password.
+/// The hash of a password, with all values that are needed to compare a password with the hash.
 ///
-/// Each hashing method, and each way of salting it, has its own constructor. The constructor takes
-/// what the service requires for that method, and nothing that the service rejects.
-/// [`salt_position`](Self::salt_position) sets an optional value. The service does not accept
-/// argon2 or plain text, so there is no constructor for them.
+/// Each hashing method has a constructor. A method with several ways to salt a password has a
+/// constructor for each way. A constructor takes the values that the service requires for the
+/// method, and takes no value that the service rejects. [`salt_position`](Self::salt_position) sets
+/// an optional value. The service accepts neither argon2 hashes nor plain text, so they have no
+/// constructor.
 ///
-/// If a password in plain text or a truncated hash were sent, the service would keep it as a hash,
-/// and no password would match it. The user could then not sign in. So a hash is refused before
-/// anything is sent, if it does not have the form of its method:
+/// If you sent a password in plain text or a truncated hash, the service would keep the text as a
+/// hash, and no password would match this hash. The user could then not sign in. So a hash that
+/// does not have the form of its hashing method is refused before anything is sent. The forms are:
 ///
 /// | method | the form of its hashes |
 /// |---|---|
 /// | bcrypt | `$2a$`, `$2b$` or `$2y$`, a cost of `04` to `31`, `$`, and 53 characters of `./0-9A-Za-z` |
-/// | crypt | a complete hash of the crypt function of a Unix system or of Apache. It begins with `$1$`, `$5$`, `$6$`, `$2a$`, `$y$` or a similar prefix, or with `_`. A hash of DES has no prefix: it has 13 characters of `./0-9A-Za-z`, and 11 more for every further 8 characters of the password |
+/// | crypt | a complete hash of the crypt function of a Unix system or of Apache. It begins with `$1$`, `$5$`, `$6$`, `$2a$`, `$y$` or a similar prefix, or with `_`. A hash of DES has no prefix. It has 13 characters of `./0-9A-Za-z`, and 11 more characters for each further group of 8 characters of the password |
 /// | MD5 | 32 hex digits, or 16 bytes in base64 |
 /// | SHA-256 | 64 hex digits |
 /// | `WordPress` | `$P$` or `$H$` and 31 characters of `./0-9A-Za-z`; a bcrypt hash, with or without `$wp` before it; or 32 hex digits, as in old versions |
-/// | PBKDF2 | base64 of 32 bytes for HMAC-SHA-256, and of 64 bytes for the two variants whose keys have 512 bits |
+/// | PBKDF2 | base64 of 32 bytes for HMAC-SHA-256, and base64 of 64 bytes for the two variants whose keys have 512 bits |
 /// | Firebase's scrypt | base64 of 64 bytes |
-/// | ASP.NET Identity | base64 of 49 bytes, the first of them 0: 68 characters, which begin with `A` |
+/// | ASP.NET Identity | base64 of 49 bytes, the first of which is zero. The text has 68 characters and begins with `A` |
 ///
-/// If you pass the salt of a crypt or `WordPress` hash separately, the hash may be without the
+/// If you pass the salt of a crypt or `WordPress` hash separately, the hash need not contain the
 /// salt. Salts and keys of PBKDF2 and of Firebase's scrypt are base64. Base64 may use the URL-safe
-/// alphabet. Its padding may be missing, except in hashes of ASP.NET Identity and MD5.
+/// alphabet. The padding may be missing, except in hashes of ASP.NET Identity and MD5.
 ///
-/// The hash, the salt and the key are wiped from memory when they are dropped. `Debug` does not
-/// show them.
+/// The hash, the salt and the key are wiped from memory when the `Password` is dropped. `Debug`
+/// does not show them.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Password(Fields);
 
@@ -199,27 +200,28 @@ impl Fields {
 }
 
 impl Password {
-    /// Creates a bcrypt hash. The salt is in the hash.
+    /// Creates a password from a bcrypt hash. The hash contains the salt.
     pub fn bcrypt(hashed_password: impl Into<String>) -> Self {
         Self::of("bcrypt", hashed_password.into())
     }
 
-    /// Creates a hash of Unix crypt. The salt is in the hash.
+    /// Creates a password from a hash of Unix crypt. The hash contains the salt.
     pub fn crypt(hashed_password: impl Into<String>) -> Self {
         Self::of("crypt", hashed_password.into())
     }
 
-    /// Creates a hash of Unix crypt with a separate salt.
+    /// Creates a password from a hash of Unix crypt and a separate salt.
     pub fn crypt_salted(hashed_password: impl Into<String>, salt: impl Into<String>) -> Self {
         Self::crypt(hashed_password).salt(salt.into())
     }
 
-    /// Creates an MD5 hash without a salt.
+    /// Creates a password from an MD5 hash without a salt.
     pub fn md5(hashed_password: impl Into<String>) -> Self {
         Self::of("md5", hashed_password.into())
     }
 
-    /// Takes an MD5 hash of the password and a salt. The salt is before or after the password.
+    /// Creates a password from a salted MD5 hash and its salt. The position says whether the salt
+    /// is before or after the password in the hashed text.
     pub fn md5_salted(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -228,13 +230,13 @@ impl Password {
         Self::md5(hashed_password).salt(salt.into()).salt_position(position)
     }
 
-    /// Creates a SHA-256 hash in hex, without a salt.
+    /// Creates a password from a SHA-256 hash without a salt. The hash is in hex.
     pub fn sha256(hashed_password: impl Into<String>) -> Self {
         Self::of("sha256", hashed_password.into())
     }
 
-    /// Takes a SHA-256 hash, in hex, of the password and a salt. The salt is before or after the
-    /// password.
+    /// Creates a password from a salted SHA-256 hash and its salt. The hash is in hex. The position
+    /// says whether the salt is before or after the password in the hashed text.
     pub fn sha256_salted(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -243,17 +245,18 @@ impl Password {
         Self::sha256(hashed_password).salt(salt.into()).salt_position(position)
     }
 
-    /// Creates a hash of `WordPress`. The salt is in the hash.
+    /// Creates a password from a hash of `WordPress`. The hash contains the salt.
     pub fn wordpress(hashed_password: impl Into<String>) -> Self {
         Self::of("wordpress", hashed_password.into())
     }
 
-    /// Creates a hash of `WordPress` with a separate salt.
+    /// Creates a password from a hash of `WordPress` and a separate salt.
     pub fn wordpress_salted(hashed_password: impl Into<String>, salt: impl Into<String>) -> Self {
         Self::wordpress(hashed_password).salt(salt.into())
     }
 
-    /// Creates a PBKDF2 hash with a base64 salt. The service assumes 24,000 iterations.
+    /// Creates a password from a PBKDF2 hash and its base64 salt. The service assumes 24,000
+    /// iterations.
     pub fn pbkdf2(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -264,7 +267,8 @@ impl Password {
         password
     }
 
-    /// Creates a PBKDF2 hash with a base64 salt and a number of iterations, which is at least 1.
+    /// Creates a password from a PBKDF2 hash, its base64 salt and the number of iterations. The
+    /// number must be at least 1.
     pub fn pbkdf2_with_iterations(
         hashed_password: impl Into<String>,
         salt: impl Into<String>,
@@ -276,7 +280,7 @@ impl Password {
         password
     }
 
-    /// Creates a hash of Firebase's scrypt from the hash and the base64 salt of the user, and the
+    /// Creates a password from a hash of Firebase's scrypt, the base64 salt of the user, and the
     /// parameters of the Firebase project.
     pub fn firebase_scrypt(
         hashed_password: impl Into<String>,
@@ -291,19 +295,19 @@ impl Password {
         password
     }
 
-    /// Creates a hash of ASP.NET Identity, version 2, from the unchanged base64 `PasswordHash`. The
-    /// salt is in the hash.
+    /// Creates a password from the base64 `PasswordHash` of ASP.NET Identity, version 2. Pass the
+    /// `PasswordHash` unchanged. The hash contains the salt.
     pub fn aspnet_identity_v2(hashed_password: impl Into<String>) -> Self {
         Self::of("aspnet-identity-v2", hashed_password.into())
     }
 
     /// Sets whether the salt is before or after the password in the hashed text.
     ///
-    /// MD5 and SHA-256 with a salt already have a position. The service also accepts a position for
-    /// PBKDF2, Firebase's scrypt, crypt and `WordPress`. It accepts no position for bcrypt and
-    /// ASP.NET Identity: such an operation is refused with [`Problem::NotAllowed`]. A position for
-    /// MD5 or SHA-256 without a salt is refused with [`Problem::Missing`], because the salt is
-    /// missing.
+    /// The constructors for MD5 and SHA-256 with a salt already set a position. The service also
+    /// accepts a position for PBKDF2, Firebase's scrypt, crypt and `WordPress`. The service accepts
+    /// no position for bcrypt and ASP.NET Identity, so a position for these methods is refused with
+    /// [`Problem::NotAllowed`]. A position for MD5 or SHA-256 without a salt is refused with
+    /// [`Problem::Missing`], because the salt is missing.
     ///
     /// ```
     /// use kinde_users::operations::{Password, SaltPosition};
@@ -317,7 +321,7 @@ impl Password {
         self
     }
 
-    /// Returns the name of the hashing method in requests.
+    /// Returns the name that requests use for the hashing method.
     pub fn hashing_method(&self) -> &'static str {
         self.0.hashing_method
     }
@@ -328,12 +332,13 @@ impl Password {
         !matches!(hashing_method, "bcrypt" | "aspnet-identity-v2")
     }
 
-    /// Checks that the password can be sent, as [`SetUserPassword`] does before it is sent. A
-    /// program can check each line of a file without a user or a request.
+    /// Checks that the password can be sent. [`SetUserPassword`] makes the same check before a
+    /// request is sent. With this method, a program can check each line of a file without a user or
+    /// a request.
     ///
     /// # Errors
     ///
-    /// A [`BuildError`] names the part that cannot be sent.
+    /// Returns a [`BuildError`] that names the part that cannot be sent.
     ///
     /// ```
     /// use kinde_users::Problem;
@@ -369,8 +374,8 @@ impl fmt::Debug for Password {
 
 /// The hash parameters of a Firebase project. All users of the project share them.
 ///
-/// The parameters can be read from JSON. The names are those of the Firebase console, as here, or
-/// `signer_key`, `salt_separator`, `rounds` and `mem_cost`:
+/// The parameters can be read from JSON. The fields have the names that the Firebase console shows,
+/// as in this example, or the names `signer_key`, `salt_separator`, `rounds` and `mem_cost`:
 ///
 /// ```
 /// use kinde_users::operations::FirebaseParameters;
@@ -390,7 +395,7 @@ pub struct FirebaseParameters {
 
 impl FirebaseParameters {
     /// Creates the parameters from the base64 signer key, the base64 salt separator, the number of
-    /// rounds (1 to 16) and the memory cost (1 to 20), as the Firebase console shows them.
+    /// rounds (1 to 16) and the memory cost (1 to 20). The Firebase console shows these values.
     pub fn new(
         signer_key: impl Into<String>,
         salt_separator: impl Into<String>,
@@ -437,11 +442,11 @@ pub enum SaltPosition {
 open_enum! {
     /// The variant of PBKDF2.
     Pbkdf2Variant {
-        /// With HMAC-SHA-256.
+        /// PBKDF2 with HMAC-SHA-256.
         HmacSha256 = "salted-pbkdf2-hmac-sha256",
-        /// With HMAC-SHA-256 and a key of 512 bits.
+        /// PBKDF2 with HMAC-SHA-256 and a key of 512 bits.
         HmacSha256With512 = "salted-pbkdf2-hmac-sha256-512",
-        /// With HMAC-SHA-512 and a key of 512 bits.
+        /// PBKDF2 with HMAC-SHA-512 and a key of 512 bits.
         HmacSha512With512 = "salted-pbkdf2-hmac-sha512-512",
     }
 }

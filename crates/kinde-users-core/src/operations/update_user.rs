@@ -10,7 +10,7 @@ use crate::api::request_writer::RequestWriter;
 use crate::types::redacted::Redacted;
 use crate::types::values::Patch;
 
-/// Updates a user: for instance suspends the user, changes a name, or requests a new password.
+/// Updates a user, for instance to suspend the user, change a name, or request a new password.
 ///
 /// | | |
 /// |---|---|
@@ -21,10 +21,11 @@ use crate::types::values::Patch;
 /// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 for an unknown id or a value that is not valid, 403 without the scope, 429 over the rate limit |
 ///
-/// Each field is [not changed](Patch::Leave), [cleared](Patch::Clear) or [set](Patch::Set).
-/// [`Patch::Clear`] sends `null`. For a given name or a family name `null` has no effect: a name
-/// can be replaced, but not removed. Kinde does not document whether `null` clears the other
-/// fields. Read the user back if that matters.
+/// For each field, you can choose to [leave it unchanged](Patch::Leave), to
+/// [clear it](Patch::Clear) or to [set it](Patch::Set). [`Patch::Clear`] sends `null`. For a given
+/// name or a family name, `null` has no effect. You can replace these names, but you cannot remove
+/// them. Kinde does not document whether `null` clears the other fields. If you have to be sure,
+/// get the user again after the update.
 ///
 /// ```
 /// use kinde_users::Patch;
@@ -72,13 +73,13 @@ impl UpdateUser {
         Self { id: id.into(), body: Body::default() }
     }
 
-    /// Sets the given name. It cannot be cleared.
+    /// Sets the given name. The given name cannot be cleared.
     pub fn given_name(mut self, name: impl Into<Patch<Redacted>>) -> Self {
         self.body.given_name = name.into();
         self
     }
 
-    /// Sets the family name. It cannot be cleared.
+    /// Sets the family name. The family name cannot be cleared.
     pub fn family_name(mut self, name: impl Into<Patch<Redacted>>) -> Self {
         self.body.family_name = name.into();
         self
@@ -90,7 +91,8 @@ impl UpdateUser {
         self
     }
 
-    /// Sets whether the user is suspended and cannot sign in. Sessions continue. End them with
+    /// Sets whether the user is suspended and cannot sign in. The sessions of a suspended user
+    /// continue. To end the sessions, use
     /// [`DeleteUserSessions`](crate::operations::DeleteUserSessions).
     pub fn is_suspended(mut self, is_suspended: impl Into<Patch<bool>>) -> Self {
         self.body.is_suspended = is_suspended.into();
@@ -127,8 +129,8 @@ impl Operation for UpdateUser {
     }
 }
 
-/// A user after an update. This type has no `provided_id`, and its fields have other names than
-/// those of [`User`](crate::models::User).
+/// A user after an update. This type has no `provided_id`, and some fields have other names than in
+/// [`User`](crate::models::User).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct UpdatedUser {

@@ -20,7 +20,7 @@ use crate::types::values::Value;
 /// | Refused before sending | a user id or flag key that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or flag, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// The request carries the value in the query, as text.
+/// The request contains the value as text in the query.
 ///
 /// ```
 /// use kinde_users::operations::UpdateUserFeatureFlagOverride;

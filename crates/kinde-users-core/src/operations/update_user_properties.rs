@@ -24,7 +24,8 @@ use crate::types::values::{Patch, Value};
 /// | Refused before sending | a user id that [is not one path segment](crate::RequestWriter::path); an empty property key |
 /// | Errors | 400 for an unknown user or property, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// Other properties keep their values. Kinde does not document whether `null` clears a property.
+/// Properties that the request does not contain keep their values. Kinde does not document whether
+/// `null` clears a property.
 ///
 /// ```
 /// use kinde_users::operations::UpdateUserProperties;

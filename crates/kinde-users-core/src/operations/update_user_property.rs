@@ -20,7 +20,7 @@ use crate::types::values::Value;
 /// | Refused before sending | a user id or property key that [is not one path segment](crate::RequestWriter::path) |
 /// | Errors | 400 for an unknown user or property, 403 without the scope (often with no body), 429 over the rate limit |
 ///
-/// The request carries the value in the query, as text, so proxies may log it.
+/// The request contains the value as text in the query, so proxies may log the value.
 /// [`UpdateUserProperties`] sends values in the body.
 ///
 /// [`UpdateUserProperties`]: crate::operations::UpdateUserProperties
