@@ -50,11 +50,11 @@ pub enum DecodeCategory {
     Data,
     /// The body ends too early, or is empty.
     Eof,
-    /// The status is not a success, so the body is not that of a success.
+    /// The status is not a success, so the body is not the body of a success.
     NotSuccess,
     /// The status is a success, but the body does not confirm the success: the body has an error,
     /// the id of another user, or another state. The operation may have taken effect.
-    /// [`Erase`](crate::Erase) and [`Suspend`](crate::Suspend) report this.
+    /// [`Erase`](crate::Erase) and [`Suspend`](crate::Suspend) report this category.
     NotDone,
 }
 

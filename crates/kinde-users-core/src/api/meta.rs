@@ -35,7 +35,7 @@ impl Meta {
     }
 }
 
-/// Whether an operation may be sent again if it is not known whether the first request arrived.
+/// Whether an operation may be sent again after a request that may have arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Replay {
     /// The operation only reads. It may be sent again.
@@ -43,12 +43,13 @@ pub enum Replay {
     /// The operation has no further effect if it is sent twice. It may be sent again.
     Idempotent,
     /// The service answers a second request with a special error code, so the operation may be sent
-    /// again. If an earlier attempt may have taken effect, this code proves that it did.
+    /// again. If an earlier attempt may have taken effect, this code proves that the earlier
+    /// attempt took effect.
     RefusesRepeat {
-        /// The error code of a repeat.
+        /// The error code that answers a repeated request.
         code: &'static str,
     },
-    /// Not idempotent: sending the operation again repeats the effect. It is sent again only if the
-    /// first request was certainly never sent, or was refused.
+    /// The operation is not idempotent: sending it again repeats the effect. The operation is sent
+    /// again only if the first request was certainly never sent, or was refused.
     OnlyIfUnsent,
 }

@@ -56,7 +56,8 @@ pub trait Operation {
     ///
     /// # Errors
     ///
-    /// Returns a [`BuildError`] that names the argument that cannot be sent. Then nothing is sent.
+    /// Returns a [`BuildError`] that names the argument that cannot be sent. In this case, nothing
+    /// is sent.
     fn write(&self, request: &mut RequestWriter<'_>) -> Result<(), BuildError>;
 }
 

@@ -17,7 +17,7 @@ pub trait Paginated: Operation + Clone {
     fn at(self, cursor: Cursor) -> Self;
 
     /// Returns the cursor of the next page, or `None` if `page` is the last page. An empty cursor
-    /// stands for the first page, so do not return one.
+    /// stands for the first page, so do not return an empty cursor.
     fn next(&self, page: &Self::Output) -> Option<Cursor>;
 
     /// Returns the items of a page.

@@ -123,7 +123,7 @@ fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
 /// A path with named places, such as `/api/v1/users/{user_id}/mfa`.
 ///
 /// A template is checked when it is created. A constant is checked at compile time. A segment is
-/// either one `{name}`, or consists of unreserved characters (`A-Z a-z 0-9 - . _ ~`) and is not a
+/// either one `{name}`, or a text of unreserved characters (`A-Z a-z 0-9 - . _ ~`) that is not a
 /// dot segment.
 ///
 /// ```compile_fail
@@ -135,7 +135,7 @@ fn last_escape(text: &[u8]) -> Option<(usize, u32)> {
 pub struct PathTemplate(&'static str);
 
 impl PathTemplate {
-    /// Checks a template.
+    /// Creates a template and checks it.
     ///
     /// # Panics
     ///
@@ -151,7 +151,7 @@ impl PathTemplate {
         self.0
     }
 
-    /// Returns the names of its places, in order.
+    /// Returns the names of the places of the template, in order.
     ///
     /// ```
     /// # use kinde_users::PathTemplate;

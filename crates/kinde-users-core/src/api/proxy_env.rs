@@ -49,9 +49,9 @@ pub struct ProxyVariables {
 type Variable = (&'static str, String);
 
 impl ProxyVariables {
-    /// Reads the variables. `variable` returns the value of the variable with this name. If a value
-    /// is not Unicode, `variable` should return it with replacement characters, so that the
-    /// variable counts as set.
+    /// Reads the variables. The closure `variable` returns the value of the variable with the given
+    /// name. If a value is not Unicode, `variable` should return it with replacement characters, so
+    /// that the variable counts as set.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: &[&'static str]| {
             names.iter().find_map(|name| {

@@ -69,7 +69,7 @@ impl Reply {
         Self { operation, status: parts.status, headers: parts.headers, body, repaired: Repaired::default() }
     }
 
-    /// Returns the operation that was answered.
+    /// Returns the operation that the service answered.
     pub fn operation(&self) -> &'static Meta {
         self.operation
     }
@@ -84,8 +84,8 @@ impl Reply {
         &self.headers
     }
 
-    /// Returns the ids that the service and its proxies gave the request, as header names and
-    /// values. Quote them in a support case.
+    /// Returns the ids that the service and its proxies gave the request. Each item is the name of
+    /// a header and its value. Quote these ids in a support case.
     ///
     /// ```
     /// use kinde_users::Reply;
@@ -127,8 +127,8 @@ impl Reply {
     /// Reads the body as any type, whatever the status. The type may borrow from the body. An empty
     /// body is read as `null`.
     ///
-    /// If the body cannot be read, it is repaired and read again. So a page is not lost because one
-    /// value is broken:
+    /// If the body cannot be read, it is repaired and read again. So a page of a list is not lost
+    /// because one value is broken. These are the repairs:
     ///
     /// - In strings, an unpaired surrogate (`\ud83d`, half an emoji) and bytes that are not UTF-8
     ///   become U+FFFD, and raw control characters are kept.
@@ -136,7 +136,7 @@ impl Reply {
     /// - A value that is nested more than 127 levels deep becomes `null`.
     /// - Byte order marks, NUL bytes and blanks around the text are skipped.
     ///
-    /// An object with a repeated field of `T` is not repaired, and is an error.
+    /// An object in which a field of `T` is repeated is not repaired. It is an error.
     ///
     /// The reply keeps the repaired text. [`body`](Self::body) does not change.
     ///

@@ -12,8 +12,8 @@ use crate::api::path::{next_place, percent_encode, push_segment};
 use crate::types::build_error::{BuildError, Problem};
 use crate::types::check_id::check_id;
 
-/// Takes the arguments of an operation: first the path arguments, then the query pairs, then the
-/// body.
+/// Writes the arguments of an operation into its request: first the path arguments, then the query
+/// pairs, then the body.
 ///
 /// Whatever the arguments are, the request reaches the endpoint of the template at the host of the
 /// tenant, with exactly the query pairs that were written. All characters except
@@ -85,7 +85,7 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`].
+    /// Returns [`Problem::Empty`] if `value` is empty.
     pub fn required_query(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         if value.is_empty() {
             return Err(self.refuse(name, Problem::Empty));
@@ -98,8 +98,8 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`]. A line of a
-    /// file may leave such characters at the end of an id.
+    /// Returns [`Problem::Empty`], [`Problem::ControlCharacter`] or [`Problem::OuterBlank`]. For
+    /// instance, an id that was read from a line of a file may end with such a character.
     pub fn id_query(&mut self, name: &'static str, value: &str) -> Result<(), BuildError> {
         check_id(value).map_err(|problem| self.refuse(name, problem))?;
         self.query(name, value);
@@ -115,7 +115,7 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::OutOfRange`].
+    /// Returns [`Problem::OutOfRange`] if `value` is not in `range`.
     pub fn number_query(
         &mut self,
         name: &'static str,
@@ -132,12 +132,13 @@ impl<'a> RequestWriter<'a> {
         Ok(())
     }
 
-    /// Writes one query pair whose value is the list, separated by commas. It writes nothing for an
+    /// Writes one query pair whose value is the list, separated by commas. Writes nothing for an
     /// empty list.
     ///
     /// # Errors
     ///
-    /// [`Problem::Comma`] and [`Problem::Empty`] for a value that would not be read as one value.
+    /// Returns [`Problem::Comma`] or [`Problem::Empty`] for a value that would not be read as one
+    /// value.
     pub fn query_list<T: AsRef<str>>(&mut self, name: &'static str, values: &[T]) -> Result<(), BuildError> {
         for (index, value) in values.iter().map(AsRef::as_ref).enumerate() {
             if value.is_empty() {
@@ -160,14 +161,15 @@ impl<'a> RequestWriter<'a> {
     ///
     /// # Errors
     ///
-    /// [`Problem::NotJson`] if it has no JSON form, such as a map whose keys are not strings.
+    /// Returns [`Problem::NotJson`] if `body` has no JSON form. An example is a map whose keys are
+    /// not strings.
     pub fn json<T: Serialize>(&mut self, body: &T) -> Result<(), BuildError> {
         let bytes = serde_json::to_vec(body).map_err(|_| self.refuse("body", Problem::NotJson))?;
         self.body = Some(bytes);
         Ok(())
     }
 
-    /// Returns the error that `argument` cannot be sent.
+    /// Returns the error for an argument that cannot be sent.
     pub fn refuse(&self, argument: &'static str, problem: Problem) -> BuildError {
         BuildError::new(self.meta.name, argument, problem)
     }

@@ -38,8 +38,8 @@ use crate::types::ids::Cursor;
 /// blocking counterpart.
 ///
 /// A client is cheap to clone, and all clones share one [`Tenant`]. The futures of a client are
-/// `Send`, and you may drop them at any time. If a dropped call was requesting the token, a waiting
-/// call takes over.
+/// `Send`, and you may drop them at any time. If you drop a call that is requesting a token, one of
+/// the calls that wait for the token requests a token instead.
 ///
 /// ```
 /// use kinde_users::operations::GetUsers;
@@ -118,8 +118,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     }
 
     /// Returns a client of the same tenant whose calls are observed. `new` creates an observer for
-    /// each call of an operation; see [`Observer`]. Clones of this client observe too, but not the
-    /// client that this method was called on.
+    /// each call of an operation; see [`Observer`]. The calls of clones of the returned client are
+    /// observed too. The calls of the client on which you call this method are not.
     #[must_use]
     pub fn with_observer<O: Observer + Send + 'static>(
         &self,
@@ -167,8 +167,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.reply(operation).await?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply; its
-    /// output may borrow from the reply.
+    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply. The
+    /// value that `parse_as` returns may borrow from the reply.
     ///
     /// # Errors
     ///
@@ -178,7 +178,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.drive(exchange).await
     }
 
-    /// Calls a [`DynOperation`], an operation of any type, and returns the raw reply.
+    /// Calls an operation of any type ([`DynOperation`]) and returns the raw reply.
     ///
     /// # Errors
     ///
@@ -188,7 +188,8 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
         self.drive(exchange).await
     }
 
-    /// Runs a job: makes its calls one after another, until the job is complete or a call fails.
+    /// Runs a job. This method makes the calls of the job one after another, until the job is
+    /// complete or a call fails.
     ///
     /// ```
     /// # use kinde_users::{AsyncClient, AsyncClock, AsyncTransport, CallError};
@@ -203,8 +204,9 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     ///
     /// # Errors
     ///
-    /// Returns the error of the call that failed; see [`reply`](Self::reply). [`Job::output`] then
-    /// returns what was done before. If you run the same job again, it continues where it stopped.
+    /// Returns the error of the call that failed; see [`reply`](Self::reply). After the error,
+    /// [`Job::output`] returns the result so far. If you run the same job again, the job continues
+    /// where it stopped.
     pub async fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation).await?;
@@ -270,7 +272,7 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
     }
 
     /// Returns the pages of a list. Each call of [`next_page`](AsyncPages::next_page) requests a
-    /// page. For the items one by one, call [`items`](AsyncPages::items).
+    /// page. To get the items one by one, call [`items`](AsyncPages::items).
     ///
     /// ```
     /// # use kinde_users::{AsyncClient, AsyncClock, AsyncTransport};
@@ -335,8 +337,8 @@ impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncPages<T, C, O> {
         self.walk.pages.cursor()
     }
 
-    /// Returns the next page. If you drop the future, the call is cancelled. The next call of this
-    /// method then requests the same page.
+    /// Returns the next page. If you drop the future, the call that requests the page is cancelled.
+    /// If you call this method again, it requests the same page.
     pub async fn next_page(&mut self) -> Option<Result<O::Output, CallError<T::Error>>> {
         let AsyncClient { shared, options, .. } = &self.client;
         match self.walk.next_call(*options, shared.clock.now()) {
@@ -368,8 +370,8 @@ pub struct AsyncItems<T, C, O: Paginated> {
 }
 
 impl<T: AsyncTransport, C: AsyncClock, O: Paginated> AsyncItems<T, C, O> {
-    /// Returns the next item. If you drop the future, the call is cancelled. The next call of this
-    /// method then requests the same page.
+    /// Returns the next item. If you drop the future, the call that requests the page is cancelled.
+    /// If you call this method again, it requests the same page.
     pub async fn next_item(&mut self) -> Option<Result<O::Item, CallError<T::Error>>> {
         loop {
             if let Some(item) = self.items.next() {

@@ -32,9 +32,9 @@ use crate::types::ids::Cursor;
 
 /// Calls the operations of one tenant over any transport.
 ///
-/// A client is cheap to clone. All clones share one [`Tenant`]: the token, the wait after a 429,
-/// and the retry budget. Many threads can use a client at the same time. The client holds no lock
-/// while a request is in flight.
+/// A client is cheap to clone. All clones share one [`Tenant`], with its token, its wait after a
+/// 429, and its retry budget. Many threads can use a client at the same time. The client holds no
+/// lock while a request is in flight.
 ///
 /// To create a client with a transport and a clock, use the function `client` of the crate
 /// `kinde-users`.
@@ -83,22 +83,25 @@ impl<T: Transport, C: Clock> Client<T, C> {
         Self { options, ..self.clone() }
     }
 
-    /// Returns a client of the same tenant that asks `provider` for the credentials. Use this method
-    /// if the secret is kept in a secrets manager, which may rotate it.
+    /// Returns a client of the same tenant that asks `provider` for the credentials. Use this
+    /// method if the secret is kept in a secrets manager, which may rotate the secret.
     ///
-    /// The call that requests a token asks first, and requests the token with the credentials that
-    /// `provider` returns. The tenant keeps them. If the token endpoint refuses them, the call asks
-    /// once more, because the secret may have been rotated just then. Other calls that need a token
-    /// wait meanwhile, so there is one question and one token request for all of them.
+    /// Before a call requests a token, the call asks `provider` for the credentials. The call
+    /// requests the token with these credentials, and the tenant keeps them. If the token endpoint
+    /// refuses the credentials, the call asks `provider` once more, because the secret may have
+    /// been rotated just then. During this time, the other calls that need a token wait for the
+    /// result. They do not ask `provider` or request a token themselves.
     ///
-    /// If `provider` fails, no token is requested, and the problem is
+    /// If `provider` fails, no token is requested. The problem of the error is
     /// [`AuthProblem::NotProvided`](crate::AuthProblem::NotProvided). All calls then share one
-    /// back-off, as if the token endpoint were unavailable, and a token that still lasts is used.
+    /// back-off, as if the token endpoint were unavailable. Calls still use a token that has not
+    /// expired.
     ///
-    /// There is a question only for each token request, so `provider` needs no cache. An API key
-    /// needs no token request: it is used until the service refuses it. The client does not limit
-    /// how long `provider` takes, and holds no lock meanwhile. Clones of this client ask too, but
-    /// not the client that this method was called on.
+    /// The client asks `provider` only when it needs to request a token, so `provider` needs no
+    /// cache. An API key needs no token request: the key is used until the service refuses it. The
+    /// client does not limit how long `provider` takes, and holds no lock while `provider` runs.
+    /// Clones of the returned client ask `provider` too. The client on which you call this method
+    /// does not.
     ///
     /// ```
     /// use kinde_users::{Client, Clock, Credentials, Transport};
@@ -121,8 +124,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     }
 
     /// Returns a client of the same tenant whose calls are observed. `new` creates an observer for
-    /// each call of an operation; see [`Observer`]. Clones of this client observe too, but not the
-    /// client that this method was called on.
+    /// each call of an operation; see [`Observer`]. The calls of clones of the returned client are
+    /// observed too. The calls of the client on which you call this method are not.
     #[must_use]
     pub fn with_observer<O: Observer + Send + 'static>(
         &self,
@@ -137,8 +140,9 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// All calls wait until `with` returns. `with` must not make a call itself, because that call
     /// would wait for ever. `with` may replace the tenant: waiting calls then continue with the new
     /// tenant. If the new tenant has another domain, all calls of this client fail with
-    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant): create another client instead. If
-    /// a call made attempts before the tenant was replaced, its error reports their effect.
+    /// [`Problem::OtherTenant`](crate::Problem::OtherTenant). In that case, create another client
+    /// instead. If a call made attempts before the tenant was replaced, the error of the call
+    /// reports the effect of these attempts.
     pub fn with_tenant<R>(&self, with: impl FnOnce(&mut Tenant) -> R) -> R {
         self.shared.with_tenant(|tenant| tenant.lend(with))
     }
@@ -146,8 +150,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// Returns the token and its remaining lifetime, if known, so that the next run of the program
     /// can use the token.
     ///
-    /// Returns `None` if there is no token, or if it has expired. The lifetime is measured on the
-    /// clock of this client, at the time of the call.
+    /// Returns `None` if there is no token, or if the token has expired. The lifetime is measured
+    /// on the clock of this client, from the time at which you call this method.
     ///
     /// Kinde advises against storing tokens and against sharing them between services. Anyone who
     /// reads the token can use it until it expires.
@@ -183,8 +187,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.reply(operation)?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply; its
-    /// output may borrow from the reply.
+    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply. The
+    /// value that `parse_as` returns may borrow from the reply.
     ///
     /// # Errors
     ///
@@ -194,7 +198,7 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.drive(exchange)
     }
 
-    /// Calls a [`DynOperation`], an operation of any type, and returns the raw reply.
+    /// Calls an operation of any type ([`DynOperation`]) and returns the raw reply.
     ///
     /// # Errors
     ///
@@ -204,7 +208,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.drive(exchange)
     }
 
-    /// Runs a job: makes its calls one after another, until the job is complete or a call fails.
+    /// Runs a job. This method makes the calls of the job one after another, until the job is
+    /// complete or a call fails.
     ///
     /// ```
     /// # use kinde_users::{CallError, Client, Clock, Transport};
@@ -219,8 +224,9 @@ impl<T: Transport, C: Clock> Client<T, C> {
     ///
     /// # Errors
     ///
-    /// Returns the error of the call that failed; see [`reply`](Self::reply). [`Job::output`] then
-    /// returns what was done before. If you run the same job again, it continues where it stopped.
+    /// Returns the error of the call that failed; see [`reply`](Self::reply). After the error,
+    /// [`Job::output`] returns the result so far. If you run the same job again, the job continues
+    /// where it stopped.
     pub fn run<J: Job>(&self, job: &mut J) -> Result<J::Output, CallError<T::Error>> {
         while let Some(operation) = job.next_call() {
             self.call_for(job, &operation)?;
@@ -270,8 +276,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
         }
     }
 
-    /// Returns an iterator over the pages of a list, which requests each page when you ask for it.
-    /// To iterate over the items, call [`items`](PageIter::items) on it.
+    /// Returns an iterator over the pages of a list. The iterator requests each page when you ask
+    /// for the page. To iterate over the items, call [`items`](PageIter::items) on the iterator.
     ///
     /// ```
     /// # use kinde_users::{Client, Clock, Transport};

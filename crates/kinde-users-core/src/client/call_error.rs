@@ -47,8 +47,8 @@ impl<E> CallError<E> {
         self.error.effect()
     }
 
-    /// Returns the error that the service answered with. Returns `None` if there was no answer, or
-    /// if the answer was a success that could not be read; see [`Error::as_api`].
+    /// Returns the error that the service answered with. Returns `None` if the service did not
+    /// answer, or if it answered with a success that could not be read; see [`Error::as_api`].
     pub fn as_api(&self) -> Option<&ApiError> {
         self.error.as_api()
     }

@@ -26,18 +26,18 @@ pub(crate) type NewObserver = dyn Fn(&'static Meta) -> Box<dyn Observer + Send> 
 /// - [`sent`](Self::sent), then [`answered`](Self::answered), for each request. After a 429, also
 ///   [`rate_limited`](Self::rate_limited);
 /// - [`token_renewed`](Self::token_renewed) after a token request that brought a token;
-/// - [`will_retry`](Self::will_retry) after a request to the operation that failed, if the call
-///   goes on;
+/// - [`will_retry`](Self::will_retry) after a failed request of the operation (not of a token), if
+///   the call goes on;
 /// - [`waits`](Self::waits) before each wait;
 /// - [`done`](Self::done) once, at the end.
 ///
-/// The client calls them on the thread of the call and outside of its lock, so an observer may use
-/// the client. They should return quickly, because the call waits for them. What they are given
-/// holds no argument, no token, no header but the ids of requests, and no body.
+/// The client calls the methods on the thread of the call, while it holds no lock. So an observer
+/// may use the client. The methods should return quickly, because the call waits for them. The
+/// methods get no arguments, tokens or bodies. Of the headers, they get only the ids of requests.
 ///
 /// A call whose arguments cannot be sent ([`Error::Build`](crate::Error::Build)) is not observed. A
-/// reply that does not have the expected form ([`Error::Decode`](crate::Error::Decode)) is read
-/// after the end of the call, which is a success for the observer.
+/// reply is read after the end of the call. So if it does not have the expected form
+/// ([`Error::Decode`](crate::Error::Decode)), the observer still sees a success.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -69,24 +69,26 @@ pub trait Observer {
     }
 
     /// The request was answered with 429. `reset` is the time until the service accepts requests
-    /// again, if the answer has it.
+    /// again. It is `None` if the answer does not contain this time.
     fn rate_limited(&mut self, attempt: &Attempt<'_>, reset: Option<Duration>) {
         let _ = (attempt, reset);
     }
 
-    /// The request to the operation failed, and the call will send it again, unless its time runs
-    /// out before or no token can be had.
+    /// The request of the operation failed. The call will send the request again, unless the time
+    /// of the call runs out first or the call gets no token.
     fn will_retry(&mut self, attempt: &Attempt<'_>) {
         let _ = attempt;
     }
 
-    /// The call waits for at most this time: for a back-off, a reset, its turn, or a token that
-    /// another call requests. A wait that is interrupted may be told again.
+    /// The call waits for at most the time `at_most`. It waits for the end of a back-off, for a
+    /// reset, for its turn, or for a token that another call requests. If a wait is interrupted,
+    /// this method may be called again for the same wait.
     fn waits(&mut self, at_most: Duration) {
         let _ = at_most;
     }
 
-    /// The call got a new token for all calls. `lifetime` is how long the token lasts, if known.
+    /// The call got a new token, which all calls of the tenant use. `lifetime` is how long the
+    /// token lasts, if known.
     fn token_renewed(&mut self, lifetime: Option<Duration>) {
         let _ = lifetime;
     }
@@ -97,7 +99,7 @@ pub trait Observer {
     }
 }
 
-/// A request of a call: to the operation, or for a token.
+/// One HTTP request of a call: a request of the operation, or a token request.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Attempt<'a> {
@@ -109,10 +111,11 @@ pub struct Attempt<'a> {
     pub url_template: &'static str,
     /// Whether this is a token request.
     pub is_token_request: bool,
-    /// The number of attempts of the call so far, counted as by
-    /// [`Exchange::attempts`](crate::Exchange::attempts).
+    /// The number of attempts of the call so far. [`Exchange::attempts`](crate::Exchange::attempts)
+    /// says what counts as an attempt.
     pub number: u32,
-    /// How often the call sent such a request before: to the operation, or for a token.
+    /// How many requests of the same kind (of the operation, or for a token) the call sent before
+    /// this one.
     pub resend_count: u32,
     pub(crate) domain: &'a Domain,
 }
@@ -141,7 +144,7 @@ impl fmt::Debug for Attempt<'_> {
     }
 }
 
-/// The answer to a request, or why there is none.
+/// The answer to a request, or the reason why there is no answer.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Answered<'a> {
@@ -154,16 +157,16 @@ pub struct Answered<'a> {
 }
 
 impl Answered<'_> {
-    /// Returns what went wrong, as `error.type` of OpenTelemetry: a status from 400 on, such as
-    /// `404`, or else `not_sent`, `no_reply` or `unreadable_body`. Returns `None` if nothing went
-    /// wrong.
+    /// Returns what went wrong, as a value of the attribute `error.type` of OpenTelemetry. If the
+    /// status is 400 or higher, the value is the status, such as `404`. Otherwise it is `not_sent`,
+    /// `no_reply` or `unreadable_body`. Returns `None` if nothing went wrong.
     pub fn error_type(&self) -> Option<&str> {
         let status = self.status.as_ref().filter(|status| status.as_u16() >= 400);
         status.map(StatusCode::as_str).or(self.failure)
     }
 
-    /// Returns the ids that the service and its proxies gave the request, as header names and
-    /// values.
+    /// Returns the ids that the service and its proxies gave the request. Each item is the name of
+    /// a header and its value.
     pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.headers.into_iter().flat_map(request_ids)
     }
@@ -185,15 +188,16 @@ impl fmt::Debug for Answered<'_> {
 pub struct Done<'a> {
     /// The operation.
     pub operation: &'static Meta,
-    /// The status of the last answer to the operation, unless a later request had no answer.
+    /// The status of the last answer to a request of the operation. `None` if a later request of
+    /// the operation had no answer.
     pub status: Option<StatusCode>,
     /// The number of attempts; see [`Exchange::attempts`](crate::Exchange::attempts).
     pub attempts: u32,
-    /// How often the request to the operation was sent again, for any reason.
+    /// How often the call sent the request of the operation again, for any reason.
     pub resend_count: u32,
     /// The time from the start of the call to its end.
     pub elapsed: Duration,
-    /// How much of the time the call waited, without the time in which a request was in flight.
+    /// How long the call waited in total. The time in which a request was in flight does not count.
     pub waited: Duration,
     pub(crate) end: End<'a>,
 }
@@ -207,11 +211,11 @@ pub(crate) enum End<'a> {
 }
 
 impl Done<'_> {
-    /// Returns why the call failed, as `error.type` of OpenTelemetry. Returns `None` if it did not
-    /// fail.
+    /// Returns why the call failed, as a value of the attribute `error.type` of OpenTelemetry.
+    /// Returns `None` if the call did not fail.
     ///
-    /// If the service answered with an error, this is the status, such as `404`. Otherwise it is
-    /// `no_token`, `not_sent`, `no_reply`, `unreadable_body`, `timeout`, `invalid_argument`,
+    /// If the service answered with an error, the value is the status, such as `404`. Otherwise it
+    /// is `no_token`, `not_sent`, `no_reply`, `unreadable_body`, `timeout`, `invalid_argument`,
     /// `cancelled` or `_OTHER`.
     pub fn error_type(&self) -> Option<&str> {
         match self.end {
@@ -224,8 +228,8 @@ impl Done<'_> {
         }
     }
 
-    /// Returns why the call failed, as one line without secrets and personal data: what the
-    /// [`Error`](crate::Error) displays.
+    /// Returns the reason why the call failed. This is the text that the [`Error`](crate::Error)
+    /// displays: one line without secrets and personal data.
     pub fn error(&self) -> Option<impl fmt::Display> {
         match self.end {
             End::Failure(error) => Some(error),

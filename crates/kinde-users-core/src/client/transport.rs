@@ -43,9 +43,9 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///   bodies, or parts of them.
 /// - Consecutive requests share a connection if the HTTP stack supports that.
 /// - If the status and the headers (the head) of a response arrived, but its body cannot be read,
-///   [`head`](Self::head) returns the head. This is so if the body was cut off or is too long, or
-///   if its encoding is broken or unknown. If `head` does not return the head of a 429, other calls
-///   do not wait for the reset.
+///   [`head`](Self::head) returns the head. A body cannot be read if it was cut off or is too long,
+///   or if its encoding is broken or unknown. If `head` does not return the head of a 429, other
+///   calls do not wait for the reset.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -70,8 +70,8 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// }
 /// ```
 pub trait Transport {
-    /// The reason why there is no response. The messages of this error must not contain the token,
-    /// the bodies or the URI. The query of the URI contains personal data.
+    /// The error that says why there is no response. The messages of this error must not contain
+    /// the token, the bodies or the URI. The query of the URI contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request and waits for the whole response.
@@ -83,8 +83,8 @@ pub trait Transport {
 
     /// Returns whether the request that ended in `error` may have reached the service.
     ///
-    /// After [`Delivery::NotSent`], the client may send any request again, even if it creates a
-    /// user. If there is any doubt, return [`Delivery::Unknown`], which is the default.
+    /// After [`Delivery::NotSent`], the client may send any request again, even a request that
+    /// creates a user. If there is any doubt, return [`Delivery::Unknown`], which is the default.
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
@@ -94,8 +94,8 @@ pub trait Transport {
     ///
     /// The client uses the status even without the body. After a 429 all calls wait, after a 401
     /// the token is replaced, and a 2xx says that the operation took effect. If this method returns
-    /// a head, [`delivery`](Self::delivery) is not called. The default is `None`: the client then
-    /// calls `delivery`.
+    /// a head, [`delivery`](Self::delivery) is not called. The default implementation returns
+    /// `None`, so the client calls `delivery`.
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
         let _ = error;
         None
@@ -133,10 +133,10 @@ transport_by_pointer!(&T, Box<T>, Arc<T>);
 ///
 /// The delivery of every error of the closure is [`Delivery::Unknown`]. A failed request that
 /// creates a user is therefore never sent again. A type that implements [`Transport`] can report
-/// more.
+/// the delivery of each error.
 ///
-/// The error of the closure is any type that implements `Error`. `io::Error::other` wraps errors of
-/// other types.
+/// The error of the closure may have any type that implements `Error`. `io::Error::other` wraps
+/// errors of other types.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -176,13 +176,14 @@ impl<F> core::fmt::Debug for TransportFn<F> {
     }
 }
 
-/// Sends an HTTP request and returns the response, in async code. It has the duties of a
-/// [`Transport`].
+/// Sends an HTTP request and returns the response, in async code. An async transport has the same
+/// duties as a [`Transport`].
 ///
-/// If you drop the future, nothing more is sent, unless the HTTP stack cannot stop sending.
+/// If you drop the future of [`send`](Self::send), the transport sends nothing more, unless the
+/// HTTP stack cannot stop sending.
 pub trait AsyncTransport {
-    /// The reason why there is no response. The messages of this error must not contain the token,
-    /// the bodies or the URI. The query of the URI contains personal data.
+    /// The error that says why there is no response. The messages of this error must not contain
+    /// the token, the bodies or the URI. The query of the URI contains personal data.
     type Error: StdError + Send + Sync + 'static;
 
     /// Sends the request and waits for the whole response.

@@ -60,7 +60,7 @@ impl ApiError {
         Self { reply, errors, effect }
     }
 
-    /// Returns the operation that was answered.
+    /// Returns the operation that the service answered.
     pub fn operation(&self) -> &'static Meta {
         self.reply.operation()
     }
@@ -70,9 +70,9 @@ impl ApiError {
         self.reply.status()
     }
 
-    /// Returns every `{code, message}` of the body. Kinde sends several for some errors.
+    /// Returns every `{code, message}` of the body. For some errors, Kinde sends several of them.
     ///
-    /// Other items of the list are omitted.
+    /// Items that cannot be read as an [`ErrorItem`] are omitted.
     pub fn errors(&self) -> &[ErrorItem] {
         self.errors.as_deref().unwrap_or_default()
     }
@@ -84,10 +84,10 @@ impl ApiError {
 
     /// Returns whether Kinde says that the user, or the requested thing, does not exist.
     ///
-    /// Kinde says so with 400, 404 or 410 and an error code. The code is `USER_INVALID`, which
-    /// Kinde also sends for a malformed id, or the code names the missing thing: `USER_NOT_FOUND`,
-    /// `SESSION_NOT_FOUND`, `MFA_NOT_FOUND` and so on, for users and their sessions, factors,
-    /// identities, properties and feature flags.
+    /// Kinde says so with the status 400, 404 or 410 and an error code. One such code is
+    /// `USER_INVALID`, which Kinde also sends for a malformed id. The other codes name the missing
+    /// thing: `USER_NOT_FOUND`, `SESSION_NOT_FOUND`, `MFA_NOT_FOUND` and so on. These codes exist
+    /// for users and their sessions, factors, identities, properties and feature flags.
     ///
     /// A status alone proves nothing, because a proxy sends 404 too. Another code, such as
     /// `ROUTE_NOT_FOUND`, proves nothing either.
@@ -150,19 +150,19 @@ impl ApiError {
         self.errors.is_none() && !self.reply.body().is_empty()
     }
 
-    /// Returns how long the service asks to wait: the longest time in `RateLimit-Reset`, which
-    /// Kinde sends, and `Retry-After`.
+    /// Returns how long the service asks to wait. This is the longest time in the headers
+    /// `RateLimit-Reset`, which Kinde sends, and `Retry-After`.
     pub fn reset(&self) -> Option<Duration> {
         reset_delay(self.reply.headers())
     }
 
-    /// Returns the ids that the service and its proxies gave the request, as header names and
-    /// values. Quote them in a support case.
+    /// Returns the ids that the service and its proxies gave the request. Each item is the name of
+    /// a header and its value. Quote these ids in a support case.
     pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.reply.request_ids()
     }
 
-    /// Returns the body, as far as it was understood.
+    /// Returns the body as Kinde's errors, as other JSON, or as bytes.
     pub fn body(&self) -> ErrorBody<'_> {
         let body = self.reply.body();
         if let Some(errors) = &self.errors {

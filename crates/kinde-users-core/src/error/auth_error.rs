@@ -63,8 +63,8 @@ pub enum AuthProblem {
     /// [`Client::with_provider`](crate::Client::with_provider)). No token was requested.
     #[non_exhaustive]
     NotProvided {
-        /// What the error of the provider displays. It may quote the credentials, so `Display` and
-        /// `Debug` do not show it.
+        /// The text that the error of the provider displays. The text may quote the credentials, so
+        /// `Display` and `Debug` do not show it.
         reason: Box<str>,
     },
 }

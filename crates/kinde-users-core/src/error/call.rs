@@ -20,15 +20,15 @@ use crate::types::effect::Effect;
 ///
 /// `Display` prints one line: the operation, the status, and Kinde's code and message. It does not
 /// print a body, a URI, an id or a secret. Words of Kinde's message that may be personal are
-/// masked. The same holds for `Debug`.
+/// masked. `Debug` hides the same data.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
     /// An argument cannot be sent. Nothing was sent, not even a token request.
     ///
     /// There is one exception: [`Problem::OtherTenant`](crate::Problem::OtherTenant) can also occur
-    /// in the middle of a call. After an attempt that may have taken effect, it is the last error
-    /// of [`Exhausted`](Self::Exhausted).
+    /// in the middle of a call. If an earlier attempt may have taken effect, the error of the call
+    /// is [`Exhausted`](Self::Exhausted), with this error as its last error.
     Build(Box<BuildError>),
     /// The service answered with a status that is not a success.
     Api(Box<ApiError>),
@@ -54,8 +54,8 @@ pub enum Error {
     Auth(Box<AuthError>),
     /// The request could not be sent, because there was no connection.
     Unsent(&'static Meta),
-    /// The request was sent, but no complete reply arrived: a time-out, a connection reset, or a
-    /// reply that was cut off.
+    /// The request was sent, but no complete reply arrived. This happens after a time-out or a
+    /// connection reset, or if the reply was cut off.
     UnknownOutcome(&'static Meta),
     /// All attempts of the call failed. The attempts, the retry budget or the time are used up, or
     /// the call could not continue.
@@ -68,9 +68,9 @@ pub enum Error {
         /// The error of the last attempt.
         last: Box<Error>,
     },
-    /// The call made no attempt, because it would have exceeded its total timeout or, with the
-    /// adaptive rate, its longest wait. It waited for a token, for the reset of a 429 of another
-    /// call, or for its slot of the rate limit.
+    /// The call made no attempt, because the call would have exceeded its total timeout or, with
+    /// the adaptive rate, its longest wait. The call waited for a token, for the reset of a 429 of
+    /// another call, or for its slot of the rate limit.
     #[non_exhaustive]
     TotalTimeout {
         /// The operation.
@@ -151,8 +151,8 @@ impl Error {
         }
     }
 
-    /// Returns the error that the service answered with, if it did. If there were several attempts,
-    /// this is the answer to the last attempt.
+    /// Returns the error that the service answered with, or `None` if it did not answer with an
+    /// error. If there were several attempts, this is the answer to the last attempt.
     pub fn as_api(&self) -> Option<&ApiError> {
         match self {
             Self::Api(error) => Some(error),

@@ -32,8 +32,9 @@ impl fmt::Debug for ErrorBody<'_> {
 /// One error of an error reply.
 ///
 /// `Display` and `Debug` show plain words, codes, scopes, routes and short numbers, and mask all
-/// other words. This masks e-mail addresses with an `@` or a dot, phone numbers, ids, tokens,
-/// hashes and most salts. A name, a secret or an address that is written like plain words is shown.
+/// other words. So e-mail addresses with an `@` or a dot, phone numbers, ids, tokens, hashes and
+/// most salts are masked. However, a name, a secret or an address that is written like plain words
+/// is shown.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize)]
 #[non_exhaustive]
 pub struct ErrorItem {
@@ -41,8 +42,8 @@ pub struct ErrorItem {
     /// Kinde's code, such as `USER_INVALID`.
     #[serde(default, deserialize_with = "if_it_fits")]
     pub code: Option<Redacted>,
-    /// Kinde's whole message. It may quote any part of the request in any encoding, including
-    /// secrets.
+    /// Kinde's whole message. The message may quote any part of the request, including secrets, in
+    /// any encoding.
     #[serde(default, deserialize_with = "if_it_fits")]
     pub message: Option<Redacted>,
 }

@@ -13,8 +13,8 @@ pub struct CallOptions {
     pub attempt_timeout: Duration,
     /// How long the call may take in total, including waits. With the [adaptive
     /// rate](crate::Tenant::with_adaptive_rate), waits for the rate limit do not count. `None`, the
-    /// default, means two minutes. If it is set, all pages of a list together may take this long.
-    /// If it is `None`, each page may take two minutes.
+    /// default, means two minutes. For a list, a timeout that you set applies to all pages
+    /// together. With `None`, each page may take two minutes.
     pub total_timeout: Option<Duration>,
     /// How failed attempts are retried.
     pub retry: RetryPolicy,
@@ -27,7 +27,8 @@ impl CallOptions {
     /// The default timeout of a call: two minutes.
     pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(120);
 
-    /// Returns the defaults: 30 seconds for an attempt, two minutes in total, [`RetryPolicy::new`].
+    /// Returns the defaults: 30 seconds for an attempt, two minutes in total, and the policy
+    /// [`RetryPolicy::new`].
     pub const fn new() -> Self {
         Self { attempt_timeout: Self::ATTEMPT_TIMEOUT, total_timeout: None, retry: RetryPolicy::new() }
     }
@@ -43,10 +44,10 @@ impl CallOptions {
     /// step of the call. With the [adaptive rate](crate::Tenant::with_adaptive_rate), waits for the
     /// rate limit do not count. [`Duration::MAX`] means no limit.
     ///
-    /// The total timeout also limits the token request, if this call makes one. If the timeout is
-    /// shorter than a token request takes, get the token before this call: make a call that has
-    /// more time, or use [`Tenant::supply_token`](crate::Tenant::supply_token). Otherwise each call
-    /// requests a token, each token is billed, and no token arrives in time.
+    /// The total timeout also limits the token request, if this call requests a token. If the
+    /// timeout is shorter than a token request takes, get the token before this call: make a call
+    /// that has more time, or use [`Tenant::supply_token`](crate::Tenant::supply_token). Otherwise
+    /// each call requests a token, each token is billed, and no token arrives in time.
     #[must_use]
     pub const fn total_timeout(mut self, limit: Duration) -> Self {
         self.total_timeout = Some(limit);

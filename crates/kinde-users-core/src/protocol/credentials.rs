@@ -35,7 +35,7 @@ impl Credentials {
         Self(Kind::Client { id, secret: Secret::from(client_secret.into()), scopes: Vec::new() })
     }
 
-    /// Creates credentials from an access token. Such a token cannot be renewed, so calls fail when
+    /// Creates credentials from an access token. The token cannot be renewed, so calls fail after
     /// it has expired.
     pub fn access_token(token: AccessToken) -> Self {
         Self(Kind::Token(token))
@@ -43,7 +43,7 @@ impl Credentials {
 
     /// Creates credentials from an environment API key of Kinde, such as `k_live_…`. The key is
     /// sent in place of an access token, so no token is requested. A key has its own scopes and
-    /// does not expire. If the service refuses it with 401, the call fails.
+    /// does not expire. If the service refuses the key with 401, the call fails.
     ///
     /// ```
     /// use kinde_users::{AccessToken, Credentials};
@@ -57,7 +57,8 @@ impl Credentials {
 
     /// Checks that the client id and secret are not empty, contain no control character, and do not
     /// begin or end with a blank. Texts that were copied or read from a file often have such
-    /// defects. A call with such credentials fails with the same error, and nothing is sent.
+    /// defects. If the credentials do not pass this check, a call fails with the same error, and
+    /// nothing is sent.
     ///
     /// ```
     /// use kinde_users::{Credentials, Problem};
@@ -80,7 +81,7 @@ impl Credentials {
         }
     }
 
-    /// Requests tokens with only these scopes. By default, a token has all scopes of the
+    /// Requests tokens with only these scopes. Without this method, a token has all scopes of the
     /// application. [`scopes_for`](crate::scopes_for) returns the scopes of operations. This method
     /// has no effect on credentials that were created from an access token or an API key.
     ///

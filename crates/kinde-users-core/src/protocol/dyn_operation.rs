@@ -17,7 +17,7 @@ use crate::types::domain::Domain;
 
 /// An operation of any type. A [`Job`](crate::Job) returns its calls as values of this type.
 ///
-/// [`Client::call`](crate::Client::call) calls such an operation and returns the raw reply.
+/// [`Client::call`](crate::Client::call) calls an operation of this type and returns the raw reply.
 /// [`accept`](Self::accept) checks that the reply fits the operation.
 ///
 /// ```
@@ -94,8 +94,8 @@ impl DynOperation {
         self.exchange_at(tenant.domain(), options)
     }
 
-    /// Returns the reply if it has the form that the operation returns on success. A page from a
-    /// proxy that answers every request with 200 is an error.
+    /// Returns the reply if it has the form that the operation returns on success. If a proxy
+    /// answers every request with 200 and a page of its own, the reply is an error.
     ///
     /// ```
     /// use kinde_users::operations::DeleteUser;

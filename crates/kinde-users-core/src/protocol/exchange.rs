@@ -76,16 +76,18 @@ mod explore;
 /// | attempts, retry budget or time used up | [`Error::Exhausted`] with the last error | the same | the same |
 ///
 /// If the body of a response could not be read ([`Input::HeadOnly`]) and the status is not 2xx, the
-/// response is treated as if its body were empty. The token endpoint is treated in the same way. If
-/// the token endpoint answers 2xx but the body is cut off or broken, the token is requested again.
+/// response is treated as if its body were empty. A response of the token endpoint is treated in
+/// this way too. If the token endpoint answers 2xx but the body is cut off or broken, the token is
+/// requested again.
 ///
 /// If the tenant [learns the rate](Tenant#the-adaptive-rate), a 429 does not count as an attempt or
-/// against the retry budget. Only a 429 with a reset makes all calls wait, unless it is [about this
-/// call alone](Tenant#the-adaptive-rate). The call also waits for its turn before it sends.
+/// against the retry budget. A 429 makes all calls wait only if it has a reset and is not [about
+/// this call alone](Tenant#the-adaptive-rate). The call also waits for its turn before it sends.
 ///
-/// [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like `Idempotent`. If the service
-/// answers with the error code of a repeat, the call ends with [`Error::Api`]. The effect of this
-/// error is `Happened` if an earlier attempt may have taken effect.
+/// An operation of the class [`RefusesRepeat`](crate::Replay::RefusesRepeat) is retried like an
+/// `Idempotent` one. If the service answers with the error code of a repeat, the call ends with
+/// [`Error::Api`]. The effect of this error is `Happened` if an earlier attempt may have taken
+/// effect.
 ///
 /// [`reauthenticate_on_403`]: crate::RetryPolicy::reauthenticate_on_403
 /// [`throttled_creates`]: crate::RetryPolicy::throttled_creates
@@ -103,9 +105,10 @@ mod explore;
 /// An error reports the strongest effect of all attempts (`None`, `Possible`, `Happened`, in this
 /// order), whatever ended the call.
 ///
-/// The first attempt of a call waits for no back-off, except that of the token endpoint, which all
-/// calls share. If the next step would happen after the total timeout, the call ends at once. With
-/// the adaptive rate, waits for limits do not count, but end with the longest wait.
+/// Before its first attempt, a call waits for no back-off, except for the back-off of the token
+/// endpoint, which all calls share. If the next step would happen after the total timeout, the call
+/// ends at once. With the adaptive rate, waits for limits do not count towards the total timeout.
+/// These waits together may take as long as the longest wait of the tenant.
 ///
 /// # Every input has an answer
 ///
@@ -116,8 +119,8 @@ mod explore;
 /// while it expects a reply.
 ///
 /// A driver that gives up an exchange before its end must call [`cancel`](Self::cancel). Otherwise,
-/// other calls may wait for the token request of the exchange or, with the adaptive rate, up to 30
-/// seconds for its place among the operations in flight.
+/// other calls may wait for the token request of the exchange. With the adaptive rate, other calls
+/// may also wait up to 30 seconds for the place of the exchange among the operations in flight.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Exchange {
     prepared: Prepared,
@@ -231,7 +234,8 @@ impl Exchange {
 
     /// Returns the number of attempts, including the current one. Sending the request again with a
     /// new token does not count as a new attempt. A failed token request counts as an attempt. With
-    /// the adaptive rate, a 429 counts neither here nor for a token request.
+    /// the adaptive rate, a 429 does not count as an attempt. This is also true for a 429 to a
+    /// token request.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
@@ -316,8 +320,8 @@ impl Exchange {
         }
     }
 
-    /// Ends the call because the driver gives it up. If the call was requesting the token, a
-    /// waiting call takes over.
+    /// Ends the call because the driver gives it up. If the call was requesting a token, one of the
+    /// calls that wait for the token requests a token instead.
     ///
     /// A client calls this method when a call is dropped. In your own loop, call this method when
     /// you give up a call.

@@ -15,8 +15,9 @@ struct TimeLimit(Duration);
 /// byte received. A [`Transport`](crate::Transport) applies this timeout to each request.
 ///
 /// For an operation, the timeout is the [`attempt_timeout`](CallOptions::attempt_timeout) of the
-/// call. For a token request, it is 30 seconds. If the rest of the total timeout is shorter, the
-/// timeout is that rest. For a request without a timeout, it is [`CallOptions::ATTEMPT_TIMEOUT`].
+/// call. For a token request, it is 30 seconds. If less time is left of the total timeout, the
+/// timeout is the time that is left. For a request on which no timeout was set, it is
+/// [`CallOptions::ATTEMPT_TIMEOUT`].
 ///
 /// ```
 /// use core::time::Duration;

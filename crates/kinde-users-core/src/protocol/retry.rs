@@ -55,7 +55,7 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the longest wait before an attempt. The default is 30 seconds.
+    /// Sets the longest back-off before any attempt. The default is 30 seconds.
     #[must_use]
     pub const fn longest_backoff(mut self, longest: Duration) -> Self {
         self.longest_backoff_ms = as_millis(longest);
@@ -63,17 +63,17 @@ impl RetryPolicy {
     }
 
     /// Sets whether a request that creates something is sent again after the reset of a 429. This
-    /// is safe, because a 429 says that the service did nothing. It is on by default.
+    /// is safe, because a 429 says that the service did nothing. This setting is on by default.
     #[must_use]
     pub const fn throttled_creates(mut self, retry: bool) -> Self {
         self.throttled_creates = retry;
         self
     }
 
-    /// Sets whether a call requests a new token after a 403, as it does after a 401. A call does so
-    /// at most once. This helps if scopes were granted after the token was issued. It is off by
-    /// default, because tokens are billed and a 403 usually means that the application lacks a
-    /// scope.
+    /// Sets whether a call requests a new token after a 403, as it does after a 401. A call sends
+    /// its request again with a new token at most once. This setting helps if scopes were granted
+    /// after the token was issued. It is off by default, because tokens are billed and a 403
+    /// usually means that the application lacks a scope.
     #[must_use]
     pub const fn reauthenticate_on_403(mut self, reauthenticate: bool) -> Self {
         self.reauthenticate_on_403 = reauthenticate;

@@ -10,7 +10,7 @@ use crate::error::call::Error;
 use crate::types::delivery::{BodyFailure, Delivery};
 use crate::types::time::Instant;
 
-/// What happened. A driver passes it to [`Exchange::advance`](crate::Exchange::advance).
+/// What happened. A driver passes an input to [`Exchange::advance`](crate::Exchange::advance).
 pub enum Input {
     /// The call starts.
     Start,
@@ -40,8 +40,8 @@ pub enum Step {
 pub struct Wait {
     /// The end of the wait.
     pub until: Instant,
-    /// If this is set, also end the wait when [`Tenant::epoch`](crate::Tenant::epoch) returns
-    /// another value.
+    /// If this is `Some`, also end the wait as soon as [`Tenant::epoch`](crate::Tenant::epoch)
+    /// returns a different number.
     pub epoch: Option<u64>,
 }
 

@@ -36,19 +36,20 @@ mod for_explore;
 /// call without a token takes a lease, and requests a token. The other calls wait until the
 /// [epoch](Self::epoch) changes. The epoch changes when the request ends, whether a token arrives
 /// or not, and when the call with the lease is cancelled. It also changes when the program changes
-/// the tenant, for instance with [`supply_token`](Self::supply_token). If the endpoint refuses the
-/// request, all waiting calls get that error. A lease expires after 60 seconds.
+/// the tenant, for instance with [`supply_token`](Self::supply_token). If the token endpoint
+/// refuses the request, all waiting calls get the error of this request. A lease expires after 60
+/// seconds.
 ///
-/// A token is renewed shortly before it expires: when a tenth of its lifetime is left, or 60
-/// seconds if that is less. During the renewal, calls still use the old token. Each call that
+/// A token is renewed shortly before it expires: when a tenth of its lifetime or 60 seconds are
+/// left, whichever is less. During the renewal, calls still use the old token. Each call that
 /// waited for a new token uses it at least once, even if the token expires very soon.
 ///
 /// If the service refuses a token (401), the token is replaced. If a call gets a 401 with the new
 /// token too, calls of the same operation do not request another token for ten seconds. So an
-/// endpoint that always answers 401 costs one token in that time. Calls of other operations still
-/// request new tokens, until four new tokens in a row have been refused and no call has succeeded
-/// with the latest one in between. From then on, no 401 leads to a token request until ten seconds
-/// have passed or a call succeeds with the latest token.
+/// endpoint that always answers 401 costs one token in ten seconds. Calls of other operations still
+/// request new tokens, until the service has refused four new tokens in a row. This count starts
+/// again when a call succeeds with the latest token. After the fourth refusal, no 401 leads to a
+/// token request until ten seconds have passed or a call succeeds with the latest token.
 ///
 /// If the token endpoint is temporarily unavailable (no connection, 429, 5xx), all calls of the
 /// tenant share one back-off. If the token endpoint refuses the request, or answers without a
@@ -59,24 +60,26 @@ mod for_explore;
 /// A job with many calls should be as fast as the service allows, and should not fail because the
 /// service is busy. [`with_adaptive_rate`](Self::with_adaptive_rate) is for such jobs:
 ///
-/// - The tenant learns from the replies how many operations per second, and how many at the same
-///   time, the service accepts. Calls wait for their turn. The rate changes with the limit.
-/// - A 429 does not count as an attempt, nor against the retry budget. A call sends its request
-///   again until the service accepts it.
-/// - The total timeout of a call does not include its waits for its turn, for a reset, or for a
-///   token that another call requests or that the endpoint does not issue for now. A call fails if
-///   these waits take longer than the longest wait that you set: with
-///   [`Error::Exhausted`](crate::Error::Exhausted) after a 429, and otherwise with
-///   [`Error::TotalTimeout`](crate::Error::TotalTimeout). A call also fails after a 429 if the
-///   service has accepted nothing for this long.
-/// - If a call gets three 429s in a row while the service accepts other calls, the limit is one of
-///   this call alone. The call then waits with a back-off of its own, and slows no other call.
+/// - The tenant learns from the replies how many operations the service accepts per second, and how
+///   many at the same time. Calls wait for their turn. If the limit of the service changes, the
+///   rate follows.
+/// - A 429 does not count as an attempt, and takes nothing from the retry budget. A call sends its
+///   request again until the service accepts it.
+/// - The total timeout of a call does not include the time in which the call waits for its turn,
+///   for a reset, for a token that another call requests, or for a token endpoint that is
+///   temporarily unavailable. A call fails if these waits take longer than the longest wait that
+///   you set. The error is [`Error::Exhausted`](crate::Error::Exhausted) after a 429, and
+///   [`Error::TotalTimeout`](crate::Error::TotalTimeout) otherwise. A call also fails after a 429
+///   if the service has accepted no request for as long as the longest wait.
+/// - If a call gets three 429s in a row while the service accepts other calls, the limit counts as
+///   a limit of this call alone. The call then waits with a back-off of its own, and slows no other
+///   call.
 /// - A 429 without a reset does not make all calls wait. It only reduces how many operations are in
-///   flight at the same time, or the rate if there was only one.
+///   flight at the same time, or the rate if only one operation was in flight.
 ///
-/// Kinde does not publish its limits. A tenant that learns meets a 429 from time to time, because
-/// it tries whether the limit was raised. In our simulations, this happened to at most one in fifty
-/// operations after the first ten seconds.
+/// Kinde does not publish its limits. A tenant that learns the rate gets a 429 from time to time,
+/// because the tenant tries out whether the limit was raised. In our simulations, this happened to
+/// at most one in fifty operations after the first ten seconds.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     domain: Domain,
@@ -134,8 +137,8 @@ impl Tenant {
     /// The time over which waiting calls continue after a reset.
     pub(crate) const SPREAD: Duration = Duration::from_secs(1);
 
-    /// Creates a tenant with a budget of 100 retries and a fixed random seed. It has no rate limit,
-    /// and no token yet unless the credentials are a token.
+    /// Creates a tenant with a budget of 100 retries and a fixed random seed. The tenant has no
+    /// rate limit. It has no token yet, unless the credentials are a token.
     pub fn new(domain: Domain, credentials: Credentials) -> Self {
         Self {
             domain,
@@ -163,8 +166,8 @@ impl Tenant {
         self
     }
 
-    /// Names your program in the `User-Agent` header of all requests, before this library. Without
-    /// this method, the header is `kinde-users/` and the version.
+    /// Names your program in the `User-Agent` header of all requests, before the name of this
+    /// library. Without this method, the header contains only `kinde-users/` and the version.
     ///
     /// ```
     /// use http::HeaderValue;
@@ -195,8 +198,8 @@ impl Tenant {
     /// are running.
     ///
     /// The new limit applies to waiting calls too. Each waiting call gets a new slot, which is the
-    /// time at which it may be sent. The slots are in no particular order. A call fails if its slot
-    /// lies after its total timeout.
+    /// time at which it may be sent. Waiting calls get their slots in no particular order. A call
+    /// fails if its slot lies after its total timeout.
     pub fn set_rate_limit(&mut self, requests_per_second: u32) {
         // It is rounded up, so that no second has one operation too many.
         let pace = match u64::from(requests_per_second) {
@@ -209,12 +212,12 @@ impl Tenant {
         }
     }
 
-    /// Sets whether the tenant learns the rate that the service accepts, and how long a call may
-    /// wait for it; see [The adaptive rate](Self#the-adaptive-rate). `None`, the default, means
-    /// that it does not learn. For a job, an hour is a good longest wait.
+    /// Sets whether the tenant learns the rate that the service accepts, and the longest time that
+    /// a call may wait for limits; see [The adaptive rate](Self#the-adaptive-rate). `None`, the
+    /// default, means that the tenant does not learn. For a job, an hour is a good value.
     ///
-    /// A [rate limit](Self::with_rate_limit) still applies: calls are not sent faster than either
-    /// allows.
+    /// A [rate limit](Self::with_rate_limit) still applies: calls are sent no faster than the lower
+    /// of the two rates allows.
     #[must_use]
     pub fn with_adaptive_rate(mut self, longest_wait: Option<Duration>) -> Self {
         self.set_adaptive_rate(longest_wait);
@@ -223,8 +226,8 @@ impl Tenant {
 
     /// Changes whether the tenant learns the rate (see
     /// [`with_adaptive_rate`](Self::with_adaptive_rate)), even while calls are running. A call
-    /// keeps the longest wait that was set when it started. What was learned is kept until `None`
-    /// is set.
+    /// keeps the longest wait that was set when it started. The tenant keeps what it has learned
+    /// until `None` is set.
     pub fn set_adaptive_rate(&mut self, longest_wait: Option<Duration>) {
         match (longest_wait, &mut self.pace) {
             (Some(longest_wait), Some(pace)) => pace.longest_wait = longest_wait,
@@ -244,8 +247,9 @@ impl Tenant {
         self.rate_set = self.epoch;
     }
 
-    /// Sets the retry budget, which all calls share. Each retry takes one from it, and every ten
-    /// successes put one back, up to this number. A retry after the reset of a 429 does not count.
+    /// Sets the retry budget, which all calls share. Each retry takes one from the budget, and
+    /// every ten successful calls put one back, up to `retries`. A retry after the reset of a 429
+    /// does not count.
     #[must_use]
     pub fn with_retry_budget(mut self, retries: u32) -> Self {
         self.budget = Budget::new(retries);
@@ -361,7 +365,8 @@ impl Tenant {
         self.tokens.succeeded(generation);
     }
 
-    /// Returns when the throttle of a 429 ends, if there is one. Until then no call is sent.
+    /// Returns when the throttle after a 429 ends, or `None` if there is no throttle. No call is
+    /// sent before this time.
     pub fn throttled_until(&self, now: Instant) -> Option<Instant> {
         Some(self.throttled_until).filter(|gate| now < *gate)
     }

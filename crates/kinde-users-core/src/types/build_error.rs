@@ -45,7 +45,8 @@ impl core::error::Error for BuildError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The argument is empty. The request would address something else, or would not filter.
+    /// The argument is empty. With an empty argument, the request would address something else, or
+    /// would not filter.
     Empty,
     /// The argument is `.` or `..`. Servers and proxies normalize these segments, even if they are
     /// percent-encoded.
@@ -54,7 +55,8 @@ pub enum Problem {
     /// an escape of bytes that are not UTF-8. Behind some proxies, the request would reach another
     /// endpoint.
     NotASegment,
-    /// The argument contains a comma, but is an item of a list that commas separate.
+    /// The argument is an item of a list whose items are separated by commas, but contains a comma
+    /// itself.
     Comma,
     /// The argument is a number outside of its range.
     OutOfRange {
@@ -81,7 +83,7 @@ pub enum Problem {
     /// quote is not closed.
     ControlCharacter,
     /// The argument begins or ends with a blank or an invisible character. Text that was copied
-    /// from a file often does.
+    /// from a file often has such characters.
     OuterBlank,
     /// The argument has no JSON form.
     NotJson,

@@ -28,16 +28,16 @@ use crate::types::check_id::check_id;
 /// # Ok::<(), kinde_users::DomainError>(())
 /// ```
 ///
-/// A text in one of these forms becomes the origin. Apart from that, a domain is never changed. It
-/// is refused if a URL parser would change it (upper case, international names, `127.1`, a
+/// A text in one of these forms becomes the origin. Apart from that, the text is never changed. The
+/// text is refused if a URL parser would change it (upper case, international names, `127.1`, a
 /// backslash, a default port), or if it has parts that do not belong to an origin (user info, path,
 /// query, fragment). So a secret is sent only to the host in the text.
 ///
 /// Tokens and requests use `https`. Plain `http` is allowed for loopback addresses, where tests
 /// run. [`Domain::allowing_plain_http`] allows plain `http` for other addresses.
 ///
-/// Use the `kinde.com` domain even if the tenant has a custom one. Kinde's documentation says that
-/// the Management API and its tokens are served there.
+/// Use the `kinde.com` domain even if the tenant has a custom domain. Kinde's documentation says
+/// that the Management API and its tokens are served at the `kinde.com` domain.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Domain {
     origin: Box<str>,

@@ -4,8 +4,9 @@ use http::StatusCode;
 
 /// Whether the operation of a failed call took effect in any of its attempts.
 ///
-/// The error of a read reports an effect too. It says whether the service carried out the read,
-/// although a read changes nothing. The values are ordered: `None`, `Possible`, `Happened`.
+/// The error of a read reports an effect too. A read changes nothing, so its effect says only
+/// whether the service carried out the read. The values are ordered: `None`, `Possible`,
+/// `Happened`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
     /// The operation did not take effect: no request arrived, or the service refused the request.

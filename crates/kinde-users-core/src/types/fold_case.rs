@@ -5,8 +5,9 @@ use alloc::string::String;
 /// Returns the text with one form of each letter, so that texts that differ only in the case of
 /// letters become equal.
 ///
-/// An ASCII letter equals only an ASCII letter: an address with the Kelvin sign, whose lower case
-/// is `k`, is another address. A letter whose other case has several letters equals only itself.
+/// An ASCII letter equals only an ASCII letter. For instance, the lower case of the Kelvin sign is
+/// `k`, but an address with the Kelvin sign does not equal the address with `k`. If the other case
+/// of a letter consists of several letters, the letter equals only itself.
 ///
 /// ```
 /// use kinde_users::fold_case;

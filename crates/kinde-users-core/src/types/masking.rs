@@ -21,7 +21,7 @@ pub(crate) fn looks_like_an_address(text: &str) -> bool {
 }
 
 /// Returns a text of the service as this library shows it in errors and logs: one line of at most
-/// 200 characters. `[…]` stands in the place of words that may be personal or secret.
+/// 200 characters. `[…]` replaces words that may be personal or secret.
 ///
 /// ```
 /// use kinde_users::masked_text;

@@ -17,8 +17,8 @@ use crate::types::masking::write_hidden;
 /// escape.
 ///
 /// Use this type in your own models if you read large pages without copying them; see
-/// [`Reply::parse_as`](crate::Reply::parse_as). By default, serde copies the text of a `Cow<str>`.
-/// In an `Option`, serde copies it even with `#[serde(borrow)]`.
+/// [`Reply::parse_as`](crate::Reply::parse_as). Without `#[serde(borrow)]`, serde copies the text
+/// of a `Cow<str>`. In an `Option<Cow<str>>`, serde copies the text even with this attribute.
 ///
 /// ```
 /// use kinde_users::Text;
@@ -59,12 +59,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Returns whether it borrows from the body of the reply.
+    /// Returns whether the text borrows from the body of the reply.
     pub fn is_borrowed(&self) -> bool {
         matches!(self.0, Inner::Borrowed(_))
     }
 
-    /// Returns it as a `Cow`, without copying.
+    /// Returns the text as a `Cow`, without copying.
     pub fn into_cow(self) -> Cow<'a, str> {
         match self.0 {
             Inner::Borrowed(text) => Cow::Borrowed(text),

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 /// A point in time, counted from a start that the driver chooses.
 ///
-/// The core never reads a clock: its driver passes the time as an argument. So an instant is a
+/// This crate never reads a clock: the driver passes the time as an argument. So an instant is a
 /// plain number and not a `std::time::Instant`, which only a clock can create. A test can create an
 /// instant from any [`Duration`].
 ///
@@ -40,7 +40,7 @@ impl Instant {
         Self(self.0.saturating_add(duration))
     }
 
-    /// Returns the time from `earlier` to this, or zero if `earlier` is later.
+    /// Returns the time from `earlier` to this instant, or zero if `earlier` is later.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }

@@ -8,10 +8,10 @@ use crate::types::text_type::text_type;
 text_type! {
     /// A timestamp as text.
     ///
-    /// Kinde writes most timestamps in RFC 3339 form, but not all: `2025-04-01T13:04:20+11` has an
-    /// offset without minutes. A page of users must not be lost because of an unknown form, so the
-    /// text is kept, and you parse it when you need it.
-    /// `timestamp.as_str().parse::<jiff::Timestamp>()` reads all known forms. The crate
+    /// Kinde writes most timestamps in RFC 3339 form, but not all. For instance,
+    /// `2025-04-01T13:04:20+11` has an offset without minutes. This type keeps the text unparsed,
+    /// so that a page of users is not lost because of an unknown form. Parse the text when you need
+    /// it. `timestamp.as_str().parse::<jiff::Timestamp>()` reads all known forms. The crate
     /// `kinde-users` has the feature `jiff` for this.
     Timestamp
 }

@@ -10,9 +10,9 @@ use crate::types::redacted::Redacted;
 /// What a PATCH does with a field.
 ///
 /// The service decides what `null` does. For a name of a user, `null` has no effect: once
-/// `given_name` or `family_name` is set, it can be replaced but not removed. Kinde's own Terraform
-/// provider notes this. For other fields, nothing is published. Read the value back if that
-/// matters.
+/// `given_name` or `family_name` is set, the name can be replaced but not removed. The source of
+/// this is Kinde's own Terraform provider. For other fields, Kinde does not publish what `null`
+/// does. If it matters, read the value back.
 ///
 /// ```
 /// use kinde_users::Patch;
@@ -26,7 +26,7 @@ pub enum Patch<T> {
     /// Does not change the field: the request does not contain it.
     #[default]
     Leave,
-    /// Asks to clear the field: the request contains `null`. The name of a user does not change.
+    /// Asks to clear the field: the request contains `null`. A name of a user does not change.
     Clear,
     /// Sets the field.
     Set(T),
@@ -82,8 +82,8 @@ impl From<bool> for Patch<bool> {
     }
 }
 
-/// The value of a property or a feature flag. On the wire all of them are text: a flag that is on
-/// is `true`.
+/// The value of a property or a feature flag. On the wire, every value is text. For instance, the
+/// value of a flag that is on is `true`.
 ///
 /// ```
 /// use kinde_users::Value;
@@ -96,25 +96,27 @@ impl From<bool> for Patch<bool> {
 pub struct Value(Redacted);
 
 impl Value {
-    /// The text on the wire.
+    /// Returns the text on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The value of a flag that is on or off.
+    /// Returns the value of a flag that is on or off. Returns `None` if the text is not `true` or
+    /// `false`.
     pub fn as_bool(&self) -> Option<bool> {
         self.as_str().parse().ok()
     }
 
-    /// The value as a whole number.
+    /// Returns the value as a whole number. Returns `None` if the text is not a whole number that
+    /// fits an `i64`.
     pub fn as_integer(&self) -> Option<i64> {
         self.as_str().parse().ok()
     }
 }
 
-/// From the JSON that a file or a program has: a string as it is, `true`, `false` and numbers as
-/// their text, and an object or a list, which a flag of type JSON has, as the JSON that it is.
-/// There is no value for `null`.
+/// Reads a value from JSON. A string becomes the value as it is. `true`, `false` and numbers become
+/// their text. An object or a list, which a flag of type JSON has, becomes its JSON text. `null` is
+/// an error.
 ///
 /// ```
 /// use kinde_users::Value;
