@@ -1,8 +1,8 @@
 //! Records what a client sends and receives, and answers from a recording.
 //!
-//! A [`Recorder`] is a transport around another transport. It keeps each request and its answer in
-//! a [`Recording`], which can be saved to a file. A [`Replayer`] is a transport that answers from a
-//! recording. So a test can run offline against what a real tenant has answered.
+//! A [`Recorder`] is a transport around another transport. The recorder keeps each request and its
+//! answer in a [`Recording`], which you can save to a file. A [`Replayer`] is a transport that
+//! answers from a recording. So a test can run offline with the answers of a real tenant.
 //!
 //! ```
 //! use kinde_users::fake::{FakeKinde, NewFakeUser};
@@ -33,17 +33,17 @@
 //!
 //! # What a recording contains
 //!
-//! A recording is a JSON array in which each exchange has a request and a response. The host, the
-//! headers of requests and most headers of responses are left out.
+//! A recording is a JSON array of exchanges. Each exchange has a request and a response. A
+//! recording does not contain the host, the headers of requests, or most headers of responses.
 //!
 //! Texts are masked, unless they are words of the API such as codes, types and scopes. The first
 //! text that is masked becomes `masked-1`, the next one `masked-2`, and so on. An address becomes
 //! `masked-1@example.com`, and an id keeps its prefix: `kp_masked-1`. The same text always gets the
-//! same mask. A message is shown as far as the library would show it in a log. Each time becomes
-//! the first second of the year 2000, and each number of more than five digits becomes 0. So a
-//! recording contains no secret, no token and no personal data, and two recordings of the same
-//! calls differ only in what the service did. The keys of objects, such as property keys, are not
-//! masked.
+//! same mask. Of a message, the recording contains only what the library would also show in a log.
+//! Each time becomes the first second of the year 2000, and each number of more than five digits
+//! becomes 0. So a recording contains no secret, no token and no personal data, and two recordings
+//! of the same calls differ only in what the service did. The keys of objects, such as property
+//! keys, are not masked.
 //!
 //! A reply of a recording is JSON that was read and written again. A body that is not JSON is
 //! replayed as text with its words masked.
