@@ -50,8 +50,8 @@ pub(crate) struct Reading {
     #[arg(long, value_name = "TEXT", help_heading = FIELDS)]
     null: Vec<String>,
 
-    /// Repair addresses, phone numbers and user names if it is clear what they should be, such as
-    /// `mailto:ada@example.com`. The plan lists the repaired lines
+    /// Repair addresses, phone numbers and user names, such as `mailto:ada@example.com`, if it is
+    /// clear what they should be. The plan lists the repaired lines
     #[arg(long, help_heading = FIELDS)]
     clean: bool,
 

@@ -3,8 +3,8 @@
 use kinde_users_core::{AsyncClock, Instant};
 use tokio::time;
 
-/// Measures time with the clock of tokio, from when the value was created. If a test pauses tokio's
-/// time, this clock pauses too.
+/// Measures the time since this value was created, with the clock of tokio. If a test pauses
+/// tokio's time, this clock pauses too.
 #[derive(Clone, Copy, Debug)]
 pub struct TokioClock {
     start: time::Instant,

@@ -9,8 +9,9 @@ use kinde_users_core::{BodyFailure, Delivery};
 
 /// The reason why no whole response came.
 ///
-/// This type keeps the kind of hyper's error, but not the error itself. It keeps only the text of
-/// the operating system, of rustls or of hyper about the connection, which contains no URI.
+/// This type keeps the kind of hyper's error, but not the error itself. Of the text of the error,
+/// it keeps only what the operating system, rustls, or hyper says about the connection. This text
+/// contains no URI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HyperError {
     kind: ErrorKind,
@@ -42,24 +43,26 @@ impl fmt::Debug for Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The time limit of the request or of connecting was reached.
+    /// The time limit of the request, or the time limit for connecting, was reached.
     Timeout,
     /// TLS failed, for example because a certificate is not valid.
     Tls,
     /// The operating system reported an error on the connection or while it looked up the host's
     /// address.
     Io(io::ErrorKind),
-    /// The connection was closed before the response was whole, or before TLS was set up.
+    /// The connection was closed before the response was complete, or before TLS was set up.
     Closed,
     /// The response was not HTTP, its head was too long, it could not be decompressed, or the
     /// server reset an HTTP/2 stream.
     Protocol,
-    /// The server reported over HTTP/2 that it did not process the request: by `REFUSED_STREAM`, or
-    /// by a `GOAWAY` with a last stream before this one.
+    /// The server reported over HTTP/2 that it did not process the request. It sent
+    /// `REFUSED_STREAM`, or a `GOAWAY` whose last stream is before the stream of the request.
     Refused,
-    /// The environment asks for a proxy, which this transport does not support. Nothing was sent.
+    /// Environment variables name a proxy for the request, but this transport does not use the
+    /// proxies that they name. Nothing was sent.
     Proxy,
-    /// Your own connector failed, and not by an I/O or TLS error. Nothing was sent.
+    /// Your own connector failed with an error that is neither an I/O error nor a TLS error.
+    /// Nothing was sent.
     Connector,
     /// The body was longer than this limit in bytes.
     BodyTooLong(u64),
@@ -78,7 +81,7 @@ impl HyperError {
         self.delivery
     }
 
-    /// Returns the head of the response, if one came and its body could not be read.
+    /// Returns the head of the response, if a response came but its body could not be read.
     pub fn head(&self) -> Option<&Response<BodyFailure>> {
         self.head.as_ref().map(|head| &head.0)
     }

@@ -1,6 +1,6 @@
 //! Async transport over [hyper](https://docs.rs/hyper) 1 for the Kinde Users client, and a clock
 //! for tokio. The transport uses rustls and pooled connections, and supports HTTP/1.1 and HTTP/2.
-//! It makes no decisions of its own.
+//! The transport makes no decisions of its own.
 //!
 //! ```no_run
 //! use kinde_users_core::AsyncTransport;
@@ -15,7 +15,8 @@
 //! # }
 //! ```
 //!
-//! Both need a tokio runtime with time and I/O enabled, as `#[tokio::main]` creates it.
+//! The transport and the clock need a tokio runtime with time and I/O enabled, such as the runtime
+//! that `#[tokio::main]` creates.
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -53,33 +54,37 @@ pub use crate::error::{ErrorKind, HyperError};
 // The argument of `with_tls` must be of this version.
 pub use rustls;
 
-/// Sends messages over hyper. Clones share connections.
+/// Sends requests over hyper. Clones share connections.
 ///
-/// - Connections are kept and reused. If the server supports HTTP/2, one is enough.
+/// - The transport keeps and reuses connections. If the server supports HTTP/2, one connection is
+///   enough.
 /// - If the server closed a kept connection before a request could be written, the request goes
-///   over another connection. The server sees it once.
+///   over another connection. The server sees the request once.
 /// - If the time limit of a request passes before hyper begins to send the request, the request was
-///   [not sent](Delivery::NotSent). Over HTTP/2, hyper may still send the headers at that moment,
-///   and then resets the stream. The server then gets neither the end of the request nor a part of
-///   its body.
-/// - Responses are requested in gzip, unless the request says otherwise. This reduces a page of
-///   users to a tenth of its size. A body in any other encoding cannot be read.
-/// - An error about a body that cannot be read has the [head](HyperError::head) of the response.
-/// - Certificates are checked against [Mozilla's roots](mozilla_roots), which are compiled in; see
-///   [`with_tls`](Self::with_tls).
+///   [not sent](Delivery::NotSent). Over HTTP/2, hyper may still send the headers when the time
+///   limit passes, and then it resets the stream. In this case, the server gets neither the end of
+///   the request nor a part of its body.
+/// - The transport asks for responses in gzip, unless the request has its own `Accept-Encoding`
+///   header. Gzip reduces a page of users to a tenth of its size. The transport cannot read a body
+///   in any other encoding.
+/// - If the body of a response cannot be read, the error has the [head](HyperError::head) of the
+///   response.
+/// - The transport checks certificates against [Mozilla's root certificates](mozilla_roots), which
+///   are compiled in. To use other root certificates, see [`with_tls`](Self::with_tls).
 /// - The head of a response may be up to 64 KiB long. Over HTTP/1 it may have up to 1,024 headers.
 ///   A longer head is an error.
-/// - A connection that is idle for 15 seconds is closed, before a firewall or a server forgets it.
+/// - The transport closes a connection that is idle for 15 seconds, before a firewall or a server
+///   forgets the connection.
 /// - If an HTTP/2 connection with open requests is silent for 10 seconds, the transport pings the
-///   server. It closes the connection if no answer comes within 10 more seconds.
+///   server. If no answer comes within 10 more seconds, the transport closes the connection.
 /// - If the server refuses a request over HTTP/2 with `REFUSED_STREAM`, the request was [not
 ///   sent](Delivery::NotSent). A request with a body was also not sent if the server sends a GOAWAY
-///   that excludes its stream. For a request without a body, it is unknown whether the server
-///   processed the request before such a GOAWAY.
-/// - Proxies need a [connector](Self::with_connector) of your own. If environment variables name a
-///   proxy for the host of the request (see [`ProxyVariables`]), the request fails and nothing is
-///   sent, unless there is such a connector, or [`without_proxy`](Self::without_proxy) was called.
-///   The constructor reads the variables once.
+///   that excludes the stream of the request. If the request has no body, it is unknown whether the
+///   server processed the request before it sent such a GOAWAY.
+/// - The transport uses a proxy only through your own [connector](Self::with_connector). Without
+///   such a connector, a request fails if environment variables name a proxy for its host (see
+///   [`ProxyVariables`]), and nothing is sent. To send requests directly in this case, call
+///   [`without_proxy`](Self::without_proxy). The constructor reads the variables once.
 #[derive(Clone, Debug)]
 pub struct HyperTransport {
     connector: Connector,
@@ -94,15 +99,15 @@ impl HyperTransport {
     /// The default time limit for connecting: 10 seconds.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Creates a transport with TLS 1.2 and 1.3 by rustls and ring, and Mozilla's root
-    /// certificates.
+    /// Creates a transport that uses TLS 1.2 and 1.3 of rustls, the cryptography of ring, and
+    /// Mozilla's root certificates.
     pub fn new() -> Self {
         Self::with_tls(tls_builder().with_root_certificates(mozilla_roots()).with_no_client_auth())
     }
 
     /// Creates a transport with your own TLS settings, for example for other root certificates or a
-    /// client certificate. The server chooses between HTTP/2 and HTTP/1.1 (ALPN), whatever the
-    /// settings say.
+    /// client certificate. The server always chooses between HTTP/2 and HTTP/1.1 (ALPN), even if
+    /// the settings have other protocols.
     ///
     /// # Examples
     ///
@@ -120,11 +125,13 @@ impl HyperTransport {
     }
 
     /// Creates a transport over your own connector, for example for a proxy. The connector returns
-    /// a connection to the host of a URI. The transport adds TLS with these settings, and a time
-    /// limit for both. It does not read the proxy variables of the environment.
+    /// a connection to the host of a URI. The transport sets up TLS on the connection with the
+    /// settings in `tls`. A time limit applies to connecting and the TLS handshake together. The
+    /// transport does not read the proxy variables of the environment.
     ///
     /// If the connector fails, the request was [not sent](Delivery::NotSent). The error of this
-    /// transport shows the text of the connector's error only if that is an I/O or TLS error.
+    /// transport shows the text of the connector's error only if the connector's error is an I/O or
+    /// TLS error.
     ///
     /// # Examples
     ///
@@ -165,8 +172,8 @@ impl HyperTransport {
     }
 
     /// Sets the time limit for connecting, from the lookup of the name to the end of the TLS
-    /// handshake. The time limit of the request applies as well. The returned transport does not
-    /// use the connections that are already open.
+    /// handshake. The time limit of the request also applies. The returned transport does not use
+    /// connections that are already open.
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connector.limit = limit;
@@ -175,8 +182,9 @@ impl HyperTransport {
     }
 }
 
-/// Starts TLS settings for [`HyperTransport::with_tls`]: TLS 1.2 and 1.3 with ring. Continue with
-/// the root certificates, and then with or without a client certificate.
+/// Returns a builder of TLS settings for [`HyperTransport::with_tls`]. The settings allow TLS 1.2
+/// and 1.3, and use ring. Add the root certificates first. Then choose whether to use a client
+/// certificate.
 #[expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
@@ -188,17 +196,18 @@ pub fn tls_builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     builder.expect("ring has cipher suites for TLS 1.2 and 1.3")
 }
 
-/// Returns the root certificates of Mozilla, which are compiled in. You can add yours.
+/// Returns the root certificates of Mozilla, which are compiled in. You can add your own
+/// certificates.
 pub fn mozilla_roots() -> RootCertStore {
     webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect()
 }
 
-/// Loads the root certificates of the operating system, or those in the files that the environment
-/// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+/// Loads the root certificates of the operating system. If the environment variable `SSL_CERT_FILE`
+/// or `SSL_CERT_DIR` is set, loads the certificates from there instead.
 ///
 /// # Errors
 ///
-/// If no root certificate can be loaded.
+/// Returns an error if no root certificate can be loaded.
 #[cfg(feature = "native-certs")]
 pub fn system_roots() -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();

@@ -8,7 +8,7 @@ use kinde_users_core::Problem;
 
 /// An error in a line of a file, or in the parts of a password.
 ///
-/// It names the field and never contains its value, so it can be logged.
+/// The error names the field but never contains the value of the field, so you can log the error.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ImportError {
     field: Cow<'static, str>,
@@ -64,7 +64,7 @@ impl fmt::Display for ImportError {
 
 impl core::error::Error for ImportError {}
 
-/// The errors in a line of a file. There is at least one.
+/// The errors in a line of a file. There is at least one error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportErrors(pub(crate) Vec<ImportError>);
 
@@ -105,7 +105,8 @@ pub enum ImportProblem {
     Unknown,
     /// The field is duplicated.
     Twice,
-    /// The value would be lost: no field of a user takes it, and the mapping does not ignore it.
+    /// The value would be lost: it becomes no part of a user, and the mapping does not ignore its
+    /// field.
     NotTaken,
     /// No operation can send the value.
     Argument(Problem),

@@ -17,29 +17,30 @@ use crate::user::ImportUser;
 /// `create_user` was lost, the job reads the user's identities at the end, because that reply would
 /// have said which identities were created.
 ///
-/// **The job makes no second create without a search in between**, and none in the same run if the
-/// outcome of the first create is unknown. It then searches at once. If it finds the user, it
-/// continues. Otherwise it ends with the error of the create, and the next run searches first. For
-/// a record that has only a `provided_id`, the job makes no second create until you call
-/// [`found`](Self::found). So a user is created twice only if the service accepts both creates.
-/// Even then, a create must arrive after the search, or two imports of the user must run at once.
+/// **The job makes no second create without a search in between.** If the outcome of a create is
+/// unknown, the job makes no second create in the same run. Instead, the job searches at once. If
+/// the job finds the user, it continues. Otherwise the job ends with the error of the create, and
+/// the next run searches first. For a record that has only a `provided_id`, the job makes no second
+/// create until you call [`found`](Self::found). So a user is created twice only if the service
+/// accepts both creates. Even then, a create must arrive after the search, or two imports of the
+/// user must run at once.
 ///
-/// An interrupted import can be started again for the same user. For that, the program keeps a
-/// journal. Before the call `create_user`, it records that the call is about to be made. After each
-/// call, it records the [`user_id`](Self::user_id) and the [`steps`](Self::steps). The next run
-/// passes what was recorded last to [`interrupted`](Self::interrupted) or
-/// [`created`](Self::created).
+/// Your program can start an interrupted import again for the same user if the program keeps a
+/// journal. Before the call `create_user`, the program writes to the journal that it is about to
+/// make the call. After each call, the program writes the [`user_id`](Self::user_id) and the
+/// [`steps`](Self::steps). In the next run, the program calls [`interrupted`](Self::interrupted) or
+/// [`created`](Self::created), as the last entry of the journal says.
 ///
-/// If the record has no `provided_id`, one case cannot be told apart. Another program may create a
-/// user between the search and an interrupted create. If that user has no `provided_id`, has never
-/// signed in, and has no name that differs from the record, the job treats the user as one that it
-/// created, and sets the password of the record.
+/// If the record has no `provided_id`, the job can mistake a user of another program for its own.
+/// Another program may create the user between the search and an interrupted create. If that user
+/// has no `provided_id`, has never signed in, and has no name that differs from the record, the job
+/// treats the user as if the job had created the user, and sets the password of the record.
 ///
-/// If the search was made before, with those of other users, pass its result
-/// ([`searched`](Self::searched)). The import of a new user with a password then makes two calls
-/// instead of three.
+/// If you search for many users before their imports, pass the result for each user to
+/// [`searched`](Self::searched). With this result, the import of a new user with a password makes
+/// two calls instead of three.
 ///
-/// A user that already exists is left alone, unless [`update`](Self::update) is set.
+/// The job does not change a user that already exists, unless you call [`update`](Self::update).
 ///
 /// ```
 /// # use kinde_users_core::{CallError, Client, Clock, Transport};
@@ -76,18 +77,19 @@ pub struct Import {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Imported {
-    /// The user was created, by this import or an interrupted one before it, and is complete.
+    /// This import, or an interrupted import before it, created the user. The user is complete.
     #[non_exhaustive]
     Created {
-        /// The user.
+        /// The id of the user.
         id: UserId,
     },
-    /// The user was created, but the service did not create all identities, or does not list them
-    /// all. The user cannot be found by the missing ones, or sign in with them. Everything else is
-    /// done. Starting again might create another user.
+    /// The user was created, but the service did not create all identities, or does not list all of
+    /// them. A search by a missing identity does not find the user, and the user cannot sign in
+    /// with this identity. Everything else is done. If you start the import again, it might create
+    /// another user.
     #[non_exhaustive]
     WithoutIdentities {
-        /// The user.
+        /// The id of the user.
         id: UserId,
         /// The types of the missing identities.
         missing: Vec<IdentityType>,
@@ -95,30 +97,32 @@ pub enum Imported {
     /// The user existed already, and was updated to the record.
     #[non_exhaustive]
     Updated {
-        /// The user.
+        /// The id of the user.
         id: UserId,
     },
     /// The user existed already. Nothing was done.
     #[non_exhaustive]
     LeftAlone {
-        /// The user.
+        /// The id of the user.
         id: UserId,
     },
-    /// The user with the address, number or name has another `provided_id`. Or no user has the
-    /// address, and this user has the `provided_id`. Nothing was done.
+    /// The search found a user whose `provided_id` differs from that of the record. Or the search
+    /// found no user, but another user has the `provided_id` of the record. Nothing was done.
     #[non_exhaustive]
     Taken {
-        /// The user that was found.
+        /// The id of the user that was found.
         id: UserId,
     },
-    /// The search returned users, but none of them has the address, number or name. It is not known
-    /// whether such a user exists; see [`Found::Mismatch`]. Nothing was done.
+    /// The search returned users, but none of them has the address, number or name of the record.
+    /// It is not known whether a user with this address, number or name exists; see
+    /// [`Found::Mismatch`]. Nothing was done.
     #[non_exhaustive]
     Mismatch {
-        /// The first of them.
+        /// The id of the first of these users.
         id: UserId,
     },
-    /// Several users share the address, number, name or `provided_id`. Nothing was done.
+    /// Several users have the address, number, name or `provided_id` of the record. Nothing was
+    /// done.
     #[non_exhaustive]
     Several {
         /// The number of users.
@@ -181,34 +185,36 @@ impl Import {
         }
     }
 
-    /// Updates a user that already exists: its names, `provided_id`, password and everything else
-    /// in the record, except the identities and the organization. Identities are not added, because
-    /// the user was found by one of them, and the others may belong to another user.
+    /// Updates a user that already exists. The job sets the names, the `provided_id`, the password
+    /// and everything else in the record, except the identities and the organization. The job adds
+    /// no identities, because it found the user by one identity, and the other identities may
+    /// belong to another user.
     ///
     /// An interrupted update starts again from its first call and needs no journal. Each call sets
-    /// the values of the record, so it is idempotent. Changes that were made in between, such as a
-    /// new password, are overwritten.
+    /// the values of the record, so each call is idempotent. The next run overwrites changes that
+    /// were made after the interrupted run, such as a new password.
     #[must_use]
     pub fn update(mut self) -> Self {
         self.updates = true;
         self
     }
 
-    /// Says that an earlier import was about to create the user, and that it is not known whether
-    /// it did.
+    /// Tells the job that an earlier import was about to create the user, and that it is not known
+    /// whether that import created the user.
     ///
-    /// The job completes a user that it finds only if the user can be its own. If the record has a
-    /// `provided_id`, this is a user with the same `provided_id`. Otherwise it is a user that has
-    /// no `provided_id`, has never signed in, and has no name that differs from the record. Any
-    /// other user may have signed up in the meantime, and counts as one that existed before.
+    /// If the job finds a user, it completes the user only if the earlier import can have created
+    /// the user. If the record has a `provided_id`, the user must have the same `provided_id`.
+    /// Otherwise the user must have no `provided_id`, must never have signed in, and must have no
+    /// name that differs from the record. Any other user may have signed up after the earlier
+    /// import, and counts as a user that existed before.
     #[must_use]
     pub fn interrupted(mut self) -> Self {
         self.is_unsure = true;
         self
     }
 
-    /// Says that an earlier import created the user with this id and did this many
-    /// [`steps`](Self::steps). The job continues there.
+    /// Tells the job that an earlier import created the user with this id and completed this number
+    /// of [`steps`](Self::steps). The job continues with the next step.
     #[must_use]
     pub fn created(mut self, id: impl Into<UserId>, steps: usize) -> Self {
         self.stage = Stage::With(id.into(), Who::Created, steps);
@@ -219,24 +225,25 @@ impl Import {
     /// search. [`FindUsers`](kinde_users_core::FindUsers) makes the searches of many imports with
     /// few calls.
     ///
-    /// Pass only what was found after the last import of the same user. If several records of a
-    /// file share an address, number or name, pass the result only to the first one. The job still
-    /// searches if the result is [`Found::Unfinished`], after [`interrupted`](Self::interrupted),
-    /// and if the service refuses the create, because the user may have signed up after the search.
+    /// Pass only the result of a search that was made after the last import of the same user. If
+    /// several records of a file share an address, number or name, pass the result only to the
+    /// first one. The job still searches if the result is [`Found::Unfinished`], or if you called
+    /// [`interrupted`](Self::interrupted). The job also searches if the service refuses the create,
+    /// because the user may have signed up after the first search.
     #[must_use]
     pub fn searched(mut self, found: Found) -> Self {
         self.searched = Searched::Found(Box::new(found));
         self
     }
 
-    /// Passes the users that a walk through all users found with the `provided_id` of the record.
-    /// The list may be empty.
+    /// Passes the ids of all users that have the `provided_id` of the record. To find these users,
+    /// read all users. The list may be empty.
     ///
     /// Call this method for a record that has only a `provided_id`, because no operation searches
-    /// for a `provided_id`. After [`interrupted`](Self::interrupted), the job creates such a user
-    /// only after this call. For other records, the call prevents that a user whose address was
-    /// changed is created twice: if the search by address finds no user, the job ends with
-    /// [`Imported::Taken`].
+    /// for a `provided_id`. After [`interrupted`](Self::interrupted), the job creates the user of
+    /// such a record only if you call this method. For other records, this method prevents a
+    /// duplicate user if the address of a user was changed. In this case, the search by address
+    /// finds no user, and the job ends with [`Imported::Taken`].
     #[must_use]
     pub fn found<I: Into<UserId>>(mut self, ids: impl IntoIterator<Item = I>) -> Self {
         self.has_walked = true;
@@ -254,8 +261,8 @@ impl Import {
         self
     }
 
-    /// Returns the id of the user, if this import or an earlier one created the user. It is
-    /// `None` until the reply to the create was handled.
+    /// Returns the id of the user, if this import or an earlier one created the user. The id is
+    /// `None` until the job has handled the reply to the create.
     pub fn user_id(&self) -> Option<&UserId> {
         match &self.stage {
             Stage::With(id, who, _) if self.has_created(*who) => Some(id),
@@ -263,15 +270,16 @@ impl Import {
         }
     }
 
-    /// Returns the number of calls that are done since the user is known. The read of the
-    /// identities does not count.
+    /// Returns the number of calls that the job has completed since it knows the id of the user.
+    /// The call that reads the identities does not count.
     pub fn steps(&self) -> usize {
         if let Stage::With(_, _, steps) = &self.stage { *steps } else { 0 }
     }
 
-    /// Returns whether this import may have created the user, even incompletely. If so, call
-    /// [`created`](Self::created) on the next import of the user if there is a
-    /// [`user_id`](Self::user_id), or [`interrupted`](Self::interrupted) otherwise.
+    /// Returns whether this import may have created the user, even incompletely. If it returns
+    /// `true` and there is a [`user_id`](Self::user_id), call [`created`](Self::created) on the
+    /// next import of the user. If it returns `true` and there is no `user_id`, call
+    /// [`interrupted`](Self::interrupted).
     pub fn may_have_created(&self) -> bool {
         self.is_unsure || self.stage == Stage::Creating || self.user_id().is_some()
     }

@@ -1,10 +1,11 @@
-//! Imports users from files into Kinde: text in, jobs out.
+//! Imports users from files into Kinde. The crate reads text and returns jobs, which a client runs.
 //!
 //! - [`Source`] - a system whose files can be read, such as Auth0.
-//! - [`Mapping`] - what the fields of a file become: the rules of the source, and your own.
+//! - [`Mapping`] - defines what the fields of a file become, by the rules of the source and your
+//!   own rules.
 //! - [`Mapping::users`] - reads files, and returns one [`ImportUser`] at a time.
-//! - [`Plan`] - what each field becomes, and which lines are not valid. It is complete before the
-//!   first call.
+//! - [`Plan`] - describes what each field becomes, and which lines are not valid. It is complete
+//!   before the first call.
 //! - [`Import`] - the job that imports one user. It searches for the user, creates it, and sets the
 //!   password, properties and feature flags. Any client of `kinde-users-core` can run it.
 //! - [`PasswordParts`] - makes a [`Password`](kinde_users_core::operations::Password) from the
@@ -15,11 +16,11 @@
 //!
 //! # What it promises
 //!
-//! - **No create is doubled.** An import searches for the user before it creates one. After a
-//!   create whose outcome is unknown, it searches again.
-//! - **No value is lost in silence.** If no field of a user takes a value, the [`Plan`] reports it
-//!   ([`Plan::untaken`]), until you map or ignore the field. A duplicated or contradictory value is
-//!   an error.
+//! - **No create is doubled.** An import searches for a user before it creates the user. After a
+//!   create whose outcome is unknown, the import searches again.
+//! - **No value is lost in silence.** If a value of a file becomes no part of a user, the [`Plan`]
+//!   reports the field ([`Plan::untaken`]), until you map or ignore the field. A duplicated or
+//!   contradictory value is an error.
 //! - **No secret in a log.** No `Debug` form contains hashes, salts, names or addresses, and no
 //!   error shows a value of the file.
 

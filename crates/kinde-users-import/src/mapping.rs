@@ -16,11 +16,11 @@ use crate::sources::Source;
 use crate::table::plain;
 use crate::target::Target;
 
-/// Defines how the fields of a file become users: the rules of the source, and your own.
+/// Defines how the fields of a file become users, by the rules of the source and your own rules.
 ///
 /// [`users`](Self::users) reads files, one user at a time. [`row`](Self::row) and
-/// [`line`](Self::line) read single records. A value that no field of a user takes is never dropped
-/// in silence: [`map`](Self::map) it or [`ignore`](Self::ignore) it.
+/// [`line`](Self::line) read single records. If a value becomes no part of a user, it is never
+/// dropped in silence: [`map`](Self::map) or [`ignore`](Self::ignore) its field.
 ///
 /// ```
 /// use kinde_users_import::{Mapping, Source};
@@ -93,80 +93,84 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`UnknownTarget`] if `becomes` is not one of these.
+    /// Returns [`UnknownTarget`] if `becomes` is not one of the names above.
     pub fn map(mut self, field: impl Into<String>, becomes: &str) -> Result<Self, UnknownTarget> {
         let rule = becomes.parse().map_err(|()| UnknownTarget)?;
         self.maps.insert(field.into(), rule);
         Ok(self)
     }
 
-    /// Leaves out a field and everything within it. The [`Plan`](crate::Plan) still counts it.
+    /// Ignores a field and everything within it. The [`Plan`](crate::Plan) still counts the field.
     pub fn ignore(mut self, field: impl Into<String>) -> Self {
         self.ignored.insert(field.into());
         self
     }
 
-    /// Leaves out all fields that cannot be imported. The [`Plan`](crate::Plan) lists them.
+    /// Ignores all fields that cannot be imported. The [`Plan`](crate::Plan) lists these fields.
     pub fn ignore_rest(mut self) -> Self {
         self.ignores_rest = true;
         self
     }
 
-    /// Sets a text that means "no value" in CSV, such as `NULL`. By default, such a text is an
+    /// Sets a text, such as `NULL`, that means "no value" in CSV. By default, such a text is an
     /// error.
     pub fn null(mut self, text: impl Into<String>) -> Self {
         self.nulls.push(text.into());
         self
     }
 
-    /// Sets the current time, such as `2026-01-31T12:00:00Z`. A user whose ban or lock-out
-    /// ended before this time is not suspended. By default, such a user is suspended too.
+    /// Sets the current time, such as `2026-01-31T12:00:00Z`. A user whose ban or lock-out ended
+    /// before this time is not suspended. If you do not set the current time, such a user is
+    /// suspended too.
     pub fn now(mut self, time: impl Into<String>) -> Self {
         self.settings.now = Some(time.into());
         self
     }
 
-    /// Repairs addresses, phone numbers and user names if it is clear what they should be, such as
-    /// `mailto:ada@example.com`. The [`Plan`](crate::Plan) lists the repaired lines. By default, a
+    /// Repairs addresses, phone numbers and user names, such as `mailto:ada@example.com`, if it is
+    /// clear what they should be. The [`Plan`](crate::Plan) lists the repaired lines. By default, a
     /// value that needs a repair is an error.
     pub fn clean(mut self) -> Self {
         self.settings.cleans = true;
         self
     }
 
-    /// Imports the users whose password hash Kinde cannot verify, but without a password. They need
-    /// a new password.
+    /// If Kinde cannot verify the password hash of a user, imports the user without a password.
+    /// Such users need a new password.
     pub fn drop_unverifiable(mut self) -> Self {
         self.settings.drops_unverifiable = true;
         self
     }
 
-    /// Sets the variant and the iterations of the PBKDF2 hashes for which the file gives none.
+    /// Sets the variant and the iterations of PBKDF2 hashes. A variant or a number of iterations in
+    /// the file takes precedence.
     pub fn pbkdf2(mut self, variant: impl Into<String>, iterations: Option<u32>) -> Self {
         self.settings.variant = variant.into();
         self.settings.iterations = iterations;
         self
     }
 
-    /// Sets the format of salts for which the file gives none: `string`, `hex` or `base64`.
+    /// Sets the format of the salts for which the file gives no format: `string`, `hex` or
+    /// `base64`.
     pub fn salt_format(mut self, format: impl Into<String>) -> Self {
         self.settings.salt_format = format.into();
         self
     }
 
-    /// Sets the position of salts for which the file gives none: `prefix` or `suffix`.
+    /// Sets the position of the salts for which the file gives no position: `prefix` or `suffix`.
     pub fn salt_position(mut self, position: impl Into<String>) -> Self {
         self.settings.salt_position = position.into();
         self
     }
 
-    /// Sets the parameters of the Firebase project, which its scrypt hashes need.
+    /// Sets the parameters of the Firebase project. The scrypt hashes of the project need these
+    /// parameters.
     pub fn firebase(mut self, parameters: FirebaseParameters) -> Self {
         self.settings.firebase = Some(parameters);
         self
     }
 
-    /// Suspends all users, except those that the file says are not suspended.
+    /// Suspends each user, unless the file says that the user is not suspended.
     pub fn suspended(mut self) -> Self {
         self.settings.is_suspended = Some(true);
         self
@@ -212,7 +216,7 @@ impl fmt::Debug for Mapping {
     }
 }
 
-/// The error of a target that a field cannot become; see [`Mapping::map`].
+/// The error for a text that does not name a target of [`Mapping::map`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownTarget;
 

@@ -12,7 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{ImportError, ImportProblem};
 
-/// The parts of a password hash, as files have them. The method determines which are needed.
+/// The parts of a password hash, as files contain them. The hashing method determines which parts
+/// are needed.
 ///
 /// [`password`](Self::password) makes a [`Password`] of them.
 ///
@@ -28,8 +29,9 @@ use crate::error::{ImportError, ImportProblem};
 /// # Ok::<(), kinde_users_import::ImportError>(())
 /// ```
 ///
-/// An empty text counts as no part. Hash and salt are wiped from memory when dropped, and are in no
-/// `Debug` form. The text that they were read from, such as the line of a file, is not wiped.
+/// A part that is an empty text counts as missing. The hash and the salt are wiped from memory when
+/// they are dropped, and no `Debug` form contains them. The source text of the hash and the salt,
+/// such as the line of a file, is not wiped.
 #[derive(Clone)]
 #[must_use]
 pub struct PasswordParts {
@@ -44,7 +46,7 @@ pub struct PasswordParts {
 }
 
 impl PasswordParts {
-    /// Creates the parts with a hash. Its method is bcrypt by default.
+    /// Creates the parts with a hash. If you set no hashing method, the method is bcrypt.
     pub fn new(hashed_password: impl Into<String>) -> Self {
         Self {
             hashed_password: SecretString::from(hashed_password.into()),
@@ -58,7 +60,7 @@ impl PasswordParts {
         }
     }
 
-    /// Sets the method: `bcrypt`, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`,
+    /// Sets the hashing method: `bcrypt`, `crypt`, `md5`, `sha256`, `wordpress`, `pbkdf2`,
     /// `firebase-scrypt` or `aspnet-identity-v2`.
     pub fn hashing_method(mut self, method: impl Into<String>) -> Self {
         self.hashing_method = method.into();
@@ -72,7 +74,7 @@ impl PasswordParts {
     }
 
     /// Sets the position of the salt in the hashed text: `prefix` or `suffix`. MD5 and SHA-256 need
-    /// it with a salt. The other methods that have a salt accept it.
+    /// the position if there is a salt. The other methods that accept a salt accept a position too.
     pub fn salt_position(mut self, position: impl Into<String>) -> Self {
         self.salt_position = position.into();
         self
@@ -80,8 +82,9 @@ impl PasswordParts {
 
     /// Sets the format in which the salt is given: `string`, `hex` or `base64`.
     ///
-    /// The salt is converted to the format of the method and sent: base64 for PBKDF2 and Firebase's
-    /// scrypt, text for the others. By default, the salt already has that format.
+    /// The salt is converted to the format of the hashing method before it is sent. That format is
+    /// base64 for PBKDF2 and Firebase's scrypt, and text for the other methods. If you set no
+    /// format, the salt must already have the format of the hashing method.
     pub fn salt_format(mut self, format: impl Into<String>) -> Self {
         self.salt_format = format.into();
         self
@@ -93,7 +96,8 @@ impl PasswordParts {
         self
     }
 
-    /// Sets the iterations of PBKDF2. The service assumes 24,000 by default.
+    /// Sets the number of iterations of PBKDF2. If you set no number, the service assumes 24,000
+    /// iterations.
     pub fn iterations(mut self, iterations: u32) -> Self {
         self.iterations = Some(iterations);
         self
@@ -109,8 +113,8 @@ impl PasswordParts {
     ///
     /// # Errors
     ///
-    /// [`ImportError`] names the part that is missing or not valid, or that the method does not
-    /// accept.
+    /// Returns an [`ImportError`] that names the part of the password. The part is missing, is not
+    /// valid, or is not accepted by the hashing method.
     pub fn password(self) -> Result<Password, ImportError> {
         let hash = self.hashed_password.expose_secret();
         let method = if self.hashing_method.is_empty() { "bcrypt" } else { self.hashing_method.as_str() };

@@ -30,8 +30,9 @@ const NAMED_LINES: usize = 5;
 /// Describes an import before it begins: what each field becomes, which lines are not valid, and
 /// which users need a new password.
 ///
-/// It grows as [`Users`](crate::Users) are read, and is complete after the last one. `Display`
-/// writes it as text for people, with names of fields and no values.
+/// The plan grows while [`Users`](crate::Users) reads records, and is complete after the last
+/// record. `Display` writes the plan as text for people. The text contains names of fields, but no
+/// values.
 #[derive(Clone)]
 pub struct Plan {
     mapping: Mapping,
@@ -149,7 +150,8 @@ impl Plan {
         self.without_password.count
     }
 
-    /// Returns the number of users whose hash Kinde cannot verify. They will need a new password.
+    /// Returns the number of users whose password hash Kinde cannot verify. These users will need a
+    /// new password.
     pub fn unverifiable(&self) -> u64 {
         self.unverifiable.values().map(|lines| lines.count).sum()
     }
@@ -161,7 +163,7 @@ impl Plan {
 
     /// Returns `true` if every value is imported, or is left out because the mapping says so.
     ///
-    /// Lines that are not valid do not count: see [`rejected`](Self::rejected).
+    /// This method does not consider lines that are not valid; see [`rejected`](Self::rejected).
     pub fn loses_nothing(&self) -> bool {
         self.untaken().next().is_none()
             && (self.unverifiable() == 0 || self.mapping.settings.drops_unverifiable)

@@ -28,7 +28,8 @@ use crate::table::Table;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// Kinde: its custom CSV and NDJSON, its own export, and the exports of this project.
+    /// Kinde: the custom CSV and NDJSON of its importer, the `users.ndjson` of its export, and the
+    /// exports of this project.
     Kinde,
     /// Auth0: the user export, the password hash export and the export of the import/export
     /// extension.
@@ -47,12 +48,12 @@ pub enum Source {
     WordPress,
     /// Keycloak: the export of a realm or of its users.
     Keycloak,
-    /// Amazon Cognito: the reply of `list-users`, or CSV in the form of its import. It has no
-    /// passwords.
+    /// Amazon Cognito: the reply of `list-users`, or CSV in the form of its import. The files have
+    /// no passwords.
     Cognito,
-    /// Okta: CSV of its users. It has no passwords.
+    /// Okta: CSV of its users. The files have no passwords.
     Okta,
-    /// Microsoft Entra and Azure AD B2C: users of Microsoft Graph. It has no passwords.
+    /// Microsoft Entra and Azure AD B2C: users of Microsoft Graph. The files have no passwords.
     Entra,
 }
 
@@ -78,12 +79,12 @@ impl Source {
         self.table().name
     }
 
-    /// Returns the title of a file of the system with its article, such as `a Clerk export`.
+    /// Returns the title of a file of the system, with an article, such as `a Clerk export`.
     pub fn title(self) -> &'static str {
         self.table().title
     }
 
-    /// Returns the system that field names belong to, or `None` if they are not recognized.
+    /// Returns the system whose files have these field names, or `None` if no system is recognized.
     ///
     /// ```
     /// use kinde_users_import::Source;
@@ -133,7 +134,7 @@ impl FromStr for Source {
     }
 }
 
-/// The error of a name that no [`Source`] has.
+/// The error for a name that no [`Source`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnknownSource;
 

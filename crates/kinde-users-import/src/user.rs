@@ -35,8 +35,9 @@ impl ImportUser {
     /// Returns the keys of the user as pairs of kind (`email`, `username`, `phone` or `id`) and
     /// value.
     ///
-    /// Values of identities have one [case of letters](kinde_users_core::fold_case). A key belongs to one user only: it is a mistake if
-    /// two users of a file share one.
+    /// The values of identities are [in one case](kinde_users_core::fold_case), so that values that
+    /// differ only in the case of letters are equal. A key belongs to one user only. If two users
+    /// of a file have the same key, the file has a mistake.
     pub fn keys(&self) -> impl Iterator<Item = (&'static str, String)> {
         let identities =
             self.identities.iter().map(|identity| (identity.kind.name(), fold_case(&identity.value)));
@@ -50,8 +51,8 @@ impl ImportUser {
 
     /// Returns the job that searches for the user.
     ///
-    /// Returns `None` if the user has only a `provided_id`, as no operation searches for one. To
-    /// find such a user, read all users.
+    /// Returns `None` if the user has only a `provided_id`, because no operation searches for a
+    /// `provided_id`. To find such a user, read all users.
     pub fn lookup(&self) -> Option<FindUser> {
         let of = |kind| self.identities.iter().find(move |identity| identity.kind == kind);
         let identity = of(Kind::Email).or_else(|| of(Kind::Username)).or_else(|| of(Kind::Phone))?;

@@ -61,8 +61,8 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if a file is not text, if two columns have the same name, or if no column
-    /// identifies a user.
+    /// Returns [`FileError`] if a file is not text, if two columns have the same name, or if no
+    /// column identifies a user.
     pub fn users<'a, R: Read + Send + 'a>(
         &'a self,
         files: impl IntoIterator<Item = R>,
@@ -72,9 +72,10 @@ impl Mapping {
 }
 
 impl Source {
-    /// Returns the system that a file comes from, or `None` if it is not recognized.
+    /// Returns the system that a file comes from, or `None` if the system is not recognized.
     ///
-    /// It is recognized by the names of the columns of CSV, or of the first record of JSON.
+    /// The system is recognized by the names of the columns of a CSV file, or by the names in the
+    /// first record of a JSON file.
     ///
     /// ```
     /// use kinde_users_import::Source;
@@ -86,7 +87,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// [`FileError`] if the file is not text, or if its first row is not valid CSV.
+    /// Returns [`FileError`] if the file is not text, or if its first row is not valid CSV.
     pub fn of_file<'a>(file: impl Read + Send + 'a) -> Result<Option<Self>, FileError> {
         let failed = |problem| FileError { file: 1, problem };
         let mut text = text::reader(file).map_err(|problem| failed(FileProblem::NotText(problem)))?;
@@ -116,8 +117,8 @@ fn is_json(head: &[u8]) -> bool {
 
 /// Reads the users of files; see [`Mapping::users`].
 ///
-/// Each item is a user, or a line that is not valid. A line that repeats a user of an earlier line
-/// is no item: the plan counts it.
+/// Each item is a user, or a line that is not valid. The iterator skips a line that repeats a user
+/// of an earlier line, but the plan counts the line.
 pub struct Users<'a> {
     reading: Reading<'a>,
     files: VecDeque<File<'a>>,
@@ -255,7 +256,7 @@ impl<'a> Users<'a> {
         &self.reading.plan
     }
 
-    /// Returns the names of the columns of the current file, if it is CSV.
+    /// Returns the names of the columns of the current file, if the file is CSV.
     pub fn header(&self) -> Option<&[String]> {
         match &self.files.front()?.records {
             Records::Csv { names, .. } => Some(names),
@@ -263,8 +264,8 @@ impl<'a> Users<'a> {
         }
     }
 
-    /// Returns the character between the values of the current file, if it is CSV: usually a comma,
-    /// semicolon or tab.
+    /// Returns the character that separates the values of the current file, if the file is CSV.
+    /// This is usually a comma, a semicolon or a tab.
     pub fn separator(&self) -> Option<char> {
         match &self.files.front()?.records {
             Records::Csv { reader, .. } => reader.separator().map(char::from),

@@ -11,9 +11,9 @@ use crate::connect::BeforeSending;
 
 /// The reason why no whole response came.
 ///
-/// The errors of ureq can print the URI with its query. So this type keeps only the kind and, for
-/// input/output and TLS, the text of the operating system or of rustls, which contains no URI. It
-/// names a proxy by host and port.
+/// An error of ureq can print the URI with its query. So this type does not keep ureq's error. It
+/// keeps only the kind of the error and, for input/output and TLS, the text of the operating system
+/// or of rustls. This text contains no URI. The message names a proxy by its host and port.
 #[derive(Clone)]
 pub struct UreqError {
     kind: ErrorKind,
@@ -34,8 +34,8 @@ pub enum ErrorKind {
     HostNotFound,
     /// No connection to the host could be made.
     ConnectionFailed,
-    /// The proxy refused to connect, or the environment variable that asks for a proxy does not
-    /// hold the address of one.
+    /// The proxy refused to connect, or the environment variable for the proxy does not hold the
+    /// address of a proxy.
     Proxy,
     /// TLS failed, for example because a certificate is not valid.
     Tls,
@@ -168,7 +168,7 @@ impl UreqError {
     }
 }
 
-/// Leaves out the headers of the response.
+/// Does not print the headers of the response.
 impl fmt::Debug for UreqError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("UreqError")

@@ -1,5 +1,5 @@
 //! Blocking transport over [`ureq`] 3 for the Kinde Users client, with rustls and pooled
-//! connections. It makes no decisions of its own.
+//! connections. The transport makes no decisions of its own.
 //!
 //! ```no_run
 //! use kinde_users_core::Transport;
@@ -42,14 +42,15 @@ pub use crate::error::{ErrorKind, UreqError};
 /// The version of ureq that [`UreqTransport::configured`] configures.
 pub use ureq;
 
-/// Sends messages over ureq. Clones share connections.
+/// Sends requests over ureq. Clones share connections.
 ///
-/// The transport uses a proxy if the environment asks for one when the transport is created, by the
-/// rules of [`ProxyVariables`]. It supports HTTP and HTTPS proxies with `CONNECT`, and SOCKS 4, 4a,
-/// 5 and 5h, with the user name and password from the variable. If the variable does not hold the
-/// address of a proxy, or the proxy refuses, each request fails and is [not
-/// sent](Delivery::NotSent). A [configured](Self::configured) proxy, or `None`, takes precedence
-/// over the environment.
+/// When the transport is created, it reads the proxy variables of the environment; see
+/// [`ProxyVariables`]. If the variables name a proxy for a request, the request goes through that
+/// proxy. The transport supports HTTP and HTTPS proxies with `CONNECT`, and the SOCKS versions 4,
+/// 4a, 5 and 5h. It uses the user name and the password from the variable. If the variable does not
+/// hold the address of a proxy, or if the proxy refuses to connect, each request fails and is [not
+/// sent](Delivery::NotSent). If you [configure](Self::configured) a proxy or `None`, the transport
+/// does not use the variables.
 ///
 /// A response may have 128 headers, which is ureq's limit. More headers are an error.
 #[derive(Clone, Debug)]
@@ -65,8 +66,8 @@ impl UreqTransport {
     /// The default limit for the body of a response, in bytes: 16 MiB.
     pub const BODY_LIMIT: u64 = 16 * 1024 * 1024;
 
-    /// Creates a transport with ureq's default settings for everything that the contract of
-    /// [`Transport`] leaves open.
+    /// Creates a transport with ureq's default settings, unless the contract of [`Transport`]
+    /// requires other settings.
     pub fn new() -> Self {
         Self::configured(|config| config)
     }
@@ -74,13 +75,14 @@ impl UreqTransport {
     /// Creates a transport with your own settings, for example for a proxy, other root
     /// certificates, a client certificate or the pool.
     ///
-    /// Whatever is set, the transport follows no redirects and returns every status as a response.
-    /// If `timeout_global` is set, the shorter of it and the request's own [`request_timeout`]
-    /// applies. If a client certificate and its private key cannot be used, each request fails and
-    /// is [not sent](Delivery::NotSent). `RootCerts::PlatformVerifier` needs the feature
-    /// `platform-verifier` of ureq, which otherwise panics. `system_roots` of the feature
-    /// `native-certs` needs no other feature. A configured proxy is used for loopback addresses too. The `User-Agent` header is
-    /// that of the request, which the core writes.
+    /// Whatever you set, the transport follows no redirects and returns every status as a response.
+    /// If you set `timeout_global`, the time limit of a request is `timeout_global` or the
+    /// request's own [`request_timeout`], whichever is shorter. If a client certificate and its
+    /// private key cannot be used, each request fails and is [not sent](Delivery::NotSent).
+    /// `RootCerts::PlatformVerifier` needs ureq's feature `platform-verifier`. Without this
+    /// feature, ureq panics. The function `system_roots` of this crate needs only the feature
+    /// `native-certs`. Requests to loopback addresses go through a configured proxy too. The
+    /// transport sends the `User-Agent` header that `kinde-users-core` added to the request.
     ///
     /// # Examples
     ///
@@ -138,12 +140,12 @@ impl UreqTransport {
     }
 }
 
-/// Loads the root certificates of the operating system, or those in the files that the environment
-/// variables `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+/// Loads the root certificates of the operating system. If the environment variable `SSL_CERT_FILE`
+/// or `SSL_CERT_DIR` is set, loads the certificates from there instead.
 ///
 /// # Errors
 ///
-/// If no root certificate can be loaded.
+/// Returns an error if no root certificate can be loaded.
 ///
 /// # Examples
 ///

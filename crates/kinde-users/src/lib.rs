@@ -117,11 +117,11 @@ pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
     AsyncClient::new(tenant(domain, credentials), transport, clock)
 }
 
-/// Creates a tenant with a random seed, so that processes which use the same tenant wait
-/// differently.
+/// Creates a tenant with a random seed. If several processes use the same tenant, their random
+/// seeds make them wait for different times before they retry.
 ///
 /// Use this function to create a [`Client`] with your own clock or with other settings of the
-/// tenant. The functions of this crate that create clients already use it.
+/// tenant. The functions of this crate that create clients already call `tenant`.
 ///
 /// ```
 /// use kinde_users::{Client, Credentials, SystemClock, tenant, transport_fn};

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-/// Works on items in `threads` threads and passes each result to `each` on this thread.
+/// Calls `work` for each item in `threads` threads, and passes each result to `each` on the calling
+/// thread.
 ///
 /// A thread takes the next item when it is free, so a list of any length needs little memory. The
-/// results arrive in the order in which they are ready, so each result should name its item.
+/// results arrive in the order in which they are ready, so each result should contain a name or id
+/// of its item.
 ///
-/// If `each` breaks, no further item is taken. Items in progress are finished and passed to `each`
-/// too, because their calls may have taken effect. Then the function returns the first break.
+/// If `each` returns `ControlFlow::Break`, the threads take no further item. They finish the items
+/// in progress, and `each` receives the results of these items too, because the calls may have
+/// taken effect. After that, the function returns the first `ControlFlow::Break`.
 ///
 /// To limit how fast calls are sent, use
 /// [`Tenant::with_rate_limit`](crate::Tenant::with_rate_limit), or let the tenant learn the limit
@@ -21,9 +24,9 @@ use std::thread;
 ///
 /// # Panics
 ///
-/// If the iterator, `work` or `each` panics, no further item is taken, and items in progress are
-/// finished. Their results are passed to `each`, unless `each` panicked. Then the first panic
-/// continues on this thread.
+/// If the iterator, `work` or `each` panics, the threads take no further item and finish the items
+/// in progress. `each` receives the results of these items, unless `each` itself panicked. After
+/// that, the first panic continues on the calling thread.
 ///
 /// ```
 /// use core::ops::ControlFlow;

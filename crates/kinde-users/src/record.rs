@@ -1,8 +1,8 @@
 //! Records what a client sends and receives, and answers from a recording.
 //!
-//! A [`Recorder`] is a transport around another transport. It keeps each request and its answer in
-//! a [`Recording`], which can be saved to a file. A [`Replayer`] is a transport that answers from a
-//! recording. So a test can run offline against what a real tenant has answered.
+//! A [`Recorder`] is a transport around another transport. The recorder keeps each request and its
+//! answer in a [`Recording`], which you can save to a file. A [`Replayer`] is a transport that
+//! answers from a recording. So a test can run offline with the answers of a real tenant.
 //!
 //! ```
 //! use kinde_users::fake::{FakeKinde, NewFakeUser};
@@ -33,8 +33,8 @@
 //!
 //! # What a recording contains
 //!
-//! A recording is a JSON array in which each exchange has a request and a response. The host, the
-//! headers of requests and most headers of responses are left out.
+//! A recording is a JSON array of exchanges. Each exchange has a request and a response. A
+//! recording does not contain the host, the headers of requests, or most headers of responses.
 //!
 //! Texts are masked, unless they are words of the API such as types and scopes. The first text that
 //! is masked becomes `masked-1`, the next one `masked-2`, and so on. An address becomes

@@ -27,7 +27,7 @@ pub(super) enum FileProblem {
 }
 
 impl FileError {
-    /// Returns the number of the file. The first is 1.
+    /// Returns the number of the file. The first file has the number 1.
     pub fn file(&self) -> usize {
         self.file
     }

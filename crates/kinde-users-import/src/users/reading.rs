@@ -24,8 +24,8 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ImportErrors`] has every problem of the row and every value that would be lost. Operations
-    /// can send every user that is returned.
+    /// Returns [`ImportErrors`] with every problem of the row and every value that would be lost.
+    /// If this method returns a user, operations can send the user.
     pub fn row<'a>(
         &self,
         columns: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -39,8 +39,8 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// [`ImportErrors`] has every problem of the object and every value that would be lost.
-    /// Operations can send every user that is returned.
+    /// Returns [`ImportErrors`] with every problem of the object and every value that would be
+    /// lost. If this method returns a user, operations can send the user.
     pub fn line(&self, json: &str) -> Result<ImportUser, ImportErrors> {
         match Node::parse(json.trim_start_matches('\u{feff}')) {
             Ok(Node::Object(members)) => self.record(&members, false),

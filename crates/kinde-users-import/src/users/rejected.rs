@@ -12,9 +12,9 @@ use crate::user::ImportUser;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReadUser {
-    /// The file, from 1.
+    /// The number of the file, from 1.
     pub file: usize,
-    /// The line on which the record begins, from 1.
+    /// The number of the line on which the record begins, from 1.
     pub line: u64,
     /// The user.
     pub user: ImportUser,
@@ -24,19 +24,19 @@ pub struct ReadUser {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejected {
-    /// The file, from 1.
+    /// The number of the file, from 1.
     pub file: usize,
-    /// The line on which the record begins, from 1.
+    /// The number of the line on which the record begins, from 1.
     pub line: u64,
     /// The problems of the line.
     pub errors: ImportErrors,
-    /// The record as it is in the file, or `None` if it is longer than 1 MiB or the file ends within
-    /// it. A hash of a separate hash export is added to it as `passwordHash`. It contains personal
-    /// data.
+    /// The record as it is in the file, or `None` if the record is longer than 1 MiB or if the file
+    /// ends within the record. A hash of a separate hash export is added to the record as
+    /// `passwordHash`. The record contains personal data.
     pub record: Option<RawRecord>,
 }
 
-/// A record as it is in a file, with its hash.
+/// A record as it is in a file. A hash of a separate hash export is added to the record.
 #[derive(Clone, PartialEq, Eq)]
 pub enum RawRecord {
     /// A row of CSV. It has as many values as the header.

@@ -12,7 +12,7 @@ use super::recording::{Exchange, Recording};
 
 /// A transport that records what another transport sends and receives; see the [module](super).
 ///
-/// Clones record together.
+/// Clones record into the same recording.
 #[derive(Clone, Debug)]
 pub struct Recorder<T> {
     transport: T,
@@ -31,7 +31,7 @@ impl<T> Recorder<T> {
         Self { transport, log: Arc::default() }
     }
 
-    /// Returns what was recorded so far.
+    /// Returns the recording so far.
     pub fn recording(&self) -> Recording {
         self.lock().recording.clone()
     }

@@ -50,7 +50,7 @@ impl Recording {
             .map_err(|error: RecordingError| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 
-    /// Writes the recording to a file, and replaces a file of that name.
+    /// Writes the recording to a file. An existing file of that name is replaced.
     ///
     /// # Errors
     ///
@@ -59,10 +59,12 @@ impl Recording {
         std::fs::write(path, self.to_string())
     }
 
-    /// Returns what differs in another recording of the same calls, such as one of the in-memory
-    /// tenant. An empty list means that the service behaved in the same way.
+    /// Returns the differences between this recording and another recording of the same calls, such
+    /// as a recording of the in-memory tenant. An empty list means that the service behaved in the
+    /// same way.
     ///
-    /// Each line names an exchange, from 1, and the place of a difference. It shows no value.
+    /// Each text gives the number of an exchange, from 1, and the place of a difference. It shows
+    /// no value.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let mut bindings = Bindings::default();
         let mut all = Vec::new();

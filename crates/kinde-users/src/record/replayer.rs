@@ -14,15 +14,15 @@ use super::recording::{Exchange, Recording, name};
 
 /// A transport that answers from a recording; see the [module](super).
 ///
-/// A request gets the answer of the first exchange with the same request that has not answered yet.
-/// A mask in the recording accepts any text, but the same text each time, and replies contain this
-/// text in its place.
+/// Each exchange of the recording answers one request. A request gets the answer of the first
+/// unused exchange with the same request. A mask in the recording stands for any text, but for the
+/// same text each time. Replies contain this text in the place of the mask.
 ///
-/// Requests may be sent in another order than in the recording if they differ in more than texts
-/// that are masked and new. For example, two searches for two addresses get the answers in the order
-/// of the recording.
+/// A client may send requests in a different order from the recording, unless they differ only in
+/// masked texts that were not sent before. For example, two searches for two addresses get the
+/// answers in the order of the recording.
 ///
-/// Clones share what was answered.
+/// Clones share the exchanges: no exchange answers twice.
 #[derive(Clone, Debug)]
 pub struct Replayer {
     state: Arc<Mutex<State>>,
@@ -43,8 +43,8 @@ impl Replayer {
         Self { state: Arc::new(Mutex::new(State { left, bindings: Bindings::default() })) }
     }
 
-    /// Returns the requests of the recording that were not sent: the number of each exchange, from
-    /// 1, and its operation.
+    /// Returns the exchanges of the recording whose requests were not sent. Each text has the
+    /// number of the exchange, from 1, and its operation.
     pub fn unused(&self) -> Vec<String> {
         self.lock().left.iter().map(|(number, exchange)| format!("{number} ({})", exchange.name)).collect()
     }
@@ -99,18 +99,19 @@ fn play(answer: &Value, bindings: &mut Bindings) -> Result<Response<Vec<u8>>, Re
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The request is not in the recording, or all exchanges with this request have answered.
+    /// The request is not in the recording, or all exchanges with this request have already been
+    /// used.
     #[non_exhaustive]
     NotRecorded {
         /// The operation.
         operation: String,
-        /// The number, from 1, of the exchange of this operation that is most similar, and the
-        /// differences from it.
+        /// The most similar exchange of this operation: its number, from 1, and the differences
+        /// between it and the request.
         closest: Option<(usize, Vec<String>)>,
     },
-    /// There was no response in the recording either.
+    /// The recorded request got no response either.
     Failed(Delivery),
-    /// The body of the response could not be read in the recording either.
+    /// The body of the recorded response could not be read either.
     HeadOnly(Response<BodyFailure>),
 }
 
