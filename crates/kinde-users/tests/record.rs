@@ -187,10 +187,10 @@ fn calls_in_another_order_get_their_own_answers() {
         let address = format!("{name}@example.com");
         CreateUser::new().given_name(name).identity(NewIdentity::email(address))
     };
-    let recorded = client(&fake, &recorder);
-    let ids = ["ada", "bob"].map(|name| recorded.send(&create(name)).unwrap().id);
+    let program = client(&fake, &recorder);
+    let ids = ["ada", "bob"].map(|name| program.send(&create(name)).unwrap().id);
     for id in &ids {
-        recorded.send(&GetUserData::new(id)).unwrap();
+        program.send(&GetUserData::new(id)).unwrap();
     }
     let replayer = Replayer::new(recorder.recording());
     let client = once(&replayer);
