@@ -200,6 +200,21 @@ impl<R: BufRead> JsonReader<R> {
         Ok(None)
     }
 
+    /// Returns the next byte that is not blank, and adds the blanks before it to the record.
+    fn take_blanks(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let chunk = self.input.fill_buf()?;
+            let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+            let blanks = chunk.iter().take_while(|byte| is_blank(byte)).count();
+            let next = chunk.get(blanks).copied();
+            let is_at_end = chunk.is_empty();
+            self.take(blanks)?;
+            if next.is_some() || is_at_end {
+                return Ok(next);
+            }
+        }
+    }
+
     /// Adds the rest of the line to the record.
     fn take_line(&mut self) -> io::Result<()> {
         loop {
@@ -254,7 +269,7 @@ impl<R: BufRead> JsonReader<R> {
     fn members(&mut self) -> Result<bool, JsonProblem> {
         let mut was_too_long = false;
         loop {
-            match self.skip_blanks()? {
+            match self.take_blanks()? {
                 Some(b'}') => {
                     self.keep(b'}');
                     self.is_too_long |= was_too_long;
@@ -266,11 +281,11 @@ impl<R: BufRead> JsonReader<R> {
                     self.value(false)?;
                     let name = self.record.get(start + 1..self.record.len().saturating_sub(1));
                     let is_list = name.is_some_and(|name| LISTS.contains(&name));
-                    if self.skip_blanks()? != Some(b':') {
+                    if self.take_blanks()? != Some(b':') {
                         return Err(JsonProblem::Unfinished);
                     }
                     self.keep(b':');
-                    match self.skip_blanks()? {
+                    match self.take_blanks()? {
                         Some(b'[') if is_list => {
                             self.input.consume(1);
                             return Ok(true);
@@ -405,7 +420,7 @@ mod tests {
             assert_eq!(of(&text), expected, "{text}");
         }
         assert_eq!(of("{\"Users\":[{\"a\":1}]}\n{\"Users\":[{\"a\":2}]}"), ["1 {\"a\":1}", "2 {\"a\":2}"]);
-        assert_eq!(of("{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"), ["1 {\"a\":{\n    \"b\": 1\n  }}"]);
+        assert_eq!(of("{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"), ["1 {\n  \"a\": {\n    \"b\": 1\n  }\n}"]);
         assert!(
             of("").is_empty()
                 && of("[]").is_empty()
@@ -432,6 +447,14 @@ mod tests {
         assert_eq!(of("[{\"a\":1},{\"b\":"), ["1 {\"a\":1}", "line 1 is not a complete JSON object"]);
         assert_eq!(of("[7,\"x\",{}]"), ["1 7", "1 \"x\"", "1 {}"]);
         assert_eq!(all(b"{\"a\":\"\xff\"}\n{}").len(), 2);
+    }
+
+    #[test]
+    fn first_record_keeps_its_blanks() {
+        let text = "{ \"a\" :\ttru e }";
+        let mut reader = JsonReader::new(text.as_bytes());
+        assert!(reader.next().unwrap().is_err());
+        assert_eq!(reader.raw(), Some(text.as_bytes()));
     }
 
     #[test]
