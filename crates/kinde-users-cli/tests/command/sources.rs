@@ -221,6 +221,17 @@ fn broken_lines_are_in_the_errors_file_as_they_were() {
 }
 
 #[test]
+fn cut_file_is_refused() {
+    let tenant = Listening::start(FakeKinde::builder(), "cut");
+    let json = "{\"users\":[{\"email\":\"ada@example.com\"},\n{\"email\":\"b";
+    let file = tenant.write("users.json", json);
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--skip-invalid"]));
+    assert!(errors.contains("is not a complete JSON object, so nothing after it was read"), "{errors}");
+    assert!(code == 2 && errors.contains("error: a file cannot be read to its end: "), "{errors}");
+    assert!(tenant.fake.users().is_empty());
+}
+
+#[test]
 fn no_user_is_imported_if_all_lines_are_invalid() {
     let folder = folder("all-invalid");
     let file = text_of(&folder.join("users.csv"));

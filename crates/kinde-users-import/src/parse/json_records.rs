@@ -23,6 +23,8 @@ pub(crate) struct JsonError {
     pub(crate) line: u64,
     /// The problem.
     pub(crate) problem: JsonProblem,
+    /// Whether nothing after the record can be read.
+    pub(crate) is_last: bool,
 }
 
 /// A problem of the JSON of a file.
@@ -101,6 +103,7 @@ impl<R: BufRead> JsonReader<R> {
         self.is_too_long = false;
         let mut line = self.line;
         let found = self.find(&mut line);
+        let mut is_last = false;
         let problem = match found {
             Ok(false) => {
                 self.place = Place::End;
@@ -112,14 +115,14 @@ impl<R: BufRead> JsonReader<R> {
                 Err(_) => JsonProblem::NotUtf8,
             },
             Err(problem) => {
-                let can_go_on = self.place == Place::Top && !matches!(problem, JsonProblem::Io(_));
-                if !can_go_on {
+                is_last = self.place != Place::Top || matches!(problem, JsonProblem::Io(_));
+                if is_last {
                     self.place = Place::End;
                 }
                 problem
             }
         };
-        Some(Err(JsonError { line, problem }))
+        Some(Err(JsonError { line, problem, is_last }))
     }
 
     /// Returns the record that was read last.
@@ -392,7 +395,7 @@ mod tests {
         while let Some(record) = reader.next() {
             records.push(match record {
                 Ok((line, text)) => Ok((line, text.to_owned())),
-                Err(JsonError { line, problem }) => Err(alloc::format!("line {line} {problem}")),
+                Err(JsonError { line, problem, .. }) => Err(alloc::format!("line {line} {problem}")),
             });
         }
         records
