@@ -16,6 +16,9 @@ const LONGEST_RECORD: usize = 1024 * 1024;
 /// The names of arrays of users in the exports of the systems.
 const LISTS: [&[u8]; 3] = [b"users", b"Users", b"value"];
 
+/// Members that only a record has. An array after one of them is a value of the record.
+const OF_RECORDS: [&[u8]; 4] = [b"import_error", b"email", b"username", b"phone"];
+
 /// An error in the JSON of a file. It never shows a value.
 #[derive(Debug)]
 pub(crate) struct JsonError {
@@ -270,7 +273,7 @@ impl<R: BufRead> JsonReader<R> {
 
     /// Reads the rest of an object, and returns the same.
     fn members(&mut self) -> Result<bool, JsonProblem> {
-        let mut was_too_long = false;
+        let (mut was_too_long, mut is_record) = (false, false);
         loop {
             match self.take_blanks()? {
                 Some(b'}') => {
@@ -283,7 +286,8 @@ impl<R: BufRead> JsonReader<R> {
                     let start = self.record.len();
                     self.value(false)?;
                     let name = self.record.get(start + 1..self.record.len().saturating_sub(1));
-                    let is_list = name.is_some_and(|name| LISTS.contains(&name));
+                    is_record |= name.is_some_and(|name| OF_RECORDS.contains(&name));
+                    let is_list = !is_record && name.is_some_and(|name| LISTS.contains(&name));
                     if self.take_blanks()? != Some(b':') {
                         return Err(JsonProblem::Unfinished);
                     }
@@ -458,6 +462,14 @@ mod tests {
         let mut reader = JsonReader::new(text.as_bytes());
         assert!(reader.next().unwrap().is_err());
         assert_eq!(reader.raw(), Some(text.as_bytes()));
+    }
+
+    #[test]
+    fn array_after_a_member_of_records_is_a_value() {
+        for name in ["import_error", "email"] {
+            let text = std::format!("{{\"{name}\":\"x\",\"users\":[{{\"a\":1}}]}}");
+            assert_eq!(of(&text), [std::format!("1 {text}")]);
+        }
     }
 
     #[test]
