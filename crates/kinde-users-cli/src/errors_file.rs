@@ -141,7 +141,7 @@ fn line(json: &str, reasons: &str) -> Vec<u8> {
     for (name, value) in members.into_iter().filter(|(name, _)| name != REASON) {
         // Line breaks between the parts of a value are blanks.
         let value = value.get().replace(['\n', '\r'], " ");
-        line.push_str(&format!(",{}:{value}", Value::from(name)));
+        line.extend([",", &Value::from(name).to_string(), ":", &value]);
     }
     line.push_str("}\n");
     line.into_bytes()
