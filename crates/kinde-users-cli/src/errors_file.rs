@@ -85,8 +85,10 @@ impl ErrorsFile {
                 } else {
                     text.extend(broken_line(bytes, &reasons));
                 }
-                text.push(b'\n');
             }
+        }
+        if !text.ends_with(b"\n") {
+            text.push(b'\n');
         }
         self.written += 1;
         self.file.write_all(&text).map_err(|error| failed(&error))
@@ -136,14 +138,16 @@ fn row(names: &[String], values: &[String], reasons: &str, separator: char) -> V
 /// one that holds a list of users.
 fn line(json: &str, reasons: &str) -> Vec<u8> {
     // Values are copied as text, as a number may not fit any type.
-    let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
+        return broken_line(json.as_bytes(), reasons);
+    };
     let mut line = format!("{{\"{REASON}\":{}", Value::from(reasons));
     for (name, value) in members.into_iter().filter(|(name, _)| name != REASON) {
         // Line breaks between the parts of a value are blanks.
         let value = value.get().replace(['\n', '\r'], " ");
         line.extend([",", &Value::from(name).to_string(), ":", &value]);
     }
-    line.push_str("}\n");
+    line.push('}');
     line.into_bytes()
 }
 
