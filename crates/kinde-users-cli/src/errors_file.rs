@@ -6,7 +6,8 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use kinde_users::import::{RawRecord, Rejected, Users};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 use crate::output::{Output, counted};
@@ -20,8 +21,8 @@ const REASON: &str = "import_error";
 pub(crate) struct ErrorsFile {
     path: PathBuf,
     file: BufWriter<File>,
-    /// The column names of the rows and their separator, once a row is written.
-    header: Option<(Vec<String>, char)>,
+    /// The column names of the lines and the separator of CSV, once a line is written.
+    form: Option<(Vec<String>, Option<char>)>,
     written: u64,
     /// The lines that are too long, or that the end of the file cuts off.
     missing: u64,
@@ -41,7 +42,7 @@ impl ErrorsFile {
             }
             _ => Failure::file(path, error),
         })?);
-        Ok(Self { path: path.to_owned(), file, header: None, written: 0, missing: 0 })
+        Ok(Self { path: path.to_owned(), file, form: None, written: 0, missing: 0 })
     }
 
     /// Writes a line of the current file of `users`.
@@ -52,47 +53,42 @@ impl ErrorsFile {
     pub(crate) fn write(&mut self, rejected: &Rejected, users: &Users<'_>) -> Result<(), Failure> {
         let reasons = rejected.errors.to_string();
         let failed = |error: &dyn std::fmt::Display| Failure::file(&self.path, error);
+        let Some(record) = &rejected.record else {
+            self.missing += 1;
+            return Ok(());
+        };
+        let (names, separator) = (users.header().unwrap_or_default(), users.separator());
+        let form = self.form.get_or_insert_with(|| (names.to_owned(), separator));
+        if (form.0.as_slice(), form.1) != (names, separator) {
+            let message =
+                "the files have different columns, separators or formats: import them one at a time";
+            return Err(failed(&message));
+        }
         let mut text = Vec::new();
-        let names = users.header().unwrap_or_default();
-        if let Some(separator) = users.separator() {
-            let is_new = self.header.is_none();
-            let header = self.header.get_or_insert_with(|| (names.to_owned(), separator));
-            if (header.0.as_slice(), header.1) != (names, separator) {
-                let message = "the files have different columns or separators: import them one at a time";
-                return Err(failed(&message));
+        if let Some(separator) = separator.filter(|_| self.written == 0) {
+            if !",;\t".contains(separator) {
+                text.extend(format!("sep={separator}\n").bytes());
             }
-            if is_new {
-                text = row(names, names, REASON, separator);
+            text.extend(row(names, names, REASON, separator));
+        }
+        match record {
+            RawRecord::Row(values) => text.extend(row(names, values, &reasons, separator.unwrap_or(','))),
+            RawRecord::Json(json) => text.extend(line(json, &reasons)),
+            RawRecord::Broken(bytes) => {
+                if let Some(separator) = separator {
+                    text.extend(bytes);
+                    // A corrected file may still have the column of reasons.
+                    if !names.iter().any(|name| name.trim() == REASON) {
+                        // With its quotes, the reason ends a value whose quote is not closed.
+                        text.extend(format!("{separator}\"{}\"", reasons.replace('"', "\"\"")).bytes());
+                    }
+                } else {
+                    text.extend(broken_line(bytes, &reasons));
+                }
             }
         }
-        match &rejected.record {
-            Some(RawRecord::Row(values)) => {
-                text.extend(row(names, values, &reasons, users.separator().unwrap_or(',')));
-            }
-            Some(RawRecord::Json(json)) => {
-                // Values are copied as text, as a number may not fit any type.
-                let members = serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(json);
-                let line = members.and_then(|mut members| {
-                    members.insert(REASON.to_owned(), to_raw_value(&reasons)?);
-                    serde_json::to_string(&members)
-                });
-                text.extend(line.as_ref().unwrap_or(json).bytes());
-                text.push(b'\n');
-            }
-            Some(RawRecord::Broken(bytes)) => {
-                text.extend(bytes);
-                // A corrected file may still have the column of reasons. JSON has no place for them.
-                let has_reason = names.iter().any(|name| name.trim() == REASON);
-                if let Some(separator) = users.separator().filter(|_| !has_reason) {
-                    // With its quotes, the reason ends a value whose quote is not closed.
-                    text.extend(format!("{separator}\"{}\"", reasons.replace('"', "\"\"")).bytes());
-                }
-                text.push(b'\n');
-            }
-            None => {
-                self.missing += 1;
-                return Ok(());
-            }
+        if !text.ends_with(b"\n") {
+            text.push(b'\n');
         }
         self.written += 1;
         self.file.write_all(&text).map_err(|error| failed(&error))
@@ -118,13 +114,51 @@ impl ErrorsFile {
     }
 }
 
-/// Returns a row of the values with the reasons in the last column. A corrected file may already
-/// have that column.
+/// Returns a row of the values with the reasons in their column, which is the last one unless a
+/// corrected file already has it. All values are in quotes: a name with a separator, or a value such
+/// as `'Ada'`, is read as it is.
 fn row(names: &[String], values: &[String], reasons: &str, separator: char) -> Vec<u8> {
     let separator = u8::try_from(separator).unwrap_or(b',');
-    let mut writer = csv::WriterBuilder::new().delimiter(separator).from_writer(Vec::new());
-    let kept = names.iter().zip(values).filter(|(name, _)| name.trim() != REASON);
+    let mut writer = csv::WriterBuilder::new()
+        .delimiter(separator)
+        .quote_style(csv::QuoteStyle::Always)
+        .from_writer(Vec::new());
+    let mut values: Vec<&str> = values.iter().map(String::as_str).collect();
+    let at = names.iter().position(|name| name.trim() == REASON);
+    match at.and_then(|at| values.get_mut(at)) {
+        Some(value) => *value = reasons,
+        None => values.push(reasons),
+    }
     // Neither fails in memory.
-    let _ = writer.write_record(kept.map(|(_, value)| value.as_str()).chain([reasons]));
+    let _ = writer.write_record(values);
     writer.into_inner().unwrap_or_default()
+}
+
+/// Returns an object as a line. The reasons are its first member: such an object is never read as
+/// one that holds a list of users.
+fn line(json: &str, reasons: &str) -> Vec<u8> {
+    // Values are copied as text, as a number may not fit any type.
+    let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) else {
+        return broken_line(json.as_bytes(), reasons);
+    };
+    let mut line = format!("{{\"{REASON}\":{}", Value::from(reasons));
+    for (name, value) in members.into_iter().filter(|(name, _)| name != REASON) {
+        // Line breaks between the parts of a value are blanks.
+        let value = value.get().replace(['\n', '\r'], " ");
+        line.extend([",", &Value::from(name).to_string(), ":", &value]);
+    }
+    line.push('}');
+    line.into_bytes()
+}
+
+/// Returns JSON that cannot be parsed as a line, with the reasons if it is an object.
+fn broken_line(json: &[u8], reasons: &str) -> Vec<u8> {
+    // A line feed within a text ends the record, so these are between values.
+    let mut line: Vec<u8> = json.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }).collect();
+    let reason = format!("\"{REASON}\":");
+    let has_reason = line.windows(reason.len()).any(|part| part == reason.as_bytes());
+    if line.starts_with(b"{") && !has_reason {
+        line.splice(1..1, format!("{reason}{},", Value::from(reasons)).into_bytes());
+    }
+    line
 }

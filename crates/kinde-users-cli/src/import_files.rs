@@ -208,8 +208,8 @@ impl Reading {
     ///
     /// # Errors
     ///
-    /// Fails if there is no user, if a value would be lost that no option ignores, or if a line is
-    /// not valid and no option leaves such lines out.
+    /// Fails if there is no user, if a file cannot be read to its end, if a value would be lost that
+    /// no option ignores, or if a line is not valid and no option leaves such lines out.
     pub(crate) fn check(
         &self,
         mut users: Users<'_>,
@@ -249,6 +249,9 @@ impl Reading {
     /// Returns the reason why the import cannot begin, if there is one.
     fn failure(&self, plan: &Plan, hints: &Hints) -> Option<Failure> {
         let nothing = |what: String| Some(Failure::input(format!("{what}; nothing was imported")));
+        if plan.is_cut() {
+            return nothing("a file cannot be read to its end: get a complete copy".to_owned());
+        }
         if plan.untaken().next().is_some() {
             return nothing("some fields are not imported: use --map, --ignore or --ignore-rest".to_owned());
         }

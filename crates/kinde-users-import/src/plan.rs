@@ -43,6 +43,7 @@ pub struct Plan {
     pub(crate) users: u64,
     pub(crate) merged: u64,
     pub(crate) rejected: u64,
+    pub(crate) is_cut: bool,
     pub(crate) suspended: u64,
     /// The number of users that only the mapping suspends.
     suspended_by_mapping: u64,
@@ -100,6 +101,7 @@ impl Plan {
             users: 0,
             merged: 0,
             rejected: 0,
+            is_cut: false,
             suspended: 0,
             suspended_by_mapping: 0,
             passwords: BTreeMap::new(),
@@ -126,6 +128,13 @@ impl Plan {
     /// Returns the number of lines that are not valid.
     pub fn rejected(&self) -> u64 {
         self.rejected
+    }
+
+    /// Returns `true` if a file could not be read to its end, such as a gzip file that is cut off.
+    ///
+    /// The lines that are missing are counted nowhere else.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Returns the number of lines that repeat a user of an earlier line.

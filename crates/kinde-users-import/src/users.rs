@@ -26,7 +26,7 @@ use crate::io::{BufRead, Read};
 use crate::json_value::Node;
 use crate::mapping::{Mapping, suggestion};
 use crate::parse::csv::{CsvError, CsvProblem, CsvReader};
-use crate::parse::json_records::{JsonError, JsonProblem, JsonReader};
+use crate::parse::json_records::{JsonError, JsonReader};
 use crate::parse::text::{self, NotText};
 use crate::plan::Plan;
 use crate::rule::Rule;
@@ -206,6 +206,9 @@ fn holds(text: &[u8], part: &[u8]) -> bool {
 /// The field of a hash in the exports of Auth0.
 const HASH: &str = "passwordHash";
 
+/// Ends the text of an error after which a file cannot be read.
+const NOTHING_AFTER: &str = ", so nothing after it was read";
+
 /// A record, or the error of one that cannot be read.
 enum Found<'m> {
     Record { line: u64, draft: Box<Draft<'m>>, digest: u64 },
@@ -283,7 +286,10 @@ impl<'a> Users<'a> {
                     let place = Place { file: number, line };
                     (line, Node::parse(record).and_then(|record| hashes.add(&record, place)))
                 }
-                Err(error) => (error.line, Err(error.into())),
+                Err(error) => {
+                    self.reading.plan.is_cut |= error.is_last;
+                    (error.line, Err(error.into()))
+                }
             };
             if let Err(error) = result {
                 self.waiting.push_back((Place { file: number, line }, error));
@@ -310,9 +316,7 @@ impl Iterator for Users<'_> {
             self.reading.plan.lines += 1;
             let (line, mut draft, digest) = match found {
                 Found::Broken { line, error, record, is_last } => {
-                    if is_last {
-                        self.files.pop_front();
-                    }
+                    self.reading.plan.is_cut |= is_last;
                     let place = Place { file: number, line };
                     return Some(Err(self.reject(place, alloc::vec![error], record)));
                 }
@@ -407,7 +411,8 @@ impl File<'_> {
                     };
                     let field = field.map_or(Cow::Borrowed("line"), |name| shown(name).into_owned().into());
                     let is_last = matches!(problem, CsvProblem::Io(_));
-                    let because = format!("cannot be read: {problem}");
+                    let end = if is_last { NOTHING_AFTER } else { "" };
+                    let because = format!("cannot be read: {problem}{end}");
                     let error = ImportError::new(field, Problem::WrongType).because(because);
                     // A column that is added has no value here.
                     let added = names.len().saturating_sub(reader.columns());
@@ -428,7 +433,7 @@ impl File<'_> {
                         Err(error) => (line, error, false),
                     },
                     Err(error) => {
-                        let is_last = matches!(error.problem, JsonProblem::Io(_));
+                        let is_last = error.is_last;
                         (error.line, error.into(), is_last)
                     }
                 };
@@ -441,6 +446,7 @@ impl File<'_> {
 
 impl From<JsonError> for ImportError {
     fn from(error: JsonError) -> Self {
-        Self::line().because(format!("{}", error.problem))
+        let end = if error.is_last { NOTHING_AFTER } else { "" };
+        Self::line().because(format!("{}{end}", error.problem))
     }
 }

@@ -1,5 +1,7 @@
 //! The plan of files, and what prevents an import from beginning.
 
+use std::io::{self, Read};
+
 use kinde_users_import::{Mapping, RawRecord, Rejected, Source};
 
 /// Reads all users of files, and returns their plan.
@@ -252,4 +254,30 @@ fn suspended_users_are_counted_by_field_and_by_mapping() {
     let file = "email,is_suspended\na@example.com,true\nb@example.com,\nc@example.com,false\n";
     let (_, text, _) = plan(&Mapping::new(Source::Kinde).suspended(), &[file]);
     assert!(text.contains("\nSuspended: 2 users (is_suspended 1, --suspend 1)\n"), "{text}");
+}
+
+#[test]
+fn file_that_cannot_be_read_to_its_end_cuts_the_plan() {
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("broken"))
+        }
+    }
+    let mapping = Mapping::new(Source::Kinde);
+    // The first bytes are read when the file is opened.
+    let blanks = " ".repeat(100_000);
+    for (begin, end, error) in [
+        ("email\nada@example.com\n", "\nbob", "line 4 cannot be read: the file cannot be read: broken"),
+        ("\n[{\"email\":\"ada@example.com\"},\n", "\n{\"em", "line 4 cannot be read: broken"),
+    ] {
+        let text = format!("{begin}{blanks}{end}");
+        let mut users = mapping.users([text.as_bytes().chain(Broken)]).unwrap();
+        assert!(users.next().unwrap().is_ok() && !users.plan().is_cut());
+        let rejected = users.next().unwrap().unwrap_err();
+        assert_eq!(rejected.to_string(), format!("{error}, so nothing after it was read"));
+        // The file is still the current one.
+        assert_eq!(users.header().is_some(), begin.starts_with("email"));
+        assert!(users.next().is_none() && users.plan().is_cut());
+    }
 }

@@ -141,7 +141,7 @@ fn corrected_errors_file_can_be_imported() {
     let csv = "email,first_name\nada@example.com,Ada\nbad,\"B, the \"\"second\"\"\"\nworse@,W\n";
     let json = "{\"email\":\"eve@example.com\"}\n{\"email\":\"bad2\",\"first_name\":\"B\"}\n";
     for (name, text, corrections) in [
-        ("users.csv", csv, [("bad,", "bob@example.com,"), ("worse@", "kim@example.com")]),
+        ("users.csv", csv, [("\"bad\"", "bob@example.com"), ("worse@", "kim@example.com")]),
         ("users.ndjson", json, [("bad2", "joe@example.com"), ("", "")]),
     ] {
         let file = tenant.write(name, text);
@@ -179,14 +179,14 @@ fn broken_lines_are_in_the_errors_file_as_they_were() {
     let csv = "email;first_name;last_name\r\nada@example.com;Ada;L\r\nbob@example.com; \"B\";X\r\n\
         dora@example.com;D\r\neve@example.com;E\"v\"e;V\r\ncleo@example.com;\"C\r\nbad;F;F\r\n";
     let json = "{\"email\":\"gil@example.com\"}\n{\"email\":\"hal@example.com\"\n{\"email\" \"ida@example.com\"}\nwhat\n";
-    let expected = "email;first_name;last_name;import_error\n\
+    let expected = "\"email\";\"first_name\";\"last_name\";\"import_error\"\n\
         bob@example.com; \"B\";X;\"first_name cannot be read: a space before the opening quote \
         makes the quotes part of the value: remove the space\"\n\
         dora@example.com;D;\"line cannot be read: the row has 2 values, but the file has 3 columns\"\n\
         eve@example.com;E\"v\"e;V;\"first_name cannot be read: an unquoted value contains a quote: \
         put the value in quotes, and double the quotes in it\"\n\
         cleo@example.com;\"C;\"first_name cannot be read: the opening quote is never closed\"\n\
-        bad;F;F;email is not an address: expected a name, one @ and a host\n";
+        \"bad\";\"F\";\"F\";\"email is not an address: expected a name, one @ and a host\"\n";
     let corrections = [
         ("; \"B", ";\"B"),
         ("\"C;", "C;L;"),
@@ -216,8 +216,88 @@ fn broken_lines_are_in_the_errors_file_as_they_were() {
     let rejected = text_of(&tenant.file("rejected.ndjson"));
     let arguments = [file.as_str(), "--skip-invalid", "--errors", &rejected];
     let (code, _, errors) = run(&mut tenant.program("import", &arguments));
-    let (_, expected) = json.split_once('\n').unwrap();
+    let expected = "\
+        {\"import_error\":\"line is not a complete JSON object\",\"email\":\"hal@example.com\"\n\
+        {\"import_error\":\"line is not JSON: expected `:` at column 10\",\"email\" \"ida@example.com\"}\n\
+        what\n";
     assert_eq!((code, fs::read_to_string(&rejected).unwrap().as_str()), (3, expected), "{errors}");
+}
+
+/// Writes a file, and returns what the errors file of its import has.
+fn errors_file(tenant: &Listening, name: &str, text: &str) -> String {
+    let file = tenant.write(name, text);
+    let path = text_of(&tenant.file(&format!("rejected-{name}")));
+    let arguments = ["--dry-run", "--ignore-rest", "--errors", &path, &file];
+    let (code, told, errors) = run(&mut tenant.program("import", &arguments));
+    assert_eq!(code, 2, "{told} {errors}");
+    fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn errors_file_has_a_line_for_each_json_record() {
+    let tenant = Listening::start(FakeKinde::builder(), "json-lines");
+    let text = "[{\"users\":[{\"email\":\"eve@example.com\"}],\n\"email\":\"ada@\",\"properties\":[\r\n]},\n\
+        {\"value\":[{\"email\":\"eve@example.com\"}],\n\"email\":tru e}]";
+    let rejected = errors_file(&tenant, "users.json", text);
+    let expected = "\
+        {\"import_error\":\"email is not an address: expected a name, one @ and a host\",\"email\":\"ada@\",\
+        \"properties\":[  ],\"users\":[{\"email\":\"eve@example.com\"}]}\n\
+        {\"import_error\":\"line is not JSON: expected ident at line 2 column 12\",\"value\":[{\"email\":\"eve@example.com\"}], \"email\":tru e}\n";
+    assert_eq!(rejected, expected);
+    // No line is taken for a list of users, and each has its reason once.
+    assert_eq!(errors_file(&tenant, "first.ndjson", &rejected), expected);
+    let second = expected.lines().nth(1).unwrap();
+    assert_eq!(errors_file(&tenant, "second.ndjson", second), format!("{second}\n"));
+}
+
+#[test]
+fn column_of_reasons_keeps_its_place() {
+    let tenant = Listening::start(FakeKinde::builder(), "reasons");
+    let text = "email,import_error,first_name\nada@,old,Ada\nbob@example.com,old, \"B\"\n";
+    let expected = "\"email\",\"import_error\",\"first_name\"\n\
+        \"ada@\",\"email is not an address: expected a name, one @ and a host\",\"Ada\"\n\
+        bob@example.com,old, \"B\"\n";
+    assert_eq!(errors_file(&tenant, "users.csv", text), expected);
+}
+
+#[test]
+fn errors_file_keeps_its_separator_and_values() {
+    let tenant = Listening::start(FakeKinde::builder(), "separators");
+    let reason = "\"email is not an address: expected a name, one @ and a host\"";
+    let tabs = "email\t\"a,b,c\"\tfirst_name\nada@\tx\t\"'Ada'\"\n";
+    let expected = format!(
+        "\"email\"\t\"a,b,c\"\t\"first_name\"\t\"import_error\"\n\"ada@\"\t\"x\"\t\"'Ada'\"\t{reason}\n"
+    );
+    assert_eq!(errors_file(&tenant, "tabs.csv", tabs), expected);
+    assert_eq!(errors_file(&tenant, "again.csv", &expected), expected);
+    let bars = "sep=|\nemail|first_name\nada@|\"x\\\"\n";
+    let expected = format!("sep=|\n\"email\"|\"first_name\"|\"import_error\"\n\"ada@\"|\"x\\\"|{reason}\n");
+    assert_eq!(errors_file(&tenant, "bars.csv", bars), expected);
+    assert_eq!(errors_file(&tenant, "bars-again.csv", &expected), expected);
+}
+
+#[test]
+fn errors_of_csv_and_json_need_two_files() {
+    let tenant = Listening::start(FakeKinde::builder(), "formats");
+    let (csv, json) = (tenant.write("a.csv", "email\nada@\n"), tenant.write("b.json", "{\"email\":\"b\"}\n"));
+    let path = text_of(&tenant.file("rejected"));
+    let arguments = ["--dry-run", "--errors", &path, &csv, &json];
+    let (code, _, errors) = run(&mut tenant.program("import", &arguments));
+    assert!(
+        code == 2 && errors.contains("the files have different columns, separators or formats"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn cut_file_is_refused() {
+    let tenant = Listening::start(FakeKinde::builder(), "cut");
+    let json = "{\"users\":[{\"email\":\"ada@example.com\"},\n{\"email\":\"b";
+    let file = tenant.write("users.json", json);
+    let (code, _, errors) = run(&mut tenant.program("import", &[&file, "--skip-invalid"]));
+    assert!(errors.contains("is not a complete JSON object, so nothing after it was read"), "{errors}");
+    assert!(code == 2 && errors.contains("error: a file cannot be read to its end: "), "{errors}");
+    assert!(tenant.fake.users().is_empty());
 }
 
 #[test]

@@ -353,7 +353,13 @@ impl<R: BufRead> CsvReader<R> {
             at += 1;
         };
         let mut error = error(values.len() + 1, first_line, problem);
-        if matches!(error.problem, CsvProblem::Unclosed) {
+        let is_quote_missing = match error.problem {
+            CsvProblem::Unclosed => true,
+            // The quote may be the first one of another row.
+            CsvProblem::TextAfterQuote => lines > 0,
+            _ => false,
+        };
+        if is_quote_missing {
             // Only the first line of the row is skipped: the next lines are rows again.
             (at, lines) = (start, 0);
         }

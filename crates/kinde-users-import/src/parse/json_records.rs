@@ -16,6 +16,9 @@ const LONGEST_RECORD: usize = 1024 * 1024;
 /// The names of arrays of users in the exports of the systems.
 const LISTS: [&[u8]; 3] = [b"users", b"Users", b"value"];
 
+/// Members that only a record has. An array after one of them is a value of the record.
+const OF_RECORDS: [&[u8]; 4] = [b"import_error", b"email", b"username", b"phone"];
+
 /// An error in the JSON of a file. It never shows a value.
 #[derive(Debug)]
 pub(crate) struct JsonError {
@@ -23,6 +26,8 @@ pub(crate) struct JsonError {
     pub(crate) line: u64,
     /// The problem.
     pub(crate) problem: JsonProblem,
+    /// Whether nothing after the record can be read.
+    pub(crate) is_last: bool,
 }
 
 /// A problem of the JSON of a file.
@@ -101,6 +106,7 @@ impl<R: BufRead> JsonReader<R> {
         self.is_too_long = false;
         let mut line = self.line;
         let found = self.find(&mut line);
+        let mut is_last = false;
         let problem = match found {
             Ok(false) => {
                 self.place = Place::End;
@@ -112,14 +118,14 @@ impl<R: BufRead> JsonReader<R> {
                 Err(_) => JsonProblem::NotUtf8,
             },
             Err(problem) => {
-                let can_go_on = self.place == Place::Top && !matches!(problem, JsonProblem::Io(_));
-                if !can_go_on {
+                is_last = self.place != Place::Top || matches!(problem, JsonProblem::Io(_));
+                if is_last {
                     self.place = Place::End;
                 }
                 problem
             }
         };
-        Some(Err(JsonError { line, problem }))
+        Some(Err(JsonError { line, problem, is_last }))
     }
 
     /// Returns the record that was read last.
@@ -200,6 +206,21 @@ impl<R: BufRead> JsonReader<R> {
         Ok(None)
     }
 
+    /// Returns the next byte that is not blank, and adds the blanks before it to the record.
+    fn take_blanks(&mut self) -> io::Result<Option<u8>> {
+        loop {
+            let chunk = self.input.fill_buf()?;
+            let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+            let blanks = chunk.iter().take_while(|byte| is_blank(byte)).count();
+            let next = chunk.get(blanks).copied();
+            let is_at_end = chunk.is_empty();
+            self.take(blanks)?;
+            if next.is_some() || is_at_end {
+                return Ok(next);
+            }
+        }
+    }
+
     /// Adds the rest of the line to the record.
     fn take_line(&mut self) -> io::Result<()> {
         loop {
@@ -252,9 +273,9 @@ impl<R: BufRead> JsonReader<R> {
 
     /// Reads the rest of an object, and returns the same.
     fn members(&mut self) -> Result<bool, JsonProblem> {
-        let mut was_too_long = false;
+        let (mut was_too_long, mut is_record) = (false, false);
         loop {
-            match self.skip_blanks()? {
+            match self.take_blanks()? {
                 Some(b'}') => {
                     self.keep(b'}');
                     self.is_too_long |= was_too_long;
@@ -265,12 +286,13 @@ impl<R: BufRead> JsonReader<R> {
                     let start = self.record.len();
                     self.value(false)?;
                     let name = self.record.get(start + 1..self.record.len().saturating_sub(1));
-                    let is_list = name.is_some_and(|name| LISTS.contains(&name));
-                    if self.skip_blanks()? != Some(b':') {
+                    is_record |= name.is_some_and(|name| OF_RECORDS.contains(&name));
+                    let is_list = !is_record && name.is_some_and(|name| LISTS.contains(&name));
+                    if self.take_blanks()? != Some(b':') {
                         return Err(JsonProblem::Unfinished);
                     }
                     self.keep(b':');
-                    match self.skip_blanks()? {
+                    match self.take_blanks()? {
                         Some(b'[') if is_list => {
                             self.input.consume(1);
                             return Ok(true);
@@ -377,7 +399,7 @@ mod tests {
         while let Some(record) = reader.next() {
             records.push(match record {
                 Ok((line, text)) => Ok((line, text.to_owned())),
-                Err(JsonError { line, problem }) => Err(alloc::format!("line {line} {problem}")),
+                Err(JsonError { line, problem, .. }) => Err(alloc::format!("line {line} {problem}")),
             });
         }
         records
@@ -405,7 +427,7 @@ mod tests {
             assert_eq!(of(&text), expected, "{text}");
         }
         assert_eq!(of("{\"Users\":[{\"a\":1}]}\n{\"Users\":[{\"a\":2}]}"), ["1 {\"a\":1}", "2 {\"a\":2}"]);
-        assert_eq!(of("{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"), ["1 {\"a\":{\n    \"b\": 1\n  }}"]);
+        assert_eq!(of("{\n  \"a\": {\n    \"b\": 1\n  }\n}\n"), ["1 {\n  \"a\": {\n    \"b\": 1\n  }\n}"]);
         assert!(
             of("").is_empty()
                 && of("[]").is_empty()
@@ -432,6 +454,22 @@ mod tests {
         assert_eq!(of("[{\"a\":1},{\"b\":"), ["1 {\"a\":1}", "line 1 is not a complete JSON object"]);
         assert_eq!(of("[7,\"x\",{}]"), ["1 7", "1 \"x\"", "1 {}"]);
         assert_eq!(all(b"{\"a\":\"\xff\"}\n{}").len(), 2);
+    }
+
+    #[test]
+    fn first_record_keeps_its_blanks() {
+        let text = "{ \"a\" :\ttru e }";
+        let mut reader = JsonReader::new(text.as_bytes());
+        assert!(reader.next().unwrap().is_err());
+        assert_eq!(reader.raw(), Some(text.as_bytes()));
+    }
+
+    #[test]
+    fn array_after_a_member_of_records_is_a_value() {
+        for name in ["import_error", "email"] {
+            let text = std::format!("{{\"{name}\":\"x\",\"users\":[{{\"a\":1}}]}}");
+            assert_eq!(of(&text), [std::format!("1 {text}")]);
+        }
     }
 
     #[test]

@@ -86,10 +86,10 @@ fn only_quotes_of_rfc_4180_are_accepted() {
 }
 
 #[test]
-fn error_names_all_lines_that_a_wrong_quote_joins() {
-    let swallowed = rows("a,b\n\"Ida,1\nOle,2\n\"Dahl, O.\",3\n4,5\n");
-    assert!(swallowed[1].starts_with("lines 2 to 4, column 1: text follows"), "{swallowed:?}");
-    assert_eq!(swallowed[2..], ["5: 4|5"]);
+fn missing_quote_takes_no_other_line_along() {
+    let missing = rows("a,b\n\"Ida,1\nOle,2\n\"Dahl, O.\",3\n4,5\n");
+    assert!(missing[1].starts_with("line 2, column 1: text follows the closing quote"), "{missing:?}");
+    assert_eq!(missing[2..], ["3: Ole|2", "4: Dahl, O.|3", "5: 4|5"]);
     let again = rows("a,b\n1,2\n\"x,3\n4,5\n\"\"\"\"\"\",6\n");
     assert!(
         again.iter().any(|row| row.starts_with("line 3, column 1: the opening quote is never closed")),
