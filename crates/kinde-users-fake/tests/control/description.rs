@@ -109,13 +109,16 @@ fn seed_of_the_page_is_read() {
 #[test]
 fn page_lists_the_routes() {
     let description = Steered::new().get("/openapi.json");
-    let mut table = String::from("| Route | What it does |\n|---|---|\n");
+    let mut routes = Vec::new();
     for (path, item) in description["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            let summary = operation["summary"].as_str().unwrap();
-            let method = method.to_ascii_uppercase();
-            writeln!(table, "| `{method} {path}` | {summary}. |").unwrap();
+            routes.push((path, method.to_ascii_uppercase(), operation["summary"].as_str().unwrap()));
         }
+    }
+    routes.sort_unstable();
+    let mut table = String::from("| Route | What it does |\n|---|---|\n");
+    for (path, method, summary) in routes {
+        writeln!(table, "| `{method} {path}` | {summary}. |").unwrap();
     }
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/control.md");
     let text = std::fs::read_to_string(page).unwrap();
