@@ -96,9 +96,15 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// back-off, as if the token endpoint were unavailable, and a token that still lasts is used.
     ///
     /// There is a question only for each token request, so `provider` needs no cache. An API key
-    /// needs no token request: it is used until the service refuses it. The client does not limit
-    /// how long `provider` takes, and holds no lock meanwhile. Clones of this client ask too, but
-    /// not the client that this method was called on.
+    /// needs no token request: it is used until the service refuses it with 401. Then the call asks
+    /// for another key, and sends its request once more. If that gets a 401 too, the call fails, and
+    /// calls of the same operation do not ask for ten seconds.
+    ///
+    /// The client does not limit how long `provider` takes, and holds no lock meanwhile. The time
+    /// counts against the total timeout of the call. After 60 seconds another call asks too, and the
+    /// first answer counts. `provider` must not make a call of this tenant, because that call would
+    /// wait for the answer of `provider`. Clones of this client ask too, but not the client that
+    /// this method was called on.
     ///
     /// ```
     /// use kinde_users::{Client, Clock, Credentials, Transport};
