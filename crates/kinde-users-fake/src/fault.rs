@@ -102,7 +102,7 @@ impl fmt::Debug for Fault {
             .field("status", &status)
             .field("after", &self.after)
             .field("wire", &self.wire)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -47,10 +47,11 @@ pub(super) fn get(control: &Control, _: &Call<'_>) -> Answer {
 pub(super) fn change(control: &Control, call: &Call<'_>) -> Answer {
     let CredentialsChange { client_secret, grant, take } = call.body()?;
     let (grant, take) = (bounded("grant", grant)?, bounded("take", take)?);
+    let take = BTreeSet::from_iter(take);
     {
         let settings = &mut control.fake.lock().settings;
         let mut scopes: BTreeSet<_> = settings.scopes.iter().cloned().collect();
-        take.iter().for_each(|scope| _ = scopes.remove(scope));
+        scopes.retain(|scope| !take.contains(scope));
         if !grant.is_empty() {
             scopes.extend(grant);
             if scopes.len() > MOST_SCOPES {

@@ -105,7 +105,7 @@ fn bytes_of_scripted_replies_are_bounded() {
 fn number_of_scopes_is_bounded() {
     let steered = Steered::new();
     let scopes = |from: usize, count: usize| {
-        Value::from_iter((from..from + count).map(|number| format!("scope:{number}")))
+        (from..from + count).map(|number| format!("scope:{number}")).collect::<Value>()
     };
     let before = steered.get("/credentials");
     let given = before["scopes"].as_array().unwrap().len();
