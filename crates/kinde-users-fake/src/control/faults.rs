@@ -135,7 +135,9 @@ fn response(
             let path = format!("fault.headers.{name}");
             return Err(Refusal::invalid("the name or the value is not valid in a header").at(&path));
         };
-        response.headers_mut().append(key, value);
+        if response.headers_mut().try_append(key, value).is_err() {
+            return Err(Refusal::invalid("there are too many").at("fault.headers"));
+        }
     }
     Ok(response)
 }

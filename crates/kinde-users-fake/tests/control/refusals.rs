@@ -102,6 +102,14 @@ fn bytes_of_scripted_replies_are_bounded() {
 }
 
 #[test]
+fn number_of_scripted_headers_is_bounded() {
+    let headers = (0..40_000).map(|number| (format!("x-{number}"), json!(""))).collect::<Value>();
+    let fault = json!({ "kind": "reply", "status": 200, "headers": headers });
+    let body = json!({ "operation": "token", "fault": fault });
+    assert_eq!(Steered::new().send("POST", "/faults", &body).0, 400);
+}
+
+#[test]
 fn number_of_scopes_is_bounded() {
     let steered = Steered::new();
     let scopes = |from: usize, count: usize| {
