@@ -52,6 +52,8 @@ pub struct Fault {
     pub(crate) what: What,
     pub(crate) after: bool,
     pub(crate) wire: Wire,
+    /// The bytes of the control request that scripted it.
+    pub(crate) held: usize,
 }
 
 /// How a reply travels.
@@ -100,13 +102,13 @@ impl fmt::Debug for Fault {
             .field("status", &status)
             .field("after", &self.after)
             .field("wire", &self.wire)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
 impl Fault {
     fn new(what: What, after: bool) -> Self {
-        Self { what, after, wire: Wire::default() }
+        Self { what, after, wire: Wire::default(), held: 0 }
     }
 
     /// Creates a fault that keeps the real reply and only changes how it travels.
@@ -272,6 +274,10 @@ impl Script {
     /// Returns the operation of each fault, and for how many requests it is left.
     pub(crate) fn faults(&self) -> impl Iterator<Item = (&str, usize)> {
         self.0.iter().flat_map(|(name, queue)| queue.iter().map(|(times, _)| (name.as_str(), *times)))
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.0.values().flatten().fold(0, |sum, (_, fault)| sum.saturating_add(fault.held))
     }
 
     pub(crate) fn left(&self) -> usize {

@@ -16,8 +16,8 @@ use std::thread;
 use http::Request;
 use kinde_users::operations::GetUsers;
 use kinde_users::{
-    AccessToken, AsyncClient, AuthProblem, CallError, Client, Credentials, Effect, Error, Instant, Problem,
-    Tenant, transport_fn,
+    AccessToken, AsyncClient, AuthProblem, CallError, CallOptions, Client, Clock as _, Credentials, Effect,
+    Error, Instant, Problem, Tenant, transport_fn,
 };
 use kinde_users_fake::{FakeError, FakeKinde, Fault};
 use sim::SimClock;
@@ -271,6 +271,122 @@ fn key_of_a_provider_is_used_without_a_request() {
     client.send(&GetUsers::new()).unwrap();
     client.send(&GetUsers::new()).unwrap();
     assert_eq!(fake.token_requests(), 0);
+}
+
+/// A client whose provider returns a key of the tenant, and whose first key is another one.
+fn client_with_keys(
+    fake: &FakeKinde,
+) -> (Client<FakeKinde, FakeKinde>, Arc<Mutex<String>>, Arc<AtomicUsize>) {
+    let as_credentials = |key: &str| Credentials::api_key(AccessToken::new(key).unwrap());
+    let first = as_credentials(&fake.issue_api_key(["read:users"]));
+    let (key, asked) =
+        (Arc::new(Mutex::new(fake.issue_api_key(["read:users"]))), Arc::new(AtomicUsize::new(0)));
+    let client = Client::new(Tenant::new(fake.domain().unwrap(), first), fake.clone(), fake.clone());
+    let client = client.with_provider({
+        let (key, asked) = (Arc::clone(&key), Arc::clone(&asked));
+        move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(as_credentials(&key.lock().unwrap()))
+        }
+    });
+    (client, key, asked)
+}
+
+#[test]
+fn revoked_key_is_asked_for_again() {
+    let fake = FakeKinde::new();
+    let (client, key, asked) = client_with_keys(&fake);
+    client.send(&GetUsers::new()).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    for times in 1..4 {
+        let (token, _) = client.token().unwrap();
+        let next = fake.issue_api_key(["read:users"]);
+        assert!(fake.revoke_api_key(token.expose()));
+        if times > 1 {
+            key.lock().unwrap().clone_from(&next);
+        }
+        client.send(&GetUsers::new()).unwrap();
+        client.send(&GetUsers::new()).unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), times);
+    }
+    assert_eq!(fake.token_requests(), 0);
+}
+
+#[test]
+fn refused_key_is_final_if_it_is_provided_again() {
+    let fake = FakeKinde::new();
+    let (client, _, asked) = client_with_keys(&fake);
+    fake.fail("get_users").always().with(Fault::status(401));
+    for _ in 0..3 {
+        // The later calls come within the ten seconds in which a 401 causes no question.
+        let error = client.send(&GetUsers::new()).unwrap_err();
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
+    }
+    assert_eq!((asked.load(Ordering::Relaxed), fake.requests().len()), (1, 4));
+    fake.clear_faults();
+    client.send(&GetUsers::new()).unwrap();
+}
+
+#[test]
+fn refused_key_is_final_without_a_provider() {
+    let fake = FakeKinde::new();
+    let key = fake.issue_api_key(["read:users"]);
+    let credentials = Credentials::api_key(AccessToken::new(&key).unwrap());
+    let client = Client::new(Tenant::new(fake.domain().unwrap(), credentials), fake.clone(), fake.clone());
+    fake.revoke_api_key(&key);
+    for _ in 0..2 {
+        let error = client.send(&GetUsers::new()).unwrap_err();
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(401), "{error}");
+    }
+}
+
+#[test]
+fn slow_provider_serves_all_calls() {
+    let fake = FakeKinde::new();
+    let clock = SimClock::default();
+    let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
+    let vault = Vault::of(&fake);
+    let options = CallOptions::new().total_timeout(Duration::from_secs(200));
+    let client = Client::new(tenant, fake.clone(), clock.clone()).with_options(options).with_provider({
+        let (vault, clock) = (vault.clone(), clock.clone());
+        move || {
+            // Another call asks meanwhile, because this one has had the lease for so long.
+            let until = clock.time().saturating_add(Duration::from_secs(61));
+            clock.wait_until(until);
+            Ok::<_, Infallible>(vault.read())
+        }
+    });
+    let guards: Vec<_> = (0..4).map(|_| clock.under_way()).collect();
+    thread::scope(|scope| {
+        for guard in guards {
+            let client = &client;
+            scope.spawn(move || {
+                client.send(&GetUsers::new()).unwrap();
+                drop(guard);
+            });
+        }
+    });
+    assert_eq!((vault.asked(), token_statuses(&fake)), (2, vec![200]));
+    assert_eq!(clock.time(), Instant::START.saturating_add(Duration::from_secs(121)));
+}
+
+#[test]
+fn late_answer_of_a_slow_provider_keeps_the_key() {
+    let fake = FakeKinde::new();
+    let key = fake.issue_api_key(["read:users"]);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let client = fake.client().unwrap().with_provider({
+        let (fake, asked) = (fake.clone(), Arc::clone(&asked));
+        move || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            fake.advance(CallOptions::TOTAL_TIMEOUT);
+            Ok::<_, Infallible>(Credentials::api_key(AccessToken::new(&key).unwrap()))
+        }
+    });
+    let error = client.send(&GetUsers::new()).unwrap_err();
+    assert!(matches!(error.error(), Error::TotalTimeout { .. }), "{error}");
+    client.send(&GetUsers::new()).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[test]

@@ -98,10 +98,16 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// expired.
     ///
     /// The client asks `provider` only when it needs to request a token, so `provider` needs no
-    /// cache. An API key needs no token request: the key is used until the service refuses it. The
-    /// client does not limit how long `provider` takes, and holds no lock while `provider` runs.
-    /// Clones of the returned client ask `provider` too. The client on which you call this method
-    /// does not.
+    /// cache. An API key needs no token request: the key is used until the service refuses it with
+    /// 401. Then the call asks `provider` for another key, and sends its request once more. If the
+    /// answer is 401 again, the call fails, and calls of the same operation do not ask for ten
+    /// seconds.
+    ///
+    /// The client does not limit how long `provider` takes, and holds no lock while `provider` runs.
+    /// The time counts against the total timeout of the call. After 60 seconds another call asks
+    /// too, and the first answer is used. `provider` must not make a call of this tenant, because
+    /// that call would wait for the answer of `provider`. Clones of the returned client ask
+    /// `provider` too. The client on which you call this method does not.
     ///
     /// ```
     /// use kinde_users::{Client, Clock, Credentials, Transport};

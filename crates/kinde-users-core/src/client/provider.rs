@@ -21,8 +21,8 @@ pub(crate) fn shared<E: fmt::Display>(result: Result<Credentials, E>) -> Provide
     result.map_err(|error| error.to_string().into())
 }
 
-/// When a call asks the provider: before it sends a token request, and once more if the token
-/// endpoint refuses that request. The call has the lease meanwhile, so the others wait.
+/// When a call asks the provider: when it has got a lease, and once more if the token endpoint
+/// refuses its request. The call has the lease meanwhile, so the others wait.
 #[derive(Default)]
 pub(crate) struct Asking {
     /// Whether the call asks now.
@@ -52,7 +52,7 @@ impl Asking {
         self.provided.take().map(|provided| (provided, self.refusal.take()))
     }
 
-    /// Notes that the call has this lease, before it sends. Returns whether it asks first.
+    /// Notes that the call has this lease. Returns whether it asks now.
     pub(crate) fn before_sending(&mut self, lease: Option<u64>) -> bool {
         if lease != self.lease {
             self.lease = lease;

@@ -50,10 +50,11 @@ impl<T, C> Shared<T, C> {
     /// Starts a call. Its request was written outside of the lock.
     pub(crate) fn call(
         &self,
-        exchange: Exchange,
+        mut exchange: Exchange,
         has_provider: bool,
         new_observer: Option<&NewObserver>,
     ) -> Call<'_, T, C> {
+        exchange.has_provider = has_provider;
         let hooks = if has_provider || new_observer.is_some() || cfg!(feature = "tracing") {
             Hooks::new(has_provider, new_observer, exchange.operation(), &self.domain)
         } else {

@@ -43,7 +43,8 @@ impl Credentials {
 
     /// Creates credentials from an environment API key of Kinde, such as `k_live_…`. The key is
     /// sent in place of an access token, so no token is requested. A key has its own scopes and
-    /// does not expire. If the service refuses the key with 401, the call fails.
+    /// does not expire. If the service refuses the key with 401, the call fails, unless a
+    /// [provider](crate::Client::with_provider) returns another key.
     ///
     /// ```
     /// use kinde_users::{AccessToken, Credentials};

@@ -137,6 +137,8 @@ pub struct Exchange {
     /// The next send belongs to an attempt that was counted already: its token was refused, or the
     /// tenant learns from a 429.
     resends: bool,
+    /// Whether the driver asks a provider for the credentials, instead of a token request.
+    pub(crate) has_provider: bool,
     /// How the call waits for limits, if the tenant learns.
     patience: Option<Box<Patience>>,
 }
@@ -223,6 +225,7 @@ impl Exchange {
             effect: Effect::None,
             reauthenticated: false,
             resends: false,
+            has_provider: false,
             patience: None,
         }
     }
@@ -288,7 +291,7 @@ impl Exchange {
         }
     }
 
-    /// Returns the number of the lease, if the call is requesting a token.
+    /// Returns the number of the lease, if the call is requesting a token or asks a provider.
     pub(crate) fn lease(&self) -> Option<u64> {
         match self.phase {
             Phase::AwaitingToken { lease } => Some(lease),
@@ -296,8 +299,8 @@ impl Exchange {
         }
     }
 
-    /// Continues with what a provider returned, if the call is [requesting a token](Self::lease):
-    /// with a token request that the driver sends instead of the one before, or without a token.
+    /// Continues with what a provider returned, if the call [asks one](Self::lease): with a token
+    /// request, or without.
     pub(crate) fn provided(
         &mut self,
         tenant: &mut Tenant,
@@ -309,10 +312,6 @@ impl Exchange {
         };
         if !self.is_of(tenant) {
             return self.other_tenant();
-        }
-        if now >= self.deadline {
-            tenant.end_lease(lease);
-            return self.out_of_time();
         }
         match tenant.token_provided(lease, provided, now, self.deadline.saturating_since(now)) {
             Ok((request, limit)) => Self::send(tenant, request, limit),
@@ -358,7 +357,7 @@ impl Exchange {
             return self.wait(tenant, now, until, Reason::Throttle { epoch: tenant.epoch() });
         }
         let left = self.deadline.saturating_since(now);
-        match tenant.token_step(now, self.seen, left) {
+        match tenant.token_step(now, self.seen, left, self.has_provider) {
             TokenStep::Wait(until) => self.wait_at_most(now, until, Reason::Token { epoch: tenant.epoch() }),
             TokenStep::Fail(problem) => {
                 let error = self.auth_error(problem);
@@ -367,6 +366,10 @@ impl Exchange {
             TokenStep::Fetch { request, limit, lease } => {
                 self.phase = Phase::AwaitingToken { lease };
                 Self::send(tenant, request, limit)
+            }
+            TokenStep::Ask { lease } => {
+                self.phase = Phase::AwaitingToken { lease };
+                Step::Wait(Wait { until: now, epoch: None })
             }
             TokenStep::Use(token, generation) => {
                 let slot = match turn {
@@ -587,7 +590,9 @@ impl Exchange {
             again = again.max(self.spread(tenant, opens));
         }
         match verdict {
-            Verdict::Reauthenticate if tenant.token_refused(self.seen, name, self.reauthenticated, now) => {
+            Verdict::Reauthenticate
+                if tenant.token_refused(self.seen, name, self.reauthenticated, self.has_provider, now) =>
+            {
                 self.reauthenticated = true;
                 self.resends = true;
                 self.last = Some(error);

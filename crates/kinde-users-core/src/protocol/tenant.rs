@@ -303,8 +303,14 @@ impl Tenant {
 
     /// Decides what a call that needs a token and has the time `left` does. `seen` is the
     /// generation that it used, or that existed when it started. A later generation is new to it.
-    pub(crate) fn token_step(&mut self, now: Instant, seen: u64, left: Duration) -> TokenStep {
-        self.tokens.step(&self.domain, now, seen, left)
+    pub(crate) fn token_step(
+        &mut self,
+        now: Instant,
+        seen: u64,
+        left: Duration,
+        has_provider: bool,
+    ) -> TokenStep {
+        self.tokens.step(&self.domain, now, seen, left, has_provider)
     }
 
     /// Takes the outcome of the token request of the call with this lease.
@@ -318,8 +324,8 @@ impl Tenant {
         self.tokens.answered(lease, input, now, deadline, &mut self.epoch, &mut self.jitter)
     }
 
-    /// Takes the credentials that a provider returned to the call with this lease, before it sent
-    /// its token request. Returns the request that it sends instead, and how long that may take.
+    /// Takes the credentials that a provider returned to the call with this lease. Returns the
+    /// request to send, and how long it may take.
     pub(crate) fn token_provided(
         &mut self,
         lease: u64,
@@ -354,9 +360,10 @@ impl Tenant {
         generation: u64,
         operation: &'static str,
         was_renewed: bool,
+        has_provider: bool,
         now: Instant,
     ) -> bool {
-        self.tokens.refused(generation, operation, was_renewed, now)
+        self.tokens.refused(generation, operation, was_renewed, has_provider, now)
     }
 
     /// Notes that an operation succeeded with the token of this generation.
@@ -567,7 +574,7 @@ mod tests {
             let mut tenant = tenant();
             tenant.supply_token(token("a"), Some(Duration::from_secs(lifetime)), at(0));
             let seen = tenant.generation();
-            let mut step = |now| tenant.token_step(at(now), seen, Duration::MAX);
+            let mut step = |now| tenant.token_step(at(now), seen, Duration::MAX, false);
             assert!(matches!(step(renewed_at - 1), TokenStep::Use(..)), "{lifetime}");
             assert!(matches!(step(renewed_at), TokenStep::Fetch { .. }), "{lifetime}");
         }

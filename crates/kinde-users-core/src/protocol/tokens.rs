@@ -37,6 +37,9 @@ pub(super) struct Tokens {
     lease: Option<Lease>,
     /// The number of leases so far: the number of the latest.
     leases: u64,
+    /// The first lease whose call may still use the answer of a provider if it has lost the lease,
+    /// because the provider took longer.
+    answerable: u64,
     trouble: Option<Trouble>,
     /// How often the token endpoint failed in a row.
     failures: u32,
@@ -111,6 +114,9 @@ pub(crate) enum TokenStep {
     /// It requests one: it sends this request within this time, and reports the answer with the
     /// number of the lease.
     Fetch { request: Request<Vec<u8>>, limit: Duration, lease: u64 },
+    /// It asks the provider of the credentials, and reports the answer with the number of the
+    /// lease.
+    Ask { lease: u64 },
     /// It waits until then, or until the epoch changes.
     Wait(Instant),
     /// It ends, because no token can be had.
@@ -149,6 +155,7 @@ impl Tokens {
             generation: 0,
             lease: None,
             leases: 0,
+            answerable: 0,
             trouble: None,
             failures: 0,
             distrust: Distrust::default(),
@@ -166,6 +173,7 @@ impl Tokens {
         self.credentials = credentials;
         self.held = None;
         self.lease = None;
+        self.answerable = self.leases.wrapping_add(1);
         self.trouble = None;
         self.failures = 0;
         self.distrust = Distrust::default();
@@ -200,6 +208,7 @@ impl Tokens {
     /// Continues the numbers of other tokens, so that none of theirs is mistaken for one of these.
     pub(super) fn come_after(&mut self, (generation, leases): (u64, u64)) {
         self.leases = self.leases.max(leases);
+        self.answerable = self.leases.wrapping_add(1);
         self.generation = self.generation.max(generation).wrapping_add(1);
         if let Some(held) = &mut self.held {
             held.generation = self.generation;
@@ -208,7 +217,14 @@ impl Tokens {
 
     /// Decides what a call that needs a token and has the time `left` does. `seen` is the
     /// generation that it used, or that existed when it started. A later generation is new to it.
-    pub(super) fn step(&mut self, domain: &Domain, now: Instant, seen: u64, left: Duration) -> TokenStep {
+    pub(super) fn step(
+        &mut self,
+        domain: &Domain,
+        now: Instant,
+        seen: u64,
+        left: Duration,
+        has_provider: bool,
+    ) -> TokenStep {
         let held = self.held.as_ref();
         let fresh = |held: &&Held| held.generation > seen || held.ends.is_none_or(|ends| now < ends.renew);
         if let Some(held) = held.filter(fresh) {
@@ -216,7 +232,7 @@ impl Tokens {
         }
         let lease = self.lease.filter(|lease| now < lease.until);
         let trouble = self.trouble.as_ref().filter(|trouble| now < trouble.until);
-        let stuck = lease.is_some() || trouble.is_some() || !self.is_renewable();
+        let stuck = lease.is_some() || trouble.is_some() || !self.is_renewable(has_provider);
         if let Some(held) = held.filter(|held| stuck && held.lasts(now)) {
             // It is being renewed, cannot be renewed now, or can never be renewed.
             return TokenStep::Use(held.token.clone(), held.generation);
@@ -225,8 +241,18 @@ impl Tokens {
             (Some(lease), _) => TokenStep::Wait(lease.until),
             (None, Some(trouble)) if trouble.problem.is_final() => TokenStep::Fail(trouble.problem.clone()),
             (None, Some(trouble)) => TokenStep::Wait(trouble.until),
+            (None, None) if has_provider => {
+                let lease = self.next_lease();
+                self.lease(lease, now, left);
+                TokenStep::Ask { lease }
+            }
             (None, None) => self.fetch(domain, now, left),
         }
+    }
+
+    fn next_lease(&mut self) -> u64 {
+        self.leases = self.leases.wrapping_add(1);
+        self.leases
     }
 
     fn fetch(&mut self, domain: &Domain, now: Instant, left: Duration) -> TokenStep {
@@ -235,9 +261,8 @@ impl Tokens {
         };
         match token_request(domain, id, secret, scopes) {
             Ok(request) => {
-                self.leases = self.leases.wrapping_add(1);
-                let limit = self.lease(self.leases, now, left);
-                TokenStep::Fetch { request, limit, lease: self.leases }
+                let lease = self.next_lease();
+                TokenStep::Fetch { request, limit: self.lease(lease, now, left), lease }
             }
             Err(problem) => TokenStep::Fail(problem),
         }
@@ -251,8 +276,9 @@ impl Tokens {
         Self::TOKEN_LIMIT.min(left)
     }
 
-    /// Takes the credentials that a provider returned to the call with this lease, before it sent
-    /// its token request. Returns the request that it sends instead.
+    /// Takes the credentials that a provider returned to the call with this lease. If the call has
+    /// lost the lease to another call that asks, it takes the lease back: the first answer counts.
+    /// Returns the request to send.
     #[expect(clippy::too_many_arguments, reason = "the epoch and the jitter are the tenant's")]
     pub(super) fn provided(
         &mut self,
@@ -265,9 +291,15 @@ impl Tokens {
         jitter: &mut Jitter,
     ) -> Result<(Request<Vec<u8>>, Duration), TokenOutcome> {
         let problem = match provided {
-            // The credentials were replaced since, or the lease has passed to another call.
-            Ok(_) if !self.has_lease(lease) => return Err(TokenOutcome::Proceed),
+            // The credentials were replaced since, or another call was faster.
+            Ok(_) if !self.has_lease(lease) && lease < self.answerable => return Err(TokenOutcome::Proceed),
+            Ok(Credentials(Kind::Client { .. })) if left.is_zero() => {
+                self.end_lease(lease, epoch);
+                return Err(TokenOutcome::OutOfTime);
+            }
             Ok(credentials) => {
+                self.answerable = self.leases.wrapping_add(1);
+                let limit = self.lease(lease, now, left);
                 let request = match &credentials.0 {
                     Kind::Client { id, secret, scopes } => Some(token_request(domain, id, secret, scopes)),
                     Kind::Token(_) => None,
@@ -279,7 +311,7 @@ impl Tokens {
                     self.distrust = Distrust::default();
                 }
                 match request {
-                    Some(Ok(request)) => return Ok((request, self.lease(lease, now, left))),
+                    Some(Ok(request)) => return Ok((request, limit)),
                     Some(Err(problem)) => problem,
                     None => {
                         self.hold_supplied();
@@ -401,6 +433,7 @@ impl Tokens {
         generation: u64,
         operation: &'static str,
         was_renewed: bool,
+        has_provider: bool,
         now: Instant,
     ) -> bool {
         if was_renewed {
@@ -410,12 +443,12 @@ impl Tokens {
         match &self.held {
             Some(held) if held.generation > generation => true,
             Some(_) => {
-                let replaced = self.is_renewable() && self.distrust.is_over(operation, now);
+                let replaced = self.is_renewable(has_provider) && self.distrust.is_over(operation, now);
                 self.held = self.held.take().filter(|_| !replaced);
                 replaced
             }
             // Another call dropped it already, and causes the next one.
-            None => self.is_renewable(),
+            None => self.is_renewable(has_provider),
         }
     }
 
@@ -443,8 +476,8 @@ impl Tokens {
         }
     }
 
-    fn is_renewable(&self) -> bool {
-        matches!(self.credentials.0, Kind::Client { .. })
+    fn is_renewable(&self, has_provider: bool) -> bool {
+        has_provider || matches!(self.credentials.0, Kind::Client { .. })
     }
 
     fn hold(&mut self, token: AccessToken, lifetime: Option<Duration>, now: Instant) {
@@ -454,6 +487,7 @@ impl Tokens {
             Ends { renew: now.saturating_add(lifetime.saturating_sub(margin)), end }
         });
         self.generation = self.generation.wrapping_add(1);
+        self.answerable = self.leases.wrapping_add(1);
         self.distrust.counted = false;
         self.held = Some(Held { token, generation: self.generation, ends });
         self.trouble = None;

@@ -1,11 +1,16 @@
 //! Tokens, the client secret, scopes and API keys.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::json;
 
 use super::routes::done;
 use super::{Answer, Call, Control, Refusal};
 use crate::token;
+
+/// How many scopes a request can name, and how many it can leave the application with.
+const MOST_SCOPES: usize = 400;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -40,27 +45,46 @@ pub(super) fn get(control: &Control, _: &Call<'_>) -> Answer {
 }
 
 pub(super) fn change(control: &Control, call: &Call<'_>) -> Answer {
-    let change: CredentialsChange = call.body()?;
+    let CredentialsChange { client_secret, grant, take } = call.body()?;
+    let (grant, take) = (bounded("grant", grant)?, bounded("take", take)?);
+    let take = BTreeSet::from_iter(take);
     {
-        let tenant = &mut *control.fake.lock();
-        if let Some(secret) = change.client_secret {
-            tenant.settings.client_secret = secret;
+        let settings = &mut control.fake.lock().settings;
+        let mut scopes: BTreeSet<_> = settings.scopes.iter().cloned().collect();
+        scopes.retain(|scope| !take.contains(scope));
+        if !grant.is_empty() {
+            scopes.extend(grant);
+            if scopes.len() > MOST_SCOPES {
+                let words = format!("the application would have more than {MOST_SCOPES} scopes");
+                return Err(Refusal::conflict(words));
+            }
         }
-        let scopes = &mut tenant.settings.scopes;
-        scopes.retain(|scope| !change.take.contains(scope));
-        let new: Vec<_> = change.grant.into_iter().filter(|scope| !scopes.contains(scope)).collect();
-        scopes.extend(new);
-        scopes.sort();
-        scopes.dedup();
+        settings.scopes = scopes.into_iter().collect();
+        if let Some(secret) = client_secret {
+            settings.client_secret = secret;
+        }
     }
     get(control, call)
 }
 
+fn bounded(place: &str, scopes: Vec<String>) -> Result<Vec<String>, Refusal> {
+    if scopes.len() > MOST_SCOPES {
+        return Err(Refusal::invalid(format!("at most {MOST_SCOPES} scopes")).at(place));
+    }
+    Ok(scopes)
+}
+
+/// Reads the scopes in the body. Without a body they are those of the application.
+fn scopes(control: &Control, call: &Call<'_>) -> Result<Vec<String>, Refusal> {
+    match call.optional_body::<Scopes>()? {
+        Some(given) => bounded("scopes", given.scopes),
+        None => Ok(control.fake.lock().settings.scopes.clone()),
+    }
+}
+
 pub(super) fn issue(control: &Control, call: &Call<'_>) -> Answer {
-    let scopes = call.optional_body::<Scopes>()?.map(|given| given.scopes);
-    let mut tenant = control.fake.lock();
-    let scopes = scopes.unwrap_or_else(|| tenant.settings.scopes.clone());
-    Ok(json!({ "access_token": token::issue(&mut tenant, scopes) }))
+    let scopes = scopes(control, call)?;
+    Ok(json!({ "access_token": token::issue(&mut control.fake.lock(), scopes) }))
 }
 
 pub(super) fn revoke(control: &Control, _: &Call<'_>) -> Answer {
@@ -69,9 +93,7 @@ pub(super) fn revoke(control: &Control, _: &Call<'_>) -> Answer {
 }
 
 pub(super) fn issue_key(control: &Control, call: &Call<'_>) -> Answer {
-    let scopes = call.optional_body::<Scopes>()?.map(|given| given.scopes);
-    let scopes = scopes.unwrap_or_else(|| control.fake.lock().settings.scopes.clone());
-    Ok(json!({ "api_key": control.fake.issue_api_key(scopes) }))
+    Ok(json!({ "api_key": control.fake.issue_api_key(scopes(control, call)?) }))
 }
 
 pub(super) fn revoke_key(control: &Control, call: &Call<'_>) -> Answer {

@@ -18,6 +18,9 @@ use crate::routes::names;
 /// How many faults can be scripted at the same time.
 const MOST: usize = 1_000;
 
+/// How many bytes the requests may have that scripted these faults. The faults hold no more.
+const MOST_HELD: usize = 64 * 1024 * 1024;
+
 /// How many requests one fault can be for, unless it is for all.
 const MOST_TIMES: usize = 1_000_000;
 
@@ -132,7 +135,9 @@ fn response(
             let path = format!("fault.headers.{name}");
             return Err(Refusal::invalid("the name or the value is not valid in a header").at(&path));
         };
-        response.headers_mut().append(key, value);
+        if response.headers_mut().try_append(key, value).is_err() {
+            return Err(Refusal::invalid("there are too many").at("fault.headers"));
+        }
     }
     Ok(response)
 }
@@ -156,6 +161,7 @@ pub(super) fn add(control: &Control, call: &Call<'_>) -> Answer {
     if new.after_the_effect {
         fault = fault.after_the_effect();
     }
+    fault.held = call.body.len();
     fault.wire = Wire {
         head_after: Duration::from_millis(new.head_after_ms),
         body_after: Duration::from_millis(new.body_after_ms),
@@ -167,6 +173,10 @@ pub(super) fn add(control: &Control, call: &Call<'_>) -> Answer {
         let script = &mut control.fake.lock().script;
         if script.faults().count() >= MOST {
             return Err(Refusal::conflict(format!("{MOST} faults are scripted already")));
+        }
+        if script.held().saturating_add(fault.held) > MOST_HELD {
+            let words = format!("the scripted faults would hold more than {MOST_HELD} bytes");
+            return Err(Refusal::conflict(words));
         }
         script.push(&new.operation, new.times.0, fault);
     }

@@ -150,22 +150,46 @@ impl Control {
 }
 
 /// Refuses what a page in a browser sends, because it must not steer a tenant. A page of another
-/// site has its origin, and a name that was made to lead here is in `Host`.
+/// origin is named in `Origin` or told by `Sec-Fetch-Site`, and a name that was made to lead here is
+/// in `Host`.
 fn check_sender(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let text = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
     let host = headers.get(header::HOST).map(text).or_else(|| uri.authority().map(ToString::to_string));
-    let origin = headers.get(header::ORIGIN).map(text);
-    let origin = origin.as_deref().map(|origin| origin.split_once("://").map_or(origin, |(_, host)| host));
-    for host in host.as_deref().into_iter().chain(origin) {
+    if let Some(origin) = headers.get(header::ORIGIN).map(text) {
+        if !is_origin_of(&origin, host.as_deref().unwrap_or("")) {
+            let words = format!("{origin} is another origin: a page of it must not send a control request");
+            return Err(Refusal::new(StatusCode::FORBIDDEN, words));
+        }
+    }
+    let site = headers.get("sec-fetch-site").map(text);
+    if site.is_some_and(|site| site != "same-origin" && site != "none") {
+        let words = "a page of another origin must not send a control request";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, words));
+    }
+    if let Some(host) = host {
         let name = host.parse::<http::uri::Authority>();
         let name = name.as_ref().map_or("", |authority| authority.host());
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<core::net::IpAddr>();
         if !name.eq_ignore_ascii_case("localhost") && !address.is_ok_and(|address| address.is_loopback()) {
-            let words = format!("{host} is not this machine: a control request comes from it and names it");
+            let words = format!("{host} is not this machine, which a control request names");
             return Err(Refusal::new(StatusCode::FORBIDDEN, words));
         }
     }
     Ok(())
+}
+
+/// Returns whether an origin has this host and port.
+fn is_origin_of(origin: &str, host: &str) -> bool {
+    let (Ok(origin), Ok(host)) = (origin.parse::<Uri>(), host.parse::<http::uri::Authority>()) else {
+        return false;
+    };
+    let default = match origin.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return false,
+    };
+    origin.host().is_some_and(|name| name.eq_ignore_ascii_case(host.host()))
+        && origin.port_u16().unwrap_or(default) == host.port_u16().unwrap_or(default)
 }
 
 /// The arguments of a control request.

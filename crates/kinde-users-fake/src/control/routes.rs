@@ -113,7 +113,7 @@ pub(super) static ROUTES: &[ControlRoute] = &[
     route(POST, "/tokens", "Token", credentials::issue, "Issues an access token without a token request").may_take("Scopes"),
     route(POST, "/tokens/revoke", "Done", credentials::revoke, "Revokes all access tokens that were issued so far"),
     route(GET, "/credentials", "Credentials", credentials::get, "Returns what a client needs to get a token"),
-    route(POST, "/credentials", "Credentials", credentials::change, "Replaces the client secret, and changes the scopes of the application").takes("CredentialsChange"),
+    route(POST, "/credentials", "Credentials", credentials::change, "Replaces the client secret, and changes the scopes of the application").takes("CredentialsChange").or(&[409]),
     route(POST, "/api-keys", "ApiKey", credentials::issue_key, "Issues an environment API key").may_take("Scopes").created(),
     route(POST, "/api-keys/revoke", "Done", credentials::revoke_key, "Revokes an environment API key").takes("ApiKey").or(&[404]),
     route(GET, "/tenants", "Tenants", tenants::list, "Returns the tenants that this one opened").or(&[404]),

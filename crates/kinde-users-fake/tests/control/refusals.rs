@@ -86,6 +86,55 @@ fn scripted_faults_are_bounded() {
 }
 
 #[test]
+fn bytes_of_scripted_replies_are_bounded() {
+    let steered = Steered::new();
+    let body = "x".repeat(16 * 1024 * 1024);
+    let reply = json!({ "operation": "token", "fault": { "kind": "reply", "status": 200, "body": body } });
+    let fault = json!({ "operation": "token", "fault": { "kind": "forbidden" } });
+    for _ in 0..3 {
+        steered.done("POST", "/faults", &reply);
+    }
+    // With its head, the fourth reply is larger than what is left.
+    assert_eq!(steered.send("POST", "/faults", &reply).0, 409);
+    steered.done("POST", "/faults", &fault);
+    steered.done("DELETE", "/faults", &Value::Null);
+    steered.done("POST", "/faults", &reply);
+}
+
+#[test]
+fn number_of_scripted_headers_is_bounded() {
+    let headers = (0..40_000).map(|number| (format!("x-{number}"), json!(""))).collect::<Value>();
+    let fault = json!({ "kind": "reply", "status": 200, "headers": headers });
+    let body = json!({ "operation": "token", "fault": fault });
+    assert_eq!(Steered::new().send("POST", "/faults", &body).0, 400);
+}
+
+#[test]
+fn number_of_scopes_is_bounded() {
+    let steered = Steered::new();
+    let scopes = |from: usize, count: usize| {
+        (from..from + count).map(|number| format!("scope:{number}")).collect::<Value>()
+    };
+    let before = steered.get("/credentials");
+    let given = before["scopes"].as_array().unwrap().len();
+    for (body, status) in [
+        (json!({ "grant": scopes(0, 401) }), 400),
+        (json!({ "take": scopes(0, 401) }), 400),
+        (json!({ "client_secret": "other", "grant": scopes(0, 401 - given) }), 409),
+    ] {
+        assert_eq!(steered.send("POST", "/credentials", &body).0, status);
+    }
+    assert_eq!(steered.send("POST", "/tokens", &json!({ "scopes": scopes(0, 401) })).0, 400);
+    assert_eq!(steered.send("POST", "/api-keys", &json!({ "scopes": scopes(0, 401) })).0, 400);
+    assert_eq!(steered.get("/credentials"), before);
+    steered.done("POST", "/credentials", &json!({ "grant": scopes(0, 400 - given) }));
+    let taken = json!({ "grant": scopes(1000, 100), "take": scopes(0, 400) });
+    let after = steered.done("POST", "/credentials", &taken);
+    assert_eq!(after["scopes"].as_array().unwrap().len(), given + 100);
+    steered.done("POST", "/tokens", &json!({ "scopes": scopes(0, 400) }));
+}
+
+#[test]
 fn wrong_method_is_told_the_right_ones() {
     let steered = Steered::new();
     let response = steered.control.handle(&Request::put("/_fake/clock").body(Vec::new()).unwrap());
@@ -116,4 +165,28 @@ fn page_in_a_browser_is_refused() {
         assert_eq!(status("localhost", Some(&format!("https://{host}"))), 403, "{host}");
     }
     assert_eq!(status("localhost", Some("null")), 403);
+    for origin in [
+        "http://localhost:3000",
+        "http://127.0.0.1:80",
+        "http://localhost:80@localhost:3000",
+        "ftp://localhost",
+    ] {
+        assert_eq!(status("localhost:80", Some(origin)), 403, "{origin}");
+    }
+    // A page of the tenant itself.
+    assert_eq!(status("localhost:80", Some("http://localhost")), 200);
+    assert_eq!(status("localhost", Some("http://LOCALHOST:80")), 200);
+    assert_eq!(status("localhost:443", Some("https://localhost")), 200);
+}
+
+#[test]
+fn request_from_another_site_is_refused() {
+    let steered = Steered::new();
+    for (site, status) in
+        [("same-origin", 200), ("none", 200), ("same-site", 403), ("cross-site", 403), ("", 403)]
+    {
+        let request = Request::post("/_fake/reset").header("host", "localhost:1");
+        let request = request.header("sec-fetch-site", site).header("content-type", "text/plain");
+        assert_eq!(reply(&steered.control.handle(&request.body(Vec::new()).unwrap())).0, status, "{site}");
+    }
 }

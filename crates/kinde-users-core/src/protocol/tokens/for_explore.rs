@@ -54,7 +54,18 @@ impl Tokens {
 
     /// All that may change while calls run, for telling states apart.
     pub(crate) fn changing(&self) -> impl Hash {
-        let Self { credentials: _, held, generation, lease, leases, trouble, failures, distrust } = self;
+        // No call of the walk asks a provider.
+        let Self {
+            credentials: _,
+            answerable: _,
+            held,
+            generation,
+            lease,
+            leases,
+            trouble,
+            failures,
+            distrust,
+        } = self;
         let held = held.as_ref().map(|held| (held.generation, held.ends));
         (held, generation, lease, leases, trouble, failures, distrust)
     }

@@ -637,6 +637,8 @@ fn changing(exchange: &Exchange) -> impl Hash {
         reauthenticated,
         resends,
         patience,
+        // No call of the walk has one.
+        has_provider: _,
     } = exchange;
     let last = last.as_ref().map(Failure::of);
     (meta.replay, deadline, phase, last, seen, attempts, effect, reauthenticated, resends, patience)
