@@ -28,7 +28,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct Limits {
     /// Maximum number of seconds for which a call waits if the tenant limits the rate. A call that
     /// would have to wait longer fails. If the tenant accepts no call at all for this time, each
-    /// further call fails too. With 0, a limited call is tried up to five times within two minutes
+    /// further call fails too. With 0, a call that the tenant limits is tried up to five times
+    /// within two minutes
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     max_wait: u64,
 }

@@ -207,15 +207,13 @@ fn ten_thousand_users_survive_faults_and_kills() {
     let import = || tenant.program("import", &arguments);
 
     let (mut kills, mut midway, mut failed_runs) = (0, 0, 0);
-    let (mut requests, mut made, mut refused) = (0, 0, 0);
+    let (mut requests, mut refused) = (0, 0);
     // The tenant keeps the last requests only.
     let mut count = || {
         let sent = tenant.fake.requests();
         assert_eq!(tenant.fake.requests_dropped(), 0);
-        let creates = sent.of("create_user");
         requests += sent.len();
-        made += creates.iter().filter(|request| request.took_effect).count();
-        refused += creates.iter().filter(|request| request.status() == Some(400)).count();
+        refused += sent.of("create_user").iter().filter(|request| request.status() == Some(400)).count();
         tenant.fake.forget_requests();
     };
     for run in 1.. {
@@ -244,7 +242,6 @@ fn ten_thousand_users_survive_faults_and_kills() {
             Made(n).assert_is(user);
         }
     }
-    assert_eq!(made, users - there.len());
     // Nobody was to be created who was there: the tenant would have refused it, where it can tell.
     assert_eq!(refused, 0);
     println!(

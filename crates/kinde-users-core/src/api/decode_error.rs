@@ -26,7 +26,8 @@ impl DecodeError {
         self.line
     }
 
-    /// Returns the column in bytes, starting at 1. The column is 0 before the first byte of a line.
+    /// Returns the column in bytes, starting at 1. The column is 0 if the error is before the first
+    /// byte of the line.
     pub fn column(&self) -> usize {
         self.column
     }
@@ -50,11 +51,12 @@ pub enum DecodeCategory {
     Data,
     /// The body ends too early, or is empty.
     Eof,
-    /// The status is not a success, so the body is not the body of a success.
+    /// The status is not a success, so the body was not read as the output of the operation.
     NotSuccess,
-    /// The status is a success, but the body does not confirm the success: the body has an error,
-    /// the id of another user, or another state. The operation may have taken effect.
-    /// [`Erase`](crate::Erase) and [`Suspend`](crate::Suspend) report this category.
+    /// The status is a success, but the body does not confirm the success. The body has an error,
+    /// the id of another user, or a state of the user other than the requested one. The operation
+    /// may have taken effect. [`Erase`](crate::Erase) and [`Suspend`](crate::Suspend) report this
+    /// category.
     NotDone,
 }
 

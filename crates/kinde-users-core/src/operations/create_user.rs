@@ -24,9 +24,9 @@ use crate::types::redacted::Redacted;
 /// | Errors | 400 if the service refuses a value, such as an identity that another user has; 403 without the scope; 429 over the rate limit |
 ///
 /// The operation is not idempotent. If you send the operation again, the service creates a second
-/// user, unless the service refuses an identity that another user already has. After an error whose
-/// effect is [`Possible`](crate::Effect::Possible), search for the user before you send the
-/// operation again.
+/// user, unless the service refuses an identity because the first user already has it. After an
+/// error whose effect is [`Possible`](crate::Effect::Possible), search for the user before you send
+/// the operation again.
 ///
 /// ```
 /// use kinde_users::operations::{CreateUser, NewIdentity};

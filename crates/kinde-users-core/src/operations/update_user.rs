@@ -21,9 +21,9 @@ use crate::types::values::Patch;
 /// | Refused before sending | an id that is empty, contains a control character, or begins or ends with a blank |
 /// | Errors | 400 for an unknown id or a value that is not valid, 403 without the scope, 429 over the rate limit |
 ///
-/// For each field, you can choose to [leave it unchanged](Patch::Leave), to
-/// [clear it](Patch::Clear) or to [set it](Patch::Set). [`Patch::Clear`] sends `null`. For a given
-/// name or a family name, `null` has no effect. You can replace these names, but you cannot remove
+/// For each field, you can choose to [leave it unchanged](Patch::Leave), to [clear
+/// it](Patch::Clear) or to [set it](Patch::Set). [`Patch::Clear`] sends `null`. `null` has no
+/// effect on `given_name` and `family_name`. You can replace these names, but you cannot remove
 /// them. Kinde does not document whether `null` clears the other fields. If you have to be sure,
 /// get the user again after the update.
 ///

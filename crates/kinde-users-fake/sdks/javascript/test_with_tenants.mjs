@@ -1,7 +1,7 @@
 // How to test a program with node:test and @kinde/management-api-js. Each test has a tenant of its
 // own. Files of tests run at the same time, each with its own tenants.
 //
-//     cargo install kinde-users-fake --features server
+//     cargo install --path crates/kinde-users-fake --features server
 //     npm install @kinde/management-api-js
 //     node --test test_with_tenants.mjs
 //

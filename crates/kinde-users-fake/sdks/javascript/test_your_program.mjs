@@ -1,6 +1,6 @@
 // How to test a program that uses @kinde/management-api-js, with no account and no network.
 //
-//     cargo install kinde-users-fake --features server
+//     cargo install --path crates/kinde-users-fake --features server
 //     npm install @kinde/management-api-js
 //     node --test test_your_program.mjs
 //

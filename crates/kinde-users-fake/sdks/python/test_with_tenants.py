@@ -1,7 +1,7 @@
 """How to test a program with pytest and kinde-python-sdk. Each test has a tenant of its own, so tests
 can run at the same time.
 
-    cargo install kinde-users-fake --features server
+    cargo install --path crates/kinde-users-fake --features server
     pip install kinde-python-sdk pytest
     pytest test_with_tenants.py
 

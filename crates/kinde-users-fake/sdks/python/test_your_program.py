@@ -1,6 +1,6 @@
 """How to test a program that uses kinde-python-sdk, with no account and no network.
 
-    cargo install kinde-users-fake --features server
+    cargo install --path crates/kinde-users-fake --features server
     pip install kinde-python-sdk
     python -m unittest test_your_program
 
