@@ -9,8 +9,8 @@ use crate::tenant::Session;
 /// address, number, name or id.
 pub(crate) const LINES: usize = 25_000;
 
-/// The number of lines of a list, or of an update, that are looked up together. It is small, so that the address of a
-/// user hardly changes between the look-up and the change.
+/// The number of lines of a list, or of an update, that are looked up together. It is small, so
+/// that the address of a user hardly changes between the look-up and the change.
 pub(crate) const LIST_LINES: usize = 1000;
 
 /// A line of a list, and the user that it names. [`Found::Unfinished`] means that the line has an
