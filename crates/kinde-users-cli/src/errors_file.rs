@@ -115,8 +115,8 @@ impl ErrorsFile {
 }
 
 /// Returns a row of the values with the reasons in their column, which is the last one unless a
-/// corrected file already has it. All values are in quotes: a name with a separator, or a value such
-/// as `'Ada'`, is read as it is.
+/// corrected file already has it. All values are in quotes: a name with a separator, or a value
+/// such as `'Ada'`, is read as it is.
 fn row(names: &[String], values: &[String], reasons: &str, separator: char) -> Vec<u8> {
     let separator = u8::try_from(separator).unwrap_or(b',');
     let mut writer = csv::WriterBuilder::new()

@@ -59,8 +59,8 @@ pub(crate) struct Reading {
     #[arg(long, help_heading = LINES)]
     skip_invalid: bool,
 
-    /// Write the lines that are not valid to this file. The column or member `import_error` has the
-    /// reasons. Correct the file and import it
+    /// Write the lines that are not valid to this file. The column or member `import_error` has
+    /// the reasons. Correct the file and import it
     #[arg(long, value_name = "FILE", help_heading = LINES)]
     errors: Option<PathBuf>,
 
@@ -203,13 +203,13 @@ impl Reading {
         })
     }
 
-    /// Reads all lines, prints the plan, and returns the number of users and of lines that are left
-    /// out. In a dry run, the plan is always on standard output.
+    /// Reads all lines, prints the plan, and returns the number of users and of lines that are
+    /// left out. In a dry run, the plan is always on standard output.
     ///
     /// # Errors
     ///
-    /// Fails if there is no user, if a file cannot be read to its end, if a value would be lost that
-    /// no option ignores, or if a line is not valid and no option leaves such lines out.
+    /// Fails if there is no user, if a file cannot be read to its end, if a value would be lost
+    /// that no option ignores, or if a line is not valid and no option leaves such lines out.
     pub(crate) fn check(
         &self,
         mut users: Users<'_>,

@@ -265,7 +265,8 @@ impl Session {
         Some((opens, opens.saturating_since(now)))
     }
 
-    /// Returns since when the tenant has answered 429 to all requests, and for how long, if it does.
+    /// Returns since when the tenant has answered 429 to all requests, and for how long, if it
+    /// does.
     pub(crate) fn refused(&self) -> Option<(Instant, Duration)> {
         let now = self.clock.now();
         let since = self.client.with_tenant(|tenant| tenant.refused_since(now))?;

@@ -309,7 +309,7 @@ impl AsyncClock for Standing {
     async fn sleep_until(&self, _: Instant) {}
 }
 
-/// Looks at all that an observer is told.
+/// Checks every event that an observer sees.
 struct Hiding(&'static str);
 
 impl Hiding {

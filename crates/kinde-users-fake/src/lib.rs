@@ -28,19 +28,20 @@
 //!
 //! # As a program
 //!
-//! With the feature `server` the same tenant listens on the loopback interface, for programs in any
-//! language. Start it from a test in Rust with `server::Server`, or as its own program. When the
-//! program listens, it prints a line with its origin and what a client needs to get a token. It
-//! then serves until Ctrl-C or SIGTERM. `--help` shows the arguments.
+//! With the feature `server` the same tenant listens on the loopback interface, for programs in
+//! any language. Start it from a test in Rust with `server::Server`, or as its own program. When
+//! the program listens, it prints a line with its origin and what a client needs to get a token.
+//! It then serves until Ctrl-C or SIGTERM. `--help` shows the arguments.
 //!
 //! ```text
 //! $ cargo run -p kinde-users-fake --features server -- --users 10000 --seed 7
 //! {"origin":"http://127.0.0.1:40123","audience":"http://127.0.0.1:40123/api","client_id":"…","client_secret":"…","ca":null}
 //! ```
 //!
-//! The clock of the program runs as fast as the machine's, or a multiple of that. With the same seed
-//! the users have the same ids, and their dates have the same distance from the start. Users can be
-//! read from a file and written to one, in the form of Kinde's own [export](FakeKinde::export).
+//! The clock of the program runs as fast as the machine's, or a multiple of that. With the same
+//! seed the users have the same ids, and their dates have the same distance from the start. Users
+//! can be read from a file and written to one, in the form of Kinde's own
+//! [export](FakeKinde::export).
 //!
 //! While the program runs, any language steers it under `/_fake/`: [`control`] shows a session and
 //! lists the routes. Tests that run at the same time open a tenant each. `--no-control` switches

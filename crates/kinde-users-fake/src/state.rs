@@ -62,8 +62,8 @@ impl Tenant {
         }
     }
 
-    /// Goes back to the state of `start`, but stays where it listens, and keeps counting the requests
-    /// in flight. A clock that runs continues from the present.
+    /// Goes back to the state of `start`, but stays where it listens, and keeps counting the
+    /// requests in flight. A clock that runs continues from the present.
     pub(crate) fn restart(&mut self, start: &Self) {
         let mut fresh = start.clone();
         fresh.settings.origin.clone_from(&self.settings.origin);

@@ -36,11 +36,12 @@
 //! A recording is a JSON array of exchanges. Each exchange has a request and a response. A
 //! recording does not contain the host, the headers of requests, or most headers of responses.
 //!
-//! Texts are masked, unless they are words of the API such as types and scopes. The first text that
-//! is masked becomes `masked-1`, the next one `masked-2`, and so on. An address becomes
-//! `masked-1@example.com`, and an id keeps its prefix: `kp_masked-1`. The same text always gets the
-//! same mask. Each time becomes the first second of the year 2000, and each number of more than five
-//! digits becomes 0. So two recordings of the same calls differ only in what the service did.
+//! Texts are masked, unless they are words of the API such as types and scopes. The first text
+//! that is masked becomes `masked-1`, the next one `masked-2`, and so on. An address becomes
+//! `masked-1@example.com`, and an id keeps its prefix: `kp_masked-1`. The same text always gets
+//! the same mask. Each time becomes the first second of the year 2000, and each number of more
+//! than five digits becomes 0. So two recordings of the same calls differ only in what the service
+//! did.
 //!
 //! Secrets and tokens are always masked. A message of the service is shown as far as the library
 //! would show it in a log, and without the texts that were masked before. A name that the program

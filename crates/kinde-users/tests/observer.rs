@@ -1,4 +1,4 @@
-//! What an observer is told agrees with what is sent and answered, whatever happens.
+//! Tests that the events of an observer agree with the requests and answers, whatever happens.
 
 mod sim;
 

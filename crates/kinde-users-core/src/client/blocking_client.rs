@@ -103,11 +103,11 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// answer is 401 again, the call fails, and calls of the same operation do not ask for ten
     /// seconds.
     ///
-    /// The client does not limit how long `provider` takes, and holds no lock while `provider` runs.
-    /// The time counts against the total timeout of the call. After 60 seconds another call asks
-    /// too, and the first answer is used. `provider` must not make a call of this tenant, because
-    /// that call would wait for the answer of `provider`. Clones of the returned client ask
-    /// `provider` too. The client on which you call this method does not.
+    /// The client does not limit how long `provider` takes, and holds no lock while `provider`
+    /// runs. The time counts against the total timeout of the call. After 60 seconds another call
+    /// asks too, and the first answer is used. `provider` must not make a call of this tenant,
+    /// because that call would wait for the answer of `provider`. Clones of the returned client
+    /// ask `provider` too. The client on which you call this method does not.
     ///
     /// ```
     /// use kinde_users::{Client, Clock, Credentials, Transport};
@@ -144,8 +144,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
     /// replace the credentials.
     ///
     /// All calls wait until `with` returns. `with` must not make a call itself, because that call
-    /// would wait for ever. `with` may replace the tenant: waiting calls then continue with the new
-    /// tenant. If the new tenant has another domain, all calls of this client fail with
+    /// would wait for ever. `with` may replace the tenant: waiting calls then continue with the
+    /// new tenant. If the new tenant has another domain, all calls of this client fail with
     /// [`Problem::OtherTenant`](crate::Problem::OtherTenant). In that case, create another client
     /// instead. If a call made attempts before the tenant was replaced, the error of the call
     /// reports the effect of these attempts.
@@ -193,8 +193,8 @@ impl<T: Transport, C: Clock> Client<T, C> {
         self.reply(operation)?.into_parsed().map_err(CallError::from)
     }
 
-    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply. The
-    /// value that `parse_as` returns may borrow from the reply.
+    /// Calls an operation and returns the raw reply. Use [`Reply::parse_as`] to read the reply.
+    /// The value that `parse_as` returns may borrow from the reply.
     ///
     /// # Errors
     ///

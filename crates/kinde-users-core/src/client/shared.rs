@@ -153,7 +153,7 @@ impl<'a> Hooks<'a> {
     }
 }
 
-/// What the exchange is told.
+/// What the exchange does next: it takes an input, or what the provider returned.
 enum Act {
     Advance(Input),
     Provide(Provided),
@@ -182,7 +182,7 @@ impl<T, C> Call<'_, T, C> {
     }
 
     /// Advances the exchange, unless the call asks the provider first, and tells the observers. If
-    /// an observer panics, the call has no hooks any more, so nothing is told twice.
+    /// an observer panics, the call loses its hooks, so an observer sees no event twice.
     #[cold]
     fn advance_with_hooks(&mut self, now: Instant, input: Input) -> Step {
         let asks = Step::Wait(Wait { until: now, epoch: None });
@@ -218,7 +218,7 @@ impl<T, C> Call<'_, T, C> {
         if asks_first { asks } else { step }
     }
 
-    /// Returns what the exchange is told, unless the call asks the provider first.
+    /// Returns what the exchange does next, or `None` if the call asks the provider first.
     fn next_act(&self, asking: Option<&mut Asking>, input: Input) -> Option<Act> {
         let Some(asking) = asking else { return Some(Act::Advance(input)) };
         Some(match asking.take() {

@@ -1,4 +1,4 @@
-//! What the observers of a call are told, from its inputs and steps.
+//! Turns the inputs and steps of a call into the events that its observers see.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -91,7 +91,7 @@ pub(crate) fn play(script: &Script, longest_wait: Duration) -> TestCaseResult {
     Ok(())
 }
 
-/// Does what a driver does that is told `news`.
+/// Reacts to `news` as a driver does.
 fn serve(truth: &mut Truth, tenant: &mut Tenant, now: &mut Instant, news: &ForEither) -> TestCaseResult {
     let line = match truth.state {
         State::Waiting(until, epoch) => {
@@ -154,7 +154,8 @@ fn sends(truth: &mut Truth, tenant: &Tenant, now: Instant, told: &str) -> TestCa
     Ok(())
 }
 
-/// Notes the effect of what a call is told. Returns whether it is a 429 to its operation.
+/// Records the effect of an answer to a call. Returns whether the answer is a 429 to the operation
+/// of the call.
 fn hears(truth: &mut Truth, input: &Input) -> bool {
     if truth.state != (State::Owed { is_token: false }) {
         return false;

@@ -478,7 +478,7 @@ impl<'a> World<'a> {
         who.filter_map(|who| Some((due(&self.calls[who])?, who))).min().map(|(_, who)| who)
     }
 
-    /// Does what a driver does that is told `news`.
+    /// Reacts to `news` as a driver does.
     fn serve(&mut self, who: usize, news: &ForEither) -> Result<Option<End>, TestCaseError> {
         let line = match self.calls[who].state {
             State::Waiting(wait, _) => {

@@ -5,8 +5,8 @@
 //     npm install @kinde/management-api-js
 //     node --test test_with_tenants.mjs
 //
-// KINDE_USERS_FAKE is the path of the program kinde-users-fake if it is not on the PATH. ANNOUNCED
-// is a file with the line of a program that already runs, if all files of tests are to use that one.
+// KINDE_USERS_FAKE is the path of the program kinde-users-fake if it is not on the PATH. If
+// all test files use one program that already runs, ANNOUNCED is a file with the line it printed.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

@@ -1,8 +1,8 @@
 //! The control routes, which steer a tenant from outside and in any language.
 //!
-//! Kinde has no route under `/_fake/`. There a test adds users, scripts faults, moves the clock and
-//! reads what was sent. Requests and replies are JSON, which `GET /_fake/openapi.json` describes. A
-//! control request needs no token, meets no fault or limit, and is not recorded.
+//! Kinde has no route under `/_fake/`. There a test adds users, scripts faults, moves the clock
+//! and reads what was sent. Requests and replies are JSON, which `GET /_fake/openapi.json`
+//! describes. A control request needs no token, meets no fault or limit, and is not recorded.
 //!
 //! `server::Server` serves the routes if `server::Options::control` says so, and the program does
 //! unless it is started with `--no-control`. Without a socket, [`Control::handle`] answers:
@@ -150,8 +150,8 @@ impl Control {
 }
 
 /// Refuses what a page in a browser sends, because it must not steer a tenant. A page of another
-/// origin is named in `Origin` or told by `Sec-Fetch-Site`, and a name that was made to lead here is
-/// in `Host`.
+/// origin is named in `Origin` or told by `Sec-Fetch-Site`, and a name that was made to lead here
+/// is in `Host`.
 fn check_sender(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let text = |value: &HeaderValue| value.to_str().unwrap_or("?").to_owned();
     let host = headers.get(header::HOST).map(text).or_else(|| uri.authority().map(ToString::to_string));

@@ -411,7 +411,8 @@ fn a_retry_costs_one_of_the_budget(m: &Move<'_>) -> bool {
     let mut expected = m.before.tenant.budget;
     match m.due {
         Due::Success(_) => expected.succeeded(),
-        // Where the slot or the gate comes too late for it, it is known after the retry was paid for.
+        // If the slot or the gate comes too late for the retry, this is known only after the retry
+        // was taken from the budget.
         Due::Again(_, Budgeted::Yes) if !m.is_out_of_time() || (left != expected && m.is_paced()) => {
             expected.take();
         }
