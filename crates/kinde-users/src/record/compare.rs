@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::mask::is_mask;
+use super::mask::{Mask, is_mask};
 
 /// The text for which each mask stands. A mask of a reply that the program has not named yet
 /// stands for itself.
@@ -60,17 +60,20 @@ impl Bindings {
         self.undo.push((mask.to_owned(), before));
     }
 
-    /// Returns whether a text is what the recording has. A mask that stands for nothing, or for
-    /// itself, stands for this text from now on.
+    /// Returns whether a masked text is what the recording has. A text without a mask gets the mask
+    /// of the recording, if this mask stands for nothing or for itself.
     fn accepts(&mut self, recorded: &str, given: &str) -> bool {
         if is_mask(recorded) {
-            return match (self.texts.get(recorded), self.masks.get(given)) {
-                (_, Some(mask)) => mask == recorded,
-                (Some(text), None) if text != recorded => false,
-                (_, None) => {
+            let is_free = self.texts.get(recorded).is_none_or(|text| text == recorded);
+            return match self.masks.get(given) {
+                // Seen before in the same request.
+                Some(mask) => mask == recorded,
+                None if recorded == given => true,
+                None if is_free && !is_mask(given) => {
                     self.bind(recorded, given);
                     true
                 }
+                None => false,
             };
         }
         // The arguments of a path may be masks.
@@ -79,6 +82,14 @@ impl Bindings {
         let mut parts = recorded.split('/').zip(given.split('/'));
         let accepts = |(part, given)| part == given || (is_mask(part) && self.accepts(part, given));
         recorded == given || (is_path && parts.all(accepts))
+    }
+}
+
+/// Masks a request with the masks of the recording. A text that stands for no mask yet stays as it
+/// is until it is compared.
+impl Mask for Bindings {
+    fn hide(&mut self, text: &str) -> String {
+        self.masks.get(text).map_or(text, String::as_str).to_owned()
     }
 }
 

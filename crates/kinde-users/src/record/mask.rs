@@ -127,13 +127,3 @@ pub(super) fn is_mask(text: &str) -> bool {
     let number = text.split_once("masked-").map(|(_, number)| number);
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
-
-/// Leaves texts as they are: those of a request that is compared with a recording.
-#[derive(Debug)]
-pub(super) struct Unmasked;
-
-impl Mask for Unmasked {
-    fn hide(&mut self, text: &str) -> String {
-        text.to_owned()
-    }
-}

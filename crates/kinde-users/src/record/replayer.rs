@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::compare::{Bindings, differences};
 use super::exchange;
-use super::mask::Unmasked;
 use super::recording::{Exchange, Recording, name};
 
 /// A transport that answers from a recording; see the [module](super).
 ///
-/// Each exchange of the recording answers one request. A request gets the answer of the first
-/// unused exchange with the same request. A mask in the recording stands for any text, but for the
-/// same text each time. Replies contain this text in the place of the mask.
+/// Each exchange of the recording answers one request. A request is masked like the recording, and
+/// gets the answer of the first unused exchange with the same masked request. A mask in the
+/// recording stands for any text, but for the same text each time. Replies contain this text in the
+/// place of the mask.
 ///
 /// A client may send requests in a different order from the recording, unless they differ only in
 /// masked texts that were not sent before. For example, two searches for two addresses get the
@@ -54,8 +54,8 @@ impl Replayer {
     }
 
     fn answer(&self, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ReplayError> {
-        let request = exchange::request(request, &mut Unmasked);
         let State { left, bindings } = &mut *self.lock();
+        let request = exchange::request(request, bindings);
         let mut closest: Option<(usize, Vec<String>)> = None;
         let name = name(&request);
         for at in 0..left.len() {
