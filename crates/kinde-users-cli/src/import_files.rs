@@ -59,7 +59,7 @@ pub(crate) struct Reading {
     #[arg(long, help_heading = LINES)]
     skip_invalid: bool,
 
-    /// Write the lines that are not valid to this file. The column or member `import_error` has
+    /// Write all wrong lines to this file, as they are. The column or member `import_error` has
     /// the reasons. Correct the file and import it
     #[arg(long, value_name = "FILE", help_heading = LINES)]
     errors: Option<PathBuf>,
