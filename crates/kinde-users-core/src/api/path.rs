@@ -347,6 +347,44 @@ mod tests {
     }
 
     #[test]
+    fn every_character_is_encoded_and_decoded_again() {
+        let all: String = (char::MIN..=char::MAX).collect();
+        let mut encoded = String::new();
+        percent_encode(&all, &mut encoded);
+        assert_eq!(percent_encoding::percent_decode_str(&encoded).decode_utf8().unwrap(), all);
+        assert!(encoded.bytes().all(|byte| is_unreserved(byte) || byte == b'%'));
+        for character in (char::MIN..='\u{7f}').filter(|character| !is_unreserved(*character as u8)) {
+            assert!(encoded.contains(&format!("%{:02X}", character as u8)), "{character:?}");
+        }
+    }
+
+    /// Returns what servers that decode once, twice and so on would read.
+    fn read_by_servers(value: &str) -> Vec<String> {
+        let next = |value: &String| {
+            let decoded = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+            (decoded != *value).then_some(decoded)
+        };
+        core::iter::successors(Some(value.into()), next).collect()
+    }
+
+    #[test]
+    fn every_short_segment_is_safe_or_refused() {
+        // Escapes of these stand for a slash, a dot, a percent sign, other ASCII, or invalid bytes.
+        const PARTS: [&str; 7] = ["%", "2", "5", "e", "F", ".", "/"];
+        let mut values = vec![String::new()];
+        for _ in 0..6 {
+            values = values.iter().flat_map(|value| PARTS.map(|part| format!("{value}{part}"))).collect();
+            for value in &values {
+                let is_unsafe = read_by_servers(value).iter().any(|read| {
+                    matches!(read.as_str(), "" | "." | "..")
+                        || read.contains(['/', char::REPLACEMENT_CHARACTER])
+                });
+                assert_eq!(pushed(value).is_err(), is_unsafe, "{value}");
+            }
+        }
+    }
+
+    #[test]
     fn decoding_is_linear_in_the_length() {
         // A pass for each depth would take some 10^11 steps, and decoding again from the start of
         // each escape as many.

@@ -215,6 +215,44 @@ mod tests {
     }
 
     #[test]
+    fn every_back_off_is_the_doubled_one_within_its_limit() {
+        let powers = (0..=32).flat_map(|power| [(1_u64 << power) - 1, 1 << power, (1 << power) + 1]);
+        let lengths: std::vec::Vec<_> = powers.collect();
+        for first in &lengths {
+            for longest in &lengths {
+                let policy = RetryPolicy::new()
+                    .backoff(Duration::from_millis(*first))
+                    .longest_backoff(Duration::from_millis(*longest));
+                let kept = |length: u64| u128::from(length.min(u32::MAX.into()));
+                for attempts in 1..=40 {
+                    // From the 32nd attempt on, even a millisecond has reached every limit.
+                    let doubled = kept(*first) << (attempts - 1).min(31);
+                    let expected = doubled.min(kept(*longest));
+                    assert_eq!(policy.backoff_after(attempts).as_millis(), expected, "{policy:?} {attempts}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_length_of_a_wait_has_a_resolution_of_a_millisecond() {
+        for micros in 0..=3000 {
+            let policy = RetryPolicy::new().backoff(Duration::from_micros(micros));
+            assert_eq!(policy.backoff_after(1), Duration::from_millis(micros / 1000));
+        }
+    }
+
+    #[test]
+    fn jitter_reaches_every_length_up_to_the_longest() {
+        for most in 0..=32 {
+            let mut jitter = Jitter(most);
+            let lengths: std::collections::BTreeSet<_> =
+                (0..1000).map(|_| jitter.up_to(Duration::from_nanos(most))).collect();
+            assert!(lengths.into_iter().eq((0..=most).map(Duration::from_nanos)), "{most}");
+        }
+    }
+
+    #[test]
     fn jitter_is_splitmix64() {
         // The first numbers of the reference implementation for these seeds.
         for (seed, numbers) in [

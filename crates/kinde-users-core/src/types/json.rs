@@ -216,6 +216,24 @@ mod tests {
     }
 
     #[test]
+    fn every_surrogate_is_read_or_replaced() {
+        let read = |text: &str| serde_json::from_str::<String>(&repaired(text)).unwrap();
+        for unit in 0xd800..=0xdfff {
+            assert_eq!(read(&format!(r#""a\u{unit:04x}b""#)), "a\u{fffd}b", "{unit:x}");
+        }
+        for high in 0xd800..=0xdbff_u16 {
+            // All pairs of this one in a text, with one alone between them.
+            let pairs = (0xdc00..=0xdfff_u16).map(|low| [high, low]);
+            let pairs: Vec<_> = pairs.step_by(if high % 256 == 0 { 1 } else { 93 }).collect();
+            let text: String =
+                pairs.iter().map(|[high, low]| format!(r"\u{high:04x}\u{low:04X}\u{high:04X}")).collect();
+            let units = pairs.iter().flat_map(|[high, low]| [*high, *low, 0xfffd]);
+            let expected: String = char::decode_utf16(units).map(Result::unwrap).collect();
+            assert_eq!(read(&format!("\"{text}.\"")), expected + ".", "{high:x}");
+        }
+    }
+
+    #[test]
     fn invalid_bytes_of_a_string_are_repaired() {
         for (body, text) in [
             (&b"[\"caf\xe9\"]"[..], "[\"caf\u{fffd}\"]"),

@@ -147,6 +147,28 @@ mod tests {
     }
 
     #[test]
+    fn every_wait_of_up_to_a_day_is_read() {
+        for seconds in 0..=90_000 {
+            let known = (seconds <= 86_400).then_some(Duration::from_secs(seconds));
+            assert_eq!(seconds_to_wait(&format!("{seconds}")), known);
+            assert_eq!(seconds_to_wait(&format!("{seconds}.00")), known);
+            let later = (seconds < 86_400).then_some(Duration::from_secs(seconds + 1));
+            assert_eq!(seconds_to_wait(&format!("{seconds}.01")), later);
+        }
+    }
+
+    #[test]
+    fn every_second_of_a_leap_day_counts_from_the_date() {
+        let midnight = std::time::UNIX_EPOCH + Duration::from_secs(1_709_164_800);
+        let date = ("date", &*httpdate::fmt_http_date(midnight));
+        assert_eq!(date.1, "Thu, 29 Feb 2024 00:00:00 GMT");
+        for seconds in 0..=86_400 {
+            let until = httpdate::fmt_http_date(midnight + Duration::from_secs(seconds));
+            assert_eq!(delay(&[("retry-after", &until), date]), Some(seconds), "{until}");
+        }
+    }
+
+    #[test]
     fn header_with_many_commas_is_read_quickly() {
         let commas = ",".repeat(100_000);
         assert_eq!(delay(&[("retry-after", &format!("{commas}9{commas}"))]), Some(9));

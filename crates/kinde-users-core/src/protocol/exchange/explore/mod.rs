@@ -258,5 +258,10 @@ fn many_more_states_keep_all_rules() {
         ];
         setups.extend(more.map(|(name, setup)| (format!("{replay:?} {name}"), setup)));
     }
+    let short = |replay| Call { deadline: 2 * SECOND, ..call(replay) };
+    let each = Setup { calls: CLASSES.map(short).to_vec(), ..two(short(Replay::Safe), short(Replay::Safe)) };
+    setups.push(("One of each".into(), each.clone()));
+    let again = Setup { alphabet: &FEWEST, interventions: 1, ..each };
+    setups.push(("One of each, with other credentials and tokens".into(), again));
     explore(&setups);
 }
