@@ -4,7 +4,7 @@ mod sim;
 
 use core::future::pending;
 use core::pin::pin;
-use core::task::{Context, Waker};
+use core::task;
 use core::time::Duration;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,11 @@ use kinde_users::operations::{CreateUser, GetUserData, GetUserSessions, GetUsers
 use kinde_users::{AsyncClient, Client, Instant, Tenant, async_transport_fn};
 use kinde_users_fake::{FakeKinde, Fault};
 use sim::SimClock;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 type Never = Result<Response<Vec<u8>>, std::io::Error>;
 
@@ -98,6 +102,46 @@ fn span_has_the_facts_of_the_call() {
     );
 }
 
+/// Keeps the names of fields that are unsigned numbers.
+#[derive(Clone, Default)]
+struct Unsigned(Arc<Mutex<Vec<&'static str>>>);
+
+impl Visit for Unsigned {
+    fn record_u64(&mut self, field: &Field, _: u64) {
+        self.0.lock().unwrap().push(field.name());
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn core::fmt::Debug) {}
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Unsigned {
+    fn on_new_span(&self, span: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
+        span.record(&mut self.clone());
+    }
+
+    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        values.record(&mut self.clone());
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        event.record(&mut self.clone());
+    }
+}
+
+/// OpenTelemetry has no unsigned numbers. `tracing-opentelemetry` exports them as text.
+#[test]
+fn numbers_are_signed() {
+    let unsigned = Unsigned::default();
+    let subscriber = tracing_subscriber::registry().with(unsigned.clone());
+    tracing::subscriber::with_default(subscriber, || {
+        let fake = FakeKinde::new();
+        fake.next("get_users", Fault::rate_limited(7));
+        let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
+        Client::new(tenant, fake, SimClock::default()).send(&GetUsers::new()).unwrap();
+    });
+    assert_eq!(*unsigned.0.lock().unwrap(), [""; 0]);
+}
+
 #[test]
 fn span_has_dropped_call_and_length_of_wait() {
     let fake = FakeKinde::new();
@@ -107,7 +151,7 @@ fn span_has_dropped_call_and_length_of_wait() {
         let tenant = Tenant::new(fake.domain().unwrap(), fake.credentials());
         let client = AsyncClient::new(tenant, async_transport_fn(|_| pending::<Never>()), clock.clone());
         let _under_way = (clock.under_way(), clock.under_way());
-        let mut context = Context::from_waker(Waker::noop());
+        let mut context = task::Context::from_waker(task::Waker::noop());
         let (mut gets, mut waits) = (pin!(client.reply(&operation)), Box::pin(client.reply(&operation)));
         assert!(gets.as_mut().poll(&mut context).is_pending());
         assert!(waits.as_mut().poll(&mut context).is_pending());

@@ -36,9 +36,9 @@ pub(crate) fn observer(operation: &Meta) -> Option<Box<dyn Observer + Send>> {
     Some(Box::new(Spans { call, request: Span::none() }))
 }
 
-/// The whole milliseconds of a duration.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// The whole milliseconds of a duration. All numbers are signed, because OpenTelemetry has no others.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Records what went wrong.
@@ -61,8 +61,8 @@ impl Observer for Spans {
             "http.request.method" = method,
             "url.template" = template,
             "server.address" = attempt.server_address(),
-            "server.port" = attempt.server_port(),
-            "http.request.resend_count" = (attempt.resend_count > 0).then_some(attempt.resend_count),
+            "server.port" = i64::from(attempt.server_port()),
+            "http.request.resend_count" = (attempt.resend_count > 0).then(|| i64::from(attempt.resend_count)),
             "http.response.status_code" = Empty,
             "error.type" = Empty,
             "otel.status_code" = Empty,
@@ -72,7 +72,7 @@ impl Observer for Spans {
 
     fn answered(&mut self, _: &Attempt<'_>, answer: &Answered<'_>) {
         let request = core::mem::replace(&mut self.request, Span::none());
-        request.record("http.response.status_code", answer.status.map(|status| status.as_u16()));
+        request.record("http.response.status_code", answer.status.map(|status| i64::from(status.as_u16())));
         record_error(&request, answer.error_type());
         debug!(target: "kinde_users", parent: &request, "answered");
     }
@@ -90,12 +90,12 @@ impl Observer for Spans {
     }
 
     fn token_renewed(&mut self, lifetime: Option<Duration>) {
-        let lifetime_s = lifetime.map(|lifetime| lifetime.as_secs());
+        let lifetime_s = lifetime.and_then(|lifetime| i64::try_from(lifetime.as_secs()).ok());
         debug!(target: "kinde_users", parent: &self.call, lifetime_s, "token renewed");
     }
 
     fn done(&mut self, call: &Done<'_>) {
-        self.call.record("attempts", call.attempts);
+        self.call.record("attempts", i64::from(call.attempts));
         self.call.record("wait_ms", millis(call.waited));
         record_error(&self.call, call.error_type());
         // A call that is dropped may have a request under way.
