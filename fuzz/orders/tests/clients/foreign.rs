@@ -63,7 +63,7 @@ const OBSERVER: [&str; 7] = [
 fn at_places(test: &str, places: &[&'static str], run: impl Fn(&Record) + Send + Sync + 'static) {
     let record = Record::default();
     let recorded = record.clone();
-    in_every_order(test, Some(2), move || run(&recorded));
+    in_every_order(test, Some(3), move || run(&recorded));
     let missing: Vec<_> = places.iter().filter(|place| !record.0.lock().unwrap().contains(*place)).collect();
     assert!(missing.is_empty(), "no foreign code ran at {missing:?}");
 }
@@ -167,7 +167,7 @@ impl Wake for Inline {
 
 #[test]
 fn waker_may_poll_at_once() {
-    in_every_order("two tasks, and one that is polled while it is woken", Some(2), || {
+    in_every_order("two tasks, and one that is polled while it is woken", Some(3), || {
         let service = Service { is_slow: true, ..Service::default() };
         let client = in_async(&service);
         let mut leader = call(&client);
@@ -195,7 +195,7 @@ impl Wake for Owning {
 
 #[test]
 fn waker_that_owns_a_call_can_be_dropped() {
-    in_every_order("a task, and a waker that owns another", None, || {
+    in_every_order("a task, and a waker that owns another", Some(3), || {
         let service = Service { is_slow: true, ..Service::default() };
         let client = in_async(&service);
         let leader = spawn(&client);

@@ -1,7 +1,12 @@
 //! The clients in every order in which their threads can take the lock, be woken, and end.
 //!
-//! The clock stands still, so a call that sleeps while it could go on sleeps for ever, and loom
-//! reports a deadlock. `cargo test --release` in `fuzz/orders` runs this.
+//! The clock stands still. So a call that sleeps although it could continue sleeps for ever, and
+//! loom reports a deadlock. The first lines of the output of a failed run name the test. After them
+//! the process may abort, because the calls that sleep are dropped without loom.
+//!
+//! A defect that no plain test finds: `Call::register` compares the epoch, unlocks, locks again and
+//! keeps the waker. If the epoch changes between the two locks, nothing wakes the call. Almost all
+//! tests of this file find it, with two calls and one token at least.
 
 mod foreign;
 mod world;
@@ -64,14 +69,14 @@ fn two_calls_share_a_refusal() {
 
 #[test]
 fn three_calls_share_a_token() {
-    in_every_order("three calls, a token", Some(2), blocking_calls(3, Token::Issued));
-    in_every_order("three tasks, a token", Some(2), async_calls(3, Token::Issued));
+    in_every_order("three calls, a token", Some(3), blocking_calls(3, Token::Issued));
+    in_every_order("three tasks, a token", Some(3), async_calls(3, Token::Issued));
 }
 
 #[test]
 fn three_calls_share_a_refusal() {
-    in_every_order("three calls, a refusal", Some(2), blocking_calls(3, Token::Refused));
-    in_every_order("three tasks, a refusal", Some(2), async_calls(3, Token::Refused));
+    in_every_order("three calls, a refusal", Some(3), blocking_calls(3, Token::Refused));
+    in_every_order("three tasks, a refusal", Some(3), async_calls(3, Token::Refused));
 }
 
 #[test]
@@ -91,7 +96,7 @@ fn panic_of_the_leader_leaves_the_token_to_the_other() {
 
 #[test]
 fn dropped_leader_leaves_the_token_to_the_others() {
-    in_every_order("two tasks, and a leader that is dropped", Some(2), || {
+    in_every_order("two tasks, and a leader that is dropped", Some(3), || {
         let service = Service { is_slow: true, ..Service::default() };
         let client = in_async(&service);
         let mut leader = call(&client);
@@ -105,7 +110,7 @@ fn dropped_leader_leaves_the_token_to_the_others() {
 
 #[test]
 fn replaced_credentials_strand_no_call() {
-    in_every_order("two calls, other credentials", Some(2), || {
+    in_every_order("two calls, other credentials", Some(3), || {
         let service = Service::default();
         let client = blocking(&service);
         let others = [spawn_blocking(&client), spawn_blocking(&client)];
@@ -116,8 +121,23 @@ fn replaced_credentials_strand_no_call() {
 }
 
 #[test]
+fn replaced_credentials_end_all_waits() {
+    in_every_order("two tasks, other credentials", Some(3), || {
+        let service = Service { is_slow: true, ..Service::default() };
+        let client = in_async(&service);
+        // It never gets its answer.
+        let mut leader = call(&client);
+        assert!(poll(&mut leader, Waker::noop()).is_pending());
+        let others = [spawn(&client), spawn(&client)];
+        client.with_tenant(|tenant| tenant.replace_credentials(credentials()));
+        assert!(others.into_iter().all(|other| other.join().unwrap()));
+        assert_eq!(service.requests(), (1, 2));
+    });
+}
+
+#[test]
 fn supplied_token_ends_all_waits() {
-    in_every_order("two tasks, a token from elsewhere", Some(2), || {
+    in_every_order("two tasks, a token from elsewhere", Some(3), || {
         let service = Service { is_slow: true, ..Service::default() };
         let client = in_async(&service);
         // It never gets its answer.
@@ -132,7 +152,7 @@ fn supplied_token_ends_all_waits() {
 
 #[test]
 fn changed_rate_ends_all_waits() {
-    in_every_order("two calls, another rate", Some(2), || {
+    in_every_order("two calls, another rate", Some(3), || {
         let service = Service::default();
         let client = blocking(&service);
         client.with_tenant(|tenant| {
@@ -149,7 +169,7 @@ fn changed_rate_ends_all_waits() {
 
 #[test]
 fn learned_rate_ends_all_waits() {
-    in_every_order("three tasks, a limit that ends", Some(2), || {
+    in_every_order("three tasks, a limit that ends", Some(3), || {
         // Two are in flight when the service refuses one, so one at a time is allowed from then on.
         let service = Service { is_slow: true, first: &[(429, "")], ..Service::default() };
         let client = in_async(&service);
@@ -171,7 +191,7 @@ fn learned_rate_ends_all_waits() {
 
 #[test]
 fn cleared_throttle_ends_all_waits() {
-    in_every_order("two tasks, a reset that is cleared", Some(2), || {
+    in_every_order("two tasks, a reset that is cleared", Some(3), || {
         let service = Service { first: &[(429, "10")], ..Service::default() };
         let client = in_async(&service);
         client.supply_token(AccessToken::new("t").unwrap(), None);
@@ -200,25 +220,27 @@ fn replaced_waker_is_woken() {
     });
 }
 
+fn dropped_wait() {
+    let service = Service { is_slow: true, ..Service::default() };
+    let client = in_async(&service);
+    let [mut leader, mut early] = [call(&client), call(&client)];
+    assert!(poll(&mut leader, Waker::noop()).is_pending());
+    assert!(poll(&mut early, Waker::noop()).is_pending());
+    let others = [spawn(&client), spawn(&client)];
+    drop(early);
+    assert!(block_on(leader));
+    assert!(others.into_iter().all(|other| other.join().unwrap()));
+    assert_eq!(service.requests(), (1, 3));
+}
+
 #[test]
 fn dropped_wait_leaves_the_others_to_be_woken() {
-    in_every_order("three tasks, and a wait that is dropped", Some(2), || {
-        let service = Service { is_slow: true, ..Service::default() };
-        let client = in_async(&service);
-        let [mut leader, mut early] = [call(&client), call(&client)];
-        assert!(poll(&mut leader, Waker::noop()).is_pending());
-        assert!(poll(&mut early, Waker::noop()).is_pending());
-        let others = [spawn(&client), spawn(&client)];
-        drop(early);
-        assert!(block_on(leader));
-        assert!(others.into_iter().all(|other| other.join().unwrap()));
-        assert_eq!(service.requests(), (1, 3));
-    });
+    in_every_order("three tasks, and a wait that is dropped", Some(2), dropped_wait);
 }
 
 #[test]
 fn provider_is_asked_once_for_all_calls() {
-    in_every_order("three calls, a provider", Some(2), || {
+    in_every_order("three calls, a provider", Some(3), || {
         let (service, asked) = (Service::default(), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&asked);
         let client = blocking(&service).with_provider(move || {
@@ -234,7 +256,7 @@ fn provider_is_asked_once_for_all_calls() {
 
 #[test]
 fn leader_dropped_while_it_asks_leaves_it_to_the_others() {
-    in_every_order("two tasks, and one that is dropped while it asks", Some(2), || {
+    in_every_order("two tasks, and one that is dropped while it asks", Some(3), || {
         let (service, asked) = (Service::default(), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&asked);
         let client = in_async(&service).with_provider(move || {
@@ -253,4 +275,16 @@ fn leader_dropped_while_it_asks_leaves_it_to_the_others() {
         assert!(others.into_iter().all(|other| other.join().unwrap()));
         assert_eq!((asked.load(Relaxed), service.requests()), (2, (1, 2)));
     });
+}
+
+#[test]
+#[ignore = "minutes: see how-we-know.md"]
+fn three_calls_are_in_any_order() {
+    in_every_order("three calls, a token, any order", None, blocking_calls(3, Token::Issued));
+}
+
+#[test]
+#[ignore = "minutes: see how-we-know.md"]
+fn dropped_wait_is_in_more_orders() {
+    in_every_order("three tasks, and a wait that is dropped, more orders", Some(3), dropped_wait);
 }
