@@ -2,9 +2,20 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
-use std::thread;
+#[cfg(not(kinde_orders))]
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, mpsc},
+    thread,
+};
+
+// `fuzz/orders/parallel` compiles this file with threads that run in many orders.
+#[cfg(kinde_orders)]
+use shuttle::{
+    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, mpsc},
+    thread,
+};
 
 /// Calls `work` for each item in `threads` threads, and passes each result to `each` on the calling
 /// thread.
