@@ -5,13 +5,15 @@ use core::fmt;
 use core::mem;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, Uri};
 use kinde_users::{
     AsyncTransport, BodyFailure, Delivery, Effect, Transport, request_timeout, set_request_timeout,
 };
+// The machine's time, or that of a simulation.
+use tokio::time::Instant;
 
 use crate::clock::SPEED;
 use crate::dice::Dice;
