@@ -49,6 +49,7 @@ const failure = (error) => Buffer.from(JSON.stringify({ Err: error.cause?.code ?
 
 const host = {
   now: () => performance.now(),
+  random: () => Math.random(),
   wake: () => queueMicrotask(() => exports.poll()),
   print: (...text) => console.log(readText(...text)),
   fail: (...text) => {

@@ -23,6 +23,8 @@ use serde_json::json;
 unsafe extern "C" {
     /// Returns milliseconds from an arbitrary start.
     safe fn now() -> f64;
+    /// Returns a random number from 0 to 1.
+    pub safe fn random() -> f64;
     /// Calls `poll` soon, but after this function has returned.
     safe fn wake();
     /// Ends the program with a message.

@@ -15,7 +15,7 @@ use std::error::Error;
 
 use futures_util::future::try_join_all;
 use kinde_users::operations::{CreateUser, GetUserData, GetUsers, NewIdentity};
-use kinde_users::{Credentials, Domain, async_client_over};
+use kinde_users::{AsyncClient, Credentials, Domain, Tenant};
 use serde_json::Value;
 
 use host::{Fetch, HostClock, print};
@@ -31,7 +31,9 @@ async fn program() -> Result<(), Box<dyn Error>> {
     let text = |name: &str| settings[name].as_str().ok_or_else(|| format!("{name} is missing"));
     let domain = Domain::parse(text("origin")?)?.with_audience(text("audience")?);
     let credentials = Credentials::new(text("client_id")?, text("client_secret")?);
-    let client = async_client_over(Fetch, HostClock, domain, credentials);
+    // The seed is for waits, which should differ between programs.
+    let tenant = Tenant::new(domain, credentials).with_seed(host::random().to_bits());
+    let client = AsyncClient::new(tenant, Fetch, HostClock);
 
     // All calls are under way at the same time, and share one token.
     let create = async |number: usize| {
