@@ -118,7 +118,8 @@ pub fn async_client_over<T: AsyncTransport, C: AsyncClock>(
 }
 
 /// Creates a tenant with a random seed. If several processes use the same tenant, their random
-/// seeds make them wait for different times before they retry.
+/// seeds make them wait for different times before they retry. On `wasm32-unknown-unknown` the seed
+/// is not random, so set one with [`Tenant::with_seed`].
 ///
 /// Use this function to create a [`Client`] with your own clock or with other settings of the
 /// tenant. The functions of this crate that create clients already call `tenant`.

@@ -181,6 +181,10 @@ impl<F> core::fmt::Debug for TransportFn<F> {
 ///
 /// If you drop the future of [`send`](Self::send), the transport sends nothing more, unless the
 /// HTTP stack cannot stop sending.
+///
+/// The future is `Send`, so that calls can move between threads. Futures over promises of
+/// JavaScript are not `Send`. In WebAssembly, wrap them in the type `SendWrapper` of the crate
+/// `send_wrapper`.
 pub trait AsyncTransport {
     /// The error that says why there is no response. The messages of this error must not contain
     /// the token, the bodies or the URI. The query of the URI contains personal data.
