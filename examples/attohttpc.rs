@@ -24,6 +24,7 @@ impl Transport for AttohttpcTransport {
         let (head, body) = request.into_parts();
         let mut builder = RequestBuilder::try_new(head.method, head.uri.to_string())?
             .follow_redirects(false)
+            // No proxy. Without this line, the environment names it.
             .proxy_settings(ProxySettings::builder().build());
         builder = self.0.iter().cloned().fold(builder, RequestBuilder::add_root_certificate);
         builder.headers_mut().extend(head.headers);

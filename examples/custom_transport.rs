@@ -23,6 +23,7 @@ fn transport() -> impl Transport {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
+        // The contract test runs without the proxy of the environment. Leave this out if you use one.
         .proxy(None)
         // ureq fails for an empty body whose header says that it is compressed.
         .accept_encoding(AutoHeaderValue::None);

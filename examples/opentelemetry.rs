@@ -4,13 +4,15 @@
 use kinde_users::fake::{FakeKinde, Fault, NewFakeUser};
 use kinde_users::operations::{GetUserData, GetUserSessions};
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let exporter = opentelemetry_stdout::SpanExporter::default();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter).build();
+    let resource = Resource::builder().with_service_name("my-sync").build();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter).with_resource(resource).build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("my-sync"));
     tracing_subscriber::registry().with(layer).init();
 

@@ -9,6 +9,8 @@ import { setTimeout } from "node:timers/promises";
 
 const [module, announced] = await Promise.all(process.argv.slice(2).map((path) => readFile(path)));
 const longestBody = 16 * 1024 * 1024;
+// A longer timer would end at once.
+const longestTimer = 2 ** 31 - 1;
 
 // Returns a copy of a part of the module's memory.
 const read = (at, length) => new Uint8Array(exports.memory.buffer, at, length).slice();
@@ -32,7 +34,7 @@ const send = async ({ method, url, headers, timeout }, body, cancelled) => {
     headers,
     body: body.length > 0 ? body : undefined,
     redirect: "manual",
-    signal: AbortSignal.any([cancelled, AbortSignal.timeout(timeout)]),
+    signal: AbortSignal.any([cancelled, AbortSignal.timeout(Math.min(Math.ceil(timeout), longestTimer))]),
   });
   const parts = [Buffer.from(`${JSON.stringify({ Ok: [response.status, [...response.headers]] })}\n`)];
   let length = 0;
@@ -57,8 +59,8 @@ const host = {
   },
   settings: (call) => start(call, async () => announced),
   sleep: (call, milliseconds) =>
-    // A longer timer would end at once. The module may be woken too early.
-    start(call, (signal) => setTimeout(Math.min(milliseconds, 2 ** 31 - 1), Buffer.alloc(0), { signal })),
+    // The module may be woken too early.
+    start(call, (signal) => setTimeout(Math.min(milliseconds, longestTimer), Buffer.alloc(0), { signal })),
   fetch: (call, head, headLength, body, bodyLength) => {
     const request = [JSON.parse(readText(head, headLength)), read(body, bodyLength)];
     start(call, (signal) => send(...request, signal).catch(failure));

@@ -88,8 +88,9 @@ impl UreqTransport {
     ///
     /// ```
     /// # use kinde_users_ureq::UreqTransport;
-    /// let transport =
-    ///     UreqTransport::configured(|config| config.max_idle_connections_per_host(20));
+    /// let for_twenty_threads = UreqTransport::configured(|config| {
+    ///     config.max_idle_connections_per_host(20).max_idle_connections(20)
+    /// });
     /// ```
     pub fn configured(
         configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,

@@ -1,12 +1,14 @@
 //! The async client in WebAssembly: creates users, reads one, lists all and meets an error.
 //!
-//! `host.rs` has the transport and the clock. `run.mjs` is the host: it starts an in-memory tenant
-//! and runs the module in Node.js.
+//! `host.rs` has the transport and the clock. `run.mjs` is the host, which runs the module in
+//! Node.js. The program `kinde-users-fake` is the tenant:
 //!
 //! ```sh
 //! cargo build -p kinde-users-fake --features server
 //! cargo build --release --target wasm32-unknown-unknown --manifest-path examples/wasm/Cargo.toml
-//! node examples/wasm/run.mjs examples/wasm/target/wasm32-unknown-unknown/release/*.wasm target/debug/kinde-users-fake
+//! target/debug/kinde-users-fake > announced &
+//! node examples/wasm/run.mjs examples/wasm/target/wasm32-unknown-unknown/release/*.wasm announced
+//! kill %1
 //! ```
 
 mod host;
