@@ -29,7 +29,7 @@ impl Transport for AttohttpcTransport {
         builder = self.0.iter().cloned().fold(builder, RequestBuilder::add_root_certificate);
         builder.headers_mut().extend(head.headers);
         builder = builder.timeout(limit).connect_timeout(limit).read_timeout(limit);
-        // An empty body would be said to have no bytes, which is not for a GET.
+        // For an empty body, attohttpc would send `Content-Length: 0`, also with a GET.
         let response = if body.is_empty() { builder.send()? } else { builder.bytes(body).send()? };
         let (status, headers, reader) = response.split();
         if status.is_informational() {
@@ -49,7 +49,7 @@ impl Transport for AttohttpcTransport {
     }
 
     fn delivery(&self, error: &Error) -> Delivery {
-        // The rest that comes before there is a connection looks like what comes after.
+        // All other errors may also occur after the request was sent.
         match error.kind() {
             ErrorKind::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Delivery::NotSent,
             _ => Delivery::Unknown,

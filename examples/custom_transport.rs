@@ -1,6 +1,6 @@
 //! A transport over an HTTP stack of your choice, here a closure over ureq.
 //!
-//! `cargo run --example custom_transport` puts it to the contract of transports. With
+//! `cargo run --example custom_transport` runs the contract test against it. With
 //! `KINDE_DOMAIN`, `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET` set, it then
 //! reads a page of users.
 
@@ -37,7 +37,7 @@ fn transport() -> impl Transport {
             agent.run(agent.configure_request(request).timeout_global(limit).build())
         };
         let (head, mut body) = response?.into_parts();
-        // ureq takes a reset for the end of a body whose length is not announced.
+        // If the length of a body is not known, ureq takes a broken connection for the end of the body.
         let is_bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
         if !is_bodiless
             && ![CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name))

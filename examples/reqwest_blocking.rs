@@ -29,7 +29,7 @@ impl Transport for ReqwestTransport {
         let limit = request_timeout(&request);
         let is_empty = request.body().is_empty();
         let mut request = blocking::Request::try_from(request).map_err(quiet)?;
-        // It would be said to have no bytes, which is not for a GET.
+        // For an empty body, reqwest would send `Content-Length: 0`, also with a GET.
         request.body_mut().take_if(|_| is_empty);
         *request.timeout_mut() = Some(limit);
         let mut response = self.0.execute(request).map_err(quiet)?;

@@ -1,5 +1,5 @@
-//! Writes the spans of calls, one line for each when it ends. A subscriber that exports to
-//! OpenTelemetry takes the place of the one here; see the page `observing` of the guide.
+//! Writes the spans of calls, one line for each when it ends. The example `opentelemetry` exports
+//! them.
 
 use kinde_users::fake::{FakeKinde, Fault, NewFakeUser};
 use kinde_users::operations::{GetUserData, GetUserSessions};
