@@ -12,7 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let exporter = opentelemetry_stdout::SpanExporter::default();
     let resource = Resource::builder().with_service_name("my-sync").build();
-    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter).with_resource(resource).build();
+    let provider =
+        SdkTracerProvider::builder().with_simple_exporter(exporter).with_resource(resource).build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("my-sync"));
     tracing_subscriber::registry().with(layer).init();
 

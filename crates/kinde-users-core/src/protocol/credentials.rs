@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn debug_says_which_kind_they_are() {
+        let token = Credentials::access_token(AccessToken::new("t").unwrap());
+        assert_eq!(
+            format!("{:?} {token:?}", Credentials::new("id", "s")),
+            "Credentials(client) Credentials(token)"
+        );
+    }
+
+    #[test]
     fn client_secret_is_wiped_when_it_is_dropped() {
         let Credentials(Kind::Client { id: _, secret, scopes: _ }) = Credentials::new("id", "secret") else {
             panic!("it has a secret")

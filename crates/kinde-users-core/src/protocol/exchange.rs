@@ -679,3 +679,59 @@ impl fmt::Debug for Exchange {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::get_users::GetUsers;
+    use alloc::string::String;
+
+    const NOW: Instant = Instant::from_start(Duration::from_secs(100));
+
+    fn tenant() -> Tenant {
+        Tenant::new(Domain::parse("acme").unwrap(), Credentials::new("id", "old"))
+    }
+
+    /// A call that asks a provider for credentials.
+    fn asking(tenant: &mut Tenant) -> Exchange {
+        let mut call = Exchange::new(&GetUsers::new(), tenant, CallOptions::new()).unwrap();
+        assert_eq!(call.lease(), None);
+        call.has_provider = true;
+        let Step::Wait(wait) = call.advance(tenant, NOW, Input::Start) else { panic!("{call:?}") };
+        assert_eq!(wait, Wait { until: NOW, epoch: None });
+        call
+    }
+
+    #[test]
+    fn token_is_requested_with_provided_credentials() {
+        let mut tenant = tenant();
+        let mut call = asking(&mut tenant);
+        assert_eq!(call.lease(), Some(1));
+        let new = || Credentials::new("id", "new");
+        assert!(tenant.has_other(&new()));
+        let Step::Send(request) = call.provided(&mut tenant, NOW, Ok(new())) else { panic!("{call:?}") };
+        assert!(String::from_utf8(request.into_body()).unwrap().contains("client_secret=new"));
+        assert!(!tenant.has_other(&new()));
+
+        let token = Response::new(br#"{"access_token":"t","expires_in":3600}"#.to_vec());
+        assert!(matches!(call.advance(&mut tenant, NOW, Input::Response(token)), Step::Send(_)));
+        // Now it requests no token, so an answer of the provider changes nothing.
+        assert_eq!(call.lease(), None);
+        assert!(matches!(call.provided(&mut tenant, NOW, Ok(new())), Step::Wait(_)));
+    }
+
+    #[test]
+    fn each_call_that_asks_has_a_lease_of_its_own() {
+        let mut tenant = tenant();
+        asking(&mut tenant).cancel(&mut tenant);
+        assert_eq!(asking(&mut tenant).lease(), Some(2));
+    }
+
+    #[test]
+    fn credentials_for_another_tenant_end_the_call() {
+        let mut call = asking(&mut tenant());
+        let mut other = Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "old"));
+        let step = call.provided(&mut other, NOW, Ok(Credentials::new("id", "new")));
+        assert!(matches!(step, Step::Done(Err(_))));
+    }
+}
