@@ -36,7 +36,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         let mut row = |what: &str, figures, limit| {
             table.counted(&format!("plan of {what}, {name}"), "instructions", figures, limit);
         };
-        let times = Target::Times(4.0).guarded(Target::Times(3.0));
+        let times = Target::Times(4.0).guarded(Target::Times(3.5));
         row(&format!("{users} users"), [once, floor], times);
         row(&format!("{more} users, against {users}"), [twice, once], Target::Times(2.1).into());
         row(&format!("{most} users, against {more}"), [four_times, twice], Target::Times(2.1).into());

@@ -243,7 +243,7 @@ fn exchange() -> Case {
     let usual = CallOptions::new();
     Case {
         // The target is one of time. This is what was counted, and some to spare.
-        instructions: Target::Told.guarded(Target::More(2500.0)),
+        instructions: Target::Told.guarded(Target::More(3000.0)),
         allocations: Target::More(2.0).guarded(Target::More(0.0)),
         time: Target::More(300.0),
         ..exchange_with("a whole exchange in memory", usual)
