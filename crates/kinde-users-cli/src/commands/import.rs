@@ -128,7 +128,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
 
     let session = shared.connect(0)?;
     if arguments.update {
-        arguments.confirm.check(&session)?;
+        arguments.confirm.check(&session, "")?;
         let users = counted(total, "user");
         let question = format!("Import {users} into {}, and overwrite those that exist?", session.name());
         arguments.confirm.ask(&session, question)?;
