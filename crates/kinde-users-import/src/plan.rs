@@ -41,7 +41,7 @@ pub struct Plan {
     pub(crate) files: usize,
     pub(crate) lines: u64,
     pub(crate) users: u64,
-    pub(crate) merged: u64,
+    pub(crate) merged: Lines,
     pub(crate) rejected: u64,
     pub(crate) is_cut: bool,
     pub(crate) suspended: u64,
@@ -76,13 +76,13 @@ pub(crate) struct Field {
 
 /// The first lines of an entry, and the number of all.
 #[derive(Clone, Default)]
-struct Lines {
+pub(crate) struct Lines {
     first: Vec<Place>,
     count: u64,
 }
 
 impl Lines {
-    fn add(&mut self, place: Place) {
+    pub(crate) fn add(&mut self, place: Place) {
         self.count += 1;
         if self.first.len() < NAMED_LINES {
             self.first.push(place);
@@ -99,7 +99,7 @@ impl Plan {
             files: 1,
             lines: 0,
             users: 0,
-            merged: 0,
+            merged: Lines::default(),
             rejected: 0,
             is_cut: false,
             suspended: 0,
@@ -141,7 +141,7 @@ impl Plan {
     ///
     /// A file that has a line for each organization of a user contains such lines.
     pub fn merged(&self) -> u64 {
-        self.merged
+        self.merged.count
     }
 
     /// Returns the number of users that are imported as suspended.

@@ -170,9 +170,11 @@ impl fmt::Display for Plan {
             let are = if self.rejected == 1 { "is" } else { "are" };
             write!(f, ", {} {are} not valid", counted(self.rejected, "record"))?;
         }
-        if self.merged > 0 {
-            let are = if self.merged == 1 { "repeats a user" } else { "repeat users" };
-            write!(f, ", {} {are}", counted(self.merged, "record"))?;
+        if self.merged.count > 0 {
+            let are = if self.merged.count == 1 { "repeats a user" } else { "repeat users" };
+            write!(f, ", {} {are} (", counted(self.merged.count, "record"))?;
+            self.write_all_places(f, &self.merged)?;
+            f.write_str(")")?;
         }
         f.write_str(".\n")?;
 
