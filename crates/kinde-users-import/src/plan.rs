@@ -50,6 +50,8 @@ pub struct Plan {
     /// The numbers of users with a password, by hashing method.
     passwords: BTreeMap<&'static str, u64>,
     without_password: Lines,
+    /// Users without an address, number or user name.
+    without_identity: Lines,
     /// Users of an Auth0 database without a password. Each has one in Auth0.
     without_hash: Lines,
     /// The keys of properties and of feature flags.
@@ -106,6 +108,7 @@ impl Plan {
             suspended_by_mapping: 0,
             passwords: BTreeMap::new(),
             without_password: Lines::default(),
+            without_identity: Lines::default(),
             without_hash: Lines::default(),
             properties: BTreeSet::new(),
             feature_flags: BTreeSet::new(),
@@ -265,6 +268,9 @@ impl Plan {
     pub(crate) fn count_user(&mut self, user: &ImportUser, place: Place) {
         self.users += 1;
         self.suspended += u64::from(user.is_suspended == Some(true));
+        if user.identities.is_empty() {
+            self.without_identity.add(place);
+        }
         // Kinde's own properties exist in each tenant.
         let own = |key: &&str| !key.starts_with("kp_");
         add_keys(&mut self.properties, user.properties.iter().map(|(key, _)| key.as_str()).filter(own));

@@ -146,6 +146,13 @@ fn plan_counts_passwords() {
 }
 
 #[test]
+fn plan_counts_users_with_nothing_to_sign_in_with() {
+    let csv = "id,email,username\n1,ada@example.com,\n2,,\n3,,grace\n4,,\n";
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[csv]);
+    assert!(text.contains("\n2 users have nothing to sign in with (lines 3, 5)\n"), "{text}");
+}
+
+#[test]
 fn ignored_hashes_are_not_merged() {
     let users = "{\"user_id\":\"auth0|1\"}\n";
     let mapping = Mapping::new(Source::Auth0).ignore("passwordHash");
