@@ -18,17 +18,19 @@ pub(crate) struct Confirm {
 
 impl Confirm {
     /// Checks before the first call that the user can confirm. A rehearsal needs no confirmation.
+    /// `shows` says how to see what would be done, if the command can show it.
     ///
     /// # Errors
     ///
     /// Fails if `--yes` is not given and there is no terminal to ask on.
-    pub(crate) fn check(self, session: &Session) -> Result<(), Failure> {
+    pub(crate) fn check(self, session: &Session, shows: &str) -> Result<(), Failure> {
         let can_ask = || io::stdin().is_terminal() && io::stderr().is_terminal();
         if self.yes || session.is_rehearsal || can_ask() {
             return Ok(());
         }
-        let how = "--yes confirms it, and --dry-run shows what it would do";
-        Err(Failure::input(format!("this cannot be undone, and there is no terminal to ask on: {how}")))
+        Err(Failure::input(format!(
+            "this cannot be undone, and there is no terminal to ask on: --yes confirms it{shows}"
+        )))
     }
 
     /// Asks on the terminal. Only `y` and `yes` confirm.

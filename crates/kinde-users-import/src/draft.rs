@@ -14,7 +14,7 @@ use crate::check::identity::{self, IdentityProblem};
 use crate::check::stand_in::{StandIn, stand_in};
 use crate::error::{ImportError, ImportProblem};
 use crate::json_value::Node;
-use crate::settings::Settings;
+use crate::settings::{Settings, is_time};
 use crate::target::{Target, When};
 use crate::user::{Identity, ImportUser, Kind, add};
 
@@ -205,17 +205,25 @@ impl<'m> Draft<'m> {
 
     /// Reads a flag for a target.
     pub(crate) fn flag(&mut self, target: Target, when: When, field: &Arc<str>, node: &Node<'_>) {
-        let flag = match when {
-            When::True => node.flag(),
-            When::False => node.flag().map(|flag| !flag),
-            When::Present => Some(true),
-            When::Later => Some(node.text().is_none_or(|time| self.settings.is_later(&time))),
+        let text = node.text();
+        let is_later = text.as_deref().filter(|text| is_time(text)).map(|time| self.settings.is_later(time));
+        let (flag, expected) = match when {
+            When::True => (node.flag(), "true or false"),
+            When::False => (node.flag().map(|flag| !flag), "true or false"),
+            When::Present => (is_later.map(|_| true), TIME),
+            When::Later => (is_later, TIME),
             When::Is(values) => {
-                node.text().map(|text| values.iter().any(|value| value.eq_ignore_ascii_case(&text)))
+                let is_among = |text: &str| values.iter().any(|value| value.eq_ignore_ascii_case(text));
+                (text.as_deref().map(is_among), TEXT)
             }
         };
+        // A time that is past means "no", also if it means that there is no time.
+        let is_past = when == When::Later && flag == Some(false);
+        if !is_past && text.is_some_and(|text| self.is_stand_in(target, field, &text)) {
+            return;
+        }
         let Some(flag) = flag else {
-            return self.problem(field, Problem::WrongType, "true or false");
+            return self.problem(field, Problem::WrongType, expected);
         };
         if target == Target::Suspended {
             if flag {
@@ -226,6 +234,15 @@ impl<'m> Draft<'m> {
             return self.say_anew(target, field, if is_suspended { "true" } else { "false" });
         }
         self.say(target, field, if flag { "true" } else { "false" });
+    }
+
+    /// Reads a member of the object at `path` that is yes or no, if it has a value.
+    pub(crate) fn flag_of(&mut self, path: &str, node: &Node<'_>, name: &str) -> Option<bool> {
+        let flag = node.get(name)?.flag();
+        if flag.is_none() {
+            self.problem(&format!("{path}.{name}"), Problem::WrongType, "true or false");
+        }
+        flag
     }
 
     /// Reads a property or a feature flag.
@@ -312,10 +329,12 @@ impl<'m> Draft<'m> {
         let is_looked_at = if target.is_name() {
             self.is_csv && !self.trusts_names && !text.bytes().all(|byte| byte == b'-')
         } else {
-            target.is_identity()
+            target.is_identity() || target.is_flag()
         };
         // A cheap test that excludes most values.
-        let may_be = text.len() <= 24 && !text.contains('@') || text.starts_with(['=', '[', '#', 'S']);
+        let may_be = text.len() <= 24 && !text.contains('@')
+            || text.starts_with(['=', '[', '#', 'S'])
+            || target.is_flag();
         let Some(found) = (is_looked_at && may_be).then(|| stand_in(text)).flatten() else { return false };
         let is_nothing = matches!(found, StandIn::Nothing { .. });
         if target.is_name() && found == (StandIn::Nothing { may_be_name: true }) {
@@ -329,7 +348,7 @@ impl<'m> Draft<'m> {
             StandIn::Nothing { may_be_name: false } | StandIn::SpreadsheetError | StandIn::Object
         );
         // A name may look like a number or a date, and so may an id that is text in JSON.
-        if !is_no_value && (target.is_name() || !self.is_csv) {
+        if !is_no_value && !target.is_flag() && (target.is_name() || !self.is_csv) {
             return false;
         }
         self.nothing += usize::from(is_nothing);
@@ -459,6 +478,7 @@ fn has_control(text: &str) -> bool {
 }
 
 pub(crate) const TEXT: &str = "text in quotes";
+const TIME: &str = "a time such as 2026-01-31 12:00:00";
 
 /// Converts base64 of any alphabet and padding to the standard alphabet with padding.
 pub(crate) fn standard_base64(text: &str) -> String {

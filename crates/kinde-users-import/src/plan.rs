@@ -41,7 +41,7 @@ pub struct Plan {
     pub(crate) files: usize,
     pub(crate) lines: u64,
     pub(crate) users: u64,
-    pub(crate) merged: u64,
+    pub(crate) merged: Lines,
     pub(crate) rejected: u64,
     pub(crate) is_cut: bool,
     pub(crate) suspended: u64,
@@ -50,6 +50,8 @@ pub struct Plan {
     /// The numbers of users with a password, by hashing method.
     passwords: BTreeMap<&'static str, u64>,
     without_password: Lines,
+    /// Users without an address, number or user name.
+    without_identity: Lines,
     /// Users of an Auth0 database without a password. Each has one in Auth0.
     without_hash: Lines,
     /// The keys of properties and of feature flags.
@@ -76,13 +78,13 @@ pub(crate) struct Field {
 
 /// The first lines of an entry, and the number of all.
 #[derive(Clone, Default)]
-struct Lines {
+pub(crate) struct Lines {
     first: Vec<Place>,
     count: u64,
 }
 
 impl Lines {
-    fn add(&mut self, place: Place) {
+    pub(crate) fn add(&mut self, place: Place) {
         self.count += 1;
         if self.first.len() < NAMED_LINES {
             self.first.push(place);
@@ -99,13 +101,14 @@ impl Plan {
             files: 1,
             lines: 0,
             users: 0,
-            merged: 0,
+            merged: Lines::default(),
             rejected: 0,
             is_cut: false,
             suspended: 0,
             suspended_by_mapping: 0,
             passwords: BTreeMap::new(),
             without_password: Lines::default(),
+            without_identity: Lines::default(),
             without_hash: Lines::default(),
             properties: BTreeSet::new(),
             feature_flags: BTreeSet::new(),
@@ -141,7 +144,7 @@ impl Plan {
     ///
     /// A file that has a line for each organization of a user contains such lines.
     pub fn merged(&self) -> u64 {
-        self.merged
+        self.merged.count
     }
 
     /// Returns the number of users that are imported as suspended.
@@ -265,6 +268,9 @@ impl Plan {
     pub(crate) fn count_user(&mut self, user: &ImportUser, place: Place) {
         self.users += 1;
         self.suspended += u64::from(user.is_suspended == Some(true));
+        if user.identities.is_empty() {
+            self.without_identity.add(place);
+        }
         // Kinde's own properties exist in each tenant.
         let own = |key: &&str| !key.starts_with("kp_");
         add_keys(&mut self.properties, user.properties.iter().map(|(key, _)| key.as_str()).filter(own));

@@ -66,9 +66,7 @@ impl FromStr for Rule {
         }
         let name = if text == "id" { "provided_id" } else { text };
         Ok(match Target::named(name).ok_or(())? {
-            flag @ (Target::EmailVerified | Target::PhoneVerified | Target::Suspended) => {
-                Self::Flag(flag, When::True)
-            }
+            flag if flag.is_flag() => Self::Flag(flag, When::True),
             target => Self::To(target),
         })
     }

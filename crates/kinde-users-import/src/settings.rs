@@ -40,3 +40,13 @@ impl Settings {
         }
     }
 }
+
+/// Returns whether a text begins with a date in digits, in any order, or is a time without an end.
+pub(crate) fn is_time(text: &str) -> bool {
+    let mut lengths = text.split(|c: char| !c.is_ascii_digit()).map(str::len);
+    let date = [(); 3].map(|()| lengths.next().unwrap_or(0));
+    // Years may have two digits, or more than four.
+    let is_date = matches!(date, [4..=6, 1..=2, 1..=2] | [1..=2, 1..=2, 2 | 4]);
+    let is_of_time = |byte: u8| byte.is_ascii_digit() || b"-/.:+ TZUCGAPM".contains(&byte);
+    is_date && text.bytes().all(is_of_time) || text == "infinity"
+}

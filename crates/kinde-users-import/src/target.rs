@@ -69,6 +69,11 @@ impl Target {
         matches!(self, Self::Email | Self::Phone | Self::Username | Self::Id | Self::Hash)
     }
 
+    /// Whether it is yes or no.
+    pub(crate) fn is_flag(self) -> bool {
+        matches!(self, Self::EmailVerified | Self::PhoneVerified | Self::Suspended)
+    }
+
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(target, ..)| *target)
     }
@@ -83,9 +88,9 @@ impl Target {
 pub(crate) enum When {
     True,
     False,
-    /// If it has any value.
+    /// If it has a time.
     Present,
-    /// If it is a time in the future.
+    /// If it is a time that is not past.
     Later,
     /// If it has one of these values.
     Is(&'static [&'static str]),

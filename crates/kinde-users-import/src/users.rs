@@ -337,7 +337,7 @@ impl Iterator for Users<'_> {
                         return Some(Ok(ReadUser { file: number, line, user }));
                     }
                     Ok(false) => {
-                        self.reading.plan.merged += 1;
+                        self.reading.plan.merged.add(place);
                         continue;
                     }
                     Err(errors) => errors,

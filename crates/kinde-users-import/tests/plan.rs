@@ -146,6 +146,13 @@ fn plan_counts_passwords() {
 }
 
 #[test]
+fn plan_counts_users_with_nothing_to_sign_in_with() {
+    let csv = "id,email,username\n1,ada@example.com,\n2,,\n3,,grace\n4,,\n";
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[csv]);
+    assert!(text.contains("\n2 users have nothing to sign in with (lines 3, 5)\n"), "{text}");
+}
+
+#[test]
 fn ignored_hashes_are_not_merged() {
     let users = "{\"user_id\":\"auth0|1\"}\n";
     let mapping = Mapping::new(Source::Auth0).ignore("passwordHash");
@@ -202,11 +209,68 @@ fn past_time_suspends_no_user() {
         // Other time zones and forms are not compared.
         ("2026-01-31 11:59:59 +05:00", true),
         ("31/01/2026 11:59:59", true),
+        ("1/31/26 9:00 AM", true),
+        ("infinity", true),
+        ("0001-01-01 00:00:00.0000000 +00:00", false),
         ("NULL", false),
         ("", false),
     ] {
         assert_eq!(suspended(&mapping, time), is_suspended, "{time}");
     }
+}
+
+#[test]
+fn mark_or_rubbish_is_no_flag_and_no_time() {
+    let mark = "is a mark for no value: leave the field empty, or pass the mark with --null";
+    let (flag, time) = ("expected true or false", "expected a time such as 2026-01-31 12:00:00");
+    let zero = "is a date that means no date";
+    for (source, name, values) in [
+        (Source::Kinde, "email_verified", &[("null", mark), ("rubbish", flag)][..]),
+        (Source::Kinde, "is_suspended", &[("(null)", mark), ("N/A", mark)]),
+        (Source::Auth0, "blocked", &[("None", mark)]),
+        (Source::Firebase, "disabled", &[("null", mark)]),
+        (Source::Clerk, "banned", &[("nil", mark)]),
+        (Source::Supabase, "email_confirmed_at", &[("null", mark), ("rubbish", time), ("true", time)]),
+        (Source::Supabase, "email_confirmed_at", &[("0001-01-01 00:00:00+00:00", zero)]),
+        (Source::Supabase, "phone_confirmed_at", &[("\\N", mark), ("61555111555", time)]),
+        (Source::Supabase, "banned_until", &[("null", mark), ("rubbish", time), ("0000-00-00", zero)]),
+        (Source::Supabase, "deleted_at", &[("null", mark), ("00000001-0000-4000-8000-000000000001", time)]),
+        (Source::FusionAuth, "active", &[("undefined", mark)]),
+        (Source::AspNetIdentity, "EmailConfirmed", &[("(null)", mark)]),
+        (Source::AspNetIdentity, "LockoutEnd", &[("(null)", mark), ("rubbish", time), ("#N/A", "error")]),
+        (Source::WordPress, "spam", &[("\\N", mark)]),
+        (Source::Keycloak, "enabled", &[("null", mark)]),
+        (Source::Cognito, "UserStatus", &[("null", mark)]),
+        (Source::Okta, "status", &[("null", mark)]),
+        (Source::Entra, "accountEnabled", &[("null", mark)]),
+    ] {
+        let (id, email) = match source {
+            Source::Auth0 => ("user_id", "email"),
+            Source::Firebase => ("localId", "email"),
+            Source::WordPress => ("ID", "user_email"),
+            Source::Entra => ("id", "mail"),
+            Source::Clerk => ("id", "primary_email_address"),
+            Source::Cognito => ("sub", "email"),
+            _ => ("id", "email"),
+        };
+        for (value, problem) in values {
+            let file = format!("{id},{email},{name}\n1,ada@example.com,{value}\n");
+            let json = serde_json::json!({ id: "1", email: "ada@example.com", name: value }).to_string();
+            for file in [&file, &json] {
+                let (rejected, text, _) = plan(&Mapping::new(source), &[file]);
+                let [line] = &rejected[..] else { panic!("{source} {name} {value}: {text}") };
+                let told = line.errors.to_string();
+                assert!(told.starts_with(&format!("{name} ")) && told.contains(problem), "{told}");
+            }
+        }
+    }
+    // What is no text is no time.
+    let json = r#"{"id":"1","email":"ada@example.com","email_confirmed_at":false}"#;
+    let (rejected, ..) = plan(&Mapping::new(Source::Supabase), &[json]);
+    assert_eq!(rejected.len(), 1);
+    let json = r#"{"user_id":"1","identifiers":[{"type":"email","value":"a@b.example","verified":"null"}]}"#;
+    let (rejected, ..) = plan(&Mapping::new(Source::Auth0), &[json]);
+    assert_eq!(rejected.len(), 1);
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
     let session = shared.connect(10)?;
     if !arguments.dry_run {
-        arguments.confirm.check(&session)?;
+        arguments.confirm.check(&session, ", and --dry-run shows what it would do")?;
     }
     if let Some(journal) = &arguments.journal {
         return undo(arguments, &session, journal);

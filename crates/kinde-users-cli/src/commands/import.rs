@@ -1,6 +1,7 @@
 //! Imports users from a file.
 use std::iter;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use clap::Args;
@@ -102,6 +103,8 @@ pub(crate) struct Arguments {
 const NOTHING_TO_DO: &str = "An earlier run imported all valid lines, so nothing was done. If you changed the file, use --update with \
     another --journal.";
 const COMPLETE_FILE: &str = "Run the same command again with the complete file";
+const THERE: &str = "A user who exists already is left alone: no password is set. --update with another --journal changes these \
+    users.";
 const KEPT: &str = "Correct the user in Kinde; the journal keeps the report";
 const TAKEN: &str = "has the id or the address of the line, but not both: correct the line or that user";
 const COMPLETE: &str = "check the user, and complete it with --update and another --journal";
@@ -125,7 +128,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
 
     let session = shared.connect(0)?;
     if arguments.update {
-        arguments.confirm.check(&session)?;
+        arguments.confirm.check(&session, "")?;
         let users = counted(total, "user");
         let question = format!("Import {users} into {}, and overwrite those that exist?", session.name());
         arguments.confirm.ask(&session, question)?;
@@ -146,6 +149,7 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         journal: &journal,
         updates: arguments.update,
         counts: Default::default(),
+        left_alone: Mutex::default(),
         passwords: AtomicU64::new(0),
     };
     let (mut before, mut has_ids) = (0, false);
@@ -170,14 +174,21 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
     });
     let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
     let passwords = work.passwords.into_inner();
+    let mut alone = work.left_alone.into_inner().unwrap_or_default();
+    alone.sort_unstable();
+    if left_alone > 0 {
+        shared.output.note(THERE);
+    }
     let receipt = shared.output.receipt(
         &json!({
             "tenant": session.name(), "users": total, "created": created, "updated": updated,
-            "left_alone": left_alone, "done_before": before, "passwords_set": passwords,
+            "left_alone": left_alone, "left_alone_lines": alone, "done_before": before,
+            "passwords_set": passwords,
         }),
         format_args!(
-            "{}: {created} created, {updated} updated, {left_alone} left alone, {before} done before; {} set",
+            "{}: {created} created, {updated} updated, {left_alone} left alone{}, {before} done before; {} set",
             counted(total, "user"),
+            named(&alone),
             counted(passwords, "password")
         ),
     );
@@ -219,6 +230,8 @@ struct Work<'a> {
     updates: bool,
     /// The numbers of users that were created, updated and left alone.
     counts: [AtomicUsize; 3],
+    /// The lines of the users that were left alone.
+    left_alone: Mutex<Vec<u64>>,
     /// The number of passwords that were set.
     passwords: AtomicU64,
 }
@@ -274,7 +287,7 @@ impl Work<'_> {
         }
         let is_recorded = matches!(before, Some(Before::Created(..)));
         let (state, failure) = match self.calls(line, &key, &mut import, is_recorded) {
-            Ok(()) => self.ended(import.output(), before == Some(&Before::Begun)),
+            Ok(()) => self.ended(line, import.output(), before == Some(&Before::Begun)),
             Err(failure) => (State::Failed, Some(failure)),
         };
         // A failure does not replace the record of a user that may exist. The text of a failure is
@@ -312,8 +325,11 @@ impl Work<'_> {
     }
 
     /// Returns the state of the line, and its problem.
-    fn ended(&self, imported: Imported, was_begun: bool) -> (State, Option<Failure>) {
+    fn ended(&self, line: u64, imported: Imported, was_begun: bool) -> (State, Option<Failure>) {
         let [created, updated, left_alone] = &self.counts;
+        if let (Imported::LeftAlone { .. }, Ok(mut lines)) = (&imported, self.left_alone.lock()) {
+            lines.push(line);
+        }
         let (count, wrong) = match imported {
             Imported::Created { .. } => (created, None),
             // The line is not tried again, as that would create another user.
@@ -347,5 +363,16 @@ impl Work<'_> {
         };
         count.fetch_add(1, Ordering::Relaxed);
         (if wrong.is_some() { State::Amiss } else { State::Done }, wrong.map(Failure::of_one))
+    }
+}
+
+/// Returns the first lines and the number of all others, such as ` (lines 2, 3 and 5 more)`.
+fn named(lines: &[u64]) -> String {
+    let first: Vec<_> = lines.iter().take(5).map(u64::to_string).collect();
+    match (first.as_slice(), lines.len() - first.len()) {
+        ([], _) => String::new(),
+        ([line], _) => format!(" (line {line})"),
+        (_, 0) => format!(" (lines {})", first.join(", ")),
+        (_, more) => format!(" (lines {} and {more} more)", first.join(", ")),
     }
 }

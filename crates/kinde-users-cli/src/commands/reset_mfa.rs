@@ -42,7 +42,7 @@ const UNSEEN: &str = "reset; it is not known whether there was a factor (needs s
 pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure> {
     let session = shared.connect(10)?;
     if !arguments.list {
-        arguments.confirm.check(&session)?;
+        arguments.confirm.check(&session, ", and --list shows the factors")?;
     }
     let (client, id) = (&session.client, session.find(&arguments.user)?);
     if arguments.list {

@@ -16,6 +16,8 @@ const BCRYPT: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lh
 const SCRYPT: &str =
     "MBY5NcAC/E4SAJBsPTCpxJVrSvn23K7x60sfy4+6aeenrNxJHqWx8oZOqMAbAVgO8J3vw7EbPxg8sh0jb38aaw==";
 const ASPNET: &str = "AOjShoQMSoRpdt7Dtf1UtxLckGV63Cd4gjCNobd2uPKjl6/PZMFT6NAjV7rhxFdEHw==";
+const THERE: &str = "A user who exists already is left alone: no password is set. --update with another --journal changes \
+    these users.";
 const MD5: &str = "0123456789abcdef0123456789abcdef";
 
 /// The nth user of the big file. Every kind of line is there: with each hashing method and each way
@@ -584,26 +586,30 @@ fn existing_user_is_kept_or_updated() {
     let csv = "email,id,first_name\nada@example.com,,Ada\n,42,Bob\neve@example.com,2,Eve\n,7,Kim\n";
     let file = tenant.write("users.csv", csv);
     let taken = "line 4: kp_3 has the id or the address of the line, but not both: correct the line or that user\n\
-        line 5: 2 users share the address or id: correct them in Kinde\n\
-        error: 2 lines failed: to retry, run the same command again";
+        line 5: 2 users share the address or id: correct them in Kinde\n";
+    let end = "error: 2 lines failed: to retry, run the same command again";
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
-    assert_eq!((code, errors.as_str()), (1, taken));
+    assert_eq!((code, errors), (1, format!("{taken}{THERE}\n{end}")));
     assert_eq!(
         told.lines().last().unwrap(),
-        "4 users: 0 created, 0 updated, 2 left alone, 0 done before; 0 passwords set"
+        "4 users: 0 created, 0 updated, 2 left alone (lines 2, 3), 0 done before; 0 passwords set"
     );
     assert!(tenant.fake.requests().of("update_user").is_empty());
 
     let journal = text_of(&tenant.file("other.journal"));
     let arguments = [file.as_str(), "--update", "--at-once=1", "--journal", &journal];
     let (code, told, errors) = run(&mut tenant.program("import", &arguments));
-    assert_eq!((code, errors.as_str()), (1, taken));
+    assert_eq!((code, errors), (1, format!("{taken}{end}")));
     assert_eq!(
         told.lines().last().unwrap(),
         "4 users: 0 created, 2 updated, 0 left alone, 0 done before; 0 passwords set"
     );
     let name = |id: &str| tenant.fake.user(id).unwrap().given_name;
     assert_eq!([name("kp_1"), name("kp_2"), name("kp_3")], [Some("Ada".into()), Some("Bob".into()), None]);
+    let journal = text_of(&tenant.file("third.journal"));
+    let (_, told, _) = run(&mut tenant.program("import", &[&file, "--json", "--journal", &journal]));
+    let receipt: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!((&receipt["left_alone"], &receipt["left_alone_lines"]), (&json!(2), &json!([2, 3])));
     assert_eq!(tenant.fake.users().len(), 5);
 }
 
@@ -667,11 +673,13 @@ fn a_file_that_changes_under_way_is_told() {
         let journal = text_of(&tenant.file(&format!("{lines}.journal")));
         let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--journal", &journal]));
         let receipt = format!(
-            "25200 users: 0 created, 0 updated, {lines} left alone, 0 done before; 0 passwords set\n"
+            "25200 users: 0 created, 0 updated, {lines} left alone (lines 2, 3, 4, 5, 6 and {} more), 0 done before; 0 \
+             passwords set\n",
+            lines - 5
         );
         assert!(told.ends_with(&receipt), "{told}");
         let changed = format!(
-            "error: the file changed during the run: {lines} users came instead of 25200. Run the same command again with \
+            "{THERE}\nerror: the file changed during the run: {lines} users came instead of 25200. Run the same command again with \
              the complete file"
         );
         assert_eq!((code, errors), (1, changed));
@@ -745,7 +753,7 @@ fn user_who_signed_up_keeps_the_password() {
     let (code, told, errors) = run(&mut tenant.program("import", &[&file, "--at-once=1"]));
     assert_eq!(
         told.lines().last().unwrap(),
-        "2 users: 0 created, 0 updated, 2 left alone, 0 done before; 0 passwords set"
+        "2 users: 0 created, 0 updated, 2 left alone (lines 2, 3), 0 done before; 0 passwords set"
     );
     assert!(tenant.fake.users().iter().all(|user| user.password.is_none()), "{errors}");
     let first = "line 2: kp_1 was left alone, and may come from an interrupted create: check the user, and complete it with --update and another --journal";

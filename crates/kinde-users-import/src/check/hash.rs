@@ -48,7 +48,10 @@ impl fmt::Display for HashProblem {
         match self.form {
             None => Ok(()),
             Some(form) if form.method == Some(self.method) => {
-                write!(f, ": it looks like {form} that was truncated or changed")
+                write!(
+                    f,
+                    ", but looks like {form} that was truncated or changed: correct it, or empty the field to import the user without a password"
+                )
             }
             Some(form) => match form.method {
                 Some(method) => write!(f, ": it looks like {form}; the hashing method of that is {method}"),
@@ -413,7 +416,8 @@ mod tests {
         let error_of = |password: Password, hash| check(&password, hash).unwrap_err().to_string();
         assert_eq!(
             error_of(Password::bcrypt("$2a$10$abc"), "$2a$10$abc"),
-            "is not a valid bcrypt hash: it looks like a bcrypt hash that was truncated or changed"
+            "is not a valid bcrypt hash, but looks like a bcrypt hash that was truncated or changed: \
+                correct it, or empty the field to import the user without a password"
         );
         assert_eq!(
             error_of(Password::crypt(ARGON), ARGON),

@@ -83,7 +83,7 @@ impl Plan {
         if more > 0 { write!(f, " and {} more", digits(more)) } else { Ok(()) }
     }
 
-    /// Writes how many users keep their password.
+    /// Writes how many users keep their password, and who cannot sign in.
     fn write_passwords(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.users == 0 {
             return Ok(());
@@ -108,6 +108,13 @@ impl Plan {
             write!(f, "Warning: {users} of an Auth0 database (`auth0|`) {have} no hash (")?;
             self.write_all_places(f, &self.without_hash)?;
             f.write_str("): give the complete hash export, too\n")?;
+        }
+        if self.without_identity.count > 0 {
+            let users = counted(self.without_identity.count, "user");
+            let have = if self.without_identity.count == 1 { "has" } else { "have" };
+            write!(f, "{users} {have} nothing to sign in with (")?;
+            self.write_all_places(f, &self.without_identity)?;
+            f.write_str(")\n")?;
         }
         Ok(())
     }
@@ -170,9 +177,11 @@ impl fmt::Display for Plan {
             let are = if self.rejected == 1 { "is" } else { "are" };
             write!(f, ", {} {are} not valid", counted(self.rejected, "record"))?;
         }
-        if self.merged > 0 {
-            let are = if self.merged == 1 { "repeats a user" } else { "repeat users" };
-            write!(f, ", {} {are}", counted(self.merged, "record"))?;
+        if self.merged.count > 0 {
+            let are = if self.merged.count == 1 { "repeats a user" } else { "repeat users" };
+            write!(f, ", {} {are} (", counted(self.merged.count, "record"))?;
+            self.write_all_places(f, &self.merged)?;
+            f.write_str(")")?;
         }
         f.write_str(".\n")?;
 

@@ -125,7 +125,10 @@ fn identifiers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
             }
         };
         match value {
-            Some(value) => draft.identity(kind, field, &value, item.get("verified").and_then(Node::flag)),
+            Some(value) => {
+                let is_verified = draft.flag_of(field, item, "verified");
+                draft.identity(kind, field, &value, is_verified);
+            }
             None => draft.problem(field, Problem::Missing, ""),
         }
     }

@@ -128,11 +128,7 @@ fn identities(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
         let Some(known) = Kind::of(&kind) else {
             return draft.not_taken(&format!("{field} of type {}", shown_type(&kind)), CONNECTION);
         };
-        let flag = item.get("is_verified");
-        let is_verified = flag.and_then(Node::flag);
-        if flag.is_some() && is_verified.is_none() {
-            draft.problem(&format!("{path}.is_verified"), Problem::WrongType, "true or false");
-        }
+        let is_verified = draft.flag_of(path, item, "is_verified");
         let name = format!("{path}.identity");
         match item.get("identity").map(Node::text) {
             Some(Some(value)) => draft.identity(known, &name.into(), &value, is_verified),
