@@ -20,17 +20,18 @@ use loom::thread::{self, JoinHandle};
 pub(crate) type Blocking = Client<Service, Standing>;
 pub(crate) type Async = AsyncClient<Service, Standing>;
 
-/// Runs `run` in every order of its threads in which at most this many threads are interrupted.
-/// `None` means any number. Prints the number of orders.
+/// Runs `run` in every order of its threads in which a thread is interrupted at most this many
+/// times, or any number of times. A thread that waits is not interrupted. Prints the number of
+/// orders.
 pub(crate) fn in_every_order(
     test: &str,
-    most_interrupted: Option<usize>,
+    interruptions: Option<usize>,
     run: impl Fn() + Send + Sync + 'static,
 ) {
     let orders = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&orders);
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = most_interrupted;
+    builder.preemption_bound = interruptions;
     builder.max_branches = 10_000;
     let began = Began::now();
     builder.check(move || {
