@@ -49,9 +49,10 @@ use crate::users::{Many, UNFINISHED, mismatch};
 /// whether a user was created, the next run searches for the user first. The service usually
 /// refuses to create a user twice. If it does not, a user can be created twice in these cases: the
 /// request of the interrupted run arrives after the next run has searched for the user, the user
-/// signs up during the run, or you import the same users with two journals at once. Use another
-/// journal if you change the file or the options. The command skips lines that are done, even if
-/// you have changed them since. To import changes, use `--update` with another journal.
+/// signs up during the run, or you import the same users with two journals at once. If you correct
+/// lines that failed, in the same file, use the same journal. Use another journal for another file
+/// or other options. The command skips lines that are done, even if you have changed them since. To
+/// import changes, use `--update` with another journal.
 ///
 /// The journal contains the ids of created users, and no addresses, numbers or names. It identifies
 /// each line by a keyed hash, and also contains the key. So a person who has the journal can tell
