@@ -114,8 +114,9 @@ pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
 /// How many failures are told of a list that was given up, each on a line of its own.
 pub(crate) fn given_up(errors: &str) -> usize {
     let failed = errors.lines().filter(|line| line.starts_with("line ")).count();
+    let users = if failed == 1 { "user" } else { "users" };
     let end = format!(
-        "error: gave up after {failed} users failed: correct the cause, and run the same command again"
+        "error: gave up after {failed} {users} failed: correct the cause, and run the same command again"
     );
     assert!(errors.ends_with(&end), "{errors}");
     failed
