@@ -1,5 +1,6 @@
 //! The clients in every order in which their threads can take the lock, be woken, and end. For two
-//! calls and a token these are all orders. For more threads they are those with three interruptions.
+//! calls that need a token these are all orders. The other tests say how often a thread is
+//! interrupted at most.
 //!
 //! The clock stands still. So a call that sleeps although it could continue sleeps for ever, and
 //! loom reports a deadlock. The first lines of the output of a failed run name the test. After them
