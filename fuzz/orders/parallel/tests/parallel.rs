@@ -1,6 +1,6 @@
 //! `in_parallel` in many orders of its threads.
 //!
-//! `cargo test --release` in `fuzz/orders` runs this. `ORDERS=n` sets how many orders are tried.
+//! `.ci/orders` runs this. The variable `ORDERS` sets how many orders are tried.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow::{self, Break};
