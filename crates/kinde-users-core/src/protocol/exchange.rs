@@ -728,6 +728,53 @@ mod tests {
     }
 
     #[test]
+    fn first_answer_of_a_provider_counts() {
+        // Each call asks when the lease of the one before is over.
+        let mut tenant = tenant();
+        let mut now = NOW;
+        let mut asking = |tenant: &mut Tenant| {
+            let mut call = Exchange::new(&GetUsers::new(), tenant, CallOptions::new()).unwrap();
+            call.has_provider = true;
+            now = now.saturating_add(Duration::from_secs(61));
+            let _ = call.advance(tenant, now, Input::Start);
+            (call, now)
+        };
+        let answer = || Ok(Credentials::new("id", "new"));
+        let (mut first, _) = asking(&mut tenant);
+        let (mut second, later) = asking(&mut tenant);
+        assert!(matches!(first.provided(&mut tenant, later, answer()), Step::Send(_)));
+        // The second one waits for the token of the first.
+        assert!(matches!(second.provided(&mut tenant, later, answer()), Step::Wait(_)));
+
+        // Those that asked after that answer may answer again.
+        let (mut third, _) = asking(&mut tenant);
+        let (mut fourth, later) = asking(&mut tenant);
+        assert_eq!((third.lease(), fourth.lease()), (Some(3), Some(4)));
+        assert!(matches!(third.provided(&mut tenant, later, answer()), Step::Send(_)));
+        assert!(matches!(fourth.provided(&mut tenant, later, answer()), Step::Wait(_)));
+    }
+
+    #[test]
+    fn answer_of_a_provider_may_come_too_late() {
+        let mut tenant = tenant();
+        let mut call = asking(&mut tenant);
+        let end = NOW.saturating_add(CallOptions::TOTAL_TIMEOUT);
+        let step = call.provided(&mut tenant, end, Ok(Credentials::new("id", "new")));
+        assert!(matches!(step, Step::Done(Err(Error::TotalTimeout { .. }))));
+        // Another call asks again.
+        assert_eq!(asking(&mut tenant).lease(), Some(2));
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_sent_are_not_kept() {
+        let mut tenant = tenant();
+        let wrong = || Credentials::new("id", "a\nb");
+        let step = asking(&mut tenant).provided(&mut tenant, NOW, Ok(wrong()));
+        assert!(matches!(step, Step::Done(Err(Error::Auth(_)))));
+        assert!(tenant.has_other(&wrong()));
+    }
+
+    #[test]
     fn credentials_for_another_tenant_end_the_call() {
         let mut call = asking(&mut tenant());
         let mut other = Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "old"));

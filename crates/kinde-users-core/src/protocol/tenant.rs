@@ -569,6 +569,50 @@ mod tests {
     }
 
     #[test]
+    fn lent_tenant_is_the_same_unless_it_is_replaced() {
+        let mut tenant = tenant();
+        tenant.supply_token(token("a"), None, at(0));
+        tenant.supply_token(token("b"), None, at(0));
+        let (epoch, generation) = (tenant.epoch(), tenant.generation());
+        let copy = tenant.lend(|tenant| tenant.clone());
+        assert_eq!((tenant.epoch(), tenant.generation()), (epoch, generation));
+        tenant.lend(|tenant| tenant.supply_token(token("c"), None, at(0)));
+        assert_eq!((tenant.epoch(), tenant.generation()), (epoch + 1, generation + 1));
+
+        // A copy of an earlier time, and others with smaller and larger epochs.
+        let mut other = self::tenant();
+        for _ in 0..9 {
+            other.supply_token(token("d"), None, at(0));
+        }
+        for replacement in [copy, self::tenant(), other] {
+            let (epoch, generation) = (tenant.epoch().max(replacement.epoch()), tenant.generation());
+            tenant.lend(|tenant| *tenant = replacement);
+            assert_eq!(tenant.epoch(), epoch + 1);
+            assert!(tenant.generation() > generation);
+        }
+    }
+
+    #[test]
+    fn second_refusal_of_an_operation_counts_from_anew() {
+        let mut tenant = tenant();
+        tenant.supply_token(token("a"), None, at(0));
+        let generation = tenant.generation();
+        for seconds in [0, 5] {
+            assert!(!tenant.token_refused(generation, "get_users", true, false, at(seconds)));
+        }
+        assert!(!tenant.token_refused(generation, "get_users", false, false, at(12)));
+        assert!(tenant.token_refused(generation, "get_users", false, false, at(15)));
+    }
+
+    #[test]
+    fn debug_says_whether_there_is_a_token() {
+        let mut tenant = tenant();
+        assert!(format!("{tenant:?}").contains("has_token: false"));
+        tenant.supply_token(token("a"), None, at(0));
+        assert!(format!("{tenant:?}").contains("has_token: true"));
+    }
+
+    #[test]
     fn token_is_renewed_shortly_before_its_end() {
         for (lifetime, renewed_at) in [(100, 90), (600, 540), (3600, 3540), (86_399, 86_339)] {
             let mut tenant = tenant();

@@ -133,9 +133,7 @@ fn lifetime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duratio
 /// Returns whether the token endpoint refused the request.
 pub(crate) fn is_refusal(input: &Input) -> bool {
     match input {
-        Input::Response(response) if response.status().is_client_error() => {
-            matches!(read_token(response), Err(AuthProblem::Refused { .. }))
-        }
+        Input::Response(response) => matches!(read_token(response), Err(AuthProblem::Refused { .. })),
         _ => false,
     }
 }
@@ -173,6 +171,17 @@ mod tests {
             assert_eq!(expires_in, vector["expires_in"].as_u64(), "{name}");
             assert_eq!(error, vector["error"].as_str(), "{name}");
         }
+    }
+
+    #[test]
+    fn only_client_errors_are_refusals() {
+        let refused = |status: u16| {
+            let body = br#"{"error":"invalid_client"}"#.to_vec();
+            is_refusal(&Input::Response(Response::builder().status(status).body(body).unwrap()))
+        };
+        assert!([400, 401, 403, 404].into_iter().all(refused));
+        assert!(![200, 302, 408, 429, 500, 503].into_iter().any(refused));
+        assert!(!is_refusal(&Input::Start));
     }
 
     #[test]
