@@ -225,8 +225,8 @@ mod tests {
             // All pairs of this one in a text, with one alone between them.
             let pairs = (0xdc00..=0xdfff_u16).map(|low| [high, low]);
             let pairs: Vec<_> = pairs.step_by(if high % 256 == 0 { 1 } else { 93 }).collect();
-            let text: String =
-                pairs.iter().map(|[high, low]| format!(r"\u{high:04x}\u{low:04X}\u{high:04X}")).collect();
+            let written = |[high, low]: &[u16; 2]| format!(r"\u{high:04x}\u{low:04X}\u{high:04X}");
+            let text = pairs.iter().map(written).collect::<Vec<_>>().concat();
             let units = pairs.iter().flat_map(|[high, low]| [*high, *low, 0xfffd]);
             let expected: String = char::decode_utf16(units).map(Result::unwrap).collect();
             assert_eq!(read(&format!("\"{text}.\"")), expected + ".", "{high:x}");
