@@ -6,6 +6,8 @@ use kinde_users::operations::{GetUserData, GetUserSessions};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -14,8 +16,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let resource = Resource::builder().with_service_name("my-sync").build();
     let provider =
         SdkTracerProvider::builder().with_simple_exporter(exporter).with_resource(resource).build();
+    // Only the spans of this library. At level `trace`, ureq logs tokens.
+    let targets = Targets::new().with_target("kinde_users", LevelFilter::DEBUG);
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("my-sync"));
-    tracing_subscriber::registry().with(layer).init();
+    tracing_subscriber::registry().with(layer.with_filter(targets)).init();
 
     let fake = FakeKinde::new();
     let id = fake.add_user(NewFakeUser::new().email("ada@example.com"));
