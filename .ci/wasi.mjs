@@ -1,10 +1,13 @@
-// Runs a program for wasm32-wasip1: `node wasi.mjs PROGRAM ARGUMENTS`.
+// Runs the tests of a crate for wasm32-wasip1: `node wasi.mjs PROGRAM ARGUMENTS`.
 
 import { readFile } from "node:fs/promises";
 import { WASI } from "node:wasi";
 
 const [program, ...args] = process.argv.slice(2);
-const wasi = new WASI({ version: "preview1", args: [program, ...args], env: process.env });
+// Property tests look for their source from the root of the workspace. Cargo starts them in the
+// folder of their crate.
+const preopens = { "/": "../.." };
+const wasi = new WASI({ version: "preview1", args: [program, ...args], env: process.env, preopens });
 const module = await WebAssembly.compile(await readFile(program));
 // Debian's C library has no threads. The functions for them return an error, ENOSYS, as those of
 // newer libraries do.
