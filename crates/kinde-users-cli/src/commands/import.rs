@@ -1,8 +1,8 @@
 //! Imports users from a file.
 use std::iter;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
 use kinde_users::import::{Import, ImportUser, Imported, ReadUser};
@@ -173,23 +173,23 @@ pub(crate) fn run(arguments: &Arguments, shared: &Shared) -> Result<(), Failure>
         seen.fetch_add(1, Ordering::Relaxed);
         work.import(line)
     });
-    let [created, updated, left_alone] = work.counts.map(AtomicUsize::into_inner);
+    let [created, updated] = work.counts.map(AtomicUsize::into_inner);
     let passwords = work.passwords.into_inner();
-    let mut alone = work.left_alone.into_inner().unwrap_or_default();
-    alone.sort_unstable();
-    if left_alone > 0 {
+    let mut left_alone = work.left_alone.into_inner().unwrap_or_else(PoisonError::into_inner);
+    left_alone.sort_unstable();
+    if !left_alone.is_empty() {
         shared.output.note(THERE);
     }
     let receipt = shared.output.receipt(
         &json!({
             "tenant": session.name(), "users": total, "created": created, "updated": updated,
-            "left_alone": left_alone, "left_alone_lines": alone, "done_before": before,
+            "left_alone": left_alone.len(), "left_alone_lines": left_alone, "done_before": before,
             "passwords_set": passwords,
         }),
         format_args!(
-            "{}: {created} created, {updated} updated, {left_alone} left alone{}, {before} done before; {} set",
+            "{}: {created} created, {updated} updated, {}, {before} done before; {} set",
             counted(total, "user"),
-            named(&alone),
+            alone(&left_alone),
             counted(passwords, "password")
         ),
     );
@@ -229,8 +229,8 @@ struct Work<'a> {
     session: &'a Session,
     journal: &'a Journal,
     updates: bool,
-    /// The numbers of users that were created, updated and left alone.
-    counts: [AtomicUsize; 3],
+    /// The numbers of users that were created and updated.
+    counts: [AtomicUsize; 2],
     /// The lines of the users that were left alone.
     left_alone: Mutex<Vec<u64>>,
     /// The number of passwords that were set.
@@ -327,10 +327,8 @@ impl Work<'_> {
 
     /// Returns the state of the line, and its problem.
     fn ended(&self, line: u64, imported: Imported, was_begun: bool) -> (State, Option<Failure>) {
-        let [created, updated, left_alone] = &self.counts;
-        if let (Imported::LeftAlone { .. }, Ok(mut lines)) = (&imported, self.left_alone.lock()) {
-            lines.push(line);
-        }
+        let [created, updated] = self.counts.each_ref().map(Some);
+        // No count is that of a user that was left alone.
         let (count, wrong) = match imported {
             Imported::Created { .. } => (created, None),
             // The line is not tried again, as that would create another user.
@@ -344,10 +342,10 @@ impl Work<'_> {
             }
             Imported::Updated { .. } => (updated, None),
             Imported::LeftAlone { id, .. } if was_begun => (
-                left_alone,
+                None,
                 Some(format!("{id} was left alone, and may come from an interrupted create: {COMPLETE}")),
             ),
-            Imported::LeftAlone { .. } => (left_alone, None),
+            Imported::LeftAlone { .. } => (None, None),
             other => {
                 let failure = match other {
                     Imported::Taken { id, .. } => Failure::of_one(format!("{id} {TAKEN}")),
@@ -362,18 +360,24 @@ impl Work<'_> {
                 return (State::Failed, Some(failure));
             }
         };
-        count.fetch_add(1, Ordering::Relaxed);
+        if let Some(count) = count {
+            count.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.left_alone.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
         (if wrong.is_some() { State::Amiss } else { State::Done }, wrong.map(Failure::of_one))
     }
 }
 
-/// Returns the first lines and the number of all others, such as ` (lines 2, 3 and 5 more)`.
-fn named(lines: &[u64]) -> String {
+/// Returns how many users were left alone, and their first lines, such as `7 left alone (lines 2, 3,
+/// 4, 5, 6 and 2 more)`.
+fn alone(lines: &[u64]) -> String {
     let first: Vec<_> = lines.iter().take(5).map(u64::to_string).collect();
-    match (first.as_slice(), lines.len() - first.len()) {
+    let named = match (first.as_slice(), lines.len() - first.len()) {
         ([], _) => String::new(),
         ([line], _) => format!(" (line {line})"),
         (_, 0) => format!(" (lines {})", first.join(", ")),
         (_, more) => format!(" (lines {} and {more} more)", first.join(", ")),
-    }
+    };
+    format!("{} left alone{named}", lines.len())
 }
