@@ -29,8 +29,8 @@ use kinde_users_core::{AccessToken, Instant, Tenant};
 use loom::thread;
 
 use world::{
-    Service, Token, block_on, blocking, call, credentials, in_async, in_every_order, poll, spawn,
-    spawn_blocking,
+    Async, Call, Service, Token, block_on, blocking, call, credentials, in_async, in_every_order, poll,
+    spawn, spawn_blocking,
 };
 
 /// Makes this many calls at the same time with one client.
@@ -41,9 +41,7 @@ fn blocking_calls(calls: usize, token: Token) -> impl Fn() + Send + Sync + 'stat
         let others: Vec<_> = (1..calls).map(|_| spawn_blocking(&client)).collect();
         let mut ended = vec![client.reply(&GetUsers::new()).is_ok()];
         ended.extend(others.into_iter().map(|other| other.join().unwrap()));
-        let is_issued = matches!(token, Token::Issued);
-        assert_eq!(ended, vec![is_issued; calls]);
-        assert_eq!(service.requests(), (1, if is_issued { calls } else { 0 }));
+        check_shared(&service, calls, &ended);
     }
 }
 
@@ -54,10 +52,15 @@ fn async_calls(calls: usize, token: Token) -> impl Fn() + Send + Sync + 'static 
         let others: Vec<_> = (1..calls).map(|_| spawn(&client)).collect();
         let mut ended = vec![block_on(call(&client))];
         ended.extend(others.into_iter().map(|other| other.join().unwrap()));
-        let is_issued = matches!(token, Token::Issued);
-        assert_eq!(ended, vec![is_issued; calls]);
-        assert_eq!(service.requests(), (1, if is_issued { calls } else { 0 }));
+        check_shared(&service, calls, &ended);
     }
+}
+
+/// Checks that this many calls ended as the answer to one token request says.
+fn check_shared(service: &Service, calls: usize, ended: &[bool]) {
+    let is_issued = matches!(service.token, Token::Issued);
+    assert_eq!(ended, vec![is_issued; calls]);
+    assert_eq!(service.requests(), (1, if is_issued { calls } else { 0 }));
 }
 
 #[test]
@@ -99,17 +102,30 @@ fn panic_of_the_leader_leaves_the_token_to_the_other() {
     });
 }
 
-#[test]
-fn dropped_leader_leaves_the_token_to_the_others() {
-    in_every_order("two tasks, and a leader that is dropped", Some(3), || {
+/// Lets two tasks wait for the token that a leader requests. The leader never gets its answer, so
+/// `change` has to end the waits. It returns the leader, unless it drops the leader.
+fn waits_end(
+    test: &str,
+    requests: (usize, usize),
+    change: impl Fn(&Async, Call) -> Option<Call> + Send + Sync + 'static,
+) {
+    in_every_order(test, Some(3), move || {
         let service = Service { is_slow: true, ..Service::default() };
         let client = in_async(&service);
         let mut leader = call(&client);
         assert!(poll(&mut leader, Waker::noop()).is_pending());
         let others = [spawn(&client), spawn(&client)];
-        drop(leader);
+        let _leader = change(&client, leader);
         assert!(others.into_iter().all(|other| other.join().unwrap()));
-        assert_eq!(service.requests(), (1, 2));
+        assert_eq!(service.requests(), requests);
+    });
+}
+
+#[test]
+fn dropped_leader_leaves_the_token_to_the_others() {
+    waits_end("two tasks, and a leader that is dropped", (1, 2), |_, leader| {
+        drop(leader);
+        None
     });
 }
 
@@ -127,31 +143,17 @@ fn replaced_credentials_strand_no_call() {
 
 #[test]
 fn replaced_credentials_end_all_waits() {
-    in_every_order("two tasks, other credentials", Some(3), || {
-        let service = Service { is_slow: true, ..Service::default() };
-        let client = in_async(&service);
-        // It never gets its answer.
-        let mut leader = call(&client);
-        assert!(poll(&mut leader, Waker::noop()).is_pending());
-        let others = [spawn(&client), spawn(&client)];
+    waits_end("two tasks, other credentials", (1, 2), |client, leader| {
         client.with_tenant(|tenant| tenant.replace_credentials(credentials()));
-        assert!(others.into_iter().all(|other| other.join().unwrap()));
-        assert_eq!(service.requests(), (1, 2));
+        Some(leader)
     });
 }
 
 #[test]
 fn supplied_token_ends_all_waits() {
-    in_every_order("two tasks, a token from elsewhere", Some(3), || {
-        let service = Service { is_slow: true, ..Service::default() };
-        let client = in_async(&service);
-        // It never gets its answer.
-        let mut leader = call(&client);
-        assert!(poll(&mut leader, Waker::noop()).is_pending());
-        let others = [spawn(&client), spawn(&client)];
+    waits_end("two tasks, a token from elsewhere", (0, 2), |client, leader| {
         client.supply_token(AccessToken::new("t").unwrap(), None);
-        assert!(others.into_iter().all(|other| other.join().unwrap()));
-        assert_eq!(service.requests(), (0, 2));
+        Some(leader)
     });
 }
 
