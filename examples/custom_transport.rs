@@ -23,7 +23,8 @@ fn transport() -> impl Transport {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
-        // The contract test runs without the proxy of the environment. Leave this out if you use one.
+        // The contract test runs without the proxy of the environment. Leave this out if you use
+        // one.
         .proxy(None)
         // ureq fails for an empty body whose header says that it is compressed.
         .accept_encoding(AutoHeaderValue::None);
@@ -37,7 +38,7 @@ fn transport() -> impl Transport {
             agent.run(agent.configure_request(request).timeout_global(limit).build())
         };
         let (head, mut body) = response?.into_parts();
-        // If the length of a body is not known, ureq takes a broken connection for the end of the body.
+        // If the length of a body is not known, ureq takes a broken connection for its end.
         let is_bodiless = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
         if !is_bodiless
             && ![CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| head.headers.contains_key(name))

@@ -46,7 +46,8 @@ const send = async ({ method, url, headers, timeout }, body, cancelled) => {
   return Buffer.concat(parts);
 };
 
-// The name of an error or its code, such as TimeoutError and ECONNRESET. Its message may name the URL.
+// The name of an error or its code, such as TimeoutError and ECONNRESET. Its message may name the
+// URL.
 const failure = (error) => Buffer.from(JSON.stringify({ Err: error.cause?.code ?? error.name }));
 
 const host = {

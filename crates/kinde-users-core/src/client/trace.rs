@@ -36,7 +36,8 @@ pub(crate) fn observer(operation: &Meta) -> Option<Box<dyn Observer + Send>> {
     Some(Box::new(Spans { call, request: Span::none() }))
 }
 
-/// The whole milliseconds of a duration. All numbers are signed, because OpenTelemetry has no others.
+/// The whole milliseconds of a duration. All numbers are signed, because OpenTelemetry has no
+/// others.
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -19,8 +19,8 @@ const IMPORTS: usize = 4;
 const USERS: usize = 25;
 /// How long a program waits after a job that failed.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How many tokens may be issued. A connection over HTTP/2 whose replies are lost is closed after 20
-/// seconds, and until then the tenant issues a token for each request.
+/// How many tokens may be issued. A connection over HTTP/2 whose replies are lost is closed after
+/// 20 seconds, and until then the tenant issues a token for each request.
 const TOKENS: usize = 20;
 
 type Program = AsyncClient<HyperTransport, TokioClock>;

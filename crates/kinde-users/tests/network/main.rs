@@ -5,8 +5,8 @@
 //! the tenant recorded and holds, and to what the client saw of each attempt. Nothing is created
 //! twice, tokens are few, jobs end complete, and a client works again when the network does.
 //!
-//! `.ci/network` runs more seeds; `KINDE_NETWORK_SEEDS` sets how many, and `KINDE_NETWORK_SEED` runs
-//! a single one. The same seed gives the same run, and its story is printed if it fails.
+//! `.ci/network` runs more seeds; `KINDE_NETWORK_SEEDS` sets how many, and `KINDE_NETWORK_SEED`
+//! runs a single one. The same seed gives the same run, and its story is printed if it fails.
 
 #[path = "../faults/call.rs"]
 mod call;

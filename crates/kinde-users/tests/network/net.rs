@@ -110,8 +110,8 @@ impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
     }
 }
 
-/// What stands between the network and the tenant: it loses requests and replies, is late, and sends
-/// replies in pieces.
+/// What stands between the network and the tenant: it loses requests and replies, is late, and
+/// sends replies in pieces.
 #[derive(Clone)]
 pub(crate) struct Desk {
     fake: FakeKinde,
