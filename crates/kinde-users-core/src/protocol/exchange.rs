@@ -684,6 +684,7 @@ impl fmt::Debug for Exchange {
 mod tests {
     use super::*;
     use crate::operations::get_users::GetUsers;
+    use crate::types::access_token::AccessToken;
     use alloc::string::String;
 
     const NOW: Instant = Instant::from_start(Duration::from_secs(100));
@@ -780,5 +781,58 @@ mod tests {
         let mut other = Tenant::new(Domain::parse("other").unwrap(), Credentials::new("id", "old"));
         let step = call.provided(&mut other, NOW, Ok(Credentials::new("id", "new")));
         assert!(matches!(step, Step::Done(Err(_))));
+    }
+
+    fn start(tenant: &mut Tenant) -> (Exchange, Step) {
+        let mut call = Exchange::new(&GetUsers::new(), tenant, CallOptions::new()).unwrap();
+        let step = call.advance(tenant, NOW, Input::Start);
+        (call, step)
+    }
+
+    #[test]
+    fn wait_for_a_reset_stays_the_same_if_it_is_interrupted() {
+        let mut tenant = tenant();
+        tenant.supply_token(AccessToken::new("t").unwrap(), None, NOW);
+        tenant.clear_throttle();
+        tenant.throttle(NOW.saturating_add(Duration::from_secs(10)));
+        let (mut call, step) = start(&mut tenant);
+        let Step::Wait(wait) = step else { panic!("{call:?}") };
+        // The jitter is not drawn again.
+        for _ in 0..20 {
+            let Step::Wait(again) = call.advance(&mut tenant, NOW, Input::Woken) else { panic!("{call:?}") };
+            assert_eq!(again, wait);
+        }
+    }
+
+    #[test]
+    fn wait_for_a_token_stays_the_same_if_it_is_interrupted() {
+        let mut tenant = tenant();
+        let (_first, step) = start(&mut tenant);
+        assert!(matches!(step, Step::Send(_)));
+        let (mut second, step) = start(&mut tenant);
+        let Step::Wait(wait) = step else { panic!("{second:?}") };
+        // The reset of another call does not end the wait for the token.
+        tenant.throttle(NOW.saturating_add(Duration::from_secs(10)));
+        let Step::Wait(again) = second.advance(&mut tenant, NOW, Input::Woken) else { panic!("{second:?}") };
+        assert_eq!(again, wait);
+    }
+
+    #[test]
+    fn interrupted_wait_for_room_sends_nothing() {
+        let mut tenant = tenant().with_adaptive_rate(Some(Duration::from_secs(3600)));
+        tenant.supply_token(AccessToken::new("t").unwrap(), None, NOW);
+        let (_first, _) = start(&mut tenant);
+        let (mut second, step) = start(&mut tenant);
+        assert!(matches!(step, Step::Send(_)));
+        let refused = Response::builder().status(429).body(Vec::new()).unwrap();
+        let _ = second.advance(&mut tenant, NOW, Input::Response(refused));
+        // The service accepts one request at a time.
+        let (mut third, step) = start(&mut tenant);
+        let Step::Wait(wait) = step else { panic!("{third:?}") };
+        let Step::Wait(again) = third.advance(&mut tenant, NOW, Input::Woken) else { panic!("{third:?}") };
+        assert_eq!(again, wait);
+        // Then one of those in flight counts as lost.
+        let later = wait.until;
+        assert!(matches!(third.advance(&mut tenant, later, Input::Woken), Step::Send(_)));
     }
 }
