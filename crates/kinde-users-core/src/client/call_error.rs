@@ -58,6 +58,12 @@ impl<E> CallError<E> {
     pub fn status(&self) -> Option<StatusCode> {
         self.as_api().map(ApiError::status)
     }
+
+    /// Returns the ids that the service and its proxies gave the last request of the operation; see
+    /// [`Error::request_ids`].
+    pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.error.request_ids()
+    }
 }
 
 impl<E> From<Error> for CallError<E> {

@@ -161,6 +161,21 @@ impl Error {
         }
     }
 
+    /// Returns the ids that the service and its proxies gave the last request of the operation. Each
+    /// item is the name of a header and its value. There are none if no reply arrived.
+    pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.reply().into_iter().flat_map(Reply::request_ids)
+    }
+
+    fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Api(error) => Some(error.reply()),
+            Self::Decode { reply, .. } | Self::Body { reply, .. } => Some(reply),
+            Self::Exhausted { last, .. } => last.reply(),
+            _ => None,
+        }
+    }
+
     /// Returns whether a DELETE most likely succeeded in an earlier attempt of the same call.
     ///
     /// This is the case if Kinde's error says that the thing to delete does not exist
@@ -218,5 +233,32 @@ impl core::error::Error for Error {
 impl From<BuildError> for Error {
     fn from(error: BuildError) -> Self {
         Self::Build(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::get_users::GetUsers;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn each_error_with_a_reply_has_its_request_ids() {
+        let reply = |status: u16| {
+            let response = http::Response::builder().status(status).header("cf-ray", "8f1c-MEL");
+            Reply::new::<GetUsers>(response.body(Vec::new()).unwrap())
+        };
+        let api = reply(404).into_result().unwrap_err();
+        let decode = reply(200).into_output::<GetUsers>().unwrap_err();
+        let body = Error::Body { failure: BodyFailure::Broken, reply: Box::new(reply(200)) };
+        let exhausted = Error::Exhausted {
+            attempts: 2,
+            effect: Effect::None,
+            last: Box::new(reply(503).into_result().unwrap_err()),
+        };
+        for error in [api, decode, body, exhausted] {
+            assert_eq!(error.request_ids().collect::<Vec<_>>(), [("cf-ray", "8f1c-MEL")], "{error:?}");
+        }
+        assert_eq!(Error::Unsent(reply(200).operation()).request_ids().count(), 0);
     }
 }
