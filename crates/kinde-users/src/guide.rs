@@ -1,5 +1,9 @@
 //! Pages to read.
 
+// The first definition of a link counts. The last lines of the file have those for readers of files.
+/// [observing]: crate::guide::observing
+/// [security]: crate::guide::security
+#[doc = ""]
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}
 
