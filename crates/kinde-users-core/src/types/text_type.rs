@@ -7,7 +7,7 @@ macro_rules! text_type {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(transparent)]
-        pub struct $name(alloc::boxed::Box<str>);
+        pub struct $name(compact_str::CompactString);
 
         impl $name {
             /// Returns the text.
