@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 
 use attohttpc::{Error, ErrorKind, ProxySettings, RequestBuilder};
-use kinde_users::fake::contract::{Options, check};
+use kinde_users::contract::{Options, check};
 use kinde_users::http::header::CONTENT_LENGTH;
 use kinde_users::http::{Request, Response};
 use kinde_users::{Delivery, Transport, request_timeout};

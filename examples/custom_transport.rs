@@ -7,7 +7,7 @@
 use std::env;
 use std::error::Error;
 
-use kinde_users::fake::contract::{Options, check};
+use kinde_users::contract::{Options, check};
 use kinde_users::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use kinde_users::http::{Request, Response, StatusCode};
 use kinde_users::operations::GetUsers;

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use kinde_users::fake::contract::{Options, check_async};
+use kinde_users::contract::{Options, check_async};
 use kinde_users::http::{Request, Response};
 use kinde_users::{AsyncTransport, Delivery, request_timeout};
 use reqwest::{Client, redirect, retry};

@@ -5,7 +5,7 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use kinde_users::fake::contract::{Options, check};
+use kinde_users::contract::{Options, check};
 use kinde_users::http::{Request, Response};
 use kinde_users::{Delivery, Transport, request_timeout};
 use reqwest::blocking::{self, Client};

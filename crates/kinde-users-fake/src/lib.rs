@@ -89,11 +89,7 @@ mod readme {}
 
 mod args;
 mod builder;
-#[cfg(any(feature = "contract", feature = "server"))]
-mod certificates;
 mod choice;
-#[cfg(feature = "contract")]
-pub mod contract;
 pub mod control;
 #[cfg(test)]
 mod facts;

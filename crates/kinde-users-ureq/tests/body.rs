@@ -9,8 +9,8 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{Request, Response};
+use kinde_users_contract::Server;
 use kinde_users_core::{BodyFailure, Delivery, Transport, set_request_timeout};
-use kinde_users_fake::contract::Server;
 use kinde_users_ureq::{ErrorKind, UreqError, UreqTransport};
 
 fn get(origin: &str) -> Request<Vec<u8>> {

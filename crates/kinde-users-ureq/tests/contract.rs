@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Method, Request, Response, Uri};
+use kinde_users_contract::{Authority, Clause, Options, Report, check};
 use kinde_users_core::{
     BodyFailure, Delivery, Transport, request_timeout, set_request_timeout, transport_fn,
 };
-use kinde_users_fake::contract::{Authority, Clause, Options, Report, check};
 use kinde_users_ureq::{UreqError, UreqTransport};
 use ureq::Proxy;
 use ureq::config::ConfigBuilder;

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http::{Request, Response};
+use kinde_users_contract::Server;
 use kinde_users_core::{Delivery, Transport, set_request_timeout};
-use kinde_users_fake::contract::Server;
 use kinde_users_ureq::{ErrorKind, UreqError, UreqTransport};
 
 fn ureq() -> UreqTransport {

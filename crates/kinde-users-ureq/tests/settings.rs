@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{Request, Response};
+use kinde_users_contract::{Authority, Server};
 use kinde_users_core::{Delivery, Transport};
-use kinde_users_fake::contract::{Authority, Server};
 use kinde_users_ureq::{ErrorKind, UreqTransport};
 use log::{LevelFilter, Log, Metadata, Record};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, TlsConfig};

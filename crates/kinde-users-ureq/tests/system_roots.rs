@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::{env, fs, process};
 
-use kinde_users_fake::contract::Authority;
+use kinde_users_contract::Authority;
 use kinde_users_ureq::system_roots;
 use kinde_users_ureq::ureq::tls::RootCerts;
 

@@ -20,6 +20,8 @@ mod timestamp;
 
 pub use clock::SystemClock;
 pub use http;
+#[cfg(feature = "contract")]
+pub use kinde_users_contract as contract;
 pub use kinde_users_core::*;
 #[cfg(feature = "fake")]
 pub use kinde_users_fake as fake;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use kinde_users::contract::Server;
 use kinde_users::operations::{CreateUser, DeleteUser, GetUserData, GetUsers, NewIdentity, UpdateUser};
 use kinde_users::{
     AsyncClock, Domain, HyperClient, HyperTransport, Instant, TokioClock, async_client, async_client_over,
 };
-use kinde_users_fake::contract::Server;
 use kinde_users_fake::{FakeKinde, Fault};
 
 /// The tenant behind a socket, and a client of it.

@@ -1,10 +1,10 @@
 //! The whole way: typed operations, through the client and ureq, over a socket, to a tenant that
 //! reads by itself.
 
+use kinde_users::contract::Server;
 use kinde_users::operations::*;
 use kinde_users::ureq::UreqTransport;
 use kinde_users::{Domain, Effect, Error, OPERATIONS, SystemClock, client_over};
-use kinde_users_fake::contract::Server;
 use kinde_users_fake::{FakeKinde, NewFakeUser, ROUTES};
 
 type Client = kinde_users::Client<UreqTransport, SystemClock>;

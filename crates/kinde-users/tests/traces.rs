@@ -10,13 +10,13 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response};
+use kinde_users::contract::{Lost, Server};
 use kinde_users::operations::{CreateUser, DeleteUser, GetUserData, GetUsers, UpdateUser};
 use kinde_users::{
     AsyncClient, AsyncTransport, CallOptions, Client, Credentials, Delivery, Domain, Effect, Error, Exchange,
     HyperTransport, Input, Instant, Operation, Pages, Reply, RetryPolicy, Step, Tenant, Transport,
     UreqTransport,
 };
-use kinde_users_fake::contract::{Lost, Server};
 use kinde_users_fake::{FakeError, FakeKinde, FakeKindeBuilder, Fault, NewFakeUser};
 use sim::SimClock;
 

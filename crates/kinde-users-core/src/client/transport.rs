@@ -12,8 +12,7 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// Sends an HTTP request and returns the response.
 ///
 /// A transport makes **no decision**. It has the following duties for each call of
-/// [`send`](Self::send). The contract test, `contract::check` of `kinde-users-fake`, checks each
-/// duty.
+/// [`send`](Self::send). The contract test, `check` of `kinde-users-contract`, checks each duty.
 ///
 /// - The method and the target are sent byte for byte. Nothing is decoded, encoded, merged or
 ///   sorted.

@@ -3,9 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
+use kinde_users_contract::Authority;
 use tokio_rustls::TlsAcceptor;
-
-use crate::certificates::Authority;
 
 /// How a server speaks TLS, and what its clients need for it.
 #[derive(Clone)]
@@ -23,8 +22,8 @@ impl Tls {
     pub(super) fn new(is_mutual: bool) -> io::Result<Self> {
         let authority = Authority::new()?;
         let names = ["localhost", "127.0.0.1", "::1"];
-        let config = if is_mutual { authority.mutual_tls(&names)? } else { authority.tls(&names, |_| {})? };
-        let client = is_mutual.then(|| authority.client()).transpose()?;
+        let config = if is_mutual { authority.mutual_tls(&names)? } else { authority.tls(&names)? };
+        let client = is_mutual.then(|| authority.client_certificate()).transpose()?;
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), ca: authority.pem(), client })
     }
 }

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Duration as Time;
 
 use http::{Request, Response};
+use kinde_users_contract::Server;
 use kinde_users_core::{CallOptions, Delivery, ProxyVariables, Transport as _, set_request_timeout};
-use kinde_users_fake::contract::Server;
 use ureq::Proxy;
 use ureq::config::ConfigBuilder;
 use ureq::typestate::AgentScope;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::{CONTENT_LOCATION, LOCATION};
+use kinde_users_contract::Clause;
 use kinde_users_core::{Delivery, Transport};
-use kinde_users_fake::contract::Clause;
 use kinde_users_ureq::UreqError;
 
 use crate::{Message, Row, assert_found, options, row, try_in, with_target};

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Response};
+use kinde_users_contract::{Authority, Case, Clause};
 use kinde_users_core::{Delivery, Transport, request_timeout, set_request_timeout};
-use kinde_users_fake::contract::{Authority, Case, Clause};
 use kinde_users_ureq::{ErrorKind, UreqTransport};
 use ureq::tls::TlsConfig;
 

@@ -1,8 +1,8 @@
 //! Transports whose errors reveal something.
 
 use http::header::AUTHORIZATION;
+use kinde_users_contract::Clause;
 use kinde_users_core::Transport;
-use kinde_users_fake::contract::Clause;
 
 use crate::{Failed, Message, Row, assert_found, base64, row};
 

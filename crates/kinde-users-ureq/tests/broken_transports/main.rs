@@ -12,8 +12,8 @@ use std::io;
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
+use kinde_users_contract::{Authority, Case, Clause, Failure, Options, Report, cases};
 use kinde_users_core::{BodyFailure, Delivery};
-use kinde_users_fake::contract::{Authority, Case, Clause, Failure, Options, Report, cases};
 use kinde_users_ureq::{UreqError, UreqTransport};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 

@@ -5,8 +5,8 @@ use http::header::{
     USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method};
+use kinde_users_contract::Clause;
 use kinde_users_core::Transport;
-use kinde_users_fake::contract::Clause;
 use kinde_users_ureq::UreqTransport;
 use ureq::tls::TlsConfig;
 

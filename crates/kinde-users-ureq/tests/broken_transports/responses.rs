@@ -2,8 +2,8 @@
 
 use http::header::CONTENT_ENCODING;
 use http::{HeaderValue, Response};
+use kinde_users_contract::{Case, Clause};
 use kinde_users_core::{BodyFailure, Transport};
-use kinde_users_fake::contract::{Case, Clause};
 use kinde_users_ureq::{UreqError, UreqTransport};
 use ureq::tls::TlsConfig;
 

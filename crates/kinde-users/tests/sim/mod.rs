@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Wake;
 
+use kinde_users::contract::Server;
 use kinde_users::{AsyncClock, Clock, Domain, Instant};
 use kinde_users_fake::FakeKinde;
-use kinde_users_fake::contract::Server;
 
 /// A tenant and a way to it.
 pub(crate) struct Way<T> {

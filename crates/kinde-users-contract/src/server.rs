@@ -10,8 +10,8 @@ use std::time::Instant;
 use http::{Request, Response, header};
 use rustls::{ServerConfig, ServerConnection};
 
-use super::read::{Stream, read_head, read_request, text};
-use super::script::{Answer, Pace, Script, Then};
+use crate::read::{Stream, read_head, read_request, text};
+use crate::script::{Answer, Pace, Script, Then};
 
 /// A plain HTTP/1.1 server on `127.0.0.1`, for tests. The server and its connections end when it is
 /// dropped.
@@ -19,12 +19,11 @@ use super::script::{Answer, Pace, Script, Then};
 /// # Examples
 ///
 /// ```
-/// use kinde_users_fake::FakeKinde;
-/// use kinde_users_fake::contract::Server;
+/// use http::Response;
+/// use kinde_users_contract::Server;
 ///
-/// let fake = FakeKinde::new();
-/// let server = Server::answering(move |request| fake.handle(request).unwrap())?;
-/// println!("a tenant at {}", server.origin());
+/// let server = Server::answering(|_| Response::new(br#"{"users":[]}"#.to_vec()))?;
+/// println!("a tenant without users at {}", server.origin());
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]

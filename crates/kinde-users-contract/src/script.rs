@@ -19,7 +19,7 @@ pub(crate) enum Script {
     Raw(Then),
 }
 
-pub(super) type Handler = Box<dyn Fn(usize, &Request<Vec<u8>>) -> Answer + Send + Sync>;
+pub(crate) type Handler = Box<dyn Fn(usize, &Request<Vec<u8>>) -> Answer + Send + Sync>;
 
 impl Script {
     pub(crate) fn answers(

@@ -1,13 +1,12 @@
 //! What the check needs to know about a transport.
 
-use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 
-use crate::certificates;
+use crate::authority::Authority;
 
 /// What the check needs to know about the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,56 +28,6 @@ pub(crate) enum Security {
     Tls,
     /// As `Tls`, and they demand certificates of the authority from the transport.
     MutualTls,
-}
-
-/// A certificate authority that signs the certificates of the check's servers. A transport that
-/// trusts it can be checked with certificates that are valid, expired, or for another name; see
-/// [`Options::trusted`].
-#[derive(Clone)]
-pub struct Authority(pub(crate) Arc<certificates::Authority>);
-
-impl Authority {
-    /// Creates a new authority.
-    ///
-    /// # Errors
-    ///
-    /// If the system provides no randomness for the key.
-    pub fn new() -> io::Result<Self> {
-        certificates::Authority::new().map(|authority| Self(Arc::new(authority)))
-    }
-
-    /// Returns the certificate of the authority in DER, for the root certificates of the transport.
-    pub fn certificate(&self) -> &[u8] {
-        self.0.der()
-    }
-
-    /// Returns the certificate of the authority in PEM.
-    pub fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// Creates a client certificate and its private key for [`Options::mutual_tls`], both in PEM.
-    ///
-    /// # Errors
-    ///
-    /// If the system provides no randomness for the key.
-    pub fn client_certificate(&self) -> io::Result<(String, String)> {
-        self.0.client()
-    }
-}
-
-impl PartialEq for Authority {
-    fn eq(&self, other: &Self) -> bool {
-        self.certificate() == other.certificate()
-    }
-}
-
-impl Eq for Authority {}
-
-impl fmt::Debug for Authority {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Authority")
-    }
 }
 
 impl Options {
@@ -116,7 +65,7 @@ impl Options {
     }
 
     /// States that the transport trusts the certificates of this authority. Without it, the cases
-    /// that need such a transport are [skipped](super::Report::skipped).
+    /// that need such a transport are [skipped](crate::Report::skipped).
     pub fn trusted(mut self, authority: &Authority) -> Self {
         self.authority = Some(authority.clone());
         self
@@ -136,10 +85,10 @@ impl Options {
 
     /// Returns the TLS settings of the servers, if they speak TLS.
     pub(crate) fn server_tls(&self) -> io::Result<Option<Arc<ServerConfig>>> {
-        let Some(Authority(authority)) = &self.authority else { return Ok(None) };
+        let Some(authority) = &self.authority else { return Ok(None) };
         let config = match self.security {
             Security::Plain => return Ok(None),
-            Security::Tls => authority.tls(&["127.0.0.1"], |_| {})?,
+            Security::Tls => authority.tls(&["127.0.0.1"])?,
             Security::MutualTls => authority.mutual_tls(&["127.0.0.1"])?,
         };
         Ok(Some(Arc::new(config)))

@@ -14,11 +14,11 @@ pub type Outcome = Result<Response<Vec<u8>>, Failure>;
 /// Why no response came, as far as the check needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    pub(super) delivery: Delivery,
-    pub(super) display: String,
+    pub(crate) delivery: Delivery,
+    pub(crate) display: String,
     /// Everything that the error and its sources print, without blanks.
     texts: String,
-    pub(super) head: Option<Box<(StatusCode, HeaderMap, BodyFailure)>>,
+    pub(crate) head: Option<Box<(StatusCode, HeaderMap, BodyFailure)>>,
 }
 
 impl Failure {
@@ -46,7 +46,7 @@ impl Failure {
     /// Returns whether the texts contain the first letters of the word: as letters, as the bytes
     /// that a `Vec` of them prints, in hex or in base64. This finds every longer prefix of the word
     /// as well.
-    pub(super) fn prints(&self, word: &str) -> bool {
+    pub(crate) fn prints(&self, word: &str) -> bool {
         const LETTERS: usize = 5;
         let start: Vec<u8> = word.bytes().take(LETTERS).collect();
         let decimal: Vec<_> = start.iter().map(u8::to_string).collect();

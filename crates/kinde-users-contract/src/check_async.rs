@@ -7,17 +7,17 @@ use std::io;
 use http::Request;
 use kinde_users_core::AsyncTransport;
 
-use super::cases::cases;
-use super::failure::{Failure, Outcome};
-use super::options::Options;
-use super::report::Report;
+use crate::cases::cases;
+use crate::failure::{Failure, Outcome};
+use crate::options::Options;
+use crate::report::Report;
 
-/// Checks an async transport, as [`check`](super::check) checks a blocking one.
+/// Checks an async transport, as [`check`](crate::check) checks a blocking one.
 ///
 /// The check runs in the task that awaits it, and blocks the task for a moment when it waits for
 /// the server. Give it its own runtime with one thread. On several threads it is a matter of luck
 /// whether the transport has noticed in time that the server closed a connection, and
-/// [`Clause::Reuse`](super::Clause::Reuse) may be weak.
+/// [`Clause::Reuse`](crate::Clause::Reuse) may be weak.
 ///
 /// # Errors
 ///
@@ -26,11 +26,11 @@ use super::report::Report;
 /// # Examples
 ///
 /// ```
+/// use kinde_users_contract::{Options, check_async};
 /// use kinde_users_core::AsyncTransport;
-/// use kinde_users_fake::contract::{self, Options};
 ///
 /// async fn my_transport_keeps_the_contract<T: AsyncTransport>(transport: &T) -> std::io::Result<()> {
-///     let report = contract::check_async(transport, &Options::new().body_limit(64 * 1024)).await?;
+///     let report = check_async(transport, &Options::new().body_limit(64 * 1024)).await?;
 ///     report.assert_kept();
 ///     Ok(())
 /// }

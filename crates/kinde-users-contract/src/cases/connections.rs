@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use http::{Method, Request};
 
-use crate::contract::case::{
+use crate::authority::Authority;
+use crate::case::{
     Attempt, BODY, Case, Expected, METHODS, PERSON, Place, Twist, always, answer, answering, at, broken,
     in_a_row, ok, response, sized, to_server,
 };
-use crate::contract::options::Authority;
-use crate::contract::report::Clause;
-use crate::contract::script::{Answer, Pace, Script, Then};
+use crate::report::Clause;
+use crate::script::{Answer, Pace, Script, Then};
 
 pub(super) fn request_timeout() -> Vec<Case> {
     let mute = || Answer::nothing(Then::Hold);
@@ -170,7 +170,7 @@ pub(super) fn certificates(trusted: Option<&Authority>) -> io::Result<Vec<Case>>
     let mut cases = Vec::new();
     for (name, authority, names, years, expected) in rows {
         let is_known = authority.is_some();
-        let config = authority.unwrap_or(&unknown).0.tls(names, |params| {
+        let config = authority.unwrap_or(&unknown).adjusted_tls(names, |params| {
             if let Some((from, to)) = years {
                 params.not_before = rcgen::date_time_ymd(from, 1, 1);
                 params.not_after = rcgen::date_time_ymd(to, 1, 1);
@@ -188,7 +188,7 @@ pub(super) fn certificates(trusted: Option<&Authority>) -> io::Result<Vec<Case>>
 
 /// Returns the cases in which a TLS connection ends without a notice, as if it were cut.
 pub(super) fn cut_tls(trusted: Option<&Authority>) -> io::Result<Vec<Case>> {
-    let config = trusted.map(|authority| authority.0.tls(&["127.0.0.1"], |_| ())).transpose()?.map(Arc::new);
+    let config = trusted.map(|authority| authority.tls(&["127.0.0.1"])).transpose()?.map(Arc::new);
     let rows = [
         (
             Clause::OneAttempt,

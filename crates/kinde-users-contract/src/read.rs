@@ -5,15 +5,15 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use http::{HeaderName, HeaderValue, Request, header};
 
 /// A socket, or TLS over one.
-pub(super) trait Stream: Read + Write {}
+pub(crate) trait Stream: Read + Write {}
 
 impl<S: Read + Write> Stream for S {}
 
-pub(super) fn text<'a, B>(request: &'a Request<B>, name: &HeaderName) -> Option<&'a str> {
+pub(crate) fn text<'a, B>(request: &'a Request<B>, name: &HeaderName) -> Option<&'a str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
 }
 
-pub(super) fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request<Vec<u8>>>> {
+pub(crate) fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request<Vec<u8>>>> {
     let Some(head) = read_head(stream)? else { return Ok(None) };
     let mut request = head.map(|()| Vec::new());
     if request.headers().contains_key(header::EXPECT) {
@@ -43,7 +43,7 @@ pub(super) fn read_request(stream: &mut dyn Stream) -> io::Result<Option<Request
     Ok(Some(request))
 }
 
-pub(super) fn read_head(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Request<()>>> {
+pub(crate) fn read_head(stream: &mut (impl Read + ?Sized)) -> io::Result<Option<Request<()>>> {
     let malformed = || io::Error::from(ErrorKind::InvalidData);
     let Some(line) = read_line(stream)? else { return Ok(None) };
     let mut words = line.split(|byte| *byte == b' ');

@@ -6,11 +6,11 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use kinde_users_core::{BodyFailure, Delivery};
 
-use super::case::{Attempt, Expected, SECRETS, Twist, takes_gzip};
-use super::failure::{Failure, Outcome};
-use super::report::{Clause, Finding, Report};
-use super::server::{Partial, Secure, Seen, Server};
-use super::trial::Trial;
+use crate::case::{Attempt, Expected, SECRETS, Twist, takes_gzip};
+use crate::failure::{Failure, Outcome};
+use crate::report::{Clause, Finding, Report};
+use crate::server::{Partial, Secure, Seen, Server};
+use crate::trial::Trial;
 
 impl Trial {
     /// Ends the server and adds the findings to the report.

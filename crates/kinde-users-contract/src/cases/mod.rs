@@ -7,8 +7,8 @@ mod responses;
 
 use std::io;
 
-use super::case::Case;
-use super::options::Options;
+use crate::case::Case;
+use crate::options::Options;
 
 /// Returns all cases, in the order of the clauses.
 ///

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Response, header};
 
-use crate::contract::case::{
+use crate::case::{
     Attempt, BODY, Case, Expected, METHODS, PERSON, Place, Twist, always, answer, answering, append, broken,
     in_a_row, ok, response, to_server,
 };
-use crate::contract::report::Clause;
-use crate::contract::script::{Answer, Script, Then};
-use crate::contract::server::{Server, listen};
+use crate::report::Clause;
+use crate::script::{Answer, Script, Then};
+use crate::server::{Server, listen};
 
 /// Returns the cases in which the server closes the connection before the response is whole.
 pub(super) fn hang_ups() -> Vec<Case> {

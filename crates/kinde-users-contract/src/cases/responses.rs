@@ -7,12 +7,12 @@ use flate2::write::GzEncoder;
 use http::{HeaderValue, Method, Response, header};
 use kinde_users_core::BodyFailure;
 
-use crate::contract::case::{
+use crate::case::{
     Attempt, Case, Expected, PERSON, Twist, always, answer, answering, append, broken, in_a_row, response,
     sized, takes_gzip, to_server, too_large,
 };
-use crate::contract::report::Clause;
-use crate::contract::script::{Answer, Pace, Script, Then};
+use crate::report::Clause;
+use crate::script::{Answer, Pace, Script, Then};
 
 pub(super) fn responses() -> Vec<Case> {
     let mut many = response(

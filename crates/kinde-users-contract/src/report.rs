@@ -111,7 +111,7 @@ impl Report {
 
     /// Returns the cases that do not apply to this transport: those of compression if it does not
     /// request any, and those of certificates if no authority is
-    /// [trusted](super::Options::trusted).
+    /// [trusted](crate::Options::trusted).
     pub fn skipped(&self) -> &[String] {
         &self.skipped
     }

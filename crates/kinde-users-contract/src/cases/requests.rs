@@ -2,8 +2,8 @@
 
 use http::Method;
 
-use crate::contract::case::{Attempt, Case, METHODS, answer, answering, append, ok, to_server};
-use crate::contract::report::Clause;
+use crate::case::{Attempt, Case, METHODS, answer, answering, append, ok, to_server};
+use crate::report::Clause;
 
 pub(super) fn targets() -> impl Iterator<Item = Case> {
     let targets = [

@@ -1,17 +1,18 @@
-//! The contract of [`Transport`] as a test for any transport; [`check_async`] is for async ones.
+//! Tests whether an HTTP transport keeps the contract of [`Transport`]: [`check`] is for blocking
+//! transports, [`check_async`] for async ones.
 //!
-//! [`check`] sends about a thousand requests through the transport to servers on the loopback
+//! The check sends about a thousand requests through the transport to servers on the loopback
 //! interface. The servers answer, redirect, compress, fall silent, send slowly and close
 //! connections. The check compares what went in at one end with what came out at the other. A
 //! violation of the contract is *broken*. Behaviour that the contract allows, but that a good
 //! transport improves on, is *weak*. Each [`Clause`] is one of the duties that [`Transport`] lists.
 //!
 //! ```
+//! use kinde_users_contract::{Options, check};
 //! use kinde_users_core::Transport;
-//! use kinde_users_fake::contract::{self, Options};
 //!
 //! fn my_transport_keeps_the_contract(transport: &(impl Transport + Sync)) -> std::io::Result<()> {
-//!     let report = contract::check(transport, &Options::new().body_limit(64 * 1024))?;
+//!     let report = check(transport, &Options::new().body_limit(64 * 1024))?;
 //!     report.assert_kept();
 //!     Ok(())
 //! }
@@ -28,14 +29,14 @@
 //!
 //! ```
 //! # use kinde_users_core::Transport;
-//! use kinde_users_fake::contract::{self, Authority, Options};
+//! use kinde_users_contract::{Authority, Options, check};
 //!
 //! fn my_transport_checks_certificates<T: Transport + Sync>(
 //!     trusting: impl FnOnce(&[u8]) -> T, // Root certificates in DER.
 //! ) -> std::io::Result<()> {
 //!     let authority = Authority::new()?;
 //!     let transport = trusting(authority.certificate());
-//!     contract::check(&transport, &Options::new().trusted(&authority))?.assert_kept();
+//!     check(&transport, &Options::new().trusted(&authority))?.assert_kept();
 //!     Ok(())
 //! }
 //! ```
@@ -48,8 +49,8 @@
 //!
 //! ```
 //! # use http::{Request, Response};
+//! # use kinde_users_contract::{Failure, Options, Report, cases};
 //! # use kinde_users_core::Delivery;
-//! # use kinde_users_fake::contract::{Failure, Options, Report, cases};
 //! # type Answer = Result<Response<Vec<u8>>, std::io::Error>;
 //! fn check(send: impl Fn(Request<Vec<u8>>) -> Answer) -> std::io::Result<Report> {
 //!     let options = Options::new();
@@ -68,7 +69,21 @@
 //!     Ok(report)
 //! }
 //! ```
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice
+)]
 
+// Runs the example in the README as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+mod authority;
 mod case;
 mod cases;
 mod check_async;
@@ -88,12 +103,15 @@ use std::thread;
 use http::Request;
 use kinde_users_core::Transport;
 
+pub use authority::Authority;
 pub use case::Case;
 pub use cases::cases;
 pub use check_async::check_async;
 pub use failure::{Failure, Outcome};
-pub use options::{Authority, Options};
+pub use options::Options;
 pub use report::{Clause, Finding, Report};
+// The settings of `Authority::tls` are of this version.
+pub use rustls;
 pub use server::{Lost, Server};
 pub use trial::Trial;
 

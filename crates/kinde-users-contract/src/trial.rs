@@ -10,12 +10,12 @@ use std::time::Instant;
 use http::{Request, Uri};
 use kinde_users_core::set_request_timeout;
 
-use super::case::{Attempt, Case, Place, Twist};
-use super::failure::Outcome;
-use super::options::Options;
-use super::report::Clause;
-use super::script::Script;
-use super::server::{Server, Tls, listen};
+use crate::case::{Attempt, Case, Place, Twist};
+use crate::failure::Outcome;
+use crate::options::Options;
+use crate::report::Clause;
+use crate::script::Script;
+use crate::server::{Server, Tls, listen};
 
 /// How many times a limited request is sent while it ends too late.
 const LIMITED_TRIES: usize = 3;
@@ -24,25 +24,25 @@ const LIMITED_TRIES: usize = 3;
 #[derive(Debug)]
 #[must_use = "a trial reports nothing before `judge`"]
 pub struct Trial {
-    pub(super) clause: Clause,
-    pub(super) name: String,
-    pub(super) twist: Twist,
-    pub(super) is_tls: bool,
-    pub(super) authority: String,
-    pub(super) request_timeout: Duration,
-    pub(super) patience: Duration,
-    pub(super) server: Option<Server>,
-    pub(super) bystander: Option<Arc<Server>>,
+    pub(crate) clause: Clause,
+    pub(crate) name: String,
+    pub(crate) twist: Twist,
+    pub(crate) is_tls: bool,
+    pub(crate) authority: String,
+    pub(crate) request_timeout: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) server: Option<Server>,
+    pub(crate) bystander: Option<Arc<Server>>,
     /// Reserves the port that refuses connections.
     _taken: Option<TcpStream>,
     /// The requests that are still to be sent.
-    pub(super) rounds: VecDeque<Vec<Request<Vec<u8>>>>,
-    pub(super) attempts: Vec<Attempt>,
+    pub(crate) rounds: VecDeque<Vec<Request<Vec<u8>>>>,
+    pub(crate) attempts: Vec<Attempt>,
     /// The outcomes, and how long each took.
-    pub(super) outcomes: Vec<(Outcome, Duration)>,
-    pub(super) sent_at: Instant,
+    pub(crate) outcomes: Vec<(Outcome, Duration)>,
+    pub(crate) sent_at: Instant,
     /// The requests of the only round, if each of them is limited.
-    pub(super) limited: Vec<Request<Vec<u8>>>,
+    pub(crate) limited: Vec<Request<Vec<u8>>>,
 }
 
 impl Case {
@@ -157,7 +157,7 @@ impl Trial {
         }
     }
 
-    pub(super) fn is_late(&self, time: Duration) -> bool {
+    pub(crate) fn is_late(&self, time: Duration) -> bool {
         time >= self.request_timeout + (self.request_timeout * 3 / 4).max(Duration::from_millis(150))
     }
 }

@@ -7,9 +7,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use kinde_users_core::BodyFailure;
 use rustls::ServerConfig;
 
-use super::report::Clause;
-use super::script::{Answer, Script};
-use super::server::Server;
+use crate::report::Clause;
+use crate::script::{Answer, Script};
+use crate::server::Server;
 
 /// Requests, the behaviour of the server, and the expected outcome.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Case {
         &self.name
     }
 
-    pub(super) fn with(self, twist: Twist) -> Self {
+    pub(crate) fn with(self, twist: Twist) -> Self {
         Self { twist, ..self }
     }
 }
@@ -67,17 +67,17 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(super) fn new(method: &Method, target: &str, body: &[u8], expected: Expected) -> Self {
+    pub(crate) fn new(method: &Method, target: &str, body: &[u8], expected: Expected) -> Self {
         Self { request: request(method, target, body), expected, is_limited: false }
     }
 
     /// Creates an attempt with a body if the method has one.
-    pub(super) fn simple(method: &Method, target: &str, expected: Expected) -> Self {
+    pub(crate) fn simple(method: &Method, target: &str, expected: Expected) -> Self {
         let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(method);
         Self::new(method, target, if has_body { BODY } else { b"" }, expected)
     }
 
-    pub(super) fn limited(self) -> Self {
+    pub(crate) fn limited(self) -> Self {
         Self { is_limited: true, ..self }
     }
 }
@@ -123,20 +123,20 @@ pub(crate) const SECRETS: [(&str, &str); 5] = [
     ("the request's body", "rosalind"),
     ("the response", "penelope"),
 ];
-pub(super) const TOKEN: &str = "Bearer t0ps3cr3t.b-c_d";
-pub(super) const PERSON: &str = "/api/v1/users/kp_sally?email=sally%40example.com";
-pub(super) const BODY: &[u8] = b"{\"given_name\":\"rosalind\"}";
+pub(crate) const TOKEN: &str = "Bearer t0ps3cr3t.b-c_d";
+pub(crate) const PERSON: &str = "/api/v1/users/kp_sally?email=sally%40example.com";
+pub(crate) const BODY: &[u8] = b"{\"given_name\":\"rosalind\"}";
 
-pub(super) const METHODS: [Method; 5] =
+pub(crate) const METHODS: [Method; 5] =
     [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Creates a case with one request to one server.
-pub(super) fn to_server(clause: Clause, name: impl Into<String>, script: Script, attempt: Attempt) -> Case {
+pub(crate) fn to_server(clause: Clause, name: impl Into<String>, script: Script, attempt: Attempt) -> Case {
     in_a_row(clause, name, script, [attempt])
 }
 
 /// Creates a case with several requests to one server, one after the other.
-pub(super) fn in_a_row(
+pub(crate) fn in_a_row(
     clause: Clause,
     name: impl Into<String>,
     script: Script,
@@ -145,7 +145,7 @@ pub(super) fn in_a_row(
     at(Place::Plain(script), clause, name, attempts)
 }
 
-pub(super) fn at(
+pub(crate) fn at(
     place: Place,
     clause: Clause,
     name: impl Into<String>,
@@ -157,7 +157,7 @@ pub(super) fn at(
 
 /// Creates a request with the headers that the core writes. Its URI is only the target, without an
 /// origin.
-pub(super) fn request(method: &Method, target: &str, body: &[u8]) -> Request<Vec<u8>> {
+pub(crate) fn request(method: &Method, target: &str, body: &[u8]) -> Request<Vec<u8>> {
     let mut request = Request::new(body.to_vec());
     *request.method_mut() = method.clone();
     *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
@@ -172,7 +172,7 @@ pub(super) fn request(method: &Method, target: &str, body: &[u8]) -> Request<Vec
     request
 }
 
-pub(super) fn response(
+pub(crate) fn response(
     status: u16,
     headers: &[(&'static str, &'static str)],
     body: &[u8],
@@ -183,45 +183,45 @@ pub(super) fn response(
     response
 }
 
-pub(super) fn append(map: &mut HeaderMap, headers: &[(&'static str, &'static str)]) {
+pub(crate) fn append(map: &mut HeaderMap, headers: &[(&'static str, &'static str)]) {
     for (name, value) in headers {
         map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
 }
 
-pub(super) fn ok() -> Response<Vec<u8>> {
+pub(crate) fn ok() -> Response<Vec<u8>> {
     response(200, &[("content-type", "application/json")], b"{\"email\":\"penelope@example.com\"}")
 }
 
-pub(super) fn sized(bytes: usize) -> Response<Vec<u8>> {
+pub(crate) fn sized(bytes: usize) -> Response<Vec<u8>> {
     response(200, &[], &vec![b'x'; bytes])
 }
 
 /// Expects no response, because its body is broken.
-pub(super) fn broken(head: &Response<Vec<u8>>) -> Expected {
+pub(crate) fn broken(head: &Response<Vec<u8>>) -> Expected {
     Expected::Unread(head.clone(), BodyFailure::Broken)
 }
 
 /// Expects no response, because its body is too long.
-pub(super) fn too_large(head: &Response<Vec<u8>>) -> Expected {
+pub(crate) fn too_large(head: &Response<Vec<u8>>) -> Expected {
     Expected::Unread(head.clone(), BodyFailure::TooLarge)
 }
 
-pub(super) fn answer(response: Response<Vec<u8>>) -> Expected {
+pub(crate) fn answer(response: Response<Vec<u8>>) -> Expected {
     Expected::Response(response)
 }
 
 /// Answers every request with this response.
-pub(super) fn answering(response: &Response<Vec<u8>>) -> Script {
+pub(crate) fn answering(response: &Response<Vec<u8>>) -> Script {
     always(Answer::of(response))
 }
 
-pub(super) fn always(answer: Answer) -> Script {
+pub(crate) fn always(answer: Answer) -> Script {
     Script::answers(move |_, _| answer.clone())
 }
 
 /// Returns whether the transport requested compression. Otherwise the server does not compress.
-pub(super) fn takes_gzip(request: &Request<Vec<u8>>) -> bool {
+pub(crate) fn takes_gzip(request: &Request<Vec<u8>>) -> bool {
     let mut codings = request.headers().get_all(header::ACCEPT_ENCODING).iter();
     codings.any(|codings| codings.as_bytes().escape_ascii().to_string().contains("gzip"))
 }
