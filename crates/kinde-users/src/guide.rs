@@ -1,6 +1,7 @@
 //! Pages to read.
 
-// The first definition of a link counts. The last lines of the file have those for readers of files.
+// These links are for rustdoc, which takes the first definition of a link. The definitions at the
+// end of the file are for those who read it as a file.
 /// [observing]: crate::guide::observing
 /// [security]: crate::guide::security
 #[doc = ""]

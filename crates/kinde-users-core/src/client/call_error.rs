@@ -59,8 +59,8 @@ impl<E> CallError<E> {
         self.as_api().map(ApiError::status)
     }
 
-    /// Returns the ids that the service and its proxies gave the last request of the operation; see
-    /// [`Error::request_ids`].
+    /// Returns the ids that the service and its proxies gave the request whose reply made the call
+    /// fail; see [`Error::request_ids`].
     pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.error.request_ids()
     }

@@ -161,8 +161,9 @@ impl Error {
         }
     }
 
-    /// Returns the ids that the service and its proxies gave the last request of the operation. Each
-    /// item is the name of a header and its value. There are none if no reply arrived.
+    /// Returns the ids that the service and its proxies gave the request whose reply made the call
+    /// fail. Each item is the name of a header and its value. There are none if the call failed for
+    /// another reason, such as a token that could not be renewed.
     pub fn request_ids(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.reply().into_iter().flat_map(Reply::request_ids)
     }

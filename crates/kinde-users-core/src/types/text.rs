@@ -64,6 +64,15 @@ impl<'a> Text<'a> {
         matches!(self.0, Inner::Borrowed(_))
     }
 
+    /// Returns the text, owned.
+    #[inline]
+    pub(crate) fn into_boxed_str(self) -> Box<str> {
+        match self.0 {
+            Inner::Borrowed(text) => text.into(),
+            Inner::Owned(text) => text,
+        }
+    }
+
     /// Returns the text as a `Cow`, without copying.
     pub fn into_cow(self) -> Cow<'a, str> {
         match self.0 {
