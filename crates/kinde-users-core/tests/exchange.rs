@@ -32,7 +32,7 @@ fn seconds(seconds: u64) -> Duration {
 
 /// Back-off of exactly nothing, so that only resets are waited for.
 fn eager() -> RetryPolicy {
-    RetryPolicy::new().backoff(Duration::ZERO)
+    RetryPolicy::default().backoff(Duration::ZERO)
 }
 
 impl World {
@@ -1194,6 +1194,18 @@ fn credentials_can_be_replaced_while_calls_run() {
 }
 
 #[test]
+fn credentials_that_cannot_be_sent_fail_the_call() {
+    for (id, audience, argument) in [("", "a", "client_id"), ("id", "", "audience")] {
+        let domain = Domain::parse("acme").unwrap().with_audience(audience);
+        let mut world = World { tenant: Tenant::new(domain, Credentials::new(id, "secret")), ..World::new() };
+        let mut call = world.call(&GetUsers::new(), CallOptions::default());
+        let error = fails(world.start(&mut call));
+        let Error::Auth(error) = error else { panic!("{error:?}") };
+        assert!(matches!(error.problem(), AuthProblem::Unsendable(error) if error.argument() == argument));
+    }
+}
+
+#[test]
 fn supplied_token_that_has_ended_says_so() {
     let credentials = Credentials::access_token(AccessToken::new("t").unwrap());
     let mut tenant = Tenant::new(Domain::parse("acme").unwrap(), credentials);
@@ -1868,6 +1880,12 @@ fn token_endpoint_that_refuses_all_is_asked_seldom() {
         assert!(matches!(error, Error::Exhausted { attempts: 0, .. }), "{error:?}");
         assert!(world.now <= Instant::from_start(seconds(601)));
         assert!(requests < 60, "{requests}");
+        // Later calls give up after their first request.
+        let mut later = world.call(&GetUsers::new(), CallOptions::new());
+        let step = world.start(&mut later);
+        asks_for_a_token(&world.sit_out_all(&mut later, step));
+        let error = fails(world.answer(&mut later, 429, headers, ""));
+        assert!(matches!(error, Error::Exhausted { attempts: 0, .. }), "{error:?}");
     }
 }
 

@@ -65,9 +65,10 @@ impl RequestBody {
     }
 
     /// Returns the bytes that are not taken yet.
-    fn bytes(&self) -> Result<&[u8], Withdrawn> {
+    fn bytes(&self) -> Result<&[u8], HyperError> {
         match self.message.leave(WANTED) {
-            WITHDRAWN => Err(Withdrawn),
+            // The time limit passed before hyper looked at the body.
+            WITHDRAWN => Err(HyperError::plain(ErrorKind::Timeout, Delivery::NotSent)),
             _ if self.is_taken => Ok(&[]),
             _ => Ok(&self.message.bytes),
         }
@@ -76,12 +77,12 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = Withdrawn;
+    type Error = HyperError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Withdrawn>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, HyperError>>> {
         let is_left = self.bytes().map(|bytes| !bytes.is_empty());
         self.is_taken = true;
         let frame = || Frame::data(self.message.bytes.clone());
@@ -100,18 +101,6 @@ impl Body for RequestBody {
         self.bytes().map_or_else(|_| SizeHint::new(), exact)
     }
 }
-
-/// The error for a request whose time limit passed before hyper looked at it.
-#[derive(Debug)]
-pub(crate) struct Withdrawn;
-
-impl std::fmt::Display for Withdrawn {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the request was withdrawn")
-    }
-}
-
-impl std::error::Error for Withdrawn {}
 
 /// Reads the body of a response until `over` completes. An error has the head of the response.
 ///
@@ -175,7 +164,7 @@ async fn collect(
     match body {
         Sink::Plain(body) => Ok(body.bytes),
         Sink::Gzip(decoder) if !is_empty => {
-            let bytes = decoder.finish().map_err(|error| failed(&error))?.bytes;
+            let bytes = decoder.finish().map_err(failed)?.bytes;
             // These headers described the body before decompression.
             headers.remove(CONTENT_ENCODING);
             headers.remove(CONTENT_LENGTH);
@@ -200,24 +189,20 @@ enum Sink {
 impl Sink {
     fn write(&mut self, data: &[u8]) -> Result<(), HyperError> {
         match self {
-            Self::Plain(body) => body.write_all(data).map_err(|error| failed(&error)),
-            Self::Gzip(decoder) => decoder.write_all(data).map_err(|error| failed(&error)),
+            Self::Plain(body) => body.write_all(data).map_err(failed),
+            Self::Gzip(decoder) => decoder.write_all(data).map_err(failed),
             // Returning the bytes as they came would pass encoded data off as plain data.
             Self::Unreadable => Err(of_response(ErrorKind::Protocol)),
         }
     }
 }
 
-/// Converts an error of writing to the buffers: the limit was passed, or the decompression failed.
-fn failed(error: &io::Error) -> HyperError {
-    let too_long = error.get_ref().and_then(|error| error.downcast_ref());
-    of_response(match too_long {
-        Some(TooLong(limit)) => ErrorKind::BodyTooLong(*limit),
-        None => ErrorKind::Protocol,
-    })
+/// Returns the error of the buffer, or an error of the decoder.
+fn failed(error: io::Error) -> HyperError {
+    error.downcast().unwrap_or_else(|_| of_response(ErrorKind::Protocol))
 }
 
-/// A buffer that fails once it would pass its limit.
+/// A buffer that fails once it would pass its limit. Its errors hold a [`HyperError`].
 struct Capped {
     bytes: Vec<u8>,
     limit: u64,
@@ -239,7 +224,7 @@ impl Write for Capped {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let length = self.bytes.len().saturating_add(data.len());
         if u64::try_from(length).map_or(true, |length| length > self.limit) {
-            return Err(io::Error::other(TooLong(self.limit)));
+            return Err(io::Error::other(of_response(ErrorKind::BodyTooLong(self.limit))));
         }
         self.bytes.extend_from_slice(data);
         Ok(data.len())
@@ -250,23 +235,12 @@ impl Write for Capped {
     }
 }
 
-#[derive(Debug)]
-struct TooLong(u64);
-
-impl std::fmt::Display for TooLong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "more than {} bytes", self.0)
-    }
-}
-
-impl std::error::Error for TooLong {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::task::Waker;
 
-    fn poll(body: &mut RequestBody) -> Poll<Option<Result<Vec<u8>, Withdrawn>>> {
+    fn poll(body: &mut RequestBody) -> Poll<Option<Result<Vec<u8>, HyperError>>> {
         let frame = Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()));
         frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap().to_vec())))
     }
@@ -306,7 +280,9 @@ mod tests {
             assert!(message.withdraw() && message.withdraw());
             assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
             for _ in 0..2 {
-                assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(Withdrawn)))));
+                assert!(
+                    matches!(poll(&mut body), Poll::Ready(Some(Err(error))) if error.delivery() == Delivery::NotSent)
+                );
             }
         }
     }

@@ -52,7 +52,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_time_that_has_passed_is_not_waited_for() {
-        let clock = TokioClock::new();
+        let clock = TokioClock::default();
         time::advance(Duration::from_secs(1)).await;
         clock.sleep_until(Instant::START).await;
         assert_eq!(clock.now(), Instant::from_start(Duration::from_secs(1)));

@@ -171,6 +171,11 @@ impl Connection for Line {
 mod tests {
     use super::*;
 
+    #[test]
+    fn debug_hides_the_connector() {
+        assert_eq!(format!("{:?}", Dialer::new(direct())), "Dialer");
+    }
+
     #[tokio::test]
     async fn request_is_sent_without_delay() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -220,3 +220,41 @@ impl fmt::Display for HyperError {
 }
 
 impl StdError for HyperError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_says_what_failed_and_whether_it_was_sent() {
+        for (kind, message) in [
+            (ErrorKind::Timeout, "the time limit was reached"),
+            (ErrorKind::Tls, "TLS failed"),
+            (ErrorKind::Io(io::ErrorKind::BrokenPipe), "input/output failed"),
+            (ErrorKind::Closed, "the connection was closed"),
+            (ErrorKind::Protocol, "the response could not be read"),
+            (ErrorKind::Refused, "the server did not process the request"),
+            (ErrorKind::Connector, "no connection could be made"),
+            (ErrorKind::BodyTooLong(9), "the response's body is longer than 9 bytes"),
+            (ErrorKind::Other, "the HTTP client failed"),
+        ] {
+            let error = |delivery| HyperError::plain(kind, delivery).to_string();
+            assert_eq!(error(Delivery::Unknown), message);
+            assert_eq!(error(Delivery::NotSent), format!("{message} (not sent)"));
+        }
+    }
+
+    #[test]
+    fn errors_are_equal_if_the_heads_are() {
+        let error = |status: u16, date: &str, kind| {
+            let head = Response::builder().status(status).header("date", date).body(()).unwrap();
+            HyperError::plain(kind, Delivery::Unknown).with_head(head.into_parts().0)
+        };
+        let one = error(200, "today", ErrorKind::Closed);
+        assert_eq!(one, one.clone());
+        assert_eq!(one, error(200, "today", ErrorKind::Closed));
+        assert_ne!(one, error(201, "today", ErrorKind::Closed));
+        assert_ne!(one, error(200, "yesterday", ErrorKind::Closed));
+        assert_ne!(one, error(200, "today", ErrorKind::BodyTooLong(9)));
+    }
+}

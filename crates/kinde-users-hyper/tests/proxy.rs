@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 #[tokio::test]
 async fn child() {
     let Ok(uri) = std::env::var("CHILD_URI") else { return };
-    let transport = HyperTransport::new();
+    let transport = HyperTransport::default();
     let transport =
         if std::env::var_os("CHILD_DIRECT").is_some() { transport.without_proxy() } else { transport };
     let mut request = Request::get(uri).body(Vec::new()).unwrap();

@@ -16,27 +16,12 @@ use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport};
 use ureq::{Error, Proxy, Timeout};
 
+use crate::error::UreqError;
 use crate::interim::WithoutInterim;
 
-/// An error that occurred before there was a connection, with the host and port of the proxy that
-/// the connection goes through.
-#[derive(Debug)]
-pub(crate) struct BeforeSending {
-    pub(crate) error: Error,
-    pub(crate) proxy: Option<String>,
-}
-
-impl std::fmt::Display for BeforeSending {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("no connection")
-    }
-}
-
-impl std::error::Error for BeforeSending {}
-
+/// Marks an error that occurred before there was a connection.
 fn mark(error: Error, proxy: Option<&Proxy>) -> Error {
-    let proxy = proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
-    Error::Other(Box::new(BeforeSending { error, proxy }))
+    Error::Other(Box::new(UreqError::before_sending(error, proxy)))
 }
 
 /// Returns the proxy that a connection goes through.

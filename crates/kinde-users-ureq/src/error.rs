@@ -5,9 +5,7 @@ use std::io;
 
 use http::{HeaderMap, Response, StatusCode};
 use kinde_users_core::{BodyFailure, Delivery};
-use ureq::Error;
-
-use crate::connect::BeforeSending;
+use ureq::{Error, Proxy};
 
 /// The reason why no whole response came.
 ///
@@ -65,18 +63,7 @@ impl From<Error> for UreqError {
     fn from(error: Error) -> Self {
         let (kind, detail) = match error {
             Error::Other(other) => match other.downcast() {
-                Ok(before) => {
-                    let BeforeSending { error, proxy } = *before;
-                    let is_refusal = proxy.is_some() && is_refusal(&error);
-                    let mut error = Self::from(error);
-                    if is_refusal {
-                        error.kind = ErrorKind::Proxy;
-                    }
-                    error.delivery = Delivery::NotSent;
-                    // Failures to reach a proxy are marked too, but without a proxy.
-                    error.proxy = proxy;
-                    return error;
-                }
+                Ok(before_sending) => return *before_sending,
                 Err(_) => (ErrorKind::Other, None),
             },
             Error::Timeout(_) => (ErrorKind::Timeout, None),
@@ -131,6 +118,19 @@ fn answer_of_a_proxy(text: &str) -> String {
 impl UreqError {
     fn new(kind: ErrorKind, delivery: Delivery) -> Self {
         Self { kind, detail: None, delivery, proxy: None, head: None }
+    }
+
+    /// Creates the error for a connection that could not be made through `proxy`. Failures to reach
+    /// a proxy have none.
+    pub(crate) fn before_sending(error: Error, proxy: Option<&Proxy>) -> Self {
+        let is_refusal = proxy.is_some() && is_refusal(&error);
+        let mut error = Self::from(error);
+        if is_refusal {
+            error.kind = ErrorKind::Proxy;
+        }
+        error.delivery = Delivery::NotSent;
+        error.proxy = proxy.map(|proxy| format!("{}:{}", proxy.host(), proxy.port()));
+        error
     }
 
     /// Creates the error for a client certificate that cannot be used.
@@ -212,6 +212,34 @@ impl std::error::Error for UreqError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_error_of_ureq_has_its_kind_and_message() {
+        for (error, kind, message) in [
+            (Error::Timeout(ureq::Timeout::Global), ErrorKind::Timeout, "the time limit was reached"),
+            (Error::HostNotFound, ErrorKind::HostNotFound, "the host was not found"),
+            (Error::ConnectionFailed, ErrorKind::ConnectionFailed, "no connection"),
+            (Error::InvalidProxyUrl, ErrorKind::Proxy, "the proxy cannot be used"),
+            (Error::Tls("no roots"), ErrorKind::Tls, "TLS failed: no roots"),
+            (
+                Error::Rustls(rustls::Error::DecryptError),
+                ErrorKind::Tls,
+                "TLS failed: cannot decrypt peer's message",
+            ),
+            (Error::BodyStalled, ErrorKind::Protocol, "the response could not be read"),
+            (
+                Error::BodyExceedsLimit(9),
+                ErrorKind::BodyTooLong(9),
+                "the response's body is longer than 9 bytes",
+            ),
+            (Error::Other("of another crate".into()), ErrorKind::Other, "the HTTP client failed"),
+            (Error::StatusCode(500), ErrorKind::Other, "the HTTP client failed"),
+        ] {
+            let error = UreqError::from(error);
+            assert_eq!((error.kind(), error.to_string().as_str()), (kind, message));
+            assert_eq!(error.delivery(), Delivery::Unknown);
+        }
+    }
 
     #[test]
     fn refusal_of_the_system_is_not_of_a_proxy() {

@@ -62,7 +62,7 @@ const TEXT: &[u8] = b"{\"code\":\"OK\"}";
 fn announced_length_is_reserved() {
     const LENGTH: usize = 345_678;
     let server = Server::answering(|_| Response::new(vec![b' '; LENGTH])).unwrap();
-    let body = UreqTransport::new().send(get(&server.origin())).unwrap().into_body();
+    let body = UreqTransport::default().send(get(&server.origin())).unwrap().into_body();
     assert_eq!((body.len(), body.capacity()), (LENGTH, LENGTH));
 }
 

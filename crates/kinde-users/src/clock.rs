@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn time_that_has_passed_is_not_waited_for() {
-        let clock = SystemClock::new();
+        let clock = SystemClock::default();
         clock.wait_until(Instant::START);
     }
 }

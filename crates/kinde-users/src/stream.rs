@@ -99,3 +99,53 @@ impl<W, I> Stream for Walk<W, I> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::GetUsers;
+    use crate::{Credentials, TokioClock, async_client_over, async_transport_fn};
+    use futures_util::{FutureExt, StreamExt, TryStreamExt};
+    use http::Response;
+    use kinde_users_fake::FakeKinde;
+    use std::future::pending;
+    use std::io;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn stream_has_each_page_and_item_and_stays_ended() {
+        let fake = FakeKinde::new();
+        let ids = fake.seed_users(5);
+        let client = fake.async_client().unwrap();
+        let pages = || client.pages(GetUsers::new().page_size(2));
+        let found: Vec<_> = pages().into_stream().try_collect().await.unwrap();
+        assert_eq!(found.iter().map(|page| page.users.len()).collect::<Vec<_>>(), [2, 2, 1]);
+        let mut items = pages().items().into_stream();
+        for id in ids {
+            assert_eq!(items.next().await.unwrap().unwrap().id, id);
+        }
+        assert!(items.next().await.is_none());
+        assert!(items.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn dropped_stream_cancels_the_call_in_progress() {
+        let calls = Arc::new(());
+        let counted = Arc::clone(&calls);
+        let transport = async_transport_fn(move |_| {
+            let call = Arc::clone(&counted);
+            async move {
+                let never = pending::<io::Result<Response<Vec<u8>>>>().await;
+                drop(call);
+                never
+            }
+        });
+        let credentials = Credentials::new("id", "secret");
+        let client = async_client_over(transport, TokioClock::new(), "acme".parse().unwrap(), credentials);
+        let mut pages = client.pages(GetUsers::new()).into_stream();
+        assert!(pages.next().now_or_never().is_none());
+        assert_eq!(Arc::strong_count(&calls), 3);
+        drop(pages);
+        assert_eq!(Arc::strong_count(&calls), 2);
+    }
+}

@@ -33,3 +33,16 @@ impl TimestampExt for Timestamp {
         Self::from(instant.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instant_survives_the_round_trip() {
+        let instant: jiff::Timestamp = "2025-04-01T02:04:20.123456Z".parse().unwrap();
+        assert_eq!(Timestamp::from_jiff(instant).to_jiff().unwrap(), instant);
+        assert_eq!(Timestamp::from("2025-04-01T13:04:20.123456+11").to_jiff().unwrap(), instant);
+        assert!(Timestamp::from("yesterday").to_jiff().is_err());
+    }
+}

@@ -678,15 +678,19 @@ fn identities_are_paged_by_the_last_one() {
 #[test]
 fn list_that_does_not_advance_is_an_error() {
     let fake = FakeKinde::new();
-    let client = blocking(&fake);
+    let (client, other) =
+        (blocking(&fake), AsyncClient::new(tenant(&fake), fake.clone(), SimClock::default()));
     for body in [
         r#"{"identities":[],"has_more":true}"#,
         r#"{"identities":[{"id":null}],"has_more":true}"#,
         r#"{"identities":[{"id":"identity_1"}],"has_more":true}"#,
     ] {
         let reply = Fault::reply(Response::new(body.as_bytes().to_vec()));
-        fake.fail("get_user_identities").times(5).with(reply);
+        fake.fail("get_user_identities").times(10).with(reply);
         let last = client.pages(GetUserIdentities::new("kp_1")).last().unwrap();
+        assert!(matches!(last.unwrap_err().error(), Error::CursorLoop(_)), "{body}");
+        let mut items = other.pages(GetUserIdentities::new("kp_1")).items();
+        let last = std::iter::from_fn(|| finish(items.next_item())).last().unwrap();
         assert!(matches!(last.unwrap_err().error(), Error::CursorLoop(_)), "{body}");
         fake.clear_faults();
     }
@@ -999,6 +1003,56 @@ fn delivery_of_a_closure_is_unknown() {
 }
 
 #[test]
+fn pointer_to_a_transport_or_clock_is_one() {
+    /// A tenant that needs every method of the transport and the clock: the first request does not
+    /// arrive, the second one is refused for a while, and only the head of the last reply arrives.
+    fn faults() -> FakeKinde {
+        let fake = FakeKinde::new();
+        fake.next("create_user", Fault::not_sent());
+        fake.next("create_user", Fault::rate_limited(30));
+        fake.next("create_user", Fault::real_reply().broken_off());
+        fake
+    }
+
+    fn check(fake: &FakeKinde, error: &Error) {
+        assert!(matches!(error, Error::Body { .. }), "{error:?}");
+        assert_eq!((fake.requests().of("create_user").len(), fake.users().len()), (3, 1));
+    }
+
+    fn call(fake: &FakeKinde, transport: impl Transport, clock: impl Clock) {
+        let client = Client::new(tenant(fake), transport, clock);
+        check(fake, client.send(&CreateUser::new()).unwrap_err().error());
+    }
+
+    fn call_async(fake: &FakeKinde, transport: impl AsyncTransport, clock: impl AsyncClock) {
+        let client = AsyncClient::new(tenant(fake), transport, clock);
+        check(fake, finish(client.send(&CreateUser::new())).unwrap_err().error());
+    }
+
+    let fake = faults();
+    call(&fake, &fake, &fake);
+    let fake = faults();
+    call(&fake, Box::new(fake.clone()), Arc::new(fake.clone()));
+    let fake = faults();
+    call(&fake, Arc::new(fake.clone()), Box::new(fake.clone()));
+    let fake = faults();
+    call_async(&fake, &fake, &fake);
+    let fake = faults();
+    call_async(&fake, Box::new(fake.clone()), Arc::new(fake.clone()));
+    let fake = faults();
+    call_async(&fake, Arc::new(fake.clone()), Box::new(fake.clone()));
+}
+
+#[test]
+fn error_has_the_request_ids_of_its_reply() {
+    let fake = FakeKinde::new();
+    let reply = Response::builder().status(400).header("cf-ray", "8f1c-MEL").body(Vec::new()).unwrap();
+    fake.next("get_users", Fault::reply(reply));
+    let error = blocking(&fake).send(&GetUsers::new()).unwrap_err();
+    assert_eq!(error.request_ids().collect::<Vec<_>>(), [("cf-ray", "8f1c-MEL")]);
+}
+
+#[test]
 fn failure_of_a_transport_is_the_error_source() {
     let fake = FakeKinde::new();
     let client = blocking(&fake).with_options(CallOptions::new().retry(RetryPolicy::never()));
@@ -1007,6 +1061,7 @@ fn failure_of_a_transport_is_the_error_source() {
     assert_eq!(error.transport(), Some(&FakeError::NotSent));
     assert_eq!(error.to_string(), "get_users: not sent: no connection (gave up after 1 attempt)");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), FakeError::NotSent.to_string());
+    assert!(matches!(error.clone().into_error(), Error::Exhausted { .. }));
     let core: Error = error.into();
     assert!(matches!(core, Error::Exhausted { .. }));
 

@@ -15,9 +15,10 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response};
 use kinde_users::operations::{CreateUser, ResetUsersMfa};
 use kinde_users::{
-    Answered, AsyncClient, Attempt, Client, Credentials, Domain, Done, DynOperation, Observer, Tenant,
-    async_transport_fn, transport_fn,
+    Answered, AsyncClient, Attempt, CallOptions, Client, Credentials, Domain, Done, DynOperation, Observer,
+    RetryPolicy, Tenant, async_transport_fn, transport_fn,
 };
+use kinde_users_fake::{FakeKinde, Fault};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use proptest::sample::select;
@@ -316,4 +317,85 @@ fn answer_has_the_ids_of_the_request() {
     let reply = client.call(&operation(false)).unwrap();
     assert_eq!(reply.request_ids().collect::<Vec<_>>(), [("x-request-id", "r-1")]);
     assert_eq!(*ids.lock().unwrap(), ["x-request-id: r-1", "x-request-id: r-1"]);
+}
+
+#[test]
+fn observer_without_methods_changes_nothing() {
+    struct Idle;
+
+    impl Observer for Idle {}
+
+    let statuses = [200, 429, 500, 401, 200, 200];
+    let requests = |is_observed: bool| {
+        let script = Script::new(&statuses);
+        let transport = {
+            let script = script.clone();
+            transport_fn(move |request| script.handle(&request))
+        };
+        let mut client = Client::new(tenant(), transport, SimClock::default());
+        if is_observed {
+            client = client.with_observer(|_| Idle);
+        }
+        let is_ok = client.call(&operation(false)).is_ok();
+        (script.sent().len(), is_ok)
+    };
+    assert_eq!(requests(true), (statuses.len(), true));
+    assert_eq!(requests(true), requests(false));
+}
+
+#[test]
+fn debug_shows_no_header_and_no_host() {
+    struct Shown(Arc<Mutex<Vec<String>>>);
+
+    impl Observer for Shown {
+        fn answered(&mut self, attempt: &Attempt<'_>, answer: &Answered<'_>) {
+            self.0.lock().unwrap().push(format!("{attempt:?} {answer:?}"));
+        }
+
+        fn done(&mut self, call: &Done<'_>) {
+            self.0.lock().unwrap().push(format!("{call:?}"));
+        }
+    }
+
+    let shown = Arc::new(Mutex::default());
+    let transport = transport_fn(|_| {
+        Ok::<_, io::Error>(
+            Response::builder().status(403).header("x-request-id", "r-1").body(Vec::new()).unwrap(),
+        )
+    });
+    let observed = Arc::clone(&shown);
+    let client = Client::new(tenant(), transport, SimClock::default())
+        .with_observer(move |_| Shown(Arc::clone(&observed)));
+    client.call(&operation(true)).unwrap_err();
+    assert_eq!(
+        *shown.lock().unwrap(),
+        [
+            "Attempt { operation: \"create_user\", method: POST, url_template: \"/oauth2/token\", number: 0, resend_count: 0, .. } \
+             Answered { status: Some(403), elapsed: 0ns, error_type: Some(\"403\"), .. }",
+            "Done { operation: \"create_user\", status: None, attempts: 0, resend_count: 0, elapsed: 0ns, waited: 0ns, error_type: Some(\"no_token\"), .. }",
+        ]
+    );
+}
+
+#[test]
+fn failed_request_names_its_reason() {
+    for (fault, reason) in [
+        (Fault::not_sent(), "not_sent"),
+        (Fault::connection_lost(), "no_reply"),
+        (Fault::real_reply().broken_off(), "unreadable_body"),
+    ] {
+        let fake = FakeKinde::new();
+        fake.next("create_user", fault);
+        let log = Log::default();
+        let observed = log.clone();
+        let client = fake.client().unwrap().with_observer(move |_| observed.clone());
+        let client = client.with_options(CallOptions::new().retry(RetryPolicy::never()));
+        client.send(&CreateUser::new()).unwrap_err();
+        let reasons = log.events().into_iter().filter_map(|event| match event {
+            Event::Answered { error, .. } | Event::Done { error, .. } => Some(error),
+            _ => None,
+        });
+        let reason = Some(reason.to_owned());
+        assert_eq!(reasons.collect::<Vec<_>>(), [None, reason.clone(), reason]);
+    }
 }

@@ -202,6 +202,19 @@ fn provider_is_asked_again_once_only() {
     assert_eq!(token_statuses(&fake), [401, 401]);
 }
 
+#[test]
+fn refusal_is_the_answer_if_the_provider_fails_then() {
+    let fake = FakeKinde::new();
+    let (id, is_asked) = (fake.client_id(), AtomicBool::new(false));
+    let client = fake.client().unwrap().with_provider(move || {
+        let is_first = !is_asked.swap(true, Ordering::Relaxed);
+        is_first.then(|| Credentials::new(id.as_str(), "wrong")).ok_or("the vault is closed")
+    });
+    let error = client.send(&GetUsers::new()).unwrap_err();
+    assert!(matches!(problem(error.error()), AuthProblem::Refused { status: 401, .. }), "{error}");
+    assert_eq!(token_statuses(&fake), [401]);
+}
+
 type Failing = Mutex<Option<Result<Credentials, &'static str>>>;
 
 /// A client whose provider returns what is in the cell, or else the right credentials.

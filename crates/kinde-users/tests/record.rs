@@ -9,7 +9,8 @@ use kinde_users::operations::{
 };
 use kinde_users::record::{Recorder, Recording, ReplayError, Replayer};
 use kinde_users::{
-    AsyncClient, AsyncTransport, CallOptions, Client, FindUser, Found, RetryPolicy, Tenant, Transport, UserId,
+    AsyncClient, AsyncTransport, CallOptions, Client, Delivery, FindUser, Found, RetryPolicy, Tenant,
+    Transport, UserId,
 };
 use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
 use proptest::prelude::*;
@@ -70,7 +71,9 @@ fn recorded(email: &str) -> (Recording, Vec<String>) {
 #[test]
 fn program_sees_the_same_from_a_recording() {
     let (recording, seen) = recorded("ada@example.com");
-    let read: Recording = recording.to_string().parse().unwrap();
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/recording.json");
+    recording.save(path).unwrap();
+    let read = Recording::load(path).unwrap();
     assert_eq!(read, recording);
     // Other values than those that were recorded do, too.
     for email in ["ada@example.com", "grace@example.org"] {
@@ -143,6 +146,30 @@ fn differences_name_the_place_and_no_value() {
     assert!("{}".parse::<Recording>().is_err() && "[{\"request\":1}]".parse::<Recording>().is_err());
 }
 
+#[test]
+fn differences_of_bodies_name_the_field() {
+    let recording = |body: &str| {
+        let text = format!(r#"[{{"request":{{"method":"PUT","body":{body}}},"response":null}}]"#);
+        text.parse::<Recording>().unwrap()
+    };
+    for (recorded, given, difference) in [
+        ("[1,2]", "[1]", "request.body has 1 items instead of 2"),
+        (r#"{"a":1}"#, "{}", "request.body.a is missing"),
+        // The same text had the same mask.
+        (r#"["masked-1","masked-1"]"#, r#"["Ada","Bob"]"#, "request.body[1] is different"),
+    ] {
+        let found = recording(recorded).differences(&recording(given));
+        assert_eq!(found, [format!("1 (PUT): {difference}")]);
+    }
+}
+
+#[test]
+fn file_that_is_no_recording_is_refused() {
+    let error = Recording::load(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    assert!(error.to_string().starts_with("this is not a recording: expected a JSON array"), "{error}");
+}
+
 /// A client that does not send anything again.
 fn once<T: Transport>(transport: T) -> Client<T, FakeKinde> {
     client(&FakeKinde::new(), transport).with_options(CallOptions::new().retry(RetryPolicy::never()))
@@ -177,6 +204,46 @@ fn request_that_was_not_recorded_is_reported() {
         "the recording has no further exchange for create_user"
     );
     assert_eq!(replayer.unused(), [""; 0]);
+}
+
+#[test]
+fn request_that_was_not_recorded_binds_no_mask() {
+    let fake = FakeKinde::new();
+    let id = fake.seed_users(1).remove(0);
+    let recorder = Recorder::new(fake.clone());
+    let program = client(&fake, &recorder);
+    let users = program.send(&GetUsers::new()).unwrap().users;
+    program.send(&UpdateUser::new(&id).is_suspended(true)).unwrap();
+    assert_eq!(users[0].id, id);
+    let replayer = Replayer::new(recorder.recording());
+    let client = once(&replayer);
+    // The mask of the id now stands for itself.
+    let seen = client.send(&GetUsers::new()).unwrap().users.remove(0).id;
+    client.send(&UpdateUser::new("kp_other").is_suspended(false)).unwrap_err();
+    client.send(&UpdateUser::new(&seen).is_suspended(true)).unwrap();
+}
+
+#[test]
+fn failures_are_replayed() {
+    for (fault, message, delivery) in [
+        (Fault::not_sent(), "as recorded, the request was not sent", Delivery::NotSent),
+        (Fault::connection_lost(), "as recorded, there was no response", Delivery::Unknown),
+        (
+            Fault::real_reply().broken_off(),
+            "as recorded, a response with status 200 OK, but its body is broken or incomplete",
+            Delivery::Unknown,
+        ),
+    ] {
+        let fake = FakeKinde::new();
+        fake.next("get_users", fault);
+        let recorder = Recorder::new(fake.clone());
+        let program = client(&fake, &recorder).with_options(CallOptions::new().retry(RetryPolicy::never()));
+        program.send(&GetUsers::new()).unwrap_err();
+        let replayer = Replayer::new(recorder.recording());
+        let error = once(&replayer).send(&GetUsers::new()).unwrap_err();
+        let error: &ReplayError = error.transport().unwrap();
+        assert_eq!((error.to_string().as_str(), Transport::delivery(&replayer, error)), (message, delivery));
+    }
 }
 
 #[test]
@@ -231,11 +298,12 @@ fn names_headers_and_messages_hide_what_they_can() {
 #[test]
 fn whatever_is_recorded_is_read_again() {
     let deep = "[".repeat(120) + &"]".repeat(120);
-    let recording = exchange("/api/v1/users/kp_1/properties/a%2Fb", "", Response::new(deep.into_bytes()));
+    let target = "/api/v1/users/kp_1/properties/a%2Fb";
+    let recording = exchange(target, "no JSON", Response::new(deep.into_bytes()));
     assert_eq!(recording.to_string().parse::<Recording>().unwrap(), recording);
     let replayer = Replayer::new(recording);
-    let request = Request::patch("https://acme.kinde.com/api/v1/users/kp_1/properties/a%2Fb");
-    Transport::send(&replayer, request.body(Vec::new()).unwrap()).unwrap();
+    let request = Request::patch(format!("https://acme.kinde.com{target}")).body(b"no JSON".to_vec());
+    Transport::send(&replayer, request.unwrap()).unwrap();
     for response in ["7", r#"{"status":20000}"#, r#"{"status":"200"}"#] {
         let text = format!(r#"[{{"request":{{}},"response":{response}}}]"#);
         assert!(text.parse::<Recording>().is_err() || response == "7", "{response}");
@@ -253,6 +321,8 @@ async fn async_client_records_and_replays() {
         (id, client.send(&GetUsers::new()).await.unwrap().users.len())
     }
     let fake = FakeKinde::new();
+    fake.next("create_user", Fault::not_sent());
+    fake.next("get_users", Fault::real_reply().broken_off());
     let recorder = Recorder::new(fake.clone());
     assert_eq!(run(&fake, recorder.clone()).await.1, 2);
     let replayer = Replayer::new(recorder.recording());

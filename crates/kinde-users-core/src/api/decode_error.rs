@@ -62,14 +62,15 @@ pub enum DecodeCategory {
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.category {
+        let problem = match self.category {
             DecodeCategory::NotUtf8 => "the reply is not UTF-8",
             DecodeCategory::Syntax => "the reply is not JSON",
             DecodeCategory::Data => "the reply does not fit its type",
             DecodeCategory::Eof => "the reply ends too early",
             DecodeCategory::NotSuccess => "the reply is no success",
             DecodeCategory::NotDone => "the reply does not confirm what was asked for",
-        })?;
+        };
+        f.write_str(problem)?;
         if !self.path.is_empty() {
             write!(f, " at {}", self.path)?;
         }
@@ -78,3 +79,24 @@ impl fmt::Display for DecodeError {
 }
 
 impl core::error::Error for DecodeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn message_says_what_is_wrong_and_where() {
+        let error = |path: &str, category| DecodeError { path: path.into(), line: 1, column: 7, category };
+        for (error, message) in [
+            (error("", DecodeCategory::NotUtf8), "the reply is not UTF-8 (line 1, column 7)"),
+            (error("", DecodeCategory::NotSuccess), "the reply is no success (line 1, column 7)"),
+            (
+                error("users[3].id", DecodeCategory::Data),
+                "the reply does not fit its type at users[3].id (line 1, column 7)",
+            ),
+        ] {
+            assert_eq!(error.to_string(), message);
+        }
+    }
+}

@@ -53,3 +53,16 @@ pub enum Replay {
     /// again only if the first request was certainly never sent, or was refused.
     OnlyIfUnsent,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operation_answers_200_unless_it_says_otherwise() {
+        let path = PathTemplate::new("/a/{b}/c/{d}");
+        let meta = Meta::new("a", Method::GET, path, &["read:a"], Replay::Safe);
+        assert_eq!((meta.success, meta.name, meta.scopes), (200, "a", &["read:a"][..]));
+        assert!(meta.path.parameters().eq(["b", "d"]));
+    }
+}

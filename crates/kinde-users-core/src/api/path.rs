@@ -340,6 +340,8 @@ mod tests {
             ("%41 b", "%2541%20b"),
             ("%c3%a9", "%25c3%25a9"),
             ("%u00zz", "%25u00zz"),
+            ("%u0416", "%25u0416"),
+            ("%ud800", "%25ud800"),
             ("a+b,c=d&e@f", "a%2Bb%2Cc%3Dd%26e%40f"),
         ] {
             assert_eq!(pushed(value).as_deref(), Ok(encoded));

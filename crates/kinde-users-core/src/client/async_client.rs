@@ -240,18 +240,16 @@ impl<T: AsyncTransport, C: AsyncClock> AsyncClient<T, C> {
                 // is as large as everything else.
                 let request = match call.advance(clock.now(), input) {
                     Step::Send(request) => request,
-                    Step::Wait(_) if call.asks() => {
-                        if let Some(provide) = provider {
-                            call.answer(provide().await);
-                        }
-                        input = Input::Woken;
-                        continue;
-                    }
                     Step::Wait(wait) => {
-                        let mut sleep = pin!(clock.sleep_until(wait.until));
-                        let mut waits =
-                            |cx: &mut Context<'_>| call.register(wait.epoch, || cx.waker().clone());
-                        poll_fn(|cx| if waits(cx) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) }).await;
+                        if let Some(provide) = provider.filter(|_| call.asks()) {
+                            call.answer(provide().await);
+                        } else {
+                            let mut sleep = pin!(clock.sleep_until(wait.until));
+                            let mut waits =
+                                |cx: &mut Context<'_>| call.register(wait.epoch, || cx.waker().clone());
+                            poll_fn(|cx| if waits(cx) { sleep.as_mut().poll(cx) } else { Poll::Ready(()) })
+                                .await;
+                        }
                         input = Input::Woken;
                         continue;
                     }

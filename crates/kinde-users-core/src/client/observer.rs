@@ -264,3 +264,31 @@ impl fmt::Debug for Done<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::operation::MetaRef;
+    use crate::operations::get_users::GetUsers;
+    use crate::types::build_error::{BuildError, Problem};
+    use crate::types::effect::Effect;
+
+    #[test]
+    fn each_error_has_its_type() {
+        let meta = GetUsers::META_REF;
+        let build = || Error::from(BuildError::new("get_users", "tenant", Problem::OtherTenant));
+        for (error, expected) in [
+            (build(), "invalid_argument"),
+            (Error::Unsent(meta), "not_sent"),
+            (Error::UnknownOutcome(meta), "no_reply"),
+            (Error::TotalTimeout { operation: meta, effect: Effect::None }, "timeout"),
+            (Error::CursorLoop(meta), "_OTHER"),
+            (
+                Error::Exhausted { attempts: 1, effect: Effect::None, last: Box::new(build()) },
+                "invalid_argument",
+            ),
+        ] {
+            assert_eq!(error_type(&error), expected, "{error}");
+        }
+    }
+}

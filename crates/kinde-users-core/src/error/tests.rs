@@ -136,6 +136,9 @@ fn build_error_names_argument_and_problem() {
         (Problem::Comma, "must not hold a comma"),
         (Problem::OutOfRange { least: 1, most: 500 }, "must be 1 to 500"),
         (Problem::NotATimestamp, "must be a date-time as in RFC 3339"),
+        (Problem::Missing, "is missing"),
+        (Problem::NotAllowed, "does not go with the rest"),
+        (Problem::WrongType, "has the wrong type or form"),
         (Problem::TooLong { longest: 9 }, "must not be longer than 9 bytes"),
         (Problem::NotJson, "must have a JSON form"),
         (Problem::NotAHeader, "must hold visible ASCII characters only"),
@@ -397,4 +400,11 @@ fn auth_error_quotes_no_unknown_text() {
             format!("AuthError(get_users: no access token: {says}; effect Possible)")
         );
     }
+}
+
+#[test]
+fn error_has_the_request_ids_of_its_reply() {
+    let response = Response::builder().status(404).header("cf-ray", "8f1c-MEL").body(Vec::new()).unwrap();
+    let error = ApiError::new(Reply::new::<GetUsers>(response), Effect::None);
+    assert_eq!(error.request_ids().collect::<Vec<_>>(), [("cf-ray", "8f1c-MEL")]);
 }

@@ -468,7 +468,7 @@ mod tests {
             let is_as_told = match &found {
                 Found::None => told == Ok(None),
                 Found::One(user) => told == Ok(Some(user.id.as_str())),
-                Found::Several(_) => told == Err("several"),
+                Found::Several(users) => told == Err("several") && found.users() == &users[..],
                 Found::Mismatch { id } => told == Err("mismatch") && *id == "kp_3",
                 Found::Unfinished => told == Err("unfinished"),
             };

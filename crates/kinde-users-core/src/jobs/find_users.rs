@@ -247,10 +247,9 @@ impl FindUsers {
         for (kind, by_key) in &self.by_key {
             for theirs in kind.texts(user) {
                 for at in by_key.get(&kind.key(theirs)).into_iter().flatten() {
-                    let Some(search) = self.searches.get_mut(*at) else { continue };
-                    if !kind.is_same(theirs, &search.sought.text) {
-                        continue;
-                    }
+                    let search = self.searches.get_mut(*at);
+                    let is_same = |search: &&mut Search| kind.is_same(theirs, &search.sought.text);
+                    let Some(search) = search.filter(is_same) else { continue };
                     is_asked |= asked.contains(at);
                     // A list that changes during the walk may contain a user on two pages.
                     let is_known = search.matching.iter().any(|known| known.id == user.id);
@@ -324,9 +323,8 @@ impl FindUsers {
             Some(_) => return look_ups.skip(),
             None => {
                 for at in asked {
-                    if let Some(search) = self.searches.get_mut(*at) {
-                        search.is_answered = !look_ups.has_stranger || !search.matching.is_empty();
-                    }
+                    let Some(search) = self.searches.get_mut(*at) else { continue };
+                    search.is_answered = !look_ups.has_stranger || !search.matching.is_empty();
                 }
                 return look_ups.skip();
             }

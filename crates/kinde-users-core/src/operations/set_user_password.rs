@@ -457,6 +457,19 @@ mod tests {
     use crate::types::secret::tests::are_wiped;
 
     #[test]
+    fn firebase_parameters_are_read_under_both_names() {
+        for text in [
+            r#"{"base64_signer_key":"key","base64_salt_separator":"Bw==","rounds":8,"mem_cost":14}"#,
+            r#"{"signer_key":"key","salt_separator":"Bw==","rounds":8,"mem_cost":14}"#,
+        ] {
+            let parameters: FirebaseParameters = serde_json::from_str(text).unwrap();
+            assert!(parameters == FirebaseParameters::new("key", "Bw==", 8, 14));
+            let password = Password::firebase_scrypt("hash", "salt", &parameters);
+            assert_eq!(password.hashing_method(), "firebase-scrypt");
+        }
+    }
+
+    #[test]
     fn dropped_password_is_wiped() {
         let parameters = FirebaseParameters::new("key", "separator", 8, 14);
         let FirebaseParameters { signer_key, salt_separator, rounds: _, mem_cost: _ } = &parameters;

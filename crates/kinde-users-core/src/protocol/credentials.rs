@@ -144,6 +144,12 @@ mod tests {
     }
 
     #[test]
+    fn scopes_do_not_change_a_token() {
+        let token = Credentials::access_token(AccessToken::new("t").unwrap());
+        assert_eq!(token.clone().with_scopes(["read:users"]), token);
+    }
+
+    #[test]
     fn debug_says_which_kind_they_are() {
         let token = Credentials::access_token(AccessToken::new("t").unwrap());
         assert_eq!(

@@ -462,3 +462,22 @@ impl Pace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_that_stands_a_hundredfold_is_none() {
+        let mut level = Level { base: 5, first: 20, ..Level::default() };
+        let (mut now, mut steps) = (Instant::START, 0);
+        while level.is_set() {
+            assert!(level.value() <= 5 * 101 && steps < 20, "{level:?}");
+            now = now.saturating_add(Level::STEP);
+            level.used = true;
+            assert!(level.grow(now, 1));
+            steps += 1;
+        }
+        assert_eq!(level, Level::default());
+    }
+}

@@ -243,6 +243,7 @@ impl core::error::Error for DomainError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString as _;
 
     #[test]
     fn host_and_port_are_those_of_the_origin() {
@@ -336,6 +337,31 @@ mod tests {
         ] {
             let refused = Domain::parse(text).unwrap_err();
             assert_eq!(refused, error, "{text}");
+        }
+    }
+
+    #[test]
+    fn message_says_what_is_wrong() {
+        for (text, message) in [
+            ("", "the domain is empty"),
+            ("acme\n", "the domain has a line break, a control character or a blank at an end"),
+            (
+                "a b",
+                "the domain must be a subdomain of kinde.com, a host name or a URL, such as acme.kinde.com",
+            ),
+            ("https://", "the domain is no URL"),
+            ("https://user@acme.kinde.com", "the domain must not name a user or password"),
+            ("https://acme.kinde.com?x=1", "the domain must not have a query or fragment"),
+            ("https://acme.kinde.com/api", "the domain must not have a path"),
+            ("acme.kinde.com.", "the domain has no valid host name"),
+            ("ftp://acme.kinde.com", "the domain's scheme must be https"),
+            ("http://acme.kinde.com", "plain http is only for loopback addresses"),
+            (
+                "ACME.kinde.com",
+                "the domain is not in its normal form (lower case, no default port, no short address)",
+            ),
+        ] {
+            assert_eq!(Domain::parse(text).unwrap_err().to_string(), message);
         }
     }
 

@@ -190,6 +190,25 @@ mod tests {
     }
 
     #[test]
+    fn null_is_no_integer_in_a_flattened_part_either() {
+        #[derive(serde::Deserialize)]
+        struct Whole {
+            #[serde(flatten)]
+            part: Part,
+        }
+
+        #[derive(serde::Deserialize)]
+        struct Part {
+            #[serde(deserialize_with = "integer")]
+            number: Option<i64>,
+        }
+
+        for (text, number) in [(r#"{"number":null}"#, None), (r#"{"number":3}"#, Some(3))] {
+            assert_eq!(serde_json::from_str::<Whole>(text).unwrap().part.number, number);
+        }
+    }
+
+    #[test]
     fn undescribed_field_is_read_where_it_fits() {
         for (text, one, list) in [
             ("{}", None, vec![]),

@@ -1,7 +1,6 @@
 //! Secrets in memory.
 
 use alloc::string::String;
-use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -34,12 +33,6 @@ impl Eq for Secret {}
 impl Hash for Secret {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.expose().hash(state);
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
     }
 }
 

@@ -98,6 +98,13 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_only_what_is_well_formed() {
+        let time = Timestamp::from("2025-04-01T13:04:20Z");
+        assert_eq!(format!("{time} {time:?}"), "2025-04-01T13:04:20Z Timestamp(2025-04-01T13:04:20Z)");
+        assert!(!format!("{:?}", Timestamp::from("yesterday")).contains("yesterday"));
+    }
+
+    #[test]
     fn other_texts_are_not() {
         for text in [
             "",

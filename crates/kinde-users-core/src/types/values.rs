@@ -190,3 +190,62 @@ impl From<u32> for Value {
         i64::from(value).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn option_becomes_a_patch() {
+        let (ada, none) = (Some("Ada"), None::<&str>);
+        let set = Patch::Set(Redacted::from("Ada"));
+        assert_eq!([Patch::set_or_clear(ada), Patch::set_or_clear(none)], [set.clone(), Patch::Clear]);
+        assert_eq!([Patch::set_or_leave(ada), Patch::set_or_leave(none)], [set.clone(), Patch::Leave]);
+        assert_eq!(
+            [Patch::from(String::from("Ada")), Patch::from(Redacted::from("Ada"))],
+            [set.clone(), set]
+        );
+    }
+
+    #[test]
+    fn value_of_any_type_becomes_its_text() {
+        let gold = String::from("gold");
+        for (value, text) in [
+            (Value::from(&gold), "gold"),
+            (gold.clone().into(), "gold"),
+            (Redacted::from("gold").into(), "gold"),
+            (true.into(), "true"),
+            (false.into(), "false"),
+            (7_u32.into(), "7"),
+            ((-7_i32).into(), "-7"),
+            (i64::MIN.into(), "-9223372036854775808"),
+        ] {
+            assert_eq!(value.as_str(), text);
+        }
+    }
+
+    #[test]
+    fn text_is_read_as_the_type_that_it_has() {
+        for (text, flag, number) in [
+            ("true", Some(true), None),
+            ("false", Some(false), None),
+            ("True", None, None),
+            ("1", None, Some(1)),
+            ("-9223372036854775808", None, Some(i64::MIN)),
+            ("9223372036854775808", None, None),
+            ("0.5", None, None),
+            ("", None, None),
+        ] {
+            let value = Value::from(text);
+            assert_eq!((value.as_bool(), value.as_integer()), (flag, number), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_value_is_read_unless_it_is_null() {
+        for (json, text) in [(r#""gold""#, "gold"), ("true", "true"), ("0.5", "0.5"), ("[1]", "[1]")] {
+            assert_eq!(serde_json::from_str::<Value>(json).unwrap().as_str(), text);
+        }
+        assert!(serde_json::from_str::<Value>("null").is_err());
+    }
+}

@@ -1,5 +1,7 @@
 //! The form of requests and responses in a recording.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderMap, HeaderValue, Request, Response};
 use kinde_users_core::OPERATIONS;
 use percent_encoding::percent_decode_str;
@@ -151,24 +153,16 @@ fn masked(value: Value, field: &str, mask: &mut impl Mask) -> Value {
 
 /// Returns the pairs of a query or form. A value that is a list becomes an array.
 fn pairs(text: &str, mask: &mut impl Mask) -> Value {
-    let mut form = Map::new();
+    let mut form: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let (name, value) = (decoded(name), decoded(value));
-        let values: Vec<Value> = value.split(',').map(|value| mask.text(&name, value).into()).collect();
-        let all = form.entry(mask.name(&name)).or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(all) = all {
-            all.extend(values);
-        }
+        let values = value.split(',').map(|value| mask.text(&name, value).into());
+        let values: Vec<Value> = values.collect();
+        form.entry(mask.name(&name)).or_default().extend(values);
     }
-    for (_, value) in &mut form {
-        if let Value::Array(values) = value {
-            if values.len() == 1 {
-                *value = values.remove(0);
-            }
-        }
-    }
-    Value::Object(form)
+    let one_or_all = |mut all: Vec<Value>| if all.len() == 1 { all.remove(0) } else { all.into() };
+    form.into_iter().map(|(name, all)| (name, one_or_all(all))).collect()
 }
 
 fn decoded(text: &str) -> String {

@@ -122,11 +122,11 @@ impl fmt::Display for ReplayError {
                 write!(f, "the recording has no further exchange for {operation}")
             }
             Self::NotRecorded { operation, closest: Some((number, found)) } => {
+                let found = found.join(", ");
                 write!(
                     f,
-                    "the recording has no such exchange for {operation}; compared with exchange {number}: "
-                )?;
-                f.write_str(&found.join(", "))
+                    "the recording has no such exchange for {operation}; compared with exchange {number}: {found}"
+                )
             }
             Self::Failed(Delivery::NotSent) => f.write_str("as recorded, the request was not sent"),
             Self::Failed(Delivery::Unknown) => f.write_str("as recorded, there was no response"),

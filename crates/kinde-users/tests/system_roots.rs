@@ -1,23 +1,24 @@
-//! Tests that the roots of the system are those that the environment names.
+//! Tests that the roots of the system are those that the environment names, for both transports.
 
 use std::process::Command;
 use std::{env, fs, process};
 
-use kinde_users_contract::Authority;
-use kinde_users_ureq::system_roots;
-use kinde_users_ureq::ureq::tls::RootCerts;
+use kinde_users::contract::Authority;
+use kinde_users::ureq::ureq::tls::RootCerts;
+use kinde_users::{hyper, ureq};
 
 const CHILD: &str = "KINDE_USERS_TEST_ROOTS";
 
 #[test]
 fn variable_names_the_roots() {
     if let Ok(expected) = env::var(CHILD) {
-        let found = match system_roots() {
+        let of_ureq = match ureq::system_roots() {
             Ok(RootCerts::Specific(roots)) => roots.len().to_string(),
             Ok(other) => format!("{other:?}"),
             Err(_) => "error".to_owned(),
         };
-        assert_eq!(found, expected);
+        let of_hyper = hyper::system_roots().map_or("error".to_owned(), |roots| roots.len().to_string());
+        assert_eq!([of_ureq, of_hyper], [expected.as_str(); 2]);
         return;
     }
     let file = env::temp_dir().join(format!("kinde-users-roots-{}.pem", process::id()));
