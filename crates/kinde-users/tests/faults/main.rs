@@ -370,6 +370,9 @@ fn tell(judge: &Judge, taken: &Taken) {
 /// than the clocks allow. A client that does not wait at all does so in most batches.
 const HELD: u64 = 2;
 
+/// How many replies may be lost because their connection ends while they are on the way.
+const LOST: usize = 2;
+
 /// Each client gets a token at the start, and another one where that was revoked or ends. It sends
 /// nothing before a reset.
 fn judge_clients(judge: &mut Judge, clients: [(&str, Tokens, u64); 3], replaced: u64) {
@@ -388,6 +391,7 @@ fn judge_clients(judge: &mut Judge, clients: [(&str, Tokens, u64); 3], replaced:
 fn judge_run(judge: &mut Judge, way: Way, calls: usize, taken: &Taken) {
     let (judged, ok) = (judge.calls, judge.ok);
     judge.rule(usize::try_from(judged) == Ok(calls), || format!("{judged} calls were judged"));
+    judge.judge_unseen(LOST);
     judge.rule(ok * 2 >= judged, || format!("only {ok} calls were ok"));
     let attempts: u64 = judge.seen.values().sum();
     let fine: u64 = ["200", "201"].iter().filter_map(|status| judge.seen.get(*status)).sum();
