@@ -120,15 +120,11 @@ impl Judge {
         }
     }
 
-    /// Notes the calls that did not see a head, if they are more than `most`.
-    pub(crate) fn judge_unseen(&mut self, most: usize) {
-        if self.unseen.len() > most {
+    /// What did not hold, if up to `most_unseen` calls may miss a head.
+    pub(crate) fn violations(&mut self, most_unseen: usize) -> &[String] {
+        if self.unseen.len() > most_unseen {
             self.violations.append(&mut self.unseen);
         }
-    }
-
-    /// What did not hold.
-    pub(crate) fn violations(&self) -> &[String] {
         &self.violations
     }
 

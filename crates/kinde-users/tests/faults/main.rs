@@ -348,7 +348,7 @@ fn soak(way: Way, learns: Option<Duration>) {
     let renewed = (taken.time * SPEED).as_secs() / TOKEN_RENEWED.as_secs();
     judge_clients(&mut judge, per_client, revoked + renewed);
     judge_run(&mut judge, way, calls, &taken);
-    let violations = judge.violations();
+    let violations = judge.violations(LOST);
     for violation in violations.iter().take(SHOWN) {
         println!("{violation}");
     }
@@ -391,7 +391,6 @@ fn judge_clients(judge: &mut Judge, clients: [(&str, Tokens, u64); 3], replaced:
 fn judge_run(judge: &mut Judge, way: Way, calls: usize, taken: &Taken) {
     let (judged, ok) = (judge.calls, judge.ok);
     judge.rule(usize::try_from(judged) == Ok(calls), || format!("{judged} calls were judged"));
-    judge.judge_unseen(LOST);
     judge.rule(ok * 2 >= judged, || format!("only {ok} calls were ok"));
     let attempts: u64 = judge.seen.values().sum();
     let fine: u64 = ["200", "201"].iter().filter_map(|status| judge.seen.get(*status)).sum();

@@ -62,7 +62,7 @@ pub(crate) fn run(seed: u64, story: &Story, ends: &mut Ends) -> Vec<String> {
     judge.rule(wire.early() == 0, || format!("{} requests before a reset", wire.early()));
     let there: Vec<_> = fake.users().iter().map(|user| user.id.as_str().to_owned()).collect();
     judge.rule(listed.as_ref() == Ok(&there), || format!("the list after all is {listed:?}"));
-    let wrong = judge.violations().to_vec();
+    let wrong = judge.violations(0).to_vec();
     for (end, count) in judge.ends {
         *ends.entry(end).or_default() += count;
     }
