@@ -369,8 +369,8 @@ impl Work<'_> {
     }
 }
 
-/// Returns how many users were left alone, and their first lines, such as `7 left alone (lines 2, 3,
-/// 4, 5, 6 and 2 more)`.
+/// Returns how many users were left alone, and their first lines, such as `7 left alone (lines 2,
+/// 3, 4, 5, 6 and 2 more)`.
 fn alone(lines: &[u64]) -> String {
     let first: Vec<_> = lines.iter().take(5).map(u64::to_string).collect();
     let named = match (first.as_slice(), lines.len() - first.len()) {
