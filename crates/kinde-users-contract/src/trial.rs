@@ -130,7 +130,7 @@ impl Trial {
             match self.twist {
                 Twist::ClosedInBetween => server.wait_for_close(),
                 Twist::LateReply => server.release(),
-                Twist::Nothing | Twist::OneConnection | Twist::Compressed => {}
+                Twist::Nothing | Twist::OneConnection | Twist::Compressed | Twist::Unread => {}
             }
         }
         self.sent_at = Instant::now();
@@ -158,6 +158,7 @@ impl Trial {
     }
 
     pub(crate) fn is_late(&self, time: Duration) -> bool {
-        time >= self.request_timeout + (self.request_timeout * 3 / 4).max(Duration::from_millis(150))
+        let limit = self.request_timeout * if self.twist == Twist::Unread { 2 } else { 1 };
+        time >= limit + (self.request_timeout * 3 / 4).max(Duration::from_millis(150))
     }
 }

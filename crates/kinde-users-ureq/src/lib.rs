@@ -53,6 +53,9 @@ pub use ureq;
 /// does not use the variables.
 ///
 /// A response may have 128 headers, which is ureq's limit. More headers are an error.
+///
+/// If a server stops reading a large body, a request may take twice its time limit. ureq limits
+/// each write to the socket, and such a body can take one write more.
 #[derive(Clone, Debug)]
 pub struct UreqTransport {
     agent: Agent,

@@ -48,7 +48,7 @@ fn quick() -> Options {
     Options::new().body_limit(LIMIT).request_timeout(Duration::from_millis(20))
 }
 
-/// Returns options for connections that take longer, and for busy machines.
+/// Returns options for transports whose connections take longer.
 fn unhurried() -> Options {
     Options::new().request_timeout(Duration::from_millis(400))
 }
@@ -87,7 +87,7 @@ fn assert_kept(
 fn ureq_keeps_every_clause_and_has_no_weakness() {
     let authority = Authority::new().unwrap();
     let tls = trusted(&authority).build();
-    assert_kept(&unhurried().trusted(&authority), |config| config.tls_config(tls), &[]);
+    assert_kept(&Options::new().trusted(&authority), |config| config.tls_config(tls), &[]);
 }
 
 #[test]
@@ -294,6 +294,20 @@ fn ignored_time_limit_is_detected() {
     let report = check(&unlimited, &quick().patience(Duration::from_millis(300))).unwrap();
     assert_broken(&report, &[Clause::TimeLimit]);
     assert!(report.broken().len() >= 5, "{report}");
+}
+
+#[test]
+fn ignored_time_limit_of_a_large_body_is_detected() {
+    let ureq = ureq();
+    let unlimited = transport_fn(|mut request: Request<Vec<u8>>| {
+        if request.body().len() > LIMIT {
+            set_request_timeout(&mut request, Duration::MAX);
+        }
+        ureq.send(request)
+    });
+    let report = check(&unlimited, &quick().patience(Duration::from_millis(300))).unwrap();
+    assert_broken(&report, &[Clause::TimeLimit]);
+    assert_eq!(report.broken().len(), 1, "{report}");
 }
 
 /// A correct transport that reports this delivery for each error.

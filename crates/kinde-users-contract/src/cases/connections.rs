@@ -43,7 +43,8 @@ pub(super) fn request_timeout() -> Vec<Case> {
     // The buffers of the system hold a few megabytes.
     let attempt = Attempt::new(&Method::POST, PERSON, &BODY.repeat(320_000), Expected::Failure).limited();
     let deaf =
-        to_server(Clause::TimeLimit, "a server that does not read a body of 8 MB", Script::Deaf, attempt);
+        to_server(Clause::TimeLimit, "a server that does not read a body of 8 MB", Script::Deaf, attempt)
+            .with(Twist::Unread);
     // A request that waits for another one to end has its time limit as well.
     let attempt = || Attempt::simple(&Method::GET, PERSON, Expected::Failure).limited();
     let at_once =
