@@ -428,6 +428,30 @@ fn ended_kept_connection_is_replaced() {
     assert_eq!(seen.try_iter().count(), 3);
 }
 
+#[test]
+fn request_is_of_unknown_delivery_if_the_runtime_of_its_connection_ends() {
+    use std::io::Read;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (second, second_came) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        let _ = stream.read(&mut [0; 4096]).unwrap();
+        second.send(()).unwrap();
+        // Waits until the client closes the connection.
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    let runtime = || tokio::runtime::Runtime::new().unwrap();
+    let (transport, first) = (HyperTransport::new(), runtime());
+    first.block_on(transport.send(get(&origin, AMPLE))).unwrap();
+    let waiting = std::thread::spawn(move || runtime().block_on(transport.send(get(&origin, AMPLE))));
+    second_came.recv().unwrap();
+    drop(first);
+    assert_failure(waiting.join().unwrap(), ErrorKind::Other, Delivery::Unknown);
+}
+
 // ---- TLS and HTTP/2 ---------------------------------------------------------
 
 /// A server that supports TLS and the HTTP version that it agrees on with the client.
