@@ -303,6 +303,9 @@ fn redirect_tells_its_host_and_no_more() {
         "https://s3cret(.example",
         "//[",
         "?s3cret",
+        "https://14155550123.example",
+        // A parser reads this number as an address.
+        "https:14155550",
     ] {
         assert_eq!(host_of(location), None, "{location}");
     }

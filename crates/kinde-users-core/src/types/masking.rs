@@ -156,6 +156,11 @@ impl<'a> Shown<'a> {
     }
 }
 
+/// Whether a text has so many digits that a phone number or an id may be among them.
+pub(crate) fn has_long_number(text: &str) -> bool {
+    count_digits(text) > Shown::MOST_DIGITS
+}
+
 fn count_digits(text: &str) -> usize {
     text.chars().filter(|character| character.is_numeric()).count()
 }
@@ -258,7 +263,7 @@ impl fmt::Display for Shown<'_> {
         if self.words().any(is_sign) {
             return f.write_str(Self::MASK);
         }
-        let has_long_number = count_digits(self.0) > Self::MOST_DIGITS;
+        let has_long_number = has_long_number(self.0);
         let is_masked = |word: &str| !is_plain(word) || (has_long_number && count_digits(word) > 0);
         let mut words = self.words().peekable();
         let mut room = Self::MOST;
