@@ -112,9 +112,8 @@ pub(crate) enum Twist {
     LateReply,
     /// The case is about compression. It is skipped for a transport that requests none.
     Compressed,
-    /// The server stops reading, so the request may take twice its time limit. A blocking socket
-    /// limits each write. If the system takes a part of the bytes when the limit is reached, the
-    /// write of the rest begins with the whole limit again.
+    /// The server reads no body. A good transport still keeps the time limit, and another one may
+    /// take it twice.
     Unread,
 }
 

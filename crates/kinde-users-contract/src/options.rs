@@ -50,8 +50,7 @@ impl Options {
     }
 
     /// Sets the time limit of the requests that are meant to reach it. The default is 200 ms. A
-    /// request may end late by three quarters of its limit, or by 150 ms if that is more. If the
-    /// server does not read its body, it may take the limit once more.
+    /// request may end late by three quarters of its limit, or by 150 ms if that is more.
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.request_timeout = limit;
         self

@@ -49,7 +49,9 @@ clauses! {
     BodyLimit = "the transport limits the length of a body",
     /// A compressed body is decompressed, and the limit counts the decompressed bytes.
     Decompression = "a compressed body is decompressed. The limit counts the decompressed bytes",
-    /// The time limit bounds everything, including the body of the response.
+    /// The time limit bounds everything, including the body of the response. A good transport also
+    /// keeps it while the server does not read the body of the request. It is a weakness to take
+    /// the limit twice then, as a transport does that only limits each write.
     TimeLimit = "the `request_timeout` of the request limits the whole attempt",
     /// `NotSent` is reported only if nothing was sent. A good transport does not report `Unknown`
     /// if nothing can have been sent.

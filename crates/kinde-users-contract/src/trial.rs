@@ -158,7 +158,6 @@ impl Trial {
     }
 
     pub(crate) fn is_late(&self, time: Duration) -> bool {
-        let limit = self.request_timeout * if self.twist == Twist::Unread { 2 } else { 1 };
-        time >= limit + (self.request_timeout * 3 / 4).max(Duration::from_millis(150))
+        time >= self.request_timeout + (self.request_timeout * 3 / 4).max(Duration::from_millis(150))
     }
 }

@@ -443,12 +443,27 @@ fn request_is_of_unknown_delivery_if_the_runtime_of_its_connection_ends() {
         // Waits until the client closes the connection.
         let _ = stream.read(&mut [0; 4096]);
     });
-    let runtime = || tokio::runtime::Runtime::new().unwrap();
-    let (transport, first) = (HyperTransport::new(), runtime());
-    first.block_on(transport.send(get(&origin, AMPLE))).unwrap();
+    let transport = HyperTransport::new();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (kept, is_kept) = std::sync::mpsc::channel();
+    let (end, ends) = tokio::sync::oneshot::channel::<()>();
+    let (first, request) = (transport.clone(), get(&origin, AMPLE));
+    let owner = std::thread::spawn(move || {
+        runtime().block_on(async {
+            first.send(request).await.unwrap();
+            // The client keeps the connection.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            kept.send(()).unwrap();
+            ends.await.unwrap();
+        });
+    });
+    is_kept.recv_timeout(AMPLE).unwrap();
     let waiting = std::thread::spawn(move || runtime().block_on(transport.send(get(&origin, AMPLE))));
-    second_came.recv().unwrap();
-    drop(first);
+    second_came.recv_timeout(AMPLE).unwrap();
+    end.send(()).unwrap();
+    owner.join().unwrap();
     assert_failure(waiting.join().unwrap(), ErrorKind::Other, Delivery::Unknown);
 }
 

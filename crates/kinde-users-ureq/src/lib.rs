@@ -54,8 +54,9 @@ pub use ureq;
 ///
 /// A response may have 128 headers, which is ureq's limit. More headers are an error.
 ///
-/// If a server stops reading a large body, a request may take twice its time limit. ureq limits
-/// each write to the socket, and such a body can take one write more.
+/// If a server stops reading a large body, a request may take twice its time limit. If the server
+/// reads it slowly, the request may take longer still. ureq starts the limit again for the rest of
+/// a write whenever the system takes only a part of it.
 #[derive(Clone, Debug)]
 pub struct UreqTransport {
     agent: Agent,

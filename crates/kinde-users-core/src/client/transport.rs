@@ -30,8 +30,7 @@ use crate::types::delivery::{BodyFailure, Delivery};
 /// - A compressed body is decompressed. The limit counts the decompressed bytes.
 /// - The [`request_timeout`](crate::request_timeout) of the request limits the whole attempt,
 ///   including the body of the response. A transport does not lengthen this timeout. A transport
-///   that wraps another transport passes the timeout on. If the server stops reading the body of
-///   the request, the attempt may take twice as long, because a blocking socket limits each write.
+///   that wraps another transport passes the timeout on.
 /// - [`delivery`](Self::delivery) returns `NotSent` only if nothing was sent. If there is any
 ///   doubt, it returns `Unknown`.
 /// - Each request gets its own response. A connection is not used again if a response, or part of

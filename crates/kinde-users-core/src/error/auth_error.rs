@@ -52,7 +52,7 @@ pub enum AuthProblem {
     Unavailable {
         /// The HTTP status.
         status: u16,
-        /// The host that a redirect leads to.
+        /// The host that a redirect leads to, if it is a name with at most five digits.
         redirect_host: Option<Box<str>>,
     },
     /// The token endpoint did not reply.

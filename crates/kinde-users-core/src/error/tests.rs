@@ -304,8 +304,10 @@ fn redirect_tells_its_host_and_no_more() {
         "//[",
         "?s3cret",
         "https://14155550123.example",
-        // A parser reads this number as an address.
+        // A parser reads these numbers as addresses.
         "https:14155550",
+        "https:16909060",
+        "https://10.0.0.1",
     ] {
         assert_eq!(host_of(location), None, "{location}");
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo test -p kinde-users-core --lib explore -- --nocapture
-//! cargo test -p kinde-users-core --lib explore --release -- --nocapture --ignored     (a minute: more of all)
+//! cargo test -p kinde-users-core --lib explore --release -- --nocapture --ignored     (ten minutes: more of all)
 //! ```
 //!
 //! Each prints how many states there are, how many events in all of them, and after how many events
@@ -241,7 +241,7 @@ fn calls_of_a_tenant_that_learns_keep_all_rules() {
 }
 
 #[test]
-#[ignore = "takes some minutes, or one where it is built for release"]
+#[ignore = "takes ten minutes in a release build"]
 fn many_more_states_keep_all_rules() {
     let whole = |(name, one, other)| (name, Setup { alphabet: &ALL, ..two(one, other) });
     let mut setups: Vec<_> = pairs().into_iter().map(whole).collect();
