@@ -1,4 +1,4 @@
-//! Creates a user, pages through all users, changes the new user, and deletes it.
+//! Creates a user, lists users in pages, changes the new user, and deletes it.
 //!
 //! `cargo run --example quickstart` works on an in-memory tenant. With `KINDE_DOMAIN`,
 //! `KINDE_MANAGEMENT_CLIENT_ID` and `KINDE_MANAGEMENT_CLIENT_SECRET` set, it works on that tenant.

@@ -242,6 +242,18 @@ mod tests {
     }
 
     #[test]
+    fn debug_form_has_the_kind_and_no_header_of_the_response() {
+        let mut headers = HeaderMap::new();
+        headers.insert("set-cookie", "sid=s3cret".parse().unwrap());
+        let error = UreqError::of_body(ErrorKind::BodyTooLong(9)).with_head(StatusCode::OK, headers);
+        let shown = format!("{error:?}");
+        assert!(
+            shown.contains("BodyTooLong(9)") && shown.contains("200") && !shown.contains("s3cret"),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn refusal_of_the_system_is_not_of_a_proxy() {
         // A firewall of the machine may refuse a connection with the kind of a SOCKS refusal.
         let of_system = io::Error::from(io::ErrorKind::PermissionDenied);

@@ -175,6 +175,7 @@ mod tests {
         use io::ErrorKind::*;
         for kind in [ConnectionReset, ConnectionAborted, UnexpectedEof, BrokenPipe] {
             let mut transport = WithoutInterim::new(Broken(LazyBuffers::new(64, 64), kind).boxed());
+            assert!(!transport.is_tls());
             let limit = NextTimeout::default();
             let Err(Error::Io(within)) = transport.await_input(limit) else { panic!("{kind}") };
             let is_end = matches!(within.kind(), ConnectionReset | ConnectionAborted | UnexpectedEof);

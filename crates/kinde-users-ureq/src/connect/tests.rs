@@ -190,6 +190,18 @@ fn separate_lookup_limit_applies() {
     assert_eq!((told.after, told.reason), (limit.into(), Timeout::Resolve));
 }
 
+#[test]
+fn lookup_limit_does_not_lengthen_the_attempt() {
+    let names = Names::at([closed()]);
+    let transport = names.configured(|config| config.proxy(None).timeout_resolve(Some(SECOND * 9)));
+    check(
+        &transport.send(get("http://acme.example")).unwrap_err(),
+        ErrorKind::Io(std::io::ErrorKind::ConnectionRefused),
+    );
+    let (_, told) = names.asked.lock().unwrap()[0].clone();
+    assert!(told.after <= SECOND.into(), "{told:?}");
+}
+
 /// Starts a proxy that serves one client and answers as the target too. The thread returns the name
 /// that the client asked to connect to.
 fn proxy() -> (SocketAddr, thread::JoinHandle<String>) {
