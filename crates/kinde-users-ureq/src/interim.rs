@@ -76,9 +76,6 @@ fn interim(input: &[u8]) -> Option<usize> {
     if !response.iter().zip(b"HTTP/1.? 1").all(is_like) || response.get(9..12) == Some(b"101") {
         return None;
     }
-    if response.len() < 12 {
-        return Some(0);
-    }
     // An empty line ends the response. The search stops there, because many more may follow.
     let end = |at: usize| {
         let ends = [b"\n\r\n".as_slice(), b"\n\n"];
