@@ -55,8 +55,8 @@ pub use ureq;
 /// A response may have 128 headers, which is ureq's limit. More headers are an error.
 ///
 /// If a server stops reading a large body, a request may take twice its time limit. If the server
-/// reads it slowly, the request may take longer still. If the operating system has taken only a part
-/// of a write when the limit is reached, ureq writes the rest with the whole limit again.
+/// reads it slowly, the request may take longer still. If the operating system has taken only a
+/// part of a write when the limit is reached, ureq writes the rest with the whole limit again.
 #[derive(Clone, Debug)]
 pub struct UreqTransport {
     agent: Agent,

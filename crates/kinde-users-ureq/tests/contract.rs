@@ -68,8 +68,8 @@ fn assert_broken(report: &Report, clauses: &[Clause]) {
 
 // ---- Good ones --------------------------------------------------------------
 
-/// Checks ureq with settings that add to those of [`ureq`]. Only the listed clauses may be weak, and
-/// the time limit, because ureq limits each write.
+/// Checks ureq with settings that add to those of [`ureq`]. Only the listed clauses may be weak,
+/// and the time limit, because ureq limits each write.
 fn assert_kept(
     options: &Options,
     configure: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! cargo test -p kinde-users-core --lib explore -- --nocapture
-//! cargo test -p kinde-users-core --lib explore --release -- --nocapture --ignored     (ten minutes: more of all)
+//! cargo test -p kinde-users-core --lib explore --release -- --nocapture --ignored
+//!     (ten minutes: more of all)
 //! ```
 //!
 //! Each prints how many states there are, how many events in all of them, and after how many events
