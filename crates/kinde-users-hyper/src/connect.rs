@@ -169,11 +169,82 @@ impl Connection for Line {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
+    use hyper::rt::ReadBuf;
+
     use super::*;
 
     #[test]
     fn debug_hides_the_connector() {
         assert_eq!(format!("{:?}", Dialer::new(direct())), "Dialer");
+    }
+
+    /// A connection that answers each call in its own way.
+    struct Distinct {
+        is_vectored: bool,
+    }
+
+    impl Read for Distinct {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: ReadBufCursor<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+        }
+    }
+
+    impl Write for Distinct {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(7))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::WriteZero.into()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            self.is_vectored
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[io::IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(8))
+        }
+    }
+
+    impl Connection for Distinct {
+        fn connected(&self) -> Connected {
+            Connected::new().proxy(true)
+        }
+    }
+
+    #[test]
+    fn all_calls_reach_the_connection() {
+        fn kind<T>(result: Poll<io::Result<T>>) -> Option<io::ErrorKind> {
+            if let Poll::Ready(Err(error)) = result { Some(error.kind()) } else { None }
+        }
+
+        for is_vectored in [false, true] {
+            let mut line = Drained::new(Line(Box::new(Distinct { is_vectored })));
+            let (mut line, cx) = (Pin::new(&mut line), &mut Context::from_waker(Waker::noop()));
+            let read = line.as_mut().poll_read(cx, ReadBuf::new(&mut [0; 4]).unfilled());
+            assert_eq!(kind(read), Some(io::ErrorKind::UnexpectedEof));
+            assert!(matches!(line.as_mut().poll_write(cx, b"x"), Poll::Ready(Ok(7))));
+            assert!(matches!(line.as_mut().poll_write_vectored(cx, &[]), Poll::Ready(Ok(8))));
+            assert_eq!(kind(line.as_mut().poll_flush(cx)), Some(io::ErrorKind::WriteZero));
+            assert_eq!(kind(line.as_mut().poll_shutdown(cx)), Some(io::ErrorKind::NotConnected));
+            assert_eq!(line.is_write_vectored(), is_vectored);
+            assert!(line.connected().is_proxied());
+        }
     }
 
     #[tokio::test]

@@ -257,4 +257,18 @@ mod tests {
         assert_ne!(one, error(200, "yesterday", ErrorKind::Closed));
         assert_ne!(one, error(200, "today", ErrorKind::BodyTooLong(9)));
     }
+    #[test]
+    fn the_head_of_an_unreadable_body_says_why_and_hides_headers() {
+        for (kind, failure) in [
+            (ErrorKind::BodyTooLong(9), BodyFailure::TooLarge),
+            (ErrorKind::Closed, BodyFailure::Broken),
+            (ErrorKind::Timeout, BodyFailure::Broken),
+        ] {
+            let head = Response::builder().status(201).header("set-cookie", "s3cret").body(()).unwrap();
+            let error = HyperError::plain(kind, Delivery::Unknown).with_head(head.into_parts().0);
+            assert_eq!(error.head().unwrap().body(), &failure);
+            let text = format!("{error:?}");
+            assert!(text.contains(&format!("HTTP 201, {failure:?}")) && !text.contains("s3cret"), "{text}");
+        }
+    }
 }

@@ -225,6 +225,16 @@ async fn a_body_gets_the_room_that_it_is_said_to_need() {
 }
 
 #[tokio::test]
+async fn a_body_as_long_as_the_limit_is_whole() {
+    assert_eq!(with_body("", b"1234567890", 10).await.unwrap().body(), b"1234567890");
+}
+
+#[test]
+fn the_default_limit_of_a_body_is_16_mib() {
+    assert_eq!(HyperTransport::BODY_LIMIT, 16_777_216);
+}
+
+#[tokio::test]
 async fn chunked_body_over_the_limit_is_refused() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let address = saying(format!("{head}6\r\n123456\r\n5\r\n12345\r\n"), Then::Hold).await;
