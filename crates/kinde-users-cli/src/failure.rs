@@ -114,3 +114,38 @@ impl<E: std::error::Error + 'static> From<CallError<E>> for Failure {
         Self { code, text, line: None, weight }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinde_users::fake::{FakeKinde, Fault};
+    use kinde_users::operations::{DeleteUser, GetUsers};
+
+    use super::*;
+
+    /// Returns the weight of the failure of a call in which all requests meet the fault.
+    fn weight(operation: &'static str, fault: &Fault) -> usize {
+        let fake = FakeKinde::new();
+        for _ in 0..10 {
+            fake.next(operation, fault.clone());
+        }
+        let client = fake.client().unwrap();
+        Failure::from(client.send(&GetUsers::new()).unwrap_err()).weight
+    }
+
+    #[test]
+    fn one_failure_to_get_a_token_ends_a_list() {
+        // A call repeats a request after a 503, and not after a 401.
+        assert_eq!(weight("token", &Fault::status(503)), IN_A_ROW);
+        assert_eq!(weight("token", &Fault::status(401)), IN_A_ROW);
+        assert_eq!(weight("get_users", &Fault::status(503)), 1);
+        assert_eq!(weight("get_users", &Fault::forbidden()), 1);
+        assert_eq!(weight("get_users", &Fault::status(404)), 0);
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_built_is_no_failure_of_all_users() {
+        let client = FakeKinde::new().client().unwrap();
+        let failure = Failure::from(client.send(&DeleteUser::new("")).unwrap_err());
+        assert_eq!((failure.code, failure.weight), (2, 0));
+    }
+}

@@ -301,7 +301,6 @@ impl Hints {
             let option = match (name, error.problem()) {
                 ("signer_key", ImportProblem::Argument(Problem::Missing)) => "--firebase",
                 ("variant", ImportProblem::Argument(Problem::Missing)) => "--pbkdf2-variant",
-                ("salt_format", ImportProblem::Argument(Problem::Missing)) => "--salt-format",
                 ("salt_position", ImportProblem::Argument(Problem::Missing)) => "--salt-position",
                 _ => continue,
             };

@@ -62,7 +62,7 @@ fn report(session: &Session, bar: &ProgressBar, ended: &mpsc::Receiver<()>) -> D
     let (mut reported, mut waited) = (None, Duration::ZERO);
     while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
         let calls = session.meter.requests();
-        let rate = u128::from(calls) * 1000 / bar.elapsed().as_millis().max(100);
+        let rate = per_second(calls, bar.elapsed());
         let (throttled, refused) = (session.throttled(), session.refused());
         if throttled.is_none() && refused.is_none() {
             bar.set_message(format!("{calls} calls, {rate} calls/s"));
@@ -87,4 +87,24 @@ fn report(session: &Session, bar: &ProgressBar, ended: &mpsc::Receiver<()>) -> D
         }
     }
     waited
+}
+
+/// Returns the number of calls per second.
+fn per_second(calls: u64, time: Duration) -> u128 {
+    // Before this time, the number says little.
+    u128::from(calls) * 1000 / time.as_millis().max(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_per_second_are_those_of_the_whole_time() {
+        for (calls, milliseconds, expected) in
+            [(0, 0, 0), (3, 0, 30), (3, 100, 30), (3, 1000, 3), (500, 250, 2000)]
+        {
+            assert_eq!(per_second(calls, Duration::from_millis(milliseconds)), expected);
+        }
+    }
 }

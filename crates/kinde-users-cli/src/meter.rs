@@ -90,4 +90,21 @@ mod tests {
         let request = Request::post("/oauth2/token").body(Vec::new()).unwrap();
         assert_eq!(operation(&request), TOKEN);
     }
+
+    #[test]
+    fn requests_and_bytes_are_counted() {
+        let meter = Meter::default();
+        for (path, body) in [("/api/v1/user", 10), ("/api/v1/user", 5), ("/oauth2/token", 100)] {
+            meter.sent(&Request::post(path).body(vec![0; body]).unwrap());
+        }
+        for (status, body) in [(200, 20), (429, 2), (429, 3)] {
+            meter.received(&Response::builder().status(status).body(vec![0; body]).unwrap());
+        }
+        assert_eq!(meter.requests(), 2);
+        let expected = json!({
+            "requests": { "create_user": 2, "token": 1 }, "rate_limited": 2, "seconds_rate_limited": 1.5,
+            "bytes_sent": 115, "bytes_received": 25,
+        });
+        assert_eq!(meter.json(Duration::from_millis(1500)), expected);
+    }
 }

@@ -105,7 +105,8 @@ fn run_after_a_crash_looks_up_again() {
     tenant.fake.fail("create_user").always().with(Fault::edit(kill));
     let mut import = tenant.program("import", &[&file, "--at-once=1"]);
     *child.lock().unwrap() = Some(import.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    while tenant.fake.requests().of("create_user").len() < 3 || child.lock().unwrap().is_some() {
+    while let Some(running) = child.lock().unwrap().as_mut() {
+        assert!(running.try_wait().unwrap().is_none(), "the command ended before its third create");
         thread::yield_now();
     }
     tenant.fake.clear_faults();

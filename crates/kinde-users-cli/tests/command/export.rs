@@ -123,6 +123,27 @@ fn failed_export_keeps_the_file_before() {
     assert_ne!(fs::read_to_string(&file).unwrap(), before);
 }
 
+#[test]
+fn a_file_of_an_export_that_cannot_be_used_is_not_taken_for_a_missing_one() {
+    let folder = folder("unusable");
+    let file = text_of(&folder.join("users.ndjson"));
+    for (ending, more, expected) in [
+        ("cursor", &[] as &[&str], 2),
+        ("cursor", &["--overwrite"], 2),
+        ("part", &[], 2),
+        ("cursor.new", &["--page-size=2"], 1),
+    ] {
+        let unusable = format!("{file}.{ending}");
+        fs::create_dir(&unusable).unwrap();
+        let (code, _, errors) = run(program("export", &[&file]).args(more));
+        assert_eq!(code, expected, "{ending}: {errors}");
+        assert!(errors.starts_with(&format!("error: {file}")), "{errors}");
+        assert!(!fs::exists(&file).unwrap(), "{ending}");
+        fs::remove_dir(unusable).unwrap();
+        fs::remove_file(format!("{file}.part")).unwrap_or_default();
+    }
+}
+
 /// Ends an export of 100 users after three of its pages of ten.
 fn end_midway(tenant: &Listening, arguments: &[&str]) {
     for _ in 0..3 {

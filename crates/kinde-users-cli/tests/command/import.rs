@@ -895,6 +895,17 @@ fn other_options_want_another_journal() {
 }
 
 #[test]
+fn options_of_a_journal_can_be_pasted() {
+    let tenant = Listening::start(FakeKinde::builder(), "pasted-options");
+    let file = tenant.write("users.csv", "E-Mail,Shoe Size\nada@example.com,38\n");
+    let options = ["--map=E-Mail=email", "--ignore=Shoe Size"];
+    assert_eq!(run(tenant.program("import", &[&file]).args(options)).0, 0);
+    let (code, _, errors) = run(tenant.program("import", &[&file]).args(options).arg("--suspend"));
+    let expected = "other options: --from kinde --map E-Mail=email --ignore 'Shoe Size'; give these options";
+    assert!(code == 2 && errors.contains(expected), "{errors}");
+}
+
+#[test]
 fn order_of_identities_does_not_matter() {
     let tenant = Listening::start(FakeKinde::builder(), "order");
     let (email, name) =

@@ -164,10 +164,34 @@ fn what_cannot_be_undone_is_refused_without_a_terminal() {
     assert!(tenant.fake.requests().is_empty());
 }
 
+/// Returns the two ends of a new terminal: that of a person, and that of a program.
+#[cfg(target_os = "linux")]
+fn terminal() -> (fs::File, fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).and_then(|()| unlockpt(&person)).unwrap();
+    let program = ptsname(&person, Vec::new()).unwrap();
+    let program = fs::File::options().read(true).write(true).open(program.to_str().unwrap()).unwrap();
+    (fs::File::from(person), program)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn secret_is_not_read_from_a_terminal() {
+    let tenant = with_ada("secret-of-a-terminal");
+    let secret = tenant.write("secret", &tenant.fake.client_secret());
+    let (_person, program) = terminal();
+    for (file, expected) in [("-", 2), (secret.as_str(), 0)] {
+        let mut command = tenant.program("find", &[ADA, "--client-secret-file", file]);
+        let (code, _, errors) = run(command.stdin(program.try_clone().unwrap()));
+        assert_eq!(code, expected, "{errors}");
+        assert_eq!(errors.contains("reads a file or a pipe, and not a terminal"), file == "-", "{errors}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn terminal_is_asked_and_only_yes_goes_on() {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     use std::io::{Read, Write};
     let tenant = with_ada("asked");
     let file = tenant.write("users.csv", "email,first_name\nada@example.com,Changed\n");
@@ -182,16 +206,14 @@ fn terminal_is_asked_and_only_yes_goes_on() {
         (&["erase", ADA], &erase, "no\n", (2, Some(Some("Changed".to_owned())))),
         (&["erase", ADA], &erase, "Yes\n", (0, None)),
     ] {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&terminal).and_then(|()| unlockpt(&terminal)).unwrap();
-        let other = ptsname(&terminal, Vec::new()).unwrap();
-        let other = fs::File::options().read(true).write(true).open(other.to_str().unwrap()).unwrap();
-        let mut terminal = fs::File::from(terminal);
+        let (mut terminal, other) = terminal();
         terminal.write_all(answer.as_bytes()).unwrap();
         let mut command = command(arguments);
         tenant.name_in(&mut command);
         let status = command.stdin(other.try_clone().unwrap()).stderr(other).status().unwrap();
         assert_eq!((status.code().unwrap(), name()), expected, "{answer}");
+        // With it the other end of the terminal closes, so reading ends.
+        drop(command);
         let (mut shown, mut some) = (String::new(), [0; 512]);
         let question = format!("{question} This cannot be undone. [y/N] ");
         while !shown.contains(&question) {

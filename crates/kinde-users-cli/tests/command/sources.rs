@@ -261,6 +261,27 @@ fn column_of_reasons_keeps_its_place() {
 }
 
 #[test]
+fn lines_that_are_too_long_for_the_errors_file_are_counted() {
+    let tenant = Listening::start(FakeKinde::builder(), "too-long");
+    let long = "x".repeat(2 * 1024 * 1024);
+    let line = format!("{{\"email\":\"{long}\"}}\n");
+    let rejected = text_of(&tenant.file("rejected.ndjson"));
+    for (number, lines) in [(1, "1 line"), (2, "2 lines")] {
+        let text = format!("{}{}", line.repeat(number), "{\"email\":\"ada\"}\n");
+        let file = tenant.write("users.ndjson", &text);
+        let (code, _, errors) = run(&mut tenant.program("import", &["--errors", &rejected, &file]));
+        let expected =
+            format!("{lines} could not be read to the end, and {rejected} does not contain them\n");
+        assert!(code == 2 && errors.contains(&expected), "{errors}");
+        assert!(errors.contains(&format!("{rejected}: 1 line\n")), "{errors}");
+        fs::remove_file(&rejected).unwrap();
+    }
+    let file = tenant.write("users.ndjson", "{\"email\":\"ada\"}\n");
+    let (_, _, errors) = run(&mut tenant.program("import", &["--errors", &rejected, &file]));
+    assert!(!errors.contains("could not be read to the end"), "{errors}");
+}
+
+#[test]
 fn errors_file_keeps_its_separator_and_values() {
     let tenant = Listening::start(FakeKinde::builder(), "separators");
     let reason = "\"email is not an address: expected a name, one @ and a host\"";
