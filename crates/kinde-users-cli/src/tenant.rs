@@ -363,3 +363,56 @@ impl Clock for ScaledClock {
         self.clock.wait_until(Instant::from_start(until.since_start() / self.speed));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kinde_users::fake::Fault;
+    use kinde_users_fake::server::{Options, Server};
+
+    use super::*;
+
+    #[test]
+    fn what_a_transport_says_about_a_failure_is_passed_on() {
+        let fake = FakeKinde::new();
+        let server = Server::start(&fake, &Options::new()).unwrap();
+        for (to, origin) in [
+            (To::Memory(fake.clone()), fake.origin()),
+            (To::Real(UreqTransport::new()), fake.origin()),
+            (To::Real(UreqTransport::new()), "http://127.0.0.1:1".to_owned()),
+        ] {
+            let is_real = matches!(to, To::Real(_));
+            let way = Way { to, meter: Arc::default() };
+            let fails = |fault: Fault| {
+                fake.next("get_users", fault);
+                let uri = format!("{origin}/api/v1/users");
+                let error = way.send(Request::get(uri).body(Vec::new()).unwrap()).unwrap_err();
+                (way.delivery(&error), way.head(&error).map(|head| head.status().as_u16()))
+            };
+            if origin == fake.origin() {
+                assert_eq!(fails(Fault::connection_lost()), (Delivery::Unknown, None));
+                assert_eq!(fails(Fault::unavailable().broken_off()), (Delivery::Unknown, Some(503)));
+            }
+            // The server has a connection, so the request may have been sent.
+            if origin != fake.origin() || !is_real {
+                assert_eq!(fails(Fault::not_sent()), (Delivery::NotSent, None));
+            }
+        }
+        server.shutdown();
+    }
+
+    #[test]
+    fn a_scaled_clock_goes_and_waits_as_much_faster() {
+        let (clock, speed) = (SystemClock::new(), 1000);
+        let scaled = ScaledClock { clock, speed };
+        let (until, real) = (scaled.now().saturating_add(Duration::from_secs(10)), clock.now());
+        let mut waits = 0;
+        while scaled.now() < until {
+            scaled.wait_until(until);
+            waits += 1;
+        }
+        let took = clock.now().saturating_since(real);
+        assert!(took >= Duration::from_millis(9), "{took:?}");
+        // A wait may end early, but it does not end at once.
+        assert!(waits < 100, "{waits}");
+    }
+}

@@ -129,3 +129,14 @@ pub(crate) fn pipe_to_nobody() -> Stdio {
     reader.wait().unwrap();
     pipe.into()
 }
+
+/// Returns the two ends of a new terminal: that of a person, and that of a program.
+#[cfg(target_os = "linux")]
+pub(crate) fn terminal() -> (fs::File, fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).and_then(|()| unlockpt(&person)).unwrap();
+    let program = ptsname(&person, Vec::new()).unwrap();
+    let program = fs::File::options().read(true).write(true).open(program.to_str().unwrap()).unwrap();
+    (fs::File::from(person), program)
+}

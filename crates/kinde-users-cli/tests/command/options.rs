@@ -7,6 +7,8 @@ use kinde_users_fake::server::{Options, Server};
 use kinde_users_fake::{FakeKinde, NewFakeUser};
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use super::common::terminal;
 use super::common::{Listening, command, program, run, text_of};
 
 const ADA: &str = "kp_ada00000000000000000000000000000";
@@ -162,17 +164,6 @@ fn what_cannot_be_undone_is_refused_without_a_terminal() {
         assert_eq!((code, errors), (2, refused), "{arguments:?}");
     }
     assert!(tenant.fake.requests().is_empty());
-}
-
-/// Returns the two ends of a new terminal: that of a person, and that of a program.
-#[cfg(target_os = "linux")]
-fn terminal() -> (fs::File, fs::File) {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&person).and_then(|()| unlockpt(&person)).unwrap();
-    let program = ptsname(&person, Vec::new()).unwrap();
-    let program = fs::File::options().read(true).write(true).open(program.to_str().unwrap()).unwrap();
-    (fs::File::from(person), program)
 }
 
 #[cfg(target_os = "linux")]

@@ -7,6 +7,8 @@ use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
 use serde_json::{Value, json};
 
 use super::common::{Listening, program, run, text_of};
+#[cfg(target_os = "linux")]
+use super::common::{command, terminal};
 
 /// Returns a tenant with two users. A file of four users, which includes one of them, is imported.
 fn imported(name: &str) -> (Listening, String, String) {
@@ -60,6 +62,23 @@ fn failed_undo_goes_on_when_it_is_run_again() {
     let (code, told, _) = run(&mut tenant.program("erase", &arguments));
     assert_eq!((code, told.lines().last()), (0, Some("erased 1 of 1 user")));
     assert_eq!(ids(&tenant), ["kp_ada", "kp_other"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_undo_asks_only_if_it_would_erase_somebody() {
+    use std::io::Write;
+    let (tenant, _, journal) = imported("undo-asks");
+    let answer_no = || {
+        let (mut person, other) = terminal();
+        person.write_all(b"no\n").unwrap();
+        let mut command = command(&["erase", "--journal", &journal]);
+        tenant.name_in(&mut command);
+        command.stdin(other.try_clone().unwrap()).stderr(other).status().unwrap().code()
+    };
+    assert_eq!((answer_no(), ids(&tenant).len()), (Some(2), 5));
+    assert_eq!(run(&mut tenant.program("erase", &["--journal", &journal])).0, 0);
+    assert_eq!((answer_no(), ids(&tenant).len()), (Some(0), 2));
 }
 
 #[test]

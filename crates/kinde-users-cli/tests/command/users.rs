@@ -34,6 +34,8 @@ fn user_is_erased_once_with_a_receipt() {
     let receipt: Value = serde_json::from_str(&receipt).unwrap();
     assert_eq!((code, &receipt["user"], &receipt["erased"]), (1, &"already_absent".into(), &false.into()));
     assert_eq!(errors, "error: there was no such user: erased before, or a wrong id");
+    let (_, told, _) = run(&mut tenant.program("erase", &[ADA]));
+    assert_eq!(told, format!("{ADA}: sessions already absent, user already absent\n"));
     let (code, told, errors) = run(&mut tenant.program("erase", &["ada@example.com", "--json"]));
     assert_eq!((code, told.as_str(), errors.as_str()), (1, "", "error: there is no such user"));
 }
