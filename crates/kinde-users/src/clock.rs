@@ -64,6 +64,19 @@ mod tests {
     }
 
     #[test]
+    fn thread_waits_until_the_time() {
+        let clock = SystemClock::new();
+        let until = clock.now().saturating_add(Duration::from_millis(10));
+        let mut waits = 0;
+        while clock.now() < until {
+            clock.wait_until(until);
+            waits += 1;
+        }
+        // A wait may end early, but it does not end at once.
+        assert!(waits < 100, "{waits}");
+    }
+
+    #[test]
     fn time_that_has_passed_is_not_waited_for() {
         let clock = SystemClock::default();
         clock.wait_until(Instant::START);

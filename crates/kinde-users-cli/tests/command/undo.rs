@@ -20,6 +20,8 @@ fn imported(name: &str) -> (Listening, String, String) {
     assert_eq!(run(&mut tenant.program("import", &[&file])).0, 0);
     assert_eq!(tenant.fake.users().len(), 5);
     let journal = text_of(&tenant.file("users.csv.journal"));
+    // Each user is recorded once.
+    assert_eq!(fs::read_to_string(&journal).unwrap().matches("\"created\"").count(), 3);
     (tenant, file, journal)
 }
 

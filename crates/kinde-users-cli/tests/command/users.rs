@@ -284,6 +284,26 @@ fn factors_are_reset_without_the_read_scope() {
 }
 
 #[test]
+fn no_factor_is_reset_if_the_list_fails_for_another_reason() {
+    let tenant = with_ada("mfa-not-listed");
+    tenant.fake.next("get_users_mfa", Fault::status(404));
+    let (code, told, errors) = run(&mut tenant.program("reset-mfa", &[ADA]));
+    assert_eq!((code, told.as_str()), (1, ""));
+    assert!(errors.starts_with("error: get_users_mfa: HTTP 404"), "{errors}");
+    assert_eq!(tenant.fake.user(ADA).unwrap().factors.len(), 1);
+}
+
+#[test]
+fn a_reset_whose_first_reply_is_lost_succeeds() {
+    let tenant = with_ada("mfa-lost-reply");
+    let factor = tenant.fake.user(ADA).unwrap().factors[0].id.clone();
+    tenant.fake.next("reset_users_mfa", Fault::connection_lost().after_the_effect());
+    let reset = (0, format!("{ADA}: reset\n"), String::new());
+    assert_eq!(run(&mut tenant.program("reset-mfa", &[ADA, "--factor", factor.as_str()])), reset);
+    assert_eq!(tenant.fake.requests().of("reset_users_mfa").len(), 2);
+}
+
+#[test]
 fn properties_of_a_list_are_set() {
     let tenant = Listening::start(FakeKinde::builder().chaos(0.02), "properties");
     tenant.fake.seed_users(300);
