@@ -11,7 +11,7 @@ use kinde_users::Instant;
 
 use crate::tenant::Session;
 
-/// A shorter wait is not reported.
+/// The longest wait that is not reported.
 const SHORT: Duration = Duration::from_secs(3);
 
 /// How much longer a call waits, so that it still waits for a reset of exactly the maximum.
@@ -69,10 +69,10 @@ fn report(session: &Session, bar: &ProgressBar, ended: &mpsc::Receiver<()>) -> D
             continue;
         }
         waited += TICK;
-        let is_long = |(_, time): &(Instant, Duration)| *time > SHORT;
-        let (state, note, instant) = match (throttled.filter(is_long), refused.filter(is_long)) {
+        let long = |wait: Option<(Instant, Duration)>| wait.filter(|(_, time)| is_long(*time));
+        let (state, note, instant) = match (long(throttled), long(refused)) {
             (Some((opens, left)), _) => {
-                let at = Timestamp::now().checked_add(session.real(left)).unwrap_or(Timestamp::MAX);
+                let at = Timestamp::now().checked_add(session.clock.real(left)).unwrap_or(Timestamp::MAX);
                 let at = at.to_zoned(TimeZone::UTC).strftime("%H:%M:%S");
                 (format!("waiting until {at} UTC"), format!("continues at {at} UTC"), opens)
             }
@@ -81,12 +81,16 @@ fn report(session: &Session, bar: &ProgressBar, ended: &mpsc::Receiver<()>) -> D
         };
         bar.set_message(format!("{calls} calls, {state}"));
         // Other replies may move the end of the wait a little.
-        if reported.is_none_or(|known| instant.saturating_since(known) > SHORT) {
+        if reported.is_none_or(|known| is_long(instant.saturating_since(known))) {
             bar.suspend(|| session.output.note(format_args!("rate limited; {note}")));
             reported = Some(instant);
         }
     }
     waited
+}
+
+fn is_long(time: Duration) -> bool {
+    time > SHORT
 }
 
 /// Returns the number of calls per second.
@@ -98,6 +102,12 @@ fn per_second(calls: u64, time: Duration) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_than_three_seconds_are_long() {
+        let long = [0, 2999, 3000, 3001, 60_000].map(Duration::from_millis).map(is_long);
+        assert_eq!(long, [false, false, false, true, true]);
+    }
 
     #[test]
     fn calls_per_second_are_those_of_the_whole_time() {

@@ -91,7 +91,7 @@ impl Partial {
             (file, reached)
         } else {
             // The cursor is removed first, because it must not describe pages that are gone.
-            remove(&cursor).map_err(failed)?;
+            remove(&cursor).map_err(|error| Failure::file(&cursor, error))?;
             if written.is_some() {
                 remove(&part).map_err(failed)?;
             }

@@ -241,7 +241,7 @@ pub(crate) struct Session {
     /// The client.
     pub(crate) client: Client<Way, ScaledClock>,
     /// The clock of the client.
-    clock: ScaledClock,
+    pub(crate) clock: ScaledClock,
     /// What the client sent.
     pub(crate) meter: Arc<Meter>,
     /// The domain of the tenant.
@@ -271,11 +271,6 @@ impl Session {
         let now = self.clock.now();
         let since = self.client.with_tenant(|tenant| tenant.refused_since(now))?;
         Some((since, now.saturating_since(since)))
-    }
-
-    /// Returns how long a time on the clock of the client is in reality.
-    pub(crate) fn real(&self, time: Duration) -> Duration {
-        time / self.clock.speed
     }
 }
 
@@ -350,6 +345,13 @@ pub(crate) struct ScaledClock {
     speed: u32,
 }
 
+impl ScaledClock {
+    /// Returns how long a time on this clock is in reality.
+    pub(crate) fn real(&self, time: Duration) -> Duration {
+        time / self.speed
+    }
+}
+
 impl Clock for ScaledClock {
     fn now(&self) -> Instant {
         Instant::from_start(self.clock.now().since_start().saturating_mul(self.speed))
@@ -404,6 +406,7 @@ mod tests {
     fn a_scaled_clock_goes_and_waits_as_much_faster() {
         let (clock, speed) = (SystemClock::new(), 1000);
         let scaled = ScaledClock { clock, speed };
+        assert_eq!(scaled.real(Duration::from_secs(10)), Duration::from_millis(10));
         let (until, real) = (scaled.now().saturating_add(Duration::from_secs(10)), clock.now());
         let mut waits = 0;
         while scaled.now() < until {

@@ -123,6 +123,8 @@ fn failed_export_keeps_the_file_before() {
     assert_ne!(fs::read_to_string(&file).unwrap(), before);
 }
 
+// Other systems have other words for it.
+#[cfg(target_os = "linux")]
 #[test]
 fn a_file_of_an_export_that_cannot_be_used_is_not_taken_for_a_missing_one() {
     let folder = folder("unusable");
@@ -137,7 +139,7 @@ fn a_file_of_an_export_that_cannot_be_used_is_not_taken_for_a_missing_one() {
         fs::create_dir(&unusable).unwrap();
         let (code, _, errors) = run(program("export", &[&file]).args(more));
         assert_eq!(code, expected, "{ending}: {errors}");
-        assert!(errors.starts_with(&format!("error: {file}")), "{errors}");
+        assert!(errors.starts_with(&format!("error: {unusable}: Is a directory")), "{errors}");
         assert!(!fs::exists(&file).unwrap(), "{ending}");
         fs::remove_dir(unusable).unwrap();
         fs::remove_file(format!("{file}.part")).unwrap_or_default();

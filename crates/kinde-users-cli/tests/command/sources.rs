@@ -338,6 +338,23 @@ fn no_user_is_imported_if_all_lines_are_invalid() {
 }
 
 #[test]
+fn a_missing_part_of_all_passwords_can_be_given_by_an_option() {
+    let folder = folder("salt-position");
+    let file = text_of(&folder.join("users.csv"));
+    let md5 = "0123456789abcdef0123456789abcdef";
+    fs::write(
+        &file,
+        format!("email,hashed_password,hashing_method,salt\nada@example.com,{md5},md5,pepper\n"),
+    )
+    .unwrap();
+    let (code, _, errors) = run(&mut program("import", &[&file]));
+    assert!(code == 2 && errors.contains("(see --salt-position)"), "{errors}");
+    let (code, _, errors) = run(&mut program("import", &[&file, "--salt-position=suffix"]));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn unknown_targets_are_refused() {
     let tenant = Listening::start(FakeKinde::builder(), "map");
     let file = tenant.write("users.csv", "E-Mail,Plan,Shoe Size\nada@example.com,gold,38\n");
