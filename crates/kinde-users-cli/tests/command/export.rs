@@ -144,6 +144,13 @@ fn a_file_of_an_export_that_cannot_be_used_is_not_taken_for_a_missing_one() {
         fs::remove_dir(unusable).unwrap();
         fs::remove_file(format!("{file}.part")).unwrap_or_default();
     }
+    // A cursor in bytes that are no text is not taken for a missing one either.
+    let cursor = format!("{file}.cursor");
+    fs::write(&cursor, [0xff]).unwrap();
+    let (code, _, errors) = run(&mut program("export", &[&file]));
+    assert!(code == 2 && errors.starts_with(&format!("error: {cursor}: ")), "{errors}");
+    assert_eq!(fs::read(&cursor).unwrap(), [0xff]);
+    fs::remove_dir_all(folder).unwrap();
 }
 
 /// Ends an export of 100 users after three of its pages of ten.
