@@ -159,7 +159,7 @@ impl Level {
     /// Returns the latest value that stood, given that it was exceeded at `at`. A 429 soon after a
     /// step may come from the step before.
     fn stood(&self, at: Instant) -> u64 {
-        let soon = self.proven && at.saturating_since(self.since) < Duration::from_secs(1);
+        let soon = at.saturating_since(self.since) < Duration::from_secs(1);
         if soon { self.stood_before } else { self.stood }
     }
 
@@ -300,17 +300,19 @@ impl Pace {
         let (value, stood) = (self.rate.value(), self.rate.stood(closed));
         // Whether the rate grew so fast that the limit may be far from what stood.
         let leaps = value > stood + stood / 4;
-        let base = match (self.rate.is_set(), self.rate.proven) {
-            (false, _) => low,
-            (true, _) if leaps && stood > 0 => u64::midpoint(stood, value),
-            (true, true) => high.min(stood - stood / 64),
-            (true, false) if stood > 0 => high.min(stood),
-            (true, false) => {
-                let mean = u64::try_from((u128::from(low) * u128::from(high)).isqrt()).unwrap_or(u64::MAX);
-                mean.max(if self.doubts == 0 { value - value / 8 } else { 0 })
-            }
+        let mut base = if !self.rate.is_set() {
+            low
+        } else if stood == 0 {
+            let mean = u64::try_from((u128::from(low) * u128::from(high)).isqrt()).unwrap_or(u64::MAX);
+            mean.max(if self.doubts == 0 { value - value / 8 } else { 0 })
+        } else if leaps {
+            u64::midpoint(stood, value)
+        } else if self.rate.proven {
+            high.min(stood - stood / 64)
+        } else {
+            high.min(stood)
         };
-        let mut base = base.max(low);
+        base = base.max(low);
         if self.accepted == 0 {
             base = base.max(value / 2).max(UNIT);
         }
@@ -318,10 +320,10 @@ impl Pace {
         // the rate does not become so low that a pause costs more than itself.
         let is_long = pause > Self::LONG_RESET;
         if is_long && !self.was_long {
-            base = base.max(high.min(10 * UNIT).min(if value > 0 { value } else { u64::MAX }));
+            base = base.max(high.min(10 * UNIT).min(if self.rate.is_set() { value } else { u64::MAX }));
         }
         let seconds = u32::try_from(pause.as_secs()).unwrap_or(u32::MAX);
-        self.slower = (self.slower / 2).max(if is_long && self.was_long { seconds / 2 } else { 1 }).max(1);
+        self.slower = (self.slower / 2).max(if is_long && self.was_long { seconds / 2 } else { 1 });
         self.was_long = is_long;
         self.doubts = if self.rate.proven { 0 } else { self.doubts.saturating_add(1) };
         let stood = if leaps { stood } else { 0 };
