@@ -467,6 +467,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     #[test]
@@ -481,5 +483,349 @@ mod tests {
             steps += 1;
         }
         assert_eq!(level, Level::default());
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::from_start(Duration::from_millis(millis))
+    }
+
+    /// A pace, and what happens to it. Times are in milliseconds.
+    #[derive(Clone)]
+    struct Story(Pace);
+
+    impl Story {
+        fn new() -> Self {
+            Self(Pace::new(Duration::from_secs(3600)))
+        }
+
+        /// Requests are sent and accepted, one after the other.
+        fn accepts(mut self, time: u64, number: u64) -> Self {
+            for _ in 0..number {
+                let ticket = self.0.sends(at(time));
+                self.0.ends(at(time));
+                self.0.accepted(at(time), ticket);
+            }
+            self
+        }
+
+        /// A request that waited for its slot is accepted. So the rate grows if a step is over.
+        fn waits(mut self, time: u64) -> Self {
+            self.0.delays();
+            self.accepts(time, 1)
+        }
+
+        /// The rate grows so many times, as soon as it may: at 3.5, 5.5, 7.5, 9.5, 11.5 and 13.5
+        /// seconds. A rate of 50 is then 14, 28, 56, 112, 224 and 672 thousandths more.
+        fn grows(self, times: usize) -> Self {
+            [3500, 5500, 7500, 9500, 11_500, 13_500].into_iter().take(times).fold(self, Self::waits)
+        }
+
+        /// A request that was alone is refused, and the seconds of the reset pass.
+        fn refuses(mut self, time: u64, reset: u64) -> Self {
+            let ticket = self.0.sends(at(time));
+            self.0.ends(at(time));
+            self.0.refused(at(time), ticket, Some(Duration::from_secs(reset)));
+            assert!(self.0.settle(at(time + reset * 1000)));
+            self
+        }
+
+        /// A request is accepted that was sent with so many others in flight.
+        fn accepts_with(mut self, time: u64, others: u64) -> Self {
+            self.0.accepted(at(time), Ticket { others, sent: at(time) });
+            self
+        }
+
+        /// A request is refused that was sent at `sent`, with so many others in flight.
+        fn refuses_with(mut self, time: u64, sent: u64, others: u64, reset: Option<u64>) -> Self {
+            let ticket = Ticket { others, sent: at(sent) };
+            self.0.refused(at(time), ticket, reset.map(Duration::from_secs));
+            self
+        }
+
+        /// The rate in operations per 1,000,000 seconds.
+        fn rate(&self) -> u64 {
+            self.0.rate.value()
+        }
+
+        /// How many operations may be in flight, or more than a thousand.
+        fn window(&self, time: u64) -> u64 {
+            let mut pace = Pace { in_flight: 0, ..self.0.clone() };
+            while pace.in_flight <= 1000 && !pace.is_full(at(time)) {
+                pace.sends(at(time));
+            }
+            pace.in_flight
+        }
+
+        /// Whether the rate grows if it is used and this time has passed.
+        fn grows_after(&self, time: u64) -> bool {
+            let since = u64::try_from(self.0.rate.since.since_start().as_millis()).unwrap();
+            self.clone().waits(since + time).rate() > self.rate()
+        }
+    }
+
+    /// A service accepted so many requests in a second, and then wanted a pause of a second. So
+    /// half as many are sent per second, from 2 s on.
+    fn learned(requests: u64) -> Story {
+        Story::new().accepts(0, 1).accepts(1000, requests - 1).refuses(1000, 1)
+    }
+
+    /// It stood at 50 a second, and was refused at 50.7.
+    fn fell() -> Story {
+        learned(100).grows(1).accepts(3500, 99).refuses(3500, 1)
+    }
+
+    /// It stood at 61.2 a second, and was refused at 83.6.
+    fn leapt() -> Story {
+        learned(100).grows(6).accepts(14_500, 80).refuses(14_500, 1)
+    }
+
+    #[test]
+    fn rate_after_a_429_is_what_the_replies_say() {
+        let rows = [
+            // The first rate is the number of accepted requests by the time, with the pause.
+            ("100 in a second and a pause", learned(100), 50_000_000),
+            ("one in 120 s: one a minute", Story::new().accepts(0, 1).refuses(118_000, 2), 16_666),
+            // Without a single request accepted, there is nothing to count.
+            ("none: one a second", Story::new().refuses(0, 1), 1_000_000),
+            ("none at 50 a second: half", learned(100).refuses(2500, 1), 25_000_000),
+            ("none at one a second", Story::new().refuses(0, 1).refuses(1500, 1), 1_000_000),
+            // The rate did not stand yet. The limit is between 15 a second (60 in 4 s, with the
+            // pause) and 60 (without it): their mean is sqrt(15 * 60).
+            ("before it stood", learned(100).accepts(3000, 60).refuses(3000, 3), 30_000_000),
+            // It stood at 50: now a 64th less, but no more than without the pause, and no less than
+            // with it.
+            ("soon after a step", fell(), 49_218_750),
+            ("few accepted", learned(100).grows(1).accepts(3500, 59).refuses(3500, 1), 40_000_000),
+            ("many accepted", learned(100).grows(1).accepts(3500, 299).refuses(3500, 1), 120_000_000),
+            // A 429 in the first second of a step comes from the one before.
+            ("step of 0.999 s", learned(100).grows(2).accepts(6499, 300).refuses(6499, 3), 49_218_750),
+            ("step of 1 s", learned(100).grows(2).accepts(6500, 300).refuses(6500, 3), 49_907_813),
+            // The next 429 comes before that stood. It takes an eighth at most, although 30 in a
+            // second and 3 s of pause are 7.5 to 30 a second.
+            ("again", fell().accepts(5500, 30).refuses(5500, 3), 43_066_407),
+            // From 61.2 (stood) to 83.6 (did not) it is far: it tries the middle, and falls back to
+            // what stood.
+            ("leap", leapt(), 72_400_000),
+            // In the first second it may come from 61.2 already, so the middle is that from 55.6.
+            ("soon", learned(100).grows(6).accepts(14_000, 40).refuses(14_000, 1), 69_600_000),
+            ("fall back", leapt().accepts(16_500, 70).refuses(16_500, 1), 61_200_000),
+            ("fall back soon", leapt().accepts(15_600, 70).refuses(15_600, 2), 61_200_000),
+            // What was accepted before the rate grew by more than a fifth does not count: 60 in the
+            // last second do. It stood at 55.6.
+            ("fast growth", learned(100).grows(5).accepts(12_500, 60).refuses(12_500, 1), 54_731_250),
+            // It does before: 26 in 6.5 s. It stood at 4.4.
+            ("a fifth", learned(8).grows(3).accepts(8500, 23).refuses(8500, 1), 4_000_000),
+        ];
+        for (what, story, rate) in rows {
+            assert_eq!(story.rate(), rate, "{what}");
+        }
+    }
+
+    #[test]
+    fn first_long_reset_is_no_reason_for_a_very_low_rate() {
+        let accepted = |requests: u64| Story::new().accepts(0, 1).accepts(1000, requests - 1);
+        let long = || accepted(30).refuses(1000, 9);
+        let rows = [
+            ("5 s are not long: 30 in 6 s", accepted(30).refuses(1000, 5), 5_000_000),
+            ("30 in 10 s would be 3 a second", long(), 10_000_000),
+            ("no more than without the pause", accepted(5).refuses(1000, 9), 5_000_000),
+            ("no more than before", learned(8).accepts(3000, 5).refuses(3000, 9), 4_000_000),
+            // The mean of 20 in a second, and in 10 s.
+            ("the second one", long().accepts(11_000, 20).refuses(11_000, 9), 6_324_555),
+        ];
+        for (what, story, rate) in rows {
+            assert_eq!(story.rate(), rate, "{what}");
+        }
+    }
+
+    #[test]
+    fn steps_are_longer_after_long_resets() {
+        let first = || Story::new().accepts(0, 30).refuses(1000, 9);
+        let second = || first().accepts(11_000, 20).refuses(11_000, 9);
+        let rows = [
+            ("one", first(), 1500),
+            // Half of the seconds of the reset, times 1.5 s.
+            ("two", second(), 4 * 1500),
+            ("a short one after them", second().accepts(21_000, 20).refuses(21_000, 1), 2 * 1500),
+        ];
+        for (what, story, hold) in rows {
+            assert!(!story.grows_after(hold - 1), "{what}");
+            assert!(story.grows_after(hold), "{what}");
+        }
+    }
+
+    #[test]
+    fn rate_that_stood_stands_twice_as_long_after_a_429() {
+        let rows = [
+            ("first", learned(100), 1500),
+            ("did not stand", learned(100).accepts(3000, 60).refuses(3000, 1), 1500),
+            ("stood", fell(), 3000),
+            ("stood, then did not", fell().accepts(5500, 60).refuses(5500, 1), 1500),
+            ("is a guess", leapt(), 1500),
+        ];
+        for (what, story, hold) in rows {
+            assert!(!story.grows_after(hold - 1), "{what}");
+            assert!(story.grows_after(hold), "{what}");
+        }
+    }
+
+    #[test]
+    fn low_rate_grows_by_a_larger_part() {
+        // By the inverse of the square root, from 1 % to 5 %.
+        let rows = [(1, 1_050_000), (4, 4_200_000), (25, 25_500_000), (100, 101_000_000), (400, 404_000_000)];
+        for (rate, next) in rows {
+            assert_eq!(learned(2 * rate).waits(3500).rate(), next, "{rate}");
+        }
+    }
+
+    #[test]
+    fn excess_doubles_and_then_trebles() {
+        // The first step, the excess, and the next one. Without a limit there is none.
+        let rows = [
+            (20, 0, Some(20)),
+            (20, 20, Some(40)),
+            (20, 149, Some(298)),
+            (20, 150, Some(450)),
+            (20, 33_333, Some(99_999)),
+            (100_000, 0, Some(100_000)),
+            (20, 33_334, None),
+        ];
+        for (first, excess, next) in rows {
+            let mut level = Level { base: 5, first, excess, used: true, ..Level::default() };
+            assert!(level.grow(at(2000), 1));
+            assert_eq!(level.is_set().then_some(level.excess), next, "{excess}");
+        }
+    }
+
+    #[test]
+    fn quarter_more_than_what_stood_is_no_leap() {
+        for (value, rate) in [(125, 100_000_000), (126, 113_000_000)] {
+            let mut story = learned(200).accepts(3000, 110);
+            story.0.rate = Level { base: value * UNIT, stood: 100 * UNIT, ..Level::default() };
+            assert_eq!(story.refuses(3000, 1).rate(), rate);
+        }
+    }
+
+    #[test]
+    fn rate_that_one_call_cut_is_forgotten() {
+        assert!(!Story::new().0.starts_again());
+        let Story(mut pace) =
+            Story::new().accepts(0, 30).refuses(1000, 9).accepts(11_000, 20).refuses(11_000, 9);
+        assert!(pace.starts_again());
+        assert_eq!(pace.spacing(), Duration::ZERO);
+        // The next 429 is the first one again.
+        let story = Story(pace).accepts(30_000, 100).refuses(31_000, 1);
+        assert_eq!(story.rate(), 50_000_000);
+        assert!(story.grows_after(1500));
+    }
+
+    #[test]
+    fn third_429_in_a_row_is_about_the_call_alone() {
+        let mut patience = Patience::new(Duration::MAX);
+        let mut seen = Vec::new();
+        for second in 1..=4 {
+            // Others are accepted between any two.
+            patience.refused(at(second * 1000), at(second * 1000 - 1));
+            seen.push((patience.is_alone(), patience.turns_alone()));
+        }
+        assert_eq!(seen, [(false, false), (false, false), (true, true), (true, false)]);
+        // After any other reply the next 429 is the first one in a row.
+        patience.accepted();
+        patience.refused(at(6000), at(5999));
+        assert!(!patience.is_alone() && !patience.steps_aside);
+    }
+
+    #[test]
+    fn call_that_waits_for_room_is_told_when_there_is_some() {
+        let Story(mut pace) = Story::new().refuses_with(1000, 900, 8, None);
+        for _ in 0..9 {
+            pace.sends(at(1000));
+        }
+        assert!(pace.is_full(at(1000)));
+        // With 8 in flight there is no room yet. Later, no call waits.
+        let told = [(); 3].map(|()| pace.ends(at(1000)));
+        assert_eq!(told, [false, true, false]);
+    }
+
+    #[test]
+    fn window_is_a_little_less_than_what_was_refused() {
+        // The first 429 comes at one second, with 64 others in flight, and without a reset.
+        let first = || Story::new().refuses_with(1000, 900, 64, None);
+        // It stands for 1.5 s, and grows by 2 %, to 64.
+        let grown = || {
+            let mut story = first();
+            assert_eq!(story.window(1000), 62);
+            story.0.in_flight = 62;
+            assert!(story.0.is_full(at(1000)));
+            story.0.in_flight = 0;
+            let story = story.accepts_with(2499, 61).accepts_with(2500, 61);
+            assert_eq!(story.window(2500), 64);
+            story
+        };
+        let again = || grown().refuses_with(4000, 3900, 63, None);
+        let rows = [
+            ("by a 32nd", first(), 1000, 62),
+            ("8 are less than 32", Story::new().refuses_with(1000, 900, 8, None), 1000, 8),
+            // Those that were sent before say the same again, even if the reply has a long reset.
+            ("wider", first().refuses_with(1100, 950, 100, None), 1100, 62),
+            ("narrower", first().refuses_with(1100, 950, 10, Some(30)), 1100, 10),
+            ("wider at the same time", first().refuses_with(1100, 1000, 100, None), 1100, 62),
+            // What was sent after that is news: a 32nd less than the 62 which stood. For a second
+            // another process may have a quarter of that.
+            ("yields", again(), 4999, 45),
+            ("yielded", again(), 5000, 61),
+            ("few", grown().refuses_with(4000, 3900, 30, None), 5000, 30),
+            ("soon after the step", grown().refuses_with(2600, 2550, 63, None), 3600, 61),
+        ];
+        for (what, story, time, window) in rows {
+            assert_eq!(story.window(time), window, "{what}");
+            assert_eq!(story.0.closed, None, "{what}");
+        }
+        // After a window that stood, the next one stands for 3 s. A 429 that belongs to the same
+        // excess changes nothing about that.
+        for mut story in [again(), again().refuses_with(4100, 3950, 20, None)] {
+            let window = story.window(6999);
+            story.0.window.used = true;
+            assert_eq!(story.clone().accepts_with(6999, 1).window(6999), window);
+            assert!(story.accepts_with(7000, 1).window(7000) > window);
+        }
+    }
+
+    #[test]
+    fn long_reset_of_a_request_after_the_narrowing_is_about_the_rate() {
+        for (sent, is_about_rate) in [(999, false), (1000, true)] {
+            let story = Story::new().refuses_with(1000, 900, 8, None).refuses_with(1100, sent, 7, Some(30));
+            assert_eq!(story.0.closed.is_some(), is_about_rate, "{sent}");
+        }
+    }
+
+    #[test]
+    fn short_reset_is_about_the_window_if_more_were_in_flight_than_ever() {
+        let is_crowded = |story: Story, others| {
+            let story = story.refuses_with(90_000, 90_000, others, Some(1));
+            assert_eq!(story.0.window.is_set(), story.0.closed.is_none());
+            story.0.closed.is_none()
+        };
+        let accepted = |others| Story::new().accepts_with(0, others);
+        assert!(is_crowded(accepted(15), 16));
+        assert!(!is_crowded(accepted(16), 16));
+        // What was accepted before the last cut counts, and three quarters of what was before the
+        // one before.
+        let cut = || accepted(8).refuses(1000, 1);
+        assert!(!is_crowded(cut(), 8));
+        assert!(is_crowded(cut(), 9));
+        assert!(!is_crowded(cut().refuses(3000, 1), 6));
+        assert!(is_crowded(cut().refuses(3000, 1), 7));
+    }
+
+    #[test]
+    fn short_reset_is_about_a_window_that_stood_if_nearly_as_many_were_in_flight() {
+        for (most, is_crowded) in [(18, true), (19, false)] {
+            let mut story = Story::new().refuses_with(1000, 900, 64, None);
+            story.0.window.used = true;
+            // The window stood for 1.5 s. So 16 may have been 19 for the service: three more.
+            let story = story.accepts_with(3000, most).refuses_with(4000, 3900, 16, Some(1));
+            assert_eq!(story.0.closed.is_none(), is_crowded, "{most}");
+        }
     }
 }
