@@ -157,6 +157,16 @@ fn differences_of_bodies_name_the_field() {
         (r#"{"a":1}"#, "{}", "request.body.a is missing"),
         // The same text had the same mask.
         (r#"["masked-1","masked-1"]"#, r#"["Ada","Bob"]"#, "request.body[1] is different"),
+        // So had the same part of a path.
+        (
+            r#"["/users/kp_masked-1/mfa","/users/kp_masked-1/sessions"]"#,
+            r#"["/users/kp_1/mfa","/users/kp_2/sessions"]"#,
+            "request.body[1] is different",
+        ),
+        (r#"["/users/kp_masked-1"]"#, r#"["/roles/kp_1"]"#, "request.body[0] is different"),
+        (r#"["/users/kp_masked-1"]"#, r#"["/users/kp_1/mfa"]"#, "request.body[0] is different"),
+        // A message is no mask, even if it ends with one.
+        (r#"["no user masked-1"]"#, r#"["not found"]"#, "request.body[0] is different"),
     ] {
         let found = recording(recorded).differences(&recording(given));
         assert_eq!(found, [format!("1 (PUT): {difference}")]);

@@ -98,7 +98,7 @@ impl Mask for Numbered {
     fn hide(&mut self, text: &str) -> String {
         let next = self.0.len() + 1;
         let number = *self.0.entry(text.to_owned()).or_insert(next);
-        let prefix = text.split_inclusive(['_', ':']).next().filter(|prefix| is_prefix(prefix, text));
+        let prefix = text.split_inclusive(['_', ':']).next().filter(|prefix| is_prefix(prefix));
         let suffix = if text.contains('@') { "@example.com" } else { "" };
         format!("{}masked-{number}{suffix}", prefix.unwrap_or_default())
     }
@@ -114,16 +114,68 @@ impl Mask for Numbered {
     }
 }
 
-/// Returns whether the first part of a text is the prefix of an id, such as `kp_`.
-fn is_prefix(prefix: &str, text: &str) -> bool {
+/// Returns whether a text is the prefix of an id, such as `kp_`.
+fn is_prefix(text: &str) -> bool {
     const PREFIXES: [&str; 9] =
         ["kp", "identity", "mfa", "conn", "org", "prop", "session", "customer", "agreement"];
-    prefix.len() < text.len() && PREFIXES.contains(&prefix.trim_end_matches(['_', ':']))
+    text.strip_suffix(['_', ':']).is_some_and(|name| PREFIXES.contains(&name))
 }
 
 /// Returns whether a text of a recording is a mask.
 pub(super) fn is_mask(text: &str) -> bool {
     let text = text.strip_suffix("@example.com").unwrap_or(text);
-    let number = text.split_once("masked-").map(|(_, number)| number);
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    text.split_once("masked-").is_some_and(|(prefix, number)| {
+        (prefix.is_empty() || is_prefix(prefix)) && number.parse::<usize>().is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_api_are_kept() {
+        let words = |count| vec!["read:users"; count].join(" ");
+        for (field, text, is_kept) in [
+            ("scope", "openid offline read:users", true),
+            ("scope", &words(49), true),
+            ("scope", &words(50), false),
+            ("type", "ada@example.com", false),
+            ("type", "1234567", true),
+            ("type", "12345678", false),
+            ("name", "oauth2", false),
+            ("name", "true", true),
+        ] {
+            assert_eq!(Numbered::default().text(field, text) == text, is_kept, "{field}: {text}");
+        }
+    }
+
+    #[test]
+    fn masks_keep_the_kind_of_a_text() {
+        let mut mask = Numbered::default();
+        for (text, masked) in [
+            ("kp_0a1b", "kp_masked-1"),
+            ("identity_0a1b", "identity_masked-2"),
+            ("customer:0a1b", "customer:masked-3"),
+            ("ada@example.org", "masked-4@example.com"),
+            // No id, but a name.
+            ("org", "masked-5"),
+            ("ada_lovelace", "masked-6"),
+        ] {
+            assert_eq!(mask.hide(text), masked);
+            assert!(is_mask(masked), "{masked}");
+        }
+        for text in ["masked-", "masked-a", "ada_masked-1", "/users/kp_masked-1", "no user masked-1"] {
+            assert!(!is_mask(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_of_two_letters_stay_in_messages() {
+        let mut mask = Numbered::default();
+        for text in ["au", "ada", "ada@example.com"] {
+            mask.hide(text);
+        }
+        assert_eq!(mask.known("ada@example.com of au is ada"), "masked-3 of au is masked-2");
+    }
 }
