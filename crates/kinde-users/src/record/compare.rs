@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::mask::{Mask, is_mask};
 
-/// The text for which each mask stands. A mask of a reply that the program has not named yet
-/// stands for itself.
+/// The text for which each mask stands. A mask that is not here stands for itself: the program has
+/// not named its text yet.
 #[derive(Default)]
 pub(super) struct Bindings {
     texts: HashMap<String, String>,
     masks: HashMap<String, String>,
-    /// What each mask that was bound since the last [`keep`](Self::keep) stood for before.
-    undo: Vec<(String, Option<String>)>,
+    /// The masks that were bound since the last [`keep`](Self::keep).
+    new: Vec<String>,
 }
 
 impl fmt::Debug for Bindings {
@@ -26,62 +26,47 @@ impl fmt::Debug for Bindings {
 
 impl Bindings {
     /// Returns the text for which a text of a reply stands.
-    pub(super) fn text(&mut self, recorded: &str) -> String {
-        if is_mask(recorded) && !self.texts.contains_key(recorded) {
-            self.bind(recorded, recorded);
-        }
+    pub(super) fn text(&self, recorded: &str) -> String {
         self.texts.get(recorded).map_or(recorded, String::as_str).to_owned()
     }
 
     /// Makes the last bindings permanent.
     pub(super) fn keep(&mut self) {
-        self.undo.clear();
+        self.new.clear();
     }
 
     /// Removes the bindings since the last [`keep`](Self::keep).
     pub(super) fn undo(&mut self) {
-        while let Some((mask, before)) = self.undo.pop() {
+        for mask in self.new.drain(..) {
             if let Some(text) = self.texts.remove(&mask) {
                 self.masks.remove(&text);
             }
-            if let Some(text) = before {
-                self.masks.insert(text.clone(), mask.clone());
-                self.texts.insert(mask, text);
-            }
         }
     }
 
-    fn bind(&mut self, mask: &str, text: &str) {
-        let before = self.texts.insert(mask.to_owned(), text.to_owned());
-        if let Some(before) = &before {
-            self.masks.remove(before);
-        }
-        self.masks.insert(text.to_owned(), mask.to_owned());
-        self.undo.push((mask.to_owned(), before));
-    }
-
-    /// Returns whether a masked text is what the recording has. A text without a mask gets the mask
-    /// of the recording, if this mask stands for nothing or for itself.
+    /// Returns whether a masked text is what the recording has. The arguments of a path may be
+    /// masks.
     fn accepts(&mut self, recorded: &str, given: &str) -> bool {
-        if is_mask(recorded) {
-            let is_free = self.texts.get(recorded).is_none_or(|text| text == recorded);
-            return match self.masks.get(given) {
-                // Seen before in the same request.
-                Some(mask) => mask == recorded,
-                None if recorded == given => true,
-                None if is_free && !is_mask(given) => {
-                    self.bind(recorded, given);
-                    true
-                }
-                None => false,
-            };
-        }
-        // The arguments of a path may be masks.
-        let is_path =
-            recorded.starts_with('/') && recorded.matches('/').count() == given.matches('/').count();
+        let is_as_deep = recorded.matches('/').count() == given.matches('/').count();
         let mut parts = recorded.split('/').zip(given.split('/'));
-        let accepts = |(part, given)| part == given || (is_mask(part) && self.accepts(part, given));
-        recorded == given || (is_path && parts.all(accepts))
+        self.stands_for(recorded, given)
+            || (is_as_deep && parts.all(|(part, given)| part == given || self.stands_for(part, given)))
+    }
+
+    /// Returns whether a text of the recording is a mask that stands for this text. A text without
+    /// a mask gets this one, if it is free.
+    fn stands_for(&mut self, mask: &str, text: &str) -> bool {
+        if let Some(known) = self.masks.get(text) {
+            // Seen before in the same request.
+            return known == mask;
+        }
+        let is_free = is_mask(mask) && !is_mask(text) && !self.texts.contains_key(mask);
+        if is_free {
+            self.texts.insert(mask.to_owned(), text.to_owned());
+            self.masks.insert(text.to_owned(), mask.to_owned());
+            self.new.push(mask.to_owned());
+        }
+        is_free
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) fn head<B>(response: &Response<B>) -> Map<String, Value> {
 }
 
 /// Returns the response of a recording, with `text` in the place of its texts.
-pub(super) fn to_response(form: &Value, text: &mut impl FnMut(&str) -> String) -> Option<Response<Vec<u8>>> {
+pub(super) fn to_response(form: &Value, text: &impl Fn(&str) -> String) -> Option<Response<Vec<u8>>> {
     let status = u16::try_from(form.get("status")?.as_u64()?).ok()?;
     let body = match (form.get("body"), form.get("text")) {
         (Some(body), _) => {
@@ -105,7 +105,7 @@ pub(super) fn to_response(form: &Value, text: &mut impl FnMut(&str) -> String) -
     builder.body(body).ok()
 }
 
-fn each_text(value: &mut Value, text: &mut impl FnMut(&str) -> String) {
+fn each_text(value: &mut Value, text: &impl Fn(&str) -> String) {
     match value {
         Value::String(old) => *old = text(old),
         Value::Array(items) => items.iter_mut().for_each(|item| each_text(item, text)),

@@ -81,12 +81,12 @@ impl Replayer {
     }
 }
 
-fn play(answer: &Value, bindings: &mut Bindings) -> Result<Response<Vec<u8>>, ReplayError> {
+fn play(answer: &Value, bindings: &Bindings) -> Result<Response<Vec<u8>>, ReplayError> {
     let text = |field| answer.get(field).and_then(Value::as_str);
     if text("failure") == Some("not sent") {
         return Err(ReplayError::Failed(Delivery::NotSent));
     }
-    let response = exchange::to_response(answer, &mut |text| bindings.text(text));
+    let response = exchange::to_response(answer, &|text| bindings.text(text));
     let response = response.ok_or(ReplayError::Failed(Delivery::Unknown))?;
     match text("body_failure") {
         None => Ok(response),
