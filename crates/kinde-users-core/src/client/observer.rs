@@ -57,46 +57,33 @@ pub(crate) type NewObserver = dyn Fn(&'static Meta) -> Box<dyn Observer + Send> 
 ///     client.with_observer(move |_| Counter(Arc::clone(&count)))
 /// }
 /// ```
+#[expect(unused_variables, reason = "a method does nothing unless it is implemented")]
 pub trait Observer {
     /// The transport is about to send this request.
-    fn sent(&mut self, attempt: &Attempt<'_>) {
-        let _ = attempt;
-    }
+    fn sent(&mut self, attempt: &Attempt<'_>) {}
 
     /// The request was answered, or failed without an answer.
-    fn answered(&mut self, attempt: &Attempt<'_>, answer: &Answered<'_>) {
-        let _ = (attempt, answer);
-    }
+    fn answered(&mut self, attempt: &Attempt<'_>, answer: &Answered<'_>) {}
 
     /// The request was answered with 429. `reset` is the time until the service accepts requests
     /// again. It is `None` if the answer does not contain this time.
-    fn rate_limited(&mut self, attempt: &Attempt<'_>, reset: Option<Duration>) {
-        let _ = (attempt, reset);
-    }
+    fn rate_limited(&mut self, attempt: &Attempt<'_>, reset: Option<Duration>) {}
 
     /// The request of the operation failed. The call will send the request again, unless the time
     /// of the call runs out first or the call gets no token.
-    fn will_retry(&mut self, attempt: &Attempt<'_>) {
-        let _ = attempt;
-    }
+    fn will_retry(&mut self, attempt: &Attempt<'_>) {}
 
     /// The call waits for at most the time `at_most`. It waits for the end of a back-off, for a
     /// reset, for its turn, or for a token that another call requests. If a wait is interrupted,
     /// this method may be called again for the same wait.
-    fn waits(&mut self, at_most: Duration) {
-        let _ = at_most;
-    }
+    fn waits(&mut self, at_most: Duration) {}
 
     /// The call got a new token, which all calls of the tenant use. `lifetime` is how long the
     /// token lasts, if known.
-    fn token_renewed(&mut self, lifetime: Option<Duration>) {
-        let _ = lifetime;
-    }
+    fn token_renewed(&mut self, lifetime: Option<Duration>) {}
 
     /// The call has ended, or was dropped.
-    fn done(&mut self, call: &Done<'_>) {
-        let _ = call;
-    }
+    fn done(&mut self, call: &Done<'_>) {}
 }
 
 /// One HTTP request of a call: a request of the operation, or a token request.

@@ -68,6 +68,7 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///     }
 /// }
 /// ```
+#[expect(unused_variables, reason = "the defaults know nothing of the error")]
 pub trait Transport {
     /// The error that says why there is no response. The messages of this error must not contain
     /// the token, the bodies or the URI. The query of the URI contains personal data.
@@ -85,7 +86,6 @@ pub trait Transport {
     /// After [`Delivery::NotSent`], the client may send any request again, even a request that
     /// creates a user. If there is any doubt, return [`Delivery::Unknown`], which is the default.
     fn delivery(&self, error: &Self::Error) -> Delivery {
-        let _ = error;
         Delivery::Unknown
     }
 
@@ -96,7 +96,6 @@ pub trait Transport {
     /// a head, [`delivery`](Self::delivery) is not called. The default implementation returns
     /// `None`, so the client calls `delivery`.
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
-        let _ = error;
         None
     }
 }
@@ -184,6 +183,7 @@ impl<F> core::fmt::Debug for TransportFn<F> {
 /// The future is `Send`, so that calls can move between threads. Futures over promises of
 /// JavaScript are not `Send`. In WebAssembly, wrap them in the type `SendWrapper` of the crate
 /// `send_wrapper`.
+#[expect(unused_variables, reason = "the defaults know nothing of the error")]
 pub trait AsyncTransport {
     /// The error that says why there is no response. The messages of this error must not contain
     /// the token, the bodies or the URI. The query of the URI contains personal data.
@@ -202,13 +202,11 @@ pub trait AsyncTransport {
     /// Returns whether the request that ended in `error` may have reached the service; see
     /// [`Transport::delivery`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
-        let _ = error;
         Delivery::Unknown
     }
 
     /// Returns the head of the response if its body could not be read; see [`Transport::head`].
     fn head<'e>(&self, error: &'e Self::Error) -> Option<&'e Response<BodyFailure>> {
-        let _ = error;
         None
     }
 }

@@ -173,10 +173,8 @@ impl Job for FindUser {
             }
         }
         // A list that changes during the walk may contain a user on two pages.
-        if self.matching.len() > 1 {
-            let mut seen = BTreeSet::new();
-            self.matching.retain(|user| seen.insert(user.id.clone()));
-        }
+        let mut seen = BTreeSet::new();
+        self.matching.retain(|user| seen.insert(user.id.clone()));
         self.pages += 1;
         self.progress = match next {
             Some(cursor) if self.matching.len() < 2 => {
@@ -473,6 +471,13 @@ mod tests {
                 Found::Unfinished => told == Err("unfinished"),
             };
             assert!(is_as_told, "{pages:?}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn plus_makes_a_phone_number_before_digits_alone() {
+        for text in ["+", "+ada", "+61 555 111 555", "61555111555"] {
+            assert_eq!(FindUser::by(text), FindUser::by_username(text));
         }
     }
 
