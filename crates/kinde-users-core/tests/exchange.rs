@@ -1701,6 +1701,21 @@ fn learning_call_outlasts_many_resets() {
 }
 
 #[test]
+fn learning_call_counts_failures_that_are_no_429() {
+    let mut world = learning();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().retry(eager().attempts(3)));
+    let mut step = world.start(&mut call);
+    for attempt in 1..3 {
+        assert_eq!(call.exchange.attempts(), attempt);
+        sends(&step);
+        step = world.status(&mut call, 503);
+        step = world.sit_out_all(&mut call, step);
+    }
+    let error = fails(world.status(&mut call, 503));
+    assert!(matches!(error, Error::Exhausted { attempts: 3, .. }), "{error:?}");
+}
+
+#[test]
 fn reset_beyond_the_longest_wait_fails() {
     let mut world = learning();
     world.tenant.set_adaptive_rate(Some(seconds(60)));

@@ -13,6 +13,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::future::ready;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -403,6 +404,35 @@ fn credentials_tenants_and_clients_hide_secrets() {
         debug_hides(&user, hidden, "user");
         debug_hides(&client, hidden, "client");
         debug_hides(&client, &hidden.replace(' ', "-"), "client");
+    }
+}
+
+/// What hides by printing nothing is of no use.
+#[test]
+fn debug_shows_what_is_no_secret() {
+    let (options, list) = (CallOptions::new(), GetUsers::new().email("ada@example.com"));
+    let tenant = || Tenant::new(domain(), Credentials::new("id", "secret"));
+    let transport = transport_fn(|_| Ok::<_, std::io::Error>(response(200, "", "")));
+    let client = Client::new(tenant(), transport, Standing);
+    let async_transport = async_transport_fn(|_| ready(Ok::<_, std::io::Error>(response(200, "", ""))));
+    let async_client = AsyncClient::new(tenant(), async_transport, Standing);
+    let values: [(&dyn Debug, &str); 10] = [
+        (&domain(), "Domain(https://acme.kinde.com)"),
+        (&Instant::from_start(Duration::from_millis(1500)), "start+1.5s"),
+        (&transport, "TransportFn"),
+        (&client, &format!("Client {{ options: {options:?}, .. }}")),
+        (&client.pages(list.clone()), "Pages(get_users, 0 cursors seen)"),
+        (&async_client, &format!("AsyncClient {{ options: {options:?}, .. }}")),
+        (&async_client.pages(list.clone()), "Pages(get_users, 0 cursors seen)"),
+        (&async_client.pages(list).items(), "Pages(get_users, 0 cursors seen)"),
+        (&Erase::new("kp_1"), "Erased { user_id: UserId(\"kp_1\"), sessions: None, user: None }"),
+        (
+            &Suspend::new("kp_1"),
+            "Suspended { user_id: UserId(\"kp_1\"), is_suspended: false, is_signed_out: false }",
+        ),
+    ];
+    for (value, shown) in values {
+        assert_eq!(format!("{value:?}"), shown);
     }
 }
 

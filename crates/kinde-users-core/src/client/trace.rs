@@ -106,3 +106,87 @@ impl Observer for Spans {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::fmt::{Debug, Write as _};
+    use std::string::String;
+    use std::sync::{Arc, Mutex};
+    use std::vec::Vec;
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+    use crate::api::operation::MetaRef as _;
+    use crate::operations::get_users::GetUsers;
+    use crate::types::domain::Domain;
+
+    /// Keeps the events, each as one line.
+    #[derive(Clone, Default)]
+    struct Events(Arc<Mutex<Vec<String>>>);
+
+    impl Subscriber for Events {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            let mut line = Line(String::new());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.0, "{field}={value:?};").unwrap();
+        }
+    }
+
+    #[test]
+    fn events_say_what_happens_between_requests() {
+        let (domain, operation) = (Domain::parse("acme").unwrap(), GetUsers::META_REF);
+        let attempt = Attempt {
+            operation,
+            method: &operation.method,
+            url_template: operation.path.as_str(),
+            is_token_request: false,
+            number: 1,
+            resend_count: 0,
+            domain: &domain,
+        };
+        let events = Events::default();
+        tracing::subscriber::with_default(events.clone(), || {
+            let mut spans = observer(operation).unwrap();
+            spans.rate_limited(&attempt, Some(Duration::from_secs(7)));
+            spans.will_retry(&attempt);
+            spans.waits(Duration::from_millis(1500));
+            spans.token_renewed(Some(Duration::from_secs(3600)));
+        });
+        assert_eq!(
+            *events.0.lock().unwrap(),
+            [
+                "message=rate limited;reset_ms=7000;",
+                "message=will retry;",
+                "message=waits;at_most_ms=1500;",
+                "message=token renewed;lifetime_s=3600;",
+            ]
+        );
+    }
+}

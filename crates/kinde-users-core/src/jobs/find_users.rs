@@ -627,6 +627,19 @@ mod tests {
     }
 
     #[test]
+    fn reply_after_the_end_changes_nothing() {
+        let ended_by_look_up = emails(&["ada@example.com"]);
+        let ended_by_walk = many(41).find(FindUser::by_email("ada@example.com"));
+        for mut find in [ended_by_look_up, ended_by_walk] {
+            assert_eq!(run(&mut find, &[&page(&[], None)]).len(), 1);
+            let found = find.output();
+            find.handle(Ok(answer::<GetUsers>(200, &page(&[ADA], None)))).unwrap();
+            assert!(find.next_call().is_none());
+            assert_eq!(find.output(), found);
+        }
+    }
+
+    #[test]
     fn failed_call_is_made_again() {
         let mut find = many(41);
         for next in ["1", "2", "3"] {

@@ -38,11 +38,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Items<T> {
     }
 
     fn visit_unit<E>(self) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+        Ok(vec![])
     }
 
     fn visit_none<E>(self) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
+        Ok(vec![])
     }
 
     /// Asks for a list, so that an object is an error here.
@@ -105,11 +105,11 @@ pub(crate) fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
             f.write_str("an integer or null")
         }
 
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        fn visit_unit<E>(self) -> Result<Option<i64>, E> {
             Ok(None)
         }
 
-        fn visit_none<E>(self) -> Result<Self::Value, E> {
+        fn visit_none<E>(self) -> Result<Option<i64>, E> {
             Ok(None)
         }
 
@@ -166,6 +166,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::String;
+
     use super::*;
 
     #[derive(serde::Deserialize)]
@@ -267,6 +269,25 @@ mod tests {
         }
         for text in ["1.5", "-0.5", "\"3\"", "true", "[3]", "{}"] {
             assert!(serde_json::from_str::<Count>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn error_of_serde_says_what_is_expected() {
+        #[derive(serde::Deserialize)]
+        struct Count(#[serde(deserialize_with = "integer")] Option<i64>);
+
+        fn error<T: for<'de> Deserialize<'de>>(text: &str) -> String {
+            serde_json::from_str::<T>(text).err().unwrap().to_string()
+        }
+
+        for (error, expected) in [
+            (error::<Lists>(r#"{"list":"a"}"#), "expected a list or null"),
+            (error::<Lists>(r#"{"any":"a"}"#), "expected an object, a list or null"),
+            (error::<Count>("\"3\""), "expected an integer or null"),
+            (error::<Object<Item>>("[1]"), "expected an object"),
+        ] {
+            assert!(error.contains(expected), "{error}");
         }
     }
 

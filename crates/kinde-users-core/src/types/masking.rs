@@ -312,6 +312,8 @@ mod tests {
             "page_size must be a dotted number",
             "'email' is required, and \"type\" must be 'string' (or null)",
             "salt is missing",
+            "Users were added",
+            "no route for 'users of a business' there",
             "The hashed_password is invalid. The password is too",
             "expand=identities, type:email",
             "terms & conditions, 5 % off – or more…",
@@ -376,6 +378,7 @@ mod tests {
             ("no user sally %40 example", "[…]"),
             ("no user sally U+0040 example", "[…]"),
             ("no user sally.smith", "no user […]"),
+            ("no user sally.5 or 5.sally", "no user […] or […]"),
             ("no user süß", "no user […]"),
             ("xn--slly-7na", "[…]"),
             ("at 192.0.2.1 and 1.2.3.4", "at […] and […]"),
@@ -459,6 +462,7 @@ mod tests {
         ] {
             assert_eq!(shown(message), says);
         }
+        assert_eq!(shown("code deadbeef"), "code […]");
         assert_eq!(shown(&format!("a {} b", "x".repeat(21))), "a […] b");
         assert_eq!(shown(&"x".repeat(20)), "x".repeat(20));
         assert_eq!(shown(&"read:users_".repeat(4)), "[…]");

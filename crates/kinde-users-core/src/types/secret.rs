@@ -45,6 +45,9 @@ impl Serialize for Secret {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use core::hash::BuildHasher as _;
+    use std::hash::RandomState;
+
     use secrecy::zeroize::ZeroizeOnDrop;
 
     use super::*;
@@ -55,6 +58,14 @@ pub(crate) mod tests {
 
         for Secret(text) in secrets {
             is_wiped(text);
+        }
+    }
+
+    #[test]
+    fn hash_is_that_of_the_text() {
+        let state = RandomState::new();
+        for text in ["", "a", "b"] {
+            assert_eq!(state.hash_one(Secret::from(String::from(text))), state.hash_one(text));
         }
     }
 }
