@@ -479,6 +479,7 @@ mod tests {
         for text in ["+", "+ada", "+61 555 111 555", "61555111555"] {
             assert_eq!(FindUser::by(text), FindUser::by_username(text));
         }
+        assert_eq!(FindUser::by("+61555111555"), FindUser::by_phone("+61555111555"));
     }
 
     #[test]

@@ -503,7 +503,8 @@ mod tests {
             [("user_id=kp_1", 10), ("phone=0061", 10), ("email=x", 10), ("username=Bob%2Ckp_1", 10)]
         {
             let of_it = targets[3..].iter().filter(|target| target.contains(&format!("&{filter}")));
-            assert_eq!(of_it.count(), calls, "{filter}");
+            let firsts = of_it.clone().filter(|target| !target.contains("next_token"));
+            assert_eq!((of_it.count(), firsts.count()), (calls, 1), "{filter}");
         }
         // A walk finds three of them, and the others are looked up.
         let mut find = searches();
@@ -590,11 +591,15 @@ mod tests {
             assert_eq!(told(&find), expected);
         }
         // Another look-up is not affected.
-        let mut find = many(41).find(FindUser::by_username("bob"));
-        let pages = [page(&[], Some("1")), page(&[], Some("2")), page(&[], Some("3")), page(&[BOB], None)];
-        run(&mut find, &pages.each_ref().map(String::as_str));
-        let open = told(&find).iter().filter(|told| *told == "?").count();
-        assert_eq!((open, told(&find)[41].as_str()), (41, "kp_2"));
+        let none = page(&[], None);
+        for (user, then, open, bob) in [(BOB, page(&[BOB], None), 41, "kp_2"), (ADA, none, 1, "?")] {
+            let mut find = many(41).find(FindUser::by_username("bob"));
+            let walk = ["1", "2", "3"].map(|next| page(&[], Some(next)));
+            let pages = walk.into_iter().chain([page(&[user], None), then]).collect::<Vec<_>>();
+            run(&mut find, &pages.iter().map(String::as_str).collect::<Vec<_>>());
+            let told = told(&find);
+            assert_eq!((told.iter().filter(|told| *told == "?").count(), told[41].as_str()), (open, bob));
+        }
     }
 
     #[test]

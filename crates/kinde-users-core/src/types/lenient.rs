@@ -184,6 +184,9 @@ mod tests {
     }
 
     #[derive(serde::Deserialize)]
+    struct Count(#[serde(deserialize_with = "integer")] Option<i64>);
+
+    #[derive(serde::Deserialize)]
     struct Undescribed {
         #[serde(default, deserialize_with = "if_it_fits")]
         one: Option<Item>,
@@ -241,9 +244,6 @@ mod tests {
 
     #[test]
     fn integers_are_read_in_every_notation() {
-        #[derive(serde::Deserialize)]
-        struct Count(#[serde(deserialize_with = "integer")] Option<i64>);
-
         for (text, number) in [
             ("3", Some(3)),
             ("-3", Some(-3)),
@@ -274,9 +274,6 @@ mod tests {
 
     #[test]
     fn error_of_serde_says_what_is_expected() {
-        #[derive(serde::Deserialize)]
-        struct Count(#[serde(deserialize_with = "integer")] Option<i64>);
-
         fn error<T: for<'de> Deserialize<'de>>(text: &str) -> String {
             serde_json::from_str::<T>(text).err().unwrap().to_string()
         }

@@ -291,11 +291,7 @@ impl fmt::Display for Shown<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn shown(text: &str) -> String {
-        Shown(text).to_string()
-    }
+    use super::{looks_like_an_address, masked_text as shown};
 
     #[test]
     fn messages_that_help_are_shown_as_they_are() {

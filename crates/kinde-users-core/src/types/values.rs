@@ -201,10 +201,10 @@ mod tests {
         let set = Patch::Set(Redacted::from("Ada"));
         assert_eq!([Patch::set_or_clear(ada), Patch::set_or_clear(none)], [set.clone(), Patch::Clear]);
         assert_eq!([Patch::set_or_leave(ada), Patch::set_or_leave(none)], [set.clone(), Patch::Leave]);
-        assert_eq!(
-            [Patch::from(String::from("Ada")), Patch::from(Redacted::from("Ada"))],
-            [set.clone(), set]
-        );
+        for patch in ["Ada".into(), String::from("Ada").into(), Redacted::from("Ada").into()] {
+            assert_eq!(set, patch);
+        }
+        assert_eq!([Patch::from(true), Patch::from(false)], [Patch::Set(true), Patch::Set(false)]);
     }
 
     #[test]
