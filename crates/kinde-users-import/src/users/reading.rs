@@ -68,8 +68,6 @@ impl Mapping {
 pub(crate) struct Reading<'m> {
     mapping: &'m Mapping,
     pub(crate) plan: Plan,
-    /// Whether names are not checked for stand-ins.
-    pub(super) trusts_names: bool,
 }
 
 /// Fields that only exports of this project have.
@@ -77,7 +75,7 @@ const OWN: [&str; 2] = ["total_sign_ins", "failed_sign_ins"];
 
 impl<'m> Reading<'m> {
     pub(crate) fn new(mapping: &'m Mapping) -> Self {
-        Self { mapping, plan: Plan::new(mapping.clone()), trusts_names: false }
+        Self { mapping, plan: Plan::new(mapping.clone()) }
     }
 
     /// Reads a single record.
@@ -110,20 +108,17 @@ impl<'m> Reading<'m> {
     /// Reads the fields of a record. Also returns a digest of all values that are taken.
     pub(crate) fn draft<'n, 'd: 'n>(
         &mut self,
-        members: impl Iterator<Item = (&'n str, &'n Node<'d>)>,
+        members: impl Iterator<Item = (&'n str, &'n Node<'d>)> + Clone,
         is_csv: bool,
         place: Place,
     ) -> (Box<Draft<'m>>, u64) {
         let mut draft = Box::new(Draft::new(&self.mapping.settings, is_csv));
+        draft.trusts_names = members.clone().any(|(name, _)| OWN.contains(&name));
         let mut record =
             Record { place, digest: FixedState::default().build_hasher(), guess: 0, is_member: false };
         for (name, node) in members {
-            if OWN.contains(&name) {
-                self.trusts_names = true;
-            }
             self.field(&mut draft, &mut record, name, node);
         }
-        draft.trusts_names = self.trusts_names;
         (draft, record.digest.finish())
     }
 

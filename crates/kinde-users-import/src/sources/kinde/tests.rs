@@ -6,7 +6,7 @@ use std::vec::Vec;
 use kinde_users_core::UserId;
 use kinde_users_core::operations::{FirebaseParameters, UpdateUser, UpdateUserProperties};
 
-use crate::{ImportErrors, ImportProblem, ImportUser, Mapping, Source};
+use crate::{Import, ImportErrors, ImportProblem, ImportUser, Mapping, PasswordParts, Source};
 
 const BCRYPT: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
 const ADDRESS: &str = "email is not an address: expected a name, one @ and a host";
@@ -43,6 +43,9 @@ fn id_of_kinde_itself_is_not_an_id_of_another_system() {
     assert_eq!(id(&[("id", OWN), ("external_id", "42")]), Some("42".into()));
     assert_eq!(id(&[("id", OWN), ("email", "ada@example.com"), ("provided_id", "")]), None);
     assert_eq!(id(&[("id", "42"), ("provided_id", "")]), Some("42".into()));
+    for other in ["kp_1", "kp_0123456789abcdef0123456789abcdeg", "0123456789abcdef0123456789abcdef"] {
+        assert_eq!(id(&[("id", other)]), Some(other.to_owned()));
+    }
     assert_eq!(mapping.line(r#"{"id":1042}"#).unwrap().provided_id(), Some("1042"));
 }
 
@@ -57,8 +60,8 @@ fn hash_parameters_are_part_of_the_password_or_an_error() {
     let within = r#","hashing_config":{"salt":"x","salt_position":"suffix","iterations":null}"#;
     assert_eq!(line(within).unwrap(), beside);
     for (config, says) in [
-        (r#","salt":"x","hashing_config":{"salt":"y"}"#, "password.salt"),
-        (r#","hashing_config":{"pepper":"x"}"#, "password.hashing_config.pepper"),
+        (r#","salt":"x","hashing_config":{"salt":"y"}"#, "password.salt does not go with the rest"),
+        (r#","hashing_config":{"pepper":"x"}"#, "password.hashing_config.pepper is not an accepted value"),
     ] {
         assert!(format!("{}", line(config).unwrap_err()).starts_with(says), "{config}");
     }
@@ -154,7 +157,7 @@ fn name_that_looks_like_a_value_is_not_shown() {
         assert_eq!(shown(name), ["(a name that looks like a value)"]);
     }
     assert_eq!(shown(" "), ["(a field without a name)"]);
-    for name in ["shoe_size", "Shoe size", "x-1", "Größe", "@odata.type"] {
+    for name in ["shoe_size", "Shoe size", "x-1", "year 2024", "Größe", "@odata.type", &"a".repeat(80)] {
         assert_eq!(shown(name), [name]);
     }
     let line = r#"{"id":"1","identities":[{"type":"ada@example.com","identity":"x"}]}"#;
@@ -165,6 +168,108 @@ fn name_that_looks_like_a_value_is_not_shown() {
 fn byte_order_mark_is_removed() {
     assert_eq!(keys(&row(&[("\u{feff}email", "a@b")]).unwrap()), ["email=a@b"]);
     assert_eq!(keys(&line("\u{feff}{\"email\":\"a@b\"}").unwrap()), ["email=a@b"]);
+}
+
+#[test]
+fn salt_that_can_be_read_in_two_ways_needs_its_format() {
+    let hash = format!("{:A<43}=", "");
+    let read = |format: &str| {
+        row(&[
+            ("id", "1"),
+            ("hashing_method", "pbkdf2"),
+            ("hashed_password", &hash),
+            ("variant", "salted-pbkdf2-hmac-sha256"),
+            ("salt", "73616c74"),
+            ("salt_format", format),
+        ])
+    };
+    let expected = "salt can be text, hex or base64: set salt_format to string, hex or base64";
+    assert_eq!(read("").unwrap_err(), expected);
+    assert!(read("hex").is_ok() && read("base64").is_ok() && read("hex") != read("base64"));
+    // Kinde's export has the salt of a hash as it was sent.
+    let config = r#""salt":"73616c74","variant":"salted-pbkdf2-hmac-sha256""#;
+    let password = format!(
+        r#"{{"hashed_password":"{hash}","hashing_algorithm":"pbkdf2","hashing_config":{{{config}}}}}"#
+    );
+    assert_eq!(line(&format!(r#"{{"id":"1","password":{password}}}"#)), read("base64"));
+}
+
+#[test]
+fn format_of_a_missing_salt_has_no_meaning() {
+    for (method, hash) in [("bcrypt", BCRYPT), ("crypt", BCRYPT), ("md5", MD5)] {
+        let columns = [("id", "1"), ("hashing_method", method), ("hashed_password", hash)];
+        let with_format = row(&[&columns[..], &[("salt_format", "hex")]].concat());
+        assert_eq!(with_format, row(&columns), "{method}");
+        assert!(with_format.is_ok(), "{method}");
+    }
+}
+
+#[test]
+fn name_may_have_several_lines_but_no_address_after_a_quote() {
+    let name = |name: &str| row(&[("id", "1"), ("first_name", name)]);
+    assert!(name("Ada\nLovelace").is_ok() && name("ada@example.com").is_ok());
+    let error = name("Ada\nb@example.com").unwrap_err();
+    assert!(error.starts_with("first_name contains a line break and an address"), "{error}");
+    // JSON has no such quotes.
+    assert!(line(r#"{"id":"1","first_name":"Ada\nb@example.com"}"#).is_ok());
+}
+
+#[test]
+fn several_marks_for_no_value_are_no_names() {
+    const MARK: &str = "is a mark for no value: leave the field empty, or pass the mark with --null";
+    for (columns, fields) in [
+        (&[("first_name", "None")] as &[_], &[] as &[_]),
+        (&[("first_name", "None"), ("last_name", "Ada")], &[]),
+        (&[("first_name", "None"), ("last_name", "null")], &["first_name", "last_name"]),
+        (&[("phone", "NULL"), ("first_name", "None")], &["phone", "first_name"]),
+        (
+            &[("phone", "NULL"), ("username", "null"), ("first_name", "Nil")],
+            &["phone", "username", "first_name"],
+        ),
+        // Neither is such a mark.
+        (&[("first_name", "--"), ("last_name", "1-Mar")], &[]),
+    ] {
+        let expected: Vec<_> = fields.iter().map(|field| format!("{field} {MARK}")).collect();
+        let read = row(&[&[("id", "1")], columns].concat());
+        assert_eq!(read.err().unwrap_or_default(), expected.join("; "), "{columns:?}");
+    }
+    assert!(line(r#"{"id":"1","first_name":"None","last_name":"Nil"}"#).is_ok());
+    // The exports of this project have each name as it is.
+    let file = "id,first_name,last_name,total_sign_ins\n1,None,Nil,0\n2,Nan,None,0\n";
+    let mapping = Mapping::new(Source::Kinde).ignore("total_sign_ins");
+    let read: Vec<_> = mapping.users([file.as_bytes()]).unwrap().collect();
+    assert!(read.len() == 2 && read.iter().all(Result::is_ok), "{read:?}");
+}
+
+#[test]
+fn value_that_a_spreadsheet_rewrote_is_an_error_only_where_it_is_one() {
+    for id in ["1.23457E+14", "1-Mar"] {
+        assert!(row(&[("id", id)]).is_err(), "{id}");
+        assert!(row(&[("id", "1"), ("last_name", id)]).is_ok(), "{id}");
+        // Text in JSON did not go through a spreadsheet.
+        assert!(line(&format!(r#"{{"id":"{id}"}}"#)).is_ok(), "{id}");
+    }
+    // Programs write no number of so many digits.
+    assert!(row(&[("id", &("1".repeat(22) + ".0"))]).is_err());
+    assert!(row(&[("id", &("1".repeat(23) + ".0"))]).is_ok());
+}
+
+#[test]
+fn number_of_properties_and_identities_is_limited() {
+    let list = |name: &str, count: usize, item: &dyn Fn(usize) -> String| {
+        let items: Vec<_> = (0..count).map(item).collect();
+        line(&format!(r#"{{"id":"1","{name}":[{}]}}"#, items.join(",")))
+    };
+    let value = |at| format!(r#"{{"key":"k{at}","value":"v"}}"#);
+    for name in ["properties", "feature_flags"] {
+        assert!(list(name, 1000, &value).is_ok(), "{name}");
+        let error = list(name, 1001, &value).unwrap_err();
+        assert_eq!(error, format!("{name}[1000].value exceeds the limit of 1,000 keys"));
+    }
+    let identity = |at| format!(r#"{{"type":"username","identity":"u{at}"}}"#);
+    assert!(list("identities", 100, &identity).is_ok());
+    let error = list("identities", 101, &identity).unwrap_err();
+    assert_eq!(error, "identities[100].identity exceeds the limit of 100 identities");
 }
 
 #[test]
@@ -203,6 +308,11 @@ fn error_of_a_row_names_the_field_and_no_value() {
             "hashing_method is not an accepted value: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
                 firebase-scrypt or aspnet-identity-v2",
         ),
+        (
+            &[("email", "a@b"), ("hashed_password", "h"), ("hashing_method", "None")],
+            "hashing_method is not an accepted value: expected bcrypt, crypt, md5, sha256, wordpress, pbkdf2, \
+                firebase-scrypt or aspnet-identity-v2",
+        ),
     ] {
         assert_eq!(row(columns).unwrap_err(), expected);
     }
@@ -218,6 +328,7 @@ fn error_of_a_line_names_the_path_and_no_value() {
         (r#"{"identities":[7]}"#, "identities[0] has the wrong type or form: expected an object in braces"),
         (r#"{"identities":[{"identity":"a@b"}]}"#, "identities[0].type is missing"),
         (r#"{"id":"1","properties":[{"value":1}]}"#, "properties[0].key is missing"),
+        (r#"{"id":"1","properties":[{"key":" ","value":1}]}"#, "properties[0].key is missing"),
         (r#"{"id":"1","identities":[{"type":"email"}]}"#, "identities[0].identity is missing"),
         (r#"{"email":"a@b","email":"c@d"}"#, "email is duplicated"),
         (r#"{"id":"1","password":{"salt":"a","salt":"b"}}"#, "password.salt is duplicated"),
@@ -298,6 +409,27 @@ fn error_of_a_password_names_what_its_method_expects() {
         let expected = format!("hashed_password {FORM} {expected}");
         assert_eq!(error_of(method, "a text in the form of no hash", &[]), expected);
     }
+    for (method, more, expected) in [
+        (
+            "pbkdf2",
+            [("salt", "c2FsdA=="), ("variant", "salted-pbkdf2-hmac-sha256")].as_slice(),
+            "a PBKDF2 hash in base64, of as many bytes as the variant has",
+        ),
+        (
+            "firebase-scrypt",
+            &[
+                ("salt", "c2FsdA=="),
+                ("signer_key", "a2V5"),
+                ("salt_separator", "Bw=="),
+                ("rounds", "8"),
+                ("mem_cost", "14"),
+            ],
+            "a hash of Firebase's scrypt: 64 bytes in base64",
+        ),
+    ] {
+        let expected = format!("hashed_password {FORM} {expected}");
+        assert_eq!(error_of(method, "a text in the form of no hash", more), expected);
+    }
     let variants =
         "salted-pbkdf2-hmac-sha256, salted-pbkdf2-hmac-sha256-512 or salted-pbkdf2-hmac-sha512-512";
     for (method, more, expected) in [
@@ -356,6 +488,25 @@ fn unverifiable_hash_is_dropped_only_if_asked() {
         assert!(read(mapping().drop_unverifiable(), method, BCRYPT).is_err(), "{method}");
     }
     assert!(read(mapping().drop_unverifiable(), "", "hunter2").is_err());
+    // Another part of the password is the mistake.
+    for (part, value, problem) in [
+        ("salt", "s", "salt_position is missing"),
+        ("salt_position", "middle", "salt_position is not an accepted value"),
+        ("iterations", "7", "iterations does not go with the rest"),
+    ] {
+        let columns = [("id", "1"), ("hashing_method", "md5"), ("hashed_password", argon2), (part, value)];
+        let error = mapping().drop_unverifiable().row(columns).unwrap_err().to_string();
+        assert!(error.starts_with(problem), "{error}");
+    }
+    let columns = [
+        ("id", "1"),
+        ("hashing_method", "pbkdf2"),
+        ("hashed_password", argon2),
+        ("salt", "no base64"),
+        ("variant", "salted-pbkdf2-hmac-sha256"),
+    ];
+    let error = mapping().drop_unverifiable().row(columns).unwrap_err().to_string();
+    assert!(error.starts_with("salt has the wrong type or form"), "{error}");
 }
 
 #[test]
@@ -373,6 +524,11 @@ fn parameters_of_the_mapping_apply_to_all_hashes() {
         let user = form.row(columns).unwrap();
         assert_eq!(user.password.unwrap().hashing_method(), method);
     }
+    let columns =
+        [("id", "1"), ("hashed_password", &pbkdf2), ("hashing_method", "pbkdf2"), ("salt", "c2FsdA==")];
+    let own = [("variant", "salted-pbkdf2-hmac-sha256"), ("iterations", "1000")];
+    assert_eq!(form.row(columns), Mapping::new(Source::Kinde).row(columns.into_iter().chain(own)));
+    assert_ne!(form.row(columns), form.row(columns.into_iter().chain([("iterations", "1001")])));
     assert_eq!(
         format!("{form:?}"),
         "Mapping { source: Kinde, firebase: Some(FirebaseParameters(rounds 8, mem_cost 14)), .. }"
@@ -406,4 +562,30 @@ fn property_values_become_text() {
 fn debug_shows_nothing_personal() {
     let user = row(&[("email", "ada@example.com"), ("hashed_password", BCRYPT)]).unwrap();
     assert_eq!(format!("{user:?}"), "ImportUser { identities: 1, password: Some(Password(bcrypt)), .. }");
+    assert_eq!(format!("{:?}", Import::new(user)), "Import(Unfinished)");
+    assert_eq!(format!("{:?}", PasswordParts::new(BCRYPT)), "PasswordParts { .. }");
+    let mapping = Mapping::new(Source::Kinde);
+    let mut users = mapping.users(["email\nada@example.com\nada\n".as_bytes()]).unwrap();
+    assert_eq!(users.by_ref().count(), 2);
+    assert_eq!(format!("{:?}", users.plan()), "Plan(2 lines, 1 users, 1 rejected)");
+}
+
+#[test]
+fn field_is_mapped_to_each_kind_of_target() {
+    let mapping = |becomes| Mapping::new(Source::Kinde).map("x", becomes);
+    for (becomes, value, json) in [
+        ("username", "ada", r#"{"id":"1","username":"ada"}"#),
+        ("email_verified", "yes", r#"{"id":"1","email":"a@b","email_verified":true}"#),
+        ("property:plan", "gold", r#"{"id":"1","properties":[{"key":"plan","value":"gold"}]}"#),
+        ("feature_flag:beta", "on", r#"{"id":"1","feature_flags":[{"key":"beta","value":"on"}]}"#),
+    ] {
+        let email = if becomes == "email_verified" { "a@b" } else { "" };
+        let user = mapping(becomes).unwrap().row([("id", "1"), ("email", email), ("x", value)]).unwrap();
+        assert_eq!(user, line(json).unwrap(), "{becomes}");
+    }
+    let error = mapping("shoe_size").map(|_| ()).unwrap_err().to_string();
+    assert!(error.starts_with("unknown target: expected email, email_verified, "), "{error}");
+    for unknown in ["", "shoe_size", "property:", "feature_flag:", "flag:beta"] {
+        assert!(mapping(unknown).is_err(), "{unknown}");
+    }
 }
