@@ -5,7 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::BuildHasher as _;
 
+use foldhash::fast::FixedState;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value as Json};
@@ -163,17 +165,19 @@ pub(crate) fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
+/// Returns the first name that an earlier member has, too.
 fn doubled<'n>(members: &'n Object<'_>) -> Option<&'n str> {
     if members.len() > 64 {
-        let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+        let mut names: Vec<(&str, usize)> = members.iter().map(|(name, _)| name.as_ref()).zip(0..).collect();
         names.sort_unstable();
-        return names.iter().zip(names.iter().skip(1)).find(|(one, next)| one == next).map(|(one, _)| *one);
+        let pairs = names.iter().zip(names.iter().skip(1));
+        let again = pairs.filter(|((one, _), (next, _))| one == next).map(|(_, again)| again);
+        return again.min_by_key(|(_, at)| *at).map(|(name, _)| *name);
     }
-    // Most names differ in length, first or last byte, so that few have to be compared.
+    // Few names have the same mark, so that few have to be compared.
     let mut marks = 0_u64;
     members.iter().enumerate().find_map(|(at, (name, _))| {
-        let ends = name.bytes().next().into_iter().chain(name.bytes().next_back());
-        let mark = 1 << (ends.fold(name.len(), |sum, byte| sum * 7 + usize::from(byte)) % 64);
+        let mark = 1 << (FixedState::default().hash_one(name.as_ref()) % 64);
         let may_be_known = marks & mark != 0;
         marks |= mark;
         let is_known = may_be_known && members.iter().take(at).any(|(known, _)| known == name);
@@ -273,5 +277,56 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
         }
 
         deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString as _;
+
+    #[test]
+    fn first_name_that_comes_twice_is_told_with_its_path() {
+        let error = |json: &str| Node::parse(json).err().map(|error| error.to_string());
+        for (json, path) in [
+            (r#"{"a":1,"a":2}"#, "a"),
+            (r#"{"b":1,"a":2,"b":3,"a":4}"#, "b"),
+            (r#"{"a":{"b":1,"b":2}}"#, "a.b"),
+            (r#"{"a":[{"b":1},{"b":1,"b":2}]}"#, "a[1].b"),
+            (r#"[[],[{"a":1,"a":2}]]"#, "[1][0].a"),
+        ] {
+            assert_eq!(error(json), Some(format!("{path} is duplicated")), "{json}");
+        }
+        for count in [1, 60, 100, 1000] {
+            let members = (0..count).map(|at| format!(r#""m{at}":1,"#)).collect::<Vec<_>>().concat();
+            assert_eq!(error(&format!(r#"{{{members}"b":1,"a":1}}"#)), None, "{count}");
+            let twice = format!(r#"{{"z":1,{members}"b":1,"a":1,"b":1,"z":1,"a":1}}"#);
+            assert_eq!(error(&twice), Some("b is duplicated".to_owned()), "{count}");
+        }
+    }
+
+    #[test]
+    fn object_of_many_members_takes_little_time() {
+        let members = (0..100_000).map(|at| format!(r#""m{at}":1,"#)).collect::<Vec<_>>().concat();
+        assert!(Node::parse(&format!(r#"{{{members}"b":1}}"#)).is_ok());
+    }
+
+    #[test]
+    fn flag_has_the_spellings_of_databases_and_spreadsheets() {
+        for (json, flag) in [
+            ("true", Some(true)),
+            ("false", Some(false)),
+            ("1", Some(true)),
+            ("0", Some(false)),
+            ("2", None),
+            ("-1", None),
+            ("1.0", None),
+            ("null", None),
+            (r#"" Yes ""#, Some(true)),
+            (r#""FALSCH""#, Some(false)),
+            (r#""perhaps""#, None),
+        ] {
+            assert_eq!(Node::parse(json).unwrap().flag(), flag, "{json}");
+        }
     }
 }
