@@ -9,11 +9,11 @@ use core::fmt;
 
 use crate::io::{self, BufRead, Read as _};
 
-/// The longest row, in bytes. A quote that is still open after it counts as never closed.
-const LONGEST_ROW: usize = 1024 * 1024;
+/// The longest row: 1 MiB. A quote that is still open after it counts as never closed.
+const LONGEST_ROW: usize = 1_048_576;
 /// The most bytes that are read at once from a text without line feeds, and the most that are
 /// kept after they were read.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 65_536;
 
 /// A row of a file, or its header.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,12 +24,6 @@ pub(crate) struct CsvRow {
     pub(crate) values: Vec<String>,
 }
 
-impl fmt::Debug for CsvRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CsvRow(line {}, {} values)", self.line, self.values.len())
-    }
-}
-
 /// An error in a row. It never shows a value.
 #[derive(Debug)]
 pub(crate) struct CsvError {
@@ -37,7 +31,7 @@ pub(crate) struct CsvError {
     pub(crate) line: u64,
     /// The last line that is skipped because of the error.
     pub(crate) last_line: u64,
-    /// The column, from 1.
+    /// The column, from 1. An error of the whole row has the first one.
     pub(crate) column: usize,
     /// The problem.
     pub(crate) problem: CsvProblem,
@@ -285,8 +279,7 @@ impl<R: BufRead> CsvReader<R> {
         }
         let first_line = self.line;
         let problem = loop {
-            let column = values.len() + 1;
-            let io = |e| error(column, first_line, CsvProblem::Io(e));
+            let io = |e| error(1, first_line, CsvProblem::Io(e));
             if at - start > LONGEST_ROW {
                 break if state == State::Quoted { CsvProblem::Unclosed } else { CsvProblem::TooLong };
             }
@@ -301,7 +294,7 @@ impl<R: BufRead> CsvReader<R> {
                     Ok(value) => values.push(value),
                     Err(problem) => break problem,
                 }
-                (self.at, self.line) = (at, first_line + lines);
+                (self.at, self.line) = (at, first_line + lines + 1);
                 return Ok(Some(CsvRow { line: first_line, values }));
             };
             let line_end = self.line_end(at, byte).map_err(io)?;
@@ -353,13 +346,8 @@ impl<R: BufRead> CsvReader<R> {
             at += 1;
         };
         let mut error = error(values.len() + 1, first_line, problem);
-        let is_quote_missing = match error.problem {
-            CsvProblem::Unclosed => true,
-            // The quote may be the first one of another row.
-            CsvProblem::TextAfterQuote => lines > 0,
-            _ => false,
-        };
-        if is_quote_missing {
+        // The quote before the text may be the first one of another row.
+        if matches!(error.problem, CsvProblem::Unclosed | CsvProblem::TextAfterQuote) {
             // Only the first line of the row is skipped: the next lines are rows again.
             (at, lines) = (start, 0);
         }
@@ -381,9 +369,9 @@ impl<R: BufRead> CsvReader<R> {
         if found == expected {
             return Ok(row);
         }
-        let column = found.min(expected) + 1;
-        let last_line = self.line.saturating_sub(1).max(row.line);
-        Err(CsvError { line: row.line, last_line, column, problem: CsvProblem::Columns { found, expected } })
+        let last_line = self.line.saturating_sub(1);
+        let problem = CsvProblem::Columns { found, expected };
+        Err(CsvError { line: row.line, last_line, column: 1, problem })
     }
 }
 

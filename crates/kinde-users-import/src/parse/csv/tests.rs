@@ -8,8 +8,9 @@ fn read(bytes: &[u8]) -> Vec<String> {
     let mut reader = CsvReader::new(bytes);
     let rows: Vec<_> = reader.by_ref().map(shown).collect();
     assert!(reader.next().is_none());
-    // Each byte is inspected a few times at most, whatever the quotes are.
-    assert!(reader.looks <= 6 * bytes.len() + 100, "{} inspections of {} bytes", reader.looks, bytes.len());
+    // Each byte is inspected, and a few times at most, whatever the quotes are.
+    let looks = bytes.len()..=6 * bytes.len() + 100;
+    assert!(looks.contains(&reader.looks), "{} inspections of {} bytes", reader.looks, bytes.len());
     rows
 }
 
@@ -48,12 +49,16 @@ fn separator_is_recognized() {
     assert_eq!(rows("\"a;b;c\",d\n1,2"), ["1: a;b;c|d", "2: 1|2"]);
     assert_eq!(rows("email\na@b"), ["1: email", "2: a@b"]);
     assert_eq!(rows("a,b;c\n1,2"), ["1: a|b;c", "2: 1|2"]);
+    assert_eq!(rows("a,b\tc\n1,2"), ["1: a|b\tc", "2: 1|2"]);
+    // The lines before the header count.
+    assert_eq!(rows("\n\n  \na;b\n1;2"), ["4: a|b", "5: 1|2"]);
+    assert_eq!(rows("sep=;\na;b\n1;2"), ["2: a|b", "3: 1|2"]);
 }
 
 #[test]
 fn only_quotes_of_rfc_4180_are_accepted() {
     assert_eq!(rows("a,b\n\"1,\"\"2\"\"\n3\",\"\"\n"), ["1: a|b", "2: 1,\"2\"\n3|"]);
-    assert_eq!(rows("a,b\n\"x\r\ny\",1\n2,3"), ["1: a|b", "2: x\r\ny|1", "4: 2|3"]);
+    assert_eq!(rows("a,b\n\"xy\r\nz\r\",1\n2,3"), ["1: a|b", "2: xy\r\nz\r|1", "5: 2|3"]);
     assert_eq!(rows("a,b\n\"C:\\\",1"), ["1: a|b", "2: C:\\|1"]);
     assert_eq!(rows("a,b\n'x,O'Hara\n"), ["1: a|b", "2: 'x|O'Hara"]);
     for (row, problem) in [
@@ -80,6 +85,13 @@ fn only_quotes_of_rfc_4180_are_accepted() {
         assert!(rows[1].starts_with(problem), "{row} {rows:?}");
         assert_eq!(rows[2], "3: 1|2", "{row}");
     }
+    let lines = rows("a,b\n\"x\ny\\\"z\",1\n\"x\n\ny\"\n1,2\n");
+    assert!(lines[1].starts_with("lines 2 to 3, column 1: a backslash is no escape"), "{lines:?}");
+    assert_eq!(lines[2], "lines 4 to 6: the row has 1 value, but the file has 2 columns");
+    assert_eq!(lines[3], "7: 1|2");
+    assert_eq!(rows("a,b\n\"x\ny\"")[1], "lines 2 to 3: the row has 1 value, but the file has 2 columns");
+    let named = read(b"sep=\xf6\na,b\n1,2");
+    assert!(named[0].starts_with("line 1, column 1: the value is not UTF-8"), "{named:?}");
     let latin1 = read(b"a,b\nJ\xf6rg,1\n1,2");
     assert!(latin1[1].starts_with("line 2, column 1: the value is not UTF-8"), "{latin1:?}");
     assert_eq!(latin1[2], "3: 1|2");
@@ -123,6 +135,7 @@ fn too_long_rows_are_skipped_in_bounded_memory() {
         let mut reader = CsvReader::new(text.as_bytes());
         reader.next().unwrap().unwrap();
         assert!(shown(reader.next().unwrap()).starts_with(problem));
+        assert!(reader.buffer.len() <= LONGEST_ROW + 2 * CHUNK);
         let mut last = None;
         while let Some(row) = reader.next() {
             assert!(reader.buffer.len() <= LONGEST_ROW + 2 * CHUNK);
@@ -141,6 +154,43 @@ fn too_long_rows_are_skipped_in_bounded_memory() {
 }
 
 #[test]
+fn longest_row_has_one_mebibyte() {
+    for line_end in ["\n", "\r"] {
+        let row = "x".repeat(LONGEST_ROW - 2) + ",y";
+        let text = ["a,b", &row, &(row.clone() + "y"), "1,2;3"].join(line_end);
+        let rows = rows(&text);
+        assert!(rows[1].ends_with("x|y"), "{line_end:?}");
+        assert_eq!(rows[2..], ["line 3: the row is longer than 1 MiB", "4: 1|2;3"], "{line_end:?}");
+    }
+    // The separator is not that of the rest of such a row.
+    let header = "x".repeat(LONGEST_ROW);
+    let rows = rows(&std::format!("{header};\na;b"));
+    assert_eq!(rows, ["line 1: the row is longer than 1 MiB", "2: a;b"]);
+}
+
+#[test]
+fn rows_without_line_feeds_are_not_kept_in_memory() {
+    let text = "x".repeat(CHUNK + 10) + "\r" + &"x\r".repeat(2 * CHUNK);
+    let mut reader = CsvReader::new(text.as_bytes());
+    while let Some(row) = reader.next() {
+        row.unwrap();
+        assert!(reader.buffer.len() <= 3 * CHUNK);
+    }
+}
+
+#[test]
+fn bytes_of_a_wrong_row_are_kept_unless_it_is_too_long() {
+    for (length, is_kept) in [(10, true), (LONGEST_ROW, true), (LONGEST_ROW + 1, false)] {
+        let row = "x\"".to_string() + &"x".repeat(length - 2);
+        let text = std::format!("a,b\n{row}\n1,2\n");
+        let mut reader = CsvReader::new(text.as_bytes());
+        reader.next().unwrap().unwrap();
+        assert!(reader.next().unwrap().is_err());
+        assert_eq!(reader.raw(), is_kept.then_some(row.as_bytes()), "{length}");
+    }
+}
+
+#[test]
 fn read_error_ends_the_rows() {
     struct Broken;
     impl io::Read for Broken {
@@ -152,6 +202,9 @@ fn read_error_ends_the_rows() {
     let rows: Vec<_> = reader.by_ref().map(shown).collect();
     assert_eq!(rows, ["1: a|b", "2: 1|2", "line 3: the file cannot be read: broken"]);
     assert!(reader.next().is_none());
+    // This error matters more than that of the row.
+    let wrong = CsvReader::new(io::BufReader::new(b"a,b\nx\"y".chain(Broken)));
+    assert_eq!(wrong.map(shown).collect::<Vec<_>>(), ["1: a|b", "line 2: the file cannot be read: broken"]);
 }
 
 #[test]
