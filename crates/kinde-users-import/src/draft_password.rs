@@ -88,8 +88,6 @@ impl Draft<'_> {
                 return None;
             }
             parts = parts.salt(salt.value.as_str()).salt_format(format_name);
-        } else if format.is_some() && method_name != "bcrypt" && method_name != "aspnet-identity-v2" {
-            parts = parts.salt_format(format_name);
         }
         let mut position_name = value(&position);
         if position_name.is_empty() && salt.is_some() {
@@ -171,7 +169,7 @@ impl Draft<'_> {
 /// Returns the path of the field `name` in the same object as `path`.
 fn path_beside(path: &str, name: &str) -> String {
     match path.rsplit_once('.') {
-        Some((parent, _)) if !name.is_empty() => format!("{parent}.{name}"),
-        _ => name.to_owned(),
+        Some((parent, _)) => format!("{parent}.{name}"),
+        None => name.to_owned(),
     }
 }

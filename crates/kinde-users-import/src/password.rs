@@ -280,7 +280,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
     let digits: Vec<u8> = digits.collect::<Option<_>>()?;
     let pair = |pair: &[u8]| match pair {
-        [high, low] => Some(high << 4 | low),
+        [high, low] => Some(high * 16 + low),
         _ => None,
     };
     digits.chunks(2).map(pair).collect()

@@ -241,8 +241,10 @@ impl Plan {
                         None if self.fields.len() >= MOST || name.len() > LONGEST_NAME => {
                             self.add_field(MORE_NAMES, Rule::NotTaken(reason))
                         }
-                        None if is_ignored => self.add_field(&name, Rule::Ignored),
-                        None => self.add_field(&name, Rule::NotTaken(reason)),
+                        None => {
+                            let rule = if is_ignored { Rule::Ignored } else { Rule::NotTaken(reason) };
+                            self.add_field(&name, rule)
+                        }
                     };
                     if is_ignored {
                         self.has_value(at, place);

@@ -158,18 +158,16 @@ impl ImportUser {
     /// body of a create or an update accepts any text.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let id = UserId::from("kp_0123456789abcdef0123456789abcdef");
-        // A comma splits values of a query, and the length of a URI is limited. Everything else is
-        // encoded.
-        let is_plain = |identity: &Identity| identity.value.len() < 1000 && !identity.value.contains(',');
-        let search = if self.identities.iter().all(is_plain) { None } else { self.lookup() };
-        // A property with a key can be set, whatever its value is.
-        let has_keys = self.properties.iter().all(|(key, _)| !key.as_str().is_empty());
-        let properties = if has_keys { None } else { self.set_properties(&id) };
-        let first = [search.and_then(|mut search| search.next_call()), properties.map(DynOperation::new)];
+        // The length of a URI is limited. No identity has a comma, which splits values of a query, and
+        // everything else is encoded.
+        let is_short = |identity: &Identity| identity.value.len() < 1000;
+        let search = if self.identities.iter().all(is_short) { None } else { self.lookup() };
+        let search = search.and_then(|mut search| search.next_call());
         let flag = |(key, value): &(FeatureFlagKey, Value)| {
             DynOperation::new(UpdateUserFeatureFlagOverride::new(&id, key, value.clone()))
         };
-        let mut all = first.into_iter().flatten().chain(self.feature_flags.iter().map(flag));
+        // A property has a key, so it can be set, whatever its value is.
+        let mut all = search.into_iter().chain(self.feature_flags.iter().map(flag));
         all.try_for_each(|operation| operation.check())
     }
 }

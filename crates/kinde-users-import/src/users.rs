@@ -231,14 +231,14 @@ impl<'a> Users<'a> {
         let mut users = Self {
             reading,
             files: VecDeque::new(),
-            seen: Seen::default(),
+            seen: Seen::new(),
             hashes: None,
             waiting: VecDeque::new(),
             is_over: false,
         };
-        let is_merged = mapping.source == Source::Auth0 && open.len() > 1;
+        let is_auth0 = mapping.source == Source::Auth0;
         let (of_hashes, of_users): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|file| is_merged && file.is_of_hashes);
+            open.into_iter().partition(|file| is_auth0 && file.is_of_hashes);
         if of_users.is_empty() {
             // Without a user export, the records of a hash export are the users.
             users.files = of_hashes.into();

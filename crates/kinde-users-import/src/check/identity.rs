@@ -203,13 +203,13 @@ pub(crate) fn clean_phone(text: &str) -> Option<Cleaned> {
 const SEPARATORS: &[char] = &[',', ';', '|', '/'];
 const PUNCTUATION: &[char] = &['.', ',', ';', ':', '!', '?', '(', ')', '[', ']', '{', '}', '|'];
 
-/// Repairs one problem after another. Each repair shortens the value, so the loop ends.
+/// Repairs one problem after another.
 fn clean(text: &str, check: Check) -> Option<Cleaned> {
     let mut cleaned = Cleaned { value: text.to_owned(), changes: Vec::new() };
     while let Err(problem) = check(&cleaned.value) {
         let repaired = repair(&cleaned.value, problem)?;
-        // No real value needs so many changes.
-        if repaired.len() >= cleaned.value.len() || cleaned.changes.len() == 16 {
+        // No real value needs so many changes. This ends the loop, whatever the repairs do.
+        if cleaned.changes.len() == 16 {
             return None;
         }
         cleaned.value = repaired;
@@ -386,6 +386,13 @@ mod tests {
             assert_eq!(repaired.as_ref().map(|repaired| repaired.value.as_str()), cleaned, "{text}");
             assert!(repaired.is_none_or(|repaired| repaired.changes.first() == Some(&problem)), "{text}");
         }
+    }
+
+    #[test]
+    fn value_that_needs_more_than_16_repairs_is_left_alone() {
+        let wrapped = |times| clean_email(&("mailto:".repeat(times) + "ada@example.com"));
+        assert_eq!(wrapped(16).unwrap().value, "ada@example.com");
+        assert!(wrapped(17).is_none());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::io::{self, BufRead};
 
-/// The longest record, in bytes.
-const LONGEST_RECORD: usize = 1024 * 1024;
+/// The longest record: 1 MiB.
+const LONGEST_RECORD: usize = 1_048_576;
 /// The names of arrays of users in the exports of the systems.
 const LISTS: [&[u8]; 3] = [b"users", b"Users", b"value"];
 
@@ -136,8 +136,7 @@ impl<R: BufRead> JsonReader<R> {
     /// Returns the bytes of the record that was read last and is not valid, or `None` if it is not
     /// complete or too long.
     pub(crate) fn raw(&self) -> Option<&[u8]> {
-        let record = self.record.trim_ascii();
-        (self.place != Place::End && !self.is_too_long && !record.is_empty()).then_some(record)
+        (self.place != Place::End && !self.is_too_long).then_some(self.record.trim_ascii())
     }
 
     /// Reads up to the end of the next record. Returns `false` at the end of the file.
@@ -221,12 +220,12 @@ impl<R: BufRead> JsonReader<R> {
         }
     }
 
-    /// Adds the rest of the line to the record.
+    /// Adds the rest of the line to the record, up to the line feed.
     fn take_line(&mut self) -> io::Result<()> {
         loop {
             let chunk = self.input.fill_buf()?;
             let end = memchr(b'\n', chunk);
-            let used = end.map_or(chunk.len(), |end| end + 1);
+            let used = end.unwrap_or(chunk.len());
             self.take(used)?;
             if end.is_some() || used == 0 {
                 return Ok(());
@@ -357,7 +356,7 @@ impl<R: BufRead> JsonReader<R> {
                 }
                 match byte {
                     b'"' => is_text = true,
-                    b'{' if is_line && begins_line && depth > 0 => {
+                    b'{' if is_line && begins_line => {
                         end = Some(Err(JsonProblem::Unfinished));
                         break;
                     }
@@ -393,8 +392,15 @@ mod tests {
     use std::io::Read;
     use std::string::{String, ToString as _};
 
+    /// Returns the records, which do not depend on how many bytes are read at once.
     fn all(text: &[u8]) -> Vec<Result<(u64, String), String>> {
-        let mut reader = JsonReader::new(text);
+        let records = read(text);
+        assert_eq!(read(std::io::BufReader::with_capacity(5, text)), records);
+        records
+    }
+
+    fn read(input: impl BufRead) -> Vec<Result<(u64, String), String>> {
+        let mut reader = JsonReader::new(input);
         let mut records = Vec::new();
         while let Some(record) = reader.next() {
             records.push(match record {
@@ -452,7 +458,11 @@ mod tests {
         assert_eq!(of("{\"a\":\"x\n{\"b\":2}"), ["line 1 is not a complete JSON object", "2 {\"b\":2}"]);
         assert_eq!(of("{\"a\" 1}\n{\"b\":2}"), ["line 1 is not a complete JSON object", "2 {\"b\":2}"]);
         assert_eq!(of("[{\"a\":1},{\"b\":"), ["1 {\"a\":1}", "line 1 is not a complete JSON object"]);
-        assert_eq!(of("[7,\"x\",{}]"), ["1 7", "1 \"x\"", "1 {}"]);
+        assert_eq!(of("[1234567,\"x\",{}]"), ["1 1234567", "1 \"x\"", "1 {}"]);
+        assert_eq!(of("[7"), ["1 7", "line 1 is not a complete JSON object"]);
+        assert_eq!(of("[\"x"), ["line 1 is not a complete JSON object"]);
+        assert_eq!(of("{}\na long line of words\n{}"), ["1 {}", "line 2 is not a JSON object", "3 {}"]);
+        assert_eq!(of("{}{\"a\":1}{\"b\":[2]}"), ["1 {}", "1 {\"a\":1}", "1 {\"b\":[2]}"]);
         assert_eq!(all(b"{\"a\":\"\xff\"}\n{}").len(), 2);
     }
 
@@ -462,6 +472,23 @@ mod tests {
         let mut reader = JsonReader::new(text.as_bytes());
         assert!(reader.next().unwrap().is_err());
         assert_eq!(reader.raw(), Some(text.as_bytes()));
+    }
+
+    #[test]
+    fn bytes_of_a_wrong_record_are_kept_if_they_are_whole() {
+        let long = std::format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST_RECORD));
+        for (text, kept) in [
+            ("{}\n {\"a\":\n{}", Some("{\"a\":")),
+            ("{}\n word \n{}", Some("word")),
+            (&std::format!("{{}}\n{long}\n{{}}"), None),
+            ("[{},{\"a\":", None),
+            (&std::format!("[{{}},{long}x"), None),
+        ] {
+            let mut reader = JsonReader::new(text.as_bytes());
+            reader.next().unwrap().unwrap();
+            assert!(reader.next().unwrap().is_err());
+            assert_eq!(reader.raw(), kept.map(str::as_bytes), "{kept:?}");
+        }
     }
 
     #[test]
@@ -476,6 +503,17 @@ mod tests {
     fn too_long_record_is_skipped() {
         let long = std::format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST_RECORD));
         assert_eq!(of(&std::format!("{{}}\n{long}\n{{}}")), ["1 {}", "line 2 is longer than 1 MiB", "3 {}"]);
+        let more = std::format!("{{\"a\":\"{}\",\"b\":1}}\n{{}}", "x".repeat(LONGEST_RECORD));
+        assert_eq!(of(&more), ["line 1 is longer than 1 MiB", "2 {}"]);
+        let longest = std::format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST_RECORD - 8));
+        let longer = longest.replacen('{', "{ ", 1);
+        for (first, second) in [(&longest, &longer), (&longer, &longest)] {
+            let is_read: Vec<_> = all(std::format!("{first}\n{second}").as_bytes())
+                .iter()
+                .map(|record| record.as_ref().is_ok_and(|(_, text)| *text == longest))
+                .collect();
+            assert_eq!(is_read, [first == &longest, second == &longest]);
+        }
         let around =
             std::format!("{{\"clients\":[\"{}\"],\"users\":[{{}}]}}", "x".repeat(2 * LONGEST_RECORD));
         assert_eq!(of(&around), ["1 {}"]);

@@ -13,31 +13,30 @@ use crate::error::{ImportError, Place};
 use crate::user::ImportUser;
 
 /// The keys of the users that were read, in a packed form.
-#[derive(Default)]
 pub(super) struct Seen {
     /// Several tables, so that they do not all grow at once.
-    parts: [HashTable<Mark>; 32],
+    parts: [HashTable<Mark>; 256],
 }
 
 /// A hash of an address, number, name or id, its line, and a part of the digest of its user.
 struct Mark {
-    key: [u32; 2],
+    key: u64,
     line: u32,
     /// The highest byte is the file. The lowest bit is whether the user has a password.
     digest: u32,
 }
 
 impl Mark {
-    fn hash(&self) -> u64 {
-        u64::from(self.key[0]) << 32 | u64::from(self.key[1])
-    }
-
     fn has_password(&self) -> bool {
         self.digest & 1 == 1
     }
 }
 
 impl Seen {
+    pub(super) fn new() -> Self {
+        Self { parts: [const { HashTable::new() }; 256] }
+    }
+
     /// Adds a user. Returns `false` if an earlier line has the same user with the same values.
     pub(super) fn add(
         &mut self,
@@ -47,7 +46,7 @@ impl Seen {
     ) -> Result<bool, Vec<ImportError>> {
         let file = u32::try_from(place.file).unwrap_or(u32::MAX).min(255) << 24;
         let mark = Mark {
-            key: [0; 2],
+            key: 0,
             line: u32::try_from(place.line).unwrap_or(u32::MAX),
             digest: file | (digest & 0x00ff_fffe) as u32 | u32::from(user.password.is_some()),
         };
@@ -55,7 +54,10 @@ impl Seen {
         let keys: Vec<(&str, u64)> =
             user.keys().map(|(kind, value)| (kind, FixedState::default().hash_one((kind, value)))).collect();
         for (kind, key) in &keys {
-            let Some(before) = self.part(*key).find(*key, |mark| mark.hash() == *key) else { continue };
+            let table = self.table(*key);
+            let Some(before) = table.and_then(|table| table.find(*key, |mark| mark.key == *key)) else {
+                continue;
+            };
             if before.digest & 0x00ff_ffff == mark.digest & 0x00ff_ffff {
                 is_known = true;
                 continue;
@@ -82,17 +84,16 @@ impl Seen {
             return Ok(false);
         }
         for (_, key) in keys {
-            let (high, low) = ((key >> 32) as u32, (key & 0xffff_ffff) as u32);
-            let mark = Mark { key: [high, low], ..mark };
-            self.part(key).insert_unique(key, mark, Mark::hash);
+            if let Some(table) = self.table(key) {
+                table.insert_unique(key, Mark { key, ..mark }, |mark| mark.key);
+            }
         }
         Ok(true)
     }
 
-    fn part(&mut self, key: u64) -> &mut HashTable<Mark> {
+    fn table(&mut self, key: u64) -> Option<&mut HashTable<Mark>> {
         // The lowest and highest bits choose the place within a table, so others choose the table.
-        let [first, rest @ ..] = &mut self.parts;
-        let at = (key >> 40) as usize % 32;
-        if at == 0 { first } else { rest.get_mut(at - 1).unwrap_or(first) }
+        let [_, _, at, ..] = key.to_be_bytes();
+        self.parts.get_mut(usize::from(at))
     }
 }
