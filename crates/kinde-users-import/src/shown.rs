@@ -38,3 +38,20 @@ pub(crate) fn shown_method(text: &str) -> String {
     let is_method = WORDS.iter().any(|word| text.contains(word)) && shown_type(text) == text;
     if is_method { format!("a hash of the method `{text}`") } else { "a hash of another method".to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn method_is_shown_only_if_it_can_be_no_password() {
+        for (text, shown) in [
+            ("argon2id", "a hash of the method `argon2id`"),
+            ("hmac-sha512", "a hash of the method `hmac-sha512`"),
+            ("hunter2", "a hash of another method"),
+            ("sha of ada@example.com", "a hash of another method"),
+        ] {
+            assert_eq!(shown_method(text), shown);
+        }
+    }
+}

@@ -32,6 +32,7 @@ fn rejected_line_has_all_problems_and_its_record() {
     let (rejected, text, _) = plan(&Mapping::new(Source::Kinde), &[file]);
     let [line] = &rejected[..] else { panic!("{rejected:?}") };
     assert_eq!((line.file, line.line, line.errors.iter().count()), (1, 2, 3));
+    assert!(line.errors.iter().eq(&line.errors));
     let row = ["no address", "12", "perhaps"].map(str::to_owned).to_vec();
     assert_eq!(line.record, Some(RawRecord::Row(row)));
     assert!(
@@ -42,6 +43,16 @@ fn rejected_line_has_all_problems_and_its_record() {
     let json = r#"{"email":"no address"}"#;
     let (rejected, ..) = plan(&Mapping::new(Source::Kinde), &[json]);
     assert_eq!(rejected[0].record, Some(RawRecord::Json(json.to_owned())));
+    // Neither form has a value of the file.
+    let expected = "Rejected(file 1, line 1: email contains a blank)";
+    assert_eq!(format!("{:?}", rejected[0]), expected);
+    for (record, expected) in [
+        (RawRecord::Row(vec!["ada".to_owned()]), "Row(..)"),
+        (RawRecord::Json(json.to_owned()), "Json(..)"),
+        (RawRecord::Broken(b"ada".to_vec()), "Broken(..)"),
+    ] {
+        assert_eq!(format!("{record:?}"), expected);
+    }
 }
 
 #[test]
@@ -82,10 +93,15 @@ fn rejected_auth0_record_keeps_its_hash() {
     let Some(RawRecord::Json(json)) = &rejected[0].record else { panic!("{rejected:?}") };
     let corrected = json.replace("bad", "ada@example.com");
     // With the hash export, too, the corrected file is one of users.
-    for files in [&[corrected.as_str()][..], &[&corrected, &hashes]] {
+    for (files, unused) in [
+        (&[corrected.as_str()][..], &[] as &[_]),
+        (&[&corrected, &hashes], &["line 2 has the hash of a user that is not in the user export"]),
+    ] {
         let mut users = mapping.users(files.iter().map(|file| file.as_bytes())).unwrap();
         let first = users.next().unwrap().unwrap();
         assert!(format!("{:?}", first.user).contains("Password(bcrypt)"), "{:?}", first.user);
+        let rejected: Vec<_> = users.map(|read| read.unwrap_err().to_string()).collect();
+        assert_eq!(rejected, unused);
     }
 
     let users = "user_id,email,email_verified\nauth0|1,bad,true\nauth0|3,bad,true\n";
@@ -108,9 +124,54 @@ fn fields_that_are_not_taken_can_be_ignored_by_pasting() {
     assert!(text.contains(&format!("\nTo leave all of them out: {pasted}\n")), "{text}");
     assert!(text.contains("user_metadata.a b: map it to a property, or ignore it (1 line: 1)\n"), "{text}");
     assert!(text.contains("name: the first and last name in other fields are used instead"), "{text}");
-    let many: String = (0..21).map(|n| format!(r#","x{n}":1"#)).fold(String::new(), |all, one| all + &one);
-    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[&format!(r#"{{"id":"1"{many}}}"#)]);
-    assert!(text.contains("\nTo leave all of them out: --ignore-rest\n"), "{text}");
+    let ignoring = |members: &str| {
+        let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[&format!(r#"{{"id":"1"{members}}}"#)]);
+        text.lines().find_map(|line| line.strip_prefix("To leave all of them out: ")).unwrap().to_owned()
+    };
+    let many = |count| (0..count).map(|n| format!(r#","x{n}":1"#)).collect::<Vec<_>>().concat();
+    assert!(ignoring(&many(20)).ends_with(" --ignore x18 --ignore x19"));
+    for members in [
+        &many(21),
+        // Such names are not shown.
+        r#","ada@example.com":1"#,
+        &format!(r#","{}":1"#, "x".repeat(201)),
+    ] {
+        assert_eq!(ignoring(members), "--ignore-rest");
+    }
+}
+
+#[test]
+fn first_lines_of_each_entry_are_listed() {
+    for (count, lines) in [
+        (1, "1 line: 1"),
+        (5, "5 lines: 1, 2, 3, 4, 5"),
+        (6, "6 lines: 1, 2, 3, 4, 5, …"),
+        (7, "7 lines: 1, 2, 3, 4, 5, …"),
+    ] {
+        let lines_of: Vec<_> = (0..count).map(|id| format!("{{\"id\":\"{id}\",\"x\":1}}\n")).collect();
+        let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[&lines_of.concat()]);
+        assert!(text.contains(&format!("x: unknown field ({lines})\n")), "{text}");
+    }
+}
+
+#[test]
+fn problem_of_several_lines_is_a_sentence_about_them() {
+    let problem = |mapping: Source, files: &[&str]| {
+        let (_, text, _) = plan(&Mapping::new(mapping), files);
+        text.split_once("\nNot valid:\n").unwrap().1.to_owned()
+    };
+    let users = "{\"user_id\":\"auth0|1\"}\n";
+    for (lines, is, has) in [
+        (1, "line 2 is not a JSON object", "line 1 of file 2 has the hash of"),
+        (2, "lines 2, 3 are not a JSON object", "lines 1, 2 of file 2 have the hash of"),
+        (3, "lines 2, 3, 4 are not a JSON object", "lines 1, 2, 3 of file 2 have the hash of"),
+    ] {
+        let text = problem(Source::Kinde, &[&("{\"id\":\"1\"}\n".to_owned() + &"word\n".repeat(lines))]);
+        assert_eq!(text, format!("  {is}\n"));
+        let hashes = hash_export(&["7", "8", "9"][..lines]);
+        let text = problem(Source::Auth0, &[users, &hashes]);
+        assert_eq!(text, format!("  {has} a user that is not in the user export\n"));
+    }
 }
 
 #[test]
@@ -153,6 +214,26 @@ fn plan_counts_users_with_nothing_to_sign_in_with() {
 }
 
 #[test]
+fn hash_export_of_auth0_is_recognized() {
+    let users = "{\"user_id\":\"auth0|1\"}\n";
+    let far = format!(
+        r#"{{"_id":{{"$oid":"1"}},"password_set_date":"{}","passwordHash":"{HASH}"}}"#,
+        "x".repeat(512)
+    );
+    let alternative = format!(r#"{{"alt_id":"1","passwordHash":"{HASH}"}}"#);
+    for hashes in [&hash_export(&["1"]), &far, &alternative] {
+        for files in [[users, hashes], [hashes, users]] {
+            let (_, text, _) = plan(&Mapping::new(Source::Auth0), &files);
+            assert!(text.contains("\nPasswords: 1 of 1 user (bcrypt 1)\n"), "{hashes} {text}");
+        }
+    }
+    // Each of these files has users.
+    let others = "{\"Id\":\"auth0|2\"}\n";
+    let (_, text, _) = plan(&Mapping::new(Source::Auth0), &[users, others]);
+    assert!(text.contains("2 users can be imported"), "{text}");
+}
+
+#[test]
 fn ignored_hashes_are_not_merged() {
     let users = "{\"user_id\":\"auth0|1\"}\n";
     let mapping = Mapping::new(Source::Auth0).ignore("passwordHash");
@@ -191,6 +272,50 @@ fn number_of_field_names_is_limited() {
 }
 
 #[test]
+fn longest_field_name_has_200_bytes() {
+    for (length, is_listed) in [(200, true), (201, false), (202, false)] {
+        let name = "x".repeat(length);
+        let inner = "x".repeat(length - "password.".len());
+        let columns = format!(r#"{{"id":"1","{name}":1}}"#);
+        let members = format!(r#"{{"id":"1","password":{{"{inner}":1}}}}"#);
+        for (file, name) in [(columns, name), (members, format!("password.{inner}"))] {
+            let mapping = Mapping::new(Source::Kinde);
+            let mut users = mapping.users([file.as_bytes()]).unwrap();
+            assert_eq!(users.by_ref().count(), 1);
+            let listed = if is_listed { &*name } else { "(more names)" };
+            assert_eq!(users.plan().untaken().collect::<Vec<_>>(), [listed]);
+        }
+    }
+}
+
+#[test]
+fn number_of_keys_members_and_kinds_of_problems_is_limited() {
+    let keys = |id: usize| {
+        let items: Vec<_> =
+            (0..1000).map(|at| format!(r#"{{"key":"k{}","value":1}}"#, id * 1000 + at)).collect();
+        format!(r#"{{"id":"{id}","properties":[{}]}}"#, items.join(",")) + "\n"
+    };
+    let file: String = (0..3).map(keys).collect();
+    let (_, text, _) = plan(&Mapping::new(Source::Kinde), &[&file]);
+    assert!(text.contains(" and 1980 more\n"), "{text}");
+
+    let members = (0..2100).map(|at| format!(r#""m{at}":1"#)).collect::<Vec<_>>().join(",");
+    let mapping = Mapping::new(Source::Kinde);
+    let file = format!(r#"{{"id":"1","password":{{{members}}}}}"#);
+    let mut users = mapping.users([file.as_bytes()]).unwrap();
+    assert_eq!(users.by_ref().count(), 1);
+    let untaken: Vec<_> = users.plan().untaken().collect();
+    // One of the 2,000 fields is the id, and one is the password.
+    assert_eq!((untaken.len(), untaken.last()), (1999, Some(&"(more names)")));
+
+    let twice = |at: usize| format!("{{\"k{at}\":1,\"k{at}\":1}}\n");
+    let file: String = (1..=2100).map(twice).collect();
+    let (_, text, _) = plan(&mapping, &[&file]);
+    let others = "\n  lines 2001, 2002, 2003, 2004, 2005 and 95 more: other problems\n";
+    assert!(text.contains(others), "{text}");
+}
+
+#[test]
 fn past_time_suspends_no_user() {
     let row = |time: &str| format!("Id,EmailConfirmed,LockoutEnd\n1,1,{time}\n");
     let suspended = |mapping: &Mapping, time: &str| {
@@ -204,6 +329,7 @@ fn past_time_suspends_no_user() {
     let mapping = mapping.now("2026-01-31T12:00:00Z");
     for (time, is_suspended) in [
         ("2026-01-31 12:00:01", true),
+        ("2026-01-31 12:00:00", false),
         ("2026-01-31T11:59:59.1234567Z", false),
         ("2026-01-31 11:59:59.1234567 +00:00", false),
         // Other time zones and forms are not compared.
@@ -285,8 +411,49 @@ fn file_of_another_system_is_recognized() {
         error("email,a,email\n").to_string(),
         "columns 1 and 3 have the same name: rename one of them"
     );
+    let mapping = Mapping::new(Source::Kinde);
+    let second = mapping.users(["email\n", "mail\n"].map(str::as_bytes)).map(|_| ()).unwrap_err();
+    assert_eq!((clerk.file(), second.file()), (1, 2));
+    assert_eq!(Source::Clerk.title(), "a Clerk export");
     assert_eq!("aspnet-identity".parse(), Ok(Source::AspNetIdentity));
     assert!("asp".parse::<Source>().unwrap_err().to_string().contains("kinde, auth0, firebase"));
+}
+
+#[test]
+fn csv_of_firebase_is_recognized_without_a_header() {
+    let of = |email: &str, columns: usize| {
+        let row = format!("u1,{email}") + &",".repeat(columns - 3) + ",x\n";
+        Source::of_file(row.as_bytes()).unwrap()
+    };
+    assert_eq!(of("ada@example.com", 24), Some(Source::Firebase));
+    assert_eq!((of("ada@example.com", 23), of("ada", 24), of("", 24)), (None, None, None));
+}
+
+#[test]
+fn hashes_of_another_system_are_in_its_user_export() {
+    let hash = format!(r#"{{"localId":"u1","passwordHash":"{:A<86}==","salt":"c2FsdA=="}}"#, "");
+    let mapping = Mapping::new(Source::Firebase);
+    let (rejected, ..) = plan(&mapping, &[&hash, "{\"localId\":\"u2\"}"]);
+    assert_eq!(rejected.len(), 1);
+    assert!(rejected[0].errors.to_string().starts_with("signer_key is missing"), "{rejected:?}");
+}
+
+#[test]
+fn row_that_cannot_be_parsed_is_kept_as_it_is() {
+    let mapping = Mapping::new(Source::Auth0);
+    let users = "user_id;email_verified\nauth0|1;\"t\"rue\n";
+    let mut read = mapping.users([users.as_bytes()]).unwrap();
+    assert_eq!(read.separator(), Some(';'));
+    let row = |read: &mut kinde_users_import::Users<'_>| match read.next() {
+        Some(Err(Rejected { record: Some(RawRecord::Broken(row)), .. })) => String::from_utf8(row).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(row(&mut read), "auth0|1;\"t\"rue");
+    // The row gets the column of the hashes, too.
+    let hashes = hash_export(&["2"]);
+    let mut read = mapping.users([users.as_bytes(), hashes.as_bytes()]).unwrap();
+    assert_eq!(row(&mut read), "auth0|1;\"t\"rue;");
+    assert_eq!(mapping.users([hashes.as_bytes()]).unwrap().separator(), None);
 }
 
 #[test]
@@ -294,6 +461,7 @@ fn organization_and_suspension_apply_to_each_user() {
     let mapping = Mapping::new(Source::Kinde).organization("org_1").suspended();
     let mut users = mapping.users(["email\nada@example.com\n".as_bytes()]).unwrap();
     assert_eq!((users.by_ref().count(), users.plan().suspended()), (1, 1));
+    assert_eq!(users.plan().without_password(), 1);
 }
 
 #[test]
@@ -311,6 +479,13 @@ fn list_of_one_value_is_read_as_the_value() {
     assert_eq!(id(r#"{"email":"a@example.com","id":["7"]}"#), Ok(Some("7".to_owned())));
     assert_eq!(id(r#"{"email":"a@example.com","id":[""]}"#), Ok(None));
     assert!(id(r#"{"email":"a@example.com","id":["7","8"]}"#).is_err());
+}
+
+#[test]
+fn member_of_an_unknown_object_can_be_mapped() {
+    let mapping = Mapping::new(Source::Kinde).map("data.plan", "property:plan").unwrap();
+    let expected = r#"{"id":"1","properties":[{"key":"plan","value":"gold"}]}"#;
+    assert_eq!(mapping.line(r#"{"id":"1","data":{"plan":"gold"}}"#), mapping.line(expected));
 }
 
 #[test]
@@ -344,4 +519,12 @@ fn file_that_cannot_be_read_to_its_end_cuts_the_plan() {
         assert_eq!(users.header().is_some(), begin.starts_with("email"));
         assert!(users.next().is_none() && users.plan().is_cut());
     }
+    let users: &mut (dyn Read + Send) = &mut "{\"user_id\":\"auth0|1\"}\n".as_bytes();
+    let hashes = hash_export(&["1"]) + &blanks + "\n{\"_id\"";
+    let hashes: &mut (dyn Read + Send) = &mut hashes.as_bytes().chain(Broken);
+    let mapping = Mapping::new(Source::Auth0);
+    let mut users = mapping.users([users, hashes]).unwrap();
+    let last = users.by_ref().last().unwrap().unwrap_err();
+    assert_eq!(last.to_string(), "line 3 cannot be read: broken, so nothing after it was read");
+    assert!(users.plan().is_cut());
 }

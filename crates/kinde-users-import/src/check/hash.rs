@@ -379,6 +379,7 @@ mod tests {
             ("sha1$a$b", "Django"),
             ("{SSHA}abc=", "LDAP"),
             ("{bcrypt}$2a$10$", "LDAP or Spring"),
+            ("{a-scheme-of-19-sign}$", "LDAP or Spring"),
             ("{noop}hunter2", "plain text"),
             ("{\"value\":\"a\"}", "JSON"),
             ("$1$a$b", "crypt"),
@@ -393,20 +394,49 @@ mod tests {
             ("!!", "locked"),
             ("*", "locked"),
             ("x", "locked"),
+            ("xx", "locked"),
+            ("xxx", "plain text"),
+            (".-.", "plain text"),
             ("******", "locked"),
             (MD5, "MD5"),
+            (&MD5.repeat(2), "SHA-256"),
+            (&MD5.repeat(3), "SHA-384"),
+            (&MD5.repeat(4), "SHA-512"),
             ("da39a3ee5e6b4b0d3255bfef95601890afd80709", "SHA-1"),
             ("*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19", "MySQL"),
+            ("*2470C0C0", "plain text"),
             ("0x0200DEADBEEF", "0x"),
             ("\\x24326124", "\\x"),
             ("kAFQmDzST7DWlj99KOF/cg==", "MD5"),
+            ("qZk+NkcGgWq6PiVxeFDCbJzQ2J0=", "20 bytes in base64, as SHA-1"),
             (B32, "32 bytes"),
+            (B32.trim_end_matches('='), "32 bytes"),
+            (&std::format!("{:A<86}==", ""), "64 bytes"),
+            // Of 13 bytes, none is left for the hash.
+            (V3.get(..18).unwrap(), "plain text"),
+            (V3.get(..19).unwrap(), "ASP.NET Identity version 3"),
             ("hunter2", "plain text"),
+            ("nineteen characters", "plain text"),
         ] {
             let found = looks_like(text).unwrap().to_string();
             assert!(found.contains(name), "{text}: {found}");
         }
-        for text in ["", " ", "a text of some length that is no hash of any system"] {
+        for text in [
+            "",
+            " ",
+            "a text of some length that is no hash of any system",
+            "a text of 20 letters",
+            "{a scheme of 20 signs}$",
+            "*a text that has 40 signs, but not in hex",
+            // Base64 does not have these signs, this padding or this length.
+            "a text of 43 signs, as 32 bytes have it too",
+            &std::format!("{B32}=="),
+            V3.get(..21).unwrap(),
+            // As many bytes as a hash has, but not in the form of its system.
+            &std::format!("{:B<66}==", ""),
+            "kAFQmDzST7DWlj99KOF/cg",
+            "qZk+NkcGgWq6PiVxeFDCbJzQ2J0",
+        ] {
             assert_eq!(looks_like(text), None, "{text}");
         }
     }
@@ -480,10 +510,19 @@ mod tests {
             ("pbkdf2", "c2FsdA==", false),
             ("pbkdf2", "c2Fs/A+b", false),
             ("pbkdf2", "no base64", false),
+            ("pbkdf2", "a b.", false),
+            ("pbkdf2", "salty", false),
             ("md5", "pepper", false),
             ("md5", "s", false),
             ("md5", "0123456789abcdef", true),
+            ("md5", "0123456789abcdef0", false),
+            ("md5", "sixteen letters!", false),
+            ("md5", "abcd", false),
+            ("md5", "saltsalt", false),
+            ("md5", "abc=", false),
+            ("md5", "pepper:pepper==", false),
             ("sha256", "c2FsdHNhbHQ=", true),
+            ("sha256", "c2FsdHM=", true),
             ("crypt", "rE", false),
             ("firebase-scrypt", "kT7mQz2LpX9a", false),
             ("bcrypt", "c2FsdHNhbHQ=", false),

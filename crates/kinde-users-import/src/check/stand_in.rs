@@ -283,6 +283,13 @@ mod tests {
             "1.2.0",
             ".0",
             "12.3E+4",
+            "1E+1234",
+            "1E+ab",
+            "=",
+            "1-2-24",
+            "x-Mar-24",
+            "1-Mar-x",
+            "1-Mar-240",
         ] {
             assert_eq!(stand_in(text), None, "{text}");
         }

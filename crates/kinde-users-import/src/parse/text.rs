@@ -240,6 +240,7 @@ mod tests {
         }
         assert_eq!(read(b"").unwrap(), "");
         assert_eq!(read(b"\xef\xbb\xbf").unwrap(), "");
+        assert_eq!(read(b"\xff\xfea\0").unwrap(), "a");
     }
 
     #[test]

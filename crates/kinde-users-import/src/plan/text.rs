@@ -336,3 +336,17 @@ fn becomes(rule: &Rule) -> Option<Cow<'static, str>> {
         | Rule::Ignored => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_is_written_in_groups_of_three_digits() {
+        for (number, text) in
+            [(0, "0"), (7, "7"), (999, "999"), (1000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(digits(number), text);
+        }
+    }
+}

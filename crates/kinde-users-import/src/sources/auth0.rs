@@ -221,3 +221,44 @@ fn entry_at(chunks: &[Vec<Entry>], place: u32) -> Option<&Entry> {
 fn hash_of(id: &str) -> u64 {
     FixedState::default().hash_one(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Mapping, Source};
+
+    #[test]
+    fn each_of_many_users_has_its_hash() {
+        let count = 2 * CHUNK + 2;
+        let mut hashes = Hashes::default();
+        for at in 0..count {
+            // A hash of another length than that of bcrypt is kept, too.
+            let hash = if at == CHUNK { "short".to_owned() } else { format!("{at:060}") };
+            let json = format!(r#"{{"_id":"{at}","passwordHash":"{hash}"}}"#);
+            hashes.add(&Node::parse(&json).unwrap(), Place { file: 2, line: at as u64 }).unwrap();
+        }
+        for at in [0, CHUNK - 1, CHUNK + 1, 2 * CHUNK - 1, 2 * CHUNK, 2 * CHUNK + 1] {
+            assert_eq!(hashes.take(&format!("auth0|{at}")), Some(format!("{at:060}")));
+        }
+        assert_eq!(hashes.take(&format!("auth0|{CHUNK}")).as_deref(), Some("short"));
+        assert_eq!(hashes.take(&format!("auth0|{count}")), None);
+        assert_eq!(hashes.unused().count(), count - 7);
+        let twice = hashes
+            .add(&Node::parse(r#"{"_id":"7","passwordHash":"x"}"#).unwrap(), Place { file: 2, line: 1 });
+        assert_eq!(twice.unwrap_err().problem(), ImportProblem::Twice);
+    }
+
+    #[test]
+    fn record_of_a_hash_export_is_a_user() {
+        let mapping = Mapping::new(Source::Auth0);
+        let keys = |json: &str| mapping.line(json).unwrap().keys().map(|(_, key)| key).collect::<Vec<_>>();
+        assert_eq!(keys(r#"{"_id":{"$oid":"1"}}"#), ["auth0|1"]);
+        // The other id is that of the user export.
+        assert_eq!(keys(r#"{"_id":{"$oid":"1"},"alt_id":"a"}"#), ["auth0|a"]);
+        assert_eq!(keys(r#"{"alt_id":"a","_id":{"$oid":"1"}}"#), ["auth0|a"]);
+        let identifiers = r#"[{"type":"email","value":"ada@example.com"},{"type":"phone","value":"+61555111555"},
+            {"type":"phone_number","value":"+61555111556"},{"type":"username","value":"ada"}]"#;
+        let expected = ["ada@example.com", "+61555111555", "+61555111556", "ada", "auth0|1"];
+        assert_eq!(keys(&format!(r#"{{"_id":"1","identifiers":{identifiers}}}"#)), expected);
+    }
+}

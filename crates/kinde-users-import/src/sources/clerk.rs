@@ -85,3 +85,48 @@ fn end(draft: &mut Draft<'_>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Mapping, Source};
+    use std::format;
+    use std::string::ToString as _;
+
+    #[test]
+    fn each_hasher_has_its_method_and_variant() {
+        const MD5: &str = "0123456789abcdef0123456789abcdef";
+        let (sha256, bytes) = (MD5.repeat(2), |count: usize| format!("{:A<count$}", ""));
+        let (hash32, hash64) = (bytes(43) + "=", bytes(86) + "==");
+        let read = |source, method, hash: &str, hasher: &str, digest, variant| {
+            let mapping = Mapping::new(source).map("s", "salt").unwrap().map("v", "variant").unwrap();
+            let columns = [("id", "1"), (method, hasher), (digest, hash), ("v", variant)];
+            mapping.salt_position("suffix").row(columns.into_iter().chain([("s", "c2FsdA==")]))
+        };
+        for (hasher, hash, method, variant) in [
+            ("pbkdf2_sha256", &hash32, "pbkdf2", "salted-pbkdf2-hmac-sha256"),
+            ("pbkdf2_sha256_django", &hash32, "pbkdf2", "salted-pbkdf2-hmac-sha256"),
+            ("pbkdf2_sha512", &hash64, "pbkdf2", "salted-pbkdf2-hmac-sha512-512"),
+        ] {
+            let clerk = read(Source::Clerk, "password_hasher", hash, hasher, "password_digest", "");
+            let kinde = read(Source::Kinde, "hashing_method", hash, method, "hashed_password", variant);
+            assert!(clerk.is_ok() && clerk == kinde, "{hasher} {clerk:?}");
+        }
+        let salted = |mapping: Mapping, columns: [(&'static str, &str); 4]| {
+            mapping.salt_position("suffix").row(columns).unwrap()
+        };
+        for (hasher, hash, method) in [("md5_salted", MD5, "md5"), ("sha256_salted", &sha256, "sha256")] {
+            let digest = format!("{hash}$pepper");
+            let columns =
+                [("id", "1"), ("password_hasher", hasher), ("password_digest", &digest), ("username", "")];
+            let clerk = salted(Mapping::new(Source::Clerk), columns);
+            let columns =
+                [("id", "1"), ("hashing_method", method), ("hashed_password", hash), ("salt", "pepper")];
+            assert_eq!(clerk, salted(Mapping::new(Source::Kinde), columns), "{hasher}");
+        }
+        // A hash that is not of its method is a mistake of the file.
+        let columns =
+            [("id", "1"), ("password_hasher", "md5_phpass"), ("password_digest", "no hash of any method")];
+        let error = Mapping::new(Source::Clerk).row(columns).unwrap_err().to_string();
+        assert!(error.contains("expected a WordPress hash that begins with"), "{error}");
+    }
+}

@@ -126,3 +126,26 @@ fn providers(draft: &mut Draft<'_>, field: &Arc<str>, node: &Node<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Mapping, Source};
+    use std::string::ToString as _;
+
+    #[test]
+    fn providers_of_csv_are_json_in_text() {
+        for (text, error) in [
+            ("[]", ""),
+            (r#"[{"providerId":"password"},{"providerId":"phone"}]"#, ""),
+            (
+                r#"[{"providerId":"google.com"}]"#,
+                "providerUserInfo.google.com is not taken: it needs the id of a connection in Kinde",
+            ),
+            ("google.com", "providerUserInfo is not JSON"),
+            (r#""[]""#, "providerUserInfo is not JSON"),
+        ] {
+            let read = Mapping::new(Source::Firebase).row([("localId", "u1"), ("providerUserInfo", text)]);
+            assert_eq!(read.err().map(|error| error.to_string()).unwrap_or_default(), error, "{text}");
+        }
+    }
+}
