@@ -494,3 +494,17 @@ pub(crate) fn forget_username_of_address(draft: &mut Draft<'_>) {
         draft.forget(Target::Username);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_any_form_becomes_standard() {
+        for (text, standard) in
+            [("", ""), ("Zg", "Zg=="), ("Zm8", "Zm8="), ("Zm9v", "Zm9v"), ("Zm8=", "Zm8="), ("-_-_", "+/+/")]
+        {
+            assert_eq!(standard_base64(text), standard);
+        }
+    }
+}

@@ -459,9 +459,9 @@ fn row_that_cannot_be_parsed_is_kept_as_it_is() {
 #[test]
 fn organization_and_suspension_apply_to_each_user() {
     let mapping = Mapping::new(Source::Kinde).organization("org_1").suspended();
-    let mut users = mapping.users(["email\nada@example.com\n".as_bytes()]).unwrap();
-    assert_eq!((users.by_ref().count(), users.plan().suspended()), (1, 1));
-    assert_eq!(users.plan().without_password(), 1);
+    let mut users = mapping.users(["email\nada@example.com\nl@example.com\n".as_bytes()]).unwrap();
+    assert_eq!((users.by_ref().count(), users.plan().suspended()), (2, 2));
+    assert_eq!(users.plan().without_password(), 2);
 }
 
 #[test]
@@ -479,6 +479,38 @@ fn list_of_one_value_is_read_as_the_value() {
     assert_eq!(id(r#"{"email":"a@example.com","id":["7"]}"#), Ok(Some("7".to_owned())));
     assert_eq!(id(r#"{"email":"a@example.com","id":[""]}"#), Ok(None));
     assert!(id(r#"{"email":"a@example.com","id":["7","8"]}"#).is_err());
+}
+
+#[test]
+fn field_that_another_one_replaces_is_lost_if_it_differs() {
+    let meta = |meta: &str| format!(r#"{{"id":"1","raw_user_meta_data":{{{meta}}}}}"#);
+    let name = "raw_user_meta_data.name";
+    for (source, json, lost) in [
+        (Source::Supabase, &meta(r#""name":"Ada L""#), None),
+        (Source::Supabase, &meta(r#""name":"ada l","full_name":"Ada L""#), None),
+        (Source::Supabase, &meta(r#""name":"Ada","full_name":"Ada L""#), Some((name, "another field has"))),
+        (
+            Source::Entra,
+            &r#"{"mail":"ada@example.com","userPrincipalName":"Ada@example.com"}"#.to_owned(),
+            None,
+        ),
+        (
+            Source::Entra,
+            &r#"{"mail":"ada@example.com","userPrincipalName":"l@example.com"}"#.to_owned(),
+            Some(("userPrincipalName", "it may not be an address")),
+        ),
+        (
+            Source::Entra,
+            &r#"{"id":"1","userPrincipalName":"l@example.com"}"#.to_owned(),
+            Some(("userPrincipalName", "it may not be an address")),
+        ),
+    ] {
+        let (rejected, text, loses_nothing) = plan(&Mapping::new(source), &[json]);
+        assert!(rejected.is_empty() && loses_nothing == lost.is_none(), "{text}");
+        if let Some((field, reason)) = lost {
+            assert!(text.contains(&format!("\n  {field}: {reason}")), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn separator_is_recognized() {
 #[test]
 fn only_quotes_of_rfc_4180_are_accepted() {
     assert_eq!(rows("a,b\n\"1,\"\"2\"\"\n3\",\"\"\n"), ["1: a|b", "2: 1,\"2\"\n3|"]);
-    assert_eq!(rows("a,b\n\"xy\r\nz\r\",1\n2,3"), ["1: a|b", "2: xy\r\nz\r|1", "5: 2|3"]);
+    assert_eq!(rows("a,b\n\"xy\r\nz\r\n\r\",1\n2,3"), ["1: a|b", "2: xy\r\nz\r\n\r|1", "6: 2|3"]);
     assert_eq!(rows("a,b\n\"C:\\\",1"), ["1: a|b", "2: C:\\|1"]);
     assert_eq!(rows("a,b\n'x,O'Hara\n"), ["1: a|b", "2: 'x|O'Hara"]);
     for (row, problem) in [

@@ -319,6 +319,13 @@ fn error_of_a_row_names_the_field_and_no_value() {
 }
 
 #[test]
+fn user_whose_operations_cannot_be_sent_is_refused() {
+    let error = row(&[("username", &"x".repeat(70_000))]).unwrap_err();
+    assert!(error.ends_with("must not be longer than 65534 bytes"), "{error}");
+    assert!(row(&[("username", &"x".repeat(2000))]).is_ok());
+}
+
+#[test]
 fn error_of_a_line_names_the_path_and_no_value() {
     for (json, expected) in [
         ("[]", "line is not a JSON object"),
