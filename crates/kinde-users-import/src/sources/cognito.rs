@@ -70,3 +70,46 @@ fn end(draft: &mut Draft<'_>) {
         draft.say(Target::Id, &field, username);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Mapping, Source};
+    use std::format;
+    use std::vec::Vec;
+
+    #[test]
+    fn user_name_is_an_id_or_kept_unless_another_field_has_it() {
+        const UUID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+        for (username, sub, email, expected) in [
+            ("ada", "", "", &["username=ada"] as &[_]),
+            ("Ada@example.com", "", "ada@example.com", &["email=ada@example.com"]),
+            (UUID, "", "", &["id=0f8fad5b-d9cb-469f-a165-70867728950e"]),
+            (UUID, UUID, "", &["id=0f8fad5b-d9cb-469f-a165-70867728950e"]),
+            (UUID, "7", "", &["username=0f8fad5b-d9cb-469f-a165-70867728950e", "id=7"]),
+            // Each of these differs from a UUID in one respect.
+            (
+                "0f8fad5b-d9cb-469f-a165-70867728950",
+                "",
+                "",
+                &["username=0f8fad5b-d9cb-469f-a165-70867728950"],
+            ),
+            (
+                "xf8fad5b-d9cb-469f-a165-70867728950e",
+                "",
+                "",
+                &["username=xf8fad5b-d9cb-469f-a165-70867728950e"],
+            ),
+            (
+                "0f8fad5bad9cb-469f-a165-70867728950e",
+                "",
+                "",
+                &["username=0f8fad5bad9cb-469f-a165-70867728950e"],
+            ),
+        ] {
+            let columns = [("Username", username), ("sub", sub), ("email", email)];
+            let user = Mapping::new(Source::Cognito).row(columns).unwrap();
+            let keys: Vec<_> = user.keys().map(|(kind, value)| format!("{kind}={value}")).collect();
+            assert_eq!(keys, expected, "{username}");
+        }
+    }
+}

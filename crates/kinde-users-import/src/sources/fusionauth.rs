@@ -105,3 +105,19 @@ fn hex_of_base64(text: &str) -> Option<String> {
     let digit = |half: u8| char::from_digit(half.into(), 16);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Mapping, Source};
+
+    #[test]
+    fn hash_of_phpass_contains_its_salt() {
+        let hash = "$P$9IQRaTwmfeRo7ud9Fh4E2PdI0S3r.L0";
+        let columns = [("id", "1"), ("encryption_scheme", "phpass-md5"), ("password", hash)];
+        let more = [("salt", "IQRaTwmf"), ("factor", "8")];
+        let user = Mapping::new(Source::FusionAuth).row(columns.into_iter().chain(more));
+        let columns = [("id", "1"), ("hashing_method", "wordpress"), ("hashed_password", hash)];
+        assert_eq!(user, Mapping::new(Source::Kinde).row(columns));
+        assert!(user.is_ok());
+    }
+}

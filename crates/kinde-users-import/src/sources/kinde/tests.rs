@@ -187,10 +187,8 @@ fn salt_that_can_be_read_in_two_ways_needs_its_format() {
     assert_eq!(read("").unwrap_err(), expected);
     assert!(read("hex").is_ok() && read("base64").is_ok() && read("hex") != read("base64"));
     // Kinde's export has the salt of a hash as it was sent.
-    let config = r#""salt":"73616c74","variant":"salted-pbkdf2-hmac-sha256""#;
-    let password = format!(
-        r#"{{"hashed_password":"{hash}","hashing_algorithm":"pbkdf2","hashing_config":{{{config}}}}}"#
-    );
+    let config = r#""variant":"salted-pbkdf2-hmac-sha256","hashing_config":{"salt":"73616c74"}"#;
+    let password = format!(r#"{{"hashed_password":"{hash}","hashing_algorithm":"pbkdf2",{config}}}"#);
     assert_eq!(line(&format!(r#"{{"id":"1","password":{password}}}"#)), read("base64"));
 }
 
