@@ -407,7 +407,7 @@ fn credentials_tenants_and_clients_hide_secrets() {
     }
 }
 
-/// What hides by printing nothing is of no use.
+/// `Debug` that prints nothing would hide everything.
 #[test]
 fn debug_shows_what_is_no_secret() {
     let (options, list) = (CallOptions::new(), GetUsers::new().email("ada@example.com"));

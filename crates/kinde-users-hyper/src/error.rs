@@ -257,6 +257,7 @@ mod tests {
         assert_ne!(one, error(200, "yesterday", ErrorKind::Closed));
         assert_ne!(one, error(200, "today", ErrorKind::BodyTooLong(9)));
     }
+
     #[test]
     fn the_head_of_an_unreadable_body_says_why_and_hides_headers() {
         for (kind, failure) in [

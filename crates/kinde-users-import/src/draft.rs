@@ -327,7 +327,7 @@ impl<'m> Draft<'m> {
     /// Reports a stand-in for a value, such as `NULL`. Returns whether the value is to be skipped.
     fn is_stand_in(&mut self, target: Target, field: &Arc<str>, text: &str) -> bool {
         let is_looked_at = if target.is_name() {
-            self.is_csv && !self.trusts_names && !text.bytes().all(|byte| byte == b'-')
+            self.is_csv && !text.bytes().all(|byte| byte == b'-')
         } else {
             target.is_identity() || target.is_flag()
         };
@@ -338,9 +338,12 @@ impl<'m> Draft<'m> {
         let Some(found) = (is_looked_at && may_be).then(|| stand_in(text)).flatten() else { return false };
         let is_nothing = matches!(found, StandIn::Nothing { .. });
         if target.is_name() && found == (StandIn::Nothing { may_be_name: true }) {
-            // One may be a real name; several in one record are not.
-            self.marks.push((field.clone(), found));
-            self.nothing += 1;
+            // One may be a real name; several in one record are not. An export of this project has
+            // each name as it is.
+            if !self.trusts_names {
+                self.marks.push((field.clone(), found));
+                self.nothing += 1;
+            }
             return false;
         }
         let is_no_value = matches!(

@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn object_of_many_members_takes_little_time() {
+    fn object_may_have_many_members() {
         let members = (0..100_000).map(|at| format!(r#""m{at}":1,"#)).collect::<Vec<_>>().concat();
         assert!(Node::parse(&format!(r#"{{{members}"b":1}}"#)).is_ok());
     }

@@ -158,8 +158,8 @@ impl ImportUser {
     /// body of a create or an update accepts any text.
     pub(crate) fn check(&self) -> Result<(), BuildError> {
         let id = UserId::from("kp_0123456789abcdef0123456789abcdef");
-        // The length of a URI is limited. No identity has a comma, which splits values of a query, and
-        // everything else is encoded.
+        // The length of a URI is limited. No identity has a comma, which splits values of a query.
+        // Everything else is encoded.
         let is_short = |identity: &Identity| identity.value.len() < 1000;
         let search = if self.identities.iter().all(is_short) { None } else { self.lookup() };
         let search = search.and_then(|mut search| search.next_call());

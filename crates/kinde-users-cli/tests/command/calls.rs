@@ -4,6 +4,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use http::Response;
 use kinde_users_fake::{FakeKinde, Fault, NewFakeUser};
@@ -105,9 +106,16 @@ fn run_after_a_crash_looks_up_again() {
     tenant.fake.fail("create_user").always().with(Fault::edit(kill));
     let mut import = tenant.program("import", &[&file, "--at-once=1"]);
     *child.lock().unwrap() = Some(import.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    while let Some(running) = child.lock().unwrap().as_mut() {
-        assert!(running.try_wait().unwrap().is_none(), "the command ended before its third create");
-        thread::yield_now();
+    // The lock is free meanwhile, so that the command can be killed.
+    let is_running = || match child.lock().unwrap().as_mut() {
+        Some(child) => {
+            assert!(child.try_wait().unwrap().is_none(), "the command ended before its third create");
+            true
+        }
+        None => false,
+    };
+    while is_running() {
+        thread::sleep(Duration::from_millis(1));
     }
     tenant.fake.clear_faults();
     assert_eq!(tenant.fake.users().len(), 3);

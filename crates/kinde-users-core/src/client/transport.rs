@@ -68,7 +68,7 @@ use crate::types::delivery::{BodyFailure, Delivery};
 ///     }
 /// }
 /// ```
-#[expect(unused_variables, reason = "the defaults know nothing of the error")]
+#[expect(unused_variables, reason = "the defaults do not look at the error")]
 pub trait Transport {
     /// The error that says why there is no response. The messages of this error must not contain
     /// the token, the bodies or the URI. The query of the URI contains personal data.
@@ -183,7 +183,7 @@ impl<F> core::fmt::Debug for TransportFn<F> {
 /// The future is `Send`, so that calls can move between threads. Futures over promises of
 /// JavaScript are not `Send`. In WebAssembly, wrap them in the type `SendWrapper` of the crate
 /// `send_wrapper`.
-#[expect(unused_variables, reason = "the defaults know nothing of the error")]
+#[expect(unused_variables, reason = "the defaults do not look at the error")]
 pub trait AsyncTransport {
     /// The error that says why there is no response. The messages of this error must not contain
     /// the token, the bodies or the URI. The query of the URI contains personal data.

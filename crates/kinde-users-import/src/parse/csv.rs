@@ -31,7 +31,7 @@ pub(crate) struct CsvError {
     pub(crate) line: u64,
     /// The last line that is skipped because of the error.
     pub(crate) last_line: u64,
-    /// The column, from 1. An error of the whole row has the first one.
+    /// The column, from 1. If the row has too many or too few values, it is the first one.
     pub(crate) column: usize,
     /// The problem.
     pub(crate) problem: CsvProblem,

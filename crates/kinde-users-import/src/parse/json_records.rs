@@ -136,7 +136,8 @@ impl<R: BufRead> JsonReader<R> {
     /// Returns the bytes of the record that was read last and is not valid, or `None` if it is not
     /// complete or too long.
     pub(crate) fn raw(&self) -> Option<&[u8]> {
-        (self.place != Place::End && !self.is_too_long).then_some(self.record.trim_ascii())
+        let record = self.record.trim_ascii();
+        (self.place != Place::End && !self.is_too_long && !record.is_empty()).then_some(record)
     }
 
     /// Reads up to the end of the next record. Returns `false` at the end of the file.
@@ -469,6 +470,7 @@ mod tests {
             ("{}\n word \n{}", Some("word")),
             (&std::format!("{{}}\n{long}\n{{}}"), None),
             ("[{},{\"a\":", None),
+            ("{}\n\u{c}\n{}", None),
             (&std::format!("[{{}},{long}x"), None),
         ] {
             let mut reader = JsonReader::new(text.as_bytes());
@@ -490,6 +492,7 @@ mod tests {
     fn too_long_record_is_skipped() {
         let long = std::format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST_RECORD));
         assert_eq!(of(&std::format!("{{}}\n{long}\n{{}}")), ["1 {}", "line 2 is longer than 1 MiB", "3 {}"]);
+        assert_eq!(LONGEST_RECORD, 1024 * 1024);
         let more = std::format!("{{\"a\":\"{}\",\"b\":1}}\n{{}}", "x".repeat(LONGEST_RECORD));
         assert_eq!(of(&more), ["line 1 is longer than 1 MiB", "2 {}"]);
         let longest = std::format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST_RECORD - 8));

@@ -70,7 +70,7 @@ pub(crate) struct Reading<'m> {
     pub(crate) plan: Plan,
 }
 
-/// Fields that only exports of this project have.
+/// Fields that exports of this project have.
 const OWN: [&str; 2] = ["total_sign_ins", "failed_sign_ins"];
 
 impl<'m> Reading<'m> {
@@ -113,7 +113,7 @@ impl<'m> Reading<'m> {
         place: Place,
     ) -> (Box<Draft<'m>>, u64) {
         let mut draft = Box::new(Draft::new(&self.mapping.settings, is_csv));
-        draft.trusts_names = members.clone().any(|(name, _)| OWN.contains(&name));
+        draft.trusts_names = OWN.iter().all(|own| members.clone().any(|(name, _)| name == *own));
         let mut record =
             Record { place, digest: FixedState::default().build_hasher(), guess: 0, is_member: false };
         for (name, node) in members {

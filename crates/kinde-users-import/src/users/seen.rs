@@ -15,7 +15,7 @@ use crate::user::ImportUser;
 /// The keys of the users that were read, in a packed form.
 pub(super) struct Seen {
     /// Several tables, so that they do not all grow at once.
-    parts: [HashTable<Mark>; 256],
+    parts: Vec<HashTable<Mark>>,
 }
 
 /// A hash of an address, number, name or id, its line, and a part of the digest of its user.
@@ -34,7 +34,7 @@ impl Mark {
 
 impl Seen {
     pub(super) fn new() -> Self {
-        Self { parts: [const { HashTable::new() }; 256] }
+        Self { parts: (0..256).map(|_| HashTable::new()).collect() }
     }
 
     /// Adds a user. Returns `false` if an earlier line has the same user with the same values.

@@ -125,7 +125,8 @@ fn is_prefix(text: &str) -> bool {
 pub(super) fn is_mask(text: &str) -> bool {
     let text = text.strip_suffix("@example.com").unwrap_or(text);
     text.split_once("masked-").is_some_and(|(prefix, number)| {
-        (prefix.is_empty() || is_prefix(prefix)) && number.parse::<usize>().is_ok()
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && (prefix.is_empty() || is_prefix(prefix))
     })
 }
 

@@ -155,6 +155,7 @@ fn too_long_rows_are_skipped_in_bounded_memory() {
 
 #[test]
 fn longest_row_has_one_mebibyte() {
+    assert_eq!(LONGEST_ROW, 1024 * 1024);
     for line_end in ["\n", "\r"] {
         let row = "x".repeat(LONGEST_ROW - 2) + ",y";
         let text = ["a,b", &row, &(row.clone() + "y"), "1,2;3"].join(line_end);
