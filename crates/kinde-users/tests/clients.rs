@@ -1044,6 +1044,16 @@ fn pointer_to_a_transport_or_clock_is_one() {
 }
 
 #[test]
+fn options_of_an_async_client_are_those_of_its_calls() {
+    let fake = FakeKinde::new();
+    fake.next("get_users", Fault::status(503));
+    let never = CallOptions::new().retry(RetryPolicy::never());
+    let client = AsyncClient::new(tenant(&fake), fake.clone(), fake.clone()).with_options(never);
+    assert!(finish(client.send(&GetUsers::new())).is_err());
+    assert_eq!(fake.requests().of("get_users").len(), 1);
+}
+
+#[test]
 fn error_has_the_request_ids_of_its_reply() {
     let fake = FakeKinde::new();
     let reply = Response::builder().status(400).header("cf-ray", "8f1c-MEL").body(Vec::new()).unwrap();
