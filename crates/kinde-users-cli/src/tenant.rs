@@ -362,7 +362,7 @@ impl Clock for ScaledClock {
     }
 
     fn wait_until(&self, until: Instant) {
-        self.clock.wait_until(Instant::from_start(until.since_start() / self.speed));
+        self.clock.wait_until(Instant::from_start(self.real(until.since_start())));
     }
 }
 
