@@ -65,3 +65,44 @@ macro_rules! async_clock_by_pointer {
 }
 
 async_clock_by_pointer!(&C, Box<C>, Arc<C>);
+
+#[cfg(test)]
+mod tests {
+    use alloc::task::Wake;
+
+    use super::*;
+
+    struct Asleep;
+
+    impl Wake for Asleep {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    /// A clock with its own waker.
+    struct Woken(Waker);
+
+    impl Clock for Woken {
+        fn now(&self) -> Instant {
+            Instant::START
+        }
+
+        fn waker(&self) -> Waker {
+            self.0.clone()
+        }
+
+        fn wait_until(&self, _: Instant) {}
+    }
+
+    #[test]
+    fn pointers_have_the_waker_of_the_clock() {
+        fn waker(clock: impl Clock) -> Waker {
+            clock.waker()
+        }
+        let own = Waker::from(Arc::new(Asleep));
+        let clock = || Woken(own.clone());
+        let reference = &clock();
+        assert!(waker(reference).will_wake(&own));
+        assert!(waker(Box::new(clock())).will_wake(&own));
+        assert!(waker(Arc::new(clock())).will_wake(&own));
+    }
+}
