@@ -697,6 +697,16 @@ fn attempts_are_spent_and_the_last_error_is_kept() {
 }
 
 #[test]
+fn failed_token_request_for_the_last_attempt_counts_too() {
+    let mut world = World::with_token();
+    let mut call = world.call(&GetUsers::new(), CallOptions::new().retry(eager().attempts(1)));
+    world.start(&mut call);
+    asks_for_a_token(&world.status(&mut call, 401));
+    let error = fails(world.status(&mut call, 503));
+    assert!(matches!(error, Error::Exhausted { attempts: 2, .. }), "{error:?}");
+}
+
+#[test]
 fn shared_budget_is_refilled_by_success() {
     let mut world = World::with_token();
     world.tenant = world.tenant.with_retry_budget(1);
