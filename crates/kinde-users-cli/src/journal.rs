@@ -182,15 +182,15 @@ impl Journal {
                 }
             }
         })?;
-        let Some(Head { salt, .. }) = head else {
+        if head.is_none() {
             return Err(wrong(path, "is empty: the import created no user"));
-        };
+        }
         let of_line = |(key, (line, ids)): (String, (u64, BTreeSet<String>))| {
             ids.into_iter().map(move |id| Created { line, key: key.clone(), id })
         };
         let mut created: Vec<_> = created.into_iter().flat_map(of_line).collect();
         created.sort_by(|one, other| (one.line, &one.id).cmp(&(other.line, &other.id)));
-        let journal = Self { file: Some(Mutex::new(file)), salt, ..Self::none() };
+        let journal = Self { file: Some(Mutex::new(file)), ..Self::none() };
         Ok((journal, created, begun.into_values().collect()))
     }
 
