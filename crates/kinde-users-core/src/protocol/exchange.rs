@@ -236,10 +236,10 @@ impl Exchange {
     }
 
     /// Returns the number of attempts, including the current one. Sending the request again with a
-    /// new token does not count as a new attempt. A failed token request counts as an attempt. If it
-    /// was for sending the last attempt of the policy again, the number is one more than the policy
-    /// allows. With the adaptive rate, a 429 does not count as an attempt. This is also true for a
-    /// 429 to a token request.
+    /// new token does not count as a new attempt. A failed token request counts as an attempt. If
+    /// the last attempt that the policy allows has to be sent again, and the token request for it
+    /// fails, the number is one more than the policy allows. With the adaptive rate, a 429 does not
+    /// count as an attempt. This is also true for a 429 to a token request.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
