@@ -240,9 +240,11 @@ fn count(fields: &mut Fields, key: &str) -> u64 {
     fields.number(key).option().unwrap_or_default()
 }
 
-/// Reads an instant. No user of Kinde has an instant before 1970.
+/// Reads an instant. No user of Kinde has an instant before 1970. Zero means that there is no value,
+/// so the first instant is a nanosecond later, which is not written.
 fn instant(fields: &mut Fields, key: &str) -> Option<Duration> {
-    fields.take(key, |value| Duration::try_from(time::parse(value.as_str()?)?.as_duration()).ok()).option()
+    let read = |value: Value| Duration::try_from(time::parse(value.as_str()?)?.as_duration()).ok();
+    fields.take(key, read).option().map(|at| at.max(Duration::from_nanos(1)))
 }
 
 /// Reads an id that may be missing.

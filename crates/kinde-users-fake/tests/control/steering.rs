@@ -259,6 +259,25 @@ fn state_is_put_back_with_its_tokens_and_ids() {
 }
 
 #[test]
+fn state_has_the_first_instant_too() {
+    let steered = Steered::new();
+    let user = json!({
+        "identities": [{ "type": "email", "identity": "a@example.com" }],
+        "sessions": [{}],
+        "mfa": [{ "type": "sms", "name": "n" }],
+    });
+    steered.done("PUT", "/state", &json!({ "now": "1970-01-01T00:00:00Z", "users": [user] }));
+    steered.done("POST", "/clock", &json!({ "advance_seconds": 1 }));
+    let state = steered.get("/state");
+    let user = &state["users"][0];
+    for created in [&user["created_on"], &user["sessions"][0]["started_on"], &user["mfa"][0]["created_on"]] {
+        assert_eq!(created, "1970-01-01T00:00:00Z");
+    }
+    steered.done("PUT", "/state", &state);
+    assert_eq!(steered.get("/state"), state);
+}
+
+#[test]
 fn seed_sets_everything() {
     let steered = Steered::of(FakeKinde::builder().choose("null-mfa=true".parse().unwrap()).build());
     let seed = json!({
