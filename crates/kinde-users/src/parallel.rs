@@ -1,5 +1,6 @@
 //! Many calls at the same time, in threads.
 
+use std::iter::Fuse;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 #[cfg(not(kinde_orders))]
@@ -61,29 +62,54 @@ pub fn in_parallel<I, R, B>(
     threads: usize,
     items: I,
     work: impl Fn(I::Item) -> R + Sync,
-    mut each: impl FnMut(R) -> ControlFlow<B>,
+    each: impl FnMut(R) -> ControlFlow<B>,
 ) -> ControlFlow<B>
 where
     I: IntoIterator<IntoIter: Send>,
     R: Send,
 {
-    let (items, is_over) = (Mutex::new(items.into_iter().fuse()), AtomicBool::new(false));
-    let next = || {
+    work_on(&List::new(items.into_iter()), threads, work, each)
+}
+
+/// The items that the threads share.
+struct List<I> {
+    items: Mutex<Fuse<I>>,
+    is_over: AtomicBool,
+}
+
+impl<I: Iterator> List<I> {
+    fn new(items: I) -> Self {
+        Self { items: Mutex::new(items.fuse()), is_over: AtomicBool::new(false) }
+    }
+
+    fn next(&self) -> Option<I::Item> {
         // If the iterator panicked, the lock is poisoned, and no further item is taken.
-        let mut items = items.lock().ok()?;
-        if is_over.load(Ordering::Relaxed) { None } else { items.next() }
-    };
+        let mut items = self.items.lock().ok()?;
+        if self.is_over.load(Ordering::Relaxed) { None } else { items.next() }
+    }
+
+    fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
+fn work_on<I: Iterator + Send, R: Send, B>(
+    list: &List<I>,
+    threads: usize,
+    work: impl Fn(I::Item) -> R + Sync,
+    mut each: impl FnMut(R) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     thread::scope(|scope| {
         let (sender, results) = mpsc::sync_channel(0);
         for _ in 0..threads.max(1) {
-            let (sender, next, work, is_over) = (sender.clone(), &next, &work, &is_over);
+            let (sender, work) = (sender.clone(), &work);
             scope.spawn(move || {
                 // Nothing looks at what a panic leaves half done: the panic continues after the
                 // scope.
-                let work_on_next = || catch_unwind(AssertUnwindSafe(|| next().map(work)));
+                let work_on_next = || catch_unwind(AssertUnwindSafe(|| list.next().map(work)));
                 while let Some(result) = work_on_next().transpose() {
                     if result.is_err() {
-                        is_over.store(true, Ordering::Relaxed);
+                        list.end();
                     }
                     // After a panic of `each` there is no receiver.
                     if sender.send(result).is_err() {
@@ -100,14 +126,14 @@ where
                 Ok(Ok(_)) => {}
                 Ok(Err(panic)) => {
                     panicked = panicked.or(Some(panic));
-                    is_over.store(true, Ordering::Relaxed);
+                    list.end();
                     // It must not be called again, because it may have left its state half changed.
                     break;
                 }
                 Err(panic) => panicked = panicked.or(Some(panic)),
             }
             if ended.is_break() {
-                is_over.store(true, Ordering::Relaxed);
+                list.end();
             }
         }
         panicked.map_or(ended, |panic| resume_unwind(panic))
@@ -119,6 +145,7 @@ mod tests {
     use super::*;
     use std::cell::Cell;
     use std::collections::BTreeSet;
+    use std::ops::Range;
     use std::panic::catch_unwind;
     use std::sync::Barrier;
     use std::sync::atomic::AtomicUsize;
@@ -127,6 +154,11 @@ mod tests {
     /// Panics and prints nothing, because printing takes long.
     fn breaks(what: &'static str) -> ! {
         resume_unwind(Box::new(what))
+    }
+
+    /// Returns a list that is long and ends, so that a test that fails ends too.
+    fn list() -> List<Range<usize>> {
+        List::new(0..10_000)
     }
 
     #[test]
@@ -184,39 +216,31 @@ mod tests {
     }
 
     #[test]
-    fn waiting_threads_take_nothing_after_a_break() {
-        fn taken(work: impl Fn(usize) + Sync, each: impl FnMut(()) -> ControlFlow<()>) -> usize {
-            let (taken, is_worked_on) = (AtomicUsize::new(0), AtomicBool::new(false));
-            // The first one ends it, while the list takes its time for the second and all others
-            // wait for it.
-            let items = (0..).inspect(|n| {
-                taken.fetch_add(1, Ordering::SeqCst);
-                let is_slow = || *n == 1 && !is_worked_on.load(Ordering::SeqCst);
-                (0..1_000_000).take_while(|_| is_slow()).for_each(|_| thread::yield_now());
-                (0..if *n == 1 { 2_000 } else { 0 }).for_each(|_| thread::yield_now());
-            });
-            let work = |n| {
-                is_worked_on.store(true, Ordering::SeqCst);
-                work(n);
-            };
-            let ended = catch_unwind(AssertUnwindSafe(|| in_parallel(8, items, work, each)));
-            assert!(ended.map_or(true, |ended| ended.is_break()));
-            taken.into_inner()
-        }
-        // The end may come too late once, but not each time.
-        let is_soon = |taken: &dyn Fn() -> usize| assert!((0..20).any(|_| taken() <= 2));
-        is_soon(&|| taken(|_| (), |()| ControlFlow::Break(())));
-        is_soon(&|| {
-            taken(
-                |n| {
-                    if n == 0 {
-                        breaks("item 0")
-                    }
-                },
-                |()| ControlFlow::Continue(()),
-            )
+    fn waiting_thread_takes_nothing_after_the_end() {
+        let list = list();
+        let taken = thread::scope(|scope| {
+            let items = list.items.lock().unwrap();
+            let thread = scope.spawn(|| list.next());
+            // By then the thread most likely waits for the lock.
+            (0..2_000).for_each(|_| thread::yield_now());
+            list.end();
+            drop(items);
+            thread.join().unwrap()
         });
-        is_soon(&|| taken(|_| (), |()| breaks("the result")));
+        assert_eq!(taken, None);
+    }
+
+    #[test]
+    fn break_or_panic_ends_the_list() {
+        fn ends(work: impl Fn(usize) + Sync, each: impl FnMut(()) -> ControlFlow<()>) -> bool {
+            let list = list();
+            let ended = catch_unwind(AssertUnwindSafe(|| work_on(&list, 2, work, each)));
+            assert!(ended.map_or(true, |ended| ended.is_break()));
+            list.is_over.into_inner()
+        }
+        assert!(ends(|_| (), |()| ControlFlow::Break(())));
+        assert!(ends(|_| breaks("an item"), |()| ControlFlow::Continue(())));
+        assert!(ends(|_| (), |()| breaks("a result")));
     }
 
     #[test]
