@@ -61,7 +61,7 @@ pub enum Error {
     /// the call could not continue.
     #[non_exhaustive]
     Exhausted {
-        /// The number of attempts.
+        /// The number of attempts, counted as in [`Exchange::attempts`](crate::Exchange::attempts).
         attempts: u32,
         /// The strongest effect of all attempts.
         effect: Effect,
