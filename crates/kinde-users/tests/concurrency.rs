@@ -100,8 +100,10 @@ where
 
 fn without_a_token_they_ask_for_one<T: Transport + Send + Sync + 'static>(way: Way<T>) {
     let fake = way.fake.clone();
-    let (outcomes, _) = call_from_threads(way, true, |_| {});
+    let (outcomes, sent) = call_from_threads(way, true, |_| {});
     assert!(outcomes.iter().all(Result::is_ok));
+    // All were woken: no call waited for the end of the lease.
+    assert!(sent.iter().all(|at| *at == Instant::START));
     assert_eq!(fake.token_requests(), 1);
     assert_eq!(fake.requests().of("get_users").len(), CALLS);
 }

@@ -223,8 +223,7 @@ mod tests {
         }
         for high in 0xd800..=0xdbff_u16 {
             // All pairs of this one in a text, with one alone between them.
-            let pairs = (0xdc00..=0xdfff_u16).map(|low| [high, low]);
-            let pairs: Vec<_> = pairs.step_by(if high % 256 == 0 { 1 } else { 93 }).collect();
+            let pairs: Vec<_> = (0xdc00..=0xdfff_u16).map(|low| [high, low]).collect();
             let written = |[high, low]: &[u16; 2]| format!(r"\u{high:04x}\u{low:04X}\u{high:04X}");
             let text = pairs.iter().map(written).collect::<Vec<_>>().concat();
             let units = pairs.iter().flat_map(|[high, low]| [*high, *low, 0xfffd]);

@@ -140,6 +140,21 @@ fn async_client_runs_foreign_code_without_a_lock() {
     });
 }
 
+/// Tests with the feature `tracing` do not see whether an observer alone is told, because each call
+/// is traced there.
+#[test]
+fn observer_is_told_without_a_provider() {
+    at_places("a call, an observer", &OBSERVER[..3], |record| {
+        let service = Service::default();
+        let foreign = service.foreign.clone();
+        foreign.set(Some(record.foreign(|| ())));
+        let observed = foreign.clone();
+        let client = blocking(&service).with_observer(move |_| Watching::new(&observed));
+        assert!(client.reply(&GetUsers::new()).is_ok());
+        foreign.set(None);
+    });
+}
+
 /// The waker of an executor that polls a call while it is woken.
 struct Inline {
     call: Mutex<Option<Call>>,
