@@ -196,7 +196,7 @@ pub(crate) fn read(fields: &mut Fields) -> NewFakeUser {
         failed_sign_ins: count(fields, "failed_sign_ins"),
         claims_refreshed: count(fields, "claims_refreshed"),
         last_signed_in: instant(fields, "last_signed_in"),
-        created_on: instant(fields, "created_on").unwrap_or_default(),
+        created_on: beginning(fields, "created_on"),
         organizations: organizations(fields, "organizations"),
         billing_organizations: organizations(fields, "billing_organizations"),
         organization_sign_ins: fields.each("last_organization_sign_ins", |item| {
@@ -210,7 +210,7 @@ pub(crate) fn read(fields: &mut Fields) -> NewFakeUser {
             id: id(item, "id"),
             kind: item.required("type"),
             name: item.text("name").option().unwrap_or_default(),
-            created_on: instant(item, "created_on").unwrap_or_default(),
+            created_on: beginning(item, "created_on"),
         }),
         password: password(fields).map(Box::new),
     };
@@ -240,11 +240,15 @@ fn count(fields: &mut Fields, key: &str) -> u64 {
     fields.number(key).option().unwrap_or_default()
 }
 
-/// Reads an instant. No user of Kinde has an instant before 1970. Zero means that there is no value,
-/// so the first instant is a nanosecond later, which is not written.
+/// Reads an instant. No user of Kinde has an instant before 1970.
 fn instant(fields: &mut Fields, key: &str) -> Option<Duration> {
-    let read = |value: Value| Duration::try_from(time::parse(value.as_str()?)?.as_duration()).ok();
-    fields.take(key, read).option().map(|at| at.max(Duration::from_nanos(1)))
+    fields.take(key, |value| Duration::try_from(time::parse(value.as_str()?)?.as_duration()).ok()).option()
+}
+
+/// Reads when something began. The tenant replaces zero with its present time, so a given zero
+/// becomes a nanosecond. It is written as zero, because what is written has microseconds.
+fn beginning(fields: &mut Fields, key: &str) -> Duration {
+    instant(fields, key).map(|at| at.max(Duration::from_nanos(1))).unwrap_or_default()
 }
 
 /// Reads an id that may be missing.
@@ -295,7 +299,7 @@ fn identity(item: &mut Fields) -> FakeIdentity {
         id: id(item, "id"),
         is_confirmed: item.flag("is_verified").option(),
         connection_id: item.text("connection_id").option().map(Into::into),
-        created_on: instant(item, "created_on").unwrap_or_default(),
+        created_on: beginning(item, "created_on"),
     }
 }
 
@@ -305,7 +309,7 @@ fn session(item: &mut Fields) -> FakeSession {
         client_id: id(item, "client_id"),
         org_code: item.text("org_code").option().map(Into::into),
         connection_id: id(item, "connection_id"),
-        started_on: instant(item, "started_on").unwrap_or_default(),
+        started_on: beginning(item, "started_on"),
     }
 }
 

@@ -38,8 +38,8 @@ impl RetryPolicy {
         Self::new().attempts(1)
     }
 
-    /// Sets the maximum number of attempts, at least 1. [`Exchange::attempts`](crate::Exchange::attempts)
-    /// says what counts as an attempt.
+    /// Sets the maximum number of attempts, at least 1. Sending a request again with a new token
+    /// does not count as an attempt. See [`Exchange::attempts`](crate::Exchange::attempts).
     #[must_use]
     pub const fn attempts(mut self, attempts: u32) -> Self {
         self.attempts = if attempts == 0 { 1 } else { attempts };

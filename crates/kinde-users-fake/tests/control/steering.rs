@@ -1,5 +1,7 @@
 //! What the routes do.
 
+use std::time::Duration;
+
 use http::Request;
 use kinde_users_fake::FakeKinde;
 use serde_json::{Value, json};
@@ -262,6 +264,7 @@ fn state_is_put_back_with_its_tokens_and_ids() {
 fn state_has_the_first_instant_too() {
     let steered = Steered::new();
     let user = json!({
+        "last_signed_in": "1970-01-01T00:00:00Z",
         "identities": [{ "type": "email", "identity": "a@example.com" }],
         "sessions": [{}],
         "mfa": [{ "type": "sms", "name": "n" }],
@@ -275,6 +278,7 @@ fn state_has_the_first_instant_too() {
     }
     steered.done("PUT", "/state", &state);
     assert_eq!(steered.get("/state"), state);
+    assert_eq!(steered.fake.users()[0].last_signed_in, Some(Duration::ZERO));
 }
 
 #[test]

@@ -46,7 +46,8 @@ pub(crate) fn run(seed: u64, story: &Story, ends: &mut Ends) -> Vec<String> {
         }
     }
     let users = fake.users();
-    for (number, end) in imported.iter().enumerate() {
+    for (number, (end, failed)) in imported.iter().enumerate() {
+        *ends.entry("failed, and went on".to_owned()).or_default() += failed;
         let kind = format!("{end:?}").split(' ').next().unwrap_or_default().to_owned();
         *ends.entry(kind).or_default() += 1;
         let address = address(number);
@@ -70,7 +71,7 @@ async fn program(
     transport: HyperTransport,
     seed: u64,
     begins: [Duration; IMPORTS],
-) -> (Vec<String>, Vec<Imported>) {
+) -> (Vec<String>, Vec<(Imported, u64)>) {
     let options = CallOptions::new().attempt_timeout(Duration::from_secs(5));
     let client = client(&fake, transport, seed).with_options(options.total_timeout(Duration::from_secs(15)));
     let mut tasks = Vec::new();
@@ -95,19 +96,21 @@ fn address(number: usize) -> String {
     format!("ada{number}@example.net")
 }
 
-/// Imports a user, and goes on where the import failed.
-async fn import(client: &Program, number: usize, story: &Story) -> Imported {
+/// Imports a user, and goes on where the import failed. Returns how often it failed.
+async fn import(client: &Program, number: usize, story: &Story) -> (Imported, u64) {
     let hash = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
     let (id, address) = (format!("id-{number}"), address(number));
     let row = [("id", &*id), ("email", &*address), ("hashed_password", hash), ("is_suspended", "true")];
     let mut job = Import::new(Mapping::new(Source::Kinde).row(row).unwrap());
+    let mut failed = 0;
     loop {
         let result = client.run(&mut job).await;
         story.tell(&format!("import {number}: {result:?}"));
         match result {
-            Ok(end) => return end,
+            Ok(end) => return (end, failed),
             Err(_) => sleep(PAUSE).await,
         }
+        failed += 1;
     }
 }
 

@@ -144,7 +144,8 @@ fn async_client_runs_foreign_code_without_a_lock() {
 /// is traced there.
 #[test]
 fn observer_is_told_without_a_provider() {
-    at_places("a call, an observer", &OBSERVER[..3], |record| {
+    let places = ["Observer::new", "Observer::sent", "Observer::answered", "Observer::done"];
+    at_places("a call, an observer", &places, |record| {
         let service = Service::default();
         let foreign = service.foreign.clone();
         foreign.set(Some(record.foreign(|| ())));
