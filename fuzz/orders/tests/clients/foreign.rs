@@ -140,8 +140,8 @@ fn async_client_runs_foreign_code_without_a_lock() {
     });
 }
 
-/// Tests with the feature `tracing` do not see whether an observer alone is told, because each call
-/// is traced there.
+/// An observer alone is enough to be told. Only this package shows it: other tests have the feature
+/// `tracing`, with which the client reports every call.
 #[test]
 fn observer_is_told_without_a_provider() {
     let places = ["Observer::new", "Observer::sent", "Observer::answered", "Observer::done"];
